@@ -1,0 +1,1 @@
+//! The derive of `shmkit`: `#[derive(Shareable)]`.

@@ -1,0 +1,1 @@
+//! The only code that knows an operating system, by capability, then by system: `sys/wait/linux.rs`.
