@@ -1,1 +1,1 @@
-//! The only code that knows an operating system, by capability, then by system: `sys/wait/linux.rs`.
+//! The only code that knows an operating system: by capability, then by system, `wait/linux.rs`.

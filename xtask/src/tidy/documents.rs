@@ -1,0 +1,145 @@
+//! Links in documents lead somewhere, and the README starts the program and its tests.
+
+use std::collections::BTreeSet;
+
+use super::tree::File;
+use super::{Finding, Tree};
+
+const README: &str = "README.md";
+/// What a newcomer types, each in a block of its own or with others.
+const COMMANDS: [&str; 2] = ["cargo run --release -- demo", "cargo test"];
+
+pub(super) fn check(tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for file in tree.files().filter(|file| file.path.ends_with(".md")) {
+        for (line, target) in links(&file.text) {
+            findings.extend(broken(tree, file, &target).map(|what| file.finding(line, what)));
+        }
+    }
+    if let Some(readme) = tree.get(README) {
+        findings.extend(commands(readme));
+    }
+    findings
+}
+
+/// What is wrong with a link from `file` to `target`.
+fn broken(tree: &Tree, file: &File, target: &str) -> Option<String> {
+    if target.contains("://") || target.starts_with("mailto:") {
+        return None;
+    }
+    let (path, heading) = target.split_once('#').unwrap_or((target, ""));
+    let path = if path.is_empty() { file.path.clone() } else { resolve(&file.path, path)? };
+    if !tree.has(&path) {
+        return Some(format!("the link `{target}` leads to nothing: there is no `{path}`"));
+    }
+    let document = tree.get(&path).filter(|to| !heading.is_empty() && to.path.ends_with(".md"))?;
+    (!headings(&document.text).contains(heading))
+        .then(|| format!("the link `{target}` leads to no heading of `{path}`"))
+}
+
+/// `path` as seen from the folder of `file`; above the root it stays as it is, and is not found.
+fn resolve(file: &str, path: &str) -> Option<String> {
+    let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.is_empty() => parts.push(".."),
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+/// The lines of `text` that are not in a fenced block, with their numbers; code spans are blank.
+fn prose(text: &str) -> Vec<(usize, String)> {
+    let mut fenced = false;
+    let mut lines = Vec::new();
+    for (line, text) in (1..).zip(text.lines()) {
+        if text.trim_start().starts_with("```") {
+            fenced = !fenced;
+        } else if !fenced {
+            let spans = text.split('`').step_by(2);
+            lines.push((line, spans.collect::<Vec<_>>().join("`")));
+        }
+    }
+    lines
+}
+
+/// The targets of `[text](target)` and of `[label]: target`.
+fn links(text: &str) -> Vec<(usize, String)> {
+    let mut links = Vec::new();
+    for (line, text) in prose(text) {
+        for rest in text.split("](").skip(1) {
+            let target = rest.split([')', ' ']).next().unwrap_or_default();
+            links.push((line, target.to_owned()));
+        }
+        if let Some((label, target)) = text.split_once("]: ")
+            && label.starts_with('[')
+        {
+            links.push((line, target.trim().to_owned()));
+        }
+    }
+    links
+}
+
+/// The names under which the headings of `text` can be linked to.
+fn headings(text: &str) -> BTreeSet<String> {
+    let without_spans = text.replace('`', "\u{1}");
+    let mut names = BTreeSet::new();
+    for (_, text) in prose(&without_spans) {
+        let Some(heading) = text.strip_prefix('#') else { continue };
+        let heading = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = heading.chars().filter(|it| it.is_alphanumeric() || " -_".contains(*it));
+        let name: String = kept.map(|it| if it == ' ' { '-' } else { it }).collect();
+        let copies = (1..).map(|copy| format!("{name}-{copy}"));
+        let free = std::iter::once(name.clone()).chain(copies).find(|it| !names.contains(it));
+        names.extend(free);
+    }
+    names
+}
+
+/// The README shows, in code blocks, how to run the program and its tests.
+fn commands(readme: &File) -> Vec<Finding> {
+    let shown: Vec<_> =
+        readme.text.lines().map(|line| line.trim().trim_start_matches("$ ")).collect();
+    let missing = COMMANDS.iter().filter(|command| !shown.contains(command));
+    missing
+        .map(|command| readme.finding(1, format!("does not show `{command}`: it must")))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn findings(text: &str) -> Vec<Finding> {
+        let other = ("docs/OTHER.md", "# A `b`: c!\n## Twice\n## Twice\n");
+        check(&Tree::of([("docs/DOC.md", text), other, ("src/lib.rs", "")]))
+    }
+
+    #[test]
+    fn links_that_lead_somewhere_are_let_pass() {
+        let text = "[a](OTHER.md) [b](../src) [c](../src/lib.rs), [d](OTHER.md#a-b-c)
+                    [e](OTHER.md#twice-1) <https://x.y> [f](https://x.y/z) [g](#here)
+                    `[h](code.md)`\n# Here\n```\n[i](fenced.md)\n```\n[j]: OTHER.md";
+        assert_eq!(findings(text), []);
+    }
+
+    #[test]
+    fn links_that_lead_nowhere_are_found() {
+        for target in ["GONE.md", "../../out.md", "OTHER.md#gone", "#gone", "../src/gone.rs"] {
+            assert_eq!(findings(&format!("x\n[a]({target})"))[0].line, 2, "{target}");
+            assert_eq!(findings(&format!("[a]: {target}")).len(), 1, "{target}");
+        }
+    }
+
+    #[test]
+    fn a_readme_without_its_commands_is_found() {
+        let found = |text: &str| check(&Tree::of([(README, text)])).len();
+        assert_eq!(found("```console\n$ cargo run --release -- demo\n$ cargo test\n```"), 0);
+        assert_eq!(found("```\ncargo test\n```"), 1);
+        assert_eq!(found(""), 2);
+    }
+}
