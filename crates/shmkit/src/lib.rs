@@ -3,7 +3,7 @@
 
 mod error;
 pub mod memory;
-#[allow(dead_code, reason = "the floors above arrive next")]
+#[allow(dead_code, unused_imports, reason = "the floors above arrive next")]
 mod sys;
 
 pub use error::{Error, ErrorKind, Result};

@@ -1,1 +1,3 @@
 //! The only code that knows an operating system: by capability, then by system, `wait/linux.rs`.
+
+pub(crate) mod mapping;
