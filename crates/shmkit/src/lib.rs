@@ -1,9 +1,14 @@
 //! Share data between processes: typed, at memory speed, and still right when a process is killed.
 #![deny(unsafe_code)]
 
+extern crate self as shmkit;
+
 mod error;
 pub mod memory;
+pub mod shareable;
 #[allow(dead_code, unused_imports, reason = "the floors above arrive next")]
 mod sys;
 
 pub use error::{Error, ErrorKind, Result};
+pub use shareable::Shareable;
+pub use shmkit_derive::Shareable;

@@ -1,0 +1,321 @@
+//! The layout of a type, known at compile time, and its fingerprint.
+//!
+//! A [`Layout`] is a tree of constants that hangs on
+//! [`Shareable::LAYOUT`](super::Shareable::LAYOUT). Its [`fingerprint`](Layout::fingerprint) is
+//! hashed while compiling, so comparing two types when an object is opened compares two numbers.
+//! For people and for other languages the tree becomes a [`Schema`](super::Schema) with a text: the
+//! fingerprint is the FNV-1a hash of that text with the names of types left out.
+//!
+//! Everything is checked where it is made: a type that no reader could take in (nested too deep, a
+//! text too long) does not compile.
+
+use super::schema::{MAX_DEPTH, MAX_NAME, MAX_TEXT};
+
+/// The layout of a [`Shareable`](super::Shareable) type: its name, size, alignment, and parts.
+///
+/// Made by the derive, a constant. [`Schema::of`](super::Schema::of) makes a tree of it that can be
+/// walked, printed, compared and stored.
+#[derive(Debug)]
+pub struct Layout {
+    pub(crate) name: &'static str,
+    pub(crate) size: usize,
+    pub(crate) align: usize,
+    pub(crate) shape: Shape,
+    depth: usize,
+    fingerprint: u64,
+}
+
+/// What is in a type.
+#[derive(Debug)]
+pub(crate) enum Shape {
+    Scalar(Scalar),
+    Array { item: &'static Layout, len: usize },
+    Text { capacity: usize },
+    List { item: &'static Layout, capacity: usize },
+    Maybe { item: &'static Layout },
+    Struct { fields: &'static [Field] },
+    Enum { repr: Scalar, variants: &'static [Variant] },
+}
+
+/// One field of a struct.
+#[derive(Debug)]
+pub struct Field {
+    #[doc(hidden)]
+    pub name: &'static str,
+    #[doc(hidden)]
+    pub offset: usize,
+    #[doc(hidden)]
+    pub layout: &'static Layout,
+}
+
+/// One variant of an enum.
+#[derive(Clone, Copy, Debug)]
+pub struct Variant {
+    #[doc(hidden)]
+    pub name: &'static str,
+    #[doc(hidden)]
+    pub value: i128,
+}
+
+/// A value that is not made of others. Its alignment is its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each is the Rust type of that name")]
+pub enum Scalar {
+    U8,
+    U16,
+    U32,
+    U64,
+    U128,
+    I8,
+    I16,
+    I32,
+    I64,
+    I128,
+    F32,
+    F64,
+    Bool,
+    Char,
+}
+
+impl Scalar {
+    pub(crate) const ALL: [Self; 14] = [
+        Self::U8,
+        Self::U16,
+        Self::U32,
+        Self::U64,
+        Self::U128,
+        Self::I8,
+        Self::I16,
+        Self::I32,
+        Self::I64,
+        Self::I128,
+        Self::F32,
+        Self::F64,
+        Self::Bool,
+        Self::Char,
+    ];
+
+    /// The name that Rust and the schema text give it, as in `u32`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::U8 => "u8",
+            Self::U16 => "u16",
+            Self::U32 => "u32",
+            Self::U64 => "u64",
+            Self::U128 => "u128",
+            Self::I8 => "i8",
+            Self::I16 => "i16",
+            Self::I32 => "i32",
+            Self::I64 => "i64",
+            Self::I128 => "i128",
+            Self::F32 => "f32",
+            Self::F64 => "f64",
+            Self::Bool => "bool",
+            Self::Char => "char",
+        }
+    }
+
+    /// Its size in bytes, which is also its alignment.
+    pub const fn size(self) -> usize {
+        match self {
+            Self::U8 | Self::I8 | Self::Bool => 1,
+            Self::U16 | Self::I16 => 2,
+            Self::U32 | Self::I32 | Self::F32 | Self::Char => 4,
+            Self::U64 | Self::I64 | Self::F64 => 8,
+            Self::U128 | Self::I128 => 16,
+        }
+    }
+}
+
+impl Layout {
+    /// The layout of `T`, whose parts are `shape`.
+    pub(crate) const fn new<T>(name: &'static str, shape: Shape) -> Self {
+        let (size, align) = (size_of::<T>(), align_of::<T>());
+        assert!(size > 0, "a type of size 0 cannot be shared: there is nothing in it");
+        let depth = 1 + shape.depth_below();
+        assert!(depth <= MAX_DEPTH, "the type is nested too deep to be shared");
+        let mut layout = Self { name, size, align, shape, depth, fingerprint: 0 };
+        let mut scribe = Scribe { hash: FNV_OFFSET_BASIS, written: 0, type_names: 0 };
+        scribe.layout(&layout);
+        assert!(
+            scribe.written + scribe.type_names <= MAX_TEXT,
+            "the type has too many fields to be shared: its description is longer than 64 KiB"
+        );
+        layout.fingerprint = scribe.hash;
+        layout
+    }
+
+    /// The type's own name, without its path. It is shown to people, never compared.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The size in bytes.
+    pub const fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The alignment in bytes.
+    pub const fn align(&self) -> usize {
+        self.align
+    }
+
+    /// A hash of the layout: two types share memory soundly when their fingerprints are equal.
+    ///
+    /// Over sizes, alignments, names and offsets of fields, their types, and the names and values
+    /// of variants, nested ones included; not over the names of types.
+    ///
+    /// FNV-1a, 64 bit, by Fowler, Noll and Vo (<http://www.isthe.com/chongo/tech/comp/fnv/>),
+    /// over the bytes of the [schema text](super::schema) with the names of types left out.
+    pub const fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+}
+
+impl Shape {
+    const fn depth_below(&self) -> usize {
+        match self {
+            Self::Scalar(_) | Self::Text { .. } | Self::Enum { .. } => 0,
+            Self::Array { item, .. } | Self::List { item, .. } | Self::Maybe { item } => item.depth,
+            Self::Struct { fields } => {
+                let (mut deepest, mut i) = (0, 0);
+                while i < fields.len() {
+                    if fields[i].layout.depth > deepest {
+                        deepest = fields[i].layout.depth;
+                    }
+                    i += 1;
+                }
+                deepest
+            }
+        }
+    }
+}
+
+const FNV_OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
+
+/// FNV-1a of `text`.
+pub(crate) const fn fnv1a(text: &str) -> u64 {
+    let mut scribe = Scribe { hash: FNV_OFFSET_BASIS, written: 0, type_names: 0 };
+    scribe.text(text);
+    scribe.hash
+}
+
+/// Writes the schema text into a hash, without the names of types, whose length it counts.
+struct Scribe {
+    hash: u64,
+    written: usize,
+    type_names: usize,
+}
+
+impl Scribe {
+    const fn layout(&mut self, layout: &Layout) {
+        match &layout.shape {
+            Shape::Scalar(scalar) => self.text(scalar.name()),
+            Shape::Array { item, len } => {
+                self.text("[");
+                self.layout(item);
+                self.text(";");
+                self.number(*len as i128);
+                self.text("]");
+            }
+            Shape::Text { capacity } => {
+                self.text("text<");
+                self.number(*capacity as i128);
+                self.text(">");
+            }
+            Shape::List { item, capacity } => {
+                self.text("list<");
+                self.layout(item);
+                self.text(",");
+                self.number(*capacity as i128);
+                self.text(">");
+            }
+            Shape::Maybe { item } => {
+                self.text("maybe<");
+                self.layout(item);
+                self.text(">");
+            }
+            Shape::Struct { fields } => self.structure(layout, fields),
+            Shape::Enum { repr, variants } => self.enumeration(layout.name, *repr, variants),
+        }
+    }
+
+    const fn structure(&mut self, layout: &Layout, fields: &[Field]) {
+        self.type_name(layout.name);
+        self.text("(");
+        self.number(layout.size as i128);
+        self.text(",");
+        self.number(layout.align as i128);
+        self.text("){");
+        let mut i = 0;
+        while i < fields.len() {
+            if i > 0 {
+                self.text(",");
+            }
+            self.name(fields[i].name);
+            self.text("@");
+            self.number(fields[i].offset as i128);
+            self.text(":");
+            self.layout(fields[i].layout);
+            i += 1;
+        }
+        self.text("}");
+    }
+
+    const fn enumeration(&mut self, name: &str, repr: Scalar, variants: &[Variant]) {
+        self.type_name(name);
+        self.text("(");
+        self.text(repr.name());
+        self.text("){");
+        let mut i = 0;
+        while i < variants.len() {
+            if i > 0 {
+                self.text(",");
+            }
+            self.name(variants[i].name);
+            self.text("=");
+            self.number(variants[i].value);
+            i += 1;
+        }
+        self.text("}");
+    }
+
+    const fn type_name(&mut self, name: &str) {
+        assert!(name.len() <= MAX_NAME, "the type's name is too long to be shared");
+        self.type_names += name.len();
+    }
+
+    const fn name(&mut self, name: &str) {
+        assert!(name.len() <= MAX_NAME, "a field's or variant's name is too long to be shared");
+        self.text(name);
+    }
+
+    const fn number(&mut self, number: i128) {
+        if number < 0 {
+            self.byte(b'-');
+        }
+        let number = number.unsigned_abs();
+        let mut unit = 1;
+        while number / unit >= 10 {
+            unit *= 10;
+        }
+        while unit > 0 {
+            self.byte(b'0' + (number / unit % 10) as u8);
+            unit /= 10;
+        }
+    }
+
+    const fn text(&mut self, text: &str) {
+        let mut i = 0;
+        while i < text.len() {
+            self.byte(text.as_bytes()[i]);
+            i += 1;
+        }
+    }
+
+    const fn byte(&mut self, byte: u8) {
+        self.hash = (self.hash ^ byte as u64).wrapping_mul(FNV_PRIME);
+        self.written += 1;
+    }
+}

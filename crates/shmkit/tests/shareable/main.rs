@@ -1,0 +1,5 @@
+//! What a user's types get from `#[derive(Shareable)]`, as a user's crate sees it: without unsafe
+//! code of its own.
+#![forbid(unsafe_code)]
+
+mod derive;
