@@ -1,14 +1,26 @@
-//! `cargo run -p xtask` prints what the tidy checks find, and fails where they find something.
-//! Another workspace than this one: `cargo run -p xtask -- FOLDER`.
+//! Chores of the workspace:
+//!
+//! - `cargo run -p xtask` prints what the tidy checks find, and fails where they find something;
+//! - `cargo run -p xtask -- boxes` prints the tables of FORMAT.md.
+//!
+//! A folder behind it is looked at in place of this workspace.
 
 use std::env;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use xtask::tidy;
+
 fn main() -> ExitCode {
+    let mut arguments = env::args_os().skip(1).peekable();
+    let boxes = arguments.next_if(|argument| argument == "boxes").is_some();
     let here = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-    let root = env::args_os().nth(1).map_or_else(here, PathBuf::from);
-    let findings = xtask::tidy::check(&root);
+    let root = arguments.next().map_or_else(here, PathBuf::from);
+    if boxes {
+        print!("{}", tidy::boxes(&tidy::Tree::load(&root)));
+        return ExitCode::SUCCESS;
+    }
+    let findings = tidy::check(&root);
     for finding in &findings {
         println!("{finding}");
     }

@@ -1,4 +1,5 @@
-//! Links in documents lead somewhere, and the README starts the program and its tests.
+//! Links in documents lead somewhere. The README starts the program and its tests, and its Rust is
+//! run with the library's doctests.
 
 use std::collections::BTreeSet;
 
@@ -6,6 +7,9 @@ use super::tree::File;
 use super::{Finding, Tree};
 
 const README: &str = "README.md";
+const LIBRARY: &str = "crates/shmkit/src/lib.rs";
+/// Lines at most, by document.
+const LENGTHS: [(&str, usize); 1] = [("ARCHITECTURE.md", 300)];
 /// What a newcomer types, each in a block of its own or with others.
 const COMMANDS: [&str; 2] = ["cargo run --release -- demo", "cargo test"];
 
@@ -18,6 +22,14 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     }
     if let Some(readme) = tree.get(README) {
         findings.extend(commands(readme));
+        findings.extend(blocks(tree, readme));
+    }
+    for (path, most) in LENGTHS {
+        if let Some(file) = tree.get(path)
+            && file.text.lines().count() > most
+        {
+            findings.push(file.finding(most + 1, format!("shorten it: at most {most} lines")));
+        }
     }
     findings
 }
@@ -110,6 +122,29 @@ fn commands(readme: &File) -> Vec<Finding> {
         .collect()
 }
 
+/// The Rust in the README is the library's own documentation, so that its doctests run it. The copy
+/// that is included lies in the library's folder, by a link, since that folder alone is published.
+fn blocks(tree: &Tree, readme: &File) -> Vec<Finding> {
+    let fences = (1..).zip(readme.text.lines()).filter(|(_, line)| line.starts_with("```rust"));
+    let fences: Vec<_> = fences.collect();
+    let unrun = fences.iter().filter(|(_, fence)| fence.contains("ignore"));
+    let mut findings: Vec<_> = unrun
+        .map(|(line, _)| readme.finding(*line, "a block that nothing compiles: `no_run` at most"))
+        .collect();
+    let Some(library) = tree.get(LIBRARY).filter(|_| !fences.is_empty()) else { return findings };
+    let included = library.text.split("#![doc = include_str!(\"").skip(1).any(|rest| {
+        let path = rest.split('"').next().and_then(|path| resolve(LIBRARY, path));
+        let file = path.as_deref().and_then(|path| tree.get(path));
+        file.is_some_and(|it| it.text == readme.text && it.path.starts_with("crates/shmkit/"))
+    });
+    if !included {
+        let what = "does not include the README: #![doc = include_str!(\"../README.md\")], where \
+                    ../README.md is a link to the root's";
+        findings.push(library.finding(1, what));
+    }
+    findings
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,6 +168,30 @@ mod tests {
             assert_eq!(findings(&format!("x\n[a]({target})"))[0].line, 2, "{target}");
             assert_eq!(findings(&format!("[a]: {target}")).len(), 1, "{target}");
         }
+    }
+
+    #[test]
+    fn rust_in_the_readme_that_nothing_runs_is_found() {
+        const TEXT: &str =
+            "```console\ncargo run --release -- demo\ncargo test\n```\n```rust\nlet a = 1;\n```\n";
+        let copy = "crates/shmkit/README.md";
+        let found = |library: &str, readme: &str, copied: &str| {
+            check(&Tree::of([(LIBRARY, library), (README, readme), (copy, copied)])).len()
+        };
+        let include = "#![doc = include_str!(\"../README.md\")]";
+        let outside = "#![doc = include_str!(\"../../../README.md\")]";
+        assert_eq!(found(include, TEXT, TEXT), 0);
+        assert_eq!(found("", TEXT, TEXT), 1);
+        assert_eq!(found(outside, TEXT, TEXT), 1);
+        assert_eq!(found(include, &format!("{TEXT} "), TEXT), 1);
+        let ignored = TEXT.replace("```rust", "```rust,ignore");
+        assert_eq!(found(include, &ignored, &ignored), 1);
+    }
+
+    #[test]
+    fn a_document_that_is_too_long_is_found() {
+        let found = |lines| check(&Tree::of([("ARCHITECTURE.md", "\n".repeat(lines))])).len();
+        assert_eq!((found(300), found(301)), (0, 1));
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! A module of the library imports only from lower floors; modules of one floor do not import each
 //! other. `lib.rs`, which names them all, and the macro of `crash` stand beside the house.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::paths::{Path, paths};
-use super::tree::Rust;
+use super::tree::{File, Rust};
 use super::{Finding, Tree};
 
 const LIBRARY: &str = "crates/shmkit/src/";
+const DOCUMENT: &str = "ARCHITECTURE.md";
 
 /// From the ground up. ARCHITECTURE.md says what is on each.
 const FLOORS: [&[&str]; 9] = [
@@ -47,6 +48,40 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
                 findings.push(file.finding(path.line, what));
             }
         }
+    }
+    if let Some(document) = tree.get(DOCUMENT) {
+        findings.extend(told(document, tree));
+    }
+    findings
+}
+
+/// The document has a row `| floor | `module` | ... |` for every module, with the right floor.
+fn told(document: &File, tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut rows = BTreeMap::new();
+    for (line, text) in (1..).zip(document.text.lines()) {
+        let cells: Vec<_> = text.split('|').map(str::trim).collect();
+        if let ["", number, module, _, ..] = cells.as_slice()
+            && let Ok(number) = number.parse::<usize>()
+            && module.starts_with('`')
+        {
+            rows.insert(module.trim_matches('`').to_owned(), (line, number));
+        }
+    }
+    for (module, (line, number)) in &rows {
+        match floor(module) {
+            Some(floor) if floor == *number => {}
+            Some(floor) => {
+                findings.push(document.finding(*line, format!("`{module}` is on floor {floor}")));
+            }
+            None => findings.push(document.finding(*line, format!("`{module}` has no floor"))),
+        }
+    }
+    let modules =
+        tree.rust(LIBRARY).filter_map(|(file, _)| module_path(&file.path).into_iter().next());
+    let modules: BTreeSet<_> = modules.filter(|module| floor(module).is_some()).collect();
+    for module in modules.iter().filter(|module| !rows.contains_key(*module)) {
+        findings.push(document.finding(1, format!("no row for the floor of `{module}`")));
     }
     findings
 }
@@ -186,6 +221,18 @@ mod tests {
         ]);
         let found = check(&tree);
         assert_eq!((found.len(), found[0].line), (1, 2));
+    }
+
+    #[test]
+    fn a_table_of_floors_that_differs_is_found() {
+        let found = |text: &str| {
+            let source = ("crates/shmkit/src/sys/mod.rs", "");
+            check(&Tree::of([source, (DOCUMENT, text)])).len()
+        };
+        assert_eq!(found("| floor | module | what |\n| 1 | `sys` | x |\n| 8 | `inspect` | y |"), 0);
+        assert_eq!(found("| 2 | `sys` | x |"), 1);
+        assert_eq!(found("| 1 | `sys` | x |\n| 4 | `cellar` | x |"), 1);
+        assert_eq!(found("| 8 | `inspect` | x |"), 1);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //!
 //! A check reads a [`Tree`], never the disk, so that its test plants a violation in a line of text.
 
+mod boxes;
 mod documents;
 mod floors;
 mod leftovers;
@@ -18,6 +19,7 @@ mod tree;
 use std::fmt;
 use std::path::Path;
 
+pub use boxes::boxes;
 pub use tree::Tree;
 
 /// One broken rule: where, what, and what to do about it.
@@ -57,6 +59,7 @@ pub fn check_tree(tree: &Tree) -> Vec<Finding> {
         leftovers::check,
         systems::check,
         documents::check,
+        boxes::check,
     ];
     for check in checks {
         findings.extend(check(tree));
