@@ -3,9 +3,16 @@
 
 extern crate self as shmkit;
 
+#[macro_use]
+mod crash;
+
+#[allow(dead_code, reason = "the handles arrive next")]
+mod channel;
 mod error;
 pub mod memory;
 pub mod shareable;
+#[allow(dead_code, reason = "the floors above arrive next")]
+mod sync;
 #[allow(dead_code, unused_imports, reason = "the floors above arrive next")]
 mod sys;
 

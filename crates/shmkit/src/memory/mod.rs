@@ -2,6 +2,7 @@
 
 #[allow(unused_imports, reason = "the floors above arrive next")]
 pub(crate) mod atomic;
+pub(crate) mod copy;
 #[cfg(test)]
 mod heap;
 mod view;

@@ -1,0 +1,393 @@
+//! The register: the newest value, whole, for any number of readers that write nothing.
+//!
+//! ```text
+//! latest   sequence << 1 | CLOSED       0: no value yet
+//! slots    +-------+----------------+   sequence n lives in slot n % slots
+//!          | stamp | value (words)  |   stamp 2n:     holds value n
+//!          +-------+----------------+   stamp 2n + 1: value n is being written
+//! ```
+//!
+//! There is at most one writer at a time: the owner word sees to that, outside of here.
+//!
+//! | who | does, in this order |
+//! |---|---|
+//! | writer of n | stamp = 2n + 1; fence; value; stamp = 2n; latest: n - 1 to n |
+//! | reader of n | stamp is 2n?; value; fence; stamp is 2n? |
+//! | reader of the newest | latest = m; n = m + 1 if that slot's stamp is 2(m + 1), else m; reads n |
+//!
+//! # Why no torn value is handed out
+//!
+//! Suppose that a reader of n met, in some word, a value of n + k * slots. That word was stored
+//! behind the writer's release fence, and the odd stamp before it. So the reader's second look,
+//! behind its acquire fence, finds the odd stamp or a later one, never 2n again: stamps only grow.
+//! The first look finding 2n (acquire) excludes words from before n in the same way.
+//!
+//! # Why the newest is the newest
+//!
+//! A value is published with its even stamp. `latest` follows, and the writer does not begin n + 1
+//! before `latest` is n. So when a reader loads `latest` = m, the newest is m or m + 1, also if the
+//! writer stopped or died in between. A waiting reader may therefore look at one stamp only, in
+//! whose line the value lies, and nobody who is told of it will find an older one.
+//! If the look at slot m + 1 finds it already reused, slot m is reused too, and its stamp says so.
+//!
+//! # If the writer dies
+//!
+//! | where | what others see | who repairs it |
+//! |---|---|---|
+//! | before the even stamp | the newest is n - 1, as before | the next writer writes n again |
+//! | behind it, before `latest` | the newest is n | the next writer moves `latest`, in [`Register::resume`] |
+//!
+//! # Bytes that nobody wrote by these rules
+//!
+//! Slots are found by masking, so every sequence has one. Reads are tried a bounded number of
+//! times. Any stamp and any `latest` is possible: the worst is a value nobody set, or [`Miss`].
+
+use core::mem::MaybeUninit;
+
+use crate::memory::atomic::{AtomicU64, Ordering, fence, spin_loop};
+use crate::memory::copy::{copy_in, copy_out};
+
+const WORD: usize = size_of::<u64>();
+/// In `latest`: the object was retired, nothing will follow.
+const CLOSED: u64 = 1;
+/// In a stamp: the value is being written.
+const WRITING: u64 = 1;
+/// From one sequence to the next, in `latest` and in even stamps.
+const STEP: u64 = 2;
+/// Sequences end here: 2^61 values take 70 years at one in a nanosecond.
+const LAST: u64 = 1 << 61;
+/// How often the newest value is tried before [`Miss::Busy`].
+const TRIES: u32 = 256;
+
+/// How large the slots for a value are, and how many there are.
+///
+/// | value, bytes | slots | from slot to slot, bytes |
+/// |---|---|---|
+/// | to 56 | 64 | the next power of two from value + 8 |
+/// | to 120 | 32 | 128 |
+/// | to 1,024 | 16 | a multiple of 64 |
+/// | above | 4 | a multiple of 64 |
+///
+/// The counts are chosen so that a writer that never pauses laps a reader less than once in a
+/// thousand reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Geometry {
+    value_bytes: usize,
+    stride_words: usize,
+    slots: usize,
+}
+
+impl Geometry {
+    /// The geometry for a value of `value_bytes`; `None` if that is too large to be addressed.
+    pub(crate) const fn of(value_bytes: usize) -> Option<Self> {
+        if value_bytes > isize::MAX as usize / 8 {
+            return None;
+        }
+        let least = value_bytes.next_multiple_of(WORD) + WORD;
+        let (slots, stride) = match least {
+            0..=64 => (64, least.next_power_of_two()),
+            65..=128 => (32, 128),
+            129..=1032 => (16, least.next_multiple_of(64)),
+            _ => (4, least.next_multiple_of(64)),
+        };
+        Some(Self { value_bytes, stride_words: stride / WORD, slots })
+    }
+
+    /// Bytes of a value.
+    pub(crate) const fn value_bytes(self) -> usize {
+        self.value_bytes
+    }
+
+    /// How many values are kept, the newest included.
+    pub(crate) const fn slots(self) -> usize {
+        self.slots
+    }
+
+    /// Words of all slots together.
+    pub(crate) const fn words(self) -> usize {
+        self.slots * self.stride_words
+    }
+
+    const fn value_words(self) -> usize {
+        self.value_bytes.div_ceil(WORD)
+    }
+}
+
+/// What a look at the register tells, without a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Newest {
+    /// The newest value's sequence: the first is 1, and 0 means that there is none.
+    pub sequence: u64,
+    /// The object was retired: nothing will follow.
+    pub closed: bool,
+}
+
+/// Why there is no value to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Miss {
+    /// There is no value yet, or not yet this one.
+    Empty,
+    /// The object was retired.
+    Closed,
+    /// A newer value took this one's slot.
+    Overwritten,
+    /// The writer was faster in each of many tries.
+    Busy,
+    /// `latest` names a value that its slot has never held.
+    Corrupt,
+}
+
+/// Why a value could not be published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The object was retired. The value may have been seen nevertheless.
+    Closed,
+    /// Someone else published meanwhile: this writer is no longer the one.
+    RoleLost,
+    /// `latest` is beyond all sequences.
+    Corrupt,
+}
+
+/// The register over its words.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Register<'a> {
+    latest: &'a AtomicU64,
+    /// INVARIANT: exactly `geometry.words()` of them.
+    slots: &'a [AtomicU64],
+    geometry: Geometry,
+}
+
+impl<'a> Register<'a> {
+    /// A register over `latest` and the first words of `slots`; `None` if those are too few.
+    #[inline(always)]
+    pub(crate) fn new(
+        latest: &'a AtomicU64,
+        slots: &'a [AtomicU64],
+        geometry: Geometry,
+    ) -> Option<Self> {
+        // INVARIANT: exactly the words of the geometry.
+        Some(Self { latest, slots: slots.get(..geometry.words())?, geometry })
+    }
+
+    /// The newest sequence, and whether more can follow.
+    #[inline]
+    pub(crate) fn newest(&self) -> Newest {
+        // ORDERING: Acquire; pairs with the exchange in `publish`: the slot's stamp is seen too.
+        let latest = self.latest.load(Ordering::Acquire);
+        let next = (latest & !CLOSED).wrapping_add(STEP);
+        let ahead = u64::from(self.stamp(next) == next);
+        Newest { sequence: (latest >> 1) + ahead, closed: latest & CLOSED != 0 }
+    }
+
+    /// Copies the newest value into `into`, which then is initialised, and returns its sequence.
+    ///
+    /// # Panics
+    /// If `into` is not as long as a value.
+    #[inline]
+    pub(crate) fn read_newest(&self, into: &mut [MaybeUninit<u8>]) -> Result<u64, Miss> {
+        // ORDERING: Acquire; pairs with the exchange in `publish`: the slot's stamp is seen too.
+        let latest = self.latest.load(Ordering::Acquire);
+        let next = latest.wrapping_add(STEP);
+        let plain = latest & CLOSED == 0 && latest != 0 && self.stamp(next) != next;
+        if plain && self.copy_value(latest, into) {
+            return Ok(latest >> 1);
+        }
+        self.read_newest_slowly(into)
+    }
+
+    #[cold]
+    fn read_newest_slowly(&self, into: &mut [MaybeUninit<u8>]) -> Result<u64, Miss> {
+        let mut stuck = 0;
+        for _ in 0..TRIES {
+            let newest = self.newest();
+            match self.read(newest.sequence, into) {
+                _ if newest.closed => return Err(Miss::Closed),
+                _ if newest.sequence == 0 => return Err(Miss::Empty),
+                Ok(()) => return Ok(newest.sequence),
+                // The writer went on meanwhile. If it did not, `latest` lies.
+                Err(_) if self.newest() == newest => stuck += 1,
+                Err(_) => {}
+            }
+            spin_loop();
+        }
+        Err(if stuck == TRIES { Miss::Corrupt } else { Miss::Busy })
+    }
+
+    /// Copies the value `sequence` into `into`, which then is initialised.
+    ///
+    /// A waiting reader may call this in a loop for the next sequence: it touches that slot only.
+    ///
+    /// # Panics
+    /// If `into` is not as long as a value.
+    #[inline]
+    pub(crate) fn read(&self, sequence: u64, into: &mut [MaybeUninit<u8>]) -> Result<(), Miss> {
+        let stamp = sequence << 1;
+        if sequence != 0 && self.copy_value(stamp, into) {
+            return Ok(());
+        }
+        let found = self.stamp(stamp);
+        Err(if found & !WRITING > stamp { Miss::Overwritten } else { Miss::Empty })
+    }
+
+    /// Publishes `value`, and returns its sequence. Only for the one writer.
+    ///
+    /// # If a process dies
+    /// Readers keep the value before, or have this one whole.
+    ///
+    /// # Panics
+    /// If `value` is not as long as a value.
+    #[inline]
+    pub(crate) fn publish(&self, value: &[u8]) -> Result<u64, Refusal> {
+        assert!(value.len() == self.geometry.value_bytes, "a value of another size");
+        // ORDERING: Relaxed; only the writer moves it, and taking that role was an acquire.
+        let latest = self.latest.load(Ordering::Relaxed);
+        if latest & CLOSED != 0 {
+            return Err(Refusal::Closed);
+        }
+        if latest >> 1 >= LAST {
+            return Err(Refusal::Corrupt);
+        }
+        let next = latest + STEP;
+        let (stamp, words) = self.slot(next);
+        // CRASH: dying from here to the even stamp leaves the slot in writing. Readers never take
+        // it; the next writer begins it anew.
+        // ORDERING: Release; pairs with the Acquire in `stamp`: who sees the slot in writing also
+        // sees `latest` at the sequence before.
+        stamp.store(next | WRITING, Ordering::Release);
+        // ORDERING: Release; pairs with the Acquire fence in `copy_value`: whoever copied a word
+        // from below finds the odd stamp.
+        fence(Ordering::Release);
+        write_value(value, words);
+        // ORDERING: Release; pairs with the Acquire in `stamp`: the value is seen with it.
+        stamp.store(next, Ordering::Release);
+        crash_point!("latest: slot complete, latest not moved");
+        // CRASH: dying here leaves `latest` one behind. Readers look ahead; the next writer moves it.
+        self.advance(latest)
+    }
+
+    /// Moves `latest` on from `from`, which is not closed.
+    #[inline]
+    fn advance(&self, from: u64) -> Result<u64, Refusal> {
+        // ORDERING: SeqCst, which includes Release for `newest`, because the writer then looks for
+        // sleepers: a store and a load of two words, which nothing weaker keeps in order.
+        let moved =
+            self.latest.compare_exchange(from, from + STEP, Ordering::SeqCst, Ordering::Relaxed);
+        match moved {
+            Ok(_) => Ok((from + STEP) >> 1),
+            Err(found) if found & CLOSED != 0 => Err(Refusal::Closed),
+            Err(_) => Err(Refusal::RoleLost),
+        }
+    }
+
+    /// Completes what a dead writer left: to be called by the one who takes its place, before the
+    /// first [`publish`](Self::publish). Returns whether sleepers may have to be woken for it.
+    pub(crate) fn resume(&self) -> bool {
+        // ORDERING: Acquire; pairs with the exchange in `advance`.
+        let latest = self.latest.load(Ordering::Acquire);
+        let next = latest.wrapping_add(STEP);
+        let complete = latest & CLOSED == 0 && latest >> 1 < LAST && self.stamp(next) == next;
+        complete && self.advance(latest).is_ok()
+    }
+
+    /// The sequence whose value is half-written: by a writer at work, or by one that died there.
+    pub(crate) fn half_written(&self) -> Option<u64> {
+        // ORDERING: Acquire; pairs with the exchange in `advance`.
+        let latest = self.latest.load(Ordering::Acquire);
+        let next = (latest & !CLOSED).wrapping_add(STEP);
+        (self.stamp(next) == next | WRITING).then_some(next >> 1)
+    }
+
+    /// Retires the register: nothing can be published, and readers are told. Sleepers on `latest`
+    /// are to be woken afterwards.
+    pub(crate) fn close(&self) {
+        // ORDERING: SeqCst, for the same reason as in `advance`.
+        self.latest.fetch_or(CLOSED, Ordering::SeqCst);
+    }
+
+    /// Whether all of the value with the even stamp `stamp` was copied.
+    #[inline(always)]
+    fn copy_value(&self, stamp: u64, into: &mut [MaybeUninit<u8>]) -> bool {
+        assert!(into.len() == self.geometry.value_bytes, "a value of another size");
+        let (found, words) = self.slot(stamp);
+        // ORDERING: Acquire; pairs with the Release of the even stamp in `publish`.
+        if found.load(Ordering::Acquire) != stamp {
+            return false;
+        }
+        copy_out(words, into);
+        // ORDERING: Acquire; pairs with the Release fence in `publish`, which lies between an odd
+        // stamp and the words of that value.
+        fence(Ordering::Acquire);
+        // ORDERING: Relaxed; ordered by the fence above.
+        found.load(Ordering::Relaxed) == stamp
+    }
+
+    /// The stamp in the slot that `stamp` belongs to.
+    #[inline(always)]
+    fn stamp(&self, stamp: u64) -> u64 {
+        // ORDERING: Acquire; pairs with the Release stores of stamps in `publish`.
+        self.slot(stamp).0.load(Ordering::Acquire)
+    }
+
+    /// Stamp and value of the slot that `stamp` belongs to: the mask makes every one good.
+    #[inline(always)]
+    fn slot(&self, stamp: u64) -> (&'a AtomicU64, &'a [AtomicU64]) {
+        let index = (stamp >> 1) as usize & (self.geometry.slots - 1);
+        let from = index * self.geometry.stride_words;
+        (&self.slots[from], &self.slots[from + 1..][..self.geometry.value_words()])
+    }
+}
+
+/// Copies the value into its slot, with a point half-way at which a test may kill the process.
+#[inline(always)]
+fn write_value(value: &[u8], words: &[AtomicU64]) {
+    if cfg!(feature = "crash-points") {
+        let half = words.len() / 2;
+        let (first, second) = value.split_at(half * WORD);
+        copy_in(first, &words[..half]);
+        crash_point!("latest: slot half written");
+        copy_in(second, &words[half..]);
+    } else {
+        copy_in(value, words);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    #![allow(unsafe_code, reason = "a value that was read is initialised")]
+
+    use super::*;
+    use crate::memory::HeapMemory;
+
+    const SLOTS_AT: usize = 256;
+
+    fn with_register(bytes: usize, check: impl FnOnce(Register<'_>)) {
+        let geometry = Geometry::of(bytes).unwrap();
+        let memory = HeapMemory::zeroed(SLOTS_AT + geometry.words() * WORD);
+        let view = memory.view();
+        let slots = view.words(SLOTS_AT, geometry.words()).unwrap();
+        check(Register::new(view.word(0).unwrap(), slots, geometry).unwrap());
+    }
+
+    fn newest(register: &Register<'_>) -> Result<(u64, Vec<u8>), Miss> {
+        let mut value = vec![MaybeUninit::uninit(); register.geometry.value_bytes()];
+        let sequence = register.read_newest(&mut value)?;
+        // SAFETY: `read_newest` initialises all of it.
+        let value = value.into_iter().map(|byte| unsafe { byte.assume_init() });
+        Ok((sequence, value.collect()))
+    }
+
+    #[test]
+    fn the_newest_value_is_read_whole_at_every_size() {
+        for bytes in [0, 1, 7, 8, 9, 63, 64, 65, 1_000, 1_024, 1_025, 100_003] {
+            with_register(bytes, |register| {
+                assert_eq!(newest(&register), Err(Miss::Empty));
+                for sequence in 1..=200_u64 {
+                    let value: Vec<u8> =
+                        (0..bytes).map(|at| (at as u64 * 7 + sequence) as u8).collect();
+                    assert_eq!(register.publish(&value), Ok(sequence));
+                    assert_eq!(newest(&register), Ok((sequence, value)), "{bytes} bytes");
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Ways to pass values between processes.
+
+pub(crate) mod latest;
