@@ -115,7 +115,8 @@ fn structs<'a>(file: &'a File, rust: &'a Rust) -> Vec<(&'a File, &'a Rust, &'a s
                 attr.path().is_ident("repr")
                     && attr.meta.require_list().is_ok_and(|list| first_word(&list.tokens) == "C")
             };
-            if item.attrs.iter().any(of_c) {
+            // The layout of a generic type is a rule, not a table: FORMAT.md tells it in words.
+            if item.attrs.iter().any(of_c) && item.generics.params.is_empty() {
                 self.0.push(item);
             }
         }
@@ -321,6 +322,7 @@ mod tests {
             ("crates/shmkit/src/object/header.rs", header),
             ("crates/shmkit/src/object/part.rs", PART),
             ("crates/shmkit/src/sys/lock.rs", "#[repr(C)] struct Flock { a: usize }"),
+            ("crates/shmkit/src/shareable/list.rs", "#[repr(C)] struct List<T> { items: [T; 2] }"),
             (DOCUMENT, document),
         ])
     }
