@@ -1,7 +1,7 @@
 //! Copying between private memory and words that others change meanwhile.
 //!
 //! What comes out may be a mixture of old and new: the caller's protocol finds that out afterwards
-//! and throws it away. Every word is read or written exactly once, as a relaxed atomic access would.
+//! and throws it away. Every word is read or written once, as by a relaxed atomic access.
 
 #![allow(unsafe_code, reason = "moves bytes between private memory and shared words")]
 

@@ -12,8 +12,10 @@
 //! | state | slot + 1 | who may leave it, and how |
 //! |---|---|---|
 //! | free | 0 | anybody, by writing himself in |
-//! | held | not 0 | the holder, to free; once he is dead anybody, by replacing him and adding 1 to deaths in the same exchange |
+//! | held | not 0 | the holder, to free; once he is dead anybody, by replacing him |
 //! | CLOSED | any | nobody; a holder still leaves |
+//!
+//! Replacing a dead holder adds 1 to deaths in the same exchange.
 //!
 //! | bit | set by | cleared by |
 //! |---|---|---|
@@ -22,9 +24,10 @@
 //!
 //! # Why no waiter sleeps for ever
 //!
-//! Whoever sleeps saw WAITERS set in the very low half that the kernel compares. A word with WAITERS
-//! is freed by an exchange that sees the bit, and one waiter is woken. He cannot know whether there
-//! are others, so he sets the bit again in the exchange by which he takes the word.
+//! Whoever sleeps saw WAITERS set in the very low half that the kernel compares. A word with
+//! WAITERS is freed by an exchange that sees the bit, and one waiter is woken. He cannot know
+//! whether there are others, so he sets the bit again in the exchange by which he takes the word,
+//! or before he sleeps again; or he wakes one more when he gives up.
 //! Where a wake is swallowed by a process being killed, the others' slices end.
 //!
 //! # If a process dies

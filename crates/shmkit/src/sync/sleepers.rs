@@ -41,8 +41,8 @@ pub(crate) const SLICE: Duration = Duration::from_millis(50);
 const MOST_SPINS: u32 = 200;
 /// The fewest: enough for an answer from one who is spinning, too.
 const FEWEST_SPINS: u32 = 32;
-/// Looks in a trial that outlasts the other side's waking up, about 50 microseconds. Without it, two
-/// that answer each other would sleep for ever after once falling asleep.
+/// Looks in a trial that outlasts the other side's waking up, about 50 microseconds. Without it,
+/// two that answer each other would sleep each time after both once fell asleep.
 const TRIAL_SPINS: u32 = 2_000;
 /// One in so many waits that end in sleep begins with a trial.
 const TRIAL_EVERY: u32 = 32;

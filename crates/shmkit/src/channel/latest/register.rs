@@ -13,7 +13,7 @@
 //! |---|---|
 //! | writer of n | stamp = 2n + 1; fence; value; stamp = 2n; latest: n - 1 to n |
 //! | reader of n | stamp is 2n?; value; fence; stamp is 2n? |
-//! | reader of the newest | latest = m; n = m + 1 if that slot's stamp is 2(m + 1), else m; reads n |
+//! | reader of the newest | latest = m; n = m + 1 if its stamp is 2(m + 1), else m; reads n |
 //!
 //! # Why no torn value is handed out
 //!
@@ -32,10 +32,10 @@
 //!
 //! # If the writer dies
 //!
-//! | where | what others see | who repairs it |
+//! | where | the newest is | the next writer |
 //! |---|---|---|
-//! | before the even stamp | the newest is n - 1, as before | the next writer writes n again |
-//! | behind it, before `latest` | the newest is n | the next writer moves `latest`, in [`Register::resume`] |
+//! | before the even stamp | n - 1, as before | writes n again |
+//! | behind it, before `latest` | n | moves `latest`: [`Register::resume`] |
 //!
 //! # Bytes that nobody wrote by these rules
 //!
@@ -261,7 +261,8 @@ impl<'a> Register<'a> {
         // ORDERING: Release; pairs with the Acquire in `stamp`: the value is seen with it.
         stamp.store(next, Ordering::Release);
         crash_point!("latest: slot complete, latest not moved");
-        // CRASH: dying here leaves `latest` one behind. Readers look ahead; the next writer moves it.
+        // CRASH: dying here leaves `latest` one behind. Readers look ahead; the next writer moves
+        // it.
         self.advance(latest)
     }
 
