@@ -17,5 +17,5 @@ mod sync;
 mod sys;
 
 pub use error::{Error, ErrorKind, Result};
-pub use shareable::Shareable;
+pub use shareable::{FixedString, FixedVec, Maybe, Shareable};
 pub use shmkit_derive::Shareable;

@@ -9,6 +9,8 @@
 //! Everything is checked where it is made: a type that no reader could take in (nested too deep, a
 //! text too long) does not compile.
 
+use std::ops::RangeInclusive;
+
 use super::schema::{MAX_DEPTH, MAX_NAME, MAX_TEXT};
 
 /// The layout of a [`Shareable`](super::Shareable) type: its name, size, alignment, and parts.
@@ -113,6 +115,23 @@ impl Scalar {
             Self::Bool => "bool",
             Self::Char => "char",
         }
+    }
+
+    /// The values of an enum that this holds, where it can hold one.
+    pub(crate) const fn range_of_enum(self) -> Option<RangeInclusive<i128>> {
+        Some(match self {
+            Self::U8 => 0..=u8::MAX as i128,
+            Self::U16 => 0..=u16::MAX as i128,
+            Self::U32 => 0..=u32::MAX as i128,
+            Self::U64 => 0..=u64::MAX as i128,
+            Self::I8 => i8::MIN as i128..=i8::MAX as i128,
+            Self::I16 => i16::MIN as i128..=i16::MAX as i128,
+            Self::I32 => i32::MIN as i128..=i32::MAX as i128,
+            Self::I64 => i64::MIN as i128..=i64::MAX as i128,
+            Self::U128 | Self::I128 | Self::F32 | Self::F64 | Self::Bool | Self::Char => {
+                return None;
+            }
+        })
     }
 
     /// Its size in bytes, which is also its alignment.

@@ -17,14 +17,20 @@
 //! `Shareable`, so there is no pointer in it, nothing to drop and nothing that changes behind `&`.
 
 mod layout;
+mod list;
+mod maybe;
 mod primitives;
 pub mod schema;
+mod text;
 
 #[doc(hidden)]
 pub mod derive;
 
 pub use layout::{Layout, Scalar};
+pub use list::FixedVec;
+pub use maybe::Maybe;
 pub use schema::Schema;
+pub use text::FixedString;
 
 #[cfg(target_endian = "big")]
 compile_error!("shmkit shares little-endian bytes, and runs on little-endian machines only");
@@ -138,4 +144,11 @@ fn encode_whole<T: Shareable>(value: &T, out: &mut [u8]) {
     if let Some(bytes) = bytes_of(value) {
         out.copy_from_slice(bytes);
     }
+}
+
+/// Whether nothing is in `bytes`: what has no meaning must be zero, so that equal values have equal
+/// bytes and nothing hides there. In steps without a branch, for the compiler to make wide.
+#[inline]
+fn all_zero(bytes: &[u8]) -> bool {
+    bytes.chunks(64).all(|chunk| chunk.iter().fold(0, |seen, byte| seen | byte) == 0)
 }

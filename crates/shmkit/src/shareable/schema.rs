@@ -53,10 +53,13 @@
 //! Fields are aligned, inside their struct, and do not overlap. A text that breaks any of this is
 //! refused with [`Corrupt`](crate::ErrorKind::Corrupt).
 
+mod parse;
+
 use std::fmt;
 
 use super::Shareable;
 use super::layout::{self, Layout, Scalar, fnv1a};
+use crate::Result;
 
 /// The longest schema text, in bytes.
 pub const MAX_TEXT: usize = 65_536;
@@ -66,6 +69,12 @@ pub const MAX_DEPTH: usize = 32;
 
 /// The longest name of a type, field or variant, in bytes.
 pub const MAX_NAME: usize = 255;
+
+/// The largest size of a type, in bytes.
+pub const MAX_SIZE: u64 = i64::MAX as u64;
+
+/// The largest alignment of a type, in bytes.
+pub const MAX_ALIGN: u64 = 1 << 29;
 
 /// The description of a type: what [`Shareable::LAYOUT`] says, as a tree that can come from another
 /// process too. Its text is what `Display` prints.
@@ -160,6 +169,18 @@ impl Schema {
         Self::from(T::LAYOUT)
     }
 
+    /// Reads the text that `Display` prints, as it stands in an object.
+    ///
+    /// The text may be hostile: reading it is bounded in time and memory.
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupt`](crate::ErrorKind::Corrupt), with the place, where the text breaks the grammar or
+    /// a limit.
+    pub fn parse(text: &str) -> Result<Self> {
+        parse::parse(text)
+    }
+
     /// The type's own name, without its path; empty where it has none, as an array.
     pub fn name(&self) -> &str {
         &self.name
@@ -184,6 +205,54 @@ impl Schema {
     pub fn fingerprint(&self) -> u64 {
         fnv1a(&Text { schema: self, with_type_names: false }.to_string())
     }
+}
+
+/// The types that are not spelled out: their size follows from their parts. Nothing where it is
+/// over `MAX_SIZE`.
+impl Schema {
+    fn scalar(scalar: Scalar) -> Self {
+        let size = scalar.size() as u64;
+        Self { name: scalar.name().into(), size, align: size, shape: Shape::Scalar(scalar) }
+    }
+
+    fn array(item: Self, len: u64) -> Option<Self> {
+        let (size, align) = (item.size.checked_mul(len)?, item.align);
+        Self::sized("", size, align, Shape::Array { item: Box::new(item), len })
+    }
+
+    fn text(capacity: u64) -> Option<Self> {
+        let size = capacity.checked_add(LENGTH)?;
+        Self::sized("FixedString", size, LENGTH, Shape::Text { capacity })
+    }
+
+    fn list(item: Self, capacity: u64) -> Option<Self> {
+        let size = item.size.checked_mul(capacity)?.checked_add(items_offset(&item))?;
+        let align = item.align.max(LENGTH);
+        Self::sized("FixedVec", size, align, Shape::List { item: Box::new(item), capacity })
+    }
+
+    fn maybe(item: Self) -> Option<Self> {
+        let (size, align) = (item.size.checked_add(maybe_offset(&item))?, item.align);
+        Self::sized("Maybe", size, align, Shape::Maybe { item: Box::new(item) })
+    }
+
+    fn sized(name: &str, size: u64, align: u64, shape: Shape) -> Option<Self> {
+        let size = size.checked_next_multiple_of(align).filter(|size| *size <= MAX_SIZE)?;
+        Some(Self { name: name.into(), size, align, shape })
+    }
+}
+
+/// The bytes that hold the length of a text or a list.
+pub(super) const LENGTH: u64 = 8;
+
+/// Where a list's items start.
+pub(super) fn items_offset(item: &Schema) -> u64 {
+    LENGTH.next_multiple_of(item.align)
+}
+
+/// Where a maybe's item is: behind one byte.
+pub(super) fn maybe_offset(item: &Schema) -> u64 {
+    item.align
 }
 
 impl From<&Layout> for Schema {
