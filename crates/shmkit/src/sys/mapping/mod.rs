@@ -19,12 +19,12 @@ pub(crate) use linux::{Mapping, page_size};
 
 /// What may be done through a mapping, and who sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Protection {
-    /// Reading alone.
+pub enum Protection {
+    /// It can only be read.
     ReadOnly,
-    /// Reading and writing; all who map the file see it.
+    /// It can be written, and all who map the same bytes see it.
     ReadWrite,
-    /// Reading and writing; a page that was written is this mapping's own.
+    /// It can be written, and nobody else sees it: a page that was written is the mapping's own.
     CopyOnWrite,
 }
 
@@ -37,17 +37,28 @@ pub(crate) struct Placement {
     pub(crate) huge_pages: bool,
 }
 
-/// What the system is told about the use of a mapping.
+/// How a part of a mapping will be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Advice {
+#[non_exhaustive]
+pub enum Advice {
+    /// In no special way: takes `Sequential` and `Random` back.
     Normal,
+    /// From front to back: read ahead, and drop early.
     Sequential,
+    /// Here and there: do not read ahead.
     Random,
+    /// Soon: read it ahead.
     WillNeed,
+    /// Not soon: the pages may go from this process; what was written stays.
     DontNeed,
+    /// Not soon: the first to go when memory is short.
     Cold,
+    /// Not to be in core dumps.
     DontDump,
+    /// To be in core dumps: takes `DontDump` back.
     Dump,
+    /// Not to be in forked children, which end if they touch it.
     DontFork,
+    /// To be in forked children: takes `DontFork` back.
     Fork,
 }

@@ -1,0 +1,124 @@
+//! What the command says to the shell when it ends.
+
+use std::io;
+use std::process::ExitCode;
+
+use shmkit::ErrorKind;
+
+/// Every code and its meaning, as `shm --help` shows them.
+const CODES: [(u8, &str); 11] = [
+    (0, "done"),
+    (1, "it failed, or a promise was broken"),
+    (2, "the command line, a name, a value or a range makes no sense"),
+    (3, "there is nothing of this name"),
+    (4, "there is something of this name already, or with other options"),
+    (5, "not allowed"),
+    (6, "no space left"),
+    (7, "it is something else: of another kind, type or version, or corrupt"),
+    (8, "not now: others are in the way, the time is over, or there is no value yet"),
+    (9, "the other side died, or the object was removed"),
+    (10, "this system cannot do it"),
+];
+
+fn code_of(kind: ErrorKind) -> u8 {
+    match kind {
+        ErrorKind::InvalidName | ErrorKind::InvalidArgument | ErrorKind::OutOfRange => 2,
+        ErrorKind::NotFound => 3,
+        ErrorKind::AlreadyExists | ErrorKind::WrongOptions => 4,
+        ErrorKind::PermissionDenied => 5,
+        ErrorKind::OutOfSpace => 6,
+        ErrorKind::WrongKind
+        | ErrorKind::WrongType
+        | ErrorKind::WrongVersion
+        | ErrorKind::Corrupt => 7,
+        ErrorKind::Busy
+        | ErrorKind::TimedOut
+        | ErrorKind::Empty
+        | ErrorKind::Full
+        | ErrorKind::RoleTaken => 8,
+        ErrorKind::PeerDied | ErrorKind::OwnerDied | ErrorKind::Closed | ErrorKind::RoleLost => 9,
+        ErrorKind::Unsupported => 10,
+        _ => 1,
+    }
+}
+
+fn code_of_system(kind: io::ErrorKind) -> u8 {
+    match kind {
+        io::ErrorKind::NotFound => 3,
+        io::ErrorKind::AlreadyExists => 4,
+        io::ErrorKind::PermissionDenied => 5,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => 6,
+        _ => 1,
+    }
+}
+
+/// The end of `shm --help`.
+pub(crate) fn table() -> String {
+    let lines = CODES.iter().map(|(code, meaning)| format!("\n  {code:2}  {meaning}"));
+    format!("Exit codes:{}", lines.collect::<String>())
+}
+
+/// A value on the command line that only turns out to make no sense once more is known.
+#[derive(Debug)]
+pub(crate) struct Usage(pub(crate) String);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// Reports an error, and says how the process ends.
+pub(crate) fn code(result: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    let mut message = String::new();
+    let mut code = 1;
+    for cause in error.chain() {
+        let separator = if message.is_empty() { "" } else { ": " };
+        message = format!("{message}{separator}{cause}");
+        if let Some(error) = cause.downcast_ref::<shmkit::Error>() {
+            // Its message holds those of its causes.
+            code = code_of(error.kind());
+            break;
+        }
+        if let Some(error) = cause.downcast_ref::<io::Error>() {
+            if error.kind() == io::ErrorKind::BrokenPipe {
+                // Whoever read our output has seen enough.
+                return ExitCode::SUCCESS;
+            }
+            code = code_of_system(error.kind());
+        }
+        if cause.is::<Usage>() {
+            code = 2;
+        }
+    }
+    eprintln!("shm: {message}");
+    ExitCode::from(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_that_is_given_is_in_the_table_in_order() {
+        let kinds = [
+            ErrorKind::NotFound,
+            ErrorKind::AlreadyExists,
+            ErrorKind::PermissionDenied,
+            ErrorKind::InvalidName,
+            ErrorKind::OutOfSpace,
+            ErrorKind::Corrupt,
+            ErrorKind::Busy,
+            ErrorKind::PeerDied,
+            ErrorKind::Unsupported,
+            ErrorKind::Os,
+        ];
+        let mut codes: Vec<_> = kinds.into_iter().map(code_of).collect();
+        codes.sort_unstable();
+        assert_eq!(codes, (1..=10).collect::<Vec<_>>());
+        assert!(CODES.iter().map(|(code, _)| *code).eq(0..=10));
+    }
+}

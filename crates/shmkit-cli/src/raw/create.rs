@@ -1,0 +1,71 @@
+//! `shm raw create`.
+
+use clap::ValueEnum;
+use serde_json::json;
+use shmkit::memory::{Access, FileMapping, SharedMemory};
+
+use super::target::{Opened, Target};
+use crate::{output, units};
+
+/// Make memory, or with --file a file, of a given size
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+    /// How large: 100, 4K, 1MiB
+    #[arg(long, value_name = "BYTES", value_parser = units::bytes)]
+    size: u64,
+    /// Fill it with this byte: 0 to 255
+    #[arg(long, value_name = "BYTE", value_parser = byte)]
+    fill: Option<u8>,
+    /// Who may use it
+    #[arg(long, value_enum, default_value = "owner")]
+    access: Who,
+    /// Print what was made, as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Who {
+    Owner,
+    Group,
+    Everyone,
+}
+
+impl From<Who> for Access {
+    fn from(who: Who) -> Self {
+        match who {
+            Who::Owner => Self::Owner,
+            Who::Group => Self::Group,
+            Who::Everyone => Self::Everyone,
+        }
+    }
+}
+
+fn byte(text: &str) -> Result<u8, String> {
+    let number = units::bytes(text).ok().and_then(|number| u8::try_from(number).ok());
+    number.ok_or_else(|| format!("{text:?} is no byte: such are 0 to 255 and 0x00 to 0xff"))
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+    let access = args.access.into();
+    let made = match (&args.target.file, &args.target.name) {
+        (Some(path), _) => {
+            Opened::File(FileMapping::options().access(access).create(path, args.size)?)
+        }
+        (None, name) => {
+            let name = name.as_deref().unwrap_or_default();
+            Opened::Memory(SharedMemory::options().access(access).create(name, args.size)?)
+        }
+    };
+    if let Some(byte) = args.fill.filter(|_| args.size > 0) {
+        made.region().map()?.fill(.., byte)?;
+    }
+    if args.json {
+        let mut report = args.target.json();
+        report["size"] = json!(args.size);
+        output::line(report)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! `shm raw dump`.
+
+use std::io::Write;
+
+use serde_json::json;
+
+use super::hex;
+use super::target::{Bytes, Target};
+use crate::output;
+
+/// Show bytes as a table: where, hexadecimal, text
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    bytes: Bytes,
+    /// Print one JSON object: `offset`, `length`, and the bytes as `hex`
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+    let region = args.bytes.map(&args.target.open(false)?)?;
+    if args.json {
+        let mut bytes = vec![0; region.len()];
+        region.read_at(0, &mut bytes)?;
+        let mut report = args.target.json();
+        report["offset"] = json!(args.bytes.offset);
+        report["length"] = json!(bytes.len());
+        report["hex"] = json!(hex::digits(&bytes));
+        return Ok(output::line(report)?);
+    }
+    let faint = output::faint();
+    let mut stdout = output::stdout();
+    let mut row = [0; hex::ROW];
+    for at in (0..region.len()).step_by(hex::ROW) {
+        let row = &mut row[..hex::ROW.min(region.len() - at)];
+        region.read_at(at, row)?;
+        writeln!(stdout, "{}", hex::row(args.bytes.offset + at as u64, row, faint))?;
+    }
+    Ok(stdout.flush()?)
+}

@@ -1,0 +1,130 @@
+//! `shm raw read`.
+
+use std::io::Write;
+use std::time::Duration;
+
+use serde_json::json;
+use shmkit::memory::Region;
+
+use super::hex;
+use super::target::{Bytes, Target};
+use crate::{output, units};
+
+/// Write bytes to standard output: as they are, as text, or as hexadecimal digits
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    bytes: Bytes,
+    #[command(flatten)]
+    form: Form,
+    /// Go on, with a line for each change that is seen; --hex unless another form is given
+    ///
+    /// Raw memory cannot say that it changed, so it is looked at again and again: what comes and
+    /// goes between two looks is missed, and what is being written just then can be seen
+    /// half-written.
+    #[arg(long)]
+    watch: bool,
+    /// How long to wait between two looks
+    #[arg(long, value_name = "TIME", default_value = "5ms", value_parser = units::duration)]
+    every: Duration,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(multiple = false)]
+struct Form {
+    /// A line of text, which ends at the first zero byte
+    #[arg(long)]
+    text: bool,
+    /// A line of hexadecimal digits
+    #[arg(long)]
+    hex: bool,
+    /// A JSON object on a line: `offset`, `length`, and the bytes as `hex` and as `text`
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+    let region = args.bytes.map(&args.target.open(false)?)?;
+    let mut bytes = settled(&region)?;
+    show(args, &bytes)?;
+    if !args.watch {
+        return Ok(());
+    }
+    loop {
+        std::thread::sleep(args.every);
+        let now = settled(&region)?;
+        if now != bytes {
+            show(args, &now)?;
+            bytes = now;
+        }
+    }
+}
+
+/// The bytes as two looks in a row saw them. If they never hold still, the last look.
+fn settled(region: &Region) -> shmkit::Result<Vec<u8>> {
+    const LOOKS: usize = 8;
+    let mut bytes = vec![0; region.len()];
+    region.read_at(0, &mut bytes)?;
+    for _ in 0..LOOKS {
+        let mut again = vec![0; region.len()];
+        region.read_at(0, &mut again)?;
+        if again == bytes {
+            break;
+        }
+        bytes = again;
+    }
+    Ok(bytes)
+}
+
+fn show(args: &Args, bytes: &[u8]) -> anyhow::Result<()> {
+    if args.form.text {
+        return line(&text(bytes));
+    }
+    if args.form.hex {
+        return Ok(output::line(hex::digits(bytes))?);
+    }
+    if args.form.json {
+        let mut report = args.target.json();
+        report["offset"] = json!(args.bytes.offset);
+        report["length"] = json!(bytes.len());
+        report["hex"] = json!(hex::digits(bytes));
+        report["text"] = json!(String::from_utf8_lossy(until_zero(bytes)));
+        return Ok(output::line(report)?);
+    }
+    if args.watch {
+        return Ok(output::line(hex::digits(bytes))?);
+    }
+    let mut stdout = output::stdout();
+    stdout.write_all(bytes)?;
+    Ok(stdout.flush()?)
+}
+
+fn line(text: &[u8]) -> anyhow::Result<()> {
+    let mut stdout = output::stdout();
+    stdout.write_all(text)?;
+    stdout.write_all(b"\n")?;
+    Ok(stdout.flush()?)
+}
+
+/// The text in `bytes`: as it is, but on a terminal without what would control it.
+fn text(bytes: &[u8]) -> Vec<u8> {
+    let text = until_zero(bytes);
+    if !output::is_terminal() {
+        return text.to_vec();
+    }
+    let mut plain = String::new();
+    for letter in String::from_utf8_lossy(text).chars() {
+        match letter {
+            '\n' | '\t' => plain.push(letter),
+            _ if letter.is_control() => plain.extend(letter.escape_default()),
+            _ => plain.push(letter),
+        }
+    }
+    plain.into_bytes()
+}
+
+fn until_zero(bytes: &[u8]) -> &[u8] {
+    bytes.split(|byte| *byte == 0).next().unwrap_or_default()
+}

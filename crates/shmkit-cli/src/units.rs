@@ -1,0 +1,89 @@
+//! Numbers as people write them on a command line.
+
+use std::time::Duration;
+
+/// Bytes: `100`, `4K` and `4KiB` (of 1,024), `4KB` (of 1,000), up to `T`; or `0x64`.
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
+    if let Some(digits) = text.strip_prefix("0x") {
+        return u64::from_str_radix(digits, 16).map_err(|_| expected(text));
+    }
+    let (digits, unit) = split(text);
+    let number: u64 = digits.parse().map_err(|_| expected(text))?;
+    let unit = unit.to_ascii_lowercase();
+    let (letter, base) = match unit.as_str() {
+        "" | "b" => return Ok(number),
+        unit if unit.len() > 1 && unit.ends_with("ib") => (&unit[..unit.len() - 2], 1024),
+        unit if unit.len() > 1 && unit.ends_with('b') => (&unit[..unit.len() - 1], 1000),
+        unit => (unit, 1024_u64),
+    };
+    let power = ["k", "m", "g", "t"].iter().position(|it| *it == letter);
+    let factor = base.pow(power.ok_or_else(|| expected(text))? as u32 + 1);
+    number.checked_mul(factor).ok_or_else(|| format!("{text} is more than 64 bits can say"))
+}
+
+fn expected(text: &str) -> String {
+    format!("\"{text}\" is no size: such are 100, 4K, 4KiB, 1M, 0x64")
+}
+
+/// A time: `500us`, `10ms`, `1.5s`, `2m`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let expected = || format!("\"{text}\" is no time: such are 500us, 10ms, 1.5s, 2m");
+    let (digits, unit) = split(text);
+    let number: f64 = digits.parse().map_err(|_| expected())?;
+    let seconds = match unit {
+        "ns" => 1e-9,
+        "us" | "µs" => 1e-6,
+        "ms" => 1e-3,
+        "s" => 1.0,
+        "m" | "min" => 60.0,
+        _ => return Err(expected()),
+    };
+    Duration::try_from_secs_f64(number * seconds).map_err(|_| expected())
+}
+
+/// The number, and the letters behind it.
+fn split(text: &str) -> (&str, &str) {
+    let end = text.find(|it: char| !it.is_ascii_digit() && it != '.').unwrap_or(text.len());
+    let (digits, unit) = text.split_at(end);
+    (digits, unit.trim_start())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        for (text, size) in [
+            ("0", 0),
+            ("100", 100),
+            ("100B", 100),
+            ("4K", 4096),
+            ("4k", 4096),
+            ("4KiB", 4096),
+            ("4 KB", 4000),
+            ("1M", 1 << 20),
+            ("2GiB", 2 << 30),
+            ("1T", 1 << 40),
+            ("0x64", 100),
+        ] {
+            assert_eq!(bytes(text), Ok(size), "{text}");
+        }
+        for text in ["", "K", "-1", "1.5K", "4X", "4iB", "1e3", "0x", "99999999999999999999"] {
+            assert!(bytes(text).unwrap_err().contains("is no size"), "{text}");
+        }
+        assert!(bytes("99999999999T").unwrap_err().contains("64 bits"));
+    }
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        for (text, us) in
+            [("10ms", 10_000), ("1.5s", 1_500_000), ("500us", 500), ("2m", 120_000_000)]
+        {
+            assert_eq!(duration(text), Ok(Duration::from_micros(us)), "{text}");
+        }
+        for text in ["", "10", "ms", "-1s", "1h30", "1..2s"] {
+            assert!(duration(text).unwrap_err().contains("is no time"), "{text}");
+        }
+    }
+}

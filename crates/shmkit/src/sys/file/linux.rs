@@ -1,0 +1,107 @@
+//! `memfd_create` and its seals; `fallocate`.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use rustix::fs::{CWD, FallocateFlags, MemfdFlags, Mode, OFlags, SealFlags};
+use rustix::io::Errno;
+
+use super::SealKind;
+use crate::error::{Error, ErrorKind, Result};
+
+/// A file in memory without a name, gone with its last descriptor and mapping. `label` is what
+/// `/proc` shows.
+pub(crate) fn anonymous(label: &str) -> Result<File> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    // Not for code: also what a hardened system asks for. Unknown before Linux 6.3.
+    let file = match rustix::fs::memfd_create(label, flags | MemfdFlags::NOEXEC_SEAL) {
+        Err(Errno::INVAL) => rustix::fs::memfd_create(label, flags),
+        answer => answer,
+    };
+    Ok(file.map_err(Error::from_os)?.into())
+}
+
+fn seal_flags(kind: SealKind) -> SealFlags {
+    match kind {
+        SealKind::Resizing => SealFlags::SHRINK | SealFlags::GROW,
+        SealKind::NewWriters => SealFlags::FUTURE_WRITE,
+    }
+}
+
+/// Rules `kind` out from now on, for all.
+pub(crate) fn seal(file: &File, kind: SealKind) -> Result<()> {
+    rustix::fs::fcntl_add_seals(file, seal_flags(kind)).map_err(|error| match error {
+        Errno::INVAL => Error::from_os(error)
+            .of_kind(ErrorKind::Unsupported)
+            .because("only anonymous memory can be sealed"),
+        _ => Error::from_os(error),
+    })
+}
+
+/// Whether `kind` is ruled out.
+pub(crate) fn is_sealed(file: &File, kind: SealKind) -> Result<bool> {
+    match rustix::fs::fcntl_get_seals(file) {
+        Ok(seals) => Ok(seals.contains(seal_flags(kind))
+            || kind == SealKind::NewWriters && seals.contains(SealFlags::WRITE)),
+        // What cannot be sealed is not sealed.
+        Err(Errno::INVAL) => Ok(false),
+        Err(error) => Err(Error::from_os(error)),
+    }
+}
+
+/// Whether the descriptor allows writing.
+pub(crate) fn is_writable(file: &File) -> Result<bool> {
+    let flags = rustix::fs::fcntl_getfl(file).map_err(Error::from_os)?;
+    Ok(flags & OFlags::RWMODE == OFlags::RDWR)
+}
+
+/// Opens what `path` leads to, through symbolic links, without waiting for a FIFO's peer.
+pub(crate) fn open_path(path: &Path, writable: bool) -> Result<File> {
+    let access = if writable { OFlags::RDWR } else { OFlags::RDONLY };
+    let wary = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    match rustix::fs::openat(CWD, path, access | wary, Mode::empty()) {
+        Ok(file) => Ok(file.into()),
+        Err(Errno::ISDIR) => Err(Error::new(ErrorKind::WrongKind, "it is a directory")),
+        Err(Errno::NXIO) => Err(Error::new(ErrorKind::WrongKind, "it is a FIFO or a socket")),
+        Err(error) => Err(Error::from_os(error)),
+    }
+}
+
+/// Makes the file `to` bytes long, with space for each byte from `from`.
+///
+/// In pieces, since a signal that interrupts the system undoes what it did for the piece.
+pub(crate) fn commit(file: &File, from: u64, to: u64) -> Result<()> {
+    const PIECE: u64 = 256 << 20;
+    let no_space = |error: Errno| {
+        let error = Error::from_os(error).because(format!("no space for {to} bytes"));
+        // The system says of a size beyond all bounds that the file is too large.
+        if error.kind() == ErrorKind::Os { error.of_kind(ErrorKind::OutOfSpace) } else { error }
+    };
+    let mut start = from;
+    while start < to {
+        let bytes = PIECE.min(to - start);
+        match rustix::fs::fallocate(file, FallocateFlags::empty(), start, bytes) {
+            Ok(()) => start += bytes,
+            Err(Errno::INTR) => {}
+            Err(Errno::OPNOTSUPP) => return write_zeros(file, start, to),
+            Err(error @ (Errno::FBIG | Errno::NOSPC | Errno::DQUOT)) => {
+                return Err(no_space(error));
+            }
+            Err(error) => return Err(Error::from_os(error)),
+        }
+    }
+    Ok(())
+}
+
+/// Commits space where the file system has no call for it.
+fn write_zeros(file: &File, from: u64, to: u64) -> Result<()> {
+    let zeros = [0; 64 << 10];
+    let mut start = from;
+    while start < to {
+        let bytes = (zeros.len() as u64).min(to - start);
+        file.write_all_at(&zeros[..bytes as usize], start).map_err(Error::from_os)?;
+        start += bytes;
+    }
+    Ok(())
+}

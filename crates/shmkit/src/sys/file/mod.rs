@@ -1,0 +1,15 @@
+//! What an open file is: its size and space, its rights, its seals; files without any name.
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+pub(crate) use linux::{anonymous, commit, is_sealed, is_writable, open_path, seal};
+
+/// What can be ruled out for ever for an anonymous file, by its descriptor's holders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SealKind {
+    /// Another size.
+    Resizing,
+    /// Writing, except through mappings that exist.
+    NewWriters,
+}

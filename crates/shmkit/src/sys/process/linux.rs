@@ -1,0 +1,43 @@
+//! Process and machine identity on Linux.
+
+use std::sync::OnceLock;
+
+use rustix::rand::{GetRandomFlags, getrandom};
+
+/// The effective user, who owns what this process creates.
+pub(crate) fn user_id() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// Random bytes of the kernel's generator.
+pub(crate) fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    let mut filled = 0;
+    while filled < N {
+        match getrandom(&mut bytes[filled..], GetRandomFlags::empty()) {
+            Ok(count) => filled += count,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => panic!("the kernel refuses random numbers: {error}"),
+        }
+    }
+    bytes
+}
+
+/// What tells this run of the machine from its other runs; zeros where the system does not say.
+pub(crate) fn boot_id() -> [u8; 16] {
+    static BOOT_ID: OnceLock<[u8; 16]> = OnceLock::new();
+    *BOOT_ID.get_or_init(|| {
+        let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+        u128::from_str_radix(&digits, 16).unwrap_or(0).to_be_bytes()
+    })
+}
+
+/// Ends this process as `kill -9` does: nothing is unwound, flushed or dropped.
+#[cfg(feature = "crash-points")]
+pub(crate) fn die() -> ! {
+    use rustix::process::{Signal, getpid, kill_process};
+    loop {
+        let _ = kill_process(getpid(), Signal::KILL);
+    }
+}

@@ -1,0 +1,29 @@
+//! What this process is to others: for people to read, never as proof of life.
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(feature = "crash-points")]
+pub(crate) use linux::die;
+#[cfg(target_os = "linux")]
+pub(crate) use linux::{boot_id, random, user_id};
+
+use std::sync::OnceLock;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Nanoseconds since 1970, of the wall clock.
+pub(crate) fn unix_time_ns() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+}
+
+/// The name by which the program was started, cut to 16 bytes of whole characters.
+pub(crate) fn program() -> [u8; 16] {
+    static PROGRAM: OnceLock<[u8; 16]> = OnceLock::new();
+    *PROGRAM.get_or_init(|| {
+        let path = std::env::args_os().next().unwrap_or_default();
+        let name = std::path::Path::new(&path).file_name().unwrap_or_default().to_string_lossy();
+        let mut short = [0; 16];
+        let length = name.floor_char_boundary(short.len());
+        short[..length].copy_from_slice(&name.as_bytes()[..length]);
+        short
+    })
+}
