@@ -64,12 +64,14 @@ const TRIES: u32 = 256;
 /// | value, bytes | slots | from slot to slot, bytes |
 /// |---|---|---|
 /// | to 56 | 64 | the next power of two from value + 8 |
+/// | to 64 | 64 | 72, which is in two lines wherever it begins |
 /// | to 120 | 32 | 128 |
-/// | to 1,024 | 16 | a multiple of 64 |
+/// | to 4,096 | 16 | a multiple of 64 |
+/// | to 16,384 | 8 | a multiple of 64 |
 /// | above | 4 | a multiple of 64 |
 ///
-/// The counts are chosen so that a writer that never pauses laps a reader less than once in a
-/// thousand reads.
+/// The counts are the least powers of two with which a writer that never pauses laps a reader, on
+/// processors of their own, less than once in a thousand reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Geometry {
     value_bytes: usize,
@@ -86,8 +88,10 @@ impl Geometry {
         let least = value_bytes.next_multiple_of(WORD) + WORD;
         let (slots, stride) = match least {
             0..=64 => (64, least.next_power_of_two()),
-            65..=128 => (32, 128),
-            129..=1032 => (16, least.next_multiple_of(64)),
+            65..=72 => (64, least),
+            73..=128 => (32, 128),
+            129..=4_104 => (16, least.next_multiple_of(64)),
+            4_105..=16_392 => (8, least.next_multiple_of(64)),
             _ => (4, least.next_multiple_of(64)),
         };
         Some(Self { value_bytes, stride_words: stride / WORD, slots })
