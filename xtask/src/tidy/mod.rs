@@ -11,6 +11,7 @@ mod documents;
 mod floors;
 mod leftovers;
 mod names;
+mod orderings;
 mod paths;
 mod sizes;
 mod systems;
@@ -58,6 +59,7 @@ pub fn check_tree(tree: &Tree) -> Vec<Finding> {
         names::check,
         leftovers::check,
         systems::check,
+        orderings::check,
         documents::check,
         boxes::check,
     ];
