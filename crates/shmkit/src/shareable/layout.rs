@@ -9,8 +9,6 @@
 //! Everything is checked where it is made: a type that no reader could take in (nested too deep, a
 //! text too long) does not compile.
 
-use std::ops::RangeInclusive;
-
 use super::schema::{MAX_DEPTH, MAX_NAME, MAX_TEXT};
 
 /// The layout of a [`Shareable`](super::Shareable) type: its name, size, alignment, and parts.
@@ -117,21 +115,18 @@ impl Scalar {
         }
     }
 
-    /// The values of an enum that this holds, where it can hold one.
-    pub(crate) const fn range_of_enum(self) -> Option<RangeInclusive<i128>> {
-        Some(match self {
-            Self::U8 => 0..=u8::MAX as i128,
-            Self::U16 => 0..=u16::MAX as i128,
-            Self::U32 => 0..=u32::MAX as i128,
-            Self::U64 => 0..=u64::MAX as i128,
-            Self::I8 => i8::MIN as i128..=i8::MAX as i128,
-            Self::I16 => i16::MIN as i128..=i16::MAX as i128,
-            Self::I32 => i32::MIN as i128..=i32::MAX as i128,
-            Self::I64 => i64::MIN as i128..=i64::MAX as i128,
-            Self::U128 | Self::I128 | Self::F32 | Self::F64 | Self::Bool | Self::Char => {
-                return None;
+    /// The least and the greatest value, where it is an integer.
+    pub(crate) const fn bounds(self) -> Option<(i128, u128)> {
+        let unused = 128 - 8 * self.size() as u32;
+        match self {
+            Self::U8 | Self::U16 | Self::U32 | Self::U64 | Self::U128 => {
+                Some((0, u128::MAX >> unused))
             }
-        })
+            Self::I8 | Self::I16 | Self::I32 | Self::I64 | Self::I128 => {
+                Some((i128::MIN >> unused, (i128::MAX >> unused) as u128))
+            }
+            Self::F32 | Self::F64 | Self::Bool | Self::Char => None,
+        }
     }
 
     /// Its size in bytes, which is also its alignment.

@@ -29,7 +29,7 @@ pub mod derive;
 pub use layout::{Layout, Scalar};
 pub use list::FixedVec;
 pub use maybe::Maybe;
-pub use schema::Schema;
+pub use schema::{Schema, Value};
 pub use text::FixedString;
 
 #[cfg(target_endian = "big")]
@@ -42,7 +42,7 @@ compile_error!("shmkit shares little-endian bytes, and runs on little-endian mac
 /// and padding between them is fine.
 ///
 /// Shareable are integers up to 128 bits, `f32`, `f64`, `bool`, `char`, arrays,
-/// [`FixedString`](crate::FixedString), [`FixedVec`](crate::FixedVec), [`Maybe`](crate::Maybe), and
+/// [`FixedString`], [`FixedVec`], [`Maybe`], and
 /// structs and enums of your own, generic ones too. Whatever holds an address, has a destructor,
 /// changes behind `&`, or has another size on another machine is refused by the compiler.
 ///

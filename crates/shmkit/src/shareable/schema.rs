@@ -53,9 +53,14 @@
 //! Fields are aligned, inside their struct, and do not overlap. A text that breaks any of this is
 //! refused with [`Corrupt`](crate::ErrorKind::Corrupt).
 
+mod difference;
 mod parse;
+mod set;
+mod value;
 
 use std::fmt;
+
+pub use value::Value;
 
 use super::Shareable;
 use super::layout::{self, Layout, Scalar, fnv1a};

@@ -112,11 +112,9 @@ impl<'a> Parser<'a> {
 
     fn enumeration(&mut self, name: &str) -> Result<Schema> {
         let word = self.name_or_nothing()?;
-        let Some((repr, range)) = Scalar::ALL
-            .into_iter()
-            .find(|scalar| scalar.name() == word)
-            .and_then(|scalar| Some((scalar, scalar.range_of_enum()?)))
-        else {
+        let repr = Scalar::ALL.into_iter().find(|scalar| scalar.name() == word);
+        let repr = repr.filter(|scalar| scalar.size() <= 8);
+        let Some((repr, (min, max))) = repr.and_then(|repr| Some((repr, repr.bounds()?))) else {
             return Err(self.corrupt("expected a size, or an integer of up to 64 bits"));
         };
         self.expect("){")?;
@@ -129,7 +127,7 @@ impl<'a> Parser<'a> {
             if !names.insert(name) {
                 return Err(self.corrupt(&format!("two variants are called {name}")));
             }
-            if !range.contains(&value) {
+            if value < min || value > max as i128 {
                 return Err(self.corrupt(&format!("variant {name} is {value}, beyond {word}")));
             }
             if variants.last().is_some_and(|last| last.value >= value) {

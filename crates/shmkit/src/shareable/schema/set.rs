@@ -1,0 +1,385 @@
+//! Changing a value of a type that is known only at run time, from what a person typed.
+
+use super::difference::spelled;
+use super::value::length;
+use super::{LENGTH, Schema, Shape, items_offset, maybe_offset};
+use crate::shareable::layout::Scalar;
+use crate::{Error, ErrorKind, Result};
+
+impl Schema {
+    /// Sets the part of the value `bytes` that `path` names to what `text` says.
+    ///
+    /// A path is `pose.x`, `v[2]`, `joints[0].angle`; the fields of a tuple struct are `0`, `1`
+    /// and so on. It is empty for the whole value, also called `value` where it is no struct.
+    ///
+    /// A text is what Rust's `Debug` prints, and so what [`read`](Self::read) gives: `-1.5`,
+    /// `Fast`, `"a\tb"`, `[1, 2]`, `Some(3)`, `Point { x: 1.0, y: 2.0 }`. A `FixedString` or a
+    /// `char` that is set alone needs no quotes, unless it begins with one. Setting a list whole
+    /// sets its length.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument), with what would be right, where there is no
+    /// such part or the text does not fit it; [`Corrupt`](ErrorKind::Corrupt) where `bytes` are no
+    /// value. They are unchanged then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use shmkit::shareable::Schema;
+    ///
+    /// let schema = Schema::parse("Goal(8,4){x@0:f32,mode@4:Mode(u8){Slow=0,Fast=1}}")?;
+    /// let mut bytes = schema.zeroed()?;
+    /// schema.set(&mut bytes, "x", "3.5")?;
+    /// schema.set(&mut bytes, "mode", "Fast")?;
+    /// assert_eq!(schema.read(&bytes)?.to_string(), "Goal { x: 3.5, mode: Fast }");
+    ///
+    /// let error = schema.set(&mut bytes, "mode", "Faster").unwrap_err();
+    /// assert_eq!(error.to_string(), "mode: Faster is no variant: there are Slow, Fast");
+    /// # Ok::<(), shmkit::Error>(())
+    /// ```
+    pub fn set(&self, bytes: &mut [u8], path: &str, text: &str) -> Result<()> {
+        self.read(bytes)?;
+        let (schema, start) = find(self, bytes, path)?;
+        let mut part = vec![0; schema.size as usize];
+        let mut literal = Literal { rest: text };
+        let wrong = |why: String| {
+            let path = if path.is_empty() { "value" } else { path };
+            invalid(format!("{path}: {why}"))
+        };
+        match &schema.shape {
+            Shape::Text { .. } if !text.starts_with('"') => {
+                literal.rest = "";
+                put_text(text, schema, &mut part).map_err(wrong)?;
+            }
+            _ => literal.put(schema, &mut part).map_err(wrong)?,
+        }
+        if !literal.rest.trim().is_empty() {
+            return Err(wrong(format!("{} is too much", literal.rest.trim())));
+        }
+        bytes[start..start + part.len()].copy_from_slice(&part);
+        Ok(())
+    }
+
+    /// The value whose bytes are all zero: numbers are 0, texts and lists empty.
+    ///
+    /// Compare [`size`](Self::size) with the object first: it is what the text said.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) where an enum has no variant of value 0, and
+    /// [`OutOfSpace`](ErrorKind::OutOfSpace) where there is not enough memory.
+    pub fn zeroed(&self) -> Result<Vec<u8>> {
+        if let Some(name) = enum_without_zero(self) {
+            return Err(invalid(format!("enum {name} has no variant of value 0")));
+        }
+        let mut bytes = Vec::new();
+        let size = usize::try_from(self.size).unwrap_or(usize::MAX);
+        if bytes.try_reserve_exact(size).is_err() {
+            let why = format!("no memory for a value of {} bytes", self.size);
+            return Err(Error::new(ErrorKind::OutOfSpace, why));
+        }
+        bytes.resize(size, 0);
+        Ok(bytes)
+    }
+}
+
+fn enum_without_zero(schema: &Schema) -> Option<&str> {
+    match &schema.shape {
+        Shape::Enum { variants, .. } => {
+            variants.iter().all(|variant| variant.value != 0).then_some(&schema.name)
+        }
+        Shape::Array { item, .. } => enum_without_zero(item),
+        Shape::Struct { fields } => {
+            fields.iter().find_map(|field| enum_without_zero(&field.schema))
+        }
+        Shape::Scalar(_) | Shape::Text { .. } | Shape::List { .. } | Shape::Maybe { .. } => None,
+    }
+}
+
+/// The type of the part that `path` names, and where it starts in `bytes`, which are a value.
+fn find<'s>(schema: &'s Schema, bytes: &[u8], path: &str) -> Result<(&'s Schema, usize)> {
+    let whole = path.is_empty() || path == "value";
+    if whole && !matches!(schema.shape, Shape::Struct { .. }) {
+        return Ok((schema, 0));
+    }
+    let (mut schema, mut start, mut rest) = (schema, 0, path);
+    while !rest.is_empty() {
+        let known = &path[..path.len() - rest.len()];
+        let here = if known.is_empty() { "the value" } else { known };
+        let part = &bytes[start as usize..][..schema.size as usize];
+        let (step, behind) = step(rest, known.is_empty())
+            .ok_or_else(|| invalid(format!("{path} is no path, such as pose.x or v[2]")))?;
+        let found = match step {
+            Step::Field(name) => field(schema, name),
+            Step::Item(index) => item(schema, part, index),
+        };
+        let (found, offset) = found.map_err(|why| invalid(format!("{here} {why}")))?;
+        (schema, start, rest) = (found, start + offset, behind);
+    }
+    Ok((schema, start as usize))
+}
+
+enum Step<'p> {
+    Field(&'p str),
+    Item(&'p str),
+}
+
+/// The first step of a path, and the path behind it.
+fn step(path: &str, first: bool) -> Option<(Step<'_>, &str)> {
+    if let Some(index) = path.strip_prefix('[') {
+        let (index, behind) = index.split_once(']')?;
+        return Some((Step::Item(index), behind));
+    }
+    let name = if first { path } else { path.strip_prefix('.')? };
+    let (name, behind) = name.split_at(name.find(['.', '[']).unwrap_or(name.len()));
+    Some((Step::Field(name), behind))
+}
+
+fn field<'s>(schema: &'s Schema, name: &str) -> Result<(&'s Schema, u64), String> {
+    let Shape::Struct { fields } = &schema.shape else {
+        return Err(format!("is {}, which has no fields", spelled(schema)));
+    };
+    match fields.iter().find(|field| field.name == name) {
+        Some(field) => Ok((&field.schema, field.offset)),
+        None => {
+            let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
+            Err(format!("has no field {name}: there are {}", names.join(", ")))
+        }
+    }
+}
+
+fn item<'s>(schema: &'s Schema, bytes: &[u8], index: &str) -> Result<(&'s Schema, u64), String> {
+    let (item, start, len) = match &schema.shape {
+        Shape::Array { item, len } => (item, 0, *len),
+        Shape::List { item, .. } => (item, items_offset(item), length(bytes)),
+        _ => return Err(format!("is {}, which has no items", spelled(schema))),
+    };
+    match index.parse::<u64>() {
+        Ok(index) if index < len => Ok((item, start + index * item.size)),
+        _ => Err(format!("has {len} items, counted from 0: there is no [{index}]")),
+    }
+}
+
+/// What is left to read of a text that a value is made of.
+struct Literal<'t> {
+    rest: &'t str,
+}
+
+impl<'t> Literal<'t> {
+    /// Reads a value of the type, and puts its bytes into `out`, which is zeroed.
+    fn put(&mut self, schema: &Schema, out: &mut [u8]) -> Result<(), String> {
+        match &schema.shape {
+            Shape::Scalar(Scalar::Char) => self.put_char(out),
+            Shape::Scalar(scalar) => put_number(*scalar, self.word(), out),
+            Shape::Text { .. } => put_text(&self.quoted('"')?, schema, out),
+            Shape::Array { item, len } => match self.put_items(item, *len, out)? {
+                count if count == *len => Ok(()),
+                count => Err(format!("{count} items are not the {len} of {}", spelled(schema))),
+            },
+            Shape::List { item, capacity } => {
+                let (len, places) = out.split_at_mut(items_offset(item) as usize);
+                let count = self.put_items(item, *capacity, places)?;
+                len[..LENGTH as usize].copy_from_slice(&count.to_le_bytes());
+                Ok(())
+            }
+            Shape::Maybe { item } => match self.word() {
+                "None" => Ok(()),
+                "Some" => {
+                    self.expect('(')?;
+                    out[0] = 1;
+                    self.put(item, &mut out[maybe_offset(item) as usize..][..item.size as usize])?;
+                    self.accept(',');
+                    self.expect(')')
+                }
+                word => Err(format!("{word} is neither None nor Some(...)")),
+            },
+            Shape::Struct { .. } => self.put_fields(schema, out),
+            Shape::Enum { variants, .. } => {
+                let word = self.word();
+                let Some(variant) = variants.iter().find(|variant| variant.name == word) else {
+                    let names: Vec<_> = variants.iter().map(|each| each.name.as_str()).collect();
+                    return Err(format!("{word} is no variant: there are {}", names.join(", ")));
+                };
+                out.copy_from_slice(&variant.value.to_le_bytes()[..out.len()]);
+                Ok(())
+            }
+        }
+    }
+
+    /// `[a, b]`: how many items there are.
+    fn put_items(&mut self, item: &Schema, limit: u64, out: &mut [u8]) -> Result<u64, String> {
+        self.expect('[')?;
+        let mut places = out.chunks_exact_mut(item.size as usize).take(limit as usize);
+        let mut count = 0;
+        while !self.accept(']') {
+            let place = places.next().ok_or_else(|| format!("more than {limit} items"))?;
+            self.put(item, place)?;
+            count += 1;
+            if !self.accept(',') {
+                self.expect(']')?;
+                break;
+            }
+        }
+        Ok(count)
+    }
+
+    /// `Point { x: 1, y: 2 }` or `Point(1, 2)`, with or without the name, every field once.
+    fn put_fields(&mut self, schema: &Schema, out: &mut [u8]) -> Result<(), String> {
+        let Shape::Struct { fields } = &schema.shape else { return Ok(()) };
+        self.word();
+        let tuple = self.accept('(');
+        if !tuple {
+            self.expect('{')?;
+        }
+        let mut missing: Vec<_> = fields.iter().collect();
+        while let Some(first) = missing.first() {
+            let name = if tuple { &first.name } else { self.word() };
+            if !tuple {
+                self.expect(':')?;
+            }
+            let (schema, offset) =
+                field(schema, name).map_err(|why| format!("{} {why}", spelled(schema)))?;
+            let place = missing.iter().position(|field| field.name == *name);
+            missing.remove(place.ok_or_else(|| format!("field {name} is there twice"))?);
+            self.put(schema, &mut out[offset as usize..][..schema.size as usize])?;
+            if !self.accept(',') {
+                break;
+            }
+        }
+        match missing.first() {
+            Some(field) => Err(format!("field {} is missing", field.name)),
+            None => self.expect(if tuple { ')' } else { '}' }),
+        }
+    }
+
+    /// `'a'`, or one character alone.
+    fn put_char(&mut self, out: &mut [u8]) -> Result<(), String> {
+        let mut alone = self.rest.chars();
+        let c = match (alone.next(), alone.as_str()) {
+            (Some(c), "") => {
+                self.rest = "";
+                c
+            }
+            _ => {
+                let text = self.quoted('\'')?;
+                let mut chars = text.chars();
+                match (chars.next(), chars.next()) {
+                    (Some(c), None) => c,
+                    _ => return Err(format!("'{text}' is not one character")),
+                }
+            }
+        };
+        out.copy_from_slice(&u32::from(c).to_le_bytes());
+        Ok(())
+    }
+
+    /// The text between two `quote`s, with Rust's escapes.
+    fn quoted(&mut self, quote: char) -> Result<String, String> {
+        self.expect(quote)?;
+        let mut text = String::new();
+        let mut chars = self.rest.chars();
+        while let Some(c) = chars.next() {
+            if c == quote {
+                self.rest = chars.as_str();
+                return Ok(text);
+            }
+            text.push(if c == '\\' { unescape(&mut chars)? } else { c });
+        }
+        Err(format!("expected {quote} at the end"))
+    }
+
+    /// Everything up to white space or punctuation.
+    fn word(&mut self) -> &'t str {
+        let rest = self.rest.trim_start();
+        let end = rest.find(|c: char| c.is_whitespace() || ",:()[]{}\"'".contains(c));
+        let (word, rest) = rest.split_at(end.unwrap_or(rest.len()));
+        self.rest = rest;
+        word
+    }
+
+    fn accept(&mut self, c: char) -> bool {
+        let rest = self.rest.trim_start().strip_prefix(c);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
+    fn expect(&mut self, c: char) -> Result<(), String> {
+        match self.rest.trim() {
+            _ if self.accept(c) => Ok(()),
+            "" => Err(format!("expected {c} at the end")),
+            rest => Err(format!("expected {c} before {rest}")),
+        }
+    }
+}
+
+/// The character that an escape stands for, of which the `\` is read.
+fn unescape(chars: &mut std::str::Chars<'_>) -> Result<char, String> {
+    Ok(match chars.next() {
+        Some('n') => '\n',
+        Some('r') => '\r',
+        Some('t') => '\t',
+        Some('0') => '\0',
+        Some(c @ ('\\' | '\'' | '"')) => c,
+        Some('u') => {
+            let code = chars.as_str().strip_prefix('{').and_then(|rest| rest.split_once('}'));
+            let (digits, rest) = code.ok_or("expected {...} behind \\u")?;
+            *chars = rest.chars();
+            let code = u32::from_str_radix(digits, 16).ok().and_then(char::from_u32);
+            code.ok_or_else(|| format!("\\u{{{digits}}} is no character"))?
+        }
+        _ => return Err("\\ stands before n, r, t, 0, \\, ', \" or u{...} only".into()),
+    })
+}
+
+fn put_text(text: &str, schema: &Schema, out: &mut [u8]) -> Result<(), String> {
+    let (length, places) = out.split_at_mut(LENGTH as usize);
+    match &schema.shape {
+        Shape::Text { capacity } if text.len() as u64 <= *capacity => {
+            length.copy_from_slice(&(text.len() as u64).to_le_bytes());
+            places[..text.len()].copy_from_slice(text.as_bytes());
+            Ok(())
+        }
+        _ => Err(format!("{} bytes of text do not fit in {}", text.len(), spelled(schema))),
+    }
+}
+
+fn put_number(scalar: Scalar, word: &str, out: &mut [u8]) -> Result<(), String> {
+    let name = scalar.name();
+    if let Some((min, max)) = scalar.bounds() {
+        let negative = word.parse().ok().filter(|value| (min..=0).contains(value));
+        let positive = word.parse().ok().filter(|value| *value <= max);
+        let bits = positive.or(negative.map(|value: i128| value as u128));
+        let bits =
+            bits.ok_or_else(|| format!("{word} is no {name}: it goes from {min} to {max}"))?;
+        out.copy_from_slice(&bits.to_le_bytes()[..out.len()]);
+        return Ok(());
+    }
+    match scalar {
+        Scalar::F32 => {
+            let value: f32 = word.parse().map_err(|_| format!("{word} is no {name}"))?;
+            if value.is_infinite() && !word.contains("inf") {
+                return Err(format!("{word} is no {name}: it goes up to {:?}", f32::MAX));
+            }
+            out.copy_from_slice(&value.to_le_bytes());
+        }
+        Scalar::F64 => {
+            let value: f64 = word.parse().map_err(|_| format!("{word} is no {name}"))?;
+            if value.is_infinite() && !word.contains("inf") {
+                return Err(format!("{word} is no {name}: it goes up to {:?}", f64::MAX));
+            }
+            out.copy_from_slice(&value.to_le_bytes());
+        }
+        _ => {
+            let value: bool =
+                word.parse().map_err(|_| format!("{word} is neither true nor false"))?;
+            out[0] = value.into();
+        }
+    }
+    Ok(())
+}
+
+#[cold]
+fn invalid(why: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidArgument, why.into())
+}

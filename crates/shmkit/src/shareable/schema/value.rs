@@ -1,0 +1,243 @@
+//! A value of a type that is known only at run time.
+
+use std::fmt;
+
+use super::{LENGTH, Schema, Shape, items_offset, maybe_offset};
+use crate::shareable::all_zero;
+use crate::shareable::layout::Scalar;
+use crate::{Error, ErrorKind, Result};
+
+/// A value that [`Schema::read`] found in bytes. Names are those of the schema that it borrows.
+///
+/// It prints as Rust's `Debug` would print the original, `{:#}` over several lines.
+#[derive(Clone, PartialEq)]
+pub enum Value<'s> {
+    /// An unsigned integer.
+    Unsigned(u128),
+    /// A signed integer.
+    Signed(i128),
+    /// An `f32`.
+    F32(f32),
+    /// An `f64`.
+    F64(f64),
+    /// A `bool`.
+    Bool(bool),
+    /// A `char`.
+    Char(char),
+    /// A [`FixedString`](crate::FixedString).
+    Text(String),
+    /// An array or a [`FixedVec`](crate::FixedVec).
+    List(Vec<Value<'s>>),
+    /// A [`Maybe`](crate::Maybe).
+    Maybe(Option<Box<Value<'s>>>),
+    /// A struct. A tuple struct has `0`, `1` and so on for names.
+    Struct {
+        /// The type's name, empty where it has none.
+        name: &'s str,
+        /// Names and values, in the order of the declaration.
+        fields: Vec<(&'s str, Value<'s>)>,
+    },
+    /// An enum.
+    Enum {
+        /// The variant's name.
+        variant: &'s str,
+        /// The integer that stands for it.
+        value: i128,
+    },
+}
+
+impl Schema {
+    /// The value that `bytes` are.
+    ///
+    /// It takes up to 50 times the memory of the bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupt`](ErrorKind::Corrupt), with the field, where they are no value of this type, or
+    /// not as many as it has.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use shmkit::shareable::Schema;
+    ///
+    /// let schema = Schema::parse("Goal(8,4){x@0:f32,mode@4:Mode(u8){Slow=0,Fast=1}}")?;
+    /// let value = schema.read(&[0, 0, 0xc0, 0x3f, 1, 0, 0, 0])?;
+    /// assert_eq!(value.to_string(), "Goal { x: 1.5, mode: Fast }");
+    /// # Ok::<(), shmkit::Error>(())
+    /// ```
+    pub fn read(&self, bytes: &[u8]) -> Result<Value<'_>> {
+        if bytes.len() as u64 != self.size {
+            let why = format!("{} bytes are no value of {} bytes", bytes.len(), self.size);
+            return Err(Error::new(ErrorKind::Corrupt, why));
+        }
+        read(self, bytes).map_err(|Flaw { path, why }| {
+            let what = match path.trim_start_matches('.') {
+                "" => "the value".into(),
+                path => format!("field {path}"),
+            };
+            Error::new(ErrorKind::Corrupt, format!("{what} {why}"))
+        })
+    }
+}
+
+/// Why bytes are no value, and where; the path grows from the back while the walk returns.
+struct Flaw {
+    path: String,
+    why: String,
+}
+
+impl Flaw {
+    #[cold]
+    fn new(why: impl Into<String>) -> Self {
+        Self { path: String::new(), why: why.into() }
+    }
+
+    fn under(mut self, step: impl fmt::Display) -> Self {
+        self.path = format!("{step}{}", self.path);
+        self
+    }
+}
+
+/// `bytes` are as many as the type has. A schema's parts lie inside it, so no slice can fail.
+fn read<'s>(schema: &'s Schema, bytes: &[u8]) -> Result<Value<'s>, Flaw> {
+    match &schema.shape {
+        Shape::Scalar(scalar) => read_scalar(*scalar, bytes),
+        Shape::Array { item, .. } => read_items(item, bytes),
+        Shape::Text { capacity } => {
+            let (text, rest) = split_at_length(bytes, LENGTH, *capacity, 1)?;
+            let text = std::str::from_utf8(text).map_err(|_| Flaw::new("is not UTF-8"))?;
+            only_zeros(rest)?;
+            Ok(Value::Text(text.into()))
+        }
+        Shape::List { item, capacity } => {
+            let start = items_offset(item);
+            let (items, rest) = split_at_length(bytes, start, *capacity, item.size)?;
+            only_zeros(rest)?;
+            read_items(item, items)
+        }
+        Shape::Maybe { item } => {
+            let value = &bytes[maybe_offset(item) as usize..][..item.size as usize];
+            match bytes[0] {
+                0 => only_zeros(value).map(|()| Value::Maybe(None)),
+                1 => Ok(Value::Maybe(Some(Box::new(read(item, value)?)))),
+                tag => {
+                    Err(Flaw::new(format!("is there or not by {tag}, which is neither 0 nor 1")))
+                }
+            }
+        }
+        Shape::Struct { fields } => {
+            let fields = fields.iter().map(|field| {
+                let bytes = &bytes[field.offset as usize..][..field.schema.size as usize];
+                let value = read(&field.schema, bytes)
+                    .map_err(|flaw| flaw.under(format_args!(".{}", field.name)))?;
+                Ok((field.name.as_str(), value))
+            });
+            Ok(Value::Struct { name: &schema.name, fields: fields.collect::<Result<_, _>>()? })
+        }
+        Shape::Enum { repr, variants } => {
+            let value = match read_scalar(*repr, bytes)? {
+                Value::Signed(value) => value,
+                Value::Unsigned(value) => value as i128,
+                _ => return Err(Flaw::new("is an enum of no integer")),
+            };
+            match variants.binary_search_by_key(&value, |variant| variant.value) {
+                Ok(index) => Ok(Value::Enum { variant: &variants[index].name, value }),
+                Err(_) => Err(Flaw::new(format!("is {value}, which is no variant"))),
+            }
+        }
+    }
+}
+
+fn read_items<'s>(item: &'s Schema, bytes: &[u8]) -> Result<Value<'s>, Flaw> {
+    let items = bytes.chunks_exact(item.size as usize).enumerate();
+    items
+        .map(|(index, bytes)| {
+            read(item, bytes).map_err(|flaw| flaw.under(format_args!("[{index}]")))
+        })
+        .collect::<Result<_, _>>()
+        .map(Value::List)
+}
+
+fn read_scalar(scalar: Scalar, bytes: &[u8]) -> Result<Value<'static>, Flaw> {
+    let bits = little_endian(bytes);
+    Ok(match scalar {
+        Scalar::U8 | Scalar::U16 | Scalar::U32 | Scalar::U64 | Scalar::U128 => {
+            Value::Unsigned(bits)
+        }
+        Scalar::I8 | Scalar::I16 | Scalar::I32 | Scalar::I64 | Scalar::I128 => {
+            let unused = 128 - 8 * scalar.size();
+            Value::Signed((bits << unused) as i128 >> unused)
+        }
+        Scalar::F32 => Value::F32(f32::from_bits(bits as u32)),
+        Scalar::F64 => Value::F64(f64::from_bits(bits as u64)),
+        Scalar::Bool if bits <= 1 => Value::Bool(bits == 1),
+        Scalar::Bool => return Err(Flaw::new(format!("is {bits}, which is no bool"))),
+        Scalar::Char => match char::from_u32(bits as u32) {
+            Some(c) => Value::Char(c),
+            None => return Err(Flaw::new(format!("is {bits:#x}, which is no char"))),
+        },
+    })
+}
+
+/// The bytes in use of a text or list whose places begin at `start`, and the bytes in reserve.
+fn split_at_length(
+    bytes: &[u8],
+    start: u64,
+    capacity: u64,
+    item_size: u64,
+) -> Result<(&[u8], &[u8]), Flaw> {
+    let len = length(bytes);
+    if len > capacity {
+        return Err(Flaw::new(format!("has length {len}, over its capacity of {capacity}")));
+    }
+    let places = &bytes[start as usize..][..(capacity * item_size) as usize];
+    Ok(places.split_at((len * item_size) as usize))
+}
+
+fn only_zeros(bytes: &[u8]) -> Result<(), Flaw> {
+    if all_zero(bytes) { Ok(()) } else { Err(Flaw::new("has other bytes than 0 behind its end")) }
+}
+
+/// The length that a text or a list begins with.
+pub(super) fn length(bytes: &[u8]) -> u64 {
+    little_endian(&bytes[..LENGTH as usize]) as u64
+}
+
+fn little_endian(bytes: &[u8]) -> u128 {
+    bytes.iter().rev().fold(0, |bits, byte| bits << 8 | u128::from(*byte))
+}
+
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Unsigned(value) => value.fmt(f),
+            Value::Signed(value) => value.fmt(f),
+            Value::F32(value) => value.fmt(f),
+            Value::F64(value) => value.fmt(f),
+            Value::Bool(value) => value.fmt(f),
+            Value::Char(value) => value.fmt(f),
+            Value::Text(value) => value.fmt(f),
+            Value::List(items) => items.fmt(f),
+            Value::Maybe(value) => value.fmt(f),
+            Value::Struct { name, fields } => {
+                let name = if name.is_empty() { "_" } else { name };
+                if fields.first().is_some_and(|(name, _)| *name == "0") {
+                    let mut tuple = f.debug_tuple(name);
+                    fields.iter().for_each(|(_, value)| _ = tuple.field(value));
+                    return tuple.finish();
+                }
+                let mut structure = f.debug_struct(name);
+                fields.iter().for_each(|(name, value)| _ = structure.field(name, value));
+                structure.finish()
+            }
+            Value::Enum { variant, .. } => f.write_str(variant),
+        }
+    }
+}

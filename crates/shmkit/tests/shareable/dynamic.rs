@@ -1,0 +1,248 @@
+use shmkit::shareable::{Schema, Value};
+use shmkit::{ErrorKind, FixedString, FixedVec, Maybe, Shareable};
+
+#[derive(Shareable, Debug)]
+#[repr(C)]
+struct Pose {
+    stamp_ns: u64,
+    at: Point,
+    mode: Mode,
+    name: FixedString<12>,
+    v: [i16; 2],
+    joints: FixedVec<Point, 3>,
+    limit: Maybe<f32>,
+    key: char,
+    on: bool,
+    big: u128,
+}
+
+#[derive(Shareable, Debug, Clone, Copy)]
+#[repr(C)]
+struct Point(f64, f32);
+
+#[derive(Shareable, Debug, Clone, Copy)]
+#[repr(i8)]
+enum Mode {
+    Fast = -1,
+    Slow = 0,
+}
+
+fn pose() -> Pose {
+    Pose {
+        stamp_ns: u64::MAX,
+        at: Point(1.25, -0.0),
+        mode: Mode::Fast,
+        name: "a\t\"é\u{0}".parse().unwrap(),
+        v: [-1, i16::MAX],
+        joints: FixedVec::try_from(&[Point(f64::NAN, f32::INFINITY), Point(1e300, 0.1)][..])
+            .unwrap(),
+        limit: Maybe::Some(2.5),
+        key: '\'',
+        on: true,
+        big: u128::MAX,
+    }
+}
+
+fn encoded<T: Shareable>(value: &T) -> Vec<u8> {
+    let mut bytes = vec![0; size_of::<T>()];
+    value.encode(&mut bytes);
+    bytes
+}
+
+#[test]
+fn a_value_is_shown_as_rust_shows_it() {
+    let (schema, pose) = (Schema::of::<Pose>(), pose());
+    let bytes = encoded(&pose);
+    let value = schema.read(&bytes).unwrap();
+    assert_eq!(value.to_string(), format!("{pose:?}"));
+    assert_eq!(format!("{value:#}"), format!("{pose:#?}"));
+    let Value::Struct { name: "Pose", fields } = value else { panic!("{value}") };
+    assert_eq!(fields[0], ("stamp_ns", Value::Unsigned(u64::MAX.into())));
+    assert_eq!(fields[2], ("mode", Value::Enum { variant: "Fast", value: -1 }));
+}
+
+#[test]
+fn what_is_shown_can_be_set() {
+    let (schema, pose) = (Schema::of::<Pose>(), pose());
+    for shown in [format!("{pose:?}"), format!("{pose:#?}")] {
+        let mut bytes = schema.zeroed().unwrap();
+        schema.set(&mut bytes, "", &shown).unwrap();
+        assert_eq!(bytes, encoded(&pose));
+    }
+}
+
+#[test]
+fn bytes_that_are_no_value_are_corrupt_and_the_field_is_named() {
+    let schema = Schema::of::<Pose>();
+    let good = encoded(&pose());
+    let joints = std::mem::offset_of!(Pose, joints);
+    for (at, byte, why) in [
+        (std::mem::offset_of!(Pose, mode), 3, "field mode is 3, which is no variant"),
+        (std::mem::offset_of!(Pose, name), 13, "field name has length 13, over its capacity of 12"),
+        (std::mem::offset_of!(Pose, name), 4, "field name is not UTF-8"),
+        (
+            std::mem::offset_of!(Pose, name) + 19,
+            4,
+            "field name has other bytes than 0 behind its end",
+        ),
+        (joints, 4, "field joints has length 4, over its capacity of 3"),
+        (joints, 1, "field joints has other bytes than 0 behind its end"),
+        (
+            std::mem::offset_of!(Pose, limit),
+            2,
+            "field limit is there or not by 2, which is neither 0 nor 1",
+        ),
+        (std::mem::offset_of!(Pose, key) + 2, 0x11, "field key is 0x110027, which is no char"),
+        (std::mem::offset_of!(Pose, on), 2, "field on is 2, which is no bool"),
+    ] {
+        let mut bad = good.clone();
+        bad[at] = byte;
+        let error = schema.read(&bad).unwrap_err();
+        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Corrupt, why));
+        assert_eq!(schema.set(&mut bad, "on", "true").unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+    let schema = Schema::of::<[[bool; 2]; 2]>();
+    let error = schema.read(&[0, 1, 2, 0]).unwrap_err();
+    assert_eq!(error.to_string(), "field [1][0] is 2, which is no bool");
+    let error = schema.read(&[0; 3]).unwrap_err();
+    assert_eq!(error.to_string(), "3 bytes are no value of 4 bytes");
+    assert_eq!(
+        Schema::of::<bool>().read(&[9]).unwrap_err().to_string(),
+        "the value is 9, which is no bool"
+    );
+}
+
+/// Sets one part, and shows that part.
+fn set(path: &str, text: &str) -> Result<String, String> {
+    let schema = Schema::of::<Pose>();
+    let mut bytes = encoded(&pose());
+    let before = bytes.clone();
+    if let Err(error) = schema.set(&mut bytes, path, text) {
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+        assert_eq!(bytes, before, "unchanged");
+        return Err(error.to_string());
+    }
+    let value = schema.read(&bytes).unwrap();
+    let Value::Struct { fields, .. } = value else { panic!("{value}") };
+    let field = path.split(['.', '[']).next().unwrap();
+    let (_, value) = fields.iter().find(|(name, _)| *name == field).unwrap();
+    Ok(value.to_string())
+}
+
+#[test]
+fn a_part_is_set_by_its_path() {
+    for (path, text, shown) in [
+        ("stamp_ns", "7", "7"),
+        ("at.0", " -3.5e2 ", "Point(-350.0, -0.0)"),
+        ("at.1", "NaN", "Point(1.25, NaN)"),
+        ("at", "Point(1, 2)", "Point(1.0, 2.0)"),
+        ("at", "(1,2,)", "Point(1.0, 2.0)"),
+        ("mode", "Slow", "Slow"),
+        ("name", "two words", "\"two words\""),
+        ("name", "", "\"\""),
+        ("name", r#""\u{e9}\n""#, r#""é\n""#),
+        ("v[1]", "-32768", "[-1, -32768]"),
+        ("v", "[1,-0]", "[1, 0]"),
+        ("joints[1].0", "-inf", "[Point(NaN, inf), Point(-inf, 0.1)]"),
+        ("joints", "[]", "[]"),
+        (
+            "joints",
+            "[(1, 2), (3, 4), (5, 6)]",
+            "[Point(1.0, 2.0), Point(3.0, 4.0), Point(5.0, 6.0)]",
+        ),
+        ("limit", "None", "None"),
+        ("limit", "Some(1)", "Some(1.0)"),
+        ("key", "é", "'é'"),
+        ("key", "'", "'\\''"),
+        ("key", r"'\''", "'\\''"),
+        ("on", "false", "false"),
+        (
+            "big",
+            "340282366920938463463374607431768211455",
+            "340282366920938463463374607431768211455",
+        ),
+    ] {
+        assert_eq!(set(path, text).as_deref(), Ok(shown), "{path}={text}");
+    }
+}
+
+#[test]
+fn what_cannot_be_set_is_refused_with_what_can() {
+    for (path, text, why) in [
+        (
+            "speed",
+            "1",
+            "the value has no field speed: there are stamp_ns, at, mode, name, v, joints, limit, key, on, big",
+        ),
+        ("at.2", "1", "at has no field 2: there are 0, 1"),
+        ("at.0.x", "1", "at.0 is f64, which has no fields"),
+        ("mode[0]", "1", "mode is enum Mode, which has no items"),
+        ("v[2]", "1", "v has 2 items, counted from 0: there is no [2]"),
+        ("v[-1]", "1", "v has 2 items, counted from 0: there is no [-1]"),
+        ("joints[2].0", "1", "joints has 2 items, counted from 0: there is no [2]"),
+        ("v[1", "1", "v[1 is no path, such as pose.x or v[2]"),
+        ("v[1]x", "1", "v[1]x is no path, such as pose.x or v[2]"),
+        (
+            ".at",
+            "1",
+            "the value has no field : there are stamp_ns, at, mode, name, v, joints, limit, key, on, big",
+        ),
+        ("stamp_ns", "-1", "stamp_ns: -1 is no u64: it goes from 0 to 18446744073709551615"),
+        ("v[0]", "32768", "v[0]: 32768 is no i16: it goes from -32768 to 32767"),
+        ("stamp_ns", "1.5", "stamp_ns: 1.5 is no u64: it goes from 0 to 18446744073709551615"),
+        ("stamp_ns", "1 2", "stamp_ns: 2 is too much"),
+        ("at.1", "1e39", "at.1: 1e39 is no f32: it goes up to 3.4028235e38"),
+        ("at.0", "abc", "at.0: abc is no f64"),
+        ("at", "Point(1)", "at: field 1 is missing"),
+        ("at", "Point { 0: 1, 0: 2 }", "at: field 0 is there twice"),
+        ("at", "Point { z: 1 }", "at: struct Point has no field z: there are 0, 1"),
+        ("mode", "fast", "mode: fast is no variant: there are Fast, Slow"),
+        ("name", "thirteen bytes", "name: 14 bytes of text do not fit in FixedString<12>"),
+        ("name", "\"open", "name: expected \" at the end"),
+        ("name", r#""\x""#, r#"name: \ stands before n, r, t, 0, \, ', " or u{...} only"#),
+        ("name", r#""\u{d800}""#, r"name: \u{d800} is no character"),
+        ("v", "[1]", "v: 1 items are not the 2 of [i16; 2]"),
+        ("v", "[1, 2, 3]", "v: more than 2 items"),
+        ("v", "1", "v: expected [ before 1"),
+        ("limit", "1", "limit: 1 is neither None nor Some(...)"),
+        ("key", "ab", "key: expected ' before ab"),
+        ("key", "'ab'", "key: 'ab' is not one character"),
+        ("on", "yes", "on: yes is neither true nor false"),
+    ] {
+        assert_eq!(set(path, text).unwrap_err(), why, "{path}={text}");
+    }
+}
+
+#[test]
+fn a_value_that_is_no_struct_is_set_whole() {
+    for path in ["", "value"] {
+        let mut bytes = [0; 4];
+        Schema::of::<u32>().set(&mut bytes, path, "7").unwrap();
+        assert_eq!(bytes, [7, 0, 0, 0]);
+        let mut bytes = [0; 16];
+        Schema::of::<FixedString<8>>().set(&mut bytes, path, "abc").unwrap();
+        assert_eq!(bytes[..12], [3, 0, 0, 0, 0, 0, 0, 0, b'a', b'b', b'c', 0]);
+    }
+    let mut bytes = [0; 3];
+    Schema::of::<[u8; 3]>().set(&mut bytes, "[1]", "9").unwrap();
+    assert_eq!(bytes, [0, 9, 0]);
+    let error = Schema::of::<u8>().set(&mut [0], "", "256").unwrap_err();
+    assert_eq!(error.to_string(), "value: 256 is no u8: it goes from 0 to 255");
+}
+
+#[test]
+fn zeros_are_a_value_unless_an_enum_has_none() {
+    assert_eq!(Schema::of::<Pose>().zeroed().unwrap(), vec![0; size_of::<Pose>()]);
+    #[derive(Shareable)]
+    #[repr(u8)]
+    #[expect(dead_code, reason = "only the layout is looked at")]
+    enum Side {
+        Left = 1,
+        Right,
+    }
+    let error = Schema::of::<[Side; 2]>().zeroed().unwrap_err();
+    assert_eq!(error.to_string(), "enum Side has no variant of value 0");
+    assert_eq!(Schema::of::<FixedVec<Side, 2>>().zeroed().unwrap(), [0; 16]);
+    let huge = Schema::parse("[u64;1000000000000000000]").unwrap();
+    assert_eq!(huge.zeroed().unwrap_err().kind(), ErrorKind::OutOfSpace);
+}
