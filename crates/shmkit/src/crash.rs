@@ -1,6 +1,88 @@
-//! Named points at which a test has its child killed: nothing without the feature `crash-points`.
+//! Named points at which a test has its child process killed, half-way through a protocol.
+//!
+//! Without the feature `crash-points` a point is nothing at all.
 
-/// Where a process may be killed by a test, half-way through a step that others can see.
+/// Dies here by `SIGKILL` if the environment's `SHMKIT_CRASH_POINT` names this point.
+#[cfg(not(feature = "crash-points"))]
 macro_rules! crash_point {
     ($name:literal) => {};
 }
+
+/// Dies here by `SIGKILL` if the environment's `SHMKIT_CRASH_POINT` names this point.
+#[cfg(feature = "crash-points")]
+macro_rules! crash_point {
+    ($name:literal) => {{
+        const { assert!($crate::crash::is_known($name), "name it in crash::POINTS") };
+        $crate::crash::pass($name);
+    }};
+}
+
+/// Every point there is: tests go through all of them.
+#[cfg(feature = "crash-points")]
+pub const POINTS: &[&str] = &[
+    "create: unnamed file made",
+    "create: space committed",
+    "create: contents written",
+    "create: locked",
+    "create: named",
+    "create: mapped",
+    "open: lock file open",
+    "open: gate passed",
+    "open: header read",
+    "open: mapped",
+    "open: present",
+    "slot: locked",
+    "slot: entered",
+    "slot: left but locked",
+    "owner: freed, nobody woken",
+    "latest: slot half written",
+    "latest: slot complete, latest not moved",
+    "sleepers: flag cleared, nobody woken",
+    "leave: gate held",
+    "leave: nobody else present",
+    "retire: marked",
+    "retire: waiters told",
+    "retire: unlinked",
+];
+
+#[cfg(feature = "crash-points")]
+mod armed {
+    use std::sync::OnceLock;
+
+    /// The environment variable that names the point to die at.
+    pub const VARIABLE: &str = "SHMKIT_CRASH_POINT";
+
+    pub(crate) const fn is_known(name: &str) -> bool {
+        let mut index = 0;
+        while index < super::POINTS.len() {
+            if equal(super::POINTS[index].as_bytes(), name.as_bytes()) {
+                return true;
+            }
+            index += 1;
+        }
+        false
+    }
+
+    const fn equal(left: &[u8], right: &[u8]) -> bool {
+        let mut index = 0;
+        while index < left.len() && index < right.len() {
+            if left[index] != right[index] {
+                return false;
+            }
+            index += 1;
+        }
+        left.len() == right.len()
+    }
+
+    pub(crate) fn pass(name: &str) {
+        static CHOSEN: OnceLock<Option<String>> = OnceLock::new();
+        if CHOSEN.get_or_init(|| std::env::var(VARIABLE).ok()).as_deref() == Some(name) {
+            crate::sys::process::die();
+        }
+    }
+}
+
+#[cfg(feature = "crash-points")]
+pub use armed::VARIABLE;
+#[cfg(feature = "crash-points")]
+pub(crate) use armed::{is_known, pass};

@@ -4,12 +4,15 @@
 extern crate self as shmkit;
 
 #[macro_use]
-mod crash;
+#[cfg_attr(feature = "crash-points", doc(hidden))]
+pub mod crash;
 
 #[allow(dead_code, reason = "the handles arrive next")]
 mod channel;
 mod error;
 pub mod memory;
+#[allow(dead_code, unused_imports, reason = "the floors above arrive next")]
+mod object;
 pub mod shareable;
 #[allow(dead_code, reason = "the floors above arrive next")]
 mod sync;
@@ -17,5 +20,7 @@ mod sync;
 mod sys;
 
 pub use error::{Error, ErrorKind, Result};
+pub use memory::{Access, Trust};
+pub use object::{Kind, Lifetime, Role, default_directory};
 pub use shareable::{FixedString, FixedVec, Maybe, Shareable};
 pub use shmkit_derive::Shareable;

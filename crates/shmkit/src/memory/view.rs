@@ -17,6 +17,7 @@ use std::ptr::NonNull;
 
 use super::atomic::AtomicU64;
 use crate::error::{Error, ErrorKind, Result};
+use crate::sys::mapping::{Mapping, Protection};
 
 /// The size of a word: what is shared between processes and atomic.
 const WORD: usize = size_of::<u64>();
@@ -50,6 +51,15 @@ impl<'a> View<'a> {
     /// way than by views and atomics.
     pub unsafe fn new(base: NonNull<u8>, length: usize, writable: bool) -> Self {
         Self { base, length, writable, lifetime: PhantomData }
+    }
+
+    /// A window over all that a mapping maps, for as long as it is mapped.
+    pub(crate) fn of_mapping(mapping: &'a Mapping) -> Self {
+        let base = NonNull::new(mapping.as_ptr()).expect("a mapping is not at 0");
+        let writable = mapping.protection() != Protection::ReadOnly;
+        // SAFETY: the borrow keeps the bytes mapped for `'a`, with this protection; whoever else
+        // maps or shares them does so by a view too.
+        unsafe { Self::new(base, mapping.len(), writable) }
     }
 
     /// How many bytes it shows.

@@ -1,10 +1,10 @@
 //! The owner word: one of several processes has it, and a dead one does not keep it.
 //!
 //! ```text
-//! 63            32 31  29 28     27      12 11      10          0
-//! +---------------+------+--------+---------+---------+------------+
-//! |  generation   |  0   | CLOSED |  deaths | WAITERS | slot + 1   |
-//! +---------------+------+--------+---------+---------+------------+
+//! 63            32 31  29 28     13      12  11           1     0
+//! +---------------+------+---------+---------+-------------+--------+
+//! |  generation   |  0   |  deaths | WAITERS |  slot + 1   | CLOSED |
+//! +---------------+------+---------+---------+-------------+--------+
 //! ```
 //!
 //! Slot and generation name the participant that has it. The low half is what waiters sleep on.
@@ -42,11 +42,12 @@ use super::sleepers::SLICE;
 use crate::memory::atomic::{AtomicU64, Ordering, spin_loop};
 use crate::sys::wait;
 
-const SLOT_MASK: u64 = (1 << 11) - 1;
-const WAITERS: u64 = 1 << 11;
-const DEATHS_SHIFT: u32 = 12;
+const CLOSED: u64 = 1;
+const SLOT_SHIFT: u32 = 1;
+const SLOT_MASK: u64 = ((1 << 11) - 1) << SLOT_SHIFT;
+const WAITERS: u64 = 1 << 12;
+const DEATHS_SHIFT: u32 = 13;
 const DEATHS_MASK: u64 = 0xffff << DEATHS_SHIFT;
-const CLOSED: u64 = 1 << 28;
 const RESERVED: u64 = 0b111 << 29;
 const GENERATION_SHIFT: u32 = 32;
 /// Slots are below this.
@@ -79,7 +80,7 @@ pub(crate) struct State(u64);
 impl State {
     /// Who has it.
     pub(crate) fn holder(self) -> Option<Holder> {
-        let slot = (self.0 & SLOT_MASK) as u32;
+        let slot = ((self.0 & SLOT_MASK) >> SLOT_SHIFT) as u32;
         let generation = (self.0 >> GENERATION_SHIFT) as u32;
         slot.checked_sub(1).map(|slot| Holder { slot, generation })
     }
@@ -95,12 +96,13 @@ impl State {
     }
 
     fn is_sound(self) -> bool {
-        self.0 & RESERVED == 0 && self.0 & SLOT_MASK <= u64::from(MOST_SLOTS)
+        self.0 & RESERVED == 0 && self.0 & SLOT_MASK <= u64::from(MOST_SLOTS) << SLOT_SHIFT
     }
 
     /// The same with `holder` in it, and without waiters.
     fn held_by(self, holder: Holder) -> Self {
-        let who = u64::from(holder.generation) << GENERATION_SHIFT | u64::from(holder.slot + 1);
+        let who = u64::from(holder.generation) << GENERATION_SHIFT
+            | u64::from(holder.slot + 1) << SLOT_SHIFT;
         Self(self.0 & (DEATHS_MASK | CLOSED) | who)
     }
 

@@ -2,6 +2,8 @@
 
 pub(crate) mod directory;
 pub(crate) mod file;
+pub(crate) mod fork;
+pub(crate) mod lock;
 pub(crate) mod mapping;
 pub(crate) mod process;
 pub(crate) mod wait;

@@ -1,0 +1,295 @@
+//! A handle on an object: how it is got, what it promises while it lives, how it ends.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::frame::{Contents, Frame, Kind};
+use super::lifetime::{self, GateLock, Ground};
+use super::name::Name;
+use super::options::{Options, same_option};
+use super::participants::{Introduction, Participants, Role, Seat};
+use super::presence;
+use super::site::{Moved, Site, Want};
+use crate::error::{Error, ErrorKind, Result};
+use crate::memory::View;
+use crate::sys::directory::Opening;
+use crate::sys::fork::Stamp;
+use crate::sys::lock::{self, Mode, Range};
+use crate::sys::process;
+
+/// How often a name may change hands under an opener before `Busy`.
+const MOST_TRIES: u32 = 1000;
+/// How many slots an attaching process asks about on behalf of the dead.
+const SWEPT_AT_ATTACH: u32 = 4;
+
+/// An object that this process has open, and is present in.
+pub(crate) struct Attached {
+    site: Site,
+    stamp: Stamp,
+    presence: Mutex<Presence>,
+}
+
+/// How the kernel knows of this handle: by its seats, or while it has none by a shared byte.
+struct Presence {
+    byte: Range,
+    seats: u32,
+}
+
+impl Attached {
+    /// Makes a new object.
+    pub(crate) fn create(name: &Name, options: &Options, contents: &Contents) -> Result<Self> {
+        let directory = options.directory();
+        let stamp = Stamp::of_this_process()?;
+        for _ in 0..MOST_TRIES {
+            let byte = presence::new_handle(stamp);
+            match Site::create(&directory, name, options, contents, byte) {
+                Ok(Ok(site)) => return Ok(Self::present(site, stamp, byte)),
+                Ok(Err(Moved)) => {}
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    if !clear_if_stale(name, options)? {
+                        return Err(error.because("an object has this name"));
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(too_busy())
+    }
+
+    /// Opens the object that has the name.
+    pub(crate) fn open(name: &Name, options: &Options, want: Want) -> Result<Self> {
+        let directory = options.directory();
+        let stamp = Stamp::of_this_process()?;
+        for tries in 0..MOST_TRIES {
+            let Ok(site) = Site::meet(&directory, name, want, options.trust)? else {
+                pause(tries);
+                continue;
+            };
+            if lifetime::is_stale(&site)? {
+                site.lock_file.release_gate();
+                site.check_replaceable()?;
+                lifetime::finish_removal(&site)?;
+                continue;
+            }
+            let byte = presence::new_handle(stamp);
+            lock::try_lock(&site.lock_file, byte, Mode::Shared)?;
+            crash_point!("open: present");
+            let attached = Self::present(site, stamp, byte);
+            attached.check_options(options)?;
+            return Ok(attached);
+        }
+        Err(too_busy())
+    }
+
+    /// Opens the object that has the name, or makes it where nothing has. True if it was made.
+    pub(crate) fn open_or_create(
+        name: &Name,
+        options: &Options,
+        contents: &Contents,
+    ) -> Result<(Self, bool)> {
+        for _ in 0..MOST_TRIES {
+            match Self::open(name, options, Want::Most) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                answer => return Ok((answer?, false)),
+            }
+            match Self::create(name, options, contents) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                answer => return Ok((answer?, true)),
+            }
+        }
+        Err(too_busy())
+    }
+
+    /// Ends the attaching of a site whose gate is held, and in which this handle is present.
+    fn present(site: Site, stamp: Stamp, byte: Range) -> Self {
+        site.lock_file.release_gate();
+        if site.opening == Opening::ReadWrite {
+            // A start that differs from handle to handle: in the long run every slot is met.
+            let first = (byte.start % u64::from(Frame::MAX_PARTICIPANTS)) as u32;
+            site.participants().sweep(&site, first, SWEPT_AT_ATTACH);
+        }
+        Self { site, stamp, presence: Mutex::new(Presence { byte, seats: 0 }) }
+    }
+
+    fn check_options(&self, asked: &Options) -> Result<()> {
+        let frame = self.frame();
+        same_option("access", asked.access, frame.access, |it| it.as_str().into())?;
+        same_option("lifetime", asked.lifetime, frame.lifetime, |it| it.as_str().into())?;
+        let read_only_peers = frame.admits_read_only_peers();
+        same_option("read-only peers", asked.read_only_peers, read_only_peers, |it| {
+            if it { "on".into() } else { "off".into() }
+        })?;
+        let most = frame.participants_count;
+        same_option("the most participants", asked.participants, most, |it| it.to_string())
+    }
+
+    pub(crate) fn frame(&self) -> &Frame {
+        &self.site.frame
+    }
+
+    pub(crate) fn name(&self) -> &Name {
+        &self.site.name
+    }
+
+    pub(crate) fn payload(&self) -> View<'_> {
+        self.site.payload()
+    }
+
+    pub(crate) fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// Whether this handle may write to the object's memory at all.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.site.opening == Opening::ReadWrite
+    }
+
+    /// Refuses a handle that was inherited through `fork`.
+    #[inline]
+    pub(crate) fn check_not_forked(&self) -> Result<()> {
+        if self.stamp.is_mine() { Ok(()) } else { Err(self.forked()) }
+    }
+
+    #[cold]
+    fn forked(&self) -> Error {
+        let why = "the handle is the parent process's: open the object again after fork";
+        Error::new(ErrorKind::Forked, why).doing("use").on(self.name())
+    }
+
+    /// Refuses an object that was removed, by us or by hand. One system call.
+    pub(crate) fn check_not_removed(&self) -> Result<()> {
+        if self.site.is_retired() || self.site.is_unlinked()? {
+            return Err(self.closed());
+        }
+        Ok(())
+    }
+
+    #[cold]
+    pub(crate) fn closed(&self) -> Error {
+        Error::new(ErrorKind::Closed, "the object was removed").doing("use").on(self.name())
+    }
+
+    fn lock_presence(&self) -> MutexGuard<'_, Presence> {
+        self.presence.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a slot in this object.
+    pub(crate) fn join(&self, role: Role) -> Result<Seat> {
+        self.check_not_forked()?;
+        if !self.is_writable() {
+            let why = "the object is open for reading alone";
+            return Err(Error::new(ErrorKind::PermissionDenied, why));
+        }
+        let who = Introduction {
+            pid: std::process::id(),
+            role,
+            joined_unix_ns: process::unix_time_ns(),
+            program: process::program(),
+        };
+        let mut presence = self.lock_presence();
+        let seat = self.participants().claim(&self.site, &who)?;
+        presence.seats += 1;
+        // Present by the seat from here on, so that a writer is not counted as a reader too.
+        lock::unlock(&self.site.lock_file, presence.byte);
+        Ok(seat)
+    }
+
+    /// Gives a slot up.
+    pub(crate) fn give_up(&self, seat: Seat) {
+        if !self.stamp.is_mine() {
+            return;
+        }
+        let mut presence = self.lock_presence();
+        presence.seats -= 1;
+        if presence.seats == 0 {
+            // Shared, and nobody has the byte alone: it is granted.
+            let _ = lock::try_lock(&self.site.lock_file, presence.byte, Mode::Shared);
+        }
+        self.participants().leave(&self.site, seat);
+    }
+
+    pub(crate) fn participants(&self) -> Participants<'_> {
+        self.site.participants()
+    }
+
+    pub(crate) fn is_dead(&self, seat: Seat) -> bool {
+        self.participants().is_dead(&self.site, seat)
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        if !self.stamp.is_mine() {
+            return;
+        }
+        let byte = self.lock_presence().byte;
+        if !self.is_writable() {
+            return;
+        }
+        // Where the gate stays shut the next opener finds the object stale and removes it.
+        let _ = lifetime::leave(&self.site, || lock::unlock(&self.site.lock_file, byte));
+    }
+}
+
+/// Looks at an object without being present in it: for listing and repairs.
+pub(crate) fn observe(name: &Name, options: &Options) -> Result<Site> {
+    let directory = options.directory();
+    for tries in 0..MOST_TRIES {
+        if let Ok(site) = Site::meet(&directory, name, Want::Most, options.trust)? {
+            site.lock_file.release_gate();
+            return Ok(site);
+        }
+        pause(tries);
+    }
+    Err(too_busy())
+}
+
+/// Removes the object that has the name, whoever uses it. They are told `Closed`.
+pub(crate) fn remove(name: &Name, options: &Options) -> Result<()> {
+    for _ in 0..MOST_TRIES {
+        let site = observe(name, options)?;
+        site.check_replaceable()?;
+        let was_stale = lifetime::is_stale(&site)?;
+        if lifetime::remove(&site)? && !was_stale {
+            return Ok(());
+        }
+    }
+    Err(too_busy())
+}
+
+fn clear_if_stale(name: &Name, options: &Options) -> Result<bool> {
+    match observe(name, options) {
+        Ok(site) if lifetime::is_stale(&site)? => {
+            site.check_replaceable()?;
+            lifetime::finish_removal(&site)?;
+            Ok(true)
+        }
+        Ok(_) => Ok(false),
+        // Gone by now: the name is free.
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        // Not ours, or not to be read: it has the name all the same.
+        Err(_) => Ok(false),
+    }
+}
+
+fn pause(tries: u32) {
+    if tries > 10 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn too_busy() -> Error {
+    Error::new(ErrorKind::Busy, "others keep replacing it")
+}
+
+/// Refuses an object of another kind than the one asked for.
+pub(crate) fn check_kind(found: Kind, asked: Kind) -> Result<()> {
+    if found == asked {
+        return Ok(());
+    }
+    let why = format!("it is a {}, and a {} was asked for", found.as_str(), asked.as_str());
+    Err(Error::new(ErrorKind::WrongKind, why))
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -1,0 +1,195 @@
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+
+use super::*;
+use crate::memory::{Access, Trust};
+use crate::object::options::Lifetime;
+
+fn contents() -> Contents {
+    Contents {
+        kind: Kind::Latest,
+        flags: 0,
+        fingerprint: 7,
+        schema: "u64".into(),
+        payload_size: 1024,
+        wait_words: 2,
+        parameters: [1, 2, 3, 4],
+    }
+}
+
+fn options(directory: &tempfile::TempDir) -> Options {
+    Options { directory: Some(directory.path().into()), ..Options::new() }
+}
+
+fn while_used(directory: &tempfile::TempDir) -> Options {
+    Options { lifetime: Some(Lifetime::WhileUsed), ..options(directory) }
+}
+
+fn name() -> Name {
+    Name::new("robot/pose").unwrap()
+}
+
+fn files(directory: &Path) -> Vec<String> {
+    let files = fs::read_dir(directory).unwrap();
+    files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+fn kind_of<T>(answer: Result<T>) -> ErrorKind {
+    answer.err().expect("an error").kind()
+}
+
+#[test]
+fn what_one_creates_another_opens_with_every_part_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    let made = Attached::create(&name(), &options(&directory), &contents()).unwrap();
+    assert_eq!(files(directory.path()), ["robot%2fpose.shmkit"]);
+    let opened = Attached::open(&name(), &options(&directory), Want::Most).unwrap();
+    assert_eq!(opened.frame().object_id, made.frame().object_id);
+    assert_eq!((opened.frame().schema.as_str(), opened.frame().fingerprint), ("u64", 7));
+    assert_eq!(opened.frame().parameters, [1, 2, 3, 4]);
+    made.payload().word(16).unwrap().store(5, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(opened.payload().word(16).unwrap().load(std::sync::atomic::Ordering::Relaxed), 5);
+    let again = Attached::create(&name(), &options(&directory), &contents());
+    assert_eq!(kind_of(again), ErrorKind::AlreadyExists);
+    assert_eq!(made.site().count_handles().unwrap(), 2);
+}
+
+#[test]
+fn an_object_for_use_only_goes_with_its_last_user() {
+    let directory = tempfile::tempdir().unwrap();
+    let (first, made) =
+        Attached::open_or_create(&name(), &while_used(&directory), &contents()).unwrap();
+    assert!(made);
+    let second = Attached::open(&name(), &options(&directory), Want::Most).unwrap();
+    drop(first);
+    assert_eq!(files(directory.path()).len(), 1);
+    drop(second);
+    assert!(files(directory.path()).is_empty());
+}
+
+#[test]
+fn a_removed_object_is_closed_to_who_still_has_it_and_its_name_is_free() {
+    let directory = tempfile::tempdir().unwrap();
+    let old = Attached::create(&name(), &options(&directory), &contents()).unwrap();
+    remove(&name(), &options(&directory)).unwrap();
+    assert_eq!(kind_of(old.check_not_removed()), ErrorKind::Closed);
+    assert_eq!(kind_of(remove(&name(), &options(&directory))), ErrorKind::NotFound);
+    let new = Attached::create(&name(), &options(&directory), &contents()).unwrap();
+    assert_ne!(new.frame().object_id, old.frame().object_id);
+    drop(old);
+    assert_eq!(files(directory.path()).len(), 1, "the old handle leaves the new object alone");
+    fs::remove_file(directory.path().join("robot%2fpose.shmkit")).unwrap();
+    assert_eq!(kind_of(new.check_not_removed()), ErrorKind::Closed);
+}
+
+#[test]
+fn options_that_differ_are_refused_with_both_values() {
+    let directory = tempfile::tempdir().unwrap();
+    let _made = Attached::create(&name(), &options(&directory), &contents()).unwrap();
+    let asked = Options { participants: Some(3), ..options(&directory) };
+    let error = Attached::open_or_create(&name(), &asked, &contents()).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::WrongOptions);
+    assert!(error.to_string().contains("participants is 3 here and 16 in the object"), "{error}");
+}
+
+#[test]
+fn the_mode_is_what_was_asked_for_whatever_the_umask() {
+    let directory = tempfile::tempdir().unwrap();
+    for (access, read_only_peers, mode) in [
+        (None, false, 0o600),
+        (Some(Access::Group), true, 0o640),
+        (Some(Access::Everyone), false, 0o666),
+    ] {
+        let read_only_peers = Some(read_only_peers);
+        let asked = Options { access, read_only_peers, ..options(&directory) };
+        let _made = Attached::create(&name(), &asked, &contents()).unwrap();
+        let file = fs::metadata(directory.path().join("robot%2fpose.shmkit")).unwrap();
+        assert_eq!(file.permissions().mode() & 0o7777, mode);
+        remove(&name(), &options(&directory)).unwrap();
+    }
+}
+
+#[test]
+fn traps_under_the_name_are_refused_in_words() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("robot%2fpose.shmkit");
+    let open = || Attached::open(&name(), &options(&directory), Want::Most).err().unwrap();
+
+    fs::write(directory.path().join("other"), b"text").unwrap();
+    symlink("other", &path).unwrap();
+    assert!(open().to_string().contains("it is a symbolic link"), "{}", open());
+    fs::remove_file(&path).unwrap();
+
+    fs::create_dir(&path).unwrap();
+    assert!(open().to_string().contains("it is a directory"), "{}", open());
+    fs::remove_dir(&path).unwrap();
+
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0)
+        .unwrap();
+    assert!(open().to_string().contains("it is a FIFO"), "{}", open());
+    fs::remove_file(&path).unwrap();
+
+    fs::write(&path, b"").unwrap();
+    assert_eq!(open().kind(), ErrorKind::WrongKind);
+    assert!(open().to_string().contains("no object of shmkit"), "{}", open());
+    fs::remove_file(&path).unwrap();
+
+    let _made = Attached::create(&name(), &options(&directory), &contents()).unwrap();
+    fs::hard_link(&path, directory.path().join("elsewhere")).unwrap();
+    assert!(open().to_string().contains("its file has 2 names"), "{}", open());
+    fs::remove_file(directory.path().join("elsewhere")).unwrap();
+
+    fs::rename(&path, directory.path().join("lie.shmkit")).unwrap();
+    let lie = Attached::open(&Name::new("lie").unwrap(), &options(&directory), Want::Most);
+    let error = lie.err().unwrap();
+    assert!(error.to_string().contains(r#"calls itself "robot/pose""#), "{error}");
+}
+
+#[test]
+fn another_user_s_object_is_refused_unless_trusted() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(Attached::create(&name(), &options(&directory), &contents()).unwrap());
+    let path = directory.path().join("robot%2fpose.shmkit");
+    if std::os::unix::fs::chown(&path, Some(12345), None).is_err() {
+        eprintln!("SKIPPED: only root can give a file to another user");
+        assert!(std::env::var_os("CI").is_none(), "CI runs as root");
+        return;
+    }
+    let error = Attached::open(&name(), &options(&directory), Want::Most).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+    assert!(error.to_string().contains("belongs to user 12345"), "{error}");
+    for trust in [Trust::User(12345), Trust::Anyone] {
+        let asked = Options { trust, ..options(&directory) };
+        Attached::open(&name(), &asked, Want::Most).unwrap();
+    }
+}
+
+#[test]
+fn every_garbled_byte_of_the_description_is_an_error_or_harmless() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(Attached::create(&name(), &options(&directory), &contents()).unwrap());
+    let path = directory.path().join("robot%2fpose.shmkit");
+    let whole = fs::read(&path).unwrap();
+    for garbage in [0x00, 0x01, 0x7f, 0x80, 0xff] {
+        // All that the checksum covers, and the checksum: up to the state word.
+        for place in 0..184 {
+            let mut spoilt = whole.clone();
+            if spoilt[place] == garbage {
+                continue;
+            }
+            spoilt[place] = garbage;
+            fs::write(&path, &spoilt).unwrap();
+            let answer = Attached::open(&name(), &options(&directory), Want::Most);
+            assert!(answer.is_err(), "byte {place} set to {garbage:#x} was believed");
+        }
+    }
+    for length in (0..whole.len()).step_by(97) {
+        fs::write(&path, &whole[..length]).unwrap();
+        let kind = kind_of(Attached::open(&name(), &options(&directory), Want::Most));
+        let expected = if length < 8 { ErrorKind::WrongKind } else { ErrorKind::Corrupt };
+        assert_eq!(kind, expected, "cut to {length} bytes");
+    }
+    fs::write(&path, &whole).unwrap();
+    Attached::open(&name(), &options(&directory), Want::Most).unwrap();
+}

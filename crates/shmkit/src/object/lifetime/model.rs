@@ -1,0 +1,197 @@
+//! The gate under loom: two or three processes open, leave and remove one name.
+//!
+//! The kernel's part is a model: a name that leads to a file, and for each file a gate and a count
+//! of those present. Every step of it is one step of the system, under one lock.
+
+use std::rc::Rc;
+
+use loom::sync::{Arc, Mutex};
+
+use super::*;
+
+#[derive(Default)]
+struct File {
+    shared: u32,
+    exclusive: bool,
+    present: u32,
+    retired: bool,
+}
+
+#[derive(Default)]
+struct Directory {
+    files: Vec<File>,
+    name: Option<usize>,
+    /// Set when somebody uses a live object whose name another has.
+    split: bool,
+}
+
+/// One process's view of one file.
+#[derive(Clone)]
+struct Peer {
+    directory: Arc<Mutex<Directory>>,
+    file: usize,
+}
+
+impl Peer {
+    fn with<R>(&self, step: impl FnOnce(&mut File) -> R) -> R {
+        step(&mut self.directory.lock().unwrap().files[self.file])
+    }
+}
+
+impl GateLock for Peer {
+    fn try_gate(&self, mode: Mode) -> Result<bool> {
+        Ok(self.with(|file| match mode {
+            Mode::Shared if !file.exclusive => {
+                file.shared += 1;
+                true
+            }
+            Mode::Exclusive if !file.exclusive && file.shared == 0 => {
+                file.exclusive = true;
+                true
+            }
+            _ => false,
+        }))
+    }
+
+    fn release_gate(&self) {
+        self.with(|file| if file.exclusive { file.exclusive = false } else { file.shared -= 1 });
+    }
+
+    fn pause(&self, _: u32, _: Duration) -> bool {
+        loom::thread::yield_now();
+        true
+    }
+}
+
+impl Ground for Peer {
+    type Gate = Self;
+
+    fn gate(&self) -> &Self {
+        self
+    }
+
+    fn is_named(&self) -> Result<bool> {
+        Ok(self.directory.lock().unwrap().name == Some(self.file))
+    }
+
+    fn anyone_present(&self) -> Result<bool> {
+        Ok(self.with(|file| file.present > 0))
+    }
+
+    fn is_retired(&self) -> bool {
+        self.with(|file| file.retired)
+    }
+
+    fn is_while_used(&self) -> bool {
+        true
+    }
+
+    fn is_of_earlier_boot(&self) -> bool {
+        false
+    }
+
+    fn retire(&self) -> Result<()> {
+        self.with(|file| file.retired = true);
+        Ok(())
+    }
+
+    fn unlink(&self) -> Result<()> {
+        let mut directory = self.directory.lock().unwrap();
+        if let Some(victim) = directory.name.take() {
+            let victim = &directory.files[victim];
+            if victim.present > 0 && !victim.retired {
+                directory.split = true;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// As `Attached::open_or_create` does it.
+fn open_or_create(directory: &Arc<Mutex<Directory>>) -> Peer {
+    loop {
+        let named = directory.lock().unwrap().name;
+        let Some(file) = named else {
+            let mut inside = directory.lock().unwrap();
+            if inside.name.is_none() {
+                inside.files.push(File { present: 1, ..File::default() });
+                let file = inside.files.len() - 1;
+                inside.name = Some(file);
+                return Peer { directory: directory.clone(), file };
+            }
+            continue;
+        };
+        let peer = Peer { directory: directory.clone(), file };
+        pass_gate(&peer, Mode::Shared, GATE_PATIENCE).unwrap();
+        if !peer.is_named().unwrap() {
+            peer.release_gate();
+            continue;
+        }
+        if is_stale(&peer).unwrap() {
+            peer.release_gate();
+            finish_removal(&peer).unwrap();
+            continue;
+        }
+        peer.with(|file| file.present += 1);
+        peer.release_gate();
+        return peer;
+    }
+}
+
+fn step_out(peer: &Peer) {
+    peer.with(|file| file.present -= 1);
+}
+
+fn check_use(peer: &Peer) {
+    let directory = peer.directory.lock().unwrap();
+    let live = !directory.files[peer.file].retired;
+    assert!(!live || directory.name == Some(peer.file), "a live object lost its name");
+    assert!(!directory.split, "a live object's name was taken away");
+}
+
+fn run(threads: Vec<fn(&Arc<Mutex<Directory>>)>) {
+    let threads = Rc::new(threads);
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(move || {
+        let directory = Arc::new(Mutex::new(Directory::default()));
+        let running: Vec<_> = threads
+            .iter()
+            .map(|&thread| {
+                let directory = directory.clone();
+                loom::thread::spawn(move || thread(&directory))
+            })
+            .collect();
+        running.into_iter().for_each(|thread| thread.join().unwrap());
+        assert!(!directory.lock().unwrap().split);
+    });
+}
+
+#[test]
+fn loom_nobody_keeps_a_live_object_whose_name_another_took() {
+    let uses = |directory: &Arc<Mutex<Directory>>| {
+        let peer = open_or_create(directory);
+        check_use(&peer);
+        leave(&peer, || step_out(&peer)).unwrap();
+    };
+    run(vec![uses, uses]);
+}
+
+#[test]
+fn loom_a_remover_and_a_killed_user_leave_a_name_that_can_be_had() {
+    run(vec![
+        |directory| {
+            let peer = open_or_create(directory);
+            check_use(&peer);
+            // Killed: the kernel frees its locks, and it does nothing more.
+            step_out(&peer);
+        },
+        |directory| {
+            let peer = open_or_create(directory);
+            remove(&peer).unwrap();
+            step_out(&peer);
+            let again = open_or_create(directory);
+            check_use(&again);
+        },
+    ]);
+}

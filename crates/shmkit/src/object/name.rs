@@ -1,0 +1,149 @@
+//! Names of objects, and the file names they become.
+
+use std::fmt;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::sys::directory;
+
+/// What every file of ours ends in.
+pub(crate) const SUFFIX: &str = ".shmkit";
+
+/// The name of an object: parts separated by `/`.
+///
+/// INVARIANT: 1 to [`Name::MAX_LENGTH`] bytes; no empty part, none that is `.` or `..`; no control
+/// character; at most [`Name::MAX_ESCAPED`] bytes as a file name, without the suffix.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Name(String);
+
+impl Name {
+    pub(crate) const MAX_LENGTH: usize = 200;
+    pub(crate) const MAX_ESCAPED: usize = 240;
+
+    pub(crate) fn new(name: &str) -> Result<Self> {
+        let refuse = |why: String| {
+            let shown: String = name.chars().take(Self::MAX_LENGTH).collect();
+            let error = Error::new(ErrorKind::InvalidName, why);
+            Err(error.doing("use the name").on(shown.escape_debug()))
+        };
+        if name.is_empty() {
+            return refuse("it is empty".into());
+        }
+        if name.len() > Self::MAX_LENGTH {
+            let (length, most) = (name.len(), Self::MAX_LENGTH);
+            return refuse(format!("it has {length} bytes, and {most} are the most"));
+        }
+        if let Some(control) = name.chars().find(|c| c.is_control()) {
+            return refuse(format!("it has the control character {control:?}"));
+        }
+        for part in name.split('/') {
+            match part {
+                "" => {
+                    return refuse("it has an empty part: single slashes go between parts".into());
+                }
+                "." | ".." => return refuse(format!("{part:?} is not a part of a name")),
+                _ => {}
+            }
+        }
+        let name = Self(name.into());
+        let (length, most) = (name.escaped().len(), Self::MAX_ESCAPED);
+        if length > most {
+            return refuse(format!(
+                "as a file name it has {length} bytes, and {most} are the most"
+            ));
+        }
+        Ok(name)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name of the object's file.
+    pub(crate) fn file_name(&self) -> String {
+        self.escaped() + SUFFIX
+    }
+
+    fn escaped(&self) -> String {
+        let mut escaped = String::with_capacity(self.0.len());
+        for character in self.0.chars() {
+            match u8::try_from(character) {
+                Ok(byte) if byte == b'%' || directory::must_escape(byte) => {
+                    escaped.push_str(&format!("%{byte:02x}"));
+                }
+                _ => escaped.push(character),
+            }
+        }
+        escaped
+    }
+
+    /// The name of the object that a file of this name would hold, if it can be one of ours.
+    pub(crate) fn of_file(file_name: &str) -> Option<Self> {
+        let escaped = file_name.strip_suffix(SUFFIX)?;
+        let mut plain = Vec::with_capacity(escaped.len());
+        let mut rest = escaped.as_bytes();
+        while let Some((&first, after)) = rest.split_first() {
+            if first == b'%' {
+                let digits = std::str::from_utf8(after.get(..2)?).ok()?;
+                plain.push(u8::from_str_radix(digits, 16).ok()?);
+                rest = &after[2..];
+            } else {
+                plain.push(first);
+                rest = after;
+            }
+        }
+        let name = Self::new(std::str::from_utf8(&plain).ok()?).ok()?;
+        // One name has one file: other spellings of the same escapes are not ours.
+        (name.file_name() == file_name).then_some(name)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_becomes_one_file_name_and_comes_back() {
+        for (name, file_name) in [
+            ("prices", "prices.shmkit"),
+            ("robot/pose", "robot%2fpose.shmkit"),
+            ("100%/größe", "100%25%2fgröße.shmkit"),
+            ("a.shmkit", "a.shmkit.shmkit"),
+        ] {
+            let parsed = Name::new(name).unwrap();
+            assert_eq!(parsed.file_name(), file_name);
+            assert_eq!(Name::of_file(file_name), Some(parsed));
+        }
+        for foreign in
+            ["prices", ".shmkit", "a%2Fb.shmkit", "a%zz.shmkit", "a%6.shmkit", "%61.shmkit"]
+        {
+            assert_eq!(Name::of_file(foreign), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn what_breaks_the_rules_is_refused_in_words() {
+        let long = "x".repeat(201);
+        let slashes = "a/".repeat(90) + "a";
+        for (name, why) in [
+            ("", "it is empty"),
+            (long.as_str(), "it has 201 bytes, and 200 are the most"),
+            ("a\nb", r"it has the control character '\n'"),
+            ("/a", "it has an empty part"),
+            ("a//b", "it has an empty part"),
+            ("a/", "it has an empty part"),
+            ("a/../b", r#"".." is not a part of a name"#),
+            (".", r#""." is not a part of a name"#),
+            (slashes.as_str(), "as a file name it has 361 bytes, and 240 are the most"),
+        ] {
+            let error = Name::new(name).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidName);
+            assert!(error.to_string().contains(why), "{error}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+use std::cell::RefCell;
+use std::collections::HashSet;
+
+use super::*;
+
+/// The kernel's part, with processes that die when told.
+#[derive(Default)]
+struct Locks(RefCell<HashSet<u32>>);
+
+impl Locks {
+    fn kill_owner_of(&self, slot: u32) {
+        assert!(self.0.borrow_mut().remove(&slot));
+    }
+}
+
+impl SlotLocks for Locks {
+    fn try_lock(&self, slot: u32) -> Result<bool> {
+        Ok(self.0.borrow_mut().insert(slot))
+    }
+
+    fn unlock(&self, slot: u32) {
+        self.0.borrow_mut().remove(&slot);
+    }
+
+    fn is_locked(&self, slot: u32) -> Result<bool> {
+        Ok(self.0.borrow().contains(&slot))
+    }
+}
+
+fn words(slots: usize) -> Vec<AtomicU64> {
+    (0..slots * WORDS).map(|_| AtomicU64::new(0)).collect()
+}
+
+fn somebody(pid: u32) -> Introduction {
+    Introduction {
+        pid,
+        role: Role::Writer,
+        joined_unix_ns: 7,
+        program: *b"planner\0\x1b[0m\0\0\0\0",
+    }
+}
+
+#[test]
+fn a_seat_is_dead_once_its_lock_is_free_or_its_generation_is_over() {
+    let (words, locks) = (words(2), Locks::default());
+    let participants = Participants::new(&words);
+    let first = participants.claim(&locks, &somebody(1)).unwrap();
+    assert_eq!(first, Seat { slot: 0, generation: 1 });
+    assert!(!participants.is_dead(&locks, first));
+    locks.kill_owner_of(0);
+    assert!(participants.is_dead(&locks, first));
+
+    let second = participants.claim(&locks, &somebody(2)).unwrap();
+    assert_eq!(second.slot, 1, "a free slot comes before a dead one's");
+    let third = participants.claim(&locks, &somebody(3)).unwrap();
+    assert_eq!(third, Seat { slot: 0, generation: 2 });
+    assert!(participants.is_dead(&locks, first), "the slot is taken, but by another generation");
+    assert!(!participants.is_dead(&locks, third));
+
+    participants.leave(&locks, third);
+    assert!(participants.is_dead(&locks, third));
+    assert!(participants.is_dead(&locks, Seat { slot: 99, generation: 1 }), "no such slot");
+}
+
+#[test]
+fn the_last_place_is_given_and_then_refused_with_the_number() {
+    let (words, locks) = (words(3), Locks::default());
+    let participants = Participants::new(&words);
+    for _ in 0..3 {
+        participants.claim(&locks, &somebody(1)).unwrap();
+    }
+    let error = participants.claim(&locks, &somebody(4)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Full);
+    assert!(error.to_string().contains("all 3 places"), "{error}");
+}
+
+#[test]
+fn a_sweep_frees_the_dead_alone_and_asks_no_more_than_its_limit() {
+    let (words, locks) = (words(4), Locks::default());
+    let participants = Participants::new(&words);
+    let seats: Vec<_> =
+        (0..4).map(|pid| participants.claim(&locks, &somebody(pid)).unwrap()).collect();
+    locks.kill_owner_of(1);
+    locks.kill_owner_of(3);
+    assert_eq!(participants.sweep(&locks, 0, 1), 0, "looked at slot 0 alone");
+    assert_eq!(participants.sweep(&locks, 3, 1), 1);
+    assert_eq!(participants.sweep(&locks, 0, 4), 1);
+    assert_eq!(participants.sweep(&locks, 0, 4), 0);
+    assert!(participants.introduction(1).is_none());
+    assert!(!participants.is_dead(&locks, seats[0]) && !participants.is_dead(&locks, seats[2]));
+}
+
+#[test]
+fn an_introduction_comes_back_and_cannot_spoil_a_terminal() {
+    let (words, locks) = (words(1), Locks::default());
+    let participants = Participants::new(&words);
+    let mut who = somebody(42);
+    who.program = *b"\x1b[0mplanner\0\0\0\0\0";
+    let seat = participants.claim(&locks, &who).unwrap();
+    let (found, told) = participants.introduction(0).unwrap();
+    assert_eq!(found, seat);
+    assert_eq!((told.pid, told.joined_unix_ns, told.role), (42, 7, Role::Writer));
+    assert_eq!(told.shown(), "process 42 (?[0mplanner)");
+}
+
+#[test]
+fn garbage_in_the_entries_is_survived() {
+    let (words, locks) = (words(2), Locks::default());
+    for word in &words {
+        word.store(u64::MAX, Ordering::Relaxed);
+    }
+    let participants = Participants::new(&words);
+    assert!(participants.introduction(0).is_none());
+    assert!(participants.is_dead(&locks, Seat { slot: 0, generation: u32::MAX }));
+    assert_eq!(participants.sweep(&locks, 0, 8), 0, "neither free nor taken: left alone");
+    assert_eq!(participants.claim(&locks, &somebody(1)).unwrap_err().kind(), ErrorKind::Full);
+}

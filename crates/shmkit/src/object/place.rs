@@ -1,0 +1,107 @@
+//! The directory in which objects are: whether it will do, and new files in it.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use super::presence;
+use crate::error::{Error, ErrorKind, Result};
+use crate::memory::View;
+use crate::sys::directory::{self, Opening, Support};
+use crate::sys::fork::LockFile;
+use crate::sys::lock::{self, Mode};
+use crate::sys::mapping::{Mapping, Protection};
+use crate::sys::process;
+
+/// What a file's name ends in before the object has its own name.
+pub(crate) const TEMPORARY_SUFFIX: &str = ".shmkit-new";
+
+/// What the directory is good for, or why it is not.
+pub(crate) fn support(directory: &Path) -> Result<Support> {
+    directory::support(directory).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => error.because(format!("no directory {}", directory.display())),
+        _ => error,
+    })
+}
+
+/// Refuses a directory whose file system cannot carry objects. One that nobody knows is tried.
+pub(crate) fn try_once(directory: &Path) -> Result<()> {
+    if support(directory)? != Support::Untried {
+        return Ok(());
+    }
+    let refuse = |what: &str| {
+        let why = format!("the file system of {} {what}", directory.display());
+        Err(Error::new(ErrorKind::Unsupported, why))
+    };
+    let temporary = Temporary::new(directory);
+    let holder = directory::new_temporary(&temporary.0)?;
+    directory::reserve(&holder, 4096)?;
+    let asker = directory::open(&temporary.0, Opening::ReadWrite)?;
+    lock::try_lock(&holder, presence::GATE, Mode::Exclusive)?;
+    if lock::first_locked(&asker, presence::GATE)?.is_none() {
+        return refuse("does not keep locks");
+    }
+    let mapping = Mapping::map(&asker, 0, 4096, Protection::ReadWrite)?;
+    View::of_mapping(&mapping).write(0, b"written through memory")?;
+    let mut seen = [0; 22];
+    directory::read_at(&holder, &mut seen, 0)?;
+    if &seen != b"written through memory" {
+        return refuse("does not show in the file what is written through memory");
+    }
+    Ok(())
+}
+
+/// A temporary name, taken away when dropped.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn new(directory: &Path) -> Self {
+        let number = u64::from_le_bytes(process::random());
+        Self(directory.join(format!(".{number:016x}{TEMPORARY_SUFFIX}")))
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = directory::unlink(&self.0);
+    }
+}
+
+/// A file that has no name yet, or a temporary one where there are no unnamed files.
+pub(crate) struct NewFile {
+    pub(crate) file: LockFile,
+    temporary: Option<Temporary>,
+}
+
+impl NewFile {
+    /// Makes it. What it is opened by is going to hold its maker's locks.
+    pub(crate) fn make(directory: &Path) -> Result<Self> {
+        let mut temporary = None;
+        let file = LockFile::open(|| {
+            if let Some(file) = directory::new_unnamed(directory)? {
+                return Ok(file);
+            }
+            let name = temporary.insert(Temporary::new(directory));
+            directory::new_temporary(&name.0)
+        })?;
+        Ok(Self { file, temporary })
+    }
+
+    /// Gives it its name, unless something has it: `AlreadyExists`.
+    pub(crate) fn give_name(self, path: &Path) -> Result<LockFile> {
+        match &self.temporary {
+            None => directory::name_unnamed(&self.file, path)?,
+            Some(temporary) => directory::rename_temporary(&temporary.0, path)?,
+        }
+        Ok(self.file)
+    }
+}
+
+/// Takes a temporary file away if its maker died. True if it did.
+pub(crate) fn sweep_temporary(path: &Path) -> Result<bool> {
+    let file: File = directory::open(path, Opening::ReadOnly)?;
+    if presence::anyone(&file)? {
+        return Ok(false);
+    }
+    directory::unlink(path)?;
+    Ok(true)
+}

@@ -1,0 +1,74 @@
+//! Where in an object's file each lock is, and who is counted by them.
+//!
+//! ```text
+//! 2^62        the gate
+//! 2^62+2^20   one byte for each participant's slot
+//! 2^62+2^40   2^40 bytes, of which each handle without a slot shares one at random
+//! ```
+//!
+//! The bytes are far beyond the data: on Windows a lock keeps others from reading.
+
+use std::fs::File;
+
+use crate::error::Result;
+use crate::memory::atomic::{AtomicU64, Ordering};
+use crate::sys::fork::Stamp;
+use crate::sys::lock::{self, Range};
+use crate::sys::process;
+
+/// Held shared while attaching, exclusively while removing.
+pub(crate) const GATE: Range = Range::byte(1 << 62);
+const SLOTS: u64 = GATE.start + (1 << 20);
+const HANDLES: Range = Range { start: GATE.start + (1 << 40), length: 1 << 40 };
+/// All that says that somebody is present.
+const ANYONE: Range = Range { start: SLOTS, length: HANDLES.end() - SLOTS };
+
+/// The byte of a participant's slot.
+pub(crate) const fn slot(slot: u32) -> Range {
+    Range::byte(SLOTS + slot as u64)
+}
+
+/// A byte for one handle to share: another each time, so that handles can be counted.
+pub(crate) fn new_handle(stamp: Stamp) -> Range {
+    static SEED: AtomicU64 = AtomicU64::new(0);
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    // ORDERING: Relaxed; any value of the seed will do.
+    let mut seed = SEED.load(Ordering::Relaxed);
+    if seed == 0 {
+        seed = u64::from_le_bytes(process::random()) | 1;
+        SEED.store(seed, Ordering::Relaxed);
+    }
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    // Weyl steps through a mixed seed; a forked child differs by its stamp.
+    let mixed = (seed ^ stamp.number().rotate_left(32))
+        .wrapping_add(count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let spread = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    Range::byte(HANDLES.start + (spread >> 24) % HANDLES.length)
+}
+
+/// Whether any process has the object open. `file` is not the one that holds locks.
+pub(crate) fn anyone(file: &File) -> Result<bool> {
+    Ok(lock::first_locked(file, ANYONE)?.is_some())
+}
+
+/// How many handles without a slot there are, counted up to [`MOST_COUNTED`].
+pub(crate) fn count_handles(file: &File) -> Result<u32> {
+    let mut count = 0;
+    let mut unknown = vec![HANDLES];
+    while let Some(range) = unknown.pop() {
+        let Some(locked) = lock::first_locked(file, range)? else { continue };
+        count += 1;
+        if count == MOST_COUNTED {
+            break;
+        }
+        for (start, end) in [(range.start, locked.start), (locked.end(), range.end())] {
+            if start < end {
+                unknown.push(Range { start, length: end - start });
+            }
+        }
+    }
+    Ok(count)
+}
+
+/// Counting more would take too long.
+pub(crate) const MOST_COUNTED: u32 = 4096;

@@ -1,0 +1,369 @@
+//! An object's file, open and mapped, with its lock file beside it.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::frame::{CLOSED, Contents, Frame, WAIT_WORD_STRIDE, compose, recognise};
+use super::header::{FLAG_READ_ONLY_PEERS, Header, RETIRED};
+use super::lifetime::{GATE_PATIENCE, GateLock, Ground, pass_gate};
+use super::name::Name;
+use super::options::{Lifetime, Options};
+use super::participants::{Participant, Participants, SlotLocks};
+use super::{place, presence};
+use crate::error::{Error, ErrorKind, Result};
+use crate::memory::{Access, Trust, View};
+use crate::memory::atomic::{AtomicU64, Ordering};
+use crate::sys::directory::{self, FileType, Identity, Opening, Status, Support};
+use crate::sys::fork::LockFile;
+use crate::sys::lock::{self, Mode, Range};
+use crate::sys::mapping::{Mapping, Protection};
+use crate::sys::{process, wait};
+
+/// An object as this process has it: three views of one file that must not be mixed.
+///
+/// INVARIANT 1: `mapping` covers `frame.file_size` bytes, and is writable if `opening` says so.
+/// INVARIANT 2: `lock_file` is a description of its own. It is never asked, and never mapped:
+/// asked through it, its locks look free; mapped, they would outlive it.
+pub(crate) struct Site {
+    pub(crate) name: Name,
+    path: PathBuf,
+    identity: Identity,
+    pub(crate) opening: Opening,
+    pub(crate) frame: Frame,
+    pub(crate) owner: u32,
+    /// Of the run of the machine before this one, and not meant to last.
+    earlier_boot: bool,
+    mapping: Mapping,
+    /// To ask about locks, and about the file.
+    main: File,
+    pub(crate) lock_file: LockFile,
+}
+
+/// How an object is to be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Want {
+    /// For reading and writing, or for reading where that is all that is allowed.
+    Most,
+    /// For reading alone.
+    ReadOnly,
+    /// For reading and writing.
+    ReadWrite,
+}
+
+/// The file was renamed, replaced or removed between two looks.
+pub(crate) struct Moved;
+
+impl Site {
+    /// Opens and maps what has the name, and holds its gate in shared mode when it returns.
+    ///
+    /// `Ok(Err(Moved))` asks to try again.
+    pub(crate) fn meet(
+        directory: &Path,
+        name: &Name,
+        want: Want,
+        trust: Trust,
+    ) -> Result<Result<Self, Moved>> {
+        let support = place::support(directory)?;
+        let path = directory.join(name.file_name());
+        let (lock_file, opening) = open_lock_file(&path, want)?;
+        crash_point!("open: lock file open");
+        pass_gate(&lock_file, Mode::Shared, GATE_PATIENCE)?;
+        crash_point!("open: gate passed");
+        let main = match directory::open(&path, opening) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Err(Moved)),
+            answer => answer?,
+        };
+        let status = single_name(&main)?;
+        check_file(&status, trust)?;
+        if status.links == 0 || status.identity != directory::status(&lock_file)?.identity {
+            return Ok(Err(Moved));
+        }
+        let frame = read_frame(&main, name, status.size)?;
+        crash_point!("open: header read");
+        let mapping = map(&main, &frame, opening)?;
+        crash_point!("open: mapped");
+        let earlier_boot = support != Support::Memory
+            && frame.lifetime != Lifetime::Durable
+            && frame.boot_id != process::boot_id();
+        Ok(Ok(Self {
+            name: name.clone(),
+            path,
+            identity: status.identity,
+            opening,
+            frame,
+            owner: status.owner,
+            earlier_boot,
+            mapping,
+            main,
+            lock_file,
+        }))
+    }
+
+    /// Makes a new object, present as `handle`, and holds its gate in shared mode when it returns.
+    ///
+    /// CRASH: dying before it is named leaves nothing; dying after it leaves a whole object.
+    pub(crate) fn create(
+        directory: &Path,
+        name: &Name,
+        options: &Options,
+        contents: &Contents,
+        handle: Range,
+    ) -> Result<Result<Self, Moved>> {
+        place::try_once(directory)?;
+        let path = directory.join(name.file_name());
+        let access = options.access.unwrap_or(Access::Owner);
+        let lifetime = options.lifetime.unwrap_or(Lifetime::Persistent);
+        let read_only_peers = options.read_only_peers.unwrap_or(false);
+        let flags = contents.flags | if read_only_peers { FLAG_READ_ONLY_PEERS } else { 0 };
+        let participants = options.participants.unwrap_or(Options::DEFAULT_PARTICIPANTS);
+        let (bytes, size) = compose(name, contents, flags, access, lifetime, participants)?;
+
+        let new = place::NewFile::make(directory)?;
+        crash_point!("create: unnamed file made");
+        directory::set_mode(&new.file, access.mode(read_only_peers))?;
+        directory::reserve(&new.file, size)?;
+        crash_point!("create: space committed");
+        directory::write_all_at(&new.file, &bytes, 0)?;
+        crash_point!("create: contents written");
+        lock::try_lock(&new.file, handle, Mode::Shared)?;
+        pass_gate(&new.file, Mode::Shared, GATE_PATIENCE)?;
+        crash_point!("create: locked");
+        let lock_file = new.give_name(&path)?;
+        crash_point!("create: named");
+
+        let main = match directory::open(&path, Opening::ReadWrite) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Err(Moved)),
+            answer => answer?,
+        };
+        let status = directory::status(&main)?;
+        if status.identity != directory::status(&lock_file)?.identity {
+            return Ok(Err(Moved));
+        }
+        let frame = recognise(&bytes)?.check(name, &bytes, size)?;
+        let mapping = map(&main, &frame, Opening::ReadWrite)?;
+        crash_point!("create: mapped");
+        Ok(Ok(Self {
+            name: name.clone(),
+            path,
+            identity: status.identity,
+            opening: Opening::ReadWrite,
+            frame,
+            owner: status.owner,
+            earlier_boot: false,
+            mapping,
+            main,
+            lock_file,
+        }))
+    }
+
+    pub(crate) fn view(&self) -> View<'_> {
+        View::of_mapping(&self.mapping)
+    }
+
+    /// A word of the frame. Its place was checked when the object was opened.
+    fn word(&self, offset: u64) -> &AtomicU64 {
+        self.view().word(offset as usize).expect("a part of a checked frame")
+    }
+
+    fn state(&self) -> &AtomicU64 {
+        self.word(Header::STATE_OFFSET)
+    }
+
+    pub(crate) fn participants(&self) -> Participants<'_> {
+        let words = self.frame.participants_count as usize * size_of::<Participant>() / 8;
+        let offset = self.frame.participants_offset as usize;
+        Participants::new(self.view().words(offset, words).expect("a part of a checked frame"))
+    }
+
+    pub(crate) fn payload(&self) -> View<'_> {
+        let Frame { payload_offset, payload_size, .. } = self.frame;
+        let payload = self.view().sub(payload_offset as usize, payload_size as usize);
+        payload.expect("a part of a checked frame")
+    }
+
+    pub(crate) fn count_handles(&self) -> Result<u32> {
+        presence::count_handles(&self.main)
+    }
+
+    /// Refuses to remove through a handle that cannot write.
+    pub(crate) fn check_replaceable(&self) -> Result<()> {
+        if self.opening == Opening::ReadWrite {
+            return Ok(());
+        }
+        let why =
+            format!("only who may write to it can remove it, and user {} owns it", self.owner);
+        Err(Error::new(ErrorKind::PermissionDenied, why))
+    }
+
+    /// Whether no name leads to the file any more.
+    pub(crate) fn is_unlinked(&self) -> Result<bool> {
+        Ok(directory::status(&self.main)?.links == 0)
+    }
+}
+
+fn open_lock_file(path: &Path, want: Want) -> Result<(LockFile, Opening)> {
+    let open = |opening| Ok((LockFile::open(|| directory::open(path, opening))?, opening));
+    match want {
+        Want::ReadOnly => open(Opening::ReadOnly),
+        Want::ReadWrite => open(Opening::ReadWrite),
+        Want::Most => match open(Opening::ReadWrite) {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => open(Opening::ReadOnly),
+            answer => answer,
+        },
+    }
+}
+
+/// The file's status, once it has one name. For a moment it has two where a file system cannot
+/// rename without replacing.
+fn single_name(file: &File) -> Result<Status> {
+    let mut status = directory::status(file)?;
+    for _ in 0..10 {
+        if status.links <= 1 || status.file_type != FileType::Regular {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+        status = directory::status(file)?;
+    }
+    Ok(status)
+}
+
+/// Refuses what may be a trap: what is no plain file, and what is somebody else's.
+fn check_file(status: &Status, trust: Trust) -> Result<()> {
+    let what = match status.file_type {
+        FileType::Regular => None,
+        FileType::Directory => Some("a directory"),
+        FileType::SymbolicLink => Some("a symbolic link"),
+        FileType::Fifo => Some("a FIFO"),
+        FileType::Other => Some("a device or a socket"),
+    };
+    if let Some(what) = what {
+        return Err(Error::new(ErrorKind::WrongKind, format!("it is {what}")));
+    }
+    if status.links > 1 {
+        let why = format!("its file has {} names: somebody linked it elsewhere", status.links);
+        return Err(Error::new(ErrorKind::PermissionDenied, why));
+    }
+    let (owner, me) = (status.owner, process::user_id());
+    if !trust.accepts(owner, me) {
+        let why = format!("it belongs to user {owner}, and user {me} did not ask to trust them");
+        return Err(Error::new(ErrorKind::PermissionDenied, why));
+    }
+    Ok(())
+}
+
+fn read_frame(file: &File, name: &Name, file_size: u64) -> Result<Frame> {
+    let mut bytes = vec![0; 4096];
+    let length = directory::read_at(file, &mut bytes, 0)?;
+    bytes.truncate(length);
+    let recognised = recognise(&bytes)?;
+    let described = recognised.described_size()?;
+    if described > length && length == 4096 {
+        bytes.resize(described, 0);
+        let more = directory::read_at(file, &mut bytes[4096..], 4096)?;
+        bytes.truncate(4096 + more);
+    }
+    recognised.check(name, &bytes, file_size)
+}
+
+fn map(file: &File, frame: &Frame, opening: Opening) -> Result<Mapping> {
+    let protection = match opening {
+        Opening::ReadOnly => Protection::ReadOnly,
+        Opening::ReadWrite => Protection::ReadWrite,
+    };
+    let mapping = Mapping::map(file, 0, frame.file_size as usize, protection)?;
+    // A process that dies with a core keeps its locks until the core is written.
+    mapping.exclude_from_core_dumps()?;
+    Ok(mapping)
+}
+
+impl GateLock for LockFile {
+    fn try_gate(&self, mode: Mode) -> Result<bool> {
+        lock::try_lock(self, presence::GATE, mode)
+    }
+
+    fn release_gate(&self) {
+        lock::unlock(self, presence::GATE);
+    }
+
+    fn pause(&self, tries: u32, patience: Duration) -> bool {
+        const YIELDS: u32 = 10;
+        if tries <= YIELDS {
+            std::thread::yield_now();
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+        u128::from(tries - YIELDS) < patience.as_millis()
+    }
+}
+
+impl Ground for Site {
+    type Gate = LockFile;
+
+    fn gate(&self) -> &LockFile {
+        &self.lock_file
+    }
+
+    fn is_named(&self) -> Result<bool> {
+        match directory::status_of_name(&self.path) {
+            Ok(status) => Ok(status.identity == self.identity),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn anyone_present(&self) -> Result<bool> {
+        presence::anyone(&self.main)
+    }
+
+    fn is_retired(&self) -> bool {
+        // ORDERING: Acquire; pairs with the Release in `retire`.
+        self.state().load(Ordering::Acquire) == RETIRED
+    }
+
+    fn is_while_used(&self) -> bool {
+        self.frame.lifetime == Lifetime::WhileUsed
+    }
+
+    fn is_of_earlier_boot(&self) -> bool {
+        self.earlier_boot
+    }
+
+    fn retire(&self) -> Result<()> {
+        // ORDERING: Release; pairs with the Acquire in `is_retired`.
+        self.state().store(RETIRED, Ordering::Release);
+        crash_point!("retire: marked");
+        for index in 0..u64::from(self.frame.wait_words) {
+            let word = self.word(self.frame.payload_offset + index * WAIT_WORD_STRIDE);
+            // ORDERING: AcqRel; whoever sees the bit also sees the state.
+            word.fetch_or(CLOSED, Ordering::AcqRel);
+            wait::wake_all(word);
+        }
+        crash_point!("retire: waiters told");
+        Ok(())
+    }
+
+    fn unlink(&self) -> Result<()> {
+        directory::unlink(&self.path).map_err(|error| match error.kind() {
+            ErrorKind::PermissionDenied => {
+                let why = format!("its file is user {}'s, who alone can remove it", self.owner);
+                error.because(why)
+            }
+            _ => error,
+        })
+    }
+}
+
+impl SlotLocks for Site {
+    fn try_lock(&self, slot: u32) -> Result<bool> {
+        lock::try_lock(&self.lock_file, presence::slot(slot), Mode::Exclusive)
+    }
+
+    fn unlock(&self, slot: u32) {
+        lock::unlock(&self.lock_file, presence::slot(slot));
+    }
+
+    fn is_locked(&self, slot: u32) -> Result<bool> {
+        Ok(lock::first_locked(&self.main, presence::slot(slot))?.is_some())
+    }
+}

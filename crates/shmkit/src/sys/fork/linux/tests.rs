@@ -1,0 +1,76 @@
+use std::io::{Read, Write};
+
+use super::*;
+use crate::sys::lock::{Mode, Range, first_locked, try_lock};
+
+fn temporary_file() -> std::path::PathBuf {
+    let number = u64::from_le_bytes(crate::sys::process::random());
+    let path = std::env::temp_dir().join(format!("shmkit-fork-{number:016x}"));
+    std::fs::write(&path, b"").unwrap();
+    path
+}
+
+/// Forks; the child runs `inside` and exits with what it returns.
+fn in_a_child(inside: impl FnOnce() -> bool) -> RawChild {
+    // SAFETY: the child calls `inside` and `_exit`, and the tests' closures neither allocate
+    // nor take locks that another thread may have had.
+    match unsafe { libc::fork() } {
+        0 => {
+            let code = i32::from(!inside());
+            // SAFETY: ends the child without running anything of its parent's.
+            unsafe { libc::_exit(code) }
+        }
+        child => RawChild(child),
+    }
+}
+
+struct RawChild(libc::pid_t);
+
+impl RawChild {
+    fn succeeded(self) -> bool {
+        let mut status = 0;
+        // SAFETY: waits for our own child, and writes to a local.
+        let waited = unsafe { libc::waitpid(self.0, &raw mut status, 0) };
+        waited == self.0 && libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
+    }
+}
+
+#[test]
+fn a_stamp_is_not_its_forked_child_s() {
+    let stamp = Stamp::of_this_process().unwrap();
+    assert!(stamp.is_mine());
+    assert_eq!(Stamp::of_this_process().unwrap().value, stamp.value);
+    let child = in_a_child(|| {
+        !stamp.is_mine() && Stamp::of_this_process().is_ok_and(|own| own.value != stamp.value)
+    });
+    assert!(child.succeeded());
+    assert!(stamp.is_mine());
+}
+
+#[test]
+fn a_forked_child_does_not_keep_its_parent_s_locks() {
+    let path = temporary_file();
+    let range = Range::byte(1 << 40);
+    let asker = File::options().read(true).write(true).open(&path).unwrap();
+    let lock_file = LockFile::open(|| {
+        File::options().read(true).write(true).open(&path).map_err(Error::from_os)
+    })
+    .unwrap();
+    assert!(try_lock(&lock_file, range, Mode::Exclusive).unwrap());
+
+    let (mut told, tell) = std::io::pipe().unwrap();
+    let (mut says, say) = std::io::pipe().unwrap();
+    let mut tell = Some(tell);
+    let child = in_a_child(|| {
+        // The handlers have run. Without its own end the pipe ends with the parent.
+        drop(tell.take());
+        (&say).write_all(b"x").is_ok() && told.read(&mut [0]).is_ok()
+    });
+    says.read_exact(&mut [0]).unwrap();
+    assert!(first_locked(&asker, range).unwrap().is_some(), "the fork left the parent's lock");
+    drop(lock_file);
+    assert_eq!(first_locked(&asker, range).unwrap(), None, "the living child keeps the lock");
+    drop(tell);
+    assert!(child.succeeded());
+    std::fs::remove_file(path).unwrap();
+}

@@ -1,0 +1,13 @@
+//! What keeps `fork` from making a child pass for its parent.
+//!
+//! A forked child inherits descriptors, and with a [`LockFile`] it would keep its parent's proof
+//! of life after the parent's death. So each lock file is registered from before it is opened,
+//! and handlers that the system runs around `fork` put a harmless file in its place in the child.
+//! The child never unlocks: that would unlock for its parent too.
+//!
+//! A [`Stamp`] is how an inherited handle knows itself: it names the process that made it.
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+pub(crate) use linux::{LockFile, Stamp};

@@ -1,0 +1,75 @@
+//! Open-file-description locks (Linux 3.15).
+
+#![allow(unsafe_code, reason = "rustix has no open-file-description locks: fcntl by libc")]
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+
+use super::{Mode, Range};
+use crate::error::{Error, Result};
+
+fn request(kind: libc::c_int, range: Range) -> libc::flock {
+    libc::flock {
+        l_type: kind as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: range.start as libc::off_t,
+        l_len: range.length as libc::off_t,
+        l_pid: 0,
+    }
+}
+
+fn control(file: &File, command: libc::c_int, request: &mut libc::flock) -> io::Result<()> {
+    loop {
+        // SAFETY: `file` keeps the descriptor open, and the lock commands take a `flock` that
+        // they may write to.
+        let answer = unsafe { libc::fcntl(file.as_raw_fd(), command, &raw mut *request) };
+        if answer != -1 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
+
+/// Takes the lock if nobody's description is in the way; says whether it did.
+///
+/// A lock that this description already holds on the range changes its mode.
+pub(crate) fn try_lock(file: &File, range: Range, mode: Mode) -> Result<bool> {
+    let kind = match mode {
+        Mode::Shared => libc::F_RDLCK,
+        Mode::Exclusive => libc::F_WRLCK,
+    };
+    match control(file, libc::F_OFD_SETLK, &mut request(kind, range)) {
+        Ok(()) => Ok(true),
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => {
+            Ok(false)
+        }
+        Err(error) => Err(Error::from_os(error).because("the file cannot be locked")),
+    }
+}
+
+/// Gives up what this description holds in the range.
+pub(crate) fn unlock(file: &File, range: Range) {
+    // Unlocking fails only where memory for splitting a lock is short, and then the lock goes
+    // with its description.
+    let _ = control(file, libc::F_OFD_SETLK, &mut request(libc::F_UNLCK, range));
+}
+
+/// Some range in which another description holds a lock, or `None` where nobody does.
+///
+/// Of several it is any, not the lowest.
+pub(crate) fn first_locked(file: &File, range: Range) -> Result<Option<Range>> {
+    let mut request = request(libc::F_WRLCK, range);
+    control(file, libc::F_OFD_GETLK, &mut request)
+        .map_err(|error| Error::from_os(error).because("the file's locks cannot be read"))?;
+    if request.l_type == libc::F_UNLCK as libc::c_short {
+        return Ok(None);
+    }
+    let start = request.l_start as u64;
+    // A length of 0 is the system's way of saying "to the end".
+    let length = if request.l_len == 0 { u64::MAX - start } else { request.l_len as u64 };
+    Ok(Some(Range { start, length }))
+}

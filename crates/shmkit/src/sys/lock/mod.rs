@@ -1,0 +1,38 @@
+//! Byte-range locks on an object's file, by which the kernel says who is alive.
+//!
+//! A lock belongs to the *open file description* that took it and goes with it, however the
+//! process ends. Asked through that same description a lock looks free, so whoever takes locks
+//! asks through another one.
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+pub(crate) use linux::{first_locked, try_lock, unlock};
+
+/// How a range is locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// With others who share it.
+    Shared,
+    /// By one alone. Needs a descriptor that may write.
+    Exclusive,
+}
+
+/// Bytes of the file's address space; they need not exist in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Range {
+    pub(crate) start: u64,
+    pub(crate) length: u64,
+}
+
+impl Range {
+    /// One byte.
+    pub(crate) const fn byte(start: u64) -> Self {
+        Self { start, length: 1 }
+    }
+
+    /// The byte after the last.
+    pub(crate) const fn end(self) -> u64 {
+        self.start.saturating_add(self.length)
+    }
+}
