@@ -201,7 +201,7 @@ impl Recognised {
         if name_offset as usize != size_of::<Header>() || schema_offset != name_offset + name_length
         {
             return Err(corrupt(format!(
-                "header, name at {name_offset} and schema at {schema_offset} do not follow each other"
+                "name at {name_offset} and schema at {schema_offset} do not follow the header"
             )));
         }
         Ok((schema_offset + schema_length) as usize)

@@ -12,7 +12,7 @@
 //!
 //! | `identity` | meaning | who may leave it |
 //! |---|---|---|
-//! | generation, [`FREE`] | nobody | whoever holds the slot's lock, to active in the next generation |
+//! | generation, [`FREE`] | nobody | who holds the slot's lock, to active in the next generation |
 //! | generation, [`ACTIVE`] | taken | the one who took it; the sweep, if the lock is free |
 
 use crate::error::{Error, ErrorKind, Result};
