@@ -9,6 +9,7 @@
 //! The bytes are far beyond the data: on Windows a lock keeps others from reading.
 
 use std::fs::File;
+use std::sync::LazyLock;
 
 use crate::error::Result;
 use crate::memory::atomic::{AtomicU64, Ordering};
@@ -30,17 +31,12 @@ pub(crate) const fn slot(slot: u32) -> Range {
 
 /// A byte for one handle to share: another each time, so that handles can be counted.
 pub(crate) fn new_handle(stamp: Stamp) -> Range {
-    static SEED: AtomicU64 = AtomicU64::new(0);
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    // ORDERING: Relaxed; any value of the seed will do.
-    let mut seed = SEED.load(Ordering::Relaxed);
-    if seed == 0 {
-        seed = u64::from_le_bytes(process::random()) | 1;
-        SEED.store(seed, Ordering::Relaxed);
-    }
+    static SEED: LazyLock<u64> = LazyLock::new(|| u64::from_le_bytes(process::random()));
+    // Lazy, since loom makes no atomics in constants.
+    static COUNT: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(0));
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     // Weyl steps through a mixed seed; a forked child differs by its stamp.
-    let mixed = (seed ^ stamp.number().rotate_left(32))
+    let mixed = (*SEED ^ stamp.number().rotate_left(32))
         .wrapping_add(count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let spread = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     Range::byte(HANDLES.start + (spread >> 24) % HANDLES.length)

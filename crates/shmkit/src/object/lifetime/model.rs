@@ -3,8 +3,6 @@
 //! The kernel's part is a model: a name that leads to a file, and for each file a gate and a count
 //! of those present. Every step of it is one step of the system, under one lock.
 
-use std::rc::Rc;
-
 use loom::sync::{Arc, Mutex};
 
 use super::*;
@@ -150,7 +148,6 @@ fn check_use(peer: &Peer) {
 }
 
 fn run(threads: Vec<fn(&Arc<Mutex<Directory>>)>) {
-    let threads = Rc::new(threads);
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(3);
     model.check(move || {
