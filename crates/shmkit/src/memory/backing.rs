@@ -97,7 +97,14 @@ pub(super) fn create_file(path: &Path, size: u64, mode: u32) -> Result<File> {
     file::commit(&file, 0, size)?;
     // CRASH: a file without a name goes with its process; with the name it is whole.
     directory::name_unnamed(&file, path)?;
-    Ok(file)
+    Ok(reopened(&file, path).unwrap_or(file))
+}
+
+/// The same file by its name, under which tools will list it; unless the name is gone already.
+fn reopened(file: &File, path: &Path) -> Option<File> {
+    let named = directory::open(path, directory::Opening::ReadWrite).ok()?;
+    let identity = |of: &File| Some(directory::status(of).ok()?.identity);
+    (identity(&named)? == identity(file)?).then_some(named)
 }
 
 #[cold]

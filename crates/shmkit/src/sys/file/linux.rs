@@ -31,12 +31,17 @@ fn seal_flags(kind: SealKind) -> SealFlags {
 
 /// Rules `kind` out from now on, for all.
 pub(crate) fn seal(file: &File, kind: SealKind) -> Result<()> {
-    rustix::fs::fcntl_add_seals(file, seal_flags(kind)).map_err(|error| match error {
-        Errno::INVAL => Error::from_os(error)
-            .of_kind(ErrorKind::Unsupported)
-            .because("only anonymous memory can be sealed"),
-        _ => Error::from_os(error),
-    })
+    let Err(error) = rustix::fs::fcntl_add_seals(file, seal_flags(kind)) else { return Ok(()) };
+    let takes_none = match rustix::fs::fcntl_get_seals(file) {
+        Ok(seals) => seals.contains(SealFlags::SEAL),
+        Err(error) => error == Errno::INVAL,
+    };
+    let error = Error::from_os(error);
+    if takes_none {
+        let why = "it takes no seals: anonymous memory does, until it is sealed against them";
+        return Err(error.of_kind(ErrorKind::Unsupported).because(why));
+    }
+    Err(error)
 }
 
 /// Whether `kind` is ruled out.
@@ -70,23 +75,22 @@ pub(crate) fn open_path(path: &Path, writable: bool) -> Result<File> {
 
 /// Makes the file `to` bytes long, with space for each byte from `from`.
 ///
-/// In pieces, since a signal that interrupts the system undoes what it did for the piece.
+/// In one call, which knows at once what can never fit. A signal that interrupts it undoes what it
+/// did, so that signals that keep coming could hold it up for ever: after one it goes in pieces.
 pub(crate) fn commit(file: &File, from: u64, to: u64) -> Result<()> {
-    const PIECE: u64 = 256 << 20;
-    let no_space = |error: Errno| {
-        let error = Error::from_os(error).because(format!("no space for {to} bytes"));
-        // The system says of a size beyond all bounds that the file is too large.
-        if error.kind() == ErrorKind::Os { error.of_kind(ErrorKind::OutOfSpace) } else { error }
-    };
+    const PIECE: u64 = 64 << 20;
     let mut start = from;
+    let mut most = u64::MAX;
     while start < to {
-        let bytes = PIECE.min(to - start);
+        let bytes = most.min(to - start);
         match rustix::fs::fallocate(file, FallocateFlags::empty(), start, bytes) {
             Ok(()) => start += bytes,
-            Err(Errno::INTR) => {}
+            Err(Errno::INTR) => most = PIECE,
             Err(Errno::OPNOTSUPP) => return write_zeros(file, start, to),
-            Err(error @ (Errno::FBIG | Errno::NOSPC | Errno::DQUOT)) => {
-                return Err(no_space(error));
+            // What is beyond all bounds is too large, or no number of the system's.
+            Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG | Errno::INVAL)) => {
+                let why = format!("no space for {to} bytes");
+                return Err(Error::from_os(error).of_kind(ErrorKind::OutOfSpace).because(why));
             }
             Err(error) => return Err(Error::from_os(error)),
         }
