@@ -20,7 +20,7 @@ mod sync;
 mod sys;
 
 pub use error::{Error, ErrorKind, Result};
-pub use memory::{Access, Trust};
+pub use memory::{Access, FileMapping, Region, SharedMemory, Trust};
 pub use object::{Kind, Lifetime, Role, default_directory};
 pub use shareable::{FixedString, FixedVec, Maybe, Shareable};
 pub use shmkit_derive::Shareable;

@@ -14,7 +14,6 @@ pub enum Access {
 }
 
 impl Access {
-    #[allow(dead_code, reason = "the floors above arrive next")]
     pub(crate) fn of_number(number: u32) -> Option<Self> {
         [Self::Owner, Self::Group, Self::Everyone].into_iter().find(|it| *it as u32 == number)
     }
