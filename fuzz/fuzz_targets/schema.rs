@@ -1,7 +1,8 @@
 //! Text from anybody as a schema, and bytes from anybody as values.
 //!
-//! The input is a text, a zero byte, and bytes. A text that is taken for a schema must be the one
-//! text of that schema; bytes that are taken for a value must be encoded to bytes that are one.
+//! The input is the schema's text, `path=value` to be set in it, and bytes, with a zero byte between
+//! them. A text that is taken for a schema must be the one text of that schema; bytes that are taken
+//! for a value must be encoded to bytes that are one, and the type and its schema must agree.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -29,27 +30,47 @@ struct Everything {
     array: [[f32; 2]; 2],
 }
 
+/// Larger values would only be slower.
+const MAX_VALUE: u64 = 1 << 16;
+
 fuzz_target!(|input: &[u8]| {
-    let split = input.iter().position(|&byte| byte == 0).unwrap_or(input.len());
-    let (text, bytes) = input.split_at(split);
-    let bytes = bytes.get(1..).unwrap_or_default();
-    if let Ok(text) = std::str::from_utf8(text) {
-        as_schema(text);
-    }
+    let mut parts = input.splitn(3, |&byte| byte == 0);
+    let mut text = || std::str::from_utf8(parts.next().unwrap_or_default()).unwrap_or_default();
+    let (schema, change) = (text(), text());
+    let bytes = parts.next().unwrap_or_default();
+    as_schema(schema, change, bytes);
     as_value::<Everything>(bytes);
     as_value::<FixedString<8>>(bytes);
     as_value::<FixedVec<char, 2>>(bytes);
     as_value::<Maybe<bool>>(bytes);
 });
 
-fn as_schema(text: &str) {
+fn as_schema(text: &str, change: &str, bytes: &[u8]) {
     let Ok(schema) = Schema::parse(text) else { return };
     assert_eq!(schema.to_string(), text);
-    schema.fingerprint();
+    assert_eq!(schema.first_difference(&schema), None);
+    let other = Schema::of::<Everything>();
+    let differs = schema.first_difference(&other).is_some();
+    assert_eq!(differs, schema.fingerprint() != other.fingerprint());
+    if schema.size() > MAX_VALUE {
+        return;
+    }
+    let mut value = bytes.to_vec();
+    value.resize(schema.size() as usize, 0);
+    if let Ok(value) = schema.read(&value) {
+        value.to_string();
+    }
+    if let (Ok(mut value), Some((path, text))) = (schema.zeroed(), change.split_once('='))
+        && schema.set(&mut value, path, text).is_ok()
+    {
+        schema.read(&value).expect("what was set can be read");
+    }
 }
 
 fn as_value<T: Shareable>(bytes: &[u8]) {
     let Some(bytes) = bytes.get(..size_of::<T>()) else { return };
+    let by_schema = Schema::of::<T>().read(bytes).is_ok();
+    assert_eq!(by_schema, T::valid(bytes), "the type and its schema differ over {bytes:?}");
     let Some(value) = from_bytes::<T>(bytes) else { return };
     let mut encoded = vec![0; size_of::<T>()];
     value.encode(&mut encoded);
