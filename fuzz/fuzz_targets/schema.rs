@@ -1,8 +1,8 @@
 //! Text from anybody as a schema, and bytes from anybody as values.
 //!
-//! The input is the schema's text, `path=value` to be set in it, and bytes, with a zero byte between
-//! them. A text that is taken for a schema must be the one text of that schema; bytes that are taken
-//! for a value must be encoded to bytes that are one, and the type and its schema must agree.
+//! The input is the schema's text, `path=value` to be set in it, and bytes, with a zero byte
+//! between them. A text that is taken for a schema must be the one text of that schema; bytes that
+//! are taken for a value must be encoded to bytes that are one; type and schema must agree.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
