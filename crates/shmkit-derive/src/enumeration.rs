@@ -14,13 +14,13 @@ pub(crate) fn expand(input: &DeriveInput, data: &DataEnum, repr: &Repr) -> Resul
     let scalar = Ident::new(&repr.to_string().to_uppercase(), Span::call_site());
     let variants: Vec<_> = data.variants.iter().map(|variant| &variant.ident).collect();
     let names = variants.iter().map(|variant| variant.unraw().to_string());
-    let destructor = format!("`{name}` cannot be shared: it has a destructor. Remove `impl Drop`");
+    let (impl_generics, type_generics, where_clause) = input.generics.split_for_impl();
 
+    // An enum with a destructor is refused by the compiler where it is cast.
     Ok(quote! {
         #[automatically_derived]
-        unsafe impl ::shmkit::Shareable for #ident {
-            const LAYOUT: &'static ::shmkit::shareable::Layout = {
-                ::core::assert!(!::core::mem::needs_drop::<Self>(), #destructor);
+        unsafe impl #impl_generics ::shmkit::Shareable for #ident #type_generics #where_clause {
+            const LAYOUT: &'static ::shmkit::shareable::Layout =
                 &::shmkit::shareable::derive::enumeration::<Self>(
                     #name,
                     ::shmkit::shareable::derive::Scalar::#scalar,
@@ -28,12 +28,11 @@ pub(crate) fn expand(input: &DeriveInput, data: &DataEnum, repr: &Repr) -> Resul
                         &::shmkit::shareable::derive::in_order([
                             #(::shmkit::shareable::derive::Variant {
                                 name: #names,
-                                value: #ident::#variants as i128,
+                                value: Self::#variants as #repr as i128,
                             }),*
                         ])
                     },
-                )
-            };
+                );
             const PADDED: bool = false;
             const ALWAYS_VALID: bool = false;
 
@@ -41,7 +40,7 @@ pub(crate) fn expand(input: &DeriveInput, data: &DataEnum, repr: &Repr) -> Resul
             fn valid(bytes: &[u8]) -> bool {
                 match ::core::convert::TryFrom::try_from(bytes).map(#repr::from_le_bytes) {
                     ::core::result::Result::Ok(value) => {
-                        #(value == #ident::#variants as #repr)||*
+                        #(value == Self::#variants as #repr)||*
                     }
                     ::core::result::Result::Err(_) => false,
                 }
@@ -68,6 +67,11 @@ fn check<'a>(input: &DeriveInput, data: &DataEnum, repr: &'a Repr) -> Result<&'a
     if data.variants.is_empty() {
         let why = format!("`{ident}` cannot be shared: without variants it has no value");
         return Err(Error::new_spanned(ident, why));
+    }
+    if let Some(align) = &repr.align {
+        let why = "an enum with an alignment of its own cannot be shared: its size is not that of \
+                   its integer. Align the struct that it is in";
+        return Err(Error::new_spanned(align, why));
     }
     let Some(integer) = &repr.integer else {
         let why = format!(

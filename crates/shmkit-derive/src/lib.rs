@@ -49,6 +49,7 @@ struct Repr {
     /// `C` or `transparent`: fields are where the source says.
     fixed: bool,
     packed: Option<Ident>,
+    align: Option<Ident>,
     integer: Option<Ident>,
 }
 
@@ -62,7 +63,9 @@ impl Repr {
                     repr.fixed = true;
                 } else if word == "packed" {
                     repr.packed = Some(word.clone());
-                } else if word != "align" && word != "Rust" {
+                } else if word == "align" {
+                    repr.align = Some(word.clone());
+                } else if word != "Rust" {
                     repr.integer = Some(word.clone());
                 }
                 if meta.input.peek(syn::token::Paren) {

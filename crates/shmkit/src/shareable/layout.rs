@@ -333,3 +333,52 @@ impl Scribe {
         self.written += 1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shareable::Shareable;
+
+    /// The array evaluates its `LAYOUT` at run time here, so that the test can see it panic.
+    fn array<T: Shareable, const N: usize>() -> Layout {
+        Layout::new::<[T; N]>("", Shape::Array { item: T::LAYOUT, len: N })
+    }
+
+    #[test]
+    fn the_hash_is_fnv1a() {
+        // From the test vectors of the authors' reference code.
+        assert_eq!(fnv1a(""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv1a("a"), 0xaf63_dc4c_8601_ec8c);
+        assert_eq!(fnv1a("foobar"), 0x8594_4171_f739_67e8);
+    }
+
+    #[test]
+    fn the_fingerprint_is_the_hash_of_the_text() {
+        assert_eq!(array::<u64, 1203>().fingerprint(), fnv1a("[u64;1203]"));
+        assert_eq!(<[i128; 7]>::LAYOUT.fingerprint(), fnv1a("[i128;7]"));
+    }
+
+    #[test]
+    #[should_panic(expected = "size 0")]
+    fn nothing_cannot_be_shared() {
+        array::<u64, 0>();
+    }
+
+    #[test]
+    #[should_panic(expected = "nested too deep")]
+    fn what_is_nested_too_deep_for_a_reader_cannot_be_shared() {
+        let mut layout = u8::LAYOUT;
+        loop {
+            layout = Box::leak(Box::new(Layout::new::<u8>("", Shape::Maybe { item: layout })));
+            assert!(layout.depth <= MAX_DEPTH);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "longer than 64 KiB")]
+    fn what_takes_too_long_a_text_for_a_reader_cannot_be_shared() {
+        let field = |offset| Field { name: "a_field", offset, layout: u8::LAYOUT };
+        let fields: Vec<_> = (0..MAX_TEXT / 8).map(field).collect();
+        Layout::new::<u8>("", Shape::Struct { fields: fields.leak() });
+    }
+}

@@ -97,6 +97,9 @@ pub const MAX_ALIGN: u64 = 1 << 29;
 /// let schema = Schema::of::<Point>();
 /// assert_eq!(schema.to_string(), "Point(8,4){x@0:f32,y@4:f32}");
 /// ```
+// INVARIANT: it keeps the limits of the module's docs, as it is made only by `parse`, which checks
+// them, and from a `Layout`, which the compiler checked. So parts lie inside the whole, and sums of
+// sizes do not overflow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schema {
     pub(super) name: String,
@@ -107,6 +110,7 @@ pub struct Schema {
 
 /// What a type is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Shape {
     /// A number, a `bool` or a `char`.
     Scalar(Scalar),

@@ -95,6 +95,22 @@ fn generic_tuple_and_transparent_structs_are_shareable() {
     assert_eq!(encoded(&[Pair(1u8, 2u16); 2]), [1, 0, 2, 0, 1, 0, 2, 0]);
 }
 
+#[derive(Shareable)]
+#[repr(u32)]
+#[expect(non_camel_case_types, reason = "to meet the names that the derive uses")]
+enum Named<const N: usize> {
+    bytes = 7,
+    value = u32::MAX,
+}
+
+#[test]
+fn an_enum_may_name_its_variants_as_it_likes_and_have_a_constant() {
+    assert!(Named::<1>::valid(&[7, 0, 0, 0]) && Named::<1>::valid(&[255; 4]));
+    assert!(!Named::<1>::valid(&[0; 4]) && !Named::<1>::valid(&[7]));
+    let text = "Named(u32){bytes=7,value=4294967295}";
+    assert_eq!(Schema::of::<Named<1>>().to_string(), text);
+}
+
 #[test]
 fn the_fingerprint_is_of_the_layout_and_not_of_type_names() {
     mod other {

@@ -235,7 +235,6 @@ fn zeros_are_a_value_unless_an_enum_has_none() {
     assert_eq!(Schema::of::<Pose>().zeroed().unwrap(), vec![0; size_of::<Pose>()]);
     #[derive(Shareable)]
     #[repr(u8)]
-    #[expect(dead_code, reason = "only the layout is looked at")]
     enum Side {
         Left = 1,
         Right,

@@ -5,3 +5,5 @@
 mod derive;
 mod dynamic;
 mod fixed;
+mod random;
+mod refused;

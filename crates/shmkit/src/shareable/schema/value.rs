@@ -11,6 +11,7 @@ use crate::{Error, ErrorKind, Result};
 ///
 /// It prints as Rust's `Debug` would print the original, `{:#}` over several lines.
 #[derive(Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Value<'s> {
     /// An unsigned integer.
     Unsigned(u128),
@@ -99,7 +100,7 @@ impl Flaw {
     }
 }
 
-/// `bytes` are as many as the type has. A schema's parts lie inside it, so no slice can fail.
+/// `bytes` are as many as the type has. Its parts lie inside it (INVARIANT), so no slice can fail.
 fn read<'s>(schema: &'s Schema, bytes: &[u8]) -> Result<Value<'s>, Flaw> {
     match &schema.shape {
         Shape::Scalar(scalar) => read_scalar(*scalar, bytes),

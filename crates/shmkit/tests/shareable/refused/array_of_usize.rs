@@ -1,0 +1,9 @@
+use shmkit::Shareable;
+
+#[derive(Shareable)]
+#[repr(C)]
+struct Shared {
+    field: [usize; 4],
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use shmkit::Shareable;
+
+#[derive(Shareable)]
+#[repr(C)]
+enum Shared {
+    On,
+    Off,
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use shmkit::Shareable;
+
+#[derive(Shareable)]
+enum Shared {
+    On,
+    Off,
+}
+
+fn main() {}

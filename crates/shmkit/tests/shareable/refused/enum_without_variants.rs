@@ -1,0 +1,6 @@
+use shmkit::Shareable;
+
+#[derive(Shareable)]
+enum Shared {}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use shmkit::Shareable;
+
+#[derive(Shareable)]
+#[repr(C)]
+struct Shared {
+    field: isize,
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+use shmkit::Shareable;
+
+struct Part(u32);
+
+#[derive(Shareable)]
+#[repr(C)]
+struct Shared {
+    field: Part,
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+use shmkit::Shareable;
+
+#[derive(Shareable)]
+#[repr(C)]
+struct Shared;
+
+fn main() {}

@@ -1,0 +1,8 @@
+use shmkit::Shareable;
+
+#[derive(Shareable)]
+struct Shared {
+    field: u32,
+}
+
+fn main() {}
