@@ -10,10 +10,7 @@
 //! file later, touching what is gone is a bus error; memory that is sealed against it
 //! ([`SharedMemory::seal`](super::SharedMemory::seal)) excludes that.
 
-#![allow(unsafe_code, reason = "turns a mapping, which it owns, into a view")]
-
 use std::ops::{Bound, Range, RangeBounds};
-use std::ptr::NonNull;
 
 use super::View;
 use super::backing::Backing;
@@ -192,12 +189,7 @@ impl Region {
 
     /// A window over all of it: for words, and for parts with bounds of their own.
     pub fn view(&self) -> View<'_> {
-        let base = NonNull::new(self.as_ptr()).expect("mappings are not at address 0");
-        let writable = self.protection() != Protection::ReadOnly;
-        // SAFETY: the bytes are mapped for as long as `self` lives, for writing unless the region
-        // is read-only; references to them would be made by `unsafe` code that promised that no one
-        // changes the bytes.
-        unsafe { View::new(base, self.len(), writable) }
+        View::of_mapping(&self.mapping)
     }
 
     /// Copies bytes out, from `offset`, until `into` is full.

@@ -6,16 +6,18 @@
 //!               read: copied out     word: an atomic of 8 bytes, aligned
 //! ```
 //!
-//! No reference to the bytes is ever formed: they are copied, or are atomics. Every offset is
-//! compared with the length before anything is touched, so a number that another process wrote can
-//! be used as an offset as it is: at worst the answer is `OutOfRange`.
+//! No reference to the bytes is ever formed: they are copied, whole words as words, or are atomics.
+//! Every offset is compared with the length before anything is touched, so a number that another
+//! process wrote can be used as an offset as it is: at worst the answer is `OutOfRange`.
 
 #![allow(unsafe_code, reason = "the one place that turns a checked offset into an address")]
 
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
 use super::atomic::AtomicU64;
+use super::copy::{copy_in, copy_out};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::mapping::{Mapping, Protection};
 
@@ -105,11 +107,14 @@ impl<'a> View<'a> {
     /// `OutOfRange` where there are not as many; then nothing is copied.
     #[inline]
     pub fn read(&self, offset: usize, into: &mut [u8]) -> Result<()> {
-        let from = self.at(offset, into.len())?;
-        // SAFETY: `at` checked that the bytes lie within the view; `into` is another place, since
-        // no reference to shared bytes exists.
-        unsafe { copy(from.as_ptr(), into.as_mut_ptr(), into.len()) }
-        Ok(())
+        self.at(offset, into.len())?;
+        let (lead, words) = self.whole_words(offset, into.len());
+        let (front, rest) = into.split_at_mut(lead);
+        let (middle, back) = rest.split_at_mut(words.len() * WORD);
+        let behind = offset + lead + middle.len();
+        self.read_bytes(offset, front)?;
+        copy_out(words, as_uninit(middle));
+        self.read_bytes(behind, back)
     }
 
     /// Copies all of `bytes` in, from `offset`.
@@ -120,12 +125,14 @@ impl<'a> View<'a> {
     /// read-only; then nothing is copied.
     #[inline]
     pub fn write(&self, offset: usize, bytes: &[u8]) -> Result<()> {
-        let to = self.at(offset, bytes.len())?;
+        self.at(offset, bytes.len())?;
         self.check_writable()?;
-        // SAFETY: `at` checked that the bytes lie within the view, which is writable; `bytes` is
-        // another place, since no reference to shared bytes exists.
-        unsafe { copy(bytes.as_ptr(), to.as_ptr(), bytes.len()) }
-        Ok(())
+        let (lead, words) = self.whole_words(offset, bytes.len());
+        let (front, rest) = bytes.split_at(lead);
+        let (middle, back) = rest.split_at(words.len() * WORD);
+        self.write_bytes(offset, front)?;
+        copy_in(middle, words);
+        self.write_bytes(offset + lead + middle.len(), back)
     }
 
     /// Sets `length` bytes from `offset` to `value`.
@@ -184,6 +191,43 @@ impl<'a> View<'a> {
         Err(Error::new(ErrorKind::Unsupported, "a view has no words in a model"))
     }
 
+    /// How many of the `length` bytes from `offset`, which are within, lie before the first whole
+    /// word, and the whole words from there on.
+    #[inline]
+    fn whole_words(&self, offset: usize, length: usize) -> (usize, &'a [AtomicU64]) {
+        let address = self.base.as_ptr().wrapping_add(offset);
+        let lead = address.align_offset(WORD).min(length);
+        match self.words(offset + lead, (length - lead) / WORD) {
+            Ok(words) => (lead, words),
+            // None fits in, or this is a model.
+            Err(_) => (length, &[]),
+        }
+    }
+
+    /// Copies bytes out one by one.
+    #[inline]
+    fn read_bytes(&self, offset: usize, into: &mut [u8]) -> Result<()> {
+        let from = self.at(offset, into.len())?;
+        for (at, byte) in into.iter_mut().enumerate() {
+            // SAFETY: `at` checked that as many bytes are within the view; any value is a byte.
+            // Volatile, since it may change at any moment.
+            *byte = unsafe { from.as_ptr().wrapping_add(at).read_volatile() };
+        }
+        Ok(())
+    }
+
+    /// Copies bytes in one by one. The view is writable.
+    #[inline]
+    fn write_bytes(&self, offset: usize, bytes: &[u8]) -> Result<()> {
+        let to = self.at(offset, bytes.len())?;
+        for (at, byte) in bytes.iter().enumerate() {
+            // SAFETY: `at` checked that as many bytes are within the view, which the caller knows
+            // to be writable. Volatile, since others may look at any moment.
+            unsafe { to.as_ptr().wrapping_add(at).write_volatile(*byte) };
+        }
+        Ok(())
+    }
+
     /// The address of `length` bytes from `offset`, all of them within the view.
     #[inline]
     fn at(&self, offset: usize, length: usize) -> Result<NonNull<u8>> {
@@ -209,34 +253,12 @@ impl<'a> View<'a> {
     }
 }
 
-/// Copies what others may change meanwhile: each byte is read once and written once.
-///
-/// # Safety
-///
-/// `length` bytes must be readable at `from` and writable at `to`; they must not overlap.
-#[inline]
-unsafe fn copy(from: *const u8, to: *mut u8, length: usize) {
-    #[cfg(target_arch = "x86_64")]
-    if length >= 64 {
-        // SAFETY: the caller's promise is what the instruction needs; it uses no stack, and the
-        // direction flag is clear. Assembly, so that the compiler assumes nothing about the bytes.
-        unsafe {
-            std::arch::asm!(
-                "rep movsb",
-                inout("rcx") length => _,
-                inout("rsi") from => _,
-                inout("rdi") to => _,
-                options(nostack, preserves_flags)
-            );
-        }
-        return;
-    }
-    for at in 0..length {
-        // SAFETY: the caller's; volatile, since the value may change at any moment.
-        let byte = unsafe { from.wrapping_add(at).read_volatile() };
-        // SAFETY: as above.
-        unsafe { to.wrapping_add(at).write_volatile(byte) };
-    }
+/// The same bytes, to be written by who wants places that need not be initialised.
+fn as_uninit(bytes: &mut [u8]) -> &mut [MaybeUninit<u8>] {
+    let (start, length) = (bytes.as_mut_ptr().cast(), bytes.len());
+    // SAFETY: the same bytes, borrowed as they were. What is written there is initialised, since
+    // the one user of this, `copy_out`, writes bytes.
+    unsafe { std::slice::from_raw_parts_mut(start, length) }
 }
 
 #[cfg(all(test, not(loom)))]

@@ -5,13 +5,12 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use rustix::fs::{
-    AtFlags, CWD, FallocateFlags, FileType as RawType, Mode, OFlags, RenameFlags, Stat,
-};
+use rustix::fs::{AtFlags, CWD, FileType as RawType, Mode, OFlags, RenameFlags, Stat};
 use rustix::io::Errno;
 
 use super::{FileType, Identity, Opening, Status, Support};
 use crate::error::{Error, ErrorKind, Result};
+use crate::sys::file::commit;
 
 /// Where named objects are unless the program or the environment says otherwise.
 pub(crate) fn default_path() -> &'static Path {
@@ -120,22 +119,7 @@ pub(crate) fn set_mode(file: &File, mode: u32) -> Result<()> {
 
 /// Makes the file this large, with all its space committed.
 pub(crate) fn reserve(file: &File, size: u64) -> Result<()> {
-    loop {
-        match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, size) {
-            Err(Errno::INTR) => {}
-            Err(Errno::FBIG) => {
-                let why = format!("{size} bytes are more than the file system takes in one file");
-                return Err(Error::from_os(Errno::FBIG)
-                    .of_kind(ErrorKind::OutOfSpace)
-                    .because(why));
-            }
-            answer => {
-                return answer.map_err(|error| {
-                    Error::from_os(error).because(format!("no space for {size} bytes"))
-                });
-            }
-        }
-    }
+    commit(file, 0, size)
 }
 
 /// Writes all of `bytes` at `offset`.

@@ -31,17 +31,18 @@ fn seal_flags(kind: SealKind) -> SealFlags {
 
 /// Rules `kind` out from now on, for all.
 pub(crate) fn seal(file: &File, kind: SealKind) -> Result<()> {
-    let Err(error) = rustix::fs::fcntl_add_seals(file, seal_flags(kind)) else { return Ok(()) };
+    let Err(cause) = rustix::fs::fcntl_add_seals(file, seal_flags(kind)) else { return Ok(()) };
     let takes_none = match rustix::fs::fcntl_get_seals(file) {
         Ok(seals) => seals.contains(SealFlags::SEAL),
         Err(error) => error == Errno::INVAL,
     };
-    let error = Error::from_os(error);
+    let error = Error::from_os(cause);
     if takes_none {
         let why = "it takes no seals: anonymous memory does, until it is sealed against them";
         return Err(error.of_kind(ErrorKind::Unsupported).because(why));
     }
-    Err(error)
+    // The kernel does not know this seal.
+    Err(if cause == Errno::INVAL { error.of_kind(ErrorKind::Unsupported) } else { error })
 }
 
 /// Whether `kind` is ruled out.
