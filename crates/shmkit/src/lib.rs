@@ -7,7 +7,6 @@ extern crate self as shmkit;
 #[cfg_attr(feature = "crash-points", doc(hidden))]
 pub mod crash;
 
-#[allow(dead_code, reason = "the handles arrive next")]
 mod channel;
 mod error;
 pub mod memory;
@@ -19,6 +18,7 @@ mod sync;
 #[allow(dead_code, unused_imports, reason = "the floors above arrive next")]
 mod sys;
 
+pub use channel::{AnyChanges, AnyLatest, Changes, Latest, LatestOptions, LatestWriter};
 pub use error::{Error, ErrorKind, Result};
 pub use memory::{Access, FileMapping, Region, SharedMemory, Trust};
 pub use object::{Kind, Lifetime, Role, default_directory};

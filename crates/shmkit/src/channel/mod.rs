@@ -1,3 +1,5 @@
 //! Ways to pass values between processes.
 
-pub(crate) mod latest;
+mod latest;
+
+pub use latest::{AnyChanges, AnyLatest, Changes, Latest, LatestOptions, LatestWriter};

@@ -42,10 +42,11 @@ impl Access {
 /// Whose objects are opened.
 ///
 /// In a directory that all may write to, anybody can lie in wait under a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Trust {
     /// This user's and the administrator's (root). The default.
+    #[default]
     Own,
     /// Also those of the user with this number.
     User(u32),

@@ -257,6 +257,11 @@ pub(crate) fn remove(name: &Name, options: &Options) -> Result<()> {
     Err(too_busy())
 }
 
+/// [`remove`], for a name as the user wrote it.
+pub(crate) fn remove_named(name: &str, options: &Options) -> Result<()> {
+    remove(&Name::new(name)?, options).map_err(|error| error.doing("remove").on(name))
+}
+
 fn clear_if_stale(name: &Name, options: &Options) -> Result<bool> {
     match observe(name, options) {
         Ok(site) if lifetime::is_stale(&site)? => {

@@ -23,7 +23,7 @@ mod place;
 mod presence;
 mod site;
 
-pub(crate) use attached::{Attached, check_kind, observe, remove};
+pub(crate) use attached::{Attached, check_kind, observe, remove_named};
 pub use frame::Kind;
 pub(crate) use frame::{CLOSED, Contents};
 pub(crate) use name::Name;

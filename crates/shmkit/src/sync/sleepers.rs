@@ -33,7 +33,7 @@
 use std::time::{Duration, Instant};
 
 use crate::memory::atomic::{AtomicU64, Ordering, fence, fence_behind_rmw, spin_loop};
-use crate::sys::wait;
+use crate::sys::wait::{self, Woke};
 
 /// The longest sleep without a look at what no wake will tell: a death, a removed name.
 pub(crate) const SLICE: Duration = Duration::from_millis(50);
@@ -199,7 +199,12 @@ impl Waiter {
         if let Some(found) = look() {
             return Some(found);
         }
-        wait::wait(sleepers.word, expected, Some(slice));
-        look()
+        let woke = wait::wait(sleepers.word, expected, Some(slice));
+        let found = look();
+        if found.is_none() && woke != Woke::TimedOut {
+            // Woken for what only the slow look sees.
+            self.slow_look = None;
+        }
+        found
     }
 }

@@ -117,6 +117,12 @@ impl Geometry {
     }
 }
 
+/// The geometry for values of a type: a constant.
+#[inline(always)]
+pub(super) const fn geometry_of<T>() -> Geometry {
+    const { Geometry::of(size_of::<T>()).expect("a value this large cannot be addressed") }
+}
+
 /// What a look at the register tells, without a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Newest {
@@ -304,6 +310,7 @@ impl<'a> Register<'a> {
 
     /// Retires the register: nothing can be published, and readers are told. Sleepers on `latest`
     /// are to be woken afterwards.
+    #[cfg(test)]
     pub(crate) fn close(&self) {
         // ORDERING: SeqCst, for the same reason as in `advance`.
         self.latest.fetch_or(CLOSED, Ordering::SeqCst);

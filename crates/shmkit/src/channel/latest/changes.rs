@@ -1,0 +1,275 @@
+//! Waiting for the next value.
+
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::handle::Handle;
+use super::receive::{self, Received};
+use super::register::{Geometry, Miss, geometry_of};
+use crate::error::{Error, ErrorKind, Result};
+use crate::shareable::Shareable;
+use crate::sync::owner::DeathWatch;
+use crate::sync::sleepers::Waiter;
+
+/// How long to wait.
+#[derive(Clone, Copy)]
+pub(super) enum Until {
+    /// Not at all.
+    Now,
+    /// Up to then.
+    Deadline(Instant),
+    /// As long as it takes.
+    Ever,
+}
+
+impl Until {
+    fn after(timeout: Duration) -> Self {
+        Instant::now().checked_add(timeout).map_or(Self::Ever, Self::Deadline)
+    }
+}
+
+/// A reader of one value after the other, whatever their type.
+pub(super) struct Cursor {
+    handle: Arc<Handle>,
+    place: Place,
+    waiter: Waiter,
+    deaths: DeathWatch,
+}
+
+/// Where a reader is in the sequence of values.
+struct Place {
+    /// The sequence number of the last value that was handed out, or skipped.
+    seen: u64,
+    /// How many were gone before they could be handed out.
+    missed: u64,
+}
+
+impl Cursor {
+    pub(super) fn new(handle: Arc<Handle>, seen: u64) -> Self {
+        let waiter = Waiter::new(handle.attached.is_writable());
+        let deaths = DeathWatch::new(handle.owner());
+        Self { handle, place: Place { seen, missed: 0 }, waiter, deaths }
+    }
+
+    pub(super) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    pub(super) fn sequence(&self) -> u64 {
+        self.place.seen
+    }
+
+    pub(super) fn missed(&self) -> u64 {
+        self.place.missed
+    }
+
+    pub(super) fn without_spinning(mut self) -> Self {
+        self.waiter = self.waiter.without_spinning();
+        self
+    }
+
+    /// Copies the next value into `into`, which then is initialised. False where `until` is over.
+    #[inline(always)]
+    pub(super) fn next(
+        &mut self,
+        geometry: Geometry,
+        into: &mut [MaybeUninit<u8>],
+        until: Until,
+    ) -> Result<bool> {
+        self.handle.attached.check_not_forked()?;
+        if self.place.take(&self.handle, geometry, into) {
+            return Ok(true);
+        }
+        self.wait(geometry, into, until)
+    }
+
+    #[cold]
+    fn wait(
+        &mut self,
+        geometry: Geometry,
+        into: &mut [MaybeUninit<u8>],
+        until: Until,
+    ) -> Result<bool> {
+        let Self { handle, place, waiter, deaths } = self;
+        let deadline = match until {
+            Until::Now => return look_around(handle, deaths).map(|()| false),
+            Until::Deadline(deadline) => Some(deadline),
+            Until::Ever => None,
+        };
+        let found = waiter.wait(
+            handle.sleepers(),
+            deadline,
+            || place.take(handle, geometry, into).then_some(Ok(true)),
+            || look_around(handle, deaths).err().map(Err),
+        );
+        found.unwrap_or(Ok(false))
+    }
+
+    /// The error for a wait of `timeout` that ended with nothing.
+    #[cold]
+    pub(super) fn timed_out(&self, timeout: Duration) -> Error {
+        let error = Error::new(ErrorKind::TimedOut, format!("no change in {timeout:?}"));
+        error.doing("wait for").on(self.handle.attached.name())
+    }
+}
+
+impl Place {
+    /// Takes the next value if there is one; or where it is gone, an older one that is not.
+    #[inline(always)]
+    fn take(&mut self, handle: &Handle, geometry: Geometry, into: &mut [MaybeUninit<u8>]) -> bool {
+        match handle.register_of(geometry).read(self.seen + 1, into) {
+            Ok(()) => {
+                self.seen += 1;
+                true
+            }
+            Err(Miss::Overwritten) => self.catch_up(handle, into),
+            Err(_) => false,
+        }
+    }
+
+    /// Goes to the newer half of the values that are left, so that the writer does not overtake
+    /// this reader again at once.
+    #[cold]
+    fn catch_up(&mut self, handle: &Handle, into: &mut [MaybeUninit<u8>]) -> bool {
+        const TRIES: u32 = 64;
+        let register = handle.register();
+        for _ in 0..TRIES {
+            let newest = register.newest().sequence;
+            let older = newest.saturating_sub(handle.slots() / 2 - 1).max(self.seen + 1);
+            for sequence in [older, newest] {
+                if sequence > self.seen && register.read(sequence, into).is_ok() {
+                    self.missed += sequence - self.seen - 1;
+                    self.seen = sequence;
+                    return true;
+                }
+            }
+        }
+        false
+    }
+}
+
+/// What no wake tells: that the object was removed, that a writer died.
+fn look_around(handle: &Handle, deaths: &mut DeathWatch) -> Result<()> {
+    if handle.register().newest().closed {
+        return Err(handle.attached.closed());
+    }
+    handle.attached.check_not_removed()?;
+    let who = if deaths.replaced(handle.owner()) {
+        "a writer whom another has replaced since".into()
+    } else {
+        match deaths.died(handle.owner(), handle) {
+            Some(holder) => handle.shown(holder),
+            None => return Ok(()),
+        }
+    };
+    let why = format!("{who} died; the last whole value stays");
+    Err(Error::new(ErrorKind::PeerDied, why).doing("wait for").on(handle.attached.name()))
+}
+
+/// The values that are set from now on, one after the other.
+///
+/// Each is handed out once. A reader that falls behind is served older values while they last; what
+/// it missed then is counted. Nothing that a reader does or does not do holds the writer up.
+///
+/// # If a process dies
+///
+/// Waiting for a writer that died returns `PeerDied`, once for each death, at the latest 50 ms
+/// after the system freed its lock; then waiting goes on, for a new writer.
+pub struct Changes<T: Shareable> {
+    cursor: Cursor,
+    values: PhantomData<fn() -> T>,
+}
+
+impl<T: Shareable> Changes<T> {
+    pub(super) fn new(cursor: Cursor) -> Self {
+        Self { cursor, values: PhantomData }
+    }
+
+    /// Waits for the next value, for as long as it takes.
+    ///
+    /// # Errors
+    ///
+    /// `PeerDied` once for each writer that died, `Closed` if the object was removed, `Forked` in
+    /// a forked child, `Corrupt` if the bytes are no value of the type; that value is skipped.
+    #[expect(clippy::should_implement_trait, reason = "std's verb; `iter` gives the iterator")]
+    #[inline]
+    pub fn next(&mut self) -> Result<T> {
+        let next = self.receive(Until::Ever)?;
+        next.ok_or_else(|| self.cursor.timed_out(Duration::MAX))
+    }
+
+    /// Waits for the next value, for `timeout` at the most, on the monotonic clock.
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut`, and as [`next`](Self::next).
+    #[inline]
+    pub fn next_timeout(&mut self, timeout: Duration) -> Result<T> {
+        let next = self.receive(Until::after(timeout))?;
+        next.ok_or_else(|| self.cursor.timed_out(timeout))
+    }
+
+    /// The next value if it is there already.
+    ///
+    /// # Errors
+    ///
+    /// As [`next`](Self::next).
+    #[inline]
+    pub fn try_next(&mut self) -> Result<Option<T>> {
+        self.receive(Until::Now)
+    }
+
+    /// Waits as [`next_timeout`](Self::next_timeout) does, and copies the value to where `into` is:
+    /// for values too large for the stack.
+    ///
+    /// # Errors
+    ///
+    /// As [`next_timeout`](Self::next_timeout). What `into` then holds is some value of its type.
+    pub fn next_into(&mut self, into: &mut T, timeout: Duration) -> Result<()> {
+        let Self { cursor, .. } = self;
+        let until = Until::after(timeout);
+        let received =
+            receive::into_place(into, |bytes| cursor.next(geometry_of::<T>(), bytes, until))?;
+        match received {
+            Received::Value(()) => Ok(()),
+            Received::Nothing => Err(self.cursor.timed_out(timeout)),
+            Received::Invalid => Err(self.cursor.handle.invalid()),
+        }
+    }
+
+    #[inline]
+    fn receive(&mut self, until: Until) -> Result<Option<T>> {
+        let Self { cursor, .. } = self;
+        match receive::value(|bytes| cursor.next(geometry_of::<T>(), bytes, until))? {
+            Received::Value(value) => Ok(Some(value)),
+            Received::Nothing => Ok(None),
+            Received::Invalid => Err(self.cursor.handle.invalid()),
+        }
+    }
+
+    /// An iterator that waits for each value without end, and ends when the object is removed.
+    /// Every other error is an item.
+    pub fn iter(&mut self) -> impl Iterator<Item = Result<T>> + '_ {
+        std::iter::from_fn(|| match self.next() {
+            Err(error) if error.kind() == ErrorKind::Closed => None,
+            answer => Some(answer),
+        })
+    }
+
+    /// The sequence number of the value that was handed out last: the first ever set is 1.
+    pub fn sequence(&self) -> u64 {
+        self.cursor.sequence()
+    }
+
+    /// How many values were overwritten before this reader came to them, in all.
+    pub fn missed(&self) -> u64 {
+        self.cursor.missed()
+    }
+
+    /// The same, but it never spins before it sleeps: less power, and some microseconds later.
+    pub fn without_spinning(self) -> Self {
+        Self { cursor: self.cursor.without_spinning(), ..self }
+    }
+}

@@ -1,0 +1,278 @@
+//! What every handle on a `Latest` shares, whatever it knows of the type: the object, its words.
+//!
+//! ```text
+//! payload   0      8           128     256
+//!           latest sleepers .. owner .. slots
+//! ```
+
+#![allow(
+    unsafe_code,
+    reason = "words of a mapping, kept as pointers so that a read costs no check"
+)]
+
+use std::ptr::NonNull;
+
+use super::register::{Geometry, Miss, Refusal, Register};
+use crate::error::{Error, ErrorKind, Result};
+use crate::memory::atomic::AtomicU64;
+use crate::object::{Attached, Contents, Kind, Name, Options, Seat, Want, check_kind, same_option};
+use crate::shareable::Schema;
+use crate::sync::owner::{Holder, OwnerWord, Registrar};
+use crate::sync::sleepers::Sleepers;
+
+/// `flags`: every participant writes in turn, and nobody alone.
+const FLAG_SHARED_WRITERS: u32 = 1 << 16;
+/// The words that can be waited on: `latest` and `owner`.
+const WAIT_WORDS: u32 = 2;
+const LATEST: usize = 0;
+const SLEEPERS: usize = 8;
+const OWNER: usize = 128;
+const SLOTS: usize = 256;
+
+/// An open `Latest`.
+pub(super) struct Handle {
+    pub(super) attached: Attached,
+    geometry: Geometry,
+    // INVARIANT: these lie in the mapping that `attached` keeps.
+    latest: NonNull<AtomicU64>,
+    sleepers: NonNull<AtomicU64>,
+    owner: NonNull<AtomicU64>,
+    slots: NonNull<[AtomicU64]>,
+}
+
+// SAFETY: the pointers lead to atomics in a mapping that the handle keeps; the rest is `Send`.
+unsafe impl Send for Handle {}
+// SAFETY: as above.
+unsafe impl Sync for Handle {}
+
+/// What a handle is asked to be.
+pub(super) struct Asked<'a> {
+    pub(super) options: &'a Options,
+    pub(super) shared_writers: Option<bool>,
+}
+
+/// What an object for values of this type has in it.
+pub(super) fn contents(
+    schema: String,
+    fingerprint: u64,
+    size: usize,
+    shared: bool,
+) -> Result<Contents> {
+    let too_large =
+        || Error::new(ErrorKind::InvalidArgument, format!("a value of {size} bytes is too large"));
+    let geometry = Geometry::of(size).ok_or_else(too_large)?;
+    Ok(Contents {
+        kind: Kind::Latest,
+        flags: if shared { FLAG_SHARED_WRITERS } else { 0 },
+        fingerprint,
+        schema,
+        payload_size: payload_size(geometry),
+        wait_words: WAIT_WORDS,
+        parameters: parameters(geometry),
+    })
+}
+
+fn payload_size(geometry: Geometry) -> u64 {
+    (SLOTS + geometry.words() * size_of::<u64>()) as u64
+}
+
+fn parameters(geometry: Geometry) -> [u64; 4] {
+    let stride = geometry.words() / geometry.slots() * size_of::<u64>();
+    [geometry.value_bytes() as u64, geometry.slots() as u64, stride as u64, 0]
+}
+
+impl Handle {
+    pub(super) fn create(name: &Name, asked: &Asked<'_>, contents: &Contents) -> Result<Self> {
+        Self::over(Attached::create(name, asked.options, contents)?)
+    }
+
+    pub(super) fn open(name: &Name, asked: &Asked<'_>, want: Want) -> Result<Self> {
+        let attached = Attached::open(name, asked.options, want)?;
+        Self::checked(attached, asked)
+    }
+
+    pub(super) fn open_or_create(
+        name: &Name,
+        asked: &Asked<'_>,
+        contents: &Contents,
+    ) -> Result<Self> {
+        let (attached, made) = Attached::open_or_create(name, asked.options, contents)?;
+        if made { Self::over(attached) } else { Self::checked(attached, asked) }
+    }
+
+    fn checked(attached: Attached, asked: &Asked<'_>) -> Result<Self> {
+        check_kind(attached.frame().kind, Kind::Latest)?;
+        let handle = Self::over(attached)?;
+        let shared = handle.has_shared_writers();
+        same_option("shared writers", asked.shared_writers, shared, |it| {
+            if it { "on".into() } else { "off".into() }
+        })?;
+        Ok(handle)
+    }
+
+    /// The one geometry that the object's values can have, compared with what its header says.
+    fn over(attached: Attached) -> Result<Self> {
+        let frame = attached.frame();
+        let geometry = usize::try_from(frame.parameters[0]).ok().and_then(Geometry::of);
+        let geometry = geometry.filter(|&it| {
+            (parameters(it), payload_size(it), WAIT_WORDS)
+                == (frame.parameters, frame.payload_size, frame.wait_words)
+        });
+        let Some(geometry) = geometry else {
+            let [size, slots, stride, _] = frame.parameters;
+            let why = format!(
+                "{slots} slots of {stride} bytes for values of {size} bytes do not fit the format"
+            );
+            return Err(Error::new(ErrorKind::Corrupt, why));
+        };
+        let payload = attached.payload();
+        let (latest, sleepers) = (payload.word(LATEST)?.into(), payload.word(SLEEPERS)?.into());
+        let owner = payload.word(OWNER)?.into();
+        let slots = payload.words(SLOTS, geometry.words())?.into();
+        Ok(Self { attached, geometry, latest, sleepers, owner, slots })
+    }
+
+    /// Refuses an object that holds other values than those of the schema.
+    pub(super) fn check_type(&self, fingerprint: u64, ours: impl FnOnce() -> Schema) -> Result<()> {
+        let frame = self.attached.frame();
+        if frame.fingerprint == fingerprint {
+            return Ok(());
+        }
+        let (ours, theirs) = (ours(), self.schema()?);
+        let why = ours.first_difference(&theirs);
+        let why = why.unwrap_or_else(|| "the types' fingerprints differ".into());
+        Err(Error::new(ErrorKind::WrongType, why))
+    }
+
+    /// The description that the object carries.
+    pub(super) fn schema(&self) -> Result<Schema> {
+        let frame = self.attached.frame();
+        let schema = Schema::parse(&frame.schema)?;
+        if schema.size() != self.geometry.value_bytes() as u64
+            || schema.fingerprint() != frame.fingerprint
+        {
+            let why = format!("its description is not of values of {} bytes", self.value_bytes());
+            return Err(Error::new(ErrorKind::Corrupt, why));
+        }
+        Ok(schema)
+    }
+
+    pub(super) fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
+    pub(super) fn value_bytes(&self) -> usize {
+        self.geometry.value_bytes()
+    }
+
+    pub(super) fn slots(&self) -> u64 {
+        self.geometry.slots() as u64
+    }
+
+    pub(super) fn has_shared_writers(&self) -> bool {
+        self.attached.frame().flags & FLAG_SHARED_WRITERS != 0
+    }
+
+    /// The register; with a constant geometry the reads in it are constant too.
+    #[inline(always)]
+    pub(super) fn register_of(&self, geometry: Geometry) -> Register<'_> {
+        // SAFETY: it lies in the mapping that `attached` keeps for as long as `self` is borrowed.
+        let latest = unsafe { self.latest.as_ref() };
+        // SAFETY: as above.
+        let slots = unsafe { self.slots.as_ref() };
+        Register::new(latest, slots, geometry).expect("the geometry was compared at opening")
+    }
+
+    pub(super) fn register(&self) -> Register<'_> {
+        self.register_of(self.geometry)
+    }
+
+    #[inline(always)]
+    pub(super) fn owner(&self) -> OwnerWord<'_> {
+        // SAFETY: it lies in the mapping that `attached` keeps for as long as `self` is borrowed.
+        OwnerWord::new(unsafe { self.owner.as_ref() })
+    }
+
+    #[inline(always)]
+    pub(super) fn sleepers(&self) -> Sleepers<'_> {
+        // SAFETY: it lies in the mapping that `attached` keeps for as long as `self` is borrowed.
+        let latest = unsafe { self.latest.as_ref() };
+        // SAFETY: as above.
+        Sleepers::new(latest, unsafe { self.sleepers.as_ref() })
+    }
+
+    /// Wakes those who wait for a change.
+    #[inline]
+    pub(super) fn wake(&self) {
+        if self.attached.frame().admits_read_only_peers() {
+            self.sleepers().wake_unasked();
+        } else {
+            self.sleepers().wake();
+        }
+    }
+
+    /// How messages call a holder: by what it said of itself, and its slot.
+    pub(super) fn shown(&self, holder: Holder) -> String {
+        let introduction = self.attached.participants().introduction(holder.slot);
+        match introduction.filter(|(seat, _)| seat.generation == holder.generation) {
+            Some((_, who)) => format!("{}, in slot {},", who.shown(), holder.slot),
+            None => format!("a process that was in slot {}", holder.slot),
+        }
+    }
+
+    #[cold]
+    pub(super) fn missed(&self, miss: Miss) -> Error {
+        let name = self.attached.name();
+        let error = match miss {
+            Miss::Empty => Error::new(ErrorKind::Empty, "no value has been set yet"),
+            Miss::Closed => return self.attached.closed(),
+            Miss::Overwritten | Miss::Busy => {
+                let why = "the writer was faster than this reader in every try";
+                Error::new(ErrorKind::Busy, why)
+            }
+            Miss::Corrupt => {
+                let why = "it names a newest value that its slots do not hold";
+                Error::new(ErrorKind::Corrupt, why)
+            }
+        };
+        error.doing("read").on(name)
+    }
+
+    #[cold]
+    pub(super) fn invalid(&self) -> Error {
+        let why = "the bytes are no value of the type: another process wrote something else";
+        Error::new(ErrorKind::Corrupt, why).doing("read").on(self.attached.name())
+    }
+
+    #[cold]
+    pub(super) fn refused(&self, refusal: Refusal) -> Error {
+        let error = match refusal {
+            Refusal::Closed => return self.attached.closed(),
+            Refusal::RoleLost => {
+                let why = match self.owner().look().holder() {
+                    Some(holder) => format!("{} took the role over", self.shown(holder)),
+                    None => "this writer's place was given away".into(),
+                };
+                Error::new(ErrorKind::RoleLost, why)
+            }
+            Refusal::Corrupt => {
+                Error::new(ErrorKind::Corrupt, "its sequence number is beyond all that can be")
+            }
+        };
+        error.doing("set").on(self.attached.name())
+    }
+}
+
+impl Registrar for Handle {
+    fn is_dead(&self, holder: Holder) -> bool {
+        self.attached.is_dead(seat(holder))
+    }
+}
+
+pub(super) fn seat(holder: Holder) -> Seat {
+    Seat { slot: holder.slot, generation: holder.generation }
+}
+
+pub(super) fn holder(seat: Seat) -> Holder {
+    Holder { slot: seat.slot, generation: seat.generation }
+}

@@ -1,0 +1,94 @@
+//! From copied bytes to a value: nothing is handed out before it was checked.
+
+#![allow(unsafe_code, reason = "takes checked bytes for a value")]
+
+use std::mem::MaybeUninit;
+
+use crate::error::Result;
+use crate::shareable::Shareable;
+
+/// What came of an attempt to read a value.
+pub(super) enum Received<V> {
+    /// A value.
+    Value(V),
+    /// There was none.
+    Nothing,
+    /// Bytes that are no value of the type.
+    Invalid,
+}
+
+/// Has `fill` copy bytes, and takes them for a value if they are one.
+///
+/// `fill` returns `Ok(true)` only once it has written every byte.
+#[inline(always)]
+pub(super) fn value<T: Shareable>(
+    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<bool>,
+) -> Result<Received<T>> {
+    let mut value = MaybeUninit::<T>::uninit();
+    if !fill(bytes_of(&mut value))? {
+        return Ok(Received::Nothing);
+    }
+    if !is_valid(&value) {
+        return Ok(Received::Invalid);
+    }
+    // SAFETY: every byte was written, and they are a value of the type.
+    Ok(Received::Value(unsafe { value.assume_init() }))
+}
+
+/// The same, for a value that never crosses the stack.
+pub(super) fn boxed<T: Shareable>(
+    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<bool>,
+) -> Result<Received<Box<T>>> {
+    let mut value = Box::<T>::new_uninit();
+    if !fill(bytes_of(&mut value))? {
+        return Ok(Received::Nothing);
+    }
+    if !is_valid(&value) {
+        return Ok(Received::Invalid);
+    }
+    // SAFETY: every byte was written, and they are a value of the type.
+    Ok(Received::Value(unsafe { value.assume_init() }))
+}
+
+/// The same, over a value that is there.
+///
+/// Where any bytes are a value they are copied straight to their place. Where not, they are checked
+/// somewhere else first: an error must not leave what is no value behind `into`.
+#[inline(always)]
+pub(super) fn into_place<T: Shareable>(
+    into: &mut T,
+    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<bool>,
+) -> Result<Received<()>> {
+    if T::ALWAYS_VALID {
+        // SAFETY: a `MaybeUninit<T>` has the layout of a `T`; `fill` writes initialised bytes
+        // only, and any of those are a value.
+        let place = unsafe { &mut *std::ptr::from_mut(into).cast::<MaybeUninit<T>>() };
+        let filled = fill(bytes_of(place))?;
+        return Ok(if filled { Received::Value(()) } else { Received::Nothing });
+    }
+    Ok(match boxed::<T>(fill)? {
+        Received::Value(value) => {
+            *into = *value;
+            Received::Value(())
+        }
+        Received::Nothing => Received::Nothing,
+        Received::Invalid => Received::Invalid,
+    })
+}
+
+#[inline(always)]
+fn bytes_of<T>(value: &mut MaybeUninit<T>) -> &mut [MaybeUninit<u8>] {
+    let first = value.as_mut_ptr().cast::<MaybeUninit<u8>>();
+    // SAFETY: `size_of::<T>()` bytes from there are the value's, which is borrowed alone for as
+    // long; a `MaybeUninit<u8>` may be anything, and has no alignment.
+    unsafe { std::slice::from_raw_parts_mut(first, size_of::<T>()) }
+}
+
+#[inline(always)]
+fn is_valid<T: Shareable>(value: &MaybeUninit<T>) -> bool {
+    if T::ALWAYS_VALID {
+        return true;
+    }
+    // SAFETY: the callers have had every byte written.
+    T::valid(unsafe { std::slice::from_raw_parts(value.as_ptr().cast::<u8>(), size_of::<T>()) })
+}

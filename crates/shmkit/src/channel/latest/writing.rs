@@ -1,0 +1,173 @@
+//! Who writes a `Latest`: one alone for as long as it lives, or several in turn.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::handle::{Handle, holder};
+use super::register::{Geometry, Refusal};
+use crate::error::{Error, ErrorKind, Result};
+use crate::object::{Role, Seat};
+use crate::shareable::{Shareable, bytes_of};
+use crate::sync::owner::{Acquired, Refused};
+
+/// How long one of several writers waits for the others before `Busy`.
+const TURN_PATIENCE: Duration = Duration::from_secs(1);
+
+/// A place among the writers, whatever the type of the values.
+pub(super) struct WriterSeat {
+    handle: Arc<Handle>,
+    seat: Seat,
+    shared: bool,
+}
+
+impl WriterSeat {
+    pub(super) fn take(handle: &Arc<Handle>) -> Result<Self> {
+        let named = |error: Error| error.doing("write to").on(handle.attached.name());
+        let seat = handle.attached.join(Role::Writer).map_err(named)?;
+        let writer = Self { handle: handle.clone(), seat, shared: handle.has_shared_writers() };
+        if !writer.shared {
+            // From here on a drop gives up the seat; the role, too, once it is had.
+            match handle.owner().try_acquire(holder(seat), &**handle) {
+                Ok(acquired) => {
+                    crash_point!("owner: taken");
+                    writer.complete(acquired);
+                }
+                Err(refused) => return Err(named(writer.not_acquired(refused))),
+            }
+        }
+        Ok(writer)
+    }
+
+    /// Makes whole what a dead writer left behind.
+    fn complete(&self, acquired: Acquired) {
+        // A writer that left in good order leaves nothing; one that lost its place may have.
+        let _ = acquired;
+        if self.handle.register().resume() {
+            self.handle.wake();
+        }
+    }
+
+    #[cold]
+    fn not_acquired(&self, refused: Refused) -> Error {
+        match refused {
+            Refused::Held(other) => {
+                let why = format!("{} is its only writer", self.handle.shown(other));
+                Error::new(ErrorKind::RoleTaken, why)
+            }
+            Refused::Closed => self.handle.attached.closed(),
+            Refused::TimedOut(other) => {
+                let (who, waited) = (self.handle.shown(other), TURN_PATIENCE.as_millis());
+                Error::new(ErrorKind::Busy, format!("{who} is writing for more than {waited} ms"))
+            }
+            Refused::Busy => Error::new(ErrorKind::Busy, "others keep taking the turn"),
+            Refused::Corrupt => Error::new(ErrorKind::Corrupt, "its owner word is garbage"),
+        }
+    }
+
+    /// Publishes the bytes of a value and wakes who waits for it; returns its sequence number.
+    #[inline(always)]
+    pub(super) fn set(&mut self, geometry: Geometry, value: &[u8]) -> Result<u64> {
+        self.handle.attached.check_not_forked()?;
+        let me = holder(self.seat);
+        if self.shared {
+            self.take_turn()?;
+        } else if !self.handle.owner().is_held_by(me) {
+            return Err(self.handle.refused(Refusal::RoleLost));
+        }
+        let published = self.handle.register_of(geometry).publish(value);
+        if self.shared {
+            self.handle.owner().release(me);
+        }
+        match published {
+            Ok(sequence) => {
+                self.handle.wake();
+                Ok(sequence)
+            }
+            Err(refusal) => Err(self.handle.refused(refusal)),
+        }
+    }
+
+    fn take_turn(&self) -> Result<()> {
+        let (owner, me) = (self.handle.owner(), holder(self.seat));
+        let acquired = match owner.acquire(me, &*self.handle, None) {
+            Err(Refused::Busy) => {
+                owner.acquire(me, &*self.handle, Some(Instant::now() + TURN_PATIENCE))
+            }
+            answer => answer,
+        };
+        match acquired {
+            Ok(acquired) => {
+                if acquired != Acquired::Free {
+                    self.complete(acquired);
+                }
+                Ok(())
+            }
+            Err(refused) => {
+                Err(self.not_acquired(refused).doing("set").on(self.handle.attached.name()))
+            }
+        }
+    }
+}
+
+impl Drop for WriterSeat {
+    fn drop(&mut self) {
+        if self.handle.attached.check_not_forked().is_err() {
+            return;
+        }
+        // CRASH: dying between the two leaves a seat without a role: the next sweep frees it.
+        self.handle.owner().release(holder(self.seat));
+        crash_point!("owner: given up");
+        self.handle.attached.give_up(self.seat);
+    }
+}
+
+/// The right to set the latest value.
+///
+/// Dropping it gives the right up: the next [`writer`](super::Latest::writer) gets it.
+///
+/// # If a process dies
+///
+/// A writer that dies half-way through a [`set`](Self::set) leaves the value before it in place.
+/// Its right goes to the next who asks for it, and who waits for changes is told `PeerDied`.
+pub struct LatestWriter<T: Shareable> {
+    seat: WriterSeat,
+    /// Where a padded value is laid out, so that its padding reaches nobody.
+    encoded: Box<[u8]>,
+    values: std::marker::PhantomData<fn(&T)>,
+}
+
+impl<T: Shareable> LatestWriter<T> {
+    pub(super) fn new(seat: WriterSeat) -> Self {
+        let encoded = vec![0; if T::PADDED { size_of::<T>() } else { 0 }];
+        Self { seat, encoded: encoded.into(), values: std::marker::PhantomData }
+    }
+
+    /// Makes `value` the latest one, and returns its sequence number: 1 for the first ever set.
+    ///
+    /// It costs the copy of the value, from where it is to its place in shared memory. A type with
+    /// padding is copied twice, so that padding is zeros there.
+    ///
+    /// Where writers are shared this one waits for its turn, for as long as the others live.
+    ///
+    /// # If a process dies
+    ///
+    /// If this one dies half-way, readers have the value before. If a writer that has its turn
+    /// dies, the next takes the turn over: at the latest 50 ms after the system freed its lock.
+    ///
+    /// # Errors
+    ///
+    /// `Closed` if the object was removed, `RoleLost` if this process lost its proof of life (it
+    /// closed descriptors that were not its own) and another took the role, `Forked` in a forked
+    /// child, `Corrupt` if another process spoilt the object.
+    #[inline]
+    pub fn set(&mut self, value: &T) -> Result<u64> {
+        match bytes_of(value) {
+            Some(bytes) => self.seat.set(super::geometry_of::<T>(), bytes),
+            None => {
+                self.encoded.fill(0);
+                value.encode(&mut self.encoded);
+                self.seat.set(super::geometry_of::<T>(), &self.encoded)
+            }
+        }
+    }
+}

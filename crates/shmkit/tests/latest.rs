@@ -1,0 +1,298 @@
+//! What `Latest` promises within one process. Deaths are in `deaths.rs`.
+
+use std::time::Duration;
+
+use shmkit::{ErrorKind, FixedString, Latest, LatestOptions, Lifetime, Shareable};
+
+const SOON: Duration = Duration::from_secs(10);
+
+#[derive(Shareable, Clone, Copy, Debug, PartialEq)]
+#[repr(C)]
+struct Pose {
+    stamp_ns: u64,
+    x: f64,
+    heading: f32,
+    parked: bool,
+}
+
+const POSE: Pose = Pose { stamp_ns: 1, x: 2.5, heading: -0.5, parked: true };
+
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn of<T: Shareable>(&self) -> LatestOptions<T> {
+        Latest::<T>::options().directory(self.0.path())
+    }
+}
+
+fn kind<T>(answer: shmkit::Result<T>) -> ErrorKind {
+    answer.err().expect("an error").kind()
+}
+
+#[test]
+fn the_latest_value_is_got_whole_by_another_handle() {
+    let place = Place::new();
+    let pose = place.of::<Pose>().open_or_create("robot/pose").unwrap();
+    let other = place.of::<Pose>().open("robot/pose").unwrap();
+    assert_eq!(kind(other.get()), ErrorKind::Empty);
+    let mut writer = pose.writer().unwrap();
+    for n in 1..200 {
+        let value = Pose { stamp_ns: n, ..POSE };
+        assert_eq!(writer.set(&value).unwrap(), n);
+        assert_eq!(other.get().unwrap(), value);
+        assert_eq!(other.sequence(), n);
+    }
+    let mut place = POSE;
+    other.get_into(&mut place).unwrap();
+    assert_eq!(place.stamp_ns, 199);
+    assert_eq!(other.get_boxed().unwrap().stamp_ns, 199);
+}
+
+#[test]
+fn a_second_writer_is_refused_by_name_and_slot_until_the_first_leaves() {
+    let place = Place::new();
+    let first = place.of::<u64>().create("count").unwrap();
+    let second = place.of::<u64>().open("count").unwrap();
+    let writer = first.writer().unwrap();
+    let error = second.writer().err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::RoleTaken);
+    let me = format!("process {} (", std::process::id());
+    assert!(error.to_string().contains(&me), "{error}");
+    assert!(error.to_string().contains("slot 0, is its only writer"), "{error}");
+    drop(writer);
+    second.writer().unwrap().set(&7).unwrap();
+    assert_eq!(first.get().unwrap(), 7);
+}
+
+#[test]
+fn shared_writers_take_turns() {
+    let place = Place::new();
+    let count = place.of::<u64>().shared_writers(true).create("count").unwrap();
+    let rounds = 2_000;
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let mut writer = count.writer().unwrap();
+                for value in 0..rounds {
+                    writer.set(&value).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(count.sequence(), 3 * rounds, "no set was lost");
+    let sole = place.of::<u64>().shared_writers(false).open("count");
+    assert_eq!(kind(sole), ErrorKind::WrongOptions);
+}
+
+#[test]
+fn changes_hands_out_each_value_once_in_order_and_counts_what_was_missed() {
+    let place = Place::new();
+    let count = place.of::<u64>().create("count").unwrap();
+    let mut writer = count.writer().unwrap();
+    let mut changes = count.changes();
+    assert_eq!(changes.try_next().unwrap(), None);
+    assert_eq!(kind(changes.next_timeout(Duration::from_millis(1))), ErrorKind::TimedOut);
+    for value in 10..20 {
+        writer.set(&value).unwrap();
+    }
+    let seen: Vec<u64> = (10..20).map(|_| changes.next().unwrap()).collect();
+    assert_eq!(seen, (10..20).collect::<Vec<_>>());
+    assert_eq!((changes.missed(), changes.sequence()), (0, 10));
+
+    for value in 0..1_000 {
+        writer.set(&value).unwrap();
+    }
+    let first = changes.next().unwrap();
+    assert!(first > 900, "recent values are kept: {first}");
+    assert_eq!(changes.missed(), first, "those from 0 on are gone");
+    let rest = std::iter::from_fn(|| changes.try_next().unwrap());
+    assert_eq!(rest.last(), Some(999));
+    assert_eq!(count.changes_since(1_009).next().unwrap(), 999);
+}
+
+#[test]
+fn a_sleeping_reader_is_woken_by_each_set() {
+    let place = Place::new();
+    let count = place.of::<u64>().create("count").unwrap();
+    let mut ready = place.of::<u64>().create("ready").unwrap().changes();
+    let answers = place.of::<u64>().open("ready").unwrap();
+    std::thread::scope(|scope| {
+        let mut changes = count.changes().without_spinning();
+        scope.spawn(move || {
+            let mut answer = answers.writer().unwrap();
+            for expected in 1..=500 {
+                assert_eq!(changes.next_timeout(SOON).unwrap(), expected);
+                answer.set(&expected).unwrap();
+            }
+        });
+        let mut writer = count.writer().unwrap();
+        for value in 1..=500 {
+            writer.set(&value).unwrap();
+            assert_eq!(ready.next_timeout(SOON).unwrap(), value);
+        }
+    });
+}
+
+#[test]
+fn removal_is_told_to_reader_writer_and_waiter() {
+    let place = Place::new();
+    let count = place.of::<u64>().create("count").unwrap();
+    let mut writer = count.writer().unwrap();
+    writer.set(&1).unwrap();
+    let mut changes = count.changes();
+    std::thread::scope(|scope| {
+        let waiter = scope.spawn(move || kind(changes.next_timeout(SOON)));
+        place.of::<u64>().remove("count").unwrap();
+        assert_eq!(waiter.join().unwrap(), ErrorKind::Closed);
+    });
+    assert_eq!(kind(writer.set(&2)), ErrorKind::Closed);
+    assert_eq!(kind(count.get()), ErrorKind::Closed);
+    assert_eq!(kind(count.writer()), ErrorKind::Closed);
+    assert_eq!(kind(place.of::<u64>().remove("count")), ErrorKind::NotFound);
+    assert_eq!(count.changes().iter().count(), 0);
+}
+
+#[test]
+fn another_type_is_refused_with_the_first_field_that_differs() {
+    #[derive(Shareable)]
+    #[repr(C)]
+    struct Renamed {
+        stamp_ns: u64,
+        x: f64,
+        direction: f32,
+        parked: bool,
+    }
+    #[derive(Shareable)]
+    #[repr(C)]
+    struct Twin {
+        stamp_ns: u64,
+        x: f64,
+        heading: f32,
+        parked: bool,
+    }
+    let place = Place::new();
+    let _pose = place.of::<Pose>().create("pose").unwrap();
+    let error = place.of::<Renamed>().open("pose").err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::WrongType);
+    let message = error.to_string();
+    assert!(message.starts_with(r#"cannot open "pose": "#), "{message}");
+    assert!(message.contains("direction") && message.contains("heading"), "{message}");
+    assert_eq!(kind(place.of::<Renamed>().open_or_create("pose")), ErrorKind::WrongType);
+    place.of::<Twin>().open("pose").unwrap();
+}
+
+#[test]
+fn a_value_far_larger_than_the_stack_never_crosses_it() {
+    const MIB: usize = 1 << 20;
+    #[derive(Shareable)]
+    #[repr(C)]
+    struct Frame {
+        stamp_ns: u64,
+        pixels: [u8; 8 * MIB],
+    }
+    let place = Place::new();
+    let frames = place.of::<Frame>().create("camera").unwrap();
+    let mut writer = frames.writer().unwrap();
+    // SAFETY: zeros are a value of every field.
+    let mut frame = unsafe { Box::<Frame>::new_zeroed().assume_init() };
+    frame.stamp_ns = 9;
+    frame.pixels[8 * MIB - 1] = 3;
+    writer.set(&frame).unwrap();
+    let got = frames.get_boxed().unwrap();
+    assert_eq!((got.stamp_ns, got.pixels[8 * MIB - 1]), (9, 3));
+    let mut changes = frames.changes();
+    frame.stamp_ns = 10;
+    writer.set(&frame).unwrap();
+    changes.next_into(&mut frame, SOON).unwrap();
+    assert_eq!(frame.stamp_ns, 10);
+}
+
+#[test]
+fn bytes_that_are_no_value_are_an_error_and_padding_is_zeros() {
+    let place = Place::new();
+    let pose = place.of::<Pose>().create("pose").unwrap();
+    pose.writer().unwrap().set(&POSE).unwrap();
+    let path = place.0.path().join("pose.shmkit");
+    let mut file = std::fs::read(&path).unwrap();
+    let encoded: Vec<u8> = [1_u64.to_le_bytes(), 2.5_f64.to_le_bytes()].concat();
+    let at = file.windows(16).position(|bytes| bytes == encoded).expect("the value in its slot");
+    assert_eq!(file[at + 20..at + 24], [1, 0, 0, 0], "the flag, and padding");
+    file[at + 20] = 7;
+    write_over(&path, &file);
+    assert_eq!(kind(pose.get()), ErrorKind::Corrupt);
+    let mut value = POSE;
+    assert_eq!(kind(pose.get_into(&mut value)), ErrorKind::Corrupt);
+    assert_eq!(value, POSE, "left as it was");
+}
+
+fn write_over(path: &std::path::Path, bytes: &[u8]) {
+    use std::io::Write;
+    std::fs::File::options().write(true).open(path).unwrap().write_all(bytes).unwrap();
+}
+
+#[test]
+fn an_object_for_use_only_lives_with_its_handles() {
+    let place = Place::new();
+    let make = || place.of::<u64>().lifetime(Lifetime::WhileUsed).open_or_create("count").unwrap();
+    let first = make();
+    first.writer().unwrap().set(&1).unwrap();
+    let second = make();
+    drop(first);
+    assert_eq!(second.get().unwrap(), 1);
+    drop(second);
+    assert_eq!(kind(make().get()), ErrorKind::Empty, "a new one");
+}
+
+#[test]
+fn a_reader_without_write_permission_gets_waits_and_cannot_write() {
+    let place = Place::new();
+    let text = place.of::<FixedString<16>>().read_only_peers(true).create("text").unwrap();
+    let reader = place.of::<FixedString<16>>().open_read_only("text").unwrap();
+    assert_eq!(kind(reader.writer()), ErrorKind::PermissionDenied);
+    std::thread::scope(|scope| {
+        let mut changes = reader.changes();
+        let seen = scope.spawn(move || changes.next_timeout(SOON).unwrap());
+        text.writer().unwrap().set(&"hello".parse().unwrap()).unwrap();
+        assert_eq!(seen.join().unwrap().as_str(), "hello");
+    });
+    assert_eq!(reader.get().unwrap().as_str(), "hello");
+}
+
+#[test]
+fn a_small_value_with_a_writer_and_a_reader_is_one_file_of_at_most_12_kib() {
+    let place = Place::new();
+    let latest = place.of::<[u64; 8]>().create("value").unwrap();
+    let _writer = latest.writer().unwrap();
+    let _reader = place.of::<[u64; 8]>().open("value").unwrap();
+    let files: Vec<_> = std::fs::read_dir(place.0.path()).unwrap().map(Result::unwrap).collect();
+    assert_eq!(files.len(), 1);
+    assert!(files[0].metadata().unwrap().len() <= 12 * 1024);
+}
+
+#[test]
+fn the_object_tells_what_is_in_it_to_who_does_not_know_the_type() {
+    let place = Place::new();
+    let pose = place.of::<Pose>().create("pose").unwrap();
+    let any = shmkit::AnyLatest::open(Some(place.0.path()), "pose", Default::default()).unwrap();
+    let mut changes = any.changes_since(0);
+    let sole = pose.writer().unwrap();
+    assert_eq!(kind(any.set(&[0; 24])), ErrorKind::RoleTaken);
+    drop(sole);
+    let set = any.set_with(|old| {
+        assert!(old.is_none());
+        let mut value = any.schema().zeroed()?;
+        any.schema().set(&mut value, "x", "2.5")?;
+        any.schema().set(&mut value, "parked", "true")?;
+        Ok(value)
+    });
+    assert_eq!(set.unwrap(), 1);
+    assert_eq!(pose.get().unwrap(), Pose { stamp_ns: 0, heading: 0.0, ..POSE });
+    let bytes = changes.next(Some(SOON)).unwrap();
+    let shown = any.schema().read(&bytes).unwrap().to_string();
+    assert_eq!(shown, "Pose { stamp_ns: 0, x: 2.5, heading: 0.0, parked: true }");
+    assert_eq!(kind(any.set(&[255; 24])), ErrorKind::InvalidArgument);
+}
