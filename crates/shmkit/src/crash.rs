@@ -34,6 +34,8 @@ pub const POINTS: &[&str] = &[
     "slot: locked",
     "slot: entered",
     "slot: left but locked",
+    "owner: taken",
+    "owner: given up",
     "owner: freed, nobody woken",
     "latest: slot half written",
     "latest: slot complete, latest not moved",
