@@ -9,6 +9,7 @@ pub mod crash;
 
 mod channel;
 mod error;
+pub mod inspect;
 pub mod memory;
 #[allow(dead_code, unused_imports, reason = "the floors above arrive next")]
 mod object;

@@ -257,6 +257,12 @@ pub(crate) fn remove(name: &Name, options: &Options) -> Result<()> {
     Err(too_busy())
 }
 
+/// Finishes the removal of a stale object. True if this call took the name away.
+pub(crate) fn finish_removal(site: &Site) -> Result<bool> {
+    site.check_replaceable()?;
+    lifetime::finish_removal(site)
+}
+
 /// [`remove`], for a name as the user wrote it.
 pub(crate) fn remove_named(name: &str, options: &Options) -> Result<()> {
     remove(&Name::new(name)?, options).map_err(|error| error.doing("remove").on(name))

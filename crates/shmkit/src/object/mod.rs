@@ -23,12 +23,14 @@ mod place;
 mod presence;
 mod site;
 
-pub(crate) use attached::{Attached, check_kind, observe, remove_named};
+pub(crate) use attached::{Attached, check_kind, finish_removal, observe, remove_named};
 pub use frame::Kind;
-pub(crate) use frame::{CLOSED, Contents};
+pub(crate) use frame::{Contents, Frame};
+pub(crate) use lifetime::Ground;
 pub(crate) use name::Name;
 pub use options::{Lifetime, default_directory};
 pub(crate) use options::{Options, same_option};
 pub use participants::Role;
 pub(crate) use participants::Seat;
-pub(crate) use site::Want;
+pub(crate) use place::{TEMPORARY_SUFFIX, is_left_over, sweep_temporary};
+pub(crate) use site::{Site, Want};

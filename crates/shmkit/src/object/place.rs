@@ -96,12 +96,18 @@ impl NewFile {
     }
 }
 
+/// Whether the maker of a temporary file died: its locks say so.
+pub(crate) fn is_left_over(path: &Path) -> Result<bool> {
+    let file: File = directory::open(path, Opening::ReadOnly)?;
+    Ok(!presence::anyone(&file)?)
+}
+
 /// Takes a temporary file away if its maker died. True if it did.
 pub(crate) fn sweep_temporary(path: &Path) -> Result<bool> {
-    let file: File = directory::open(path, Opening::ReadOnly)?;
-    if presence::anyone(&file)? {
-        return Ok(false);
+    // CRASH: its maker may be just before its locks; it then makes another file.
+    let left_over = is_left_over(path)?;
+    if left_over {
+        directory::unlink(path)?;
     }
-    directory::unlink(path)?;
-    Ok(true)
+    Ok(left_over)
 }

@@ -15,19 +15,21 @@ use std::ptr::NonNull;
 use super::register::{Geometry, Miss, Refusal, Register};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::AtomicU64;
-use crate::object::{Attached, Contents, Kind, Name, Options, Seat, Want, check_kind, same_option};
+use crate::object::{
+    Attached, Contents, Frame, Kind, Name, Options, Seat, Want, check_kind, same_option,
+};
 use crate::shareable::Schema;
 use crate::sync::owner::{Holder, OwnerWord, Registrar};
 use crate::sync::sleepers::Sleepers;
 
 /// `flags`: every participant writes in turn, and nobody alone.
-const FLAG_SHARED_WRITERS: u32 = 1 << 16;
+pub(super) const FLAG_SHARED_WRITERS: u32 = 1 << 16;
 /// The words that can be waited on: `latest` and `owner`.
 const WAIT_WORDS: u32 = 2;
-const LATEST: usize = 0;
+pub(super) const LATEST: usize = 0;
 const SLEEPERS: usize = 8;
-const OWNER: usize = 128;
-const SLOTS: usize = 256;
+pub(super) const OWNER: usize = 128;
+pub(super) const SLOTS: usize = 256;
 
 /// An open `Latest`.
 pub(super) struct Handle {
@@ -81,6 +83,21 @@ fn parameters(geometry: Geometry) -> [u64; 4] {
     [geometry.value_bytes() as u64, geometry.slots() as u64, stride as u64, 0]
 }
 
+/// The one geometry that an object's values can have, compared with what its header says.
+pub(super) fn geometry_in(frame: &Frame) -> Result<Geometry> {
+    let geometry = usize::try_from(frame.parameters[0]).ok().and_then(Geometry::of);
+    let fits = geometry.filter(|&it| {
+        (parameters(it), payload_size(it), WAIT_WORDS)
+            == (frame.parameters, frame.payload_size, frame.wait_words)
+    });
+    fits.ok_or_else(|| {
+        let [size, slots, stride, _] = frame.parameters;
+        let why =
+            format!("{slots} slots of {stride} bytes for values of {size} do not fit the format");
+        Error::new(ErrorKind::Corrupt, why)
+    })
+}
+
 impl Handle {
     pub(super) fn create(name: &Name, asked: &Asked<'_>, contents: &Contents) -> Result<Self> {
         Self::over(Attached::create(name, asked.options, contents)?)
@@ -110,21 +127,8 @@ impl Handle {
         Ok(handle)
     }
 
-    /// The one geometry that the object's values can have, compared with what its header says.
     fn over(attached: Attached) -> Result<Self> {
-        let frame = attached.frame();
-        let geometry = usize::try_from(frame.parameters[0]).ok().and_then(Geometry::of);
-        let geometry = geometry.filter(|&it| {
-            (parameters(it), payload_size(it), WAIT_WORDS)
-                == (frame.parameters, frame.payload_size, frame.wait_words)
-        });
-        let Some(geometry) = geometry else {
-            let [size, slots, stride, _] = frame.parameters;
-            let why = format!(
-                "{slots} slots of {stride} bytes for values of {size} bytes do not fit the format"
-            );
-            return Err(Error::new(ErrorKind::Corrupt, why));
-        };
+        let geometry = geometry_in(attached.frame())?;
         let payload = attached.payload();
         let (latest, sleepers) = (payload.word(LATEST)?.into(), payload.word(SLEEPERS)?.into());
         let owner = payload.word(OWNER)?.into();

@@ -13,11 +13,13 @@
 //! | `writing` | the right to write, and what becomes of it |
 //! | `changes` | waiting for the next value |
 //! | `receive` | from bytes to a checked value |
+//! | `observed` | what can be seen without taking part |
 //! | `any` | the same for a type that only the object knows |
 
 mod any;
 mod changes;
 mod handle;
+mod observed;
 mod options;
 mod receive;
 pub(crate) mod register;
@@ -28,6 +30,7 @@ use std::sync::Arc;
 
 pub use any::{AnyChanges, AnyLatest};
 pub use changes::Changes;
+pub(crate) use observed::observe;
 pub use options::LatestOptions;
 pub use writing::LatestWriter;
 

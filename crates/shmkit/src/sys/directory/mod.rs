@@ -1,7 +1,11 @@
 //! Files under names in one directory: made whole before they are named, opened warily, removed.
 
 #[cfg(target_os = "linux")]
+mod cleaners;
+#[cfg(target_os = "linux")]
 mod linux;
+#[cfg(target_os = "linux")]
+pub(crate) use cleaners::cleaners;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{
     default_path, must_escape, name_unnamed, new_temporary, new_unnamed, open, read_at,

@@ -1,0 +1,39 @@
+//! What a `Latest` shows to who only looks: nobody is present by it, nothing is changed.
+
+use super::handle::{FLAG_SHARED_WRITERS, LATEST, OWNER, SLOTS, geometry_in};
+use super::register::Register;
+use crate::error::Result;
+use crate::object::{Seat, Site};
+use crate::sync::owner::OwnerWord;
+
+/// A `Latest` at one moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Observed {
+    /// The newest value's sequence number.
+    pub(crate) sequence: u64,
+    /// The one that is being written, or that its writer left half-written.
+    pub(crate) half_written: Option<u64>,
+    /// Who has the right to write, dead or alive.
+    pub(crate) owner: Option<Seat>,
+    /// How many dead writers were replaced, modulo 2^16.
+    pub(crate) deaths: u16,
+    pub(crate) shared_writers: bool,
+    pub(crate) value_bytes: usize,
+}
+
+/// Looks at the words of a `Latest`.
+pub(crate) fn observe(site: &Site) -> Result<Observed> {
+    let (payload, geometry) = (site.payload(), geometry_in(&site.frame)?);
+    let slots = payload.words(SLOTS, geometry.words())?;
+    let register = Register::new(payload.word(LATEST)?, slots, geometry)
+        .expect("the words were counted by the geometry");
+    let owner = OwnerWord::new(payload.word(OWNER)?).look();
+    Ok(Observed {
+        sequence: register.newest().sequence,
+        half_written: register.half_written(),
+        owner: owner.holder().map(super::handle::seat),
+        deaths: owner.deaths(),
+        shared_writers: site.frame.flags & FLAG_SHARED_WRITERS != 0,
+        value_bytes: geometry.value_bytes(),
+    })
+}

@@ -1,0 +1,197 @@
+//! What an object is, and who takes part in it.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::{file_names, options};
+use crate::channel::observe_latest;
+use crate::error::Result;
+use crate::memory::{Access, Trust};
+use crate::object::{Ground, Kind, Lifetime, Name, Role, Site, observe};
+use crate::shareable::Schema;
+
+/// An object at one moment, as seen from outside.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Description {
+    /// Its name.
+    pub name: String,
+    /// What kind of object it is.
+    pub kind: Kind,
+    /// The description of its values; an error if that cannot be read.
+    pub schema: Schema,
+    /// Bytes of its file.
+    pub size: u64,
+    /// Bytes of a value.
+    pub value_bytes: u64,
+    /// Who may use it.
+    pub access: Access,
+    /// Whether others than its owner may only read it.
+    pub read_only_peers: bool,
+    /// How long it stays.
+    pub lifetime: Lifetime,
+    /// Whether several may write, in turn.
+    pub shared_writers: bool,
+    /// Whether it can be used.
+    pub condition: Condition,
+    /// The user whose file it is.
+    pub owner: u32,
+    /// When it was made.
+    pub created: SystemTime,
+    /// The process that made it, in its own PID namespace.
+    pub creator_pid: u32,
+    /// A number that no other object has.
+    pub object_id: u128,
+    /// Who takes part with a slot, the dead who are not swept yet included.
+    pub members: Vec<Member>,
+    /// How many there can be.
+    pub most_members: u32,
+    /// How many handles there are that read. Counted up to 4,096.
+    pub readers: u32,
+    /// How many values were set: the newest one's sequence number.
+    pub sequence: u64,
+    /// The value that is being written at this moment, or that a writer left half-written.
+    pub half_written: Option<u64>,
+    /// How many dead writers were replaced, modulo 2^16.
+    pub deaths: u16,
+}
+
+/// Whether an object can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Condition {
+    /// It can.
+    Ready,
+    /// It was being removed when the remover died.
+    Retired,
+    /// It was for use only, and its last user died.
+    Abandoned,
+    /// It was left by an earlier run of the machine.
+    EarlierBoot,
+}
+
+impl Condition {
+    /// The words for it, as `shm` prints it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Retired => "half removed",
+            Self::Abandoned => "abandoned",
+            Self::EarlierBoot => "of an earlier boot",
+        }
+    }
+}
+
+/// A process that takes part in an object.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Member {
+    /// Its slot.
+    pub slot: u32,
+    /// Its process id, in its own PID namespace: for people to read.
+    pub pid: u32,
+    /// The name of its program, up to 16 bytes.
+    pub program: String,
+    /// What it joined for.
+    pub role: Role,
+    /// When it joined.
+    pub joined: SystemTime,
+    /// The kernel's word: false once it is dead.
+    pub alive: bool,
+    /// Whether it has the right to write at this moment.
+    pub is_owner: bool,
+}
+
+/// A name in the directory, with the object or the reason why it is none.
+#[derive(Debug)]
+pub struct Entry {
+    /// The object's name.
+    pub name: String,
+    /// What it is.
+    pub description: Result<Description>,
+}
+
+/// Describes the object that has the name, without being present in it.
+///
+/// # Errors
+///
+/// As opening it, but for its type.
+pub fn describe(directory: &Path, name: &str, trust: Trust) -> Result<Description> {
+    let parsed = Name::new(name)?;
+    let site = observe(&parsed, &options(directory, trust));
+    site.and_then(|site| description(&site)).map_err(|error| error.doing("open").on(name))
+}
+
+/// Describes every object in the directory, in the order of their names.
+///
+/// # Errors
+///
+/// Those of reading the directory. What is wrong with one object is in its entry.
+pub fn list(directory: &Path, trust: Trust) -> Result<Vec<Entry>> {
+    let names = file_names(directory)?.into_iter().filter_map(|file| Name::of_file(&file));
+    let entries = names.map(|name| {
+        let description = describe(directory, name.as_str(), trust);
+        Entry { name: name.to_string(), description }
+    });
+    Ok(entries.collect())
+}
+
+/// What stands in the way of using an object.
+pub(super) fn condition(site: &Site) -> Result<Condition> {
+    if site.is_retired() {
+        return Ok(Condition::Retired);
+    }
+    if site.anyone_present()? {
+        return Ok(Condition::Ready);
+    }
+    Ok(match (site.is_while_used(), site.is_of_earlier_boot()) {
+        (_, true) => Condition::EarlierBoot,
+        (true, false) => Condition::Abandoned,
+        (false, false) => Condition::Ready,
+    })
+}
+
+pub(super) fn description(site: &Site) -> Result<Description> {
+    let frame = &site.frame;
+    let latest = match frame.kind {
+        Kind::Latest => observe_latest(site)?,
+    };
+    let members = (0..frame.participants_count).filter_map(|slot| {
+        let (seat, who) = site.participants().introduction(slot)?;
+        Some(Member {
+            slot,
+            pid: who.pid,
+            program: who.program(),
+            role: who.role,
+            joined: time(who.joined_unix_ns),
+            alive: !site.participants().is_dead(site, seat),
+            is_owner: latest.owner == Some(seat),
+        })
+    });
+    Ok(Description {
+        name: site.name.to_string(),
+        kind: frame.kind,
+        schema: Schema::parse(&frame.schema)?,
+        size: frame.file_size,
+        value_bytes: latest.value_bytes as u64,
+        access: frame.access,
+        read_only_peers: frame.admits_read_only_peers(),
+        lifetime: frame.lifetime,
+        shared_writers: latest.shared_writers,
+        condition: condition(site)?,
+        owner: site.owner,
+        created: time(frame.created_unix_ns),
+        creator_pid: frame.creator_pid,
+        object_id: u128::from_le_bytes(frame.object_id),
+        members: members.collect(),
+        most_members: frame.participants_count,
+        readers: site.count_handles()?,
+        sequence: latest.sequence,
+        half_written: latest.half_written,
+        deaths: latest.deaths,
+    })
+}
+
+fn time(unix_ns: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_nanos(unix_ns)
+}

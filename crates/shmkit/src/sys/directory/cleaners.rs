@@ -1,0 +1,47 @@
+//! Who else removes files from where objects are.
+
+use std::path::Path;
+
+/// A habit of the system that takes objects away, and what to do about it.
+pub(crate) struct Cleaner {
+    pub(crate) what: String,
+    pub(crate) remedy: String,
+}
+
+/// Who cleans the directory behind its users' backs.
+pub(crate) fn cleaners(directory: &Path) -> Vec<Cleaner> {
+    let systemd = Path::new("/run/systemd/system").exists();
+    let mut found = Vec::new();
+    if systemd && directory == super::default_path() && is_ordinary_user() && removes_ipc() {
+        found.push(Cleaner {
+            what: "logind removes this user's files here when the last session ends".into(),
+            remedy: "set RemoveIPC=no in /etc/systemd/logind.conf, or run as a system user".into(),
+        });
+    }
+    if systemd && ["/tmp", "/var/tmp"].iter().any(|cleaned| directory.starts_with(cleaned)) {
+        found.push(Cleaner {
+            what: "systemd-tmpfiles removes what was not touched for some days here".into(),
+            remedy: "name another directory by SHMKIT_DIR, or except it in /etc/tmpfiles.d".into(),
+        });
+    }
+    found
+}
+
+/// logind leaves system users alone.
+fn is_ordinary_user() -> bool {
+    const FIRST_ORDINARY: u32 = 1000;
+    rustix::process::geteuid().as_raw() >= FIRST_ORDINARY
+}
+
+/// The last setting counts; without one the answer is yes.
+fn removes_ipc() -> bool {
+    let mut files = vec![Path::new("/etc/systemd/logind.conf").to_path_buf()];
+    if let Ok(more) = std::fs::read_dir("/etc/systemd/logind.conf.d") {
+        let mut more: Vec<_> = more.flatten().map(|file| file.path()).collect();
+        more.sort();
+        files.extend(more);
+    }
+    let text: String = files.iter().flat_map(std::fs::read_to_string).collect();
+    let mut settings = text.lines().filter_map(|line| line.trim().strip_prefix("RemoveIPC="));
+    settings.next_back().is_none_or(|value| !matches!(value.trim(), "no" | "false" | "0" | "off"))
+}
