@@ -353,7 +353,13 @@ mod tests {
     }
 
     #[test]
-    fn the_fingerprint_is_the_hash_of_the_text() {
+    fn the_fingerprint_is_the_hash_of_the_text_without_names_of_types() {
+        let fields: &[Field] = &[
+            Field { name: "a", offset: 0, layout: u32::LAYOUT },
+            Field { name: "b", offset: 4, layout: char::LAYOUT },
+        ];
+        let layout = Layout::new::<u64>("Name", Shape::Struct { fields });
+        assert_eq!(layout.fingerprint(), fnv1a("(8,8){a@0:u32,b@4:char}"));
         assert_eq!(array::<u64, 1203>().fingerprint(), fnv1a("[u64;1203]"));
         assert_eq!(<[i128; 7]>::LAYOUT.fingerprint(), fnv1a("[i128;7]"));
     }

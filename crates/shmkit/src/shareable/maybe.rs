@@ -90,7 +90,6 @@ unsafe impl<T: Shareable> Shareable for Maybe<T> {
 
     #[inline]
     fn encode(&self, out: &mut [u8]) {
-        assert!(out.len() == size_of::<Self>(), "the buffer has another size");
         if let Self::Some(item) = self {
             out[0] = 1;
             derive::encode_field(item, out, Self::OFFSET);

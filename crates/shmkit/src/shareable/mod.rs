@@ -38,13 +38,13 @@ compile_error!("shmkit shares little-endian bytes, and runs on little-endian mac
 /// A type whose values can be shared between processes.
 ///
 /// Derive it. A `#[repr(C)]` struct of shareable fields, or an enum without fields and with a
-/// primitive `repr`, needs nothing else: no `Copy`, no `Clone`. Fields may be private,
-/// and padding between them is fine.
+/// primitive `repr`, needs nothing else: no `Copy`, no `Clone`. Fields may be private, and padding
+/// between them is fine.
 ///
-/// Shareable are integers up to 128 bits, `f32`, `f64`, `bool`, `char`, arrays,
-/// [`FixedString`], [`FixedVec`], [`Maybe`], and
-/// structs and enums of your own, generic ones too. Whatever holds an address, has a destructor,
-/// changes behind `&`, or has another size on another machine is refused by the compiler.
+/// Shareable are integers up to 128 bits, `f32`, `f64`, `bool`, `char`, arrays, [`FixedString`],
+/// [`FixedVec`], [`Maybe`], and structs and enums of your own, generic ones too. The compiler
+/// refuses what holds an address, has a destructor, changes behind `&`, has another size on another
+/// machine, or has no bytes at all.
 ///
 /// # Safety
 ///
@@ -101,13 +101,13 @@ pub unsafe trait Shareable: Sized + Send + Sync + 'static {
     /// Whether `bytes` are a value of this type. False where the length is not the type's size.
     fn valid(bytes: &[u8]) -> bool;
 
-    /// Writes the value field by field into `out`, which the caller has filled with zeros.
+    /// Writes the value field by field into `out`: `size_of::<Self>()` bytes, all zero.
     ///
     /// Padding stays zero. Where the type is not `PADDED`, [`bytes_of`] does without the copy.
     ///
     /// # Panics
     ///
-    /// If `out` is not `size_of::<Self>()` bytes long.
+    /// If `out` is shorter, and maybe if it is longer.
     fn encode(&self, out: &mut [u8]);
 }
 

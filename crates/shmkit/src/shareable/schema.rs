@@ -45,6 +45,13 @@
 //! Bytes between and behind these are padding: zero when written, ignored when read. Fields are in
 //! the order of their offsets, variants in the order of their values.
 //!
+//! # The fingerprint
+//!
+//! A 64-bit FNV-1a hash of the text with the names of types left out, as in
+//! `(24,8){stamp_ns@0:u64,x@8:f64,mode@16:(u8){Parked=0,Driving=1}}`, which is a text too: begin
+//! with 0xcbf29ce484222325; for each byte, combine it by exclusive or, then multiply by
+//! 0x100000001b3 modulo 2^64.
+//!
 //! # Limits
 //!
 //! The text has at most 65,536 bytes, types are nested at most 32 deep, a size is from 1 to

@@ -87,11 +87,7 @@ fn bytes_that_are_no_value_are_corrupt_and_the_field_is_named() {
         ),
         (joints, 4, "field joints has length 4, over its capacity of 3"),
         (joints, 1, "field joints has other bytes than 0 behind its end"),
-        (
-            std::mem::offset_of!(Pose, limit),
-            2,
-            "field limit is there or not by 2, which is neither 0 nor 1",
-        ),
+        (std::mem::offset_of!(Pose, limit), 2, "field limit begins with 2, not 0 or 1"),
         (std::mem::offset_of!(Pose, key) + 2, 0x11, "field key is 0x110027, which is no char"),
         (std::mem::offset_of!(Pose, on), 2, "field on is 2, which is no bool"),
     ] {

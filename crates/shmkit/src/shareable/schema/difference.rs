@@ -63,7 +63,8 @@ fn difference(ours: &Schema, theirs: &Schema, path: &str) -> Option<Difference> 
             if our_repr == their_repr {
                 return of_variants(our, their, path).map(Difference::Inside);
             }
-            let words = format!("{path} is an enum in {our_repr} here and in {their_repr}");
+            let what = subject(path);
+            let words = format!("{what} is an enum of {our_repr} here and of {their_repr}");
             Some(Difference::Inside(format!("{words} in the object")))
         }
         _ => Some(Difference::Whole),
@@ -97,7 +98,7 @@ fn of_fields(ours: &[Field], theirs: &[Field], path: &str) -> Option<String> {
             None => {}
             Some(Difference::Inside(words)) => return Some(words),
             Some(Difference::Whole) => {
-                return Some(here_and_there(&format!("field {path}"), &our.schema, &their.schema));
+                return Some(here_and_there(&subject(&path), &our.schema, &their.schema));
             }
         }
         if our.offset != their.offset {
@@ -115,16 +116,18 @@ fn moved(path: &str, name: &str, here: usize, there: usize) -> String {
 
 /// Size and alignment of structs with the same fields.
 fn of_frame(ours: &Schema, theirs: &Schema, path: &str) -> Option<String> {
+    let what = subject(path);
     let (our, their) = (ours.size, theirs.size);
     if our != their {
-        return Some(format!("{path} is {our} bytes here and {their} in the object"));
+        return Some(format!("{what} is {our} bytes here and {their} in the object"));
     }
     let (our, their) = (ours.align, theirs.align);
     (our != their)
-        .then(|| format!("{path} is aligned to {our} bytes here and to {their} in the object"))
+        .then(|| format!("{what} is aligned to {our} bytes here and to {their} in the object"))
 }
 
 fn of_variants(ours: &[Variant], theirs: &[Variant], path: &str) -> Option<String> {
+    let what = subject(path);
     let named = |variants: &[Variant], name: &str| {
         variants.iter().find(|variant| variant.name == name).map(|variant| variant.value)
     };
@@ -132,20 +135,31 @@ fn of_variants(ours: &[Variant], theirs: &[Variant], path: &str) -> Option<Strin
         match named(theirs, name) {
             Some(their) if their == *value => continue,
             Some(their) => {
-                let words = format!("variant {name} of {path} is {value} here and {their}");
+                let words = format!("variant {name} of {what} is {value} here and {their}");
                 return Some(format!("{words} in the object"));
             }
             None => {}
         }
         return Some(match theirs.iter().find(|variant| variant.value == *value) {
             Some(their) if named(ours, &their.name).is_none() => {
-                format!("variant {name} of {path} is called {} in the object", their.name)
+                format!("variant {name} of {what} is called {} in the object", their.name)
             }
-            _ => format!("variant {name} of {path} is not in the object"),
+            _ => format!("variant {name} of {what} is not in the object"),
         });
     }
     let added = theirs.iter().find(|variant| named(ours, &variant.name).is_none())?;
-    Some(format!("variant {} of {path} in the object is not here", added.name))
+    Some(format!("variant {} of {what} in the object is not here", added.name))
+}
+
+/// What a path names, to begin a sentence with.
+fn subject(path: &str) -> String {
+    if path.is_empty() {
+        "the type".into()
+    } else if path.contains(['.', '[']) {
+        format!("field {path}")
+    } else {
+        path.into()
+    }
 }
 
 fn here_and_there(what: &str, ours: &Schema, theirs: &Schema) -> String {
@@ -239,11 +253,11 @@ mod tests {
                 "[P(1,1){x@0:i8};2]",
                 "field T.v[].x is u8 here and i8 in the object",
             ),
-            ("E(u8){a=0}", "E(i8){a=0}", "T.v is an enum in u8 here and in i8 in the object"),
-            ("E(u8){a=0}", "E(u8){a=1}", "variant a of T.v is 0 here and 1 in the object"),
-            ("E(u8){a=0}", "E(u8){b=0}", "variant a of T.v is called b in the object"),
-            ("E(u8){a=0,b=1}", "E(u8){b=0}", "variant a of T.v is not in the object"),
-            ("E(u8){a=0}", "E(u8){a=0,b=1}", "variant b of T.v in the object is not here"),
+            ("E(u8){a=0}", "E(i8){a=0}", "field T.v is an enum of u8 here and of i8 in the object"),
+            ("E(u8){a=0}", "E(u8){a=1}", "variant a of field T.v is 0 here and 1 in the object"),
+            ("E(u8){a=0}", "E(u8){b=0}", "variant a of field T.v is called b in the object"),
+            ("E(u8){a=0,b=1}", "E(u8){b=0}", "variant a of field T.v is not in the object"),
+            ("E(u8){a=0}", "E(u8){a=0,b=1}", "variant b of field T.v in the object is not here"),
         ] {
             let wrap = |inner| format!("T(64,8){{v@0:{inner}}}");
             assert_eq!(words(&wrap(ours), &wrap(theirs)).as_deref(), Some(expected));

@@ -1,5 +1,8 @@
 //! Changing a value of a type that is known only at run time, from what a person typed.
 
+use std::fmt::Debug;
+use std::str::FromStr;
+
 use super::difference::spelled;
 use super::value::length;
 use super::{LENGTH, Schema, Shape, items_offset, maybe_offset};
@@ -357,26 +360,35 @@ fn put_number(scalar: Scalar, word: &str, out: &mut [u8]) -> Result<(), String> 
     }
     match scalar {
         Scalar::F32 => {
-            let value: f32 = word.parse().map_err(|_| format!("{word} is no {name}"))?;
-            if value.is_infinite() && !word.contains("inf") {
-                return Err(format!("{word} is no {name}: it goes up to {:?}", f32::MAX));
-            }
+            let value = float(word, name, f32::MAX, f32::is_infinite)?;
             out.copy_from_slice(&value.to_le_bytes());
         }
         Scalar::F64 => {
-            let value: f64 = word.parse().map_err(|_| format!("{word} is no {name}"))?;
-            if value.is_infinite() && !word.contains("inf") {
-                return Err(format!("{word} is no {name}: it goes up to {:?}", f64::MAX));
-            }
+            let value = float(word, name, f64::MAX, f64::is_infinite)?;
             out.copy_from_slice(&value.to_le_bytes());
         }
         _ => {
-            let value: bool =
-                word.parse().map_err(|_| format!("{word} is neither true nor false"))?;
-            out[0] = value.into();
+            out[0] = word
+                .parse::<bool>()
+                .map_err(|_| format!("{word} is neither true nor false"))?
+                .into()
         }
     }
     Ok(())
+}
+
+/// A number too great for its type is refused; infinity has to be asked for.
+fn float<F: FromStr + Debug + Copy>(
+    word: &str,
+    name: &str,
+    max: F,
+    is_infinite: fn(F) -> bool,
+) -> Result<F, String> {
+    let value = word.parse().map_err(|_| format!("{word} is no {name}"))?;
+    if is_infinite(value) && !word.contains("inf") {
+        return Err(format!("{word} is no {name}: it goes up to {max:?}"));
+    }
+    Ok(value)
 }
 
 #[cold]

@@ -122,9 +122,7 @@ fn read<'s>(schema: &'s Schema, bytes: &[u8]) -> Result<Value<'s>, Flaw> {
             match bytes[0] {
                 0 => only_zeros(value).map(|()| Value::Maybe(None)),
                 1 => Ok(Value::Maybe(Some(Box::new(read(item, value)?)))),
-                tag => {
-                    Err(Flaw::new(format!("is there or not by {tag}, which is neither 0 nor 1")))
-                }
+                tag => Err(Flaw::new(format!("begins with {tag}, not 0 or 1"))),
             }
         }
         Shape::Struct { fields } => {
