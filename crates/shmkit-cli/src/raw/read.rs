@@ -31,6 +31,9 @@ pub(crate) struct Args {
     every: Duration,
 }
 
+/// Looking again without a pause would keep a core busy.
+const SHORTEST: Duration = Duration::from_micros(100);
+
 #[derive(Debug, clap::Args)]
 #[group(multiple = false)]
 struct Form {
@@ -47,35 +50,37 @@ struct Form {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let region = args.bytes.map(&args.target.open(false)?)?;
-    let mut bytes = settled(&region)?;
-    show(args, &bytes)?;
+    let mut shown = vec![0; region.len()];
+    region.read_at(0, &mut shown)?;
+    let mut bytes = shown.clone();
+    settle(&region, &mut shown, &mut bytes)?;
+    show(args, &shown)?;
     if !args.watch {
         return Ok(());
     }
     loop {
-        std::thread::sleep(args.every);
-        let now = settled(&region)?;
-        if now != bytes {
-            show(args, &now)?;
-            bytes = now;
+        std::thread::sleep(args.every.max(SHORTEST));
+        region.read_at(0, &mut bytes)?;
+        if bytes != shown {
+            settle(&region, &mut bytes, &mut shown)?;
+            std::mem::swap(&mut bytes, &mut shown);
+            show(args, &shown)?;
         }
     }
 }
 
-/// The bytes as two looks in a row saw them. If they never hold still, the last look.
-fn settled(region: &Region) -> shmkit::Result<Vec<u8>> {
+/// Looks again, by way of `scratch`, until two looks in a row saw the same; if the bytes never hold
+/// still, the last look counts.
+fn settle(region: &Region, bytes: &mut Vec<u8>, scratch: &mut Vec<u8>) -> shmkit::Result<()> {
     const LOOKS: usize = 8;
-    let mut bytes = vec![0; region.len()];
-    region.read_at(0, &mut bytes)?;
     for _ in 0..LOOKS {
-        let mut again = vec![0; region.len()];
-        region.read_at(0, &mut again)?;
-        if again == bytes {
+        region.read_at(0, scratch)?;
+        std::mem::swap(bytes, scratch);
+        if bytes == scratch {
             break;
         }
-        bytes = again;
     }
-    Ok(bytes)
+    Ok(())
 }
 
 fn show(args: &Args, bytes: &[u8]) -> anyhow::Result<()> {

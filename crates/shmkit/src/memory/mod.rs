@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! SharedMemory  /dev/shm/NAME, or anonymous ─┐
-//!                                            ├─ region() ─> Region ─ view() ─> View ─> word()
-//! FileMapping   any regular file ────────────┘   mapped     bytes    checked      atomics
+//!                                            ├─ region() ─> Region ─ words() ─> &[AtomicU64]
+//! FileMapping   any regular file ────────────┘   mapped      └ view() ─> View: parts, checked
 //! ```
 //!
 //! Nothing is added to the bytes: other programs, in other languages and with other libraries, see

@@ -13,6 +13,7 @@
 use std::ops::{Bound, Range, RangeBounds};
 
 use super::View;
+use super::atomic::AtomicU64;
 use super::backing::Backing;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::mapping::{self, Mapping, Placement};
@@ -131,7 +132,7 @@ impl<'a> RegionOptions<'a> {
 /// and so do the bytes. Forked children inherit it and see the same bytes.
 ///
 /// The bytes are copied in and out. Others may change them meanwhile: a copy that is made just then
-/// is a mixture of old and new. `Latest` and its siblings, or atomics ([`View::word`]) and a
+/// is a mixture of old and new. `Latest` and its siblings, or atomics ([`Region::words`]) and a
 /// protocol of your own, exclude that.
 ///
 /// # If a process dies
@@ -187,12 +188,29 @@ impl Region {
         self.mapping.as_ptr()
     }
 
-    /// A window over all of it: for words, and for parts with bounds of their own.
+    /// A window over all of it, for parts with bounds of their own.
     pub fn view(&self) -> View<'_> {
         View::of_mapping(&self.mapping)
     }
 
-    /// Copies bytes out, from `offset`, until `into` is full.
+    /// The `count` words of 8 bytes from `offset`, which others may change at any moment: for
+    /// protocols of your own.
+    ///
+    /// # Errors
+    ///
+    /// `OutOfRange` where they are not within the region or do not begin at a multiple of 8 in
+    /// memory; `PermissionDenied` where the region is read-only.
+    pub fn words(&self, offset: usize, count: usize) -> Result<&[AtomicU64]> {
+        let view = self.view();
+        let words = view.words(offset, count).and_then(|words| {
+            view.check_writable()?;
+            Ok(words)
+        });
+        words.map_err(|error| self.say(error, "take words of"))
+    }
+
+    /// Copies bytes out, from `offset`, until `into` is full. Each whole word, 8 bytes at a
+    /// multiple of 8 in memory, is read in one piece.
     ///
     /// # Errors
     ///
@@ -201,7 +219,8 @@ impl Region {
         self.view().read(offset, into).map_err(|error| self.say(error, "read"))
     }
 
-    /// Copies all of `bytes` in, from `offset`.
+    /// Copies all of `bytes` in, from `offset`. Each whole word, 8 bytes at a multiple of 8 in
+    /// memory, is written in one piece.
     ///
     /// # If a process dies
     ///

@@ -51,7 +51,7 @@ impl<'a> View<'a> {
     /// For all of `'a`, the bytes must be readable, and writable if `writable`; nobody in this
     /// process may hold a reference to any of them, other than to atomics, or touch them in another
     /// way than by views and atomics.
-    pub unsafe fn new(base: NonNull<u8>, length: usize, writable: bool) -> Self {
+    pub(crate) unsafe fn new(base: NonNull<u8>, length: usize, writable: bool) -> Self {
         Self { base, length, writable, lifetime: PhantomData }
     }
 
@@ -100,7 +100,8 @@ impl<'a> View<'a> {
         Ok(Self { base, length, ..*self })
     }
 
-    /// Copies bytes out, from `offset`, until `into` is full.
+    /// Copies bytes out, from `offset`, until `into` is full. Each whole word of the view, 8 bytes
+    /// at a multiple of 8 in memory, is read in one piece.
     ///
     /// # Errors
     ///
@@ -117,7 +118,8 @@ impl<'a> View<'a> {
         self.read_bytes(behind, back)
     }
 
-    /// Copies all of `bytes` in, from `offset`.
+    /// Copies all of `bytes` in, from `offset`. Each whole word of the view, 8 bytes at a multiple
+    /// of 8 in memory, is written in one piece.
     ///
     /// # Errors
     ///
@@ -152,13 +154,14 @@ impl<'a> View<'a> {
 
     /// The word at `offset`, which others may change at any moment.
     ///
-    /// It may be loaded from a read-only view as well; storing there ends the process.
+    /// From a read-only view it may only be loaded: the callers here know which they have, those of
+    /// the public [`Region::words`](super::Region::words) get none.
     ///
     /// # Errors
     ///
     /// `OutOfRange` where it is not within the view or not at a multiple of 8.
     #[inline]
-    pub fn word(&self, offset: usize) -> Result<&'a AtomicU64> {
+    pub(crate) fn word(&self, offset: usize) -> Result<&'a AtomicU64> {
         match self.words(offset, 1)? {
             [word] => Ok(word),
             _ => unreachable!("one word was asked for"),
@@ -172,7 +175,7 @@ impl<'a> View<'a> {
     /// As [`View::word`].
     #[cfg(not(loom))]
     #[inline]
-    pub fn words(&self, offset: usize, count: usize) -> Result<&'a [AtomicU64]> {
+    pub(crate) fn words(&self, offset: usize, count: usize) -> Result<&'a [AtomicU64]> {
         let length = count.checked_mul(WORD).ok_or_else(|| self.outside(offset, usize::MAX))?;
         let first = self.at(offset, length)?;
         if !first.as_ptr().cast::<AtomicU64>().is_aligned() {
@@ -187,7 +190,7 @@ impl<'a> View<'a> {
 
     /// A model's words are not bytes: models hand words to a protocol, without a view.
     #[cfg(loom)]
-    pub fn words(&self, _: usize, _: usize) -> Result<&'a [AtomicU64]> {
+    pub(crate) fn words(&self, _: usize, _: usize) -> Result<&'a [AtomicU64]> {
         Err(Error::new(ErrorKind::Unsupported, "a view has no words in a model"))
     }
 
@@ -239,7 +242,7 @@ impl<'a> View<'a> {
     }
 
     #[inline]
-    fn check_writable(&self) -> Result<()> {
+    pub(super) fn check_writable(&self) -> Result<()> {
         if self.writable {
             return Ok(());
         }

@@ -3,15 +3,15 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use shmkit::ErrorKind;
-use shmkit::memory::{SharedMemory, View};
+use shmkit::memory::{Region, SharedMemory};
 
 use crate::{Unique, child, task};
 
 const SIZE: u64 = 5000;
 
 /// Where the two wait for each other: the word at 0 counts arrivals, that at 8 winners.
-fn meet(view: View<'_>, arrivals: &mut u64, alive: &mut dyn FnMut()) {
-    let word = view.word(0).unwrap();
+fn meet(place: &Region, arrivals: &mut u64, alive: &mut dyn FnMut()) {
+    let word = &place.words(0, 1).unwrap()[0];
     // ORDERING: SeqCst; the test is not about orderings.
     word.fetch_add(1, SeqCst);
     *arrivals += 2;
@@ -30,10 +30,9 @@ fn race(
     mut after: impl FnMut(u64, u64),
 ) {
     let meeting = SharedMemory::open(meeting).unwrap().map().unwrap();
-    let view = meeting.view();
     let mut arrivals = 0;
     for round in 1..=rounds {
-        meet(view, &mut arrivals, alive);
+        meet(&meeting, &mut arrivals, alive);
         let won = if round % 2 == 0 {
             SharedMemory::create(name, SIZE).map(|_| true)
         } else {
@@ -42,14 +41,14 @@ fn race(
         };
         match won {
             // ORDERING: SeqCst; as above.
-            Ok(won) => drop(view.word(8).unwrap().fetch_add(u64::from(won), SeqCst)),
+            Ok(won) => drop(meeting.words(8, 1).unwrap()[0].fetch_add(u64::from(won), SeqCst)),
             Err(error) => assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}"),
         }
         let seen = SharedMemory::open(name).unwrap();
         assert_eq!(seen.size().unwrap(), SIZE, "a half-made object was seen");
-        meet(view, &mut arrivals, alive);
+        meet(&meeting, &mut arrivals, alive);
         // ORDERING: SeqCst; as above.
-        after(round, view.word(8).unwrap().load(SeqCst));
+        after(round, meeting.words(8, 1).unwrap()[0].load(SeqCst));
     }
 }
 

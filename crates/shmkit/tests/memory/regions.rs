@@ -209,15 +209,25 @@ fn words_are_the_bytes_for_all_who_map_them() {
     everywhere(4096 + 24, |options| {
         let whole = options().map().unwrap();
         let part = options().offset(4096).map().unwrap();
-        let view = part.view().sub(8, 16).unwrap();
         // ORDERING: Relaxed; one thread.
-        view.word(8).unwrap().store(7, Ordering::Relaxed);
+        part.words(8, 2).unwrap()[1].store(7, Ordering::Relaxed);
         assert_eq!(bytes(&whole)[4096 + 16..], 7_u64.to_le_bytes());
-        refused(part.view().words(0, 4), ErrorKind::OutOfRange, "32 bytes at 0 are not within");
+        refused(part.words(0, 4), ErrorKind::OutOfRange, "32 bytes at 0 are not within its 24");
         let odd = options().offset(1).map().unwrap();
-        refused(odd.view().word(0), ErrorKind::OutOfRange, "a word cannot be at 0");
-        assert!(odd.view().word(7).is_ok());
+        refused(odd.words(0, 1), ErrorKind::OutOfRange, "a word cannot be at 0");
+        assert!(odd.words(7, 1).is_ok());
+        let read_only = options().read_only().map().unwrap();
+        refused(read_only.words(0, 1), ErrorKind::PermissionDenied, "open for reading alone");
     });
+}
+
+#[test]
+fn prefaulting_what_was_cut_off_is_an_error() {
+    let page = Region::page_size() as u64;
+    let memory = SharedMemory::anonymous(2 * page).unwrap();
+    let region = memory.map().unwrap();
+    memory.set_size(page).unwrap();
+    refused(region.prefault(), ErrorKind::OutOfSpace, "cannot prefault \"<anonymous>\"");
 }
 
 #[test]
