@@ -13,7 +13,6 @@
 //! with its range before it is touched, and bytes are copied or atomic, never referred to.
 
 mod access;
-#[allow(unused_imports, reason = "the floors above arrive next")]
 pub(crate) mod atomic;
 mod backing;
 pub(crate) mod copy;
