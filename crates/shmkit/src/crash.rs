@@ -3,18 +3,26 @@
 //! Without the feature `crash-points` a point is nothing at all.
 
 /// Dies here by `SIGKILL` if the environment's `SHMKIT_CRASH_POINT` names this point.
-#[cfg(not(feature = "crash-points"))]
+#[cfg(not(any(feature = "crash-points", all(test, loom))))]
 macro_rules! crash_point {
     ($name:literal) => {};
 }
 
 /// Dies here by `SIGKILL` if the environment's `SHMKIT_CRASH_POINT` names this point.
-#[cfg(feature = "crash-points")]
+#[cfg(all(feature = "crash-points", not(all(test, loom))))]
 macro_rules! crash_point {
     ($name:literal) => {{
         const { assert!($crate::crash::is_known($name), "name it in crash::POINTS") };
         $crate::crash::pass($name);
     }};
+}
+
+/// Ends a thread of a model here if [`ends_at`] names this point.
+#[cfg(all(test, loom))]
+macro_rules! crash_point {
+    ($name:literal) => {
+        $crate::crash::reached($name)
+    };
 }
 
 /// Every point there is: tests go through all of them.
@@ -37,7 +45,9 @@ pub const POINTS: &[&str] = &[
     "owner: taken",
     "owner: given up",
     "owner: freed, nobody woken",
+    "latest: slot in writing",
     "latest: slot half written",
+    "latest: slot written, not complete",
     "latest: slot complete, latest not moved",
     "sleepers: flag cleared, nobody woken",
     "leave: gate held",
@@ -88,3 +98,31 @@ mod armed {
 pub use armed::VARIABLE;
 #[cfg(feature = "crash-points")]
 pub(crate) use armed::{is_known, pass};
+
+/// Under loom a thread ends at a point, with what it stored so far.
+#[cfg(all(test, loom))]
+mod model {
+    use std::cell::Cell;
+    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+    loom::thread_local! {
+        static ENDS_AT: Cell<Option<&'static str>> = Cell::new(None);
+    }
+
+    /// Runs `steps`, which end at the crash point `name`. Returns whether they came there.
+    pub(crate) fn ends_at(name: &'static str, steps: impl FnOnce()) -> bool {
+        ENDS_AT.with(|ends| ends.set(Some(name)));
+        let ended = catch_unwind(AssertUnwindSafe(steps)).is_err();
+        ENDS_AT.with(|ends| ends.set(None));
+        ended
+    }
+
+    pub(crate) fn reached(name: &'static str) {
+        if ENDS_AT.with(Cell::get) == Some(name) {
+            resume_unwind(Box::new(name));
+        }
+    }
+}
+
+#[cfg(all(test, loom))]
+pub(crate) use model::{ends_at, reached};

@@ -390,3 +390,7 @@ impl DeathWatch {
         Some(holder)
     }
 }
+
+#[cfg(all(test, loom))]
+#[allow(unsafe_code, reason = "what a lock guards")]
+mod models;

@@ -208,3 +208,6 @@ impl Waiter {
         found
     }
 }
+
+#[cfg(all(test, loom))]
+mod models;

@@ -57,7 +57,7 @@ const STEP: u64 = 2;
 /// Sequences end here: 2^61 values take 70 years at one in a nanosecond.
 const LAST: u64 = 1 << 61;
 /// How often the newest value is tried before [`Miss::Busy`].
-const TRIES: u32 = 256;
+const TRIES: u32 = if cfg!(loom) { 2 } else { 256 };
 
 /// How large the slots for a value are, and how many there are.
 ///
@@ -264,10 +264,12 @@ impl<'a> Register<'a> {
         // ORDERING: Release; pairs with the Acquire in `stamp`: who sees the slot in writing also
         // sees `latest` at the sequence before.
         stamp.store(next | WRITING, Ordering::Release);
+        crash_point!("latest: slot in writing");
         // ORDERING: Release; pairs with the Acquire fence in `copy_value`: whoever copied a word
         // from below finds the odd stamp.
         fence(Ordering::Release);
         write_value(value, words);
+        crash_point!("latest: slot written, not complete");
         // ORDERING: Release; pairs with the Acquire in `stamp`: the value is seen with it.
         stamp.store(next, Ordering::Release);
         crash_point!("latest: slot complete, latest not moved");
@@ -352,7 +354,7 @@ impl<'a> Register<'a> {
 /// Copies the value into its slot, with a point half-way at which a test may kill the process.
 #[inline(always)]
 fn write_value(value: &[u8], words: &[AtomicU64]) {
-    if cfg!(feature = "crash-points") {
+    if cfg!(any(feature = "crash-points", loom)) {
         let half = words.len() / 2;
         let (first, second) = value.split_at(half * WORD);
         copy_in(first, &words[..half]);
@@ -362,6 +364,10 @@ fn write_value(value: &[u8], words: &[AtomicU64]) {
         copy_in(value, words);
     }
 }
+
+#[cfg(all(test, loom))]
+#[allow(unsafe_code, reason = "a value that was read is initialised")]
+mod models;
 
 #[cfg(all(test, not(loom)))]
 mod tests {

@@ -1,0 +1,188 @@
+//! The register under loom, with two slots of two words: one writer, readers, and deaths.
+
+use loom::sync::Arc;
+use loom::sync::atomic::AtomicBool;
+use loom::thread;
+
+use super::*;
+use crate::crash::ends_at;
+
+const GEOMETRY: Geometry = Geometry { value_bytes: 16, stride_words: 3, slots: 2 };
+/// Every point of `publish` at which a writer can leave something half-done.
+const POINTS: [&str; 4] = [
+    "latest: slot in writing",
+    "latest: slot half written",
+    "latest: slot written, not complete",
+    "latest: slot complete, latest not moved",
+];
+
+struct Words {
+    latest: AtomicU64,
+    slots: [AtomicU64; GEOMETRY.words()],
+}
+
+impl Words {
+    fn new() -> Arc<Self> {
+        let slots = std::array::from_fn(|_| AtomicU64::new(0));
+        Arc::new(Self { latest: AtomicU64::new(0), slots })
+    }
+
+    fn register(&self) -> Register<'_> {
+        Register::new(&self.latest, &self.slots, GEOMETRY).expect("as many words")
+    }
+}
+
+/// Explores all that can happen with at most so many threads interrupted: enough for every bug that
+/// was put in to try it, and done in seconds.
+fn model(run: impl Fn() + Sync + Send + 'static) {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(2);
+    model.check(run);
+}
+
+/// Both words of the value published as `sequence`, by the `attempt`-th writer.
+fn value(sequence: u64, attempt: u64) -> [u8; 16] {
+    let word = (sequence << 8 | attempt).to_le_bytes();
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&word);
+    bytes[8..].copy_from_slice(&word);
+    bytes
+}
+
+fn publish(words: &Words, sequence: u64) {
+    assert_eq!(words.register().publish(&value(sequence, 0)), Ok(sequence));
+}
+
+/// Asserts that both words are of one value and of this sequence.
+fn assert_whole(sequence: u64, into: &[MaybeUninit<u8>; 16]) {
+    // SAFETY: the register initialised all of it.
+    let bytes = into.map(|byte| unsafe { byte.assume_init() });
+    let [first, second] = [0, 8].map(|at| u64::from_le_bytes(*bytes[at..].first_chunk().unwrap()));
+    assert_eq!(first, second, "torn");
+    assert_eq!(first >> 8, sequence, "of another sequence");
+}
+
+/// The newest sequence, checked to be whole; 0 where there is none to be had.
+fn read_newest(words: &Words) -> u64 {
+    let mut into = [MaybeUninit::uninit(); 16];
+    match words.register().read_newest(&mut into) {
+        Ok(sequence) => {
+            assert_whole(sequence, &into);
+            sequence
+        }
+        Err(Miss::Empty | Miss::Busy) => 0,
+        Err(miss) => panic!("{miss:?}"),
+    }
+}
+
+/// Whether `sequence` could be read, and then whole.
+fn read(words: &Words, sequence: u64) -> bool {
+    let mut into = [MaybeUninit::uninit(); 16];
+    let there = words.register().read(sequence, &mut into).is_ok();
+    if there {
+        assert_whole(sequence, &into);
+    }
+    there
+}
+
+#[test]
+fn loom_a_reader_gets_whole_values_in_order() {
+    model(|| {
+        let words = Words::new();
+        publish(&words, 1);
+        let writer = thread::spawn({
+            let words = words.clone();
+            move || (2..=3).for_each(|sequence| publish(&words, sequence))
+        });
+        let first = read_newest(&words);
+        let second = read_newest(&words);
+        assert!(second == 0 || first <= second, "{second} after {first}");
+        writer.join().unwrap();
+        assert_eq!(read_newest(&words), 3);
+    });
+}
+
+#[test]
+fn loom_an_older_value_is_whole_or_overwritten() {
+    model(|| {
+        let words = Words::new();
+        (1..=2).for_each(|sequence| publish(&words, sequence));
+        let reader = thread::spawn({
+            let words = words.clone();
+            move || (read(&words, 1), read(&words, 2), read(&words, 3))
+        });
+        (3..=4).for_each(|sequence| publish(&words, sequence));
+        reader.join().unwrap();
+        assert!(!read(&words, 2));
+        assert!(read(&words, 3) && read(&words, 4) && !read(&words, 5));
+    });
+}
+
+#[test]
+fn loom_who_is_told_of_a_value_finds_it_or_a_newer_one() {
+    model(|| {
+        let words = Words::new();
+        let told = Arc::new(AtomicBool::new(false));
+        publish(&words, 1);
+        let writer = thread::spawn({
+            let words = words.clone();
+            move || publish(&words, 2)
+        });
+        let waiting = thread::spawn({
+            let (words, told) = (words.clone(), told.clone());
+            move || told.store(read(&words, 2), Ordering::Release)
+        });
+        if told.load(Ordering::Acquire) {
+            assert_eq!(words.register().newest().sequence, 2);
+            assert_eq!(read_newest(&words), 2);
+        }
+        writer.join().unwrap();
+        waiting.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_a_writer_that_dies_anywhere_is_followed_by_another() {
+    for point in POINTS {
+        model(move || {
+            let words = Words::new();
+            (1..=2).for_each(|sequence| publish(&words, sequence));
+            let reader = thread::spawn({
+                let words = words.clone();
+                move || {
+                    let seen = read_newest(&words);
+                    assert!(seen == 0 || words.register().newest().sequence >= seen);
+                }
+            });
+            // The system's word for the death orders all stores of the dead before the next writer.
+            assert!(ends_at(point, || publish(&words, 3)));
+            let complete = point == POINTS[3];
+            assert_eq!(words.register().half_written(), (!complete).then_some(3));
+            assert_eq!(words.register().newest().sequence, if complete { 3 } else { 2 });
+            assert_eq!(words.register().resume(), complete);
+            let next = if complete { 4 } else { 3 };
+            assert_eq!(words.register().publish(&value(next, 1)), Ok(next));
+            assert_eq!(read_newest(&words), next);
+            reader.join().unwrap();
+        });
+    }
+}
+
+#[test]
+fn loom_closing_and_publishing_agree_on_what_was_last() {
+    model(|| {
+        let words = Words::new();
+        publish(&words, 1);
+        let closer = thread::spawn({
+            let words = words.clone();
+            move || words.register().close()
+        });
+        let published = words.register().publish(&value(2, 0));
+        closer.join().unwrap();
+        let newest = words.register().newest();
+        assert!(newest.closed);
+        assert!(matches!(published, Ok(2) | Err(Refusal::Closed)), "{published:?}");
+        assert!(published.is_err() || newest.sequence == 2);
+        assert_eq!(words.register().publish(&value(3, 0)), Err(Refusal::Closed));
+    });
+}

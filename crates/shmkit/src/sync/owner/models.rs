@@ -1,0 +1,163 @@
+//! The owner word under loom: contenders, a dead owner, waiting and closing.
+
+use loom::cell::UnsafeCell;
+use loom::sync::Arc;
+use loom::thread;
+
+use super::*;
+use crate::crash::ends_at;
+use crate::sys::wait::model::let_time_pass;
+
+const DEAD: Holder = Holder { slot: 0, generation: 1 };
+
+struct DeadIs(Holder);
+
+impl Registrar for DeadIs {
+    fn is_dead(&self, holder: Holder) -> bool {
+        holder == self.0
+    }
+}
+
+const NOBODY_DIED: DeadIs = DeadIs(Holder { slot: 1_000, generation: 1_000 });
+
+/// A word, and what only its holder touches: loom reports two who do.
+struct Guarded {
+    word: AtomicU64,
+    value: UnsafeCell<u32>,
+}
+
+impl Guarded {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { word: AtomicU64::new(0), value: UnsafeCell::new(0) })
+    }
+
+    fn owner(&self) -> OwnerWord<'_> {
+        OwnerWord::new(&self.word)
+    }
+
+    fn change(&self) {
+        // SAFETY: the caller holds the word, and loom reports whoever else touches it.
+        self.value.with_mut(|value| unsafe { *value += 1 });
+    }
+}
+
+// SAFETY: loom's cell finds every access that is not ordered.
+unsafe impl Sync for Guarded {}
+// SAFETY: as above.
+unsafe impl Send for Guarded {}
+
+fn holder(slot: u32) -> Holder {
+    Holder { slot, generation: 7 }
+}
+
+#[test]
+fn loom_of_two_who_find_the_owner_dead_one_replaces_him() {
+    loom::model(|| {
+        let guarded = Guarded::new();
+        guarded.owner().try_acquire(DEAD, &NOBODY_DIED).unwrap();
+        let contender = |slot| {
+            let guarded = guarded.clone();
+            move || {
+                let taken = guarded.owner().try_acquire(holder(slot), &DeadIs(DEAD));
+                if taken.is_ok() {
+                    guarded.change();
+                }
+                taken
+            }
+        };
+        let other = thread::spawn(contender(1));
+        let mine = contender(2)();
+        let other = other.join().unwrap();
+        let taken = Ok(Acquired::FromDead(DEAD));
+        assert!(
+            (mine == taken && other == Err(Refused::Held(holder(2))))
+                || (other == taken && mine == Err(Refused::Held(holder(1)))),
+            "{mine:?} {other:?}"
+        );
+        assert_eq!(guarded.owner().look().deaths(), 1);
+    });
+}
+
+/// `contenders` each take the word, change what it guards, and give it back.
+fn contend(guarded: &Arc<Guarded>, contenders: u32) {
+    let contender = |slot| {
+        let guarded = guarded.clone();
+        move || {
+            guarded.owner().acquire(holder(slot), &NOBODY_DIED, None).unwrap();
+            guarded.change();
+            assert!(guarded.owner().release(holder(slot)));
+        }
+    };
+    let others: Vec<_> = (2..=contenders).map(|slot| thread::spawn(contender(slot))).collect();
+    contender(1)();
+    others.into_iter().for_each(|other| other.join().unwrap());
+    assert_eq!(guarded.owner().look().holder(), None);
+    guarded.value.with(|value| {
+        // SAFETY: all have ended.
+        assert_eq!(unsafe { *value }, contenders);
+    });
+}
+
+#[test]
+fn loom_two_take_turns_and_nobody_sleeps_for_ever() {
+    loom::model(|| contend(&Guarded::new(), 2));
+}
+
+#[test]
+fn loom_three_take_turns_and_nobody_sleeps_for_ever() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(2);
+    model.check(|| contend(&Guarded::new(), 3));
+}
+
+#[test]
+fn loom_who_waits_is_told_that_the_word_was_closed() {
+    loom::model(|| {
+        let guarded = Guarded::new();
+        guarded.owner().try_acquire(holder(1), &NOBODY_DIED).unwrap();
+        let waiting = thread::spawn({
+            let guarded = guarded.clone();
+            move || guarded.owner().acquire(holder(2), &NOBODY_DIED, None)
+        });
+        guarded.owner().close();
+        assert_eq!(waiting.join().unwrap(), Err(Refused::Closed));
+        assert!(guarded.owner().release(holder(1)));
+    });
+}
+
+#[test]
+fn loom_who_waits_for_one_who_dies_takes_his_place() {
+    loom::model(|| {
+        let guarded = Guarded::new();
+        guarded.owner().try_acquire(DEAD, &NOBODY_DIED).unwrap();
+        let waiting = thread::spawn({
+            let guarded = guarded.clone();
+            move || {
+                let taken = guarded.owner().acquire(holder(2), &DeadIs(DEAD), Some(Instant::now()));
+                guarded.change();
+                taken
+            }
+        });
+        let_time_pass();
+        assert_eq!(waiting.join().unwrap(), Ok(Acquired::FromDead(DEAD)));
+        assert_eq!(guarded.owner().look().deaths(), 1);
+    });
+}
+
+#[test]
+fn loom_one_who_dies_before_waking_others_only_delays_them() {
+    loom::model(|| {
+        let guarded = Guarded::new();
+        guarded.owner().try_acquire(DEAD, &NOBODY_DIED).unwrap();
+        let waiting = thread::spawn({
+            let guarded = guarded.clone();
+            move || guarded.owner().acquire(holder(2), &NOBODY_DIED, None)
+        });
+        if ends_at("owner: freed, nobody woken", || assert!(guarded.owner().release(DEAD))) {
+            // Its slice ends. No wake comes, so nothing else would end this sleep.
+            let_time_pass();
+            wait::wake_all(&guarded.word);
+        }
+        assert_eq!(waiting.join().unwrap(), Ok(Acquired::Free));
+    });
+}
