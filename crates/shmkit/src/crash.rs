@@ -49,7 +49,7 @@ pub const POINTS: &[&str] = &[
     "latest: slot half written",
     "latest: slot written, not complete",
     "latest: slot complete, latest not moved",
-    "sleepers: flag cleared, nobody woken",
+    "sleepers: word changed, nobody woken",
     "leave: gate held",
     "leave: nobody else present",
     "retire: marked",

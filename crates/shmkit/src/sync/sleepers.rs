@@ -1,39 +1,50 @@
-//! Waiting for another process to change something: spin briefly, announce it, sleep.
+//! Waiting for another process to change a word: spin briefly, announce it, sleep.
 //!
 //! ```text
-//! flag   1: someone may sleep on `word`       0: nobody needs a wake
-//! word   changes with everything that is waited for; its low half is what the kernel compares
+//! 63                           2     1        0
+//! +-----------------------------+--------+--------+
+//! |    what is waited for       | ASLEEP | CLOSED |    the kernel compares the low half
+//! +-----------------------------+--------+--------+
 //! ```
 //!
-//! The flag is no count, so a waiter that is killed leaves nothing wrong behind: one wake too many.
+//! | bit | set by | cleared by |
+//! |---|---|---|
+//! | ASLEEP | who goes to sleep on the word | whoever changes it, who then wakes all |
+//! | CLOSED | who retires the object, who then wakes all | nobody |
+//!
+//! ASLEEP is a mark, not a count: a waiter that is killed leaves one wake too many behind, no more.
 //!
 //! # Why no wake is lost
 //!
 //! | waiter | waker |
 //! |---|---|
-//! | W1 flag = 1 | P1 change `word` (and what it stands for) |
-//! | W2 full fence | P2 full fence |
-//! | W3 expected = `word`; look: is it there? | P3 flag is 1? |
-//! | W4 sleep if `word` is still expected | P4 flag = 0 |
-//! | | P5 wake all |
+//! | W1 loads the word; looks: is it there? | P1 exchanges the word: changed, ASLEEP cleared |
+//! | W2 exchanges the word of W1 for the same with ASLEEP | P2 if P1 cleared ASLEEP: wakes all |
+//! | W3 sleeps if the word is still that of W2 | |
 //!
-//! 1. If W2 comes before P2 in the order of all full fences, P3 sees the 1 of W1 or a later value.
-//!    A later value is a 1, or the 0 of a waker, whose own P5 is still to come: see 3.
-//!    So the waker goes on to P5. The waiter either sleeps by then, and is woken; or it comes to
-//!    W4 later, where the kernel finds that `word` has changed and does not let it sleep.
-//!    (If W3 read `word` after the change, the look behind it sees the change, too.)
-//! 2. If P2 comes before W2, the look in W3 sees the change.
-//! 3. A flag that is cleared by a waker for which it was not meant is no harm: that waker wakes all
-//!    *after* clearing, and whoever finds nothing announces itself again before it sleeps.
+//! All changes of the word are in one order. Take the first P1 behind the load in W1: if it is
+//! before W2, W2 fails, and the waiter looks again. If it is behind W2, it replaces a word with
+//! ASLEEP, since nothing else clears that bit; so P2 wakes all. Either the waiter sleeps by then,
+//! and is woken; or it comes to W3 later, where the kernel finds another word and does not let it
+//! sleep.
 //!
-//! Only a waker that dies between P4 and P5, or a wake that is swallowed by a waiter being killed,
+//! (A flag in a word of its own is not enough: a late waker can clear it for a waiter that has seen
+//! that waker's change, announces itself, and is about to sleep for the next one. Loom found it.)
+//!
+//! Only a waker that dies between P1 and P2, or a wake that is swallowed by a waiter being killed,
 //! leaves others asleep: until the end of their slice, when they look again.
-//! Waiters that may not write, to whom the flag is closed, are woken at every change.
+//! Waiters that may not write cannot announce themselves. Where such are admitted, every change is
+//! followed by P2.
 
 use std::time::{Duration, Instant};
 
-use crate::memory::atomic::{AtomicU64, Ordering, fence, fence_behind_rmw, spin_loop};
+use crate::memory::atomic::{AtomicU64, Ordering, spin_loop};
 use crate::sys::wait::{self, Woke};
+
+/// Nothing will change any more: the object was retired.
+pub(crate) const CLOSED: u64 = 1;
+/// Someone may sleep on the word.
+pub(crate) const ASLEEP: u64 = 2;
 
 /// The longest sleep without a look at what no wake will tell: a death, a removed name.
 pub(crate) const SLICE: Duration = Duration::from_millis(50);
@@ -47,47 +58,29 @@ const TRIAL_SPINS: u32 = 2_000;
 /// One in so many waits that end in sleep begins with a trial.
 const TRIAL_EVERY: u32 = 32;
 
-/// A word to sleep on, and the flag by which sleepers are known to those who change it.
+/// Those who sleep on a word.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sleepers<'a> {
     word: &'a AtomicU64,
-    flag: &'a AtomicU64,
 }
 
 impl<'a> Sleepers<'a> {
-    /// Those who sleep on `word`, announced in `flag`.
+    /// Those who sleep on `word`.
     #[inline(always)]
-    pub(crate) fn new(word: &'a AtomicU64, flag: &'a AtomicU64) -> Self {
-        Self { word, flag }
+    pub(crate) fn new(word: &'a AtomicU64) -> Self {
+        Self { word }
     }
 
-    /// Wakes all who were announced. To be called behind a `SeqCst` exchange that changed `word`.
+    /// Wakes all: to be called after a change of the word that cleared [`ASLEEP`], or after every
+    /// change where some may not write, or after closing.
     ///
     /// # If a process dies
     /// Before the wake: the sleepers look again at the end of their slice.
-    #[inline]
-    pub(crate) fn wake(self) {
-        // ORDERING: P2; pairs with the fence in `Waiter::sleep`.
-        fence_behind_rmw();
-        // ORDERING: SeqCst; on x86-64 the exchange before is the fence, and only a load of the
-        // same order may not be moved before it.
-        if self.flag.load(Ordering::SeqCst) != 0 {
-            self.wake_announced();
-        }
-    }
-
     #[cold]
-    fn wake_announced(self) {
-        // ORDERING: Relaxed; a sleeper that misses it only causes a wake too many.
-        self.flag.store(0, Ordering::Relaxed);
+    pub(crate) fn wake(self) {
         // CRASH: dying here loses this wake; the sleepers' slices end.
-        crash_point!("sleepers: flag cleared, nobody woken");
+        crash_point!("sleepers: word changed, nobody woken");
         wait::wake_all(self.word);
-    }
-
-    /// Wakes all, announced or not: where some may not write, and at the end of everything.
-    pub(crate) fn wake_unasked(self) {
-        self.wake_announced();
     }
 }
 
@@ -103,12 +96,12 @@ pub(crate) struct Waiter {
     in_vain: u32,
     /// When the slow look was last taken.
     slow_look: Option<Instant>,
-    /// Whether it may store to the flag.
+    /// Whether it may write to the word.
     announces: bool,
 }
 
 impl Waiter {
-    /// A waiter that may store to the flag (`announces`), and spins where there is another
+    /// A waiter that may write to the word (`announces`), and spins where there is another
     /// processor for the other side.
     pub(crate) fn new(announces: bool) -> Self {
         let spins = if wait::usable_cpus() > 1 { MOST_SPINS } else { 0 };
@@ -188,18 +181,24 @@ impl Waiter {
         slice: Instant,
         look: &mut impl FnMut() -> Found<T>,
     ) -> Found<T> {
-        if self.announces {
-            // CRASH: dying with the flag set costs the next waker a wake for nobody.
-            // ORDERING: SeqCst with the fence; W1 and W2, paired with P2 and P3 in `wake`.
-            sleepers.flag.store(1, Ordering::SeqCst);
-            fence(Ordering::SeqCst);
-        }
+        let Sleepers { word } = sleepers;
         // ORDERING: Acquire; pairs with the change of the word: what it stands for is seen.
-        let expected = sleepers.word.load(Ordering::Acquire);
+        let seen = word.load(Ordering::Acquire);
         if let Some(found) = look() {
             return Some(found);
         }
-        let woke = wait::wait(sleepers.word, expected, Some(slice));
+        let mut expected = seen;
+        if self.announces && seen & ASLEEP == 0 {
+            expected = seen | ASLEEP;
+            // CRASH: dying with the mark set costs the next waker a wake for nobody.
+            // ORDERING: Relaxed; the mark carries nothing: that it replaced `seen` is all.
+            let marked =
+                word.compare_exchange(seen, expected, Ordering::Relaxed, Ordering::Relaxed);
+            if marked.is_err() {
+                return look();
+            }
+        }
+        let woke = wait::wait(word, expected, Some(slice));
         let found = look();
         if found.is_none() && woke != Woke::TimedOut {
             // Woken for what only the slow look sees.

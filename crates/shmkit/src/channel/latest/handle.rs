@@ -1,8 +1,8 @@
 //! What every handle on a `Latest` shares, whatever it knows of the type: the object, its words.
 //!
 //! ```text
-//! payload   0      8           128     256
-//!           latest sleepers .. owner .. slots
+//! payload   0         128      256
+//!           latest .. owner .. slots
 //! ```
 
 #![allow(
@@ -12,7 +12,7 @@
 
 use std::ptr::NonNull;
 
-use super::register::{Geometry, Miss, Refusal, Register};
+use super::register::{Geometry, Miss, Published, Refusal, Register};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::AtomicU64;
 use crate::object::{
@@ -27,7 +27,6 @@ pub(super) const FLAG_SHARED_WRITERS: u32 = 1 << 16;
 /// The words that can be waited on: `latest` and `owner`.
 const WAIT_WORDS: u32 = 2;
 pub(super) const LATEST: usize = 0;
-const SLEEPERS: usize = 8;
 pub(super) const OWNER: usize = 128;
 pub(super) const SLOTS: usize = 256;
 
@@ -37,7 +36,6 @@ pub(super) struct Handle {
     geometry: Geometry,
     // INVARIANT: these lie in the mapping that `attached` keeps.
     latest: NonNull<AtomicU64>,
-    sleepers: NonNull<AtomicU64>,
     owner: NonNull<AtomicU64>,
     slots: NonNull<[AtomicU64]>,
 }
@@ -130,10 +128,9 @@ impl Handle {
     fn over(attached: Attached) -> Result<Self> {
         let geometry = geometry_in(attached.frame())?;
         let payload = attached.payload();
-        let (latest, sleepers) = (payload.word(LATEST)?.into(), payload.word(SLEEPERS)?.into());
-        let owner = payload.word(OWNER)?.into();
+        let (latest, owner) = (payload.word(LATEST)?.into(), payload.word(OWNER)?.into());
         let slots = payload.words(SLOTS, geometry.words())?.into();
-        Ok(Self { attached, geometry, latest, sleepers, owner, slots })
+        Ok(Self { attached, geometry, latest, owner, slots })
     }
 
     /// Refuses an object that holds other values than those of the schema.
@@ -200,17 +197,13 @@ impl Handle {
     #[inline(always)]
     pub(super) fn sleepers(&self) -> Sleepers<'_> {
         // SAFETY: it lies in the mapping that `attached` keeps for as long as `self` is borrowed.
-        let latest = unsafe { self.latest.as_ref() };
-        // SAFETY: as above.
-        Sleepers::new(latest, unsafe { self.sleepers.as_ref() })
+        Sleepers::new(unsafe { self.latest.as_ref() })
     }
 
-    /// Wakes those who wait for a change.
+    /// Wakes those who wait for what was published.
     #[inline]
-    pub(super) fn wake(&self) {
-        if self.attached.frame().admits_read_only_peers() {
-            self.sleepers().wake_unasked();
-        } else {
+    pub(super) fn wake(&self, published: Published) {
+        if published.asleep || self.attached.frame().admits_read_only_peers() {
             self.sleepers().wake();
         }
     }

@@ -1,40 +1,40 @@
 //! The register: the newest value, whole, for any number of readers that write nothing.
 //!
 //! ```text
-//! latest   sequence << 1 | CLOSED       0: no value yet
+//! latest   sequence << 2 | ASLEEP | CLOSED       sequence 0: no value yet
 //! slots    +-------+----------------+   sequence n lives in slot n % slots
-//!          | stamp | value (words)  |   stamp 2n:     holds value n
-//!          +-------+----------------+   stamp 2n + 1: value n is being written
+//!          | stamp | value (words)  |   stamp 4n:     holds value n, complete
+//!          +-------+----------------+   stamp 4n + 1: value n is being written
 //! ```
 //!
 //! There is at most one writer at a time: the owner word sees to that, outside of here.
 //!
 //! | who | does, in this order |
 //! |---|---|
-//! | writer of n | stamp = 2n + 1; fence; value; stamp = 2n; latest: n - 1 to n |
-//! | reader of n | stamp is 2n?; value; fence; stamp is 2n? |
-//! | reader of the newest | latest = m; n = m + 1 if its stamp is 2(m + 1), else m; reads n |
+//! | writer of n | stamp = 4n + 1; fence; value; stamp = 4n; latest: n - 1 to n |
+//! | reader of n | stamp is 4n?; value; fence; stamp is 4n? |
+//! | reader of the newest | latest is m; n = m + 1 if its slot holds it complete, else m; reads n |
 //!
 //! # Why no torn value is handed out
 //!
 //! Suppose that a reader of n met, in some word, a value of n + k * slots. That word was stored
-//! behind the writer's release fence, and the odd stamp before it. So the reader's second look,
-//! behind its acquire fence, finds the odd stamp or a later one, never 2n again: stamps only grow.
-//! The first look finding 2n (acquire) excludes words from before n in the same way.
+//! behind the writer's release fence, and the stamp "is being written" before that. So the reader's
+//! second look, behind its acquire fence, finds that stamp or a later one, never 4n again: stamps
+//! only grow. The first look finding 4n (acquire) excludes words from before n.
 //!
 //! # Why the newest is the newest
 //!
-//! A value is published with its even stamp. `latest` follows, and the writer does not begin n + 1
-//! before `latest` is n. So when a reader loads `latest` = m, the newest is m or m + 1, also if the
-//! writer stopped or died in between. A waiting reader may therefore look at one stamp only, in
-//! whose line the value lies, and nobody who is told of it will find an older one.
+//! A value is published with the stamp "complete". `latest` follows, and the writer does not begin
+//! n + 1 before `latest` is n. So when a reader loads `latest` = m, the newest is m or m + 1, also
+//! if the writer stopped or died in between. A waiting reader may therefore look at one stamp only,
+//! in whose line the value lies, and nobody who is told of it will find an older one.
 //! If the look at slot m + 1 finds it already reused, slot m is reused too, and its stamp says so.
 //!
 //! # If the writer dies
 //!
 //! | where | the newest is | the next writer |
 //! |---|---|---|
-//! | before the even stamp | n - 1, as before | writes n again |
+//! | before the stamp "complete" | n - 1, as before | writes n again |
 //! | behind it, before `latest` | n | moves `latest`: [`Register::resume`] |
 //!
 //! # Bytes that nobody wrote by these rules
@@ -46,17 +46,20 @@ use core::mem::MaybeUninit;
 
 use crate::memory::atomic::{AtomicU64, Ordering, fence, spin_loop};
 use crate::memory::copy::{copy_in, copy_out};
+use crate::sync::sleepers::{ASLEEP, CLOSED};
 
 const WORD: usize = size_of::<u64>();
-/// In `latest`: the object was retired, nothing will follow.
-const CLOSED: u64 = 1;
 /// In a stamp: the value is being written.
 const WRITING: u64 = 1;
-/// From one sequence to the next, in `latest` and in even stamps.
-const STEP: u64 = 2;
+/// Where a sequence is in `latest` and in stamps.
+const SHIFT: u32 = 2;
+/// From one sequence to the next, there.
+const STEP: u64 = 1 << SHIFT;
+/// What is below a sequence, there.
+const BITS: u64 = STEP - 1;
 /// Sequences end here: 2^61 values take 70 years at one in a nanosecond.
 const LAST: u64 = 1 << 61;
-/// How often the newest value is tried before [`Miss::Busy`].
+/// How often something is tried while others keep changing it: reading, before [`Miss::Busy`].
 const TRIES: u32 = if cfg!(loom) { 2 } else { 256 };
 
 /// How large the slots for a value are, and how many there are.
@@ -147,6 +150,15 @@ pub(crate) enum Miss {
     Corrupt,
 }
 
+/// What was published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Published {
+    /// Its sequence.
+    pub sequence: u64,
+    /// Someone announced that he sleeps on `latest`, and is to be woken.
+    pub asleep: bool,
+}
+
 /// Why a value could not be published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -154,7 +166,7 @@ pub(crate) enum Refusal {
     Closed,
     /// Someone else published meanwhile: this writer is no longer the one.
     RoleLost,
-    /// `latest` is beyond all sequences.
+    /// `latest` is beyond all sequences, or changes all the time.
     Corrupt,
 }
 
@@ -184,9 +196,9 @@ impl<'a> Register<'a> {
     pub(crate) fn newest(&self) -> Newest {
         // ORDERING: Acquire; pairs with the exchange in `publish`: the slot's stamp is seen too.
         let latest = self.latest.load(Ordering::Acquire);
-        let next = (latest & !CLOSED).wrapping_add(STEP);
+        let next = (latest & !BITS).wrapping_add(STEP);
         let ahead = u64::from(self.stamp(next) == next);
-        Newest { sequence: (latest >> 1) + ahead, closed: latest & CLOSED != 0 }
+        Newest { sequence: (latest >> SHIFT) + ahead, closed: latest & CLOSED != 0 }
     }
 
     /// Copies the newest value into `into`, which then is initialised, and returns its sequence.
@@ -197,10 +209,11 @@ impl<'a> Register<'a> {
     pub(crate) fn read_newest(&self, into: &mut [MaybeUninit<u8>]) -> Result<u64, Miss> {
         // ORDERING: Acquire; pairs with the exchange in `publish`: the slot's stamp is seen too.
         let latest = self.latest.load(Ordering::Acquire);
-        let next = latest.wrapping_add(STEP);
-        let plain = latest & CLOSED == 0 && latest != 0 && self.stamp(next) != next;
-        if plain && self.copy_value(latest, into) {
-            return Ok(latest >> 1);
+        let stamp = latest & !ASLEEP;
+        let next = stamp.wrapping_add(STEP);
+        let plain = stamp & CLOSED == 0 && stamp != 0 && self.stamp(next) != next;
+        if plain && self.copy_value(stamp, into) {
+            return Ok(stamp >> SHIFT);
         }
         self.read_newest_slowly(into)
     }
@@ -231,15 +244,15 @@ impl<'a> Register<'a> {
     /// If `into` is not as long as a value.
     #[inline]
     pub(crate) fn read(&self, sequence: u64, into: &mut [MaybeUninit<u8>]) -> Result<(), Miss> {
-        let stamp = sequence << 1;
+        let stamp = sequence << SHIFT;
         if sequence != 0 && self.copy_value(stamp, into) {
             return Ok(());
         }
         let found = self.stamp(stamp);
-        Err(if found & !WRITING > stamp { Miss::Overwritten } else { Miss::Empty })
+        Err(if found & !BITS > stamp { Miss::Overwritten } else { Miss::Empty })
     }
 
-    /// Publishes `value`, and returns its sequence. Only for the one writer.
+    /// Publishes `value`. Only for the one writer, who then wakes those who sleep on `latest`.
     ///
     /// # If a process dies
     /// Readers keep the value before, or have this one whole.
@@ -247,26 +260,26 @@ impl<'a> Register<'a> {
     /// # Panics
     /// If `value` is not as long as a value.
     #[inline]
-    pub(crate) fn publish(&self, value: &[u8]) -> Result<u64, Refusal> {
+    pub(crate) fn publish(&self, value: &[u8]) -> Result<Published, Refusal> {
         assert!(value.len() == self.geometry.value_bytes, "a value of another size");
         // ORDERING: Relaxed; only the writer moves it, and taking that role was an acquire.
         let latest = self.latest.load(Ordering::Relaxed);
         if latest & CLOSED != 0 {
             return Err(Refusal::Closed);
         }
-        if latest >> 1 >= LAST {
+        if latest >> SHIFT >= LAST {
             return Err(Refusal::Corrupt);
         }
-        let next = latest + STEP;
+        let next = (latest & !BITS) + STEP;
         let (stamp, words) = self.slot(next);
-        // CRASH: dying from here to the even stamp leaves the slot in writing. Readers never take
+        // CRASH: dying from here to the next stamp leaves the slot in writing. Readers never take
         // it; the next writer begins it anew.
         // ORDERING: Release; pairs with the Acquire in `stamp`: who sees the slot in writing also
         // sees `latest` at the sequence before.
         stamp.store(next | WRITING, Ordering::Release);
         crash_point!("latest: slot in writing");
         // ORDERING: Release; pairs with the Acquire fence in `copy_value`: whoever copied a word
-        // from below finds the odd stamp.
+        // from below finds the stamp from above.
         fence(Ordering::Release);
         write_value(value, words);
         crash_point!("latest: slot written, not complete");
@@ -278,58 +291,69 @@ impl<'a> Register<'a> {
         self.advance(latest)
     }
 
-    /// Moves `latest` on from `from`, which is not closed.
+    /// Moves `latest` on from `from` to the next sequence.
     #[inline]
-    fn advance(&self, from: u64) -> Result<u64, Refusal> {
-        // ORDERING: SeqCst, which includes Release for `newest`, because the writer then looks for
-        // sleepers: a store and a load of two words, which nothing weaker keeps in order.
-        let moved =
-            self.latest.compare_exchange(from, from + STEP, Ordering::SeqCst, Ordering::Relaxed);
-        match moved {
-            Ok(_) => Ok((from + STEP) >> 1),
-            Err(found) if found & CLOSED != 0 => Err(Refusal::Closed),
-            Err(_) => Err(Refusal::RoleLost),
+    fn advance(&self, mut from: u64) -> Result<Published, Refusal> {
+        let next = (from & !BITS) + STEP;
+        for _ in 0..TRIES {
+            if from & CLOSED != 0 {
+                return Err(Refusal::Closed);
+            }
+            if from & !BITS != next - STEP {
+                return Err(Refusal::RoleLost);
+            }
+            // ORDERING: Release; pairs with the Acquire in `newest`: the slot's stamp is seen too.
+            let moved =
+                self.latest.compare_exchange(from, next, Ordering::Release, Ordering::Relaxed);
+            match moved {
+                Ok(_) => {
+                    return Ok(Published { sequence: next >> SHIFT, asleep: from & ASLEEP != 0 });
+                }
+                // Who goes to sleep changes it, too: once before each change.
+                Err(found) => from = found,
+            }
         }
+        Err(Refusal::Corrupt)
     }
 
     /// Completes what a dead writer left: to be called by the one who takes its place, before the
-    /// first [`publish`](Self::publish). Returns whether sleepers may have to be woken for it.
-    pub(crate) fn resume(&self) -> bool {
+    /// first [`publish`](Self::publish). Returns what was published by that.
+    pub(crate) fn resume(&self) -> Option<Published> {
         // ORDERING: Acquire; pairs with the exchange in `advance`.
         let latest = self.latest.load(Ordering::Acquire);
-        let next = latest.wrapping_add(STEP);
-        let complete = latest & CLOSED == 0 && latest >> 1 < LAST && self.stamp(next) == next;
-        complete && self.advance(latest).is_ok()
+        let next = (latest & !BITS).wrapping_add(STEP);
+        let complete = latest >> SHIFT < LAST && self.stamp(next) == next;
+        if complete { self.advance(latest).ok() } else { None }
     }
 
     /// The sequence whose value is half-written: by a writer at work, or by one that died there.
     pub(crate) fn half_written(&self) -> Option<u64> {
         // ORDERING: Acquire; pairs with the exchange in `advance`.
         let latest = self.latest.load(Ordering::Acquire);
-        let next = (latest & !CLOSED).wrapping_add(STEP);
-        (self.stamp(next) == next | WRITING).then_some(next >> 1)
+        let next = (latest & !BITS).wrapping_add(STEP);
+        (self.stamp(next) == next | WRITING).then_some(next >> SHIFT)
     }
 
     /// Retires the register: nothing can be published, and readers are told. Sleepers on `latest`
     /// are to be woken afterwards.
     #[cfg(test)]
     pub(crate) fn close(&self) {
-        // ORDERING: SeqCst, for the same reason as in `advance`.
-        self.latest.fetch_or(CLOSED, Ordering::SeqCst);
+        // ORDERING: Release; pairs with the Acquire in `newest`.
+        self.latest.fetch_or(CLOSED, Ordering::Release);
     }
 
-    /// Whether all of the value with the even stamp `stamp` was copied.
+    /// Whether all of the value with the stamp `stamp` was copied.
     #[inline(always)]
     fn copy_value(&self, stamp: u64, into: &mut [MaybeUninit<u8>]) -> bool {
         assert!(into.len() == self.geometry.value_bytes, "a value of another size");
         let (found, words) = self.slot(stamp);
-        // ORDERING: Acquire; pairs with the Release of the even stamp in `publish`.
+        // ORDERING: Acquire; pairs with the Release of the stamp "complete" in `publish`.
         if found.load(Ordering::Acquire) != stamp {
             return false;
         }
         copy_out(words, into);
-        // ORDERING: Acquire; pairs with the Release fence in `publish`, which lies between an odd
-        // stamp and the words of that value.
+        // ORDERING: Acquire; pairs with the Release fence in `publish`, which lies between the
+        // stamp "is being written" and the words of that value.
         fence(Ordering::Acquire);
         // ORDERING: Relaxed; ordered by the fence above.
         found.load(Ordering::Relaxed) == stamp
@@ -345,7 +369,7 @@ impl<'a> Register<'a> {
     /// Stamp and value of the slot that `stamp` belongs to: the mask makes every one good.
     #[inline(always)]
     fn slot(&self, stamp: u64) -> (&'a AtomicU64, &'a [AtomicU64]) {
-        let index = (stamp >> 1) as usize & (self.geometry.slots - 1);
+        let index = (stamp >> SHIFT) as usize & (self.geometry.slots - 1);
         let from = index * self.geometry.stride_words;
         (&self.slots[from], &self.slots[from + 1..][..self.geometry.value_words()])
     }
@@ -402,10 +426,107 @@ mod tests {
                 for sequence in 1..=200_u64 {
                     let value: Vec<u8> =
                         (0..bytes).map(|at| (at as u64 * 7 + sequence) as u8).collect();
-                    assert_eq!(register.publish(&value), Ok(sequence));
+                    assert_eq!(register.publish(&value), Ok(Published { sequence, asleep: false }));
                     assert_eq!(newest(&register), Ok((sequence, value)), "{bytes} bytes");
                 }
             });
         }
+    }
+
+    #[test]
+    fn older_values_last_as_long_as_there_are_slots() {
+        with_register(8, |register| {
+            let slots = register.geometry.slots() as u64;
+            (1..=slots + 10).for_each(|n: u64| {
+                register.publish(&n.to_le_bytes()).unwrap();
+            });
+            let mut into = [MaybeUninit::uninit(); 8];
+            assert_eq!(register.read(10, &mut into), Err(Miss::Overwritten));
+            assert_eq!(register.read(11, &mut into), Ok(()));
+            // SAFETY: `read` initialised all of it.
+            assert_eq!(into.map(|byte| unsafe { byte.assume_init() }), 11_u64.to_le_bytes());
+            assert_eq!(register.read(slots + 10, &mut into), Ok(()));
+            assert_eq!(register.read(slots + 11, &mut into), Err(Miss::Empty));
+        });
+    }
+
+    #[test]
+    fn a_closed_register_keeps_its_values_and_says_so() {
+        with_register(8, |register| {
+            register.publish(&[7; 8]).unwrap();
+            register.close();
+            assert_eq!(newest(&register), Err(Miss::Closed));
+            assert_eq!(register.newest(), Newest { sequence: 1, closed: true });
+            assert_eq!(register.read(1, &mut [MaybeUninit::uninit(); 8]), Ok(()));
+            assert_eq!(register.publish(&[8; 8]), Err(Refusal::Closed));
+        });
+    }
+
+    #[test]
+    fn who_sleeps_is_reported_to_the_writer_once() {
+        with_register(8, |register| {
+            register.latest.fetch_or(ASLEEP, Ordering::Relaxed);
+            assert_eq!(newest(&register), Err(Miss::Empty));
+            let published = |sequence, asleep| Ok(Published { sequence, asleep });
+            assert_eq!(register.publish(&[7; 8]), published(1, true));
+            assert_eq!(register.publish(&[7; 8]), published(2, false));
+            register.latest.fetch_or(ASLEEP, Ordering::Relaxed);
+            assert_eq!(newest(&register).map(|(sequence, _)| sequence), Ok(2));
+        });
+    }
+
+    #[test]
+    fn a_writer_that_was_replaced_is_told() {
+        with_register(8, |register| {
+            register.publish(&[7; 8]).unwrap();
+            assert_eq!(register.advance(0), Err(Refusal::RoleLost));
+        });
+    }
+
+    /// Stamps and sequences near which something could overflow or wrap.
+    fn garbage() -> impl Iterator<Item = u64> + Clone {
+        let small = 0..9_u64;
+        let near = [1 << 32, LAST, LAST << SHIFT, 1 << 62, 1 << 63, u64::MAX];
+        small.chain(near.into_iter().flat_map(|at| (0..9).map(move |d| (at - 4).wrapping_add(d))))
+    }
+
+    #[test]
+    fn garbage_in_any_word_gives_a_value_or_a_miss() {
+        for bytes in [0, 8, 64, 2_000] {
+            with_register(bytes, |register| {
+                let mut into = vec![MaybeUninit::uninit(); bytes];
+                for (latest, stamp) in garbage().flat_map(|it| garbage().map(move |s| (it, s))) {
+                    register.latest.store(latest, Ordering::Relaxed);
+                    register.slots.iter().for_each(|word| word.store(stamp, Ordering::Relaxed));
+                    let _ = register.read_newest(&mut into);
+                    let _ = register.read(latest >> SHIFT, &mut into);
+                    let _ = (register.newest(), register.half_written());
+                    let _ = (register.resume(), register.publish(&vec![1; bytes]));
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn a_newest_that_its_slot_never_held_is_corrupt() {
+        with_register(8, |register| {
+            register.latest.store(5 << SHIFT, Ordering::Relaxed);
+            assert_eq!(newest(&register), Err(Miss::Corrupt));
+            register.latest.store(LAST << SHIFT, Ordering::Relaxed);
+            assert_eq!(register.publish(&[0; 8]), Err(Refusal::Corrupt));
+        });
+    }
+
+    #[test]
+    fn the_geometry_holds_every_value_and_nothing_is_too_large_silently() {
+        for bytes in (0..20_000).chain([1 << 20, (1 << 30) + 1]) {
+            let geometry = Geometry::of(bytes).unwrap();
+            assert!(geometry.slots.is_power_of_two() && geometry.slots >= 4);
+            assert!((geometry.stride_words - 1) * WORD >= bytes, "{bytes}");
+            assert_eq!(geometry.words(), geometry.slots * geometry.stride_words);
+        }
+        assert_eq!(Geometry::of(64).unwrap().words() * WORD, 64 * 72);
+        assert_eq!(Geometry::of(usize::MAX), None);
+        assert_eq!(Geometry::of(isize::MAX as usize), None);
     }
 }

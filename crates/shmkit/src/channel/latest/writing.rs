@@ -42,8 +42,8 @@ impl WriterSeat {
     fn complete(&self, acquired: Acquired) {
         // A writer that left in good order leaves nothing; one that lost its place may have.
         let _ = acquired;
-        if self.handle.register().resume() {
-            self.handle.wake();
+        if let Some(published) = self.handle.register().resume() {
+            self.handle.wake(published);
         }
     }
 
@@ -79,9 +79,9 @@ impl WriterSeat {
             self.handle.owner().release(me);
         }
         match published {
-            Ok(sequence) => {
-                self.handle.wake();
-                Ok(sequence)
+            Ok(published) => {
+                self.handle.wake(published);
+                Ok(published.sequence)
             }
             Err(refusal) => Err(self.handle.refused(refusal)),
         }

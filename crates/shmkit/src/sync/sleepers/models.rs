@@ -5,26 +5,23 @@ use loom::thread;
 
 use super::*;
 
-const CLOSED: u64 = 1;
-
 struct Words {
     word: AtomicU64,
-    flag: AtomicU64,
 }
 
 impl Words {
     fn new() -> Arc<Self> {
-        Arc::new(Self { word: AtomicU64::new(0), flag: AtomicU64::new(0) })
+        Arc::new(Self { word: AtomicU64::new(0) })
     }
 
     fn sleepers(&self) -> Sleepers<'_> {
-        Sleepers::new(&self.word, &self.flag)
+        Sleepers::new(&self.word)
     }
 
-    /// As a register's writer does it.
-    fn change(&self, from: u64, to: u64) {
-        let changed = self.word.compare_exchange(from, to, Ordering::SeqCst, Ordering::Relaxed);
-        if changed.is_ok() {
+    /// Changes the word to that for `count`, as a register's writer does it.
+    fn change(&self, count: u64) {
+        let before = self.word.swap(count << 2, Ordering::AcqRel);
+        if before & ASLEEP != 0 {
             self.sleepers().wake();
         }
     }
@@ -43,10 +40,10 @@ fn loom_the_sleeper_is_woken() {
         let words = Words::new();
         let waiting = thread::spawn({
             let words = words.clone();
-            move || words.wait_for(true, |word| word >= 2)
+            move || words.wait_for(true, |word| word >> 2 >= 1)
         });
-        words.change(0, 2);
-        assert_eq!(waiting.join().unwrap(), 2);
+        words.change(1);
+        assert_eq!(waiting.join().unwrap() >> 2, 1);
     });
 }
 
@@ -56,11 +53,11 @@ fn loom_one_who_waits_for_the_second_change_is_woken() {
         let words = Words::new();
         let waiting = thread::spawn({
             let words = words.clone();
-            move || words.wait_for(true, |word| word >= 4)
+            move || words.wait_for(true, |word| word >> 2 >= 2)
         });
-        words.change(0, 2);
-        words.change(2, 4);
-        assert_eq!(waiting.join().unwrap(), 4);
+        words.change(1);
+        words.change(2);
+        assert_eq!(waiting.join().unwrap() >> 2, 2);
     });
 }
 
@@ -70,33 +67,39 @@ fn loom_all_sleepers_are_woken() {
     model.preemption_bound = Some(3);
     model.check(|| {
         let words = Words::new();
-        let waiting = [2, 4].map(|least| {
+        let waiting = [1, 2].map(|least| {
             let words = words.clone();
-            thread::spawn(move || words.wait_for(true, |word| word >= least))
+            thread::spawn(move || words.wait_for(true, |word| word >> 2 >= least))
         });
-        words.change(0, 2);
-        words.change(2, 4);
+        words.change(1);
+        words.change(2);
         waiting.map(|waiting| waiting.join().unwrap());
     });
 }
 
 #[test]
-fn loom_a_flag_cleared_by_another_waker_loses_no_wake() {
+fn loom_a_late_waker_spoils_nothing_for_the_next() {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(3);
     model.check(|| {
         let words = Words::new();
         let waiting = thread::spawn({
             let words = words.clone();
-            move || (words.wait_for(true, |word| word >= 2), words.wait_for(true, |word| word >= 4))
+            move || {
+                words.wait_for(true, |word| word >> 2 >= 1);
+                words.wait_for(true, |word| word >> 2 >= 2)
+            }
         });
-        let other = thread::spawn({
+        // The first waker may still be about to wake when the second one changes the word.
+        let first = thread::spawn({
             let words = words.clone();
-            move || words.change(2, 4)
+            move || words.change(1)
         });
-        words.change(0, 2);
-        other.join().unwrap();
-        words.change(2, 4);
+        while words.word.load(Ordering::Acquire) >> 2 == 0 {
+            spin_loop();
+        }
+        words.change(2);
+        first.join().unwrap();
         waiting.join().unwrap();
     });
 }
@@ -110,7 +113,7 @@ fn loom_closing_wakes_everybody() {
             move || words.wait_for(true, |word| word & CLOSED != 0)
         });
         words.word.fetch_or(CLOSED, Ordering::SeqCst);
-        words.sleepers().wake_unasked();
+        words.sleepers().wake();
         waiting.join().unwrap();
     });
 }
@@ -121,10 +124,10 @@ fn loom_one_who_may_not_write_is_woken_unasked() {
         let words = Words::new();
         let waiting = thread::spawn({
             let words = words.clone();
-            move || words.wait_for(false, |word| word >= 2)
+            move || words.wait_for(false, |word| word >> 2 >= 1)
         });
-        words.word.store(2, Ordering::SeqCst);
-        words.sleepers().wake_unasked();
-        assert_eq!(waiting.join().unwrap(), 2);
+        words.word.store(1 << 2, Ordering::SeqCst);
+        words.sleepers().wake();
+        assert_eq!(waiting.join().unwrap() >> 2, 1);
     });
 }
