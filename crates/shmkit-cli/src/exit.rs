@@ -5,8 +5,10 @@ use std::process::ExitCode;
 
 use shmkit::ErrorKind;
 
+use crate::output;
+
 /// Every code and its meaning, as `shm --help` shows them.
-const CODES: [(u8, &str); 11] = [
+const CODES: [(u8, &str); 12] = [
     (0, "done"),
     (1, "it failed, or a promise was broken"),
     (2, "the command line, a name, a value or a range makes no sense"),
@@ -18,6 +20,7 @@ const CODES: [(u8, &str); 11] = [
     (8, "not now: others are in the way, the time is over, or there is no value yet"),
     (9, "the other side died, or the object was removed"),
     (10, "this system cannot do it"),
+    (130, "interrupted by ctrl-c"),
 ];
 
 fn code_of(kind: ErrorKind) -> u8 {
@@ -54,7 +57,7 @@ fn code_of_system(kind: io::ErrorKind) -> u8 {
 
 /// The end of `shm --help`.
 pub(crate) fn table() -> String {
-    let lines = CODES.iter().map(|(code, meaning)| format!("\n  {code:2}  {meaning}"));
+    let lines = CODES.iter().map(|(code, meaning)| format!("\n  {code:3}  {meaning}"));
     format!("Exit codes:{}", lines.collect::<String>())
 }
 
@@ -70,15 +73,53 @@ impl std::fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
-/// Reports an error, and says how the process ends.
+/// An end with this code, all of whose reasons were told already.
+#[derive(Debug)]
+pub(crate) struct Told(pub(crate) u8);
+
+impl std::fmt::Display for Told {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "exit code {}", self.0)
+    }
+}
+
+impl std::error::Error for Told {}
+
+/// An error of the library, and what this command can do about it.
+#[derive(Debug)]
+pub(crate) struct Hint {
+    pub(crate) error: shmkit::Error,
+    pub(crate) hint: &'static str,
+}
+
+impl std::fmt::Display for Hint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}; {}", self.error, self.hint)
+    }
+}
+
+impl std::error::Error for Hint {}
+
+/// Says how the process ends, after a word about why.
 pub(crate) fn code(result: anyhow::Result<()>) -> ExitCode {
-    let Err(error) = result else { return ExitCode::SUCCESS };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => ExitCode::from(report(&error)),
+    }
+}
+
+/// Reports an error, and says which exit code it has.
+pub(crate) fn report(error: &anyhow::Error) -> u8 {
     let mut message = String::new();
     let mut code = 1;
     for cause in error.chain() {
+        if let Some(Told(code)) = cause.downcast_ref() {
+            return *code;
+        }
         let separator = if message.is_empty() { "" } else { ": " };
         message = format!("{message}{separator}{cause}");
-        if let Some(error) = cause.downcast_ref::<shmkit::Error>() {
+        let hinted = cause.downcast_ref::<Hint>().map(|it| &it.error);
+        if let Some(error) = hinted.or(cause.downcast_ref::<shmkit::Error>()) {
             // Its message holds those of its causes.
             code = code_of(error.kind());
             break;
@@ -86,7 +127,7 @@ pub(crate) fn code(result: anyhow::Result<()>) -> ExitCode {
         if let Some(error) = cause.downcast_ref::<io::Error>() {
             if error.kind() == io::ErrorKind::BrokenPipe {
                 // Whoever read our output has seen enough.
-                return ExitCode::SUCCESS;
+                return 0;
             }
             code = code_of_system(error.kind());
         }
@@ -94,8 +135,8 @@ pub(crate) fn code(result: anyhow::Result<()>) -> ExitCode {
             code = 2;
         }
     }
-    eprintln!("shm: {message}");
-    ExitCode::from(code)
+    output::note(message);
+    code
 }
 
 #[cfg(test)]
@@ -119,6 +160,6 @@ mod tests {
         let mut codes: Vec<_> = kinds.into_iter().map(code_of).collect();
         codes.sort_unstable();
         assert_eq!(codes, (1..=10).collect::<Vec<_>>());
-        assert!(CODES.iter().map(|(code, _)| *code).eq(0..=10));
+        assert!(CODES.iter().map(|(code, _)| *code).eq((0..=10).chain([130])));
     }
 }

@@ -58,11 +58,10 @@ fn json_says_the_same_for_scripts() {
     let range = ["--length", "9", "--json"];
     let read = raw(&[&["read", &name][..], &range].concat());
     let hex = "68692022796f752200";
-    let expected =
-        format!("{{\"hex\":\"{hex}\",\"length\":9,\"name\":\"{}\",\"offset\":0,", &*name);
-    assert_eq!(read, expected + "\"text\":\"hi \\\"you\\\"\"}\n");
+    let expected = format!("{{\"name\":\"{}\",\"offset\":0,\"length\":9,\"hex\":\"{hex}\"", &*name);
+    assert_eq!(read, expected.clone() + ",\"text\":\"hi \\\"you\\\"\"}\n");
     let dump = raw(&[&["dump", &name][..], &range].concat());
-    assert!(dump.starts_with(&format!("{{\"hex\":\"{hex}\",\"length\":9,")), "{dump}");
+    assert_eq!(dump, expected + "}\n");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What an object is, and who takes part in it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{file_names, options};
@@ -16,6 +16,8 @@ use crate::shareable::Schema;
 pub struct Description {
     /// Its name.
     pub name: String,
+    /// The file that it is.
+    pub file: PathBuf,
     /// What kind of object it is.
     pub kind: Kind,
     /// The description of its values; an error if that cannot be read.
@@ -170,6 +172,7 @@ pub(super) fn description(site: &Site) -> Result<Description> {
     });
     Ok(Description {
         name: site.name.to_string(),
+        file: site.path().into(),
         kind: frame.kind,
         schema: Schema::parse(&frame.schema)?,
         size: frame.file_size,

@@ -182,6 +182,11 @@ impl Site {
         payload.expect("a part of a checked frame")
     }
 
+    /// Where its file was when it was opened.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(crate) fn count_handles(&self) -> Result<u32> {
         presence::count_handles(&self.main)
     }

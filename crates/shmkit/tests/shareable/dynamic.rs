@@ -210,6 +210,20 @@ fn what_cannot_be_set_is_refused_with_what_can() {
 }
 
 #[test]
+fn a_part_is_read_by_the_path_that_sets_it() {
+    let schema = Schema::of::<Pose>();
+    let mut bytes = encoded(&pose());
+    schema.set(&mut bytes, "stamp_ns", "7").unwrap();
+    assert_eq!(schema.read_part(&bytes, "stamp_ns").unwrap(), Value::Unsigned(7));
+    let whole = schema.read(&bytes).unwrap().to_string();
+    assert_eq!(schema.read_part(&bytes, "").unwrap().to_string(), whole);
+    let error = schema.read_part(&bytes, "nowhere").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    assert!(error.to_string().starts_with("the value has no field nowhere: "), "{error}");
+    assert_eq!(schema.read_part(&bytes[1..], "").unwrap_err().kind(), ErrorKind::Corrupt);
+}
+
+#[test]
 fn a_value_that_is_no_struct_is_set_whole() {
     for path in ["", "value"] {
         let mut bytes = [0; 4];
@@ -222,6 +236,14 @@ fn a_value_that_is_no_struct_is_set_whole() {
     let mut bytes = [0; 3];
     Schema::of::<[u8; 3]>().set(&mut bytes, "[1]", "9").unwrap();
     assert_eq!(bytes, [0, 9, 0]);
+    // What was there is no value, and need not be one.
+    let mut bytes = [2];
+    Schema::of::<bool>().set(&mut bytes, "", "true").unwrap();
+    assert_eq!(bytes, [1]);
+    assert_eq!(
+        Schema::of::<bool>().set(&mut [], "", "true").unwrap_err().kind(),
+        ErrorKind::Corrupt
+    );
     let error = Schema::of::<u8>().set(&mut [0], "", "256").unwrap_err();
     assert_eq!(error.to_string(), "value: 256 is no u8: it goes from 0 to 255");
 }

@@ -160,7 +160,7 @@ fn look_around(handle: &Handle, deaths: &mut DeathWatch) -> Result<()> {
         "a writer whom another has replaced since".into()
     } else {
         match deaths.died(handle.owner(), handle) {
-            Some(holder) => handle.shown(holder),
+            Some(holder) => format!("its writer, {}", handle.shown(holder)),
             None => return Ok(()),
         }
     };

@@ -213,7 +213,7 @@ impl Handle {
         let introduction = self.attached.participants().introduction(holder.slot);
         match introduction.filter(|(seat, _)| seat.generation == holder.generation) {
             Some((_, who)) => format!("{}, in slot {},", who.shown(), holder.slot),
-            None => format!("a process that was in slot {}", holder.slot),
+            None => format!("a process that was in slot {},", holder.slot),
         }
     }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::difference::spelled;
 use super::value::length;
-use super::{LENGTH, Schema, Shape, items_offset, maybe_offset};
+use super::{LENGTH, Schema, Shape, Value, items_offset, maybe_offset};
 use crate::shareable::layout::Scalar;
 use crate::{Error, ErrorKind, Result};
 
@@ -24,7 +24,7 @@ impl Schema {
     ///
     /// [`InvalidArgument`](ErrorKind::InvalidArgument), with what would be right, where there is no
     /// such part or the text does not fit it; [`Corrupt`](ErrorKind::Corrupt) where `bytes` are no
-    /// value. They are unchanged then.
+    /// value, unless they are replaced as a whole by an empty path. They are unchanged then.
     ///
     /// # Examples
     ///
@@ -42,7 +42,9 @@ impl Schema {
     /// # Ok::<(), shmkit::Error>(())
     /// ```
     pub fn set(&self, bytes: &mut [u8], path: &str, text: &str) -> Result<()> {
-        self.read(bytes)?;
+        if !path.is_empty() || bytes.len() as u64 != self.size {
+            self.read(bytes)?;
+        }
         let (schema, start) = find(self, bytes, path)?;
         let mut part = vec![0; schema.size as usize];
         let mut literal = Literal { rest: text };
@@ -62,6 +64,29 @@ impl Schema {
         }
         bytes[start..start + part.len()].copy_from_slice(&part);
         Ok(())
+    }
+
+    /// The part of the value `bytes` that `path` names, by the same paths as [`set`](Self::set).
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument), with what would be right, where there is no
+    /// such part; [`Corrupt`](ErrorKind::Corrupt) where `bytes` are no value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use shmkit::shareable::Schema;
+    ///
+    /// let schema = Schema::parse("Goal(8,4){x@0:f32,at@4:[u16;2]}")?;
+    /// let part = schema.read_part(&[0, 0, 0xc0, 0x3f, 7, 0, 8, 0], "at[1]")?;
+    /// assert_eq!(part.to_string(), "8");
+    /// # Ok::<(), shmkit::Error>(())
+    /// ```
+    pub fn read_part(&self, bytes: &[u8], path: &str) -> Result<Value<'_>> {
+        self.read(bytes)?;
+        let (schema, start) = find(self, bytes, path)?;
+        schema.read(&bytes[start..start + schema.size as usize])
     }
 
     /// The value whose bytes are all zero: numbers are 0, texts and lists empty.

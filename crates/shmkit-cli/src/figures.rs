@@ -1,0 +1,83 @@
+//! Numbers as people read them.
+
+use std::time::SystemTime;
+
+/// Bytes: `100 B`, `8 KiB`, `1.5 MiB`.
+pub(crate) fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    let (mut size, mut unit) = (bytes as f64, "B");
+    for larger in UNITS {
+        if size < 1024.0 {
+            break;
+        }
+        (size, unit) = (size / 1024.0, larger);
+    }
+    let decimals = usize::from(size < 10.0 && size.fract() >= 0.05);
+    format!("{size:.decimals$} {unit}")
+}
+
+/// How long ago: `5s`, `2m`, `3h`, `12d`.
+pub(crate) fn age(since: SystemTime) -> String {
+    let seconds = since.elapsed().unwrap_or_default().as_secs();
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m", seconds / 60),
+        3600..86400 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86400),
+    }
+}
+
+/// How often in a second: `0/s`, `2.5/s`, `100/s`, `12M/s`.
+pub(crate) fn rate(per_second: f64) -> String {
+    let (number, unit) = match per_second {
+        1e9.. => (per_second / 1e9, "G"),
+        1e6.. => (per_second / 1e6, "M"),
+        1e4.. => (per_second / 1e3, "k"),
+        _ => (per_second, ""),
+    };
+    let decimals = usize::from(number < 9.95 && (number * 10.0).round() % 10.0 != 0.0);
+    format!("{number:.decimals$}{unit}/s")
+}
+
+/// A count with its thousands apart: `20 118 332`.
+pub(crate) fn count(count: u64) -> String {
+    let digits = count.to_string();
+    let mut shown = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            shown.push(' ');
+        }
+        shown.push(digit);
+    }
+    shown
+}
+
+/// A point in time, in UTC, to the millisecond: `2026-11-23T12:55:22.123Z`.
+pub(crate) fn moment(time: SystemTime) -> String {
+    match jiff::Timestamp::try_from(time) {
+        Ok(time) => format!("{time:.3}"),
+        Err(_) => "a time that no calendar has".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn numbers_are_short() {
+        let sizes = [0, 100, 8192, 1 << 20, 1_572_864, 11 << 30, u64::MAX].map(bytes);
+        let shown = ["0 B", "100 B", "8 KiB", "1 MiB", "1.5 MiB", "11 GiB", "16384 PiB"];
+        assert_eq!(sizes, shown);
+        let rates = [0.0, 2.5, 100.2, 99.96, 9999.0, 12_345.0, 1_234_567.0].map(rate);
+        assert_eq!(rates, ["0/s", "2.5/s", "100/s", "100/s", "9999/s", "12k/s", "1.2M/s"]);
+        assert_eq!([7, 999, 1000, 20_118_332].map(count), ["7", "999", "1 000", "20 118 332"]);
+        let ago = [5, 125, 7300, 900_000].map(|it| SystemTime::now() - Duration::from_secs(it));
+        assert_eq!(ago.map(age), ["5s", "2m", "2h", "10d"]);
+        assert_eq!(age(SystemTime::now() + Duration::from_secs(5)), "0s");
+        let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_410_000_123);
+        assert_eq!(moment(time), "2026-11-23T05:00:00.123Z");
+    }
+}

@@ -1,0 +1,121 @@
+//! `shm info`.
+
+use shmkit::inspect::{self, Description, Member};
+use shmkit::shareable::schema::Shape;
+
+use crate::table::table;
+use crate::{Global, description, figures, output};
+
+/// Tell everything about an object: its type, who takes part, its state, its file
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  shm info robot/pose
+  shm info robot/pose --json | jq '.fields[] | {path, offset}'")]
+pub(crate) struct Args {
+    /// The name of the object
+    name: String,
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
+    let it = inspect::describe(&global.directory(), &args.name, global.trust)?;
+    if args.json {
+        return Ok(output::line(description::json(&it))?);
+    }
+    let (bold, plain) = output::bold();
+    output::line(format_args!("{bold}{}{plain}", it.name))?;
+    for (what, told) in lines(&it) {
+        output::line(format_args!("  {what:<10} {told}"))?;
+    }
+    let fields = description::fields(&it.schema);
+    if !fields.is_empty() {
+        let rows = fields
+            .into_iter()
+            .map(|it| [it.path, it.offset.to_string(), it.size.to_string(), it.type_name]);
+        output::line(format_args!("\n{}", table(["FIELD", "OFFSET", "SIZE", "TYPE"], rows)))?;
+    }
+    if !it.members.is_empty() {
+        let headings = ["SLOT", "ROLE", "PROCESS", "PROGRAM", "SINCE", "STATE"];
+        output::line(format_args!("\n{}", table(headings, it.members.iter().map(member))))?;
+    }
+    Ok(())
+}
+
+fn lines(it: &Description) -> Vec<(&'static str, String)> {
+    let named = match it.schema.shape() {
+        Shape::Enum { .. } => format!(" ({})", description::variants(&it.schema)),
+        _ => String::new(),
+    };
+    let (kind, bytes) = (it.kind.as_str(), figures::bytes(it.value_bytes));
+    let type_name = description::type_name(&it.schema);
+    let condition = match description::hindrance(it) {
+        Some(hindrance) => format!("{hindrance}; `shm doctor --fix` removes it"),
+        None => it.condition.as_str().into(),
+    };
+    let peers = if it.read_only_peers { ", others only to read" } else { "" };
+    let created = figures::moment(it.created);
+    vec![
+        ("kind", kind.to_owned()),
+        ("type", format!("{type_name}{named}, {bytes}")),
+        ("state", condition),
+        ("values", values(it)),
+        ("writers", writers(it)),
+        ("readers", it.readers.to_string()),
+        ("access", format!("{}{peers}; it is user {}'s", it.access.as_str(), it.owner)),
+        ("lifetime", it.lifetime.as_str().into()),
+        ("created", format!("{created} by process {}", it.creator_pid)),
+        ("file", format!("{}, {}", it.file.display(), figures::bytes(it.size))),
+        ("id", format!("{:032x}", it.object_id)),
+    ]
+}
+
+fn values(it: &Description) -> String {
+    let set = match it.sequence {
+        0 => "none yet".into(),
+        1 => "1 was set".into(),
+        many => format!("{} were set", figures::count(many)),
+    };
+    match it.half_written {
+        Some(number) if it.members.iter().any(|member| member.alive && member.is_owner) => {
+            format!("{set}; number {} is being written", figures::count(number))
+        }
+        Some(number) => {
+            format!("{set}; number {} was left half-written", figures::count(number))
+        }
+        None => set,
+    }
+}
+
+fn writers(it: &Description) -> String {
+    let (alive, dead) = description::writers(it);
+    let mut told = match it.shared_writers {
+        true => format!("{alive} in turn, at most {}", it.most_members),
+        false => format!("{alive} of 1"),
+    };
+    if dead > 0 {
+        told += &format!("; {dead} died, and the next to join frees the place");
+    }
+    if it.deaths > 0 {
+        told += &format!("; {} dead replaced so far", it.deaths);
+    }
+    told
+}
+
+fn member(it: &Member) -> [String; 6] {
+    let state = match (it.alive, it.is_owner) {
+        (true, true) => "alive, may write now",
+        (true, false) => "alive",
+        (false, true) => "dead, had the right to write",
+        (false, false) => "dead",
+    };
+    [
+        it.slot.to_string(),
+        it.role.as_str().into(),
+        it.pid.to_string(),
+        it.program.clone(),
+        figures::moment(it.joined),
+        state.into(),
+    ]
+}

@@ -1,0 +1,163 @@
+//! `shm` on objects, run as a command, beside programs that use the library.
+
+mod clock;
+mod listing;
+mod repairs;
+mod values;
+
+use std::io::{BufRead, BufReader, Lines};
+use std::path::Path;
+use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
+
+use serde_json::Value as Json;
+use shmkit::{FixedString, FixedVec, Latest, LatestOptions, Shareable};
+
+#[derive(Shareable, Clone, Copy, Debug, PartialEq)]
+#[repr(C)]
+struct Point {
+    x: f64,
+    y: f64,
+}
+
+#[derive(Shareable, Clone, Copy, Debug, PartialEq)]
+#[repr(u8)]
+enum Mode {
+    Parked = 0,
+    Driving = 1,
+}
+
+#[derive(Shareable, Clone, Debug, PartialEq)]
+#[repr(C)]
+struct Goal {
+    at: Point,
+    path: [Point; 2],
+    mode: Mode,
+    label: FixedString<16>,
+    loads: FixedVec<i16, 4>,
+}
+
+fn goal() -> Goal {
+    Goal {
+        at: Point { x: 1.5, y: -0.5 },
+        path: [Point { x: 0.0, y: 1.0 }, Point { x: 2.0, y: 3.0 }],
+        mode: Mode::Driving,
+        label: "dock".parse().unwrap(),
+        loads: FixedVec::new(),
+    }
+}
+
+const GOAL: &str = "Goal { at: Point { x: 1.5, y: -0.5 }, path: [Point { x: 0.0, y: 1.0 }, \
+                    Point { x: 2.0, y: 3.0 }], mode: Driving, label: \"dock\", loads: [] }";
+
+/// A directory of its own for the objects of one test.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn of<T: Shareable>(&self) -> LatestOptions<T> {
+        Latest::<T>::options().directory(self.path())
+    }
+
+    /// An object that some program has made, set and left.
+    fn leave<T: Shareable>(&self, name: &str, value: &T) {
+        self.of::<T>().create(name).unwrap().writer().unwrap().set(value).unwrap();
+    }
+
+    /// The command, with nothing of this process's environment that it heeds.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin("shm"));
+        command.args(arguments).env("SHMKIT_DIR", self.path()).env_remove("NO_COLOR");
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Runs it; it must succeed in silence. Gives its standard output.
+    #[track_caller]
+    fn shm(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && errors.is_empty(), "{arguments:?}: {errors}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[track_caller]
+    fn json(&self, arguments: &[&str]) -> Json {
+        serde_json::from_str(&self.shm(&[arguments, &["--json"]].concat())).unwrap()
+    }
+
+    /// Runs it; it must end with this code and say why.
+    #[track_caller]
+    fn fails(&self, arguments: &[&str], code: i32, message: &str) {
+        let output = self.run(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {errors}");
+        assert!(errors.contains(message), "{errors}\nwas to contain: {message}");
+        assert!(errors.starts_with("shm: ") || errors.starts_with("error: "), "{errors}");
+    }
+
+    /// Starts it in the background.
+    fn start(&self, arguments: &[&str]) -> Running {
+        let mut command = self.command(arguments);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let notes = BufReader::new(child.stderr.take().unwrap()).lines();
+        Running { child, lines, notes }
+    }
+
+    /// A writer that has set its first value; it goes on until it is killed.
+    fn start_clock(&self, name: &str) -> Running {
+        let watch = self.of::<Time>();
+        let clock = self.start(&["clock", name, "--every", "1ms"]);
+        while watch.open(name).and_then(|it| it.get()).is_err() {
+            std::thread::yield_now();
+        }
+        clock
+    }
+}
+
+/// As `shm clock` writes it.
+#[derive(Shareable)]
+#[repr(C)]
+struct Time {
+    unix_ns: u64,
+    text: FixedString<32>,
+}
+
+/// A command in the background, which ends at the latest with this value.
+struct Running {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    notes: Lines<BufReader<ChildStderr>>,
+}
+
+impl Running {
+    fn line(&mut self) -> String {
+        self.lines.next().expect("a line").unwrap()
+    }
+
+    fn note(&mut self) -> String {
+        self.notes.next().expect("a note").unwrap()
+    }
+
+    fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

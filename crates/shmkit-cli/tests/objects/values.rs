@@ -1,0 +1,244 @@
+//! `get`, `set`, `watch`: values through the description that the object carries.
+
+use std::io::Read;
+use std::process::Stdio;
+
+use serde_json::json;
+use shmkit::FixedString;
+
+use crate::{GOAL, Goal, Mode, Place, goal};
+
+#[test]
+fn a_value_whose_program_is_gone_is_printed_whole_and_in_part() {
+    let place = Place::new();
+    place.leave("goal", &goal());
+    let get = |rest: &[&str]| place.shm(&[&["get", "goal"], rest].concat());
+    assert_eq!(get(&[]), format!("{GOAL}\n"));
+    for (part, shown) in [
+        ("at.x", "1.5"),
+        ("path[1]", "Point { x: 2.0, y: 3.0 }"),
+        ("path[1].y", "3.0"),
+        ("mode", "Driving"),
+        ("label", "dock"),
+        ("loads", "[]"),
+    ] {
+        assert_eq!(get(&[part]), format!("{shown}\n"));
+    }
+    assert!(get(&["--pretty"]).contains("\n    label: \"dock\",\n"));
+    let json = r#"{"at":{"x":1.5,"y":-0.5},"path":[{"x":0.0,"y":1.0},{"x":2.0,"y":3.0}],"mode":"Driving","label":"dock","loads":[]}"#;
+    assert_eq!(get(&["--json"]), format!("{json}\n"));
+    assert_eq!(get(&["--json", "path[0].y"]), "1.0\n");
+}
+
+#[test]
+fn fields_are_set_together_and_the_rest_stays() {
+    let place = Place::new();
+    place.leave("goal", &goal());
+    place.shm(&[
+        "set",
+        "goal",
+        "at.y=7",
+        "path[0].x=-1e3",
+        "mode=Parked",
+        "label=a=b",
+        "loads=[1, -2]",
+    ]);
+    let now = place.of::<Goal>().open("goal").unwrap().get().unwrap();
+    let mut expected = goal();
+    expected.at.y = 7.0;
+    expected.path[0].x = -1e3;
+    expected.mode = Mode::Parked;
+    expected.label = "a=b".parse().unwrap();
+    expected.loads.push(1).unwrap();
+    expected.loads.push(-2).unwrap();
+    assert_eq!(now, expected);
+    let shown = place.shm(&["get", "goal"]);
+    place.shm(&["set", "goal", "mode=Driving"]);
+    // What is printed can be set.
+    place.shm(&["set", "goal", shown.trim_end()]);
+    assert_eq!(place.shm(&["get", "goal"]), shown);
+    let report = place.json(&["set", "goal", "at.x=0.25"]);
+    assert_eq!((&report["name"], &report["sequence"]), (&json!("goal"), &json!(5)));
+    assert_eq!(report["value"]["at"], json!({ "x": 0.25, "y": 7.0 }));
+}
+
+#[test]
+fn what_is_no_struct_is_set_whole_or_by_item() {
+    let place = Place::new();
+    place.leave("level", &0.5_f64);
+    place.leave("name", &"a".parse::<FixedString<16>>().unwrap());
+    place.leave("list", &[1_u8, 2, 3]);
+    place.leave("mode", &Mode::Parked);
+    for (name, change, shown) in [
+        ("level", "-1.25", "-1.25"),
+        ("level", "value=2", "2.0"),
+        ("name", "x = y", "x = y"),
+        ("name", "value=z", "z"),
+        ("list", "[4, 5, 6]", "[4, 5, 6]"),
+        ("list", "[1]=9", "[4, 9, 6]"),
+        ("mode", "Driving", "Driving"),
+    ] {
+        place.shm(&["set", name, change]);
+        assert_eq!(place.shm(&["get", name]), format!("{shown}\n"));
+    }
+}
+
+#[test]
+fn the_first_value_of_all_can_be_set() {
+    let place = Place::new();
+    place.of::<Goal>().create("goal").unwrap();
+    place.fails(&["get", "goal"], 8, "cannot read \"goal\": no value has been set yet");
+    place.shm(&["set", "goal", "at.x=1"]);
+    assert_eq!(place.shm(&["get", "goal", "at"]), "Point { x: 1.0, y: 0.0 }\n");
+
+    #[derive(shmkit::Shareable)]
+    #[repr(u8)]
+    enum Side {
+        Left = 1,
+        Right = 2,
+    }
+    assert_eq!((Side::Left as u8, Side::Right as u8), (1, 2));
+    place.of::<Side>().create("side").unwrap();
+    place.shm(&["set", "side", "Right"]);
+    assert_eq!(place.shm(&["get", "side"]), "Right\n");
+}
+
+#[test]
+fn wrong_input_is_refused_in_words() {
+    let place = Place::new();
+    place.leave("goal", &goal());
+    let fails = |arguments: &[&str], message: &str| place.fails(arguments, 2, message);
+    let no_field = "cannot get \"goal\": the value has no field z: there are at, path, mode";
+    fails(&["get", "goal", "z"], no_field);
+    fails(&["get", "goal", "path[2]"], "path has 2 items, counted from 0: there is no [2]");
+    fails(&["get", ""], "cannot use the name \"\": it is empty");
+    fails(&["get", "a//b"], "it has an empty part");
+    let not_a_variant =
+        "cannot set \"goal\": mode: Flying is no variant: there are Parked, Driving";
+    fails(&["set", "goal", "mode=Flying"], not_a_variant);
+    fails(&["set", "goal", "at.x=fast"], "at.x: fast is no f64");
+    fails(&["set", "goal", "loads=[99999]"], "99999 is no i16: it goes from -32768 to 32767");
+    fails(&["set", "goal", "label=seventeen letters"], "17 bytes of text do not fit");
+    fails(&["set", "goal", "at"], "\"at\" is no FIELD=VALUE: there are at, at.x, at.y, path");
+    fails(&["set", "goal", "at.x=1", "Goal { }"], "either one VALUE for the whole");
+    fails(&["set", "goal"], "FIELD=VALUE");
+    fails(&["watch", "goal", "--timeout", "soon"], "\"soon\" is no time");
+    fails(&["--trust", "nobody", "get", "goal"], "there are own, anyone, and numbers of users");
+    assert_eq!(place.shm(&["get", "goal"]), format!("{GOAL}\n"), "nothing has changed");
+    for command in ["get", "info", "watch", "rm"] {
+        place.fails(&[command, "nothing"], 3, "\"nothing\": ");
+    }
+    place.fails(&["set", "nothing", "1"], 3, "cannot open \"nothing\"");
+    place.fails(&["--dir", "/nowhere", "ls"], 3, "cannot list \"/nowhere\"");
+}
+
+#[test]
+fn setting_is_refused_as_long_as_a_sole_writer_lives() {
+    let place = Place::new();
+    let mut clock = place.start_clock("time");
+    let who = format!("process {} (shm), in slot 0, is its only writer", clock.child.id());
+    place.fails(&["set", "time", "unix_ns=1"], 8, &who);
+    clock.kill();
+    place.shm(&["set", "time", "unix_ns=1"]);
+    assert_eq!(place.shm(&["get", "time", "unix_ns"]), "1\n");
+}
+
+#[test]
+fn several_writers_may_set_where_they_share() {
+    let place = Place::new();
+    let count = place.of::<u64>().shared_writers(true).create("count").unwrap();
+    let mut writer = count.writer().unwrap();
+    writer.set(&1).unwrap();
+    place.shm(&["set", "count", "2"]);
+    assert_eq!(count.get().unwrap(), 2);
+    assert_eq!(writer.set(&3).unwrap(), 3);
+}
+
+#[test]
+fn watching_prints_a_line_for_each_change() {
+    let place = Place::new();
+    let count = place.of::<u64>().create("count").unwrap();
+    let mut writer = count.writer().unwrap();
+    writer.set(&7).unwrap();
+    let mut watch = place.start(&["watch", "count", "--now"]);
+    assert_eq!(watch.line(), "7");
+    for value in [8, 9, 10] {
+        writer.set(&value).unwrap();
+        assert_eq!(watch.line(), value.to_string());
+    }
+    let mut counted = place.start(&["watch", "count", "--now", "--count", "2", "--json"]);
+    assert_eq!(counted.line(), r#"{"sequence":4,"missed":0,"value":10}"#);
+    writer.set(&11).unwrap();
+    assert_eq!(counted.line(), r#"{"sequence":5,"missed":0,"value":11}"#);
+    assert!(counted.child.wait().unwrap().success());
+    assert!(counted.lines.next().is_none());
+
+    assert_eq!(watch.line(), "11");
+    place.shm(&["rm", "count"]);
+    assert_eq!(watch.note(), "shm: cannot use \"count\": the object was removed");
+    assert_eq!(watch.child.wait().unwrap().code(), Some(9));
+}
+
+#[test]
+fn watching_tells_of_a_death_and_goes_on() {
+    let place = Place::new();
+    let mut clock = place.start_clock("time");
+    let mut watch = place.start(&["watch", "time", "unix_ns"]);
+    watch.line();
+    clock.kill();
+    let note = watch.note();
+    let who = format!("its writer, process {} (shm), in slot 0, died", clock.child.id());
+    assert!(note.starts_with(&format!("shm: \"time\": {who}")), "{note}");
+    place.shm(&["set", "time", "unix_ns=5"]);
+    while watch.line() != "5" {}
+    watch.kill();
+    assert!(watch.notes.next().is_none(), "told once");
+}
+
+#[test]
+fn silence_ends_watching_where_that_was_asked_for() {
+    let place = Place::new();
+    place.leave("count", &1_u64);
+    let watch = ["watch", "count", "--timeout", "10ms"];
+    place.fails(&watch, 8, "cannot wait for \"count\": no change in 10ms");
+}
+
+#[test]
+fn what_a_slow_watcher_missed_is_counted() {
+    let place = Place::new();
+    let count = place.of::<u64>().create("count").unwrap();
+    let mut writer = count.writer().unwrap();
+    writer.set(&0).unwrap();
+    let mut watch = place.start(&["watch", "count", "--now", "--json"]);
+    watch.line();
+    // The pipe is full long before the end, so it falls behind by more than the object keeps.
+    for value in 1..=100_000 {
+        writer.set(&value).unwrap();
+    }
+    let (mut seen, mut missed) = (1, 0);
+    loop {
+        let line: serde_json::Value = serde_json::from_str(&watch.line()).unwrap();
+        seen += 1;
+        missed += line["missed"].as_u64().unwrap();
+        assert_eq!(line["sequence"].as_u64(), Some(seen + missed));
+        if line["value"] == json!(100_000) {
+            break;
+        }
+    }
+    assert!(missed > 0);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let place = Place::new();
+    place.leave("goal", &goal());
+    for arguments in [&["ls"][..], &["info", "goal"], &["get", "goal"], &["watch", "goal", "--now"]]
+    {
+        let mut command = place.command(arguments);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let mut errors = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+        assert_eq!((child.wait().unwrap().code(), &*errors), (Some(0), ""), "{arguments:?}");
+    }
+}
