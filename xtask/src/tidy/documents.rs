@@ -15,7 +15,10 @@ const COMMANDS: [&str; 2] = ["cargo run --release -- demo", "cargo test"];
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for file in tree.files().filter(|file| file.path.ends_with(".md")) {
+    let documents = tree.files().filter(|file| file.path.ends_with(".md"));
+    // The copies of the README in the crates' folders are links to it: it is looked at once.
+    let copied = |file: &File| tree.get(README).is_some_and(|readme| readme.text == file.text);
+    for file in documents.filter(|file| file.path == README || !copied(file)) {
         for (line, target) in links(&file.text) {
             findings.extend(broken(tree, file, &target).map(|what| file.finding(line, what)));
         }
@@ -192,6 +195,14 @@ mod tests {
     fn a_document_that_is_too_long_is_found() {
         let found = |lines| check(&Tree::of([("ARCHITECTURE.md", "\n".repeat(lines))])).len();
         assert_eq!((found(300), found(301)), (0, 1));
+    }
+
+    #[test]
+    fn a_copy_of_the_readme_is_looked_at_in_its_place_only() {
+        let text = "[a](CHANGELOG.md)\n[b](GONE.md)\ncargo run --release -- demo\ncargo test";
+        let copy = ("crates/shmkit/README.md", text);
+        let found = check(&Tree::of([(README, text), copy, ("CHANGELOG.md", "")]));
+        assert_eq!((found.len(), found[0].file.as_str(), found[0].line), (1, README, 2));
     }
 
     #[test]
