@@ -50,11 +50,10 @@ impl AnyLatest {
     /// As [`Latest::get`](super::Latest::get).
     pub fn get(&self) -> Result<Vec<u8>> {
         self.handle.attached.check_not_forked()?;
-        let value = copy_of(&self.handle, |into| {
-            self.handle.register().read_newest(into).map_err(|miss| self.handle.missed(miss))?;
-            Ok(true)
-        })?;
-        check(&self.handle, &self.schema, value.unwrap_or_default())
+        let mut bytes = vec![MaybeUninit::uninit(); self.handle.value_bytes()];
+        let read = self.handle.register().read_newest(&mut bytes);
+        read.map_err(|miss| self.handle.missed(miss))?;
+        check(&self.handle, &self.schema, initialised(bytes))
     }
 
     /// Sets the value, as a writer that joins and leaves: refused while a sole writer lives.
@@ -119,12 +118,11 @@ impl AnyChanges {
     pub fn next(&mut self, timeout: Option<Duration>) -> Result<Vec<u8>> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let until = deadline.map_or(Until::Ever, Until::Deadline);
-        let geometry = self.cursor.handle().geometry();
+        let Cursor { handle, reading } = &mut self.cursor;
+        let geometry = handle.geometry();
         let mut bytes = vec![MaybeUninit::uninit(); geometry.value_bytes()];
-        if !self.cursor.next(geometry, &mut bytes, until)? {
-            return Err(self.cursor.timed_out(timeout.unwrap_or(Duration::MAX)));
-        }
-        check(self.cursor.handle(), &self.schema, initialised(bytes))
+        reading.next(handle, geometry, &mut bytes, until)?;
+        check(handle, &self.schema, initialised(bytes))
     }
 
     /// The sequence number of the value that was handed out last.
@@ -136,14 +134,6 @@ impl AnyChanges {
     pub fn missed(&self) -> u64 {
         self.cursor.missed()
     }
-}
-
-fn copy_of(
-    handle: &Handle,
-    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<bool>,
-) -> Result<Option<Vec<u8>>> {
-    let mut bytes = vec![MaybeUninit::uninit(); handle.value_bytes()];
-    Ok(fill(&mut bytes)?.then(|| initialised(bytes)))
 }
 
 /// The bytes that a read has filled.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::handle::Handle;
-use super::receive::{self, Received};
+use super::receive;
 use super::register::{Geometry, Miss, geometry_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shareable::Shareable;
@@ -32,7 +32,12 @@ impl Until {
 
 /// A reader of one value after the other, whatever their type.
 pub(super) struct Cursor {
-    handle: Arc<Handle>,
+    pub(super) handle: Arc<Handle>,
+    pub(super) reading: Reading,
+}
+
+/// What a reader keeps from one value to the next.
+pub(super) struct Reading {
     place: Place,
     waiter: Waiter,
     deaths: DeathWatch,
@@ -50,68 +55,66 @@ impl Cursor {
     pub(super) fn new(handle: Arc<Handle>, seen: u64) -> Self {
         let waiter = Waiter::new(handle.attached.is_writable());
         let deaths = DeathWatch::new(handle.owner());
-        Self { handle, place: Place { seen, missed: 0 }, waiter, deaths }
-    }
-
-    pub(super) fn handle(&self) -> &Handle {
-        &self.handle
+        let place = Place { seen, missed: 0 };
+        Self { handle, reading: Reading { place, waiter, deaths } }
     }
 
     pub(super) fn sequence(&self) -> u64 {
-        self.place.seen
+        self.reading.place.seen
     }
 
     pub(super) fn missed(&self) -> u64 {
-        self.place.missed
+        self.reading.place.missed
     }
 
     pub(super) fn without_spinning(mut self) -> Self {
-        self.waiter = self.waiter.without_spinning();
+        self.reading.waiter = self.reading.waiter.without_spinning();
         self
     }
+}
 
-    /// Copies the next value into `into`, which then is initialised. False where `until` is over.
+impl Reading {
+    /// Copies the next value into `into`, which then is initialised; `TimedOut` where `until` is
+    /// over.
     #[inline(always)]
     pub(super) fn next(
         &mut self,
+        handle: &Handle,
         geometry: Geometry,
         into: &mut [MaybeUninit<u8>],
         until: Until,
-    ) -> Result<bool> {
-        self.handle.attached.check_not_forked()?;
-        if self.place.take(&self.handle, geometry, into) {
-            return Ok(true);
+    ) -> Result<()> {
+        handle.attached.check_not_forked()?;
+        if self.place.take(handle, geometry, into) {
+            return Ok(());
         }
-        self.wait(geometry, into, until)
+        self.wait(handle, geometry, into, until)
     }
 
     #[cold]
     fn wait(
         &mut self,
+        handle: &Handle,
         geometry: Geometry,
         into: &mut [MaybeUninit<u8>],
         until: Until,
-    ) -> Result<bool> {
-        let Self { handle, place, waiter, deaths } = self;
+    ) -> Result<()> {
+        let Self { place, waiter, deaths } = self;
         let deadline = match until {
-            Until::Now => return look_around(handle, deaths).map(|()| false),
+            Until::Now => {
+                look_around(handle, deaths)?;
+                return Err(handle.timed_out());
+            }
             Until::Deadline(deadline) => Some(deadline),
             Until::Ever => None,
         };
         let found = waiter.wait(
             handle.sleepers(),
             deadline,
-            || place.take(handle, geometry, into).then_some(Ok(true)),
+            || place.take(handle, geometry, into).then_some(Ok(())),
             || look_around(handle, deaths).err().map(Err),
         );
-        found.unwrap_or(Ok(false))
-    }
-
-    /// The error for a wait of `timeout` that ended with nothing.
-    #[cold]
-    pub(super) fn timed_out(&self, timeout: Duration) -> Error {
-        let error = Error::new(ErrorKind::TimedOut, format!("no change in {timeout:?}"));
-        error.doing("wait for").on(self.handle.attached.name())
+        found.unwrap_or_else(|| Err(handle.timed_out()))
     }
 }
 
@@ -196,8 +199,7 @@ impl<T: Shareable> Changes<T> {
     #[expect(clippy::should_implement_trait, reason = "std's verb; `iter` gives the iterator")]
     #[inline]
     pub fn next(&mut self) -> Result<T> {
-        let next = self.receive(Until::Ever)?;
-        next.ok_or_else(|| self.cursor.timed_out(Duration::MAX))
+        self.receive(Until::Ever)
     }
 
     /// Waits for the next value, for `timeout` at the most, on the monotonic clock.
@@ -207,8 +209,7 @@ impl<T: Shareable> Changes<T> {
     /// `TimedOut`, and as [`next`](Self::next).
     #[inline]
     pub fn next_timeout(&mut self, timeout: Duration) -> Result<T> {
-        let next = self.receive(Until::after(timeout))?;
-        next.ok_or_else(|| self.cursor.timed_out(timeout))
+        self.receive(Until::after(timeout))
     }
 
     /// The next value if it is there already.
@@ -218,7 +219,10 @@ impl<T: Shareable> Changes<T> {
     /// As [`next`](Self::next).
     #[inline]
     pub fn try_next(&mut self) -> Result<Option<T>> {
-        self.receive(Until::Now)
+        match self.receive(Until::Now) {
+            Err(error) if error.kind() == ErrorKind::TimedOut => Ok(None),
+            answer => answer.map(Some),
+        }
     }
 
     /// Waits as [`next_timeout`](Self::next_timeout) does, and copies the value to where `into` is:
@@ -228,25 +232,17 @@ impl<T: Shareable> Changes<T> {
     ///
     /// As [`next_timeout`](Self::next_timeout). What `into` then holds is some value of its type.
     pub fn next_into(&mut self, into: &mut T, timeout: Duration) -> Result<()> {
-        let Self { cursor, .. } = self;
+        let Cursor { handle, reading } = &mut self.cursor;
         let until = Until::after(timeout);
-        let received =
-            receive::into_place(into, |bytes| cursor.next(geometry_of::<T>(), bytes, until))?;
-        match received {
-            Received::Value(()) => Ok(()),
-            Received::Nothing => Err(self.cursor.timed_out(timeout)),
-            Received::Invalid => Err(self.cursor.handle.invalid()),
-        }
+        let fill = |bytes: &mut [_]| reading.next(handle, geometry_of::<T>(), bytes, until);
+        receive::into_place(into, fill, || handle.invalid())
     }
 
     #[inline]
-    fn receive(&mut self, until: Until) -> Result<Option<T>> {
-        let Self { cursor, .. } = self;
-        match receive::value(|bytes| cursor.next(geometry_of::<T>(), bytes, until))? {
-            Received::Value(value) => Ok(Some(value)),
-            Received::Nothing => Ok(None),
-            Received::Invalid => Err(self.cursor.handle.invalid()),
-        }
+    fn receive(&mut self, until: Until) -> Result<T> {
+        let Cursor { handle, reading } = &mut self.cursor;
+        let fill = |bytes: &mut [_]| reading.next(handle, geometry_of::<T>(), bytes, until);
+        receive::value(fill, || handle.invalid())
     }
 
     /// An iterator that waits for each value without end, and ends when the object is removed.

@@ -242,6 +242,12 @@ impl Handle {
     }
 
     #[cold]
+    pub(super) fn timed_out(&self) -> Error {
+        let error = Error::new(ErrorKind::TimedOut, "nothing was set in the time given");
+        error.doing("wait for").on(self.attached.name())
+    }
+
+    #[cold]
     pub(super) fn refused(&self, refusal: Refusal) -> Error {
         let error = match refusal {
             Refusal::Closed => return self.attached.closed(),

@@ -26,6 +26,7 @@ pub(crate) mod register;
 mod writing;
 
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 pub use any::{AnyChanges, AnyLatest};
@@ -36,7 +37,6 @@ pub use writing::LatestWriter;
 
 use self::changes::Cursor;
 use self::handle::Handle;
-use self::receive::Received;
 use self::register::geometry_of;
 use self::writing::WriterSeat;
 use crate::error::Result;
@@ -154,10 +154,7 @@ impl<T: Shareable> Latest<T> {
     /// wrote bytes that are no value of the type; `Forked` in a forked child.
     #[inline]
     pub fn get(&self) -> Result<T> {
-        match receive::value(|bytes| self.read_newest(bytes))? {
-            Received::Value(value) => Ok(value),
-            _ => Err(self.handle.invalid()),
-        }
+        receive::value(|bytes| self.read_newest(bytes), || self.handle.invalid())
     }
 
     /// The newest value, copied to where `into` is: for values too large for the stack.
@@ -167,10 +164,7 @@ impl<T: Shareable> Latest<T> {
     /// As [`get`](Self::get). What `into` then holds is some value of its type.
     #[inline]
     pub fn get_into(&self, into: &mut T) -> Result<()> {
-        match receive::into_place(into, |bytes| self.read_newest(bytes))? {
-            Received::Value(()) => Ok(()),
-            _ => Err(self.handle.invalid()),
-        }
+        receive::into_place(into, |bytes| self.read_newest(bytes), || self.handle.invalid())
     }
 
     /// The newest value, on the heap: a first one for [`get_into`](Self::get_into).
@@ -179,17 +173,14 @@ impl<T: Shareable> Latest<T> {
     ///
     /// As [`get`](Self::get).
     pub fn get_boxed(&self) -> Result<Box<T>> {
-        match receive::boxed(|bytes| self.read_newest(bytes))? {
-            Received::Value(value) => Ok(value),
-            _ => Err(self.handle.invalid()),
-        }
+        receive::boxed(|bytes| self.read_newest(bytes), || self.handle.invalid())
     }
 
     #[inline(always)]
-    fn read_newest(&self, bytes: &mut [std::mem::MaybeUninit<u8>]) -> Result<bool> {
+    fn read_newest(&self, bytes: &mut [MaybeUninit<u8>]) -> Result<()> {
         self.handle.attached.check_not_forked()?;
         match self.handle.register_of(geometry_of::<T>()).read_newest(bytes) {
-            Ok(_) => Ok(true),
+            Ok(_) => Ok(()),
             Err(miss) => Err(self.handle.missed(miss)),
         }
     }

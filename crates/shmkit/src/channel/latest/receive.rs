@@ -4,50 +4,38 @@
 
 use std::mem::MaybeUninit;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::shareable::Shareable;
 
-/// What came of an attempt to read a value.
-pub(super) enum Received<V> {
-    /// A value.
-    Value(V),
-    /// There was none.
-    Nothing,
-    /// Bytes that are no value of the type.
-    Invalid,
-}
-
-/// Has `fill` copy bytes, and takes them for a value if they are one.
+/// Has `fill` copy a value's bytes, and takes them for a value if they are one; else `invalid`.
 ///
-/// `fill` returns `Ok(true)` only once it has written every byte.
+/// `fill` returns `Ok` only once it has written every byte.
 #[inline(always)]
 pub(super) fn value<T: Shareable>(
-    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<bool>,
-) -> Result<Received<T>> {
+    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<()>,
+    invalid: impl FnOnce() -> Error,
+) -> Result<T> {
     let mut value = MaybeUninit::<T>::uninit();
-    if !fill(bytes_of(&mut value))? {
-        return Ok(Received::Nothing);
-    }
+    fill(bytes_of(&mut value))?;
     if !is_valid(&value) {
-        return Ok(Received::Invalid);
+        return Err(invalid());
     }
     // SAFETY: every byte was written, and they are a value of the type.
-    Ok(Received::Value(unsafe { value.assume_init() }))
+    Ok(unsafe { value.assume_init() })
 }
 
 /// The same, for a value that never crosses the stack.
 pub(super) fn boxed<T: Shareable>(
-    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<bool>,
-) -> Result<Received<Box<T>>> {
+    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<()>,
+    invalid: impl FnOnce() -> Error,
+) -> Result<Box<T>> {
     let mut value = Box::<T>::new_uninit();
-    if !fill(bytes_of(&mut value))? {
-        return Ok(Received::Nothing);
-    }
+    fill(bytes_of(&mut value))?;
     if !is_valid(&value) {
-        return Ok(Received::Invalid);
+        return Err(invalid());
     }
     // SAFETY: every byte was written, and they are a value of the type.
-    Ok(Received::Value(unsafe { value.assume_init() }))
+    Ok(unsafe { value.assume_init() })
 }
 
 /// The same, over a value that is there.
@@ -57,23 +45,17 @@ pub(super) fn boxed<T: Shareable>(
 #[inline(always)]
 pub(super) fn into_place<T: Shareable>(
     into: &mut T,
-    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<bool>,
-) -> Result<Received<()>> {
+    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<()>,
+    invalid: impl FnOnce() -> Error,
+) -> Result<()> {
     if T::ALWAYS_VALID {
         // SAFETY: a `MaybeUninit<T>` has the layout of a `T`; `fill` writes initialised bytes
         // only, and any of those are a value.
         let place = unsafe { &mut *std::ptr::from_mut(into).cast::<MaybeUninit<T>>() };
-        let filled = fill(bytes_of(place))?;
-        return Ok(if filled { Received::Value(()) } else { Received::Nothing });
+        return fill(bytes_of(place));
     }
-    Ok(match boxed::<T>(fill)? {
-        Received::Value(value) => {
-            *into = *value;
-            Received::Value(())
-        }
-        Received::Nothing => Received::Nothing,
-        Received::Invalid => Received::Invalid,
-    })
+    *into = *boxed::<T>(fill, invalid)?;
+    Ok(())
 }
 
 #[inline(always)]
