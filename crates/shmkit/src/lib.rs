@@ -1,4 +1,4 @@
-//! Share data between processes: typed, at memory speed, and still right when a process is killed.
+#![doc = include_str!("../README.md")]
 #![deny(unsafe_code)]
 
 extern crate self as shmkit;
@@ -11,12 +11,9 @@ mod channel;
 mod error;
 pub mod inspect;
 pub mod memory;
-#[allow(dead_code, unused_imports, reason = "the floors above arrive next")]
 mod object;
 pub mod shareable;
-#[allow(dead_code, reason = "the floors above arrive next")]
 mod sync;
-#[allow(dead_code, unused_imports, reason = "the floors above arrive next")]
 mod sys;
 
 pub use channel::{AnyChanges, AnyLatest, Changes, Latest, LatestOptions, LatestWriter};

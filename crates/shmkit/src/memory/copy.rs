@@ -93,7 +93,7 @@ mod vectors {
     use super::*;
 
     /// Up to here the compiler's own moves are as good, and can stay in registers.
-    pub(super) const BY_WORDS: usize = 3 * WORD;
+    pub(super) const BY_WORDS: usize = 8 * WORD;
     /// Up to here, a copy of constant length becomes a few moves in the caller.
     const INLINE: usize = 2 * BLOCK;
     /// What one turn of a loop moves.

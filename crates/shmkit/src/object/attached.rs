@@ -135,6 +135,7 @@ impl Attached {
         self.site.payload()
     }
 
+    #[cfg(test)]
     pub(crate) fn site(&self) -> &Site {
         &self.site
     }
@@ -142,6 +143,12 @@ impl Attached {
     /// Whether this handle may write to the object's memory at all.
     pub(crate) fn is_writable(&self) -> bool {
         self.site.opening == Opening::ReadWrite
+    }
+
+    /// Whether this process made the handle, rather than inheriting it through `fork`.
+    #[inline(always)]
+    pub(crate) fn is_own(&self) -> bool {
+        self.stamp.is_mine()
     }
 
     /// Refuses a handle that was inherited through `fork`.

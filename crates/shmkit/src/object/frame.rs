@@ -185,11 +185,6 @@ pub(crate) fn recognise(start: &[u8]) -> Result<Recognised> {
 }
 
 impl Recognised {
-    /// The word that says whether the object may be used.
-    pub(crate) fn state(&self) -> u64 {
-        self.header.state
-    }
-
     /// How many bytes of the file hold header, name and schema.
     pub(crate) fn described_size(&self) -> Result<usize> {
         let Header { name_offset, name_length, schema_offset, schema_length, .. } = self.header;

@@ -25,7 +25,7 @@ mod site;
 
 pub(crate) use attached::{Attached, check_kind, finish_removal, observe, remove_named};
 pub use frame::Kind;
-pub(crate) use frame::{Contents, Frame};
+pub(crate) use frame::{Contents, Frame, WAIT_WORD_STRIDE};
 pub(crate) use lifetime::Ground;
 pub(crate) use name::Name;
 pub use options::{Lifetime, default_directory};

@@ -47,8 +47,6 @@ pub(crate) enum Want {
     Most,
     /// For reading alone.
     ReadOnly,
-    /// For reading and writing.
-    ReadWrite,
 }
 
 /// The file was renamed, replaced or removed between two looks.
@@ -211,7 +209,6 @@ fn open_lock_file(path: &Path, want: Want) -> Result<(LockFile, Opening)> {
     let open = |opening| Ok((LockFile::open(|| directory::open(path, opening))?, opening));
     match want {
         Want::ReadOnly => open(Opening::ReadOnly),
-        Want::ReadWrite => open(Opening::ReadWrite),
         Want::Most => match open(Opening::ReadWrite) {
             Err(error) if error.kind() == ErrorKind::PermissionDenied => open(Opening::ReadOnly),
             answer => answer,

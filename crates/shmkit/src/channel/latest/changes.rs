@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::handle::Handle;
 use super::receive;
-use super::register::{Geometry, Miss, geometry_of};
+use super::register::{Miss, Of, Shape};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shareable::Shareable;
 use crate::sync::owner::DeathWatch;
@@ -80,22 +80,22 @@ impl Reading {
     pub(super) fn next(
         &mut self,
         handle: &Handle,
-        geometry: Geometry,
+        shape: impl Shape,
         into: &mut [MaybeUninit<u8>],
         until: Until,
     ) -> Result<()> {
         handle.attached.check_not_forked()?;
-        if self.place.take(handle, geometry, into) {
+        if self.place.take(handle, shape, into) {
             return Ok(());
         }
-        self.wait(handle, geometry, into, until)
+        self.wait(handle, shape, into, until)
     }
 
     #[cold]
     fn wait(
         &mut self,
         handle: &Handle,
-        geometry: Geometry,
+        shape: impl Shape,
         into: &mut [MaybeUninit<u8>],
         until: Until,
     ) -> Result<()> {
@@ -111,7 +111,7 @@ impl Reading {
         let found = waiter.wait(
             handle.sleepers(),
             deadline,
-            || place.take(handle, geometry, into).then_some(Ok(())),
+            || place.take(handle, shape, into).then_some(Ok(())),
             || look_around(handle, deaths).err().map(Err),
         );
         found.unwrap_or_else(|| Err(handle.timed_out()))
@@ -121,8 +121,8 @@ impl Reading {
 impl Place {
     /// Takes the next value if there is one; or where it is gone, an older one that is not.
     #[inline(always)]
-    fn take(&mut self, handle: &Handle, geometry: Geometry, into: &mut [MaybeUninit<u8>]) -> bool {
-        match handle.register_of(geometry).read(self.seen + 1, into) {
+    fn take(&mut self, handle: &Handle, shape: impl Shape, into: &mut [MaybeUninit<u8>]) -> bool {
+        match handle.register_of(shape).read(self.seen + 1, into) {
             Ok(()) => {
                 self.seen += 1;
                 true
@@ -234,14 +234,14 @@ impl<T: Shareable> Changes<T> {
     pub fn next_into(&mut self, into: &mut T, timeout: Duration) -> Result<()> {
         let Cursor { handle, reading } = &mut self.cursor;
         let until = Until::after(timeout);
-        let fill = |bytes: &mut [_]| reading.next(handle, geometry_of::<T>(), bytes, until);
+        let fill = |bytes: &mut [_]| reading.next(handle, Of::<T>::SHAPE, bytes, until);
         receive::into_place(into, fill, || handle.invalid())
     }
 
     #[inline]
     fn receive(&mut self, until: Until) -> Result<T> {
         let Cursor { handle, reading } = &mut self.cursor;
-        let fill = |bytes: &mut [_]| reading.next(handle, geometry_of::<T>(), bytes, until);
+        let fill = |bytes: &mut [_]| reading.next(handle, Of::<T>::SHAPE, bytes, until);
         receive::value(fill, || handle.invalid())
     }
 

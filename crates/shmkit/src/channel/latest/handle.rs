@@ -10,13 +10,15 @@
     reason = "words of a mapping, kept as pointers so that a read costs no check"
 )]
 
+use std::mem::offset_of;
 use std::ptr::NonNull;
 
-use super::register::{Geometry, Miss, Published, Refusal, Register};
+use super::register::{Geometry, Miss, Published, Refusal, Register, Shape};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::AtomicU64;
 use crate::object::{
-    Attached, Contents, Frame, Kind, Name, Options, Seat, Want, check_kind, same_option,
+    Attached, Contents, Frame, Kind, Name, Options, Seat, WAIT_WORD_STRIDE, Want, check_kind,
+    same_option,
 };
 use crate::shareable::Schema;
 use crate::sync::owner::{Holder, OwnerWord, Registrar};
@@ -26,9 +28,27 @@ use crate::sync::sleepers::Sleepers;
 pub(super) const FLAG_SHARED_WRITERS: u32 = 1 << 16;
 /// The words that can be waited on: `latest` and `owner`.
 const WAIT_WORDS: u32 = 2;
-pub(super) const LATEST: usize = 0;
-pub(super) const OWNER: usize = 128;
-pub(super) const SLOTS: usize = 256;
+pub(super) const LATEST: usize = offset_of!(Controls, latest);
+pub(super) const OWNER: usize = offset_of!(Controls, owner);
+pub(super) const SLOTS: usize = size_of::<Controls>();
+
+/// The first bytes of the payload. The slots follow.
+#[repr(C)]
+struct Controls {
+    /// The newest value's sequence number, from bit 2 on; bit 1: someone sleeps; bit 0: closed.
+    latest: u64,
+    /// Zeros.
+    reserved: [u64; 15],
+    /// Who may write.
+    owner: u64,
+    /// Zeros.
+    reserved_line: [u64; 15],
+}
+
+const _: () = {
+    assert!(size_of::<Controls>() == 256);
+    assert!(offset_of!(Controls, owner) as u64 == WAIT_WORD_STRIDE);
+};
 
 /// An open `Latest`.
 pub(super) struct Handle {
@@ -37,7 +57,7 @@ pub(super) struct Handle {
     // INVARIANT: these lie in the mapping that `attached` keeps.
     latest: NonNull<AtomicU64>,
     owner: NonNull<AtomicU64>,
-    slots: NonNull<[AtomicU64]>,
+    slots: NonNull<AtomicU64>,
 }
 
 // SAFETY: the pointers lead to atomics in a mapping that the handle keeps; the rest is `Send`.
@@ -129,7 +149,8 @@ impl Handle {
         let geometry = geometry_in(attached.frame())?;
         let payload = attached.payload();
         let (latest, owner) = (payload.word(LATEST)?.into(), payload.word(OWNER)?.into());
-        let slots = payload.words(SLOTS, geometry.words())?.into();
+        let slots = payload.words(SLOTS, geometry.words())?;
+        let slots = NonNull::from(slots).cast();
         Ok(Self { attached, geometry, latest, owner, slots })
     }
 
@@ -174,14 +195,17 @@ impl Handle {
         self.attached.frame().flags & FLAG_SHARED_WRITERS != 0
     }
 
-    /// The register; with a constant geometry the reads in it are constant too.
+    /// The register, of the shape that the object was compared with when it was opened; where that
+    /// is a constant, so is every index.
     #[inline(always)]
-    pub(super) fn register_of(&self, geometry: Geometry) -> Register<'_> {
+    pub(super) fn register_of<S: Shape>(&self, shape: S) -> Register<'_, S> {
+        debug_assert_eq!(shape.geometry(), self.geometry);
         // SAFETY: it lies in the mapping that `attached` keeps for as long as `self` is borrowed.
         let latest = unsafe { self.latest.as_ref() };
-        // SAFETY: as above.
-        let slots = unsafe { self.slots.as_ref() };
-        Register::new(latest, slots, geometry).expect("the geometry was compared at opening")
+        let words = shape.geometry().words();
+        // SAFETY: as above; the slots have the words of this geometry, being of the same value.
+        let slots = unsafe { std::slice::from_raw_parts(self.slots.as_ptr(), words) };
+        Register::new(latest, slots, shape).expect("the words were counted by the geometry")
     }
 
     pub(super) fn register(&self) -> Register<'_> {

@@ -37,7 +37,7 @@ pub use writing::LatestWriter;
 
 use self::changes::Cursor;
 use self::handle::Handle;
-use self::register::geometry_of;
+use self::register::Of;
 use self::writing::WriterSeat;
 use crate::error::Result;
 use crate::shareable::Shareable;
@@ -154,6 +154,18 @@ impl<T: Shareable> Latest<T> {
     /// wrote bytes that are no value of the type; `Forked` in a forked child.
     #[inline]
     pub fn get(&self) -> Result<T> {
+        if self.handle.attached.is_own() {
+            let register = self.handle.register_of(Of::<T>::SHAPE);
+            if let Some(value) = receive::attempt(|bytes| register.try_newest(bytes)) {
+                return Ok(value);
+            }
+        }
+        self.get_slowly()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn get_slowly(&self) -> Result<T> {
         receive::value(|bytes| self.read_newest(bytes), || self.handle.invalid())
     }
 
@@ -179,10 +191,11 @@ impl<T: Shareable> Latest<T> {
     #[inline(always)]
     fn read_newest(&self, bytes: &mut [MaybeUninit<u8>]) -> Result<()> {
         self.handle.attached.check_not_forked()?;
-        match self.handle.register_of(geometry_of::<T>()).read_newest(bytes) {
-            Ok(_) => Ok(()),
-            Err(miss) => Err(self.handle.missed(miss)),
+        let register = self.handle.register_of(Of::<T>::SHAPE);
+        if register.try_newest(bytes) {
+            return Ok(());
         }
+        register.read_newest(bytes).map(|_| ()).map_err(|miss| self.handle.missed(miss))
     }
 
     /// The values that are set from now on.

@@ -7,6 +7,21 @@ use std::mem::MaybeUninit;
 use crate::error::{Error, Result};
 use crate::shareable::Shareable;
 
+/// Has `fill` copy a value's bytes, and takes them for a value if it did and they are one.
+///
+/// `fill` returns true only once it has written every byte.
+#[inline(always)]
+pub(super) fn attempt<T: Shareable>(
+    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> bool,
+) -> Option<T> {
+    let mut value = MaybeUninit::<T>::uninit();
+    if !fill(bytes_of(&mut value)) || !is_valid(&value) {
+        return None;
+    }
+    // SAFETY: every byte was written, and they are a value of the type.
+    Some(unsafe { value.assume_init() })
+}
+
 /// Has `fill` copy a value's bytes, and takes them for a value if they are one; else `invalid`.
 ///
 /// `fill` returns `Ok` only once it has written every byte.

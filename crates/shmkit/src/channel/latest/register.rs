@@ -42,6 +42,7 @@
 //! Slots are found by masking, so every sequence has one. Reads are tried a bounded number of
 //! times. Any stamp and any `latest` is possible: the worst is a value nobody set, or [`Miss`].
 
+use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 
 use crate::memory::atomic::{AtomicU64, Ordering, fence, spin_loop};
@@ -120,10 +121,38 @@ impl Geometry {
     }
 }
 
-/// The geometry for values of a type: a constant.
-#[inline(always)]
-pub(super) const fn geometry_of<T>() -> Geometry {
-    const { Geometry::of(size_of::<T>()).expect("a value this large cannot be addressed") }
+/// What knows a geometry: a variable, or a type, with which every index is a constant.
+pub(crate) trait Shape: Copy {
+    fn geometry(self) -> Geometry;
+}
+
+impl Shape for Geometry {
+    #[inline(always)]
+    fn geometry(self) -> Geometry {
+        self
+    }
+}
+
+/// The geometry for values of a type, as a constant.
+pub(crate) struct Of<T>(PhantomData<fn() -> T>);
+
+impl<T> Of<T> {
+    pub(crate) const SHAPE: Self = Self(PhantomData);
+}
+
+impl<T> Clone for Of<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Of<T> {}
+
+impl<T> Shape for Of<T> {
+    #[inline(always)]
+    fn geometry(self) -> Geometry {
+        const { Geometry::of(size_of::<T>()).expect("a value this large cannot be addressed") }
+    }
 }
 
 /// What a look at the register tells, without a value.
@@ -172,28 +201,24 @@ pub(crate) enum Refusal {
 
 /// The register over its words.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Register<'a> {
+pub(crate) struct Register<'a, S: Shape = Geometry> {
     latest: &'a AtomicU64,
-    /// INVARIANT: exactly `geometry.words()` of them.
+    /// INVARIANT: exactly the words of the geometry.
     slots: &'a [AtomicU64],
-    geometry: Geometry,
+    shape: S,
 }
 
-impl<'a> Register<'a> {
+impl<'a, S: Shape> Register<'a, S> {
     /// A register over `latest` and the first words of `slots`; `None` if those are too few.
     #[inline(always)]
-    pub(crate) fn new(
-        latest: &'a AtomicU64,
-        slots: &'a [AtomicU64],
-        geometry: Geometry,
-    ) -> Option<Self> {
+    pub(crate) fn new(latest: &'a AtomicU64, slots: &'a [AtomicU64], shape: S) -> Option<Self> {
         // INVARIANT: exactly the words of the geometry.
-        Some(Self { latest, slots: slots.get(..geometry.words())?, geometry })
+        Some(Self { latest, slots: slots.get(..shape.geometry().words())?, shape })
     }
 
     /// The newest sequence, and whether more can follow.
     #[inline]
-    pub(crate) fn newest(&self) -> Newest {
+    pub(crate) fn newest(self) -> Newest {
         // ORDERING: Acquire; pairs with the exchange in `publish`: the slot's stamp is seen too.
         let latest = self.latest.load(Ordering::Acquire);
         let next = (latest & !BITS).wrapping_add(STEP);
@@ -201,25 +226,26 @@ impl<'a> Register<'a> {
         Newest { sequence: (latest >> SHIFT) + ahead, closed: latest & CLOSED != 0 }
     }
 
+    /// Copies the newest value into `into` if that goes well at once, as it mostly does.
+    ///
+    /// A small `into` can stay in processor registers, so long as nobody else is handed it.
+    ///
+    /// # Panics
+    /// If `into` is not as long as a value.
+    #[inline(always)]
+    pub(crate) fn try_newest(self, into: &mut [MaybeUninit<u8>]) -> bool {
+        // ORDERING: Acquire; pairs with the exchange in `publish`: the slot's stamp is seen too.
+        let stamp = self.latest.load(Ordering::Acquire) & !ASLEEP;
+        let next = stamp.wrapping_add(STEP);
+        let plain = stamp & CLOSED == 0 && stamp != 0 && self.stamp(next) != next;
+        plain && self.copy_value(stamp, into)
+    }
+
     /// Copies the newest value into `into`, which then is initialised, and returns its sequence.
     ///
     /// # Panics
     /// If `into` is not as long as a value.
-    #[inline]
-    pub(crate) fn read_newest(&self, into: &mut [MaybeUninit<u8>]) -> Result<u64, Miss> {
-        // ORDERING: Acquire; pairs with the exchange in `publish`: the slot's stamp is seen too.
-        let latest = self.latest.load(Ordering::Acquire);
-        let stamp = latest & !ASLEEP;
-        let next = stamp.wrapping_add(STEP);
-        let plain = stamp & CLOSED == 0 && stamp != 0 && self.stamp(next) != next;
-        if plain && self.copy_value(stamp, into) {
-            return Ok(stamp >> SHIFT);
-        }
-        self.read_newest_slowly(into)
-    }
-
-    #[cold]
-    fn read_newest_slowly(&self, into: &mut [MaybeUninit<u8>]) -> Result<u64, Miss> {
+    pub(crate) fn read_newest(self, into: &mut [MaybeUninit<u8>]) -> Result<u64, Miss> {
         let mut stuck = 0;
         for _ in 0..TRIES {
             let newest = self.newest();
@@ -242,8 +268,8 @@ impl<'a> Register<'a> {
     ///
     /// # Panics
     /// If `into` is not as long as a value.
-    #[inline]
-    pub(crate) fn read(&self, sequence: u64, into: &mut [MaybeUninit<u8>]) -> Result<(), Miss> {
+    #[inline(always)]
+    pub(crate) fn read(self, sequence: u64, into: &mut [MaybeUninit<u8>]) -> Result<(), Miss> {
         let stamp = sequence << SHIFT;
         if sequence != 0 && self.copy_value(stamp, into) {
             return Ok(());
@@ -259,9 +285,9 @@ impl<'a> Register<'a> {
     ///
     /// # Panics
     /// If `value` is not as long as a value.
-    #[inline]
-    pub(crate) fn publish(&self, value: &[u8]) -> Result<Published, Refusal> {
-        assert!(value.len() == self.geometry.value_bytes, "a value of another size");
+    #[inline(always)]
+    pub(crate) fn publish(self, value: &[u8]) -> Result<Published, Refusal> {
+        assert!(value.len() == self.shape.geometry().value_bytes, "a value of another size");
         // ORDERING: Relaxed; only the writer moves it, and taking that role was an acquire.
         let latest = self.latest.load(Ordering::Relaxed);
         if latest & CLOSED != 0 {
@@ -292,8 +318,8 @@ impl<'a> Register<'a> {
     }
 
     /// Moves `latest` on from `from` to the next sequence.
-    #[inline]
-    fn advance(&self, mut from: u64) -> Result<Published, Refusal> {
+    #[inline(always)]
+    fn advance(self, mut from: u64) -> Result<Published, Refusal> {
         let next = (from & !BITS) + STEP;
         for _ in 0..TRIES {
             if from & CLOSED != 0 {
@@ -318,7 +344,7 @@ impl<'a> Register<'a> {
 
     /// Completes what a dead writer left: to be called by the one who takes its place, before the
     /// first [`publish`](Self::publish). Returns what was published by that.
-    pub(crate) fn resume(&self) -> Option<Published> {
+    pub(crate) fn resume(self) -> Option<Published> {
         // ORDERING: Acquire; pairs with the exchange in `advance`.
         let latest = self.latest.load(Ordering::Acquire);
         let next = (latest & !BITS).wrapping_add(STEP);
@@ -327,7 +353,7 @@ impl<'a> Register<'a> {
     }
 
     /// The sequence whose value is half-written: by a writer at work, or by one that died there.
-    pub(crate) fn half_written(&self) -> Option<u64> {
+    pub(crate) fn half_written(self) -> Option<u64> {
         // ORDERING: Acquire; pairs with the exchange in `advance`.
         let latest = self.latest.load(Ordering::Acquire);
         let next = (latest & !BITS).wrapping_add(STEP);
@@ -337,15 +363,15 @@ impl<'a> Register<'a> {
     /// Retires the register: nothing can be published, and readers are told. Sleepers on `latest`
     /// are to be woken afterwards.
     #[cfg(test)]
-    pub(crate) fn close(&self) {
+    pub(crate) fn close(self) {
         // ORDERING: Release; pairs with the Acquire in `newest`.
         self.latest.fetch_or(CLOSED, Ordering::Release);
     }
 
     /// Whether all of the value with the stamp `stamp` was copied.
     #[inline(always)]
-    fn copy_value(&self, stamp: u64, into: &mut [MaybeUninit<u8>]) -> bool {
-        assert!(into.len() == self.geometry.value_bytes, "a value of another size");
+    fn copy_value(self, stamp: u64, into: &mut [MaybeUninit<u8>]) -> bool {
+        assert!(into.len() == self.shape.geometry().value_bytes, "a value of another size");
         let (found, words) = self.slot(stamp);
         // ORDERING: Acquire; pairs with the Release of the stamp "complete" in `publish`.
         if found.load(Ordering::Acquire) != stamp {
@@ -361,17 +387,17 @@ impl<'a> Register<'a> {
 
     /// The stamp in the slot that `stamp` belongs to.
     #[inline(always)]
-    fn stamp(&self, stamp: u64) -> u64 {
+    fn stamp(self, stamp: u64) -> u64 {
         // ORDERING: Acquire; pairs with the Release stores of stamps in `publish`.
         self.slot(stamp).0.load(Ordering::Acquire)
     }
 
     /// Stamp and value of the slot that `stamp` belongs to: the mask makes every one good.
     #[inline(always)]
-    fn slot(&self, stamp: u64) -> (&'a AtomicU64, &'a [AtomicU64]) {
-        let index = (stamp >> SHIFT) as usize & (self.geometry.slots - 1);
-        let from = index * self.geometry.stride_words;
-        (&self.slots[from], &self.slots[from + 1..][..self.geometry.value_words()])
+    fn slot(self, stamp: u64) -> (&'a AtomicU64, &'a [AtomicU64]) {
+        let index = (stamp >> SHIFT) as usize & (self.shape.geometry().slots - 1);
+        let from = index * self.shape.geometry().stride_words;
+        (&self.slots[from], &self.slots[from + 1..][..self.shape.geometry().value_words()])
     }
 }
 
@@ -411,7 +437,7 @@ mod tests {
     }
 
     fn newest(register: &Register<'_>) -> Result<(u64, Vec<u8>), Miss> {
-        let mut value = vec![MaybeUninit::uninit(); register.geometry.value_bytes()];
+        let mut value = vec![MaybeUninit::uninit(); register.shape.geometry().value_bytes()];
         let sequence = register.read_newest(&mut value)?;
         // SAFETY: `read_newest` initialises all of it.
         let value = value.into_iter().map(|byte| unsafe { byte.assume_init() });
@@ -436,7 +462,7 @@ mod tests {
     #[test]
     fn older_values_last_as_long_as_there_are_slots() {
         with_register(8, |register| {
-            let slots = register.geometry.slots() as u64;
+            let slots = register.shape.geometry().slots() as u64;
             (1..=slots + 10).for_each(|n: u64| {
                 register.publish(&n.to_le_bytes()).unwrap();
             });

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::handle::{Handle, holder};
-use super::register::{Geometry, Refusal};
+use super::register::{Of, Refusal, Shape};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{Role, Seat};
 use crate::shareable::{Shareable, bytes_of};
@@ -66,7 +66,7 @@ impl WriterSeat {
 
     /// Publishes the bytes of a value and wakes who waits for it; returns its sequence number.
     #[inline(always)]
-    pub(super) fn set(&mut self, geometry: Geometry, value: &[u8]) -> Result<u64> {
+    pub(super) fn set(&mut self, shape: impl Shape, value: &[u8]) -> Result<u64> {
         self.handle.attached.check_not_forked()?;
         let me = holder(self.seat);
         if self.shared {
@@ -74,7 +74,7 @@ impl WriterSeat {
         } else if !self.handle.owner().is_held_by(me) {
             return Err(self.handle.refused(Refusal::RoleLost));
         }
-        let published = self.handle.register_of(geometry).publish(value);
+        let published = self.handle.register_of(shape).publish(value);
         if self.shared {
             self.handle.owner().release(me);
         }
@@ -162,11 +162,11 @@ impl<T: Shareable> LatestWriter<T> {
     #[inline]
     pub fn set(&mut self, value: &T) -> Result<u64> {
         match bytes_of(value) {
-            Some(bytes) => self.seat.set(super::geometry_of::<T>(), bytes),
+            Some(bytes) => self.seat.set(Of::<T>::SHAPE, bytes),
             None => {
                 self.encoded.fill(0);
                 value.encode(&mut self.encoded);
-                self.seat.set(super::geometry_of::<T>(), &self.encoded)
+                self.seat.set(Of::<T>::SHAPE, &self.encoded)
             }
         }
     }

@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code, reason = "a futex is half of a 64-bit word")]
 
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64};
 use std::thread;
 use std::time::{Duration, Instant};
 
