@@ -229,7 +229,7 @@ fn read(folder: &Path, path: &str, texts: &mut Vec<(String, String)>) {
         let path = if path.is_empty() { name } else { format!("{path}/{name}") };
         if entry.path().is_dir() {
             read(&entry.path(), &path, texts);
-        } else if !entry.path().is_symlink() {
+        } else {
             let bytes = fs::read(entry.path()).unwrap_or_else(|error| panic!("{path}: {error}"));
             texts.push((path, String::from_utf8(bytes).unwrap_or_default()));
         }

@@ -278,7 +278,7 @@ impl<'a> OwnerWord<'a> {
     }
 
     /// Closes the word for good: nobody takes it any more, and all who wait are told.
-    #[cfg(test)]
+    #[cfg(all(test, loom))]
     pub(crate) fn close(self) {
         // ORDERING: Release; pairs with the Acquire in `look`.
         self.0.fetch_or(CLOSED, Ordering::Release);
