@@ -20,8 +20,11 @@ const CODES: [(u8, &str); 12] = [
     (8, "not now: others are in the way, the time is over, or there is no value yet"),
     (9, "the other side died, or the object was removed"),
     (10, "this system cannot do it"),
-    (130, "interrupted by ctrl-c"),
+    (INTERRUPTED, "interrupted by ctrl-c"),
 ];
+
+/// As shells say it: 128 and the number of the signal.
+pub(crate) const INTERRUPTED: u8 = 130;
 
 fn code_of(kind: ErrorKind) -> u8 {
     match kind {

@@ -1,6 +1,6 @@
 //! Numbers as people read them.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// Bytes: `100 B`, `8 KiB`, `1.5 MiB`.
 pub(crate) fn bytes(bytes: u64) -> String {
@@ -52,6 +52,19 @@ pub(crate) fn count(count: u64) -> String {
     shown
 }
 
+/// A short time: `54 us`, `1.2 ms`, `3.0 s`.
+pub(crate) fn short_time(time: Duration) -> String {
+    let ns = time.as_nanos() as f64;
+    let (number, unit) = match ns {
+        1e9.. => (ns / 1e9, "s"),
+        1e6.. => (ns / 1e6, "ms"),
+        1e3.. => (ns / 1e3, "us"),
+        _ => (ns, "ns"),
+    };
+    let decimals = usize::from(number < 10.0 && unit != "ns");
+    format!("{number:.decimals$} {unit}")
+}
+
 /// A point in time, in UTC, to the millisecond: `2026-11-23T12:55:22.123Z`.
 pub(crate) fn moment(time: SystemTime) -> String {
     match jiff::Timestamp::try_from(time) {
@@ -62,8 +75,6 @@ pub(crate) fn moment(time: SystemTime) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -74,6 +85,8 @@ mod tests {
         let rates = [0.0, 2.5, 100.2, 99.96, 9999.0, 12_345.0, 1_234_567.0].map(rate);
         assert_eq!(rates, ["0/s", "2.5/s", "100/s", "100/s", "9999/s", "12k/s", "1.2M/s"]);
         assert_eq!([7, 999, 1000, 20_118_332].map(count), ["7", "999", "1 000", "20 118 332"]);
+        let times = [999, 54_321, 1_230_000, 3_000_000_000].map(Duration::from_nanos);
+        assert_eq!(times.map(short_time), ["999 ns", "54 us", "1.2 ms", "3.0 s"]);
         let ago = [5, 125, 7300, 900_000].map(|it| SystemTime::now() - Duration::from_secs(it));
         assert_eq!(ago.map(age), ["5s", "2m", "2h", "10d"]);
         assert_eq!(age(SystemTime::now() + Duration::from_secs(5)), "0s");

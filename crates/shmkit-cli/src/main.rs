@@ -6,6 +6,7 @@
 
 mod clock;
 mod completions;
+mod demo;
 mod description;
 mod doctor;
 mod exit;
@@ -81,6 +82,7 @@ impl Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Args),
     Ls(ls::Args),
     Info(info::Args),
     Get(get::Args),
@@ -97,6 +99,7 @@ enum Command {
 fn run(line: CommandLine) -> anyhow::Result<()> {
     let global = &line.global;
     match line.command {
+        Command::Demo(args) => demo::run(&args, global),
         Command::Ls(args) => ls::run(&args, global),
         Command::Info(args) => info::run(&args, global),
         Command::Get(args) => get::run(&args, global),
@@ -112,7 +115,7 @@ fn run(line: CommandLine) -> anyhow::Result<()> {
 }
 
 fn main() -> ExitCode {
-    exit::code(run(CommandLine::parse()))
+    exit::code(demo::run_as_part().unwrap_or_else(|| run(CommandLine::parse())))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `shm` on objects, run as a command, beside programs that use the library.
 
 mod clock;
+mod demo;
 mod listing;
 mod repairs;
 mod values;

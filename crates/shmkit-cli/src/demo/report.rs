@@ -1,0 +1,230 @@
+//! What came out of the demonstration: in words, as JSON, and what did not hold.
+
+use std::time::Duration;
+
+use anyhow::bail;
+use serde_json::{Value as Json, json};
+
+use super::values::BLOCK_WORDS;
+use crate::figures::{bytes, count, rate, short_time};
+use crate::output;
+
+/// A reader that waits at a hundred values a second uses less than this share of a core.
+const READER_PERCENT: f64 = 2.0;
+/// The reader is told of a death within this time.
+const TOLD_MS: f64 = 100.0;
+
+/// What a writer and a reader shared.
+pub(super) struct Sharing {
+    written: u64,
+    seconds: f64,
+    seen: u64,
+    missed: u64,
+    torn: u64,
+    delay_us: [f64; 3],
+    reader_cpu_percent: f64,
+}
+
+impl Sharing {
+    pub(super) fn from_reports(written: &Json, seen: &Json) -> Option<Self> {
+        let delay = |which| seen["delay_us"][which].as_f64();
+        Some(Self {
+            written: written["written"].as_u64()?,
+            seconds: written["seconds"].as_f64()?,
+            seen: seen["seen"].as_u64()?,
+            missed: seen["missed"].as_u64()?,
+            torn: seen["torn"].as_u64()?,
+            delay_us: [delay("p50")?, delay("p99")?, delay("max")?],
+            reader_cpu_percent: seen["reader_cpu_percent"].as_f64()?,
+        })
+    }
+
+    pub(super) fn words(&self) -> String {
+        let Self { written, seen, missed, torn, reader_cpu_percent, .. } = *self;
+        let [p50, p99, max] = self.delay_us.map(|us| short_time(Duration::from_secs_f64(us / 1e6)));
+        let per_second = rate(written as f64 / self.seconds);
+        let (written, seen, missed) = (count(written), count(seen), count(missed));
+        format!(
+            "  written  {written} ({per_second})
+  seen     {seen}, missed {missed}, torn {torn}
+  delay    median {p50}, 99 % within {p99}, worst {max}, from write to sight
+  reader   used {reader_cpu_percent:.1} % of a core
+"
+        )
+    }
+
+    fn json(&self) -> Json {
+        let [p50, p99, max] = self.delay_us;
+        json!({
+            "written": self.written,
+            "seen": self.seen,
+            "missed": self.missed,
+            "torn": self.torn,
+            "delay_us": { "p50": p50, "p99": p99, "max": max },
+            "reader_cpu_percent": self.reader_cpu_percent,
+        })
+    }
+}
+
+/// What happened when a writer was killed half-way through a write.
+pub(super) struct AfterKill {
+    pub(super) killed_pid: u32,
+    pub(super) new_pid: u32,
+    /// The number of the value that was being written.
+    pub(super) half_written: u64,
+    pub(super) told_ms: f64,
+    /// What the reader was told.
+    pub(super) message: String,
+    /// The number of the value that stayed.
+    pub(super) last: u64,
+    pub(super) last_value_whole: bool,
+    /// The number of the first value that the reader saw of the new writer.
+    pub(super) next: u64,
+}
+
+impl AfterKill {
+    /// The new writer's first value follows upon the last whole one.
+    fn resumed(&self) -> bool {
+        self.next == self.last + 1
+    }
+
+    pub(super) fn words(&self) -> String {
+        let Self { killed_pid, new_pid, message, .. } = self;
+        let (half, last, next) = (count(self.half_written), count(self.last), count(self.next));
+        let size = bytes(size_of::<[u64; BLOCK_WORDS]>() as u64);
+        let told = if self.told_ms < 0.0 {
+            "before its death".into()
+        } else {
+            format!("{} after the kill", short_time(Duration::from_secs_f64(self.told_ms / 1e3)))
+        };
+        let whole = if self.last_value_whole { "whole" } else { "torn" };
+        let resumed = if self.resumed() { "carried on" } else { "did not carry on" };
+        format!(
+            "  killed   process {killed_pid}, by SIGKILL, while number {half}, of {size}, was \
+             half-written
+  told     the reader, {told}:
+           {message}
+  value    number {last} is the latest, and {whole}
+  resumed  process {new_pid}, a new writer, {resumed} with number {next}
+"
+        )
+    }
+
+    fn json(&self) -> Json {
+        json!({
+            "told_ms": (self.told_ms * 1e3).round() / 1e3,
+            "message": self.message,
+            "half_written": self.half_written,
+            "last_value": self.last,
+            "last_value_whole": self.last_value_whole,
+            "resumed": self.resumed(),
+        })
+    }
+}
+
+pub(super) struct Report {
+    pub(super) paced: Sharing,
+    pub(super) flat_out: Sharing,
+    pub(super) after_kill: AfterKill,
+}
+
+impl Report {
+    pub(super) fn json(&self) -> Json {
+        json!({
+            "paced": self.paced.json(),
+            "flat_out": self.flat_out.json(),
+            "after_kill": self.after_kill.json(),
+            "broken": self.broken(),
+        })
+    }
+
+    /// An error if a promise did not hold.
+    pub(super) fn verdict(&self) -> anyhow::Result<()> {
+        let broken = self.broken();
+        for promise in &broken {
+            output::note(format_args!("this did not hold: {promise}"));
+        }
+        match broken.len() {
+            0 => Ok(()),
+            1 => bail!("a promise did not hold"),
+            many => bail!("{many} promises did not hold"),
+        }
+    }
+
+    /// The promises that did not hold.
+    fn broken(&self) -> Vec<&'static str> {
+        let Self { paced, flat_out, after_kill } = self;
+        let all_counted = |it: &Sharing| it.written > 0 && it.seen + it.missed == it.written;
+        let promises = [
+            ("no value is torn", paced.torn == 0 && flat_out.torn == 0),
+            ("every value is seen or counted", all_counted(paced) && all_counted(flat_out)),
+            ("at 10 ms every value is seen", paced.missed == 0),
+            ("a waiting reader sleeps", paced.reader_cpu_percent < READER_PERCENT),
+            ("a stopped process is not taken for dead", after_kill.told_ms >= 0.0),
+            ("a death is told within 100 ms", after_kill.told_ms <= TOLD_MS),
+            ("a dead writer leaves the last whole value", after_kill.last_value_whole),
+            (
+                "the value before the half-written one stays",
+                after_kill.half_written == after_kill.last + 1,
+            ),
+            ("a new writer carries on", after_kill.resumed()),
+        ];
+        promises.into_iter().filter(|(_, held)| !held).map(|(promise, _)| promise).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held() -> Report {
+        let sharing = || Sharing {
+            written: 200,
+            seconds: 2.0,
+            seen: 200,
+            missed: 0,
+            torn: 0,
+            delay_us: [50.0, 90.0, 1234.0],
+            reader_cpu_percent: 0.3,
+        };
+        let after_kill = AfterKill {
+            killed_pid: 1,
+            new_pid: 2,
+            half_written: 8,
+            told_ms: 0.5,
+            message: "died".into(),
+            last: 7,
+            last_value_whole: true,
+            next: 8,
+        };
+        Report { paced: sharing(), flat_out: sharing(), after_kill }
+    }
+
+    #[test]
+    fn a_promise_that_did_not_hold_is_an_error_by_name() {
+        assert!(held().verdict().is_ok());
+        type Spoil = fn(&mut Report);
+        let breaks: [(Spoil, &str); 8] = [
+            (|it| it.flat_out.torn = 1, "no value is torn"),
+            (|it| it.flat_out.seen -= 1, "every value is seen or counted"),
+            (|it| it.paced.reader_cpu_percent = 2.0, "a waiting reader sleeps"),
+            (|it| it.after_kill.told_ms = -1.0, "a stopped process is not taken for dead"),
+            (|it| it.after_kill.told_ms = 101.0, "a death is told within 100 ms"),
+            (
+                |it| it.after_kill.last_value_whole = false,
+                "a dead writer leaves the last whole value",
+            ),
+            (|it| it.after_kill.half_written = 9, "the value before the half-written one stays"),
+            (|it| it.after_kill.next = 9, "a new writer carries on"),
+        ];
+        for (spoil, name) in breaks {
+            let mut report = held();
+            spoil(&mut report);
+            assert_eq!(report.broken(), [name]);
+            assert!(report.verdict().is_err());
+        }
+        let mut report = held();
+        (report.paced.seen, report.paced.missed) = (199, 1);
+        assert_eq!(report.broken(), ["at 10 ms every value is seen"]);
+    }
+}
