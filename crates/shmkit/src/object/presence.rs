@@ -9,13 +9,11 @@
 //! The bytes are far beyond the data: on Windows a lock keeps others from reading.
 
 use std::fs::File;
-use std::sync::LazyLock;
 
 use crate::error::Result;
 use crate::memory::atomic::{AtomicU64, Ordering};
-use crate::sys::fork::Stamp;
+use crate::sys::fork::{Once, Stamp};
 use crate::sys::lock::{self, Range};
-use crate::sys::process;
 
 /// Held shared while attaching, exclusively while removing.
 pub(crate) const GATE: Range = Range::byte(1 << 62);
@@ -31,13 +29,11 @@ pub(crate) const fn slot(slot: u32) -> Range {
 
 /// A byte for one handle to share: another each time, so that handles can be counted.
 pub(crate) fn new_handle(stamp: Stamp) -> Range {
-    static SEED: LazyLock<u64> = LazyLock::new(|| u64::from_le_bytes(process::random()));
-    // Lazy, since loom makes no atomics in constants.
-    static COUNT: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(0));
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    // Weyl steps through a mixed seed; a forked child differs by its stamp.
-    let mixed = (*SEED ^ stamp.number().rotate_left(32))
-        .wrapping_add(count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    // Made when it is needed, since loom makes no atomics in constants.
+    static COUNT: Once<AtomicU64> = Once::new();
+    let count = COUNT.get_or_make(|| AtomicU64::new(0)).fetch_add(1, Ordering::Relaxed);
+    // Weyl steps from where each process begins, mixed.
+    let mixed = stamp.number().wrapping_add(count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let spread = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     Range::byte(HANDLES.start + (spread >> 24) % HANDLES.length)
 }

@@ -2,8 +2,8 @@
 
 #![allow(unsafe_code, reason = "fork handlers, and a page that the kernel wipes")]
 
-use core::sync::atomic::{AtomicU64, Ordering};
-use std::cell::UnsafeCell;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::cell::Cell;
 use std::fs::File;
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
@@ -16,6 +16,7 @@ use rustix::io::DupFlags;
 use rustix::mm::{Advice, MapFlags, ProtFlags};
 
 use crate::error::{Error, Result};
+use crate::sys::process::random;
 
 /// A file whose description holds locks, and nothing else: never mapped, never asked through.
 pub(crate) struct LockFile(ManuallyDrop<File>);
@@ -52,60 +53,76 @@ impl Drop for LockFile {
 struct Registry {
     lock_files: Vec<RawFd>,
     /// What a child has in place of each lock file.
-    harmless: OwnedFd,
+    harmless: Option<OwnedFd>,
 }
 
-static REGISTRY: OnceLock<Mutex<Registry>> = OnceLock::new();
+/// Held by whoever attaches or leaves, and across each `fork` by the thread that forks.
+static REGISTRY: Mutex<Registry> = Mutex::new(Registry { lock_files: Vec::new(), harmless: None });
 
 impl Registry {
     fn lock() -> Result<MutexGuard<'static, Self>> {
-        if REGISTRY.get().is_none() {
-            Self::set_up()?;
+        if !HANDLED.load(Ordering::Acquire) {
+            register_handlers()?;
         }
-        let registry = REGISTRY.get().expect("set up above");
-        Ok(registry.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut registry = Self::wait_for_it();
+        if registry.harmless.is_none() {
+            let harmless = rustix::fs::memfd_create("shmkit: after fork", MemfdFlags::CLOEXEC)
+                .map_err(|error| Error::from_os(error).because("no descriptor for fork safety"))?;
+            registry.harmless = Some(harmless);
+        }
+        Ok(registry)
     }
 
-    #[cold]
-    fn set_up() -> Result<()> {
-        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-        let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        if REGISTRY.get().is_some() {
-            return Ok(());
-        }
-        let harmless = rustix::fs::memfd_create("shmkit: after fork", MemfdFlags::CLOEXEC)
-            .map_err(|error| Error::from_os(error).because("no descriptor for fork safety"))?;
-        // SAFETY: the handlers are functions of this module that stay loaded with it; the
-        // system forgets them when the module is unloaded.
-        let code = unsafe { libc::pthread_atfork(Some(prepare), Some(parent), Some(child)) };
-        if code != 0 {
-            let error = std::io::Error::from_raw_os_error(code);
-            return Err(Error::from_os(error).because("no handlers for fork"));
-        }
-        let registry = Self { lock_files: Vec::new(), harmless };
-        assert!(REGISTRY.set(Mutex::new(registry)).is_ok(), "set up under a lock");
-        Ok(())
+    fn wait_for_it() -> MutexGuard<'static, Self> {
+        REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The registry's lock, held by the forking thread from `prepare` to `parent` or `child`.
-struct AcrossFork(UnsafeCell<Option<MutexGuard<'static, Registry>>>);
+/// Whether the handlers are registered.
+static HANDLED: AtomicBool = AtomicBool::new(false);
 
-// SAFETY: only the handlers touch the cell, and only while their thread holds the registry.
-unsafe impl Sync for AcrossFork {}
+/// Registers the handlers when the library is loaded: a `fork` that has begun when its process
+/// attaches for the first time runs no handlers that come then.
+#[used]
+// SAFETY: the system calls what it finds there, once, before `main`; the function takes nothing,
+// and needs nothing that is made later.
+#[unsafe(link_section = ".init_array")]
+static AT_LOAD: extern "C" fn() = {
+    extern "C" fn at_load() {
+        // An error is met again, and told, by who attaches.
+        let _ = register_handlers();
+    }
+    at_load
+};
 
-static ACROSS_FORK: AcrossFork = AcrossFork(UnsafeCell::new(None));
+/// Registering them twice does no harm.
+fn register_handlers() -> Result<()> {
+    // SAFETY: the handlers are functions of this module that stay loaded with it; the system
+    // forgets them when the module is unloaded.
+    let code = unsafe { libc::pthread_atfork(Some(prepare), Some(parent), Some(child)) };
+    if code != 0 {
+        let error = std::io::Error::from_raw_os_error(code);
+        return Err(Error::from_os(error).because("no handlers for fork"));
+    }
+    // ORDERING: Release; pairs with the Acquire in `Registry::lock`: from there on every fork
+    // passes `prepare`.
+    HANDLED.store(true, Ordering::Release);
+    Ok(())
+}
+
+thread_local! {
+    /// The registry, held by this thread from `prepare` to `parent` or `child`.
+    static ACROSS_FORK: Cell<Option<ManuallyDrop<MutexGuard<'static, Registry>>>> =
+        const { Cell::new(None) };
+}
 
 extern "C" fn prepare() {
-    let Some(registry) = REGISTRY.get() else { return };
-    let guard = registry.lock().unwrap_or_else(PoisonError::into_inner);
-    // SAFETY: this thread has just taken the registry, so no other is in a handler.
-    unsafe { *ACROSS_FORK.0.get() = Some(guard) };
+    let held = held_across_fork().unwrap_or_else(Registry::wait_for_it);
+    ACROSS_FORK.set(Some(ManuallyDrop::new(held)));
 }
 
 fn held_across_fork() -> Option<MutexGuard<'static, Registry>> {
-    // SAFETY: runs in the thread that `prepare` ran in, and in the child that is the only one.
-    unsafe { (*ACROSS_FORK.0.get()).take() }
+    ACROSS_FORK.take().map(ManuallyDrop::into_inner)
 }
 
 extern "C" fn parent() {
@@ -115,10 +132,30 @@ extern "C" fn parent() {
 /// Only calls that are allowed between `fork` and `exec`: no allocation, no other lock.
 extern "C" fn child() {
     let Some(registry) = held_across_fork() else { return };
+    let Some(harmless) = &registry.harmless else { return };
     for &descriptor in &registry.lock_files {
         // SAFETY: a registered descriptor stays open until it is unregistered under the lock.
         let lock_file = unsafe { OwnedFdInPlace::borrow(descriptor) };
-        lock_file.replace_by(registry.harmless.as_fd());
+        lock_file.replace_by(harmless.as_fd());
+    }
+}
+
+/// A value that a process makes once, while it does not fork: a child would otherwise wait for a
+/// thread that it does not have. Not to be made while a lock file is being opened.
+pub(crate) struct Once<T>(OnceLock<T>);
+
+impl<T> Once<T> {
+    pub(crate) const fn new() -> Self {
+        Self(OnceLock::new())
+    }
+
+    /// The value, which `make` makes if nobody has.
+    pub(crate) fn get_or_make(&self, make: impl FnOnce() -> T) -> &T {
+        if let Some(value) = self.0.get() {
+            return value;
+        }
+        let _no_fork = Registry::wait_for_it();
+        self.0.get_or_init(make)
     }
 }
 
@@ -154,13 +191,12 @@ pub(crate) struct Stamp {
 impl Stamp {
     /// The stamp of this process.
     pub(crate) fn of_this_process() -> Result<Self> {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
         let page = stamp_page()?;
         // ORDERING: Relaxed throughout; the stamp names a process and guards no data.
         let mut value = page.load(Ordering::Relaxed);
         if value == 0 {
-            // The counter is inherited and the page is wiped, so a child never repeats a stamp.
-            let fresh = NEXT.fetch_add(1, Ordering::Relaxed);
+            // Random, so that neither ancestors nor siblings have the same.
+            let fresh = u64::from_le_bytes(random()).max(1);
             value = match page.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => fresh,
                 Err(other_thread_s) => other_thread_s,
@@ -183,14 +219,14 @@ impl Stamp {
 }
 
 fn stamp_page() -> Result<&'static AtomicU64> {
-    static PAGE: OnceLock<&'static AtomicU64> = OnceLock::new();
-    if let Some(page) = PAGE.get() {
-        return Ok(page);
-    }
-    let page = new_stamp_page().map_err(|error| {
+    static PAGE: Once<std::result::Result<&'static AtomicU64, i32>> = Once::new();
+    let page = PAGE.get_or_make(|| {
+        new_stamp_page().map_err(|error| error.raw_os_error().unwrap_or(libc::ENOSYS))
+    });
+    page.map_err(|code| {
+        let error = std::io::Error::from_raw_os_error(code);
         Error::from_os(error).because("no page that the system wipes at fork (Linux 4.14)")
-    })?;
-    Ok(PAGE.get_or_init(|| page))
+    })
 }
 
 fn new_stamp_page() -> std::io::Result<&'static AtomicU64> {

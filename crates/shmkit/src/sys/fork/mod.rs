@@ -5,9 +5,12 @@
 //! and handlers that the system runs around `fork` put a harmless file in its place in the child.
 //! The child never unlocks: that would unlock for its parent too.
 //!
+//! Nor may the child wait for what another of its parent's threads was about to finish: that
+//! thread is not in the child. So what a process makes once is a [`Once`].
+//!
 //! A [`Stamp`] is how an inherited handle knows itself: it names the process that made it.
 
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{LockFile, Stamp};
+pub(crate) use linux::{LockFile, Once, Stamp};

@@ -1,8 +1,8 @@
 //! Process and machine identity on Linux.
 
-use std::sync::OnceLock;
-
 use rustix::rand::{GetRandomFlags, getrandom};
+
+use crate::sys::fork::Once;
 
 /// The effective user, who owns what this process creates.
 pub(crate) fn user_id() -> u32 {
@@ -25,8 +25,8 @@ pub(crate) fn random<const N: usize>() -> [u8; N] {
 
 /// What tells this run of the machine from its other runs; zeros where the system does not say.
 pub(crate) fn boot_id() -> [u8; 16] {
-    static BOOT_ID: OnceLock<[u8; 16]> = OnceLock::new();
-    *BOOT_ID.get_or_init(|| {
+    static BOOT_ID: Once<[u8; 16]> = Once::new();
+    *BOOT_ID.get_or_make(|| {
         let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
         u128::from_str_radix(&digits, 16).unwrap_or(0).to_be_bytes()

@@ -7,8 +7,9 @@ pub(crate) use linux::die;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{boot_id, random, user_id};
 
-use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::sys::fork::Once;
 
 /// Nanoseconds since 1970, of the wall clock.
 pub(crate) fn unix_time_ns() -> u64 {
@@ -17,8 +18,8 @@ pub(crate) fn unix_time_ns() -> u64 {
 
 /// The name by which the program was started, cut to 16 bytes of whole characters.
 pub(crate) fn program() -> [u8; 16] {
-    static PROGRAM: OnceLock<[u8; 16]> = OnceLock::new();
-    *PROGRAM.get_or_init(|| {
+    static PROGRAM: Once<[u8; 16]> = Once::new();
+    *PROGRAM.get_or_make(|| {
         let path = std::env::args_os().next().unwrap_or_default();
         let name = std::path::Path::new(&path).file_name().unwrap_or_default().to_string_lossy();
         let mut short = [0; 16];
