@@ -1,0 +1,190 @@
+//! Children: this program again, each in a role, with a link for words both ways.
+//!
+//! The link is a socket in place of the child's standard input. A child ends when its parent's end
+//! of the link closes, or when the thread that started it ends, and never outlives its test.
+
+use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, WaitOptions};
+
+use crate::place::Place;
+use crate::{crash, deaths, fork, stopped};
+
+type Role = fn(&mut Link);
+
+/// What children can be told to be.
+const ROLES: &[(&str, Role)] = &[
+    ("crash", crash::role),
+    ("writer", deaths::writer),
+    ("writer in turn", deaths::writer_in_turn),
+    ("writer without descriptors", deaths::writer_without_descriptors),
+    ("flat out", stopped::flat_out),
+    ("listener", stopped::listener),
+    ("forker", fork::forker),
+    ("forker of readers", fork::forker_of_readers),
+    ("forker while attaching", fork::forker_while_attaching),
+];
+
+const ROLE: &str = "SHMKIT_TEST_ROLE";
+const TASK: &str = "SHMKIT_TEST_TASK";
+/// A child that says nothing for so long hangs: its test fails, and ends it.
+const PATIENCE: Duration = Duration::from_secs(60);
+const SIGKILL: i32 = 9;
+
+/// Not a test: where a child begins.
+#[test]
+fn role() {
+    let Ok(name) = std::env::var(ROLE) else { return };
+    let parent_died = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+    parent_died.unwrap();
+    // SAFETY: the parent put a socket there, and nothing else in this process reads from it.
+    let link = unsafe { UnixStream::from_raw_fd(0) };
+    let mut link = Link(BufReader::new(link));
+    let (_, play) = ROLES.iter().find(|(known, _)| *known == name).expect("a known role");
+    play(&mut link);
+    std::process::exit(0);
+}
+
+/// Words to and from the other side, a line each.
+pub(crate) struct Link(BufReader<UnixStream>);
+
+impl Link {
+    /// What this child is to do in its role.
+    pub(crate) fn task(&self) -> String {
+        std::env::var(TASK).unwrap()
+    }
+
+    pub(crate) fn say(&mut self, word: impl std::fmt::Display) {
+        // Nobody listens any more: then the end is near.
+        let _ = self.0.get_mut().write_all(format!("{word}\n").as_bytes());
+    }
+
+    /// Waits for a word; without anybody to say one, the child ends.
+    pub(crate) fn hear(&mut self) -> String {
+        self.read().unwrap_or_else(|| std::process::exit(0))
+    }
+
+    fn read(&mut self) -> Option<String> {
+        let mut line = String::new();
+        match self.0.read_line(&mut line) {
+            Ok(0) => None,
+            Ok(_) => Some(line.trim_end().into()),
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => None,
+            Err(error) => panic!("nothing heard: {error}"),
+        }
+    }
+}
+
+/// A child, which goes with this value.
+pub(crate) struct Child {
+    process: std::process::Child,
+    link: Link,
+}
+
+impl Child {
+    /// Starts a child whose default directory is the place.
+    pub(crate) fn start(place: &Place, role: &str, task: impl std::fmt::Display) -> Self {
+        Self::start_with(place, role, task, |command| command)
+    }
+
+    /// The same, killed when it comes to this point.
+    pub(crate) fn start_to_die_at(
+        place: &Place,
+        point: &str,
+        role: &str,
+        task: impl std::fmt::Display,
+    ) -> Self {
+        Self::start_with(place, role, task, |it| it.env(shmkit::crash::VARIABLE, point))
+    }
+
+    pub(crate) fn start_with(
+        place: &Place,
+        role: &str,
+        task: impl std::fmt::Display,
+        prepare: impl FnOnce(&mut Command) -> &mut Command,
+    ) -> Self {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        ours.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
+            .args(["children::role", "--exact", "--nocapture"])
+            .env(ROLE, role)
+            .env(TASK, task.to_string())
+            .env("SHMKIT_DIR", place.path())
+            .stdin(OwnedFd::from(theirs))
+            .stdout(Stdio::null());
+        let process = prepare(&mut command).spawn().unwrap();
+        Self { process, link: Link(BufReader::new(ours)) }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.process)
+    }
+
+    pub(crate) fn say(&mut self, word: impl std::fmt::Display) {
+        self.link.say(word);
+    }
+
+    /// Waits for a word.
+    #[track_caller]
+    pub(crate) fn hear(&mut self) -> String {
+        self.link.read().expect("a word from the child, which ended")
+    }
+
+    /// Says a word and waits for the answer.
+    #[track_caller]
+    pub(crate) fn ask(&mut self, word: impl std::fmt::Display) -> String {
+        self.say(word);
+        self.hear()
+    }
+
+    /// Kills it. When this returns, the kernel has freed all that it had.
+    #[track_caller]
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().unwrap();
+        let status = self.process.wait().unwrap();
+        assert_eq!(status.signal(), Some(SIGKILL), "it ended by itself before: {status}");
+    }
+
+    /// Waits for its end. True if it was killed by `SIGKILL`; else it ended well.
+    #[track_caller]
+    pub(crate) fn was_killed(mut self) -> bool {
+        let status = self.ended();
+        assert!(status.success() || status.signal() == Some(SIGKILL), "{status}");
+        !status.success()
+    }
+
+    /// Waits for its end, for as long as it is not found to hang.
+    fn ended(&mut self) -> ExitStatus {
+        while self.link.read().is_some() {}
+        self.process.wait().unwrap()
+    }
+
+    /// Stops it. When this returns it stands still.
+    pub(crate) fn stop(&self) {
+        rustix::process::kill_process(self.pid(), Signal::STOP).unwrap();
+        let (_, status) =
+            rustix::process::waitpid(Some(self.pid()), WaitOptions::UNTRACED).unwrap().unwrap();
+        assert!(status.stopped(), "{status:?}");
+    }
+
+    pub(crate) fn go_on(&self) {
+        rustix::process::kill_process(self.pid(), Signal::CONT).unwrap();
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

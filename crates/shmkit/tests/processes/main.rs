@@ -1,0 +1,11 @@
+//! What holds between processes, with some of them killed, stopped, forked or hostile.
+//!
+//! Each test starts this program again, as children in a role: see `children`.
+
+mod children;
+mod crash;
+mod deaths;
+mod fork;
+mod place;
+mod stopped;
+mod values;

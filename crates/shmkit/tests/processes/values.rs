@@ -1,0 +1,50 @@
+//! Values that know whether they are whole, and numbers that nobody foresaw.
+
+use std::hash::{BuildHasher, RandomState};
+
+/// A value all of whose words follow from `seed`.
+pub(crate) fn value<const WORDS: usize>(seed: u64) -> [u64; WORDS] {
+    let mut word = seed;
+    [(); WORDS].map(|()| {
+        let this = word;
+        word = word.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        this
+    })
+}
+
+/// The seed of a value, which is whole.
+#[track_caller]
+pub(crate) fn seed_of<const WORDS: usize>(found: &[u64; WORDS]) -> u64 {
+    let expected = value::<WORDS>(found[0]);
+    let torn = found.iter().zip(&expected).position(|(found, expected)| found != expected);
+    assert_eq!(torn, None, "a torn value of {WORDS} words: the first wrong word is here");
+    found[0]
+}
+
+/// Numbers for tests: splitmix64, <https://prng.di.unimi.it/splitmix64.c>.
+pub(crate) struct Random(u64);
+
+impl Random {
+    /// From a seed that differs each time, and is shown where the test fails.
+    pub(crate) fn new() -> Self {
+        let seed = RandomState::new().hash_one(0);
+        println!("random seed {seed:#x}");
+        Self(seed)
+    }
+
+    pub(crate) fn of(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// Below `end`.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+}
