@@ -16,6 +16,9 @@ pub mod shareable;
 mod sync;
 mod sys;
 
+#[cfg(feature = "count-retries")]
+#[doc(hidden)]
+pub use channel::read_retries;
 pub use channel::{AnyChanges, AnyLatest, Changes, Latest, LatestOptions, LatestWriter};
 pub use error::{Error, ErrorKind, Result};
 pub use memory::{Access, FileMapping, Region, SharedMemory, Trust};

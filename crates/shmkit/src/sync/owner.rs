@@ -55,7 +55,7 @@ const MOST_SLOTS: u32 = 1_024;
 /// How often an exchange is tried before the word counts as contended.
 const TRIES: u32 = 64;
 /// Looks with a pause each before sleeping: a set of a small value is over by then.
-const SPINS: u32 = 64;
+const SPINS: u32 = if cfg!(loom) { 0 } else { 64 };
 
 /// A participant: a slot and the generation in which it has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,7 +216,7 @@ impl<'a> OwnerWord<'a> {
         registrar: &impl Registrar,
         until: Option<Instant>,
     ) -> Result<Acquired, Refused> {
-        let mut spins = if wait::usable_cpus() > 1 { SPINS } else { 0 };
+        let mut spins = SPINS;
         let mut slept = false;
         let mut slice = Instant::now() + SLICE;
         loop {

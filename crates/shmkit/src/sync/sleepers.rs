@@ -48,15 +48,19 @@ pub(crate) const ASLEEP: u64 = 2;
 
 /// The longest sleep without a look at what no wake will tell: a death, a removed name.
 pub(crate) const SLICE: Duration = Duration::from_millis(50);
-/// The most looks, with a pause before each, ahead of sleeping: about 5 microseconds.
-const MOST_SPINS: u32 = 200;
-/// The fewest: enough for an answer from one who is spinning, too.
-const FEWEST_SPINS: u32 = 32;
-/// Looks in a trial that outlasts the other side's waking up, about 50 microseconds. Without it,
-/// two that answer each other would sleep each time after both once fell asleep.
-const TRIAL_SPINS: u32 = 2_000;
-/// One in so many waits that end in sleep begins with a trial.
-const TRIAL_EVERY: u32 = 32;
+/// Looks, with a pause before each, in a long spin: about 50 microseconds, which is what sleeping
+/// and being woken costs both sides. It outlasts the other side's waking up: two that answer each
+/// other, and once fell asleep, are awake again after it.
+const LONG_SPIN: u32 = if cfg!(loom) { 0 } else { 2_000 };
+/// So many waits begin with a long spin after one that a spin ended.
+const LONG_SPINS: u32 = 4;
+/// After them one in so many does, so that it is noticed when spinning pays again.
+const LONG_SPIN_EVERY: u32 = 256;
+/// Looks in a short spin: enough for an answer from one who is spinning, too.
+const SHORT_SPIN: u32 = if cfg!(loom) { 0 } else { 32 };
+/// So many waits begin with a short spin, where not with a long one. From then on spinning is known
+/// not to pay: the other side is slow, or waits for this very processor.
+const SHORT_SPINS: u32 = 64;
 
 /// Those who sleep on a word.
 #[derive(Clone, Copy, Debug)]
@@ -90,9 +94,8 @@ pub(crate) type Found<T> = Option<T>;
 /// One who waits, again and again: it learns whether spinning pays.
 #[derive(Debug)]
 pub(crate) struct Waiter {
-    /// Looks before the next sleep; 0: never spin.
-    spins: u32,
-    /// Waits in a row that spinning did not end.
+    spins: bool,
+    /// Spins in a row that found nothing.
     in_vain: u32,
     /// When the slow look was last taken.
     slow_look: Option<Instant>,
@@ -101,16 +104,14 @@ pub(crate) struct Waiter {
 }
 
 impl Waiter {
-    /// A waiter that may write to the word (`announces`), and spins where there is another
-    /// processor for the other side.
+    /// A waiter that may write to the word, if it `announces` itself there.
     pub(crate) fn new(announces: bool) -> Self {
-        let spins = if wait::usable_cpus() > 1 { MOST_SPINS } else { 0 };
-        Self { spins, in_vain: 0, slow_look: None, announces }
+        Self { spins: true, in_vain: LONG_SPINS - 1, slow_look: None, announces }
     }
 
     /// The same, but it goes to sleep at once.
     pub(crate) fn without_spinning(self) -> Self {
-        Self { spins: 0, ..self }
+        Self { spins: false, ..self }
     }
 
     /// Waits until `look` finds something, or `slow_look` does, or until `until`: then `None`.
@@ -145,21 +146,24 @@ impl Waiter {
         }
     }
 
-    /// Looks for a short time, which grows when that was worth it and shrinks when it was not.
+    /// Looks for a while: longer where that paid of late.
     fn spin<T>(&mut self, look: &mut impl FnMut() -> Found<T>) -> Found<T> {
-        if self.spins == 0 {
+        if !self.spins {
             return None;
         }
-        let trial = self.in_vain % TRIAL_EVERY == TRIAL_EVERY - 1;
-        for _ in 0..if trial { TRIAL_SPINS } else { self.spins } {
+        let looks = match self.in_vain {
+            few if few < LONG_SPINS => LONG_SPIN,
+            many if many.is_multiple_of(LONG_SPIN_EVERY) => LONG_SPIN,
+            some if some < SHORT_SPINS => SHORT_SPIN,
+            _ => 0,
+        };
+        for _ in 0..looks {
             spin_loop();
             if let Some(found) = look() {
-                self.spins = (self.spins * 2).min(MOST_SPINS);
                 self.in_vain = 0;
                 return Some(found);
             }
         }
-        self.spins = (self.spins / 2).max(FEWEST_SPINS);
         self.in_vain = self.in_vain.wrapping_add(1);
         None
     }

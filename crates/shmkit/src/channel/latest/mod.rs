@@ -33,6 +33,8 @@ pub use any::{AnyChanges, AnyLatest};
 pub use changes::Changes;
 pub(crate) use observed::observe;
 pub use options::LatestOptions;
+#[cfg(feature = "count-retries")]
+pub use register::retries::read_retries;
 pub use writing::LatestWriter;
 
 use self::changes::Cursor;

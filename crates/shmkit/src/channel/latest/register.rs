@@ -238,7 +238,11 @@ impl<'a, S: Shape> Register<'a, S> {
         let stamp = self.latest.load(Ordering::Acquire) & !ASLEEP;
         let next = stamp.wrapping_add(STEP);
         let plain = stamp & CLOSED == 0 && stamp != 0 && self.stamp(next) != next;
-        plain && self.copy_value(stamp, into)
+        let copied = plain && self.copy_value(stamp, into);
+        if plain && !copied {
+            retries::count();
+        }
+        copied
     }
 
     /// Copies the newest value into `into`, which then is initialised, and returns its sequence.
@@ -257,6 +261,7 @@ impl<'a, S: Shape> Register<'a, S> {
                 Err(_) if self.newest() == newest => stuck += 1,
                 Err(_) => {}
             }
+            retries::count();
             spin_loop();
         }
         Err(if stuck == TRIES { Miss::Corrupt } else { Miss::Busy })
@@ -398,6 +403,26 @@ impl<'a, S: Shape> Register<'a, S> {
         let index = (stamp >> SHIFT) as usize & (self.shape.geometry().slots - 1);
         let from = index * self.shape.geometry().stride_words;
         (&self.slots[from], &self.slots[from + 1..][..self.shape.geometry().value_words()])
+    }
+}
+
+/// How often a read of the newest value was overtaken by the writer, in this process.
+pub(crate) mod retries {
+    #[cfg(feature = "count-retries")]
+    static COUNT: super::AtomicU64 = super::AtomicU64::new(0);
+
+    #[inline(always)]
+    pub(super) fn count() {
+        // ORDERING: Relaxed; a figure for people.
+        #[cfg(feature = "count-retries")]
+        COUNT.fetch_add(1, super::Ordering::Relaxed);
+    }
+
+    /// How many there were since the process began.
+    #[cfg(feature = "count-retries")]
+    pub fn read_retries() -> u64 {
+        // ORDERING: Relaxed; a figure for people.
+        COUNT.load(super::Ordering::Relaxed)
     }
 }
 

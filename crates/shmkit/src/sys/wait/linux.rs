@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use rustix::thread::{Timespec, futex, sched_getaffinity};
+use rustix::thread::{Timespec, futex};
 
 use super::Woke;
 
@@ -52,12 +52,6 @@ pub(crate) fn wake_all(word: &AtomicU64) {
 fn wake(word: &AtomicU64, most: u32) {
     // A wake is a hint: an error leaves the sleepers to their next look.
     let _ = futex::wake(half(word), futex::Flags::empty(), most);
-}
-
-/// How many processors this thread may run on: with one, spinning only keeps the other side away.
-pub(crate) fn usable_cpus() -> u32 {
-    // The call refuses a set that is too small, so a failure means more than 1,024 processors.
-    sched_getaffinity(None).map_or(u32::MAX, |cpus| cpus.count())
 }
 
 /// The half of `word` that the kernel compares.

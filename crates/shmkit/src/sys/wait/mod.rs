@@ -9,9 +9,9 @@ mod linux;
 pub(crate) mod model;
 
 #[cfg(all(target_os = "linux", not(loom)))]
-pub(crate) use linux::{usable_cpus, wait, wake_all, wake_one};
+pub(crate) use linux::{wait, wake_all, wake_one};
 #[cfg(loom)]
-pub(crate) use model::{usable_cpus, wait, wake_all, wake_one};
+pub(crate) use model::{wait, wake_all, wake_one};
 
 /// Why [`wait`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -68,11 +68,6 @@ fn wake(word: &AtomicU64, most: usize) {
     WAKES.notify_all();
 }
 
-/// One: spinning would only give loom more to explore.
-pub(crate) fn usable_cpus() -> u32 {
-    1
-}
-
 fn address(word: &AtomicU64) -> usize {
     core::ptr::from_ref(word).addr()
 }
