@@ -68,9 +68,9 @@ impl Report {
         let Case { suite, case, bytes, unit } = case;
         if self.json {
             let line = json!({
-                "suite": suite, "case": case, "bytes": bytes, "unit": unit, "median": rounded(value),
-                "min": rounded(min), "max": rounded(max), "floor": floor.map(rounded),
-                "ratio": ratio.map(rounded),
+                "suite": suite, "case": case, "bytes": bytes, "unit": unit,
+                "median": rounded(value), "min": rounded(min), "max": rounded(max),
+                "floor": floor.map(rounded), "ratio": ratio.map(rounded),
             });
             println!("{line}");
             return;
