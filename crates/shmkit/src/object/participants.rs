@@ -112,15 +112,15 @@ impl<'a> Participants<'a> {
         self.words.chunks_exact(WORDS).nth(slot as usize)
     }
 
-    /// Takes a slot: a free one, else one whose owner died.
+    /// Takes a slot: one that looks free, else any whose lock is free.
     pub(crate) fn claim(self, locks: &impl SlotLocks, who: &Introduction) -> Result<Seat> {
-        for wanted in [FREE, ACTIVE] {
+        let looks_free = |entry: &[AtomicU64]| {
+            // ORDERING: Relaxed; a hint where to try first, and the lock decides.
+            entry[0].load(Ordering::Relaxed) & 0xffff_ffff == FREE
+        };
+        for only_free in [true, false] {
             for (slot, entry) in (0..).zip(self.words.chunks_exact(WORDS)) {
-                // ORDERING: Relaxed; a hint where to try, and the lock decides.
-                if entry[0].load(Ordering::Relaxed) & 0xffff_ffff != wanted {
-                    continue;
-                }
-                if locks.try_lock(slot)? {
+                if (looks_free(entry) || !only_free) && locks.try_lock(slot)? {
                     crash_point!("slot: locked");
                     return Ok(Self::enter(slot, entry, who));
                 }
@@ -147,8 +147,9 @@ impl<'a> Participants<'a> {
         }
         // ORDERING: Relaxed; the lock keeps other claimers out, and a sweep changes no generation.
         let generation = ((entry[0].load(Ordering::Relaxed) >> 32) as u32).wrapping_add(1);
-        // ORDERING: Release; pairs with the Acquire in `introduction` and `is_dead`.
-        entry[0].store(u64::from(generation) << 32 | ACTIVE, Ordering::Release);
+        // ORDERING: Release; pairs with the Acquire in `introduction` and `is_dead`. An exchange, so
+        // that it comes behind a sweep of the generation before.
+        entry[0].swap(u64::from(generation) << 32 | ACTIVE, Ordering::AcqRel);
         crash_point!("slot: entered");
         Seat { slot, generation }
     }
@@ -235,3 +236,6 @@ impl Introduction {
 
 #[cfg(all(test, not(loom)))]
 mod tests;
+
+#[cfg(all(test, loom))]
+mod model;

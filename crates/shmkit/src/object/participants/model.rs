@@ -1,0 +1,131 @@
+//! Slots under loom: claims, deaths and sweeps at once.
+//!
+//! The kernel's locks are a model: one owner for each slot, under a lock of loom's.
+
+use loom::sync::{Arc, Mutex};
+
+use super::*;
+
+const SLOTS: usize = 2;
+
+/// The locks as one process sees them.
+#[derive(Clone)]
+struct Locks {
+    owners: Arc<Mutex<[Option<u32>; SLOTS]>>,
+    me: u32,
+}
+
+impl SlotLocks for Locks {
+    fn try_lock(&self, slot: u32) -> Result<bool> {
+        let owner = &mut self.owners.lock().unwrap()[slot as usize];
+        let free = owner.is_none();
+        if free {
+            *owner = Some(self.me);
+        }
+        Ok(free)
+    }
+
+    fn unlock(&self, slot: u32) {
+        let owner = &mut self.owners.lock().unwrap()[slot as usize];
+        assert_eq!(owner.take(), Some(self.me), "nobody unlocks for another");
+    }
+
+    fn is_locked(&self, slot: u32) -> Result<bool> {
+        Ok(self.owners.lock().unwrap()[slot as usize].is_some())
+    }
+}
+
+#[derive(Clone)]
+struct World {
+    words: Arc<Vec<AtomicU64>>,
+    locks: Locks,
+}
+
+impl World {
+    fn new() -> Self {
+        let words = (0..SLOTS * WORDS).map(|_| AtomicU64::new(0)).collect();
+        let owners = Arc::new(Mutex::new([None; SLOTS]));
+        Self { words: Arc::new(words), locks: Locks { owners, me: 0 } }
+    }
+
+    fn as_process(&self, me: u32) -> Self {
+        Self { words: self.words.clone(), locks: Locks { me, ..self.locks.clone() } }
+    }
+
+    fn participants(&self) -> Participants<'_> {
+        Participants::new(&self.words)
+    }
+
+    fn claim(&self) -> Option<Seat> {
+        let me = self.locks.me;
+        let who = Introduction { pid: me, role: Role::Writer, joined_unix_ns: 0, program: [0; 16] };
+        self.participants().claim(&self.locks, &who).ok()
+    }
+
+    /// The kernel ends the process of this view.
+    fn die(&self, seat: Seat) {
+        self.locks.unlock(seat.slot);
+    }
+
+    fn is_dead(&self, seat: Seat) -> bool {
+        self.participants().is_dead(&self.locks, seat)
+    }
+}
+
+fn check(model: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(model);
+}
+
+#[test]
+fn loom_two_who_claim_at_once_have_a_slot_each() {
+    check(|| {
+        let world = World::new();
+        let other = world.as_process(2);
+        let there = loom::thread::spawn(move || other.claim());
+        let here = world.as_process(1).claim();
+        let there = there.join().unwrap();
+        // Both may have tried the same slot; who lost it takes the next.
+        let (here, there) = (here.expect("a slot"), there.expect("a slot"));
+        assert_ne!(here.slot, there.slot);
+        assert!(!world.is_dead(here) && !world.is_dead(there));
+    });
+}
+
+#[test]
+fn loom_a_sweep_never_frees_the_living_nor_a_successor() {
+    check(|| {
+        let world = World::new();
+        let victim = world.as_process(1);
+        let seat = victim.claim().expect("a slot");
+        victim.die(seat);
+        let sweeper = world.as_process(2);
+        let sweeping = loom::thread::spawn(move || {
+            sweeper.participants().sweep(&sweeper.locks, 0, 8);
+        });
+        let successor = world.as_process(3);
+        // Fills the slot of the dead one too, be it swept or not.
+        let seats = [successor.claim(), successor.claim()].map(|seat| seat.expect("a slot"));
+        sweeping.join().unwrap();
+        assert!(world.is_dead(seat));
+        for seat in seats {
+            assert!(!world.is_dead(seat), "{seat:?} lives and was taken for dead");
+        }
+    });
+}
+
+#[test]
+fn loom_who_leaves_is_dead_and_never_unlocks_a_successor() {
+    check(|| {
+        let world = World::new();
+        let leaver = world.as_process(1);
+        let seat = leaver.claim().expect("a slot");
+        let successor = world.as_process(2);
+        let claiming = loom::thread::spawn(move || successor.claim().expect("a slot"));
+        leaver.participants().leave(&leaver.locks, seat);
+        let next = claiming.join().unwrap();
+        assert!(world.is_dead(seat));
+        assert!(!world.is_dead(next));
+    });
+}
