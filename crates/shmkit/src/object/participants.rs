@@ -147,8 +147,8 @@ impl<'a> Participants<'a> {
         }
         // ORDERING: Relaxed; the lock keeps other claimers out, and a sweep changes no generation.
         let generation = ((entry[0].load(Ordering::Relaxed) >> 32) as u32).wrapping_add(1);
-        // ORDERING: Release; pairs with the Acquire in `introduction` and `is_dead`. An exchange, so
-        // that it comes behind a sweep of the generation before.
+        // ORDERING: AcqRel; pairs with the Acquire in `introduction` and `is_dead`. An exchange, to
+        // come behind a sweep of the generation before.
         entry[0].swap(u64::from(generation) << 32 | ACTIVE, Ordering::AcqRel);
         crash_point!("slot: entered");
         Seat { slot, generation }
