@@ -20,7 +20,7 @@ use crate::object::{
     Attached, Contents, Frame, Kind, Name, Options, Seat, WAIT_WORD_STRIDE, Want, check_kind,
     same_option,
 };
-use crate::shareable::Schema;
+use crate::shareable::{Layout, Schema};
 use crate::sync::owner::{Holder, OwnerWord, Registrar};
 use crate::sync::sleepers::Sleepers;
 
@@ -154,13 +154,19 @@ impl Handle {
         Ok(Self { attached, geometry, latest, owner, slots })
     }
 
-    /// Refuses an object that holds other values than those of the schema.
-    pub(super) fn check_type(&self, fingerprint: u64, ours: impl FnOnce() -> Schema) -> Result<()> {
+    /// Refuses an object that holds other values than those of the layout.
+    pub(super) fn check_type(&self, layout: &Layout) -> Result<()> {
         let frame = self.attached.frame();
-        if frame.fingerprint == fingerprint {
+        if frame.fingerprint == layout.fingerprint() {
+            let size = layout.size();
+            if self.value_bytes() != size {
+                let found = self.value_bytes();
+                let why = format!("values of {found} bytes, whose type has {size}");
+                return Err(Error::new(ErrorKind::Corrupt, why));
+            }
             return Ok(());
         }
-        let (ours, theirs) = (ours(), self.schema()?);
+        let (ours, theirs) = (Schema::from(layout), self.schema()?);
         let why = ours.first_difference(&theirs);
         let why = why.unwrap_or_else(|| "the types' fingerprints differ".into());
         Err(Error::new(ErrorKind::WrongType, why))

@@ -167,7 +167,7 @@ impl<T: Shareable> LatestOptions<T> {
     }
 
     fn typed(handle: Handle) -> Result<Latest<T>> {
-        handle.check_type(T::LAYOUT.fingerprint(), Schema::of::<T>)?;
+        handle.check_type(T::LAYOUT)?;
         Ok(Latest::over(handle))
     }
 
@@ -188,5 +188,25 @@ impl<T: Shareable> LatestOptions<T> {
 impl<T: Shareable> Latest<T> {
     fn over(handle: Handle) -> Self {
         Self { handle: Arc::new(handle), values: PhantomData }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::object::Attached;
+
+    #[test]
+    fn an_object_whose_values_are_not_as_large_as_their_type_is_corrupt() {
+        let directory = tempfile::tempdir().unwrap();
+        let latest = Latest::<u64>::options().directory(directory.path());
+        let fingerprint = <u64 as Shareable>::LAYOUT.fingerprint();
+        let contents = handle::contents("u64".into(), fingerprint, 16, false).unwrap();
+        Attached::create(&Name::new("lying").unwrap(), &latest.options, &contents).unwrap();
+        let error = latest.open("lying").err().expect("an error");
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        let told = r#"cannot open "lying": values of 16 bytes, whose type has 8"#;
+        assert_eq!(error.to_string(), told);
     }
 }
