@@ -8,8 +8,17 @@ use super::{Finding, Tree};
 
 const README: &str = "README.md";
 const LIBRARY: &str = "crates/shmkit/src/lib.rs";
-/// Lines at most, by document.
-const LENGTHS: [(&str, usize); 1] = [("ARCHITECTURE.md", 300)];
+/// What a project of this kind is expected to have, with the most lines that some may have.
+const DOCUMENTS: [(&str, usize); 8] = [
+    (README, usize::MAX),
+    ("ARCHITECTURE.md", 300),
+    ("FORMAT.md", usize::MAX),
+    ("PLATFORM.md", usize::MAX),
+    ("CHANGELOG.md", usize::MAX),
+    ("CONTRIBUTING.md", usize::MAX),
+    ("LICENSE-MIT", usize::MAX),
+    ("LICENSE-APACHE", usize::MAX),
+];
 /// What a newcomer types, each in a block of its own or with others.
 const COMMANDS: [&str; 2] = ["cargo run --release -- demo", "cargo test"];
 
@@ -27,14 +36,22 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
         findings.extend(commands(readme));
         findings.extend(blocks(tree, readme));
     }
-    for (path, most) in LENGTHS {
-        if let Some(file) = tree.get(path)
-            && file.text.lines().count() > most
-        {
-            findings.push(file.finding(most + 1, format!("shorten it: at most {most} lines")));
-        }
-    }
     findings
+}
+
+/// The documents are there, and not too long.
+pub(super) fn check_present(tree: &Tree) -> Vec<Finding> {
+    let judge = |&(path, most): &(&str, usize)| {
+        let finding = |line, what| Finding { file: path.to_owned(), line, what };
+        match tree.get(path) {
+            None => Some(finding(1, "is missing".to_owned())),
+            Some(file) if file.text.lines().count() > most => {
+                Some(finding(most + 1, format!("shorten it: at most {most} lines")))
+            }
+            Some(_) => None,
+        }
+    };
+    DOCUMENTS.iter().filter_map(judge).collect()
 }
 
 /// What is wrong with a link from `file` to `target`.
@@ -192,9 +209,16 @@ mod tests {
     }
 
     #[test]
-    fn a_document_that_is_too_long_is_found() {
-        let found = |lines| check(&Tree::of([("ARCHITECTURE.md", "\n".repeat(lines))])).len();
-        assert_eq!((found(300), found(301)), (0, 1));
+    fn a_document_that_is_missing_or_too_long_is_found() {
+        let found = |missing: &str, lines| {
+            let there = DOCUMENTS.iter().filter(|(path, _)| *path != missing);
+            let tree = Tree::of(there.map(|(path, _)| (*path, "\n".repeat(lines))));
+            let findings = check_present(&tree).into_iter();
+            findings.map(|finding| finding.file).collect::<Vec<_>>()
+        };
+        assert_eq!(found("", 300), [""; 0]);
+        assert_eq!(found("FORMAT.md", 300), ["FORMAT.md"]);
+        assert_eq!(found("", 301), ["ARCHITECTURE.md"]);
     }
 
     #[test]

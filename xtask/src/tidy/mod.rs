@@ -61,6 +61,7 @@ pub fn check_tree(tree: &Tree) -> Vec<Finding> {
         systems::check,
         orderings::check,
         documents::check,
+        documents::check_present,
         boxes::check,
     ];
     for check in checks {
