@@ -13,7 +13,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, WaitOptions};
 
 use crate::place::Place;
-use crate::{crash, deaths, fork, stopped};
+use crate::{crash, deaths, fork, kills, races, stopped};
 
 type Role = fn(&mut Link);
 
@@ -23,6 +23,9 @@ const ROLES: &[(&str, Role)] = &[
     ("writer", deaths::writer),
     ("writer in turn", deaths::writer_in_turn),
     ("writer without descriptors", deaths::writer_without_descriptors),
+    ("load", kills::role),
+    ("racer", races::racer),
+    ("user", races::user),
     ("flat out", stopped::flat_out),
     ("listener", stopped::listener),
     ("forker", fork::forker),

@@ -6,6 +6,8 @@ mod children;
 mod crash;
 mod deaths;
 mod fork;
+mod kills;
 mod place;
+mod races;
 mod stopped;
 mod values;
