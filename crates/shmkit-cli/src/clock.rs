@@ -9,7 +9,7 @@ use shmkit::{FixedString, Latest, LatestWriter, Shareable};
 
 use crate::exit::Usage;
 use crate::pace::Pace;
-use crate::{Global, sys, units};
+use crate::{Global, output, sys, units};
 
 /// Set an object to the time, again and again, at a steady pace
 ///
@@ -26,7 +26,7 @@ pub(crate) struct Args {
     /// The name of the object, or with --raw of the memory
     name: String,
     /// The time from one value to the next
-    #[arg(long, value_name = "TIME", default_value = "10ms", value_parser = every)]
+    #[arg(long, value_name = "TIME", default_value = "10ms", value_parser = units::period)]
     every: Duration,
     /// End after that many values
     #[arg(long, value_name = "N")]
@@ -36,11 +36,6 @@ pub(crate) struct Args {
     /// Raw memory is not protected from half-way states: a reader can see a mixture of two times.
     #[arg(long)]
     raw: bool,
-}
-
-fn every(text: &str) -> Result<Duration, String> {
-    let every = units::duration(text)?;
-    if every.is_zero() { Err("it must be more than nothing".into()) } else { Ok(every) }
 }
 
 #[derive(Shareable)]
@@ -57,6 +52,10 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     let mut face = if args.raw { raw(&args.name)? } else { typed(&args.name, global)? };
     let (interrupt, interrupted) = sync_channel(1);
     sys::on_interrupt(move || _ = interrupt.send(()))?;
+    if output::is_terminal() {
+        let (name, every) = (&args.name, args.every);
+        output::note(format_args!("setting \"{name}\" every {every:?}; ctrl-c ends it"));
+    }
     let mut pace = Pace::new(args.every);
     let mut count = 0;
     while args.count.is_none_or(|most| count < most) {

@@ -41,6 +41,12 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number * seconds).map_err(|_| expected())
 }
 
+/// A time of more than nothing.
+pub(crate) fn period(text: &str) -> Result<Duration, String> {
+    let period = duration(text)?;
+    if period.is_zero() { Err("it must be more than nothing".into()) } else { Ok(period) }
+}
+
 /// The number, and the letters behind it.
 fn split(text: &str) -> (&str, &str) {
     let end = text.find(|it: char| !it.is_ascii_digit() && it != '.').unwrap_or(text.len());
@@ -85,5 +91,6 @@ mod tests {
         for text in ["", "10", "ms", "-1s", "1h30", "1..2s"] {
             assert!(duration(text).unwrap_err().contains("is no time"), "{text}");
         }
+        assert!(period("1ns").is_ok() && period("0s").is_err() && period("0.1ns").is_err());
     }
 }

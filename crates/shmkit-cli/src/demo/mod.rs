@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
+use shmkit::Latest;
 
 use self::processes::{Place, Process};
 use self::report::{Report, Sharing};
@@ -46,7 +47,7 @@ const EVERY: Duration = Duration::from_millis(10);
   shm --dir /tmp demo      through files on a disk")]
 pub(crate) struct Args {
     /// How long each of the first two parts takes
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = units::duration)]
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = units::period)]
     during: Duration,
     /// Print a JSON object: `paced`, `flat_out`, `after_kill`, `broken` promises
     #[arg(long)]
@@ -62,16 +63,17 @@ pub(crate) fn run_as_part() -> Option<anyhow::Result<()>> {
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     let place = Place::new(global.directory())?;
     let narrator = Narrator { silent: args.json };
+    let beats = place.make(PARTS[0])?;
     narrator.say(format_args!(
         "A writer and a reader, two processes, share values of {} bytes in {}.\n",
         size_of::<Beat>(),
         place.directory.display(),
     ))?;
     narrator.heading("A time stamp every 10 ms")?;
-    let paced = share(&place, PARTS[0], Some(EVERY), args.during)?;
+    let paced = share(&place, &beats, Some(EVERY), args.during)?;
     narrator.say(paced.words())?;
     narrator.heading("As fast as they can")?;
-    let flat_out = share(&place, PARTS[1], None, args.during)?;
+    let flat_out = share(&place, &place.make(PARTS[1])?, None, args.during)?;
     narrator.say(flat_out.words())?;
     narrator.heading("The writer is killed half-way through a write")?;
     let after_kill = death::kill_half_way(&place, PARTS[2])?;
@@ -106,11 +108,10 @@ impl Narrator {
 /// A writer and a reader share time stamps, for `during`.
 fn share(
     place: &Place,
-    part: &str,
+    beats: &Latest<Beat>,
     every: Option<Duration>,
     during: Duration,
 ) -> anyhow::Result<Sharing> {
-    let beats = place.make::<Beat>(part)?;
     let start =
         |role, options: &[&str]| Process::start(role, &place.directory, beats.name(), options);
     let mut reader = start(Role::Reader, &[])?;

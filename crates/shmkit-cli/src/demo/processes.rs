@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Lines};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, bail};
 use serde_json::Value as Json;
@@ -48,7 +48,11 @@ impl Process {
     pub(super) fn report(&mut self) -> anyhow::Result<Json> {
         match self.reports.next() {
             Some(line) => Ok(serde_json::from_str(&line?)?),
-            None => bail!("the {} ended too early: {}", self.role.as_str(), self.child.wait()?),
+            None => {
+                // After ctrl-c it is no news that it ended.
+                let _not_interrupted = hold_interruption();
+                bail!("the {} ended too early: {}", self.role.as_str(), self.child.wait()?)
+            }
         }
     }
 }
@@ -66,8 +70,11 @@ pub(super) struct Place {
     prefix: String,
 }
 
-/// Held while an object is made; and for ever once they are being removed.
-static MAKING: Mutex<()> = Mutex::new(());
+/// What waits until ctrl-c has been dealt with, and what that waits for.
+fn hold_interruption() -> MutexGuard<'static, ()> {
+    static HELD: Mutex<()> = Mutex::new(());
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 impl Place {
     /// `prefix` begins the names of the objects, and of no others.
@@ -76,7 +83,8 @@ impl Place {
         let prefix = format!("demo-{}-{unique:x}", std::process::id());
         let (there, those) = (directory.clone(), prefix.clone());
         sys::on_interrupt(move || {
-            let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+            // For ever: nothing is made or said from here on.
+            let _held = hold_interruption();
             remove_all(&there, &those);
             std::process::exit(i32::from(INTERRUPTED));
         })?;
@@ -85,7 +93,7 @@ impl Place {
 
     /// Makes an object that lives as long as somebody uses it.
     pub(super) fn make<T: Shareable>(&self, part: &str) -> anyhow::Result<Latest<T>> {
-        let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+        let _held = hold_interruption();
         let options = Latest::options().directory(&self.directory).lifetime(Lifetime::WhileUsed);
         Ok(options.create(&format!("{}/{part}", self.prefix))?)
     }

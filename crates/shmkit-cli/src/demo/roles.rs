@@ -17,7 +17,7 @@ use shmkit::{Changes, ErrorKind, Latest, Shareable, inspect};
 
 use super::values::{Beat, Block, new_block, number_of};
 use crate::pace::Pace;
-use crate::{output, sys, units};
+use crate::{exit, output, sys, units};
 
 /// How long a process waits for another of the demonstration before it gives up.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -29,7 +29,7 @@ pub(super) struct Args {
     directory: PathBuf,
     name: String,
     /// Without: as fast as it can
-    #[arg(long, value_parser = units::duration)]
+    #[arg(long, value_parser = units::period)]
     every: Option<Duration>,
     #[arg(long, value_parser = units::duration, default_value = "2s")]
     during: Duration,
@@ -58,13 +58,28 @@ impl Role {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+    // Ctrl-c is for the demonstration to hear, which then ends this process too.
+    sys::on_interrupt(|| ())?;
     end_with_the_demonstration(args.directory.clone(), args.name.clone());
+    match play(args) {
+        // The demonstration ends before its time, and says why itself.
+        Err(error) if is_gone(&error) => Err(exit::Told(1).into()),
+        answer => answer,
+    }
+}
+
+fn play(args: &Args) -> anyhow::Result<()> {
     match args.role {
         Role::Writer => write(args, &open(args)?),
         Role::Reader => read(&open(args)?),
         Role::BlockWriter => write_blocks(args, &open(args)?),
         Role::BlockReader => read_blocks(&open(args)?),
     }
+}
+
+fn is_gone(error: &anyhow::Error) -> bool {
+    let error: Option<&shmkit::Error> = error.downcast_ref();
+    error.is_some_and(|it| matches!(it.kind(), ErrorKind::Closed | ErrorKind::NotFound))
 }
 
 fn open<T: Shareable>(args: &Args) -> shmkit::Result<Latest<T>> {

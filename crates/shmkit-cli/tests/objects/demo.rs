@@ -1,11 +1,12 @@
 //! `demo`: how fast is for the demonstration itself to say; here it is what happens.
 
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use serde_json::json;
 
-use crate::Place;
+use crate::{Place, Running};
 
 /// What a loaded machine can break without anything being wrong.
 const OF_TIME: [&str; 2] = ["a waiting reader sleeps", "a death is told within 100 ms"];
@@ -41,14 +42,15 @@ fn the_demonstration_holds_and_leaves_nothing_behind() {
 #[test]
 fn interrupted_it_leaves_nothing_behind() {
     let place = Place::new();
-    let mut demo = place.start(&["demo", "--during", "60s"]);
-    demo.line();
-    while fs::read_dir(place.path()).unwrap().count() == 0 {
-        std::thread::yield_now();
-    }
+    let mut command = place.command(&["demo", "--during", "60s"]);
+    // As a terminal has it: ctrl-c goes to all processes of the group.
+    let mut demo = Running::new(command.process_group(0));
+    wait_for_writer(&place);
     let mut kill = Command::new("kill");
-    assert!(kill.args(["-s", "INT", &demo.child.id().to_string()]).status().unwrap().success());
+    let group = format!("-{}", demo.child.id());
+    assert!(kill.args(["-s", "INT", "--", &group]).status().unwrap().success());
     assert_eq!(demo.child.wait().unwrap().code(), Some(130));
+    assert!(demo.notes.next().is_none(), "it is no error");
     assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
 }
 
@@ -56,17 +58,24 @@ fn interrupted_it_leaves_nothing_behind() {
 fn its_processes_do_not_outlive_it() {
     let place = Place::new();
     let mut demo = place.start(&["demo", "--during", "60s"]);
-    // Somebody takes part: the reader waits, the writer writes.
-    let entry = loop {
-        let list = place.json(&["ls", "--sample", "0ms"]);
-        if list[0]["writers"] == json!(1) {
-            break list[0]["name"].as_str().unwrap().to_owned();
-        }
-    };
+    wait_for_writer(&place);
     demo.kill();
-    // They remove it on their way out: whoever is last, it is gone.
-    while place.run(&["info", &entry]).status.success() {
+    // They remove the object on their way out.
+    while fs::read_dir(place.path()).unwrap().count() > 0 {
         std::thread::yield_now();
     }
-    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
+}
+
+/// Until all take part: the reader waits, the writer writes.
+fn wait_for_writer(place: &Place) {
+    while place.json(&["ls", "--sample", "0ms"])[0]["writers"] != json!(1) {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn where_there_is_no_place_it_says_so_at_once() {
+    let place = Place::new();
+    place.fails(&["--dir", "/nowhere", "demo"], 3, "no directory /nowhere");
+    place.fails(&["demo", "--during", "0s"], 2, "it must be more than nothing");
 }

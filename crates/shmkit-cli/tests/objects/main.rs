@@ -2,6 +2,7 @@
 
 mod clock;
 mod demo;
+mod help;
 mod listing;
 mod repairs;
 mod values;
@@ -106,13 +107,17 @@ impl Place {
         assert!(errors.starts_with("shm: ") || errors.starts_with("error: "), "{errors}");
     }
 
+    #[track_caller]
+    fn fails_with_usage(&self, arguments: &[&str]) {
+        let output = self.run(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {errors}");
+        assert!(errors.contains("Usage: shm "), "{errors}");
+    }
+
     /// Starts it in the background.
     fn start(&self, arguments: &[&str]) -> Running {
-        let mut command = self.command(arguments);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let notes = BufReader::new(child.stderr.take().unwrap()).lines();
-        Running { child, lines, notes }
+        Running::new(&mut self.command(arguments))
     }
 
     /// A writer that has set its first value; it goes on until it is killed.
@@ -142,6 +147,13 @@ struct Running {
 }
 
 impl Running {
+    fn new(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let notes = BufReader::new(child.stderr.take().unwrap()).lines();
+        Self { child, lines, notes }
+    }
+
     fn line(&mut self) -> String {
         self.lines.next().expect("a line").unwrap()
     }
