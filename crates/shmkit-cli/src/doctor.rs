@@ -87,9 +87,9 @@ fn show(finding: &Finding, outcome: &Outcome) -> anyhow::Result<()> {
     let what = what.strip_prefix(&format!("cannot open \"{object}\": ")).unwrap_or(what);
     output::line(format_args!("{bold}{object}{plain}: {what}"))?;
     let end = match outcome {
-        Outcome::Fixed => format!("done: {remedy}"),
+        Outcome::Fixed => format!("{remedy}: done"),
         Outcome::Left => format!("to do: {remedy}"),
-        Outcome::Failed(error) => format!("not done: {error}"),
+        Outcome::Failed(error) => format!("{remedy}: {error}"),
     };
     Ok(output::line(format_args!("  {faint}{end}{plain}"))?)
 }

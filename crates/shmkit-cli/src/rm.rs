@@ -34,12 +34,12 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
 fn remove(name: &str, force: bool, global: &Global) -> anyhow::Result<()> {
     let directory = global.directory();
     let Err(error) = inspect::remove(&directory, name, global.trust) else { return Ok(()) };
-    let is_none =
+    let is_no_object =
         matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::WrongKind | ErrorKind::WrongVersion);
     match error.kind() {
         ErrorKind::NotFound if force => Ok(()),
-        _ if is_none && force => Ok(inspect::remove_file(&directory, name)?),
-        _ if is_none => {
+        _ if is_no_object && force => Ok(inspect::remove_file(&directory, name)?),
+        _ if is_no_object => {
             let hint = "with --force its file is removed all the same";
             Err(exit::Hint { error, hint }.into())
         }

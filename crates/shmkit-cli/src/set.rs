@@ -1,6 +1,5 @@
 //! `shm set`.
 
-use anyhow::Context;
 use serde_json::json;
 use shmkit::shareable::Schema;
 use shmkit::shareable::schema::Shape;
@@ -45,13 +44,16 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
         let why = "either one VALUE for the whole, or FIELD=VALUE each";
         return Err(Usage(format!("cannot set \"{}\": {why}", args.name)).into());
     }
-    let mut now = Vec::new();
+    let (mut now, mut from_zero) = (Vec::new(), false);
     let sequence = object.set_with(|old| {
         let replaced_whole = changes.iter().any(|(path, _)| path.is_empty());
         let mut value = match old {
             Some(value) => value,
             None if replaced_whole => vec![0; schema.size() as usize],
-            None => schema.zeroed()?,
+            None => {
+                from_zero = true;
+                schema.zeroed()?
+            }
         };
         for (path, text) in &changes {
             schema.set(&mut value, path, text)?;
@@ -59,7 +61,13 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
         now.clone_from(&value);
         Ok(value)
     });
-    let sequence = sequence.map_err(|error| explained(error, &args.name))?;
+    let sequence = sequence.map_err(|error| {
+        if from_zero && schema.zeroed().is_err() {
+            let why = "there is no value to change yet: set all of it at once";
+            return Usage(format!("cannot set \"{}\": {error}; {why}", args.name)).into();
+        }
+        named(error, &args.name)
+    })?;
     if args.json {
         let value = value::json(&schema.read(&now)?);
         output::line(json!({ "name": args.name, "sequence": sequence, "value": value }))?;
@@ -68,14 +76,10 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
 }
 
 /// Errors over what was typed do not name the object yet.
-fn explained(error: shmkit::Error, name: &str) -> anyhow::Error {
-    let named = error.object().is_some();
-    let result = Err::<(), _>(error);
-    match named {
-        true => result.map_err(anyhow::Error::from),
-        false => result.with_context(|| format!("cannot set \"{name}\"")),
-    }
-    .expect_err("it is an error")
+fn named(error: shmkit::Error, name: &str) -> anyhow::Error {
+    let is_named = error.object().is_some();
+    let error = anyhow::Error::from(error);
+    if is_named { error } else { error.context(format!("cannot set \"{name}\"")) }
 }
 
 /// The path, empty for the whole value, and the text of its new value.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
 use serde_json::json;
 use shmkit::ErrorKind;
 
@@ -44,6 +45,10 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
         true => object.sequence().saturating_sub(1),
         false => object.sequence(),
     });
+    if let (Some(field), Ok(now)) = (&args.field, object.get()) {
+        // What is wrong with it is told at once, not at the first change.
+        schema.read_part(&now, field).with_context(|| format!("cannot watch \"{}\"", args.name))?;
+    }
     let (mut shown, mut missed_before) = (0, 0);
     while args.count.is_none_or(|count| shown < count) {
         let bytes = match changes.next(args.timeout) {

@@ -52,7 +52,7 @@ fn the_doctor_finds_the_dead_and_frees_their_places() {
     assert_eq!(output.status.code(), Some(1));
 
     let fixed = place.shm(&["doctor", "--fix"]);
-    assert!(fixed.contains("done: free the places of the dead"), "{fixed}");
+    assert!(fixed.contains("free the places of the dead: done"), "{fixed}");
     assert_eq!(place.shm(&["doctor"]), well);
     assert_eq!(place.json(&["info", "time"])["members"], json!([]));
 }

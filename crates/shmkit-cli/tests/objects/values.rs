@@ -98,6 +98,18 @@ fn the_first_value_of_all_can_be_set() {
         Right = 2,
     }
     assert_eq!((Side::Left as u8, Side::Right as u8), (1, 2));
+    #[derive(shmkit::Shareable)]
+    #[repr(C)]
+    struct Turn {
+        side: Side,
+        angle: f32,
+    }
+    place.of::<Turn>().create("turn").unwrap();
+    let all = "enum Side has no variant of value 0; there is no value to change yet: set all of it";
+    place.fails(&["set", "turn", "angle=1"], 2, all);
+    place.shm(&["set", "turn", "Turn { side: Left, angle: 1 }"]);
+    place.shm(&["set", "turn", "angle=2"]);
+    assert_eq!(place.shm(&["get", "turn"]), "Turn { side: Left, angle: 2.0 }\n");
     place.of::<Side>().create("side").unwrap();
     place.shm(&["set", "side", "Right"]);
     assert_eq!(place.shm(&["get", "side"]), "Right\n");
@@ -122,6 +134,7 @@ fn wrong_input_is_refused_in_words() {
     fails(&["set", "goal", "at"], "\"at\" is no FIELD=VALUE: there are at, at.x, at.y, path");
     fails(&["set", "goal", "at.x=1", "Goal { }"], "either one VALUE for the whole");
     fails(&["set", "goal"], "FIELD=VALUE");
+    fails(&["watch", "goal", "at.z"], "cannot watch \"goal\": at has no field z: there are x, y");
     fails(&["watch", "goal", "--timeout", "soon"], "\"soon\" is no time");
     fails(&["--trust", "nobody", "get", "goal"], "there are own, anyone, and numbers of users");
     assert_eq!(place.shm(&["get", "goal"]), format!("{GOAL}\n"), "nothing has changed");
