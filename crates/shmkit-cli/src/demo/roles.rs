@@ -202,14 +202,21 @@ fn read_blocks(blocks: &Latest<Block>) -> anyhow::Result<()> {
         "last": last,
         "last_value_whole": last_value_whole,
     }))?;
-    let next = next_block(&mut changes, &mut block)?;
+    let next = next_block(&mut changes, &mut block, last)?;
     say(json!({ "next": next }))
 }
 
-fn next_block(changes: &mut Changes<Block>, block: &mut Block) -> anyhow::Result<u64> {
-    changes.next_into(block, PATIENCE)?;
-    match number_of(block) {
-        Some(number) if number == changes.sequence() => Ok(number),
-        _ => bail!("the new writer's first value is torn"),
+/// The first after `last`. A reader that had fallen behind is served those before it, too.
+fn next_block(changes: &mut Changes<Block>, block: &mut Block, last: u64) -> anyhow::Result<u64> {
+    loop {
+        changes.next_into(block, PATIENCE)?;
+        match number_of(block) {
+            Some(number) if number != changes.sequence() => {
+                bail!("a value came under another's number")
+            }
+            Some(number) if number > last => return Ok(number),
+            Some(_) => {}
+            None => bail!("the new writer's first value is torn"),
+        }
     }
 }
