@@ -13,7 +13,9 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, WaitOptions};
 
 use crate::place::Place;
-use crate::{crash, deaths, fork, kills, races, stopped};
+use crate::{
+    attach, crash, deaths, fork, hostile, kills, namespaces, races, space, stopped, strangers,
+};
 
 type Role = fn(&mut Link);
 
@@ -26,6 +28,13 @@ const ROLES: &[(&str, Role)] = &[
     ("load", kills::role),
     ("racer", races::racer),
     ("user", races::user),
+    ("in little space", space::in_little_space),
+    ("masked", space::masked),
+    ("stranger", strangers::stranger),
+    ("abandoner", strangers::abandoner),
+    ("first in a namespace", namespaces::first_in_a_namespace),
+    ("traced", attach::traced),
+    ("prey", hostile::prey),
     ("flat out", stopped::flat_out),
     ("listener", stopped::listener),
     ("forker", fork::forker),
@@ -33,7 +42,8 @@ const ROLES: &[(&str, Role)] = &[
     ("forker while attaching", fork::forker_while_attaching),
 ];
 
-const ROLE: &str = "SHMKIT_TEST_ROLE";
+/// Names the role in a child's environment.
+pub(crate) const ROLE: &str = "SHMKIT_TEST_ROLE";
 const TASK: &str = "SHMKIT_TEST_TASK";
 /// A child that says nothing for so long hangs: its test fails, and ends it.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -2,12 +2,17 @@
 //!
 //! Each test starts this program again, as children in a role: see `children`.
 
+mod attach;
 mod children;
 mod crash;
 mod deaths;
 mod fork;
+mod hostile;
 mod kills;
+mod namespaces;
 mod place;
 mod races;
+mod space;
 mod stopped;
+mod strangers;
 mod values;
