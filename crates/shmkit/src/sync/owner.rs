@@ -239,6 +239,7 @@ impl<'a> OwnerWord<'a> {
                     Ok(Some(taken)) => return Ok(taken),
                     Err(Refused::Held(_)) if !late => slice = now + SLICE,
                     Ok(None) if !late => continue,
+                    Err(Refused::Corrupt) => return Err(Refused::Corrupt),
                     _ => {
                         if slept {
                             // The wake that was taken here may have been for another.
@@ -315,8 +316,11 @@ impl<'a> OwnerWord<'a> {
         me: Holder,
         registrar: &impl Registrar,
     ) -> Result<Option<Acquired>, Refused> {
-        // Asked about itself, a process is told that it is dead: see `sys`.
-        if holder == me || !registrar.is_dead(holder) {
+        // Nobody asks for what he has: then another wrote him in, and waiting would never end.
+        if holder == me {
+            return Err(Refused::Corrupt);
+        }
+        if !registrar.is_dead(holder) {
             return Err(Refused::Held(holder));
         }
         // Others may wait for the same dead one.

@@ -15,6 +15,7 @@ use crate::values::Random;
 const NAME: &str = "prey";
 const FILE: &str = "prey.shmkit";
 const MOMENT: Duration = Duration::from_millis(1);
+const SOON: Duration = Duration::from_secs(10);
 
 /// Not every pattern of bytes is one.
 #[derive(Shareable, Clone, Copy)]
@@ -255,4 +256,23 @@ fn a_peer_that_scribbles_on_everything_that_changes_causes_no_panic_and_no_hang(
             over.store(true, Ordering::Relaxed);
         });
     }
+}
+
+#[test]
+fn a_writer_that_another_wrote_in_as_the_owner_does_not_wait_for_itself() {
+    let place = Place::new();
+    let latest = place.of::<u64>().shared_writers(true).create(NAME).unwrap();
+    let mut writer = latest.writer().unwrap();
+    writer.set(&1).unwrap();
+    let path = place.path().join(FILE);
+    let bytes = std::fs::read(&path).unwrap();
+    let (participants, payload) = (number_at(&bytes, (120, 4)), number_at(&bytes, (128, 8)));
+    let slot = place.describe(NAME).members[0].slot;
+    let generation = number_at(&bytes, (participants as usize + 64 * slot as usize, 8)) >> 32;
+    let owner = generation << 32 | u64::from(slot + 1) << 1;
+    let file = File::options().write(true).open(&path).unwrap();
+    file.write_all_at(&owner.to_le_bytes(), payload + 128).unwrap();
+    let (answers, answer) = std::sync::mpsc::channel();
+    std::thread::spawn(move || answers.send(kind(writer.set(&2))));
+    assert_eq!(answer.recv_timeout(SOON), Ok(ErrorKind::Corrupt), "it waits for itself");
 }
