@@ -61,7 +61,7 @@ pub(crate) fn copy_in(from: &[u8], words: &[AtomicU64]) {
 #[inline(always)]
 fn whole_words_out(words: &[AtomicU64], into: &mut [MaybeUninit<u8>]) {
     #[cfg(all(target_arch = "x86_64", not(any(loom, shmkit_words))))]
-    if into.len() > vectors::BY_WORDS {
+    if into.len() > vectors::OUT_BY_WORDS {
         return vectors::copy_out(words, into);
     }
     for (bytes, word) in into.chunks_exact_mut(WORD).zip(words) {
@@ -74,7 +74,7 @@ fn whole_words_out(words: &[AtomicU64], into: &mut [MaybeUninit<u8>]) {
 #[inline(always)]
 fn whole_words_in(from: &[u8], words: &[AtomicU64]) {
     #[cfg(all(target_arch = "x86_64", not(any(loom, shmkit_words))))]
-    if from.len() > vectors::BY_WORDS {
+    if from.len() > vectors::IN_BY_WORDS {
         return vectors::copy_in(from, words);
     }
     for (bytes, word) in from.chunks_exact(WORD).zip(words) {
@@ -89,11 +89,15 @@ fn whole_words_in(from: &[u8], words: &[AtomicU64]) {
 #[cfg(all(target_arch = "x86_64", not(any(loom, shmkit_words))))]
 mod vectors {
     use core::arch::asm;
+    use core::arch::x86_64::__m128i;
 
     use super::*;
 
-    /// Up to here the compiler's own moves are as good, and can stay in registers.
-    pub(super) const BY_WORDS: usize = 8 * WORD;
+    /// Up to here a value comes out word by word. Above, by vectors: what is stored in words is
+    /// slow to be loaded by vectors again, as the compiler does it when it moves the value.
+    pub(super) const OUT_BY_WORDS: usize = 3 * WORD;
+    /// Up to here a value goes in word by word, since it may have been stored so just before.
+    pub(super) const IN_BY_WORDS: usize = 8 * WORD;
     /// Up to here, a copy of constant length becomes a few moves in the caller.
     const INLINE: usize = 2 * BLOCK;
     /// What one turn of a loop moves.
@@ -102,9 +106,48 @@ mod vectors {
     #[inline(always)]
     pub(super) fn copy_out(words: &[AtomicU64], into: &mut [MaybeUninit<u8>]) {
         debug_assert!(into.len().is_multiple_of(WORD) && into.len() <= words.len() * WORD);
+        if into.len() <= INLINE {
+            return copy_out_short(words, into);
+        }
         // SAFETY: `words` holds at least `into.len()` bytes, which nobody here has a reference to
         // other than as atomics; `into` is borrowed exclusively; its length is whole words.
         unsafe { copy(words.as_ptr().cast(), into.as_mut_ptr().cast(), into.len()) };
+    }
+
+    /// Loads by vectors and leaves storing to the compiler, which may keep the value in registers.
+    #[inline(always)]
+    fn copy_out_short(words: &[AtomicU64], into: &mut [MaybeUninit<u8>]) {
+        let count = into.len() / WORD;
+        let mut pairs = into.chunks_exact_mut(2 * WORD);
+        for (pair, words) in (&mut pairs).zip(words.chunks_exact(2)) {
+            // SAFETY: two words.
+            let loaded = unsafe { load_16(words.as_ptr().cast()) };
+            // SAFETY: 16 bytes, of any alignment, borrowed exclusively.
+            unsafe { pair.as_mut_ptr().cast::<__m128i>().write_unaligned(loaded) };
+        }
+        let last = pairs.into_remainder();
+        if !last.is_empty() {
+            // ORDERING: Relaxed; the caller's protocol orders the copy as a whole.
+            let word = words[count - 1].load(Ordering::Relaxed).to_le_bytes();
+            last.copy_from_slice(&word.map(MaybeUninit::new));
+        }
+    }
+
+    /// # Safety
+    /// 16 bytes are readable at `from`. Others may change them meanwhile.
+    #[inline(always)]
+    unsafe fn load_16(from: *const u8) -> __m128i {
+        let loaded;
+        // SAFETY: loads 16 bytes, which the caller allows.
+        unsafe {
+            asm!(
+                "movups {loaded}, [{from}]",
+                from = in(reg) from,
+                loaded = out(xmm_reg) loaded,
+                options(nostack, preserves_flags),
+            );
+        }
+        loaded
     }
 
     #[inline(always)]

@@ -1,8 +1,8 @@
 //! What every handle on a `Latest` shares, whatever it knows of the type: the object, its words.
 //!
 //! ```text
-//! payload   0         128      256
-//!           latest .. owner .. slots
+//! payload   0      8        128      256
+//!           latest begun .. owner .. slots
 //! ```
 
 #![allow(
@@ -29,6 +29,7 @@ pub(super) const FLAG_SHARED_WRITERS: u32 = 1 << 16;
 /// The words that can be waited on: `latest` and `owner`.
 const WAIT_WORDS: u32 = 2;
 pub(super) const LATEST: usize = offset_of!(Controls, latest);
+pub(super) const BEGUN: usize = offset_of!(Controls, begun);
 pub(super) const OWNER: usize = offset_of!(Controls, owner);
 pub(super) const SLOTS: usize = size_of::<Controls>();
 
@@ -37,8 +38,10 @@ pub(super) const SLOTS: usize = size_of::<Controls>();
 struct Controls {
     /// The newest value's sequence number, from bit 2 on; bit 1: someone sleeps; bit 0: closed.
     latest: u64,
+    /// The stamp, when complete, of the value that was begun last.
+    begun: u64,
     /// Zeros.
-    reserved: [u64; 15],
+    reserved: [u64; 14],
     /// Who may write.
     owner: u64,
     /// Zeros.
@@ -54,13 +57,12 @@ const _: () = {
 pub(super) struct Handle {
     pub(super) attached: Attached,
     geometry: Geometry,
-    // INVARIANT: these lie in the mapping that `attached` keeps.
-    latest: NonNull<AtomicU64>,
-    owner: NonNull<AtomicU64>,
-    slots: NonNull<AtomicU64>,
+    /// INVARIANT: the first word of the payload: `Controls`, and the slots of this geometry, in the
+    /// mapping that `attached` keeps.
+    payload: NonNull<AtomicU64>,
 }
 
-// SAFETY: the pointers lead to atomics in a mapping that the handle keeps; the rest is `Send`.
+// SAFETY: the pointer leads to atomics in a mapping that the handle keeps; the rest is `Send`.
 unsafe impl Send for Handle {}
 // SAFETY: as above.
 unsafe impl Sync for Handle {}
@@ -147,11 +149,10 @@ impl Handle {
 
     fn over(attached: Attached) -> Result<Self> {
         let geometry = geometry_in(attached.frame())?;
-        let payload = attached.payload();
-        let (latest, owner) = (payload.word(LATEST)?.into(), payload.word(OWNER)?.into());
-        let slots = payload.words(SLOTS, geometry.words())?;
-        let slots = NonNull::from(slots).cast();
-        Ok(Self { attached, geometry, latest, owner, slots })
+        // INVARIANT: as many words as the controls and the slots of this geometry have.
+        let words = attached.payload().words(0, SLOTS / size_of::<u64>() + geometry.words())?;
+        let payload = NonNull::from(words).cast();
+        Ok(Self { attached, geometry, payload })
     }
 
     /// Refuses an object that holds other values than those of the layout.
@@ -206,12 +207,24 @@ impl Handle {
     #[inline(always)]
     pub(super) fn register_of<S: Shape>(&self, shape: S) -> Register<'_, S> {
         debug_assert_eq!(shape.geometry(), self.geometry);
+        // SAFETY: the slots are within the payload.
+        let slots = unsafe { self.payload.byte_add(SLOTS) };
+        let slots = NonNull::slice_from_raw_parts(slots, shape.geometry().words());
+        // SAFETY: they have the words of this geometry, being of the same value, in the mapping
+        // that `attached` keeps for as long as `self` is borrowed.
+        let slots = unsafe { slots.as_ref() };
+        Register::new(self.word(LATEST), self.word(BEGUN), slots, shape)
+            .expect("the words were counted by the geometry")
+    }
+
+    /// The word at `offset` of the controls.
+    #[inline(always)]
+    fn word(&self, offset: usize) -> &AtomicU64 {
+        debug_assert!(offset < SLOTS);
+        // SAFETY: within the payload.
+        let word = unsafe { self.payload.byte_add(offset) };
         // SAFETY: it lies in the mapping that `attached` keeps for as long as `self` is borrowed.
-        let latest = unsafe { self.latest.as_ref() };
-        let words = shape.geometry().words();
-        // SAFETY: as above; the slots have the words of this geometry, being of the same value.
-        let slots = unsafe { std::slice::from_raw_parts(self.slots.as_ptr(), words) };
-        Register::new(latest, slots, shape).expect("the words were counted by the geometry")
+        unsafe { word.as_ref() }
     }
 
     pub(super) fn register(&self) -> Register<'_> {
@@ -220,14 +233,12 @@ impl Handle {
 
     #[inline(always)]
     pub(super) fn owner(&self) -> OwnerWord<'_> {
-        // SAFETY: it lies in the mapping that `attached` keeps for as long as `self` is borrowed.
-        OwnerWord::new(unsafe { self.owner.as_ref() })
+        OwnerWord::new(self.word(OWNER))
     }
 
     #[inline(always)]
     pub(super) fn sleepers(&self) -> Sleepers<'_> {
-        // SAFETY: it lies in the mapping that `attached` keeps for as long as `self` is borrowed.
-        Sleepers::new(unsafe { self.latest.as_ref() })
+        Sleepers::new(self.word(LATEST))
     }
 
     /// Wakes those who wait for what was published.

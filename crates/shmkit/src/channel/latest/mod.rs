@@ -39,7 +39,7 @@ pub use writing::LatestWriter;
 
 use self::changes::Cursor;
 use self::handle::Handle;
-use self::register::Of;
+use self::register::{Miss, Of, TRIES};
 use self::writing::WriterSeat;
 use crate::error::Result;
 use crate::shareable::Shareable;
@@ -156,19 +156,26 @@ impl<T: Shareable> Latest<T> {
     /// wrote bytes that are no value of the type; `Forked` in a forked child.
     #[inline]
     pub fn get(&self) -> Result<T> {
-        if self.handle.attached.is_own() {
-            let register = self.handle.register_of(Of::<T>::SHAPE);
-            if let Some(value) = receive::attempt(|bytes| register.try_newest(bytes)) {
-                return Ok(value);
+        let mut tries = 0;
+        loop {
+            if self.handle.attached.is_own() {
+                let register = self.handle.register_of(Of::<T>::SHAPE);
+                if let Some(value) = receive::attempt(|bytes| register.try_newest(bytes)) {
+                    return Ok(value);
+                }
             }
+            tries = self.look_why_not(tries)?;
         }
-        self.get_slowly()
     }
 
+    /// Why there was no value after so many `tries`; how many there were, if there is one by now.
+    ///
+    /// It hands out no value, so that one that is got at once can stay in processor registers.
     #[cold]
     #[inline(never)]
-    fn get_slowly(&self) -> Result<T> {
-        receive::value(|bytes| self.read_newest(bytes), || self.handle.invalid())
+    fn look_why_not(&self, tries: u32) -> Result<u32> {
+        receive::boxed::<T>(|bytes| self.read_newest(bytes), || self.handle.invalid())?;
+        if tries == TRIES { Err(self.handle.missed(Miss::Busy)) } else { Ok(tries + 1) }
     }
 
     /// The newest value, copied to where `into` is: for values too large for the stack.

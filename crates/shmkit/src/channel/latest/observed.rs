@@ -1,6 +1,6 @@
 //! What a `Latest` shows to who only looks: nobody is present by it, nothing is changed.
 
-use super::handle::{FLAG_SHARED_WRITERS, LATEST, OWNER, SLOTS, geometry_in};
+use super::handle::{BEGUN, FLAG_SHARED_WRITERS, LATEST, OWNER, SLOTS, geometry_in};
 use super::register::Register;
 use crate::error::Result;
 use crate::object::{Seat, Site};
@@ -25,7 +25,7 @@ pub(crate) struct Observed {
 pub(crate) fn observe(site: &Site) -> Result<Observed> {
     let (payload, geometry) = (site.payload(), geometry_in(&site.frame)?);
     let slots = payload.words(SLOTS, geometry.words())?;
-    let register = Register::new(payload.word(LATEST)?, slots, geometry)
+    let register = Register::new(payload.word(LATEST)?, payload.word(BEGUN)?, slots, geometry)
         .expect("the words were counted by the geometry");
     let owner = OwnerWord::new(payload.word(OWNER)?).look();
     Ok(Observed {

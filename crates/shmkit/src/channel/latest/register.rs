@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! latest   sequence << 2 | ASLEEP | CLOSED       sequence 0: no value yet
+//! begun    4n + 2 once value n is begun          in the line of `latest`
 //! slots    +-------+----------------+   sequence n lives in slot n % slots
-//!          | stamp | value (words)  |   stamp 4n:     holds value n, complete
+//!          | stamp | value (words)  |   stamp 4n + 2: holds value n, complete
 //!          +-------+----------------+   stamp 4n + 1: value n is being written
 //! ```
 //!
@@ -11,16 +12,16 @@
 //!
 //! | who | does, in this order |
 //! |---|---|
-//! | writer of n | stamp = 4n + 1; fence; value; stamp = 4n; latest: n - 1 to n |
-//! | reader of n | stamp is 4n?; value; fence; stamp is 4n? |
+//! | writer of n | begun; stamp = 4n + 1; fence; value; stamp = 4n + 2; latest: n - 1 to n |
+//! | reader of n | stamp is 4n + 2?; value; fence; stamp is 4n + 2? |
 //! | reader of the newest | latest is m; n = m + 1 if its slot holds it complete, else m; reads n |
 //!
 //! # Why no torn value is handed out
 //!
 //! Suppose that a reader of n met, in some word, a value of n + k * slots. That word was stored
 //! behind the writer's release fence, and the stamp "is being written" before that. So the reader's
-//! second look, behind its acquire fence, finds that stamp or a later one, never 4n again: stamps
-//! only grow. The first look finding 4n (acquire) excludes words from before n.
+//! second look, behind its acquire fence, finds that stamp or a later one, never 4n + 2 again:
+//! stamps only grow. The first look finding 4n + 2 (acquire) excludes words from before n.
 //!
 //! # Why the newest is the newest
 //!
@@ -29,6 +30,7 @@
 //! if the writer stopped or died in between. A waiting reader may therefore look at one stamp only,
 //! in whose line the value lies, and nobody who is told of it will find an older one.
 //! If the look at slot m + 1 finds it already reused, slot m is reused too, and its stamp says so.
+//! And if `begun` is still m, nobody can have been told of m + 1 before: then `latest` is enough.
 //!
 //! # If the writer dies
 //!
@@ -42,6 +44,7 @@
 //! Slots are found by masking, so every sequence has one. Reads are tried a bounded number of
 //! times. Any stamp and any `latest` is possible: the worst is a value nobody set, or [`Miss`].
 
+use core::hint::cold_path;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 
@@ -52,6 +55,11 @@ use crate::sync::sleepers::{ASLEEP, CLOSED};
 const WORD: usize = size_of::<u64>();
 /// In a stamp: the value is being written.
 const WRITING: u64 = 1;
+/// In a stamp: the value is there. The same bit as [`ASLEEP`], so that setting it in `latest` gives
+/// the stamp of the newest value, whoever sleeps; and one that no slot has, if there is no value or
+/// `latest` is closed.
+const COMPLETE: u64 = 2;
+const _: () = assert!(COMPLETE == ASLEEP && WRITING == CLOSED && BITS == COMPLETE | WRITING);
 /// Where a sequence is in `latest` and in stamps.
 const SHIFT: u32 = 2;
 /// From one sequence to the next, there.
@@ -61,7 +69,7 @@ const BITS: u64 = STEP - 1;
 /// Sequences end here: 2^61 values take 70 years at one in a nanosecond.
 const LAST: u64 = 1 << 61;
 /// How often something is tried while others keep changing it: reading, before [`Miss::Busy`].
-const TRIES: u32 = if cfg!(loom) { 2 } else { 256 };
+pub(crate) const TRIES: u32 = if cfg!(loom) { 2 } else { 256 };
 
 /// How large the slots for a value are, and how many there are.
 ///
@@ -203,17 +211,23 @@ pub(crate) enum Refusal {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Register<'a, S: Shape = Geometry> {
     latest: &'a AtomicU64,
+    begun: &'a AtomicU64,
     /// INVARIANT: exactly the words of the geometry.
     slots: &'a [AtomicU64],
     shape: S,
 }
 
 impl<'a, S: Shape> Register<'a, S> {
-    /// A register over `latest` and the first words of `slots`; `None` if those are too few.
+    /// A register over its words and the first of `slots`; `None` if those are too few.
     #[inline(always)]
-    pub(crate) fn new(latest: &'a AtomicU64, slots: &'a [AtomicU64], shape: S) -> Option<Self> {
+    pub(crate) fn new(
+        latest: &'a AtomicU64,
+        begun: &'a AtomicU64,
+        slots: &'a [AtomicU64],
+        shape: S,
+    ) -> Option<Self> {
         // INVARIANT: exactly the words of the geometry.
-        Some(Self { latest, slots: slots.get(..shape.geometry().words())?, shape })
+        Some(Self { latest, begun, slots: slots.get(..shape.geometry().words())?, shape })
     }
 
     /// The newest sequence, and whether more can follow.
@@ -221,7 +235,7 @@ impl<'a, S: Shape> Register<'a, S> {
     pub(crate) fn newest(self) -> Newest {
         // ORDERING: Acquire; pairs with the exchange in `publish`: the slot's stamp is seen too.
         let latest = self.latest.load(Ordering::Acquire);
-        let next = (latest & !BITS).wrapping_add(STEP);
+        let next = (latest & !BITS).wrapping_add(STEP) | COMPLETE;
         let ahead = u64::from(self.stamp(next) == next);
         Newest { sequence: (latest >> SHIFT) + ahead, closed: latest & CLOSED != 0 }
     }
@@ -235,11 +249,18 @@ impl<'a, S: Shape> Register<'a, S> {
     #[inline(always)]
     pub(crate) fn try_newest(self, into: &mut [MaybeUninit<u8>]) -> bool {
         // ORDERING: Acquire; pairs with the exchange in `publish`: the slot's stamp is seen too.
-        let stamp = self.latest.load(Ordering::Acquire) & !ASLEEP;
-        let next = stamp.wrapping_add(STEP);
-        let plain = stamp & CLOSED == 0 && stamp != 0 && self.stamp(next) != next;
-        let copied = plain && self.copy_value(stamp, into);
-        if plain && !copied {
+        let mut stamp = self.latest.load(Ordering::Acquire) | COMPLETE;
+        // ORDERING: Relaxed; whoever was told of a value sees that it was begun, since that came
+        // before it was complete.
+        if self.begun.load(Ordering::Relaxed) != stamp {
+            cold_path();
+            let next = stamp.wrapping_add(STEP);
+            if self.stamp(next) == next {
+                stamp = next;
+            }
+        }
+        let copied = self.copy_value(stamp, into);
+        if !copied {
             retries::count();
         }
         copied
@@ -275,8 +296,8 @@ impl<'a, S: Shape> Register<'a, S> {
     /// If `into` is not as long as a value.
     #[inline(always)]
     pub(crate) fn read(self, sequence: u64, into: &mut [MaybeUninit<u8>]) -> Result<(), Miss> {
-        let stamp = sequence << SHIFT;
-        if sequence != 0 && self.copy_value(stamp, into) {
+        let stamp = sequence << SHIFT | COMPLETE;
+        if self.copy_value(stamp, into) {
             return Ok(());
         }
         let found = self.stamp(stamp);
@@ -303,6 +324,9 @@ impl<'a, S: Shape> Register<'a, S> {
         }
         let next = (latest & !BITS) + STEP;
         let (stamp, words) = self.slot(next);
+        // CRASH: dying behind this costs readers a look at the slot.
+        // ORDERING: Relaxed; ordered by the release of the stamp "complete".
+        self.begun.store(next | COMPLETE, Ordering::Relaxed);
         // CRASH: dying from here to the next stamp leaves the slot in writing. Readers never take
         // it; the next writer begins it anew.
         // ORDERING: Release; pairs with the Acquire in `stamp`: who sees the slot in writing also
@@ -315,7 +339,7 @@ impl<'a, S: Shape> Register<'a, S> {
         write_value(value, words);
         crash_point!("latest: slot written, not complete");
         // ORDERING: Release; pairs with the Acquire in `stamp`: the value is seen with it.
-        stamp.store(next, Ordering::Release);
+        stamp.store(next | COMPLETE, Ordering::Release);
         crash_point!("latest: slot complete, latest not moved");
         // CRASH: dying here leaves `latest` one behind. Readers look ahead; the next writer moves
         // it.
@@ -352,7 +376,7 @@ impl<'a, S: Shape> Register<'a, S> {
     pub(crate) fn resume(self) -> Option<Published> {
         // ORDERING: Acquire; pairs with the exchange in `advance`.
         let latest = self.latest.load(Ordering::Acquire);
-        let next = (latest & !BITS).wrapping_add(STEP);
+        let next = (latest & !BITS).wrapping_add(STEP) | COMPLETE;
         let complete = latest >> SHIFT < LAST && self.stamp(next) == next;
         if complete { self.advance(latest).ok() } else { None }
     }
@@ -373,7 +397,7 @@ impl<'a, S: Shape> Register<'a, S> {
         self.latest.fetch_or(CLOSED, Ordering::Release);
     }
 
-    /// Whether all of the value with the stamp `stamp` was copied.
+    /// Whether all of the value with the stamp "complete" `stamp` was copied.
     #[inline(always)]
     fn copy_value(self, stamp: u64, into: &mut [MaybeUninit<u8>]) -> bool {
         assert!(into.len() == self.shape.geometry().value_bytes, "a value of another size");
@@ -458,7 +482,8 @@ mod tests {
         let memory = HeapMemory::zeroed(SLOTS_AT + geometry.words() * WORD);
         let view = memory.view();
         let slots = view.words(SLOTS_AT, geometry.words()).unwrap();
-        check(Register::new(view.word(0).unwrap(), slots, geometry).unwrap());
+        let (latest, begun) = (view.word(0).unwrap(), view.word(8).unwrap());
+        check(Register::new(latest, begun, slots, geometry).unwrap());
     }
 
     fn newest(register: &Register<'_>) -> Result<(u64, Vec<u8>), Miss> {

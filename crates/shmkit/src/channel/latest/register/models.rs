@@ -18,17 +18,18 @@ const POINTS: [&str; 4] = [
 
 struct Words {
     latest: AtomicU64,
+    begun: AtomicU64,
     slots: [AtomicU64; GEOMETRY.words()],
 }
 
 impl Words {
     fn new() -> Arc<Self> {
         let slots = std::array::from_fn(|_| AtomicU64::new(0));
-        Arc::new(Self { latest: AtomicU64::new(0), slots })
+        Arc::new(Self { latest: AtomicU64::new(0), begun: AtomicU64::new(0), slots })
     }
 
     fn register(&self) -> Register<'_> {
-        Register::new(&self.latest, &self.slots, GEOMETRY).expect("as many words")
+        Register::new(&self.latest, &self.begun, &self.slots, GEOMETRY).expect("as many words")
     }
 }
 
