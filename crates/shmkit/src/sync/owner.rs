@@ -279,7 +279,7 @@ impl<'a> OwnerWord<'a> {
     }
 
     /// Closes the word for good: nobody takes it any more, and all who wait are told.
-    #[cfg(all(test, loom))]
+    #[cfg(test)]
     pub(crate) fn close(self) {
         // ORDERING: Release; pairs with the Acquire in `look`.
         self.0.fetch_or(CLOSED, Ordering::Release);
@@ -399,3 +399,6 @@ impl DeathWatch {
 #[cfg(all(test, loom))]
 #[allow(unsafe_code, reason = "what a lock guards")]
 mod models;
+
+#[cfg(all(test, not(loom)))]
+mod tests;

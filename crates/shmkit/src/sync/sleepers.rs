@@ -214,3 +214,95 @@ impl Waiter {
 
 #[cfg(all(test, loom))]
 mod models;
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn wait<T>(
+        word: &AtomicU64,
+        until: Option<Instant>,
+        look: impl FnMut() -> Found<T>,
+        slow_look: impl FnMut() -> Found<T>,
+    ) -> Found<T> {
+        Waiter::new(true).wait(Sleepers::new(word), until, look, slow_look)
+    }
+
+    #[test]
+    fn a_time_out_comes_in_time_and_behind_a_slow_look() {
+        let word = AtomicU64::new(0);
+        let until = Instant::now() + Duration::from_millis(2);
+        let mut slow_looks = 0;
+        let found: Found<()> = wait(
+            &word,
+            Some(until),
+            || None,
+            || {
+                slow_looks += 1;
+                None
+            },
+        );
+        assert!(found.is_none() && Instant::now() >= until && slow_looks >= 1);
+    }
+
+    #[test]
+    fn what_no_wake_tells_is_found_after_a_slice() {
+        let word = AtomicU64::new(0);
+        let mut slow_looks = 0;
+        let found = wait(
+            &word,
+            None,
+            || None,
+            || {
+                slow_looks += 1;
+                (slow_looks == 3).then_some(slow_looks)
+            },
+        );
+        assert_eq!(found, Some(3));
+    }
+
+    #[test]
+    fn a_change_without_a_wake_is_found_after_a_slice() {
+        let (word, value) = (AtomicU64::new(0), AtomicU64::new(0));
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| {
+                let look = || Some(value.load(Ordering::Acquire)).filter(|value| *value != 0);
+                wait(&word, None, look, || None)
+            });
+            while word.load(Ordering::Acquire) & ASLEEP == 0 {
+                std::thread::yield_now();
+            }
+            value.store(7, Ordering::Release);
+            assert_eq!(waiting.join().unwrap(), Some(7));
+        });
+    }
+
+    #[test]
+    fn two_that_answer_each_other_miss_nothing() {
+        const ROUNDS: u64 = 5_000;
+        let words = [AtomicU64::new(0), AtomicU64::new(0)];
+        let send = |to: &AtomicU64, round: u64| {
+            if to.swap(round << 2, Ordering::AcqRel) & ASLEEP != 0 {
+                Sleepers::new(to).wake();
+            }
+        };
+        let receive = |waiter: &mut Waiter, from: &AtomicU64, round: u64| {
+            let look = || (from.load(Ordering::Acquire) >> 2 == round).then_some(());
+            waiter.wait(Sleepers::new(from), None, look, || None).expect("there is no time-out");
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut waiter = Waiter::new(true).without_spinning();
+                for round in 1..=ROUNDS {
+                    receive(&mut waiter, &words[0], round);
+                    send(&words[1], round);
+                }
+            });
+            let mut waiter = Waiter::new(true);
+            for round in 1..=ROUNDS {
+                send(&words[0], round);
+                receive(&mut waiter, &words[1], round);
+            }
+        });
+    }
+}

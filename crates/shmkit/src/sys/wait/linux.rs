@@ -61,3 +61,76 @@ fn half(word: &AtomicU64) -> &AtomicU32 {
     // Only the kernel accesses it, and only as an atomic read.
     unsafe { AtomicU32::from_ptr(word.as_ptr().cast()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ptr;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+    use rustix::mm::{MapFlags, ProtFlags, mmap};
+
+    use super::*;
+
+    #[test]
+    fn another_value_is_not_slept_on_and_only_the_low_half_counts() {
+        let word = AtomicU64::new(1 << 32 | 5);
+        assert_eq!(wait(&word, 4, None), Woke::Changed);
+        let until = Instant::now() + Duration::from_millis(2);
+        assert_eq!(wait(&word, 5, Some(until)), Woke::TimedOut);
+        assert!(Instant::now() >= until);
+        assert_eq!(wait(&word, 5, Some(Instant::now())), Woke::TimedOut);
+    }
+
+    #[test]
+    fn one_who_can_only_read_is_woken_through_another_mapping() {
+        let file = memfd_create("wait", MemfdFlags::CLOEXEC).unwrap();
+        ftruncate(&file, 4_096).unwrap();
+        let map = |protection| {
+            // SAFETY: a new mapping, wherever the system puts it.
+            let at =
+                unsafe { mmap(ptr::null_mut(), 4_096, protection, MapFlags::SHARED, &file, 0) };
+            // SAFETY: mapped, aligned, and never unmapped.
+            unsafe { &*at.unwrap().cast::<AtomicU64>() }
+        };
+        let (writable, readable) = (map(ProtFlags::READ | ProtFlags::WRITE), map(ProtFlags::READ));
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| {
+                while readable.load(Ordering::Acquire) == 0 {
+                    wait(readable, 0, None);
+                }
+            });
+            writable.store(1, Ordering::Release);
+            wake_all(writable);
+            waiting.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn signals_are_slept_through() {
+        static CAUGHT: AtomicBool = AtomicBool::new(false);
+        extern "C" fn catch(_: libc::c_int) {
+            CAUGHT.store(true, Ordering::SeqCst);
+        }
+        // SAFETY: the handler only stores an atomic.
+        unsafe { libc::signal(libc::SIGUSR2, catch as *const () as libc::sighandler_t) };
+        let word = AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            let until = Instant::now() + Duration::from_millis(50);
+            // SAFETY: it takes nothing.
+            let sleeper = unsafe { libc::pthread_self() };
+            scope.spawn(move || {
+                while !CAUGHT.load(Ordering::SeqCst) {
+                    // SAFETY: the sleeper does not end before this scope.
+                    unsafe { libc::pthread_kill(sleeper, libc::SIGUSR2) };
+                    thread::sleep(Duration::from_millis(1));
+                }
+            });
+            assert_eq!(wait(&word, 0, Some(until)), Woke::TimedOut);
+            assert!(Instant::now() >= until);
+            while !CAUGHT.load(Ordering::SeqCst) {
+                thread::yield_now();
+            }
+        });
+    }
+}
