@@ -1,4 +1,5 @@
-//! Named points at which a test has its child process killed, half-way through a protocol.
+//! Named points at which a test has its child process killed, or stopped, half-way through a
+//! protocol.
 //!
 //! Without the feature `crash-points` a point is nothing at all.
 
@@ -52,6 +53,7 @@ pub const POINTS: &[&str] = &[
     "sleepers: word changed, nobody woken",
     "leave: gate held",
     "leave: nobody else present",
+    "retire: gate not yet held",
     "retire: marked",
     "retire: waiters told",
     "retire: unlinked",
@@ -59,10 +61,12 @@ pub const POINTS: &[&str] = &[
 
 #[cfg(feature = "crash-points")]
 mod armed {
-    use std::sync::OnceLock;
+    use std::sync::{Once, OnceLock};
 
     /// The environment variable that names the point to die at.
     pub const VARIABLE: &str = "SHMKIT_CRASH_POINT";
+    /// The one that names the point to stand still at when it is come to first, as by `SIGSTOP`.
+    pub const STOP_VARIABLE: &str = "SHMKIT_STOP_POINT";
 
     pub(crate) const fn is_known(name: &str) -> bool {
         let mut index = 0;
@@ -87,15 +91,21 @@ mod armed {
     }
 
     pub(crate) fn pass(name: &str) {
-        static CHOSEN: OnceLock<Option<String>> = OnceLock::new();
-        if CHOSEN.get_or_init(|| std::env::var(VARIABLE).ok()).as_deref() == Some(name) {
+        static CHOSEN: OnceLock<[Option<String>; 2]> = OnceLock::new();
+        static STOPPED: Once = Once::new();
+        let look = || [VARIABLE, STOP_VARIABLE].map(|variable| std::env::var(variable).ok());
+        let [death, stop] = CHOSEN.get_or_init(look);
+        if stop.as_deref() == Some(name) {
+            STOPPED.call_once(crate::sys::process::stop);
+        }
+        if death.as_deref() == Some(name) {
             crate::sys::process::die();
         }
     }
 }
 
 #[cfg(feature = "crash-points")]
-pub use armed::VARIABLE;
+pub use armed::{STOP_VARIABLE, VARIABLE};
 #[cfg(feature = "crash-points")]
 pub(crate) use armed::{is_known, pass};
 

@@ -95,12 +95,14 @@ pub(crate) fn is_stale(ground: &impl Ground) -> Result<bool> {
 
 /// Removes the object, whoever uses it. True if this call took the name away.
 pub(crate) fn remove(ground: &impl Ground) -> Result<bool> {
+    crash_point!("retire: gate not yet held");
     let _gate = Gate::pass(ground.gate(), GATE_PATIENCE)?;
     retire_and_unlink(ground)
 }
 
 /// Finishes the removal of an object that was found stale. True if this call took the name away.
 pub(crate) fn finish_removal(ground: &impl Ground) -> Result<bool> {
+    crash_point!("retire: gate not yet held");
     let _gate = Gate::pass(ground.gate(), GATE_PATIENCE)?;
     // Between the shared gate in which it was found stale and this one anything may have happened.
     if !is_stale(ground)? {

@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, WaitOptions};
 
 use crate::place::Place;
 use crate::{
-    attach, crash, deaths, fork, hostile, kills, namespaces, races, space, stopped, strangers,
+    attach, crash, deaths, fork, gate, hostile, kills, namespaces, races, space, stopped, strangers,
 };
 
 type Role = fn(&mut Link);
@@ -28,6 +28,7 @@ const ROLES: &[(&str, Role)] = &[
     ("load", kills::role),
     ("racer", races::racer),
     ("user", races::user),
+    ("passer-by", gate::passer_by),
     ("in little space", space::in_little_space),
     ("masked", space::masked),
     ("stranger", strangers::stranger),
@@ -115,6 +116,19 @@ impl Child {
         Self::start_with(place, role, task, |it| it.env(shmkit::crash::VARIABLE, point))
     }
 
+    /// The same, standing still at this point when this returns.
+    pub(crate) fn start_to_stop_at(
+        place: &Place,
+        point: &str,
+        role: &str,
+        task: impl std::fmt::Display,
+    ) -> Self {
+        let child =
+            Self::start_with(place, role, task, |it| it.env(shmkit::crash::STOP_VARIABLE, point));
+        child.wait_for_stop();
+        child
+    }
+
     pub(crate) fn start_with(
         place: &Place,
         role: &str,
@@ -190,6 +204,11 @@ impl Child {
     /// Stops it. When this returns it stands still.
     pub(crate) fn stop(&self) {
         rustix::process::kill_process(self.pid(), Signal::STOP).unwrap();
+        self.wait_for_stop();
+    }
+
+    /// Waits until it stands still.
+    pub(crate) fn wait_for_stop(&self) {
         let (_, status) =
             rustix::process::waitpid(Some(self.pid()), WaitOptions::UNTRACED).unwrap().unwrap();
         assert!(status.stopped(), "{status:?}");

@@ -7,6 +7,7 @@ mod children;
 mod crash;
 mod deaths;
 mod fork;
+mod gate;
 mod hostile;
 mod kills;
 mod namespaces;

@@ -33,6 +33,14 @@ pub(crate) fn boot_id() -> [u8; 16] {
     })
 }
 
+/// Stands still until another says `SIGCONT`.
+#[cfg(feature = "crash-points")]
+#[allow(unsafe_code, reason = "only a signal to this very thread stops it before it goes on")]
+pub(crate) fn stop() {
+    // SAFETY: takes a number; nothing handles this signal but the system.
+    unsafe { libc::raise(libc::SIGSTOP) };
+}
+
 /// Ends this process as `kill -9` does: nothing is unwound, flushed or dropped.
 #[cfg(feature = "crash-points")]
 pub(crate) fn die() -> ! {

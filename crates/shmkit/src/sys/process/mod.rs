@@ -2,10 +2,10 @@
 
 #[cfg(target_os = "linux")]
 mod linux;
-#[cfg(feature = "crash-points")]
-pub(crate) use linux::die;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{boot_id, random, user_id};
+#[cfg(feature = "crash-points")]
+pub(crate) use linux::{die, stop};
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
