@@ -3,7 +3,7 @@
 /// The sizes of values, in bytes.
 pub(crate) const SIZES: [usize; 6] = [8, 64, 1_024, 4_096, 65_536, 1_048_576];
 /// Up to here a value is passed by value; above, by reference.
-pub(crate) const BY_VALUE: usize = 1_024;
+pub(crate) const BY_VALUE: usize = 256;
 
 /// Something to do with values of `N` words.
 pub(crate) trait WithWords {

@@ -156,6 +156,9 @@ impl<T: Shareable> Latest<T> {
     /// wrote bytes that are no value of the type; `Forked` in a forked child.
     #[inline]
     pub fn get(&self) -> Result<T> {
+        if size_of::<T>() > receive::IN_REGISTERS {
+            return receive::value(|bytes| self.read_newest(bytes), || self.handle.invalid());
+        }
         let mut tries = 0;
         loop {
             if self.handle.attached.is_own() {

@@ -7,6 +7,9 @@ use std::mem::MaybeUninit;
 use crate::error::{Error, Result};
 use crate::shareable::Shareable;
 
+/// Up to this many bytes a value that is got at once can stay in processor registers.
+pub(super) const IN_REGISTERS: usize = 128;
+
 /// Has `fill` copy a value's bytes, and takes them for a value if it did and they are one.
 ///
 /// `fill` returns true only once it has written every byte.
