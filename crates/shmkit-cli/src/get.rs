@@ -29,7 +29,12 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     let object = global.open(&args.name)?;
-    let (schema, bytes) = (object.schema(), object.get()?);
+    let schema = object.schema();
+    if let Some(field) = &args.field {
+        // What no value can have is told first.
+        schema.part(field).with_context(|| format!("cannot get \"{}\"", args.name))?;
+    }
+    let bytes = object.get()?;
     let value = match &args.field {
         Some(field) => schema.read_part(&bytes, field),
         None => schema.read(&bytes),

@@ -53,16 +53,30 @@ pub(crate) fn red() -> (&'static str, &'static str) {
 
 /// The text without what would control a terminal, where it goes to one.
 pub(crate) fn harmless(text: String) -> String {
-    if !is_terminal() || !text.contains(|c: char| c.is_control() && c != '\n' && c != '\t') {
-        return text;
-    }
+    if is_terminal() { escaped(&text, |letter| letter == '\n' || letter == '\t') } else { text }
+}
+
+/// The text with its control characters escaped, but for those that are allowed.
+pub(crate) fn escaped(text: &str, allowed: impl Fn(char) -> bool) -> String {
     let mut plain = String::new();
     for letter in text.chars() {
-        match letter {
-            '\n' | '\t' => plain.push(letter),
-            _ if letter.is_control() => plain.extend(letter.escape_default()),
-            _ => plain.push(letter),
+        if letter.is_control() && !allowed(letter) {
+            plain.extend(letter.escape_default());
+        } else {
+            plain.push(letter);
         }
     }
     plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_controls_a_terminal_is_escaped() {
+        let text = "a\\b\n\tö\x1b[2J\u{9b}";
+        assert_eq!(escaped(text, |_| false), r"a\b\n\tö\u{1b}[2J\u{9b}");
+        assert_eq!(escaped(text, |it| it == '\n'), "a\\b\n\\tö\\u{1b}[2J\\u{9b}");
+    }
 }

@@ -14,6 +14,15 @@ pub(crate) fn line(value: &Value<'_>) -> String {
     }
 }
 
+/// One line, whatever is in it.
+pub(crate) fn one_line(value: &Value<'_>) -> String {
+    match value {
+        Value::Text(text) => output::escaped(text, |_| false),
+        Value::Char(letter) => output::escaped(&letter.to_string(), |_| false),
+        value => value.to_string(),
+    }
+}
+
 /// JSON. Its numbers have no infinity and no NaN, and readers differ over integers beyond 64 bits:
 /// these are texts.
 pub(crate) fn json(value: &Value<'_>) -> Json {

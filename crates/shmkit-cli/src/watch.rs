@@ -11,7 +11,8 @@ use crate::{Global, output, units, value};
 /// Print a line for each change of an object
 ///
 /// It sleeps in between. When a writer dies, standard error says so, and watching goes on for the
-/// next writer. What was overwritten before it could be printed is counted there, too.
+/// next writer. What was overwritten before it could be printed is counted there, too. Line ends
+/// and other control characters in a text are printed as `\n` and the like.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm watch robot/pose
@@ -41,14 +42,18 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     let object = global.open(&args.name)?;
     let schema = object.schema();
+    if let Some(field) = &args.field {
+        // What is wrong with it is told at once, not at the first change.
+        let part = match object.get() {
+            Ok(now) => schema.read_part(&now, field).map(|_| ()),
+            Err(_) => schema.part(field).map(|_| ()),
+        };
+        part.with_context(|| format!("cannot watch \"{}\"", args.name))?;
+    }
     let mut changes = object.changes_since(match args.now {
         true => object.sequence().saturating_sub(1),
         false => object.sequence(),
     });
-    if let (Some(field), Ok(now)) = (&args.field, object.get()) {
-        // What is wrong with it is told at once, not at the first change.
-        schema.read_part(&now, field).with_context(|| format!("cannot watch \"{}\"", args.name))?;
-    }
     let (mut shown, mut missed_before) = (0, 0);
     while args.count.is_none_or(|count| shown < count) {
         let bytes = match changes.next(args.timeout) {
@@ -78,7 +83,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
             if missed > 0 {
                 output::note(format_args!("missed {missed}"));
             }
-            output::line(value::line(&value))?;
+            output::line(value::one_line(&value))?;
         }
         shown += 1;
     }

@@ -209,6 +209,27 @@ fn watching_tells_of_a_death_and_goes_on() {
 }
 
 #[test]
+fn a_field_that_no_value_has_is_refused_before_there_is_any() {
+    let place = Place::new();
+    place.of::<Goal>().create("goal").unwrap();
+    let fields = "the value has no field q: there are at, path, mode, label, loads";
+    place.fails(&["watch", "goal", "q"], 2, &format!("cannot watch \"goal\": {fields}"));
+    place.fails(&["get", "goal", "q"], 2, &format!("cannot get \"goal\": {fields}"));
+    place.fails(&["get", "goal", "loads[4]"], 2, "loads has 4 items, counted from 0");
+    place.fails(&["get", "goal", "loads[3]"], 8, "no value has been set yet");
+}
+
+#[test]
+fn a_change_is_one_line_whatever_is_in_it() {
+    let place = Place::new();
+    let text = |text: &str| text.parse::<FixedString<16>>().unwrap();
+    place.leave("text", &text("a\nb\x1b[2J"));
+    let watched = place.shm(&["watch", "text", "--now", "--count", "1"]);
+    assert_eq!(watched, "a\\nb\\u{1b}[2J\n");
+    assert_eq!(place.shm(&["get", "text"]), "a\nb\x1b[2J\n", "for a program, as it is");
+}
+
+#[test]
 fn silence_ends_watching_where_that_was_asked_for() {
     let place = Place::new();
     place.leave("count", &1_u64);

@@ -173,6 +173,11 @@ fn what_cannot_be_set_is_refused_with_what_can() {
         ("at.2", "1", "at has no field 2: there are 0, 1"),
         ("at.0.x", "1", "at.0 is f64, which has no fields"),
         ("mode[0]", "1", "mode is enum Mode, which has no items"),
+        (
+            "limit.x",
+            "1",
+            "limit is Maybe<f32>, which is read and set whole: limit=Some(...) or limit=None",
+        ),
         ("v[2]", "1", "v has 2 items, counted from 0: there is no [2]"),
         ("v[-1]", "1", "v has 2 items, counted from 0: there is no [-1]"),
         ("joints[2].0", "1", "joints has 2 items, counted from 0: there is no [2]"),
@@ -221,6 +226,8 @@ fn a_part_is_read_by_the_path_that_sets_it() {
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
     assert!(error.to_string().starts_with("the value has no field nowhere: "), "{error}");
     assert_eq!(schema.read_part(&bytes[1..], "").unwrap_err().kind(), ErrorKind::Corrupt);
+    assert_eq!(schema.part("stamp_ns").unwrap(), &Schema::of::<u64>());
+    assert_eq!(schema.part("nowhere").unwrap_err().to_string(), error.to_string());
 }
 
 #[test]

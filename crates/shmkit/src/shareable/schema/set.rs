@@ -45,7 +45,7 @@ impl Schema {
         if !path.is_empty() || bytes.len() as u64 != self.size {
             self.read(bytes)?;
         }
-        let (schema, start) = find(self, bytes, path)?;
+        let (schema, start) = find(self, Some(bytes), path)?;
         let mut part = vec![0; schema.size as usize];
         let mut literal = Literal { rest: text };
         let wrong = |why: String| {
@@ -85,8 +85,31 @@ impl Schema {
     /// ```
     pub fn read_part(&self, bytes: &[u8], path: &str) -> Result<Value<'_>> {
         self.read(bytes)?;
-        let (schema, start) = find(self, bytes, path)?;
+        let (schema, start) = find(self, Some(bytes), path)?;
         schema.read(&bytes[start..start + schema.size as usize])
+    }
+
+    /// The type of the part that `path` names, by the same paths as [`set`](Self::set), where there
+    /// is no value to look at: any item that a list has a place for can be named.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument), with what would be right, where no value
+    /// has such a part.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use shmkit::shareable::Schema;
+    ///
+    /// let schema = Schema::parse("Goal(8,4){x@0:f32,at@4:[u16;2]}")?;
+    /// assert_eq!(schema.part("at[1]")?.to_string(), "u16");
+    /// let error = schema.part("y").unwrap_err();
+    /// assert_eq!(error.to_string(), "the value has no field y: there are x, at");
+    /// # Ok::<(), shmkit::Error>(())
+    /// ```
+    pub fn part(&self, path: &str) -> Result<&Schema> {
+        Ok(find(self, None, path)?.0)
     }
 
     /// The value whose bytes are all zero: numbers are 0, texts and lists empty.
@@ -126,7 +149,8 @@ fn enum_without_zero(schema: &Schema) -> Option<&str> {
 }
 
 /// The type of the part that `path` names, and where it starts in `bytes`, which are a value.
-fn find<'s>(schema: &'s Schema, bytes: &[u8], path: &str) -> Result<(&'s Schema, usize)> {
+/// Without one, lists have as many items as they have places for.
+fn find<'s>(schema: &'s Schema, bytes: Option<&[u8]>, path: &str) -> Result<(&'s Schema, usize)> {
     let whole = path.is_empty() || path == "value";
     if whole && !matches!(schema.shape, Shape::Struct { .. }) {
         return Ok((schema, 0));
@@ -135,12 +159,13 @@ fn find<'s>(schema: &'s Schema, bytes: &[u8], path: &str) -> Result<(&'s Schema,
     while !rest.is_empty() {
         let known = &path[..path.len() - rest.len()];
         let here = if known.is_empty() { "the value" } else { known };
-        let part = &bytes[start as usize..][..schema.size as usize];
+        let part = bytes.map(|bytes| &bytes[start as usize..][..schema.size as usize]);
         let (step, behind) = step(rest, known.is_empty())
             .ok_or_else(|| invalid(format!("{path} is no path, such as pose.x or v[2]")))?;
-        let found = match step {
-            Step::Field(name) => field(schema, name),
-            Step::Item(index) => item(schema, part, index),
+        let found = match (&schema.shape, step) {
+            (Shape::Maybe { .. }, _) => Err(given_whole(schema, known)),
+            (_, Step::Field(name)) => field(schema, name),
+            (_, Step::Item(index)) => item(schema, part, index),
         };
         let (found, offset) = found.map_err(|why| invalid(format!("{here} {why}")))?;
         (schema, start, rest) = (found, start + offset, behind);
@@ -177,10 +202,23 @@ fn field<'s>(schema: &'s Schema, name: &str) -> Result<(&'s Schema, u64), String
     }
 }
 
-fn item<'s>(schema: &'s Schema, bytes: &[u8], index: &str) -> Result<(&'s Schema, u64), String> {
+/// A `Maybe` may have no inside.
+fn given_whole(schema: &Schema, path: &str) -> String {
+    let path = if path.is_empty() { "value" } else { path };
+    let spelled = spelled(schema);
+    format!("is {spelled}, which is read and set whole: {path}=Some(...) or {path}=None")
+}
+
+fn item<'s>(
+    schema: &'s Schema,
+    bytes: Option<&[u8]>,
+    index: &str,
+) -> Result<(&'s Schema, u64), String> {
     let (item, start, len) = match &schema.shape {
         Shape::Array { item, len } => (item, 0, *len),
-        Shape::List { item, .. } => (item, items_offset(item), length(bytes)),
+        Shape::List { item, capacity } => {
+            (item, items_offset(item), bytes.map_or(*capacity, length))
+        }
         _ => return Err(format!("is {}, which has no items", spelled(schema))),
     };
     match index.parse::<u64>() {
