@@ -263,6 +263,51 @@ fn a_reader_without_write_permission_gets_waits_and_cannot_write() {
 }
 
 #[test]
+fn a_handle_never_gives_its_own_writers_place_away() {
+    let place = Place::new();
+    let sole = place.of::<u64>().max_writers(1).create("sole").unwrap();
+    let mut writer = sole.writer().unwrap();
+    assert_eq!(kind(sole.writer()), ErrorKind::Full);
+    assert_eq!(writer.set(&1).unwrap(), 1);
+
+    let shared = place.of::<u64>().shared_writers(true).max_writers(2).create("shared").unwrap();
+    let mut changes = shared.changes();
+    let mut writers = [shared.writer().unwrap(), shared.writer().unwrap()];
+    assert_eq!(kind(shared.writer()), ErrorKind::Full);
+    for (writer, value) in writers.iter_mut().zip([7, 8]) {
+        writer.set(&value).unwrap();
+        assert_eq!(changes.next_timeout(SOON).unwrap(), value);
+    }
+    assert_eq!(kind(changes.next_timeout(Duration::from_millis(120))), ErrorKind::TimedOut);
+}
+
+#[test]
+fn changes_since_a_number_that_was_never_reached_waits() {
+    let place = Place::new();
+    let count = place.of::<u64>().create("count").unwrap();
+    count.writer().unwrap().set(&1).unwrap();
+    for beyond in [2, 1 << 60, 1 << 61, 1 << 62, u64::MAX] {
+        assert_eq!(count.changes_since(beyond).try_next().unwrap(), None, "{beyond}");
+    }
+}
+
+#[test]
+fn a_stale_object_is_not_found_by_a_reader_either() {
+    let place = Place::new();
+    let options = place.of::<u64>().lifetime(Lifetime::WhileUsed);
+    drop(options.create("count").unwrap());
+    let path = place.0.path().join("count.shmkit");
+    assert!(!path.exists());
+    let kept = options.create("count").unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    drop(kept);
+    // As a killed last user leaves it.
+    std::fs::write(&path, bytes).unwrap();
+    assert_eq!(kind(place.of::<u64>().open_read_only("count")), ErrorKind::NotFound);
+    assert!(!path.exists(), "the removal was finished");
+}
+
+#[test]
 fn a_small_value_with_a_writer_and_a_reader_is_one_file_of_at_most_12_kib() {
     let place = Place::new();
     let latest = place.of::<[u64; 8]>().create("value").unwrap();

@@ -8,7 +8,7 @@ use super::{file_names, options};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::Trust;
 use crate::object::{
-    Name, Site, TEMPORARY_SUFFIX, finish_removal, is_left_over, observe, sweep_temporary,
+    Name, Options, finish_removal, is_left_over, is_temporary, observe, sweep_temporary,
 };
 use crate::sys::directory;
 
@@ -20,11 +20,17 @@ pub struct Finding {
 }
 
 enum Remedy {
-    Remove(Box<Site>),
-    Sweep(Box<Site>),
+    Remove(Place),
+    Sweep(Place),
     Temporary(PathBuf),
     /// What a person has to decide.
     Advice(String),
+}
+
+/// Where an object is, to be looked at again when it is repaired.
+struct Place {
+    name: Name,
+    options: Options,
 }
 
 impl Finding {
@@ -61,13 +67,20 @@ impl Finding {
     /// `PermissionDenied`, `Busy`.
     pub fn fix(&self) -> Result<bool> {
         let done = match &self.remedy {
-            Remedy::Remove(site) => finish_removal(site),
-            Remedy::Sweep(site) => {
-                site.check_replaceable()?;
-                Ok(site.participants().sweep(&**site, 0, u32::MAX) > 0)
+            Remedy::Remove(Place { name, options }) => {
+                observe(name, options).and_then(|site| finish_removal(&site))
             }
+            Remedy::Sweep(Place { name, options }) => observe(name, options).and_then(|site| {
+                site.check_writable()?;
+                Ok(site.participants().sweep(&site, 0, u32::MAX) > 0)
+            }),
             Remedy::Temporary(path) => sweep_temporary(path),
             Remedy::Advice(_) => Ok(false),
+        };
+        let done = match done {
+            // Somebody else did.
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            done => done,
         };
         done.map_err(|error| error.doing("repair").on(&self.object))
     }
@@ -92,7 +105,7 @@ pub fn examine(directory: &Path, trust: Trust) -> Result<Vec<Finding>> {
         findings.push(Finding { object, what: advice.what, remedy });
     }
     for file in file_names(directory)? {
-        if file.ends_with(TEMPORARY_SUFFIX) {
+        if is_temporary(&file) {
             let path = directory.join(&file);
             if !is_left_over(&path).unwrap_or(false) {
                 continue;
@@ -108,24 +121,28 @@ pub fn examine(directory: &Path, trust: Trust) -> Result<Vec<Finding>> {
 
 fn examine_object(directory: &Path, name: &Name, trust: Trust) -> Option<Finding> {
     let finding = |what: String, remedy| Some(Finding { object: name.to_string(), what, remedy });
-    let broken = |error: Error| match error.kind() {
-        // Gone meanwhile.
-        ErrorKind::NotFound => None,
-        ErrorKind::PermissionDenied => {
-            finding(error.to_string(), Remedy::Advice("look as its owner".into()))
-        }
-        _ => {
-            let advice = "remove it by hand if nobody needs it: shm rm --force".into();
-            finding(error.to_string(), Remedy::Advice(advice))
-        }
+    let broken = |error: Error| {
+        let advice = match error.kind() {
+            // Gone meanwhile.
+            ErrorKind::NotFound => return None,
+            ErrorKind::PermissionDenied => "look as its owner",
+            ErrorKind::Corrupt | ErrorKind::WrongKind => {
+                "remove it by hand if nobody needs it: shm rm --force"
+            }
+            ErrorKind::WrongVersion => "look with the version that made it",
+            _ => "look again later",
+        };
+        finding(error.to_string(), Remedy::Advice(advice.into()))
     };
-    let site = match observe(name, &options(directory, trust)) {
-        Ok(site) => Box::new(site),
+    let options = options(directory, trust);
+    let site = match observe(name, &options) {
+        Ok(site) => site,
         Err(error) => return broken(error),
     };
+    let place = Place { name: name.clone(), options };
     match condition(&site) {
         Ok(Condition::Ready) => {}
-        Ok(stale) => return finding(stale.as_str().into(), Remedy::Remove(site)),
+        Ok(stale) => return finding(stale.as_str().into(), Remedy::Remove(place)),
         Err(error) => return broken(error),
     }
     let description = match description(&site) {
@@ -141,5 +158,5 @@ fn examine_object(directory: &Path, name: &Name, trust: Trust) -> Option<Finding
     if dead.is_empty() {
         return None;
     }
-    finding(format!("died without leaving: {}", dead.join(", ")), Remedy::Sweep(site))
+    finding(format!("died without leaving: {}", dead.join(", ")), Remedy::Sweep(place))
 }

@@ -66,13 +66,16 @@ impl Attached {
                 continue;
             };
             if lifetime::is_stale(&site)? {
-                site.lock_file.release_gate();
-                site.check_replaceable()?;
-                lifetime::finish_removal(&site)?;
+                // Closing releases the gate. To finish the removal takes a handle that may write.
+                drop(site);
+                clear_if_stale(name, options)?;
                 continue;
             }
             let byte = presence::new_handle(stamp);
-            lock::try_lock(&site.lock_file, byte, Mode::Shared)?;
+            if !lock::try_lock(&site.lock_file, byte, Mode::Shared)? {
+                let why = "another process keeps the place where this one would be known";
+                return Err(Error::new(ErrorKind::Busy, why));
+            }
             crash_point!("open: present");
             let attached = Self::present(site, stamp, byte);
             attached.check_options(options)?;
@@ -183,10 +186,7 @@ impl Attached {
     /// Takes a slot in this object.
     pub(crate) fn join(&self, role: Role) -> Result<Seat> {
         self.check_not_forked()?;
-        if !self.is_writable() {
-            let why = "the object is open for reading alone";
-            return Err(Error::new(ErrorKind::PermissionDenied, why));
-        }
+        self.site.check_writable()?;
         let who = Introduction {
             pid: std::process::id(),
             role,
@@ -217,6 +217,11 @@ impl Attached {
 
     pub(crate) fn participants(&self) -> Participants<'_> {
         self.site.participants()
+    }
+
+    /// How many participants died, and the last who is still in its slot.
+    pub(crate) fn deaths(&self) -> (u32, Option<Seat>) {
+        self.participants().deaths(&self.site)
     }
 
     pub(crate) fn is_dead(&self, seat: Seat) -> bool {
@@ -255,7 +260,6 @@ pub(crate) fn observe(name: &Name, options: &Options) -> Result<Site> {
 pub(crate) fn remove(name: &Name, options: &Options) -> Result<()> {
     for _ in 0..MOST_TRIES {
         let site = observe(name, options)?;
-        site.check_replaceable()?;
         let was_stale = lifetime::is_stale(&site)?;
         if lifetime::remove(&site)? && !was_stale {
             return Ok(());
@@ -266,7 +270,6 @@ pub(crate) fn remove(name: &Name, options: &Options) -> Result<()> {
 
 /// Finishes the removal of a stale object. True if this call took the name away.
 pub(crate) fn finish_removal(site: &Site) -> Result<bool> {
-    site.check_replaceable()?;
     lifetime::finish_removal(site)
 }
 
@@ -278,7 +281,6 @@ pub(crate) fn remove_named(name: &str, options: &Options) -> Result<()> {
 fn clear_if_stale(name: &Name, options: &Options) -> Result<bool> {
     match observe(name, options) {
         Ok(site) if lifetime::is_stale(&site)? => {
-            site.check_replaceable()?;
             lifetime::finish_removal(&site)?;
             Ok(true)
         }

@@ -7,12 +7,13 @@
 
 use std::mem::size_of;
 
-use super::header::{FLAG_READ_ONLY_PEERS, FORMAT_VERSION, Header, MAGIC, READY};
+use super::header::{FLAG_READ_ONLY_PEERS, FORMAT_VERSION, Header, MAGIC, READY, RETIRED};
 use super::name::Name;
 use super::options::Lifetime;
 use super::participants::Participant;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::Access;
+use crate::shareable::schema::MAX_TEXT;
 use crate::sys::process;
 
 /// What kinds of object there are. The numbers are part of the format.
@@ -86,7 +87,9 @@ pub(crate) struct Frame {
 impl Frame {
     pub(crate) const MAX_PARTICIPANTS: u32 = 1024;
     /// The most bytes of a schema's text.
-    pub(crate) const MAX_SCHEMA: u32 = 1 << 20;
+    pub(crate) const MAX_SCHEMA: u32 = MAX_TEXT as u32;
+    /// The most words that can be waited on.
+    pub(crate) const MAX_WAIT_WORDS: u32 = 64;
     /// The most bytes of a payload.
     pub(crate) const MAX_PAYLOAD: u64 = 1 << 46;
 
@@ -225,6 +228,9 @@ impl Recognised {
             let said = header.file_size;
             return Err(corrupt(format!("it says {said} bytes and the file has {file_size}")));
         }
+        if ![READY, RETIRED].contains(&header.state) {
+            return Err(corrupt(format!("state {} is not defined", header.state)));
+        }
         self.check_parts(end as u64)?;
         self.frame(schema)
     }
@@ -246,6 +252,7 @@ impl Recognised {
         if payload_offset % 128 != 0
             || payload_size % 8 != 0
             || payload_offset.checked_add(payload_size).is_none_or(|end| end > file_size)
+            || wait_words > Frame::MAX_WAIT_WORDS
             || u64::from(wait_words) * WAIT_WORD_STRIDE > payload_size
         {
             return Err(corrupt(format!(

@@ -51,6 +51,8 @@ pub(crate) trait Ground {
     fn is_of_earlier_boot(&self) -> bool;
     /// Marks it retired, changes every word that can be waited on, and wakes.
     fn retire(&self) -> Result<()>;
+    /// Refuses where this process may not take the name away.
+    fn check_removable(&self) -> Result<()>;
     /// Takes the name away.
     fn unlink(&self) -> Result<()>;
 }
@@ -95,6 +97,8 @@ pub(crate) fn is_stale(ground: &impl Ground) -> Result<bool> {
 
 /// Removes the object, whoever uses it. True if this call took the name away.
 pub(crate) fn remove(ground: &impl Ground) -> Result<bool> {
+    // Before anything is changed: a retired object under a name that stays would block it.
+    ground.check_removable()?;
     crash_point!("retire: gate not yet held");
     let _gate = Gate::pass(ground.gate(), GATE_PATIENCE)?;
     retire_and_unlink(ground)
@@ -102,6 +106,7 @@ pub(crate) fn remove(ground: &impl Ground) -> Result<bool> {
 
 /// Finishes the removal of an object that was found stale. True if this call took the name away.
 pub(crate) fn finish_removal(ground: &impl Ground) -> Result<bool> {
+    ground.check_removable()?;
     crash_point!("retire: gate not yet held");
     let _gate = Gate::pass(ground.gate(), GATE_PATIENCE)?;
     // Between the shared gate in which it was found stale and this one anything may have happened.
@@ -115,7 +120,7 @@ pub(crate) fn finish_removal(ground: &impl Ground) -> Result<bool> {
 ///
 /// `step_out` ends this handle's own presence.
 pub(crate) fn leave(ground: &impl Ground, step_out: impl FnOnce()) -> Result<()> {
-    if !ground.is_while_used() {
+    if !ground.is_while_used() || ground.check_removable().is_err() {
         step_out();
         return Ok(());
     }

@@ -13,8 +13,8 @@ use crate::sys::directory;
 pub enum Lifetime {
     /// Until it is removed or the machine restarts. The default.
     Persistent = 1,
-    /// As long as a process has it open. The last one out removes it; if that one was killed,
-    /// the next one who looks does.
+    /// As long as a process has it open. The last one out removes it; if that one was killed, or
+    /// could only read, the next one who opens it does.
     WhileUsed = 2,
     /// Until it is removed, over restarts of the machine, where its directory is on a disk.
     Durable = 3,

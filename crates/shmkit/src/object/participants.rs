@@ -10,23 +10,70 @@
 //! given out again at once, in the next generation; what the dead one held still names the old
 //! generation, and whoever meets it repairs it.
 //!
-//! | `identity` | meaning | who may leave it |
+//! ```text
+//! identity   63            32 31      16 15       0
+//!            |  generation   |  deaths  |  state  |
+//! ```
+//!
+//! | state | meaning | who may leave it |
 //! |---|---|---|
-//! | generation, [`FREE`] | nobody | who holds the slot's lock, to active in the next generation |
-//! | generation, [`ACTIVE`] | taken | the one who took it; the sweep, if the lock is free |
+//! | [`FREE`] | nobody | who holds the slot's lock, to active in the next generation |
+//! | [`ACTIVE`] | taken | the one who took it; the sweep, if the lock is free |
+//!
+//! Whoever replaces or frees a dead one adds 1 to `deaths` in the same exchange, so that each death
+//! is counted once, for those who look later.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::{AtomicU64, Ordering};
 
-/// The low half of `identity`: the slot is nobody's.
+/// The state in `identity`: the slot is nobody's.
 pub(crate) const FREE: u64 = 0;
-/// The low half of `identity`: somebody took the slot.
+/// The state in `identity`: somebody took the slot.
 pub(crate) const ACTIVE: u64 = 1;
+
+/// The word by which a slot is taken, left and swept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Identity(u64);
+
+impl Identity {
+    const STATE: u64 = 0xffff;
+
+    fn generation(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    fn deaths(self) -> u16 {
+        (self.0 >> 16) as u16
+    }
+
+    fn is(self, state: u64) -> bool {
+        self.0 & Self::STATE == state
+    }
+
+    fn is_of(self, generation: u32) -> bool {
+        self.is(ACTIVE) && self.generation() == generation
+    }
+
+    /// The same generation, free; one more died if `by_death`.
+    fn freed(self, by_death: bool) -> Self {
+        Self::new(self.generation(), self.deaths().wrapping_add(by_death.into()), FREE)
+    }
+
+    /// The next generation, taken; the one before died if it is still here.
+    fn taken(self) -> Self {
+        let deaths = self.deaths().wrapping_add(self.is(ACTIVE).into());
+        Self::new(self.generation().wrapping_add(1), deaths, ACTIVE)
+    }
+
+    fn new(generation: u32, deaths: u16, state: u64) -> Self {
+        Self(u64::from(generation) << 32 | u64::from(deaths) << 16 | state)
+    }
+}
 
 /// A participant's entry. All of it but `identity` is for people to read.
 #[repr(C)]
 pub(crate) struct Participant {
-    /// High half: the generation. Low half: [`FREE`] or [`ACTIVE`].
+    /// From bit 32: the generation. From bit 16: the deaths. Below: [`FREE`] or [`ACTIVE`].
     pub(crate) identity: u64,
     /// The process, in its own PID namespace.
     pub(crate) pid: u32,
@@ -113,14 +160,15 @@ impl<'a> Participants<'a> {
     }
 
     /// Takes a slot: one that looks free, else any whose lock is free.
+    ///
+    /// One claim at a time through the same description: a lock that it holds would be granted to
+    /// it again. So the lock is asked about first, through the other one.
     pub(crate) fn claim(self, locks: &impl SlotLocks, who: &Introduction) -> Result<Seat> {
-        let looks_free = |entry: &[AtomicU64]| {
-            // ORDERING: Relaxed; a hint where to try first, and the lock decides.
-            entry[0].load(Ordering::Relaxed) & 0xffff_ffff == FREE
-        };
         for only_free in [true, false] {
             for (slot, entry) in (0..).zip(self.words.chunks_exact(WORDS)) {
-                if (looks_free(entry) || !only_free) && locks.try_lock(slot)? {
+                // ORDERING: Relaxed; a hint where to try first, and the lock decides.
+                let looks_free = Identity(entry[0].load(Ordering::Relaxed)).is(FREE);
+                if (looks_free || !only_free) && !locks.is_locked(slot)? && locks.try_lock(slot)? {
                     crash_point!("slot: locked");
                     return Ok(Self::enter(slot, entry, who));
                 }
@@ -145,51 +193,97 @@ impl<'a> Participants<'a> {
             // ORDERING: Relaxed; published by the store below.
             place.store(text, Ordering::Relaxed);
         }
-        // ORDERING: Relaxed; the lock keeps other claimers out, and a sweep changes no generation.
-        let generation = ((entry[0].load(Ordering::Relaxed) >> 32) as u32).wrapping_add(1);
-        // ORDERING: AcqRel; pairs with the Acquire in `introduction` and `is_dead`. An exchange, to
-        // come behind a sweep of the generation before.
-        entry[0].swap(u64::from(generation) << 32 | ACTIVE, Ordering::AcqRel);
+        // ORDERING: Relaxed; the lock keeps other claimers out, and a sweep leads to the same.
+        let taken = Identity(entry[0].load(Ordering::Relaxed)).taken();
+        // ORDERING: AcqRel; pairs with the Acquire in `identity`. An exchange, to come behind a
+        // sweep of the generation before.
+        entry[0].swap(taken.0, Ordering::AcqRel);
         crash_point!("slot: entered");
-        Seat { slot, generation }
+        Seat { slot, generation: taken.generation() }
     }
 
     /// Gives a slot up: the entry first, then the lock.
     pub(crate) fn leave(self, locks: &impl SlotLocks, seat: Seat) {
         let Some(entry) = self.entry(seat.slot) else { return };
-        // ORDERING: Release; what this participant did comes before its end.
-        entry[0].store(u64::from(seat.generation) << 32 | FREE, Ordering::Release);
+        let identity = self.identity(seat.slot);
+        if identity.is_of(seat.generation) {
+            // ORDERING: Release; what this participant did comes before its end.
+            entry[0].store(identity.freed(false).0, Ordering::Release);
+        }
         crash_point!("slot: left but locked");
         locks.unlock(seat.slot);
+    }
+
+    /// A slot's identity; of one that does not exist, that it is free.
+    fn identity(self, slot: u32) -> Identity {
+        // ORDERING: Acquire; pairs with the Release in `enter` and `leave`.
+        Identity(self.entry(slot).map_or(FREE, |entry| entry[0].load(Ordering::Acquire)))
+    }
+
+    /// Whether the entry still is this seat's: its owner looks before it acts.
+    #[inline]
+    pub(crate) fn is_held(self, seat: Seat) -> bool {
+        self.identity(seat.slot).is_of(seat.generation)
     }
 
     /// Whether the one who had this seat died or left.
     ///
     /// Where the kernel cannot be asked the answer is no: nobody is robbed on a guess.
     pub(crate) fn is_dead(self, locks: &impl SlotLocks, seat: Seat) -> bool {
-        let Some(entry) = self.entry(seat.slot) else { return true };
-        // ORDERING: Acquire; pairs with the Release in `enter` and `leave`.
-        let identity = entry[0].load(Ordering::Acquire);
-        identity != u64::from(seat.generation) << 32 | ACTIVE
-            || !locks.is_locked(seat.slot).unwrap_or(true)
+        !self.is_held(seat) || !locks.is_locked(seat.slot).unwrap_or(true)
     }
 
-    /// What the living participant in a slot says of itself, with its seat.
-    pub(crate) fn introduction(self, slot: u32) -> Option<(Seat, Introduction)> {
-        let entry = self.entry(slot)?;
-        // ORDERING: Acquire; pairs with the Release in `enter`.
-        let identity = entry[0].load(Ordering::Acquire);
-        if identity & 0xffff_ffff != ACTIVE {
-            return None;
+    /// How many died that were swept or replaced, modulo 2^32.
+    pub(crate) fn counted_deaths(self) -> u32 {
+        (0..self.count())
+            .map(|slot| u32::from(self.identity(slot).deaths()))
+            .fold(0, u32::wrapping_add)
+    }
+
+    /// The same with those who are dead and still in their slots, and the last of these.
+    pub(crate) fn deaths(self, locks: &impl SlotLocks) -> (u32, Option<Seat>) {
+        let mut last = None;
+        let mut deaths = 0_u32;
+        for slot in 0..self.count() {
+            let mut identity = self.identity(slot);
+            if identity.is(ACTIVE) && !locks.is_locked(slot).unwrap_or(true) {
+                let again = self.identity(slot);
+                if again == identity {
+                    // Dead, and not counted yet. Otherwise it left, or was swept, just now.
+                    deaths = deaths.wrapping_add(1);
+                    last = Some(Seat { slot, generation: identity.generation() });
+                }
+                identity = again;
+            }
+            deaths = deaths.wrapping_add(identity.deaths().into());
         }
+        (deaths, last)
+    }
+
+    /// Who has a slot, alive or dead, and what it said of itself.
+    pub(crate) fn introduction(self, slot: u32) -> Option<(Seat, Introduction)> {
+        let (seat, is_active, who) = self.last_introduction(slot)?;
+        is_active.then_some((seat, who))
+    }
+
+    /// What the one who had this seat said of itself, until another has the slot.
+    pub(crate) fn introduction_of(self, seat: Seat) -> Option<Introduction> {
+        let (last, _, who) = self.last_introduction(seat.slot)?;
+        (last == seat).then_some(who)
+    }
+
+    fn last_introduction(self, slot: u32) -> Option<(Seat, bool, Introduction)> {
+        let entry = self.entry(slot)?;
+        let identity = self.identity(slot);
         // ORDERING: Relaxed; text for people, which may be a successor's.
         let text = |index: usize| entry[index].load(Ordering::Relaxed);
         let mut program = [0; 16];
         program[..8].copy_from_slice(&text(3).to_le_bytes());
         program[8..].copy_from_slice(&text(4).to_le_bytes());
-        let seat = Seat { slot, generation: (identity >> 32) as u32 };
+        let seat = Seat { slot, generation: identity.generation() };
         let role = Role::of_number((text(1) >> 32) as u32)?;
-        Some((seat, Introduction { pid: text(1) as u32, role, joined_unix_ns: text(2), program }))
+        let who = Introduction { pid: text(1) as u32, role, joined_unix_ns: text(2), program };
+        Some((seat, identity.is(ACTIVE), who))
     }
 
     /// Frees the slots of the dead, at most `limit` of those that look taken from `first` on.
@@ -199,22 +293,19 @@ impl<'a> Participants<'a> {
         let count = self.count();
         let mut freed = 0;
         let taken = (0..count).map(|step| (first % count + step) % count).filter_map(|slot| {
-            // ORDERING: Acquire; pairs with the Release in `enter`.
-            let identity = self.entry(slot)?[0].load(Ordering::Acquire);
-            (identity & 0xffff_ffff == ACTIVE).then_some((slot, identity))
+            let identity = self.identity(slot);
+            identity.is(ACTIVE).then_some((slot, identity))
         });
         for (slot, identity) in taken.take(limit as usize) {
             if locks.is_locked(slot).unwrap_or(true) {
                 continue;
             }
             let entry = self.entry(slot).expect("a slot below the count");
+            let free = identity.freed(true);
             // ORDERING: Release; as `leave`. A new owner has another generation, so it is safe.
-            let free = identity & !0xffff_ffff | FREE;
-            freed += u32::from(
-                entry[0]
-                    .compare_exchange(identity, free, Ordering::Release, Ordering::Relaxed)
-                    .is_ok(),
-            );
+            let swept =
+                entry[0].compare_exchange(identity.0, free.0, Ordering::Release, Ordering::Relaxed);
+            freed += u32::from(swept.is_ok());
         }
         freed
     }

@@ -13,7 +13,7 @@ use crate::sys::mapping::{Mapping, Protection};
 use crate::sys::process;
 
 /// What a file's name ends in before the object has its own name.
-pub(crate) const TEMPORARY_SUFFIX: &str = ".shmkit-new";
+const TEMPORARY_SUFFIX: &str = ".shmkit-new";
 
 /// What the directory is good for, or why it is not.
 pub(crate) fn support(directory: &Path) -> Result<Support> {
@@ -90,10 +90,25 @@ impl NewFile {
     pub(crate) fn give_name(self, path: &Path) -> Result<LockFile> {
         match &self.temporary {
             None => directory::name_unnamed(&self.file, path)?,
-            Some(temporary) => directory::rename_temporary(&temporary.0, path)?,
+            Some(temporary) => {
+                // Swept by one who looked before its maker's locks were there: made once more.
+                let gone = |error: Error| match error.kind() {
+                    ErrorKind::NotFound => Error::new(ErrorKind::Busy, "swept before it was whole"),
+                    _ => error,
+                };
+                directory::rename_temporary(&temporary.0, path).map_err(gone)?;
+            }
         }
         Ok(self.file)
     }
+}
+
+/// Whether a file has a name such as our temporary ones: others' files are not ours to sweep.
+pub(crate) fn is_temporary(file_name: &str) -> bool {
+    let number = file_name.strip_prefix('.').and_then(|rest| rest.strip_suffix(TEMPORARY_SUFFIX));
+    number.is_some_and(|number| {
+        number.len() == 16 && number.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+    })
 }
 
 /// Whether the maker of a temporary file died: its locks say so.
@@ -110,4 +125,20 @@ pub(crate) fn sweep_temporary(path: &Path) -> Result<bool> {
         directory::unlink(path)?;
     }
     Ok(left_over)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_others_are_not_taken_for_our_temporary_ones() {
+        let name = Temporary::new(Path::new("/nowhere")).0.clone();
+        assert!(is_temporary(name.file_name().unwrap().to_str().unwrap()));
+        for foreign in
+            ["mine.shmkit-new", ".shmkit-new", ".0123.shmkit-new", ".0123456789abcdeF.shmkit-new"]
+        {
+            assert!(!is_temporary(foreign), "{foreign}");
+        }
+    }
 }

@@ -77,13 +77,16 @@ impl Site {
         if status.links == 0 || status.identity != directory::status(&lock_file)?.identity {
             return Ok(Err(Moved));
         }
+        if support == Support::Memory && status.committed < status.size {
+            let (size, committed) = (status.size, status.committed);
+            let why = format!("only {committed} of its {size} bytes are there");
+            return Err(Error::new(ErrorKind::Corrupt, why));
+        }
         let frame = read_frame(&main, name, status.size)?;
         crash_point!("open: header read");
         let mapping = map(&main, &frame, opening)?;
         crash_point!("open: mapped");
-        let earlier_boot = support != Support::Memory
-            && frame.lifetime != Lifetime::Durable
-            && frame.boot_id != process::boot_id();
+        let earlier_boot = support != Support::Memory && is_of_earlier_boot(&frame);
         Ok(Ok(Self {
             name: name.clone(),
             path,
@@ -130,6 +133,24 @@ impl Site {
         let lock_file = new.give_name(&path)?;
         crash_point!("create: named");
 
+        let identity = directory::status(&lock_file)?.identity;
+        let site = Self::over_new(name, path.clone(), &bytes, size, lock_file);
+        if site.is_err() && directory::status_of_name(&path).is_ok_and(|it| it.identity == identity)
+        {
+            // An object that nobody could open for its maker is not left behind.
+            let _ = directory::unlink(&path);
+        }
+        site
+    }
+
+    /// The object that was just given its name, through a fresh open.
+    fn over_new(
+        name: &Name,
+        path: PathBuf,
+        bytes: &[u8],
+        size: u64,
+        lock_file: LockFile,
+    ) -> Result<Result<Self, Moved>> {
         let main = match directory::open(&path, Opening::ReadWrite) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Err(Moved)),
             answer => answer?,
@@ -138,7 +159,7 @@ impl Site {
         if status.identity != directory::status(&lock_file)?.identity {
             return Ok(Err(Moved));
         }
-        let frame = recognise(&bytes)?.check(name, &bytes, size)?;
+        let frame = recognise(bytes)?.check(name, bytes, size)?;
         let mapping = map(&main, &frame, Opening::ReadWrite)?;
         crash_point!("create: mapped");
         Ok(Ok(Self {
@@ -189,14 +210,15 @@ impl Site {
         presence::count_handles(&self.main)
     }
 
-    /// Refuses to remove through a handle that cannot write.
-    pub(crate) fn check_replaceable(&self) -> Result<()> {
-        if self.opening == Opening::ReadWrite {
-            return Ok(());
+    /// Refuses a handle that is open for reading alone.
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        match self.opening {
+            Opening::ReadWrite => Ok(()),
+            Opening::ReadOnly => {
+                let why = "the object is open for reading alone";
+                Err(Error::new(ErrorKind::PermissionDenied, why))
+            }
         }
-        let why =
-            format!("only who may write to it can remove it, and user {} owns it", self.owner);
-        Err(Error::new(ErrorKind::PermissionDenied, why))
     }
 
     /// Whether no name leads to the file any more.
@@ -252,6 +274,18 @@ fn check_file(status: &Status, trust: Trust) -> Result<()> {
         return Err(Error::new(ErrorKind::PermissionDenied, why));
     }
     Ok(())
+}
+
+/// Whether the frame was made before this run of the machine, and is not meant to last.
+///
+/// Containers may have boot ids of their own, and a wall clock can be set: both must say so.
+fn is_of_earlier_boot(frame: &Frame) -> bool {
+    let (made, now) = (frame.boot_id, process::boot_id());
+    frame.lifetime != Lifetime::Durable
+        && made != now
+        && made != [0; 16]
+        && now != [0; 16]
+        && frame.created_unix_ns < process::booted_unix_ns()
 }
 
 fn read_frame(file: &File, name: &Name, file_size: u64) -> Result<Frame> {
@@ -345,14 +379,18 @@ impl Ground for Site {
         Ok(())
     }
 
+    fn check_removable(&self) -> Result<()> {
+        let removable =
+            self.opening == Opening::ReadWrite && directory::may_unlink(&self.path, self.owner)?;
+        if removable {
+            return Ok(());
+        }
+        let why = format!("its file is user {}'s, and this user may not remove it", self.owner);
+        Err(Error::new(ErrorKind::PermissionDenied, why))
+    }
+
     fn unlink(&self) -> Result<()> {
-        directory::unlink(&self.path).map_err(|error| match error.kind() {
-            ErrorKind::PermissionDenied => {
-                let why = format!("its file is user {}'s, who alone can remove it", self.owner);
-                error.because(why)
-            }
-            _ => error,
-        })
+        directory::unlink(&self.path)
     }
 }
 

@@ -36,7 +36,7 @@
 //! [`OwnerWord::try_acquire`], after each slice in [`OwnerWord::acquire`]. The one exchange that
 //! replaces him names his generation, so that of two who found him dead only one does.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::sleepers::SLICE;
 use crate::memory::atomic::{AtomicU64, Ordering, spin_loop};
@@ -191,7 +191,7 @@ impl<'a> OwnerWord<'a> {
         Err(Refused::Busy)
     }
 
-    /// Takes the word for `me`, waiting for a living holder until `until`.
+    /// Takes the word for `me`, waiting for a living holder as long as `patience` lasts.
     ///
     /// # If a process dies
     /// A dead holder is replaced a slice after the waiting began.
@@ -200,13 +200,13 @@ impl<'a> OwnerWord<'a> {
         self,
         me: Holder,
         registrar: &impl Registrar,
-        until: Option<Instant>,
+        patience: Option<Duration>,
     ) -> Result<Acquired, Refused> {
         let state = self.free_to_take()?;
         if state.holder().is_none() && self.take(state, me, false) {
             return Ok(Acquired::Free);
         }
-        self.acquire_slowly(me, registrar, until)
+        self.acquire_slowly(me, registrar, patience)
     }
 
     #[cold]
@@ -214,9 +214,10 @@ impl<'a> OwnerWord<'a> {
         self,
         me: Holder,
         registrar: &impl Registrar,
-        until: Option<Instant>,
+        patience: Option<Duration>,
     ) -> Result<Acquired, Refused> {
         let mut spins = SPINS;
+        let until = patience.and_then(|patience| Instant::now().checked_add(patience));
         let mut slept = false;
         let mut slice = Instant::now() + SLICE;
         loop {
@@ -237,9 +238,9 @@ impl<'a> OwnerWord<'a> {
             if late || slice <= now {
                 match self.replace(state, holder, me, registrar) {
                     Ok(Some(taken)) => return Ok(taken),
+                    Err(Refused::Corrupt) => return Err(Refused::Corrupt),
                     Err(Refused::Held(_)) if !late => slice = now + SLICE,
                     Ok(None) if !late => continue,
-                    Err(Refused::Corrupt) => return Err(Refused::Corrupt),
                     _ => {
                         if slept {
                             // The wake that was taken here may have been for another.
@@ -389,6 +390,10 @@ impl DeathWatch {
     ) -> Option<Holder> {
         let holder = owner.look().holder()?;
         if self.foretold == Some(holder) || !registrar.is_dead(holder) {
+            return None;
+        }
+        // Who left in good order gave the word back before its slot.
+        if owner.look().holder() != Some(holder) {
             return None;
         }
         self.foretold = Some(holder);

@@ -187,3 +187,26 @@ fn one_of_several_writers_who_dies_in_its_turn_gives_it_to_the_next_and_is_told_
     assert_eq!(writer.set(&3).unwrap(), 2);
     assert_eq!(told(&mut changes), (vec![3], 0));
 }
+
+#[test]
+fn one_of_several_writers_who_dies_between_its_turns_is_told_of_once() {
+    let place = Place::new();
+    let latest = place.of::<u64>().shared_writers(true).create(NAME).unwrap();
+    let mut changes = latest.changes();
+    let (mut first, mut second) = (start_writer(&place), start_writer(&place));
+    first.say(1);
+    assert_eq!(first.hear(), "set");
+    first.kill();
+    // What it set comes before its death, and its death is told before it is swept and after.
+    assert_eq!(told(&mut changes), (vec![1], 1));
+    drop(place.of::<u64>().open(NAME).unwrap());
+    assert_eq!(told(&mut changes), (vec![], 0), "swept is not died again");
+    second.say("leave");
+    assert_eq!(second.hear(), "left");
+    assert_eq!(told(&mut changes), (vec![], 0), "nor is leaving");
+
+    let mut third = start_writer(&place);
+    third.kill();
+    drop(place.of::<u64>().open(NAME).unwrap());
+    assert_eq!(told(&mut changes), (vec![], 1), "told after the sweep too");
+}

@@ -50,7 +50,7 @@ impl AnyLatest {
     /// As [`Latest::get`](super::Latest::get).
     pub fn get(&self) -> Result<Vec<u8>> {
         self.handle.attached.check_not_forked()?;
-        let mut bytes = vec![MaybeUninit::uninit(); self.handle.value_bytes()];
+        let mut bytes = room_for(&self.handle)?;
         let read = self.handle.register().read_newest(&mut bytes);
         read.map_err(|miss| self.handle.missed(miss))?;
         check(&self.handle, &self.schema, initialised(bytes))
@@ -120,7 +120,7 @@ impl AnyChanges {
         let until = deadline.map_or(Until::Ever, Until::Deadline);
         let Cursor { handle, reading } = &mut self.cursor;
         let geometry = handle.geometry();
-        let mut bytes = vec![MaybeUninit::uninit(); geometry.value_bytes()];
+        let mut bytes = room_for(handle)?;
         reading.next(handle, geometry, &mut bytes, until)?;
         check(handle, &self.schema, initialised(bytes))
     }
@@ -134,6 +134,17 @@ impl AnyChanges {
     pub fn missed(&self) -> u64 {
         self.cursor.missed()
     }
+}
+
+/// Room for a value, whose size another process chose.
+fn room_for(handle: &Handle) -> Result<Vec<MaybeUninit<u8>>> {
+    let (size, mut room) = (handle.value_bytes(), Vec::new());
+    if room.try_reserve_exact(size).is_err() {
+        let error = Error::new(ErrorKind::OutOfSpace, format!("no memory for {size} bytes"));
+        return Err(error.doing("read").on(handle.attached.name()));
+    }
+    room.resize(size, MaybeUninit::uninit());
+    Ok(room)
 }
 
 /// The bytes that a read has filled.

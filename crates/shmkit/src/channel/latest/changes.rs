@@ -5,9 +5,9 @@ use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::handle::Handle;
+use super::handle::{Handle, holder};
 use super::receive;
-use super::register::{Miss, Of, Shape};
+use super::register::{LAST, Miss, Of, Shape};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shareable::Shareable;
 use crate::sync::owner::DeathWatch;
@@ -25,6 +25,13 @@ pub(super) enum Until {
 }
 
 impl Until {
+    fn deadline(self) -> Option<Instant> {
+        match self {
+            Self::Deadline(deadline) => Some(deadline),
+            Self::Now | Self::Ever => None,
+        }
+    }
+
     fn after(timeout: Duration) -> Self {
         Instant::now().checked_add(timeout).map_or(Self::Ever, Self::Deadline)
     }
@@ -40,7 +47,9 @@ pub(super) struct Cursor {
 pub(super) struct Reading {
     place: Place,
     waiter: Waiter,
-    deaths: DeathWatch,
+    deaths: Deaths,
+    /// What was found out while values were left: told once they are handed out.
+    news: Option<Error>,
 }
 
 /// Where a reader is in the sequence of values.
@@ -54,9 +63,10 @@ struct Place {
 impl Cursor {
     pub(super) fn new(handle: Arc<Handle>, seen: u64) -> Self {
         let waiter = Waiter::new(handle.attached.is_writable());
-        let deaths = DeathWatch::new(handle.owner());
-        let place = Place { seen, missed: 0 };
-        Self { handle, reading: Reading { place, waiter, deaths } }
+        let deaths = Deaths::from_now(&handle);
+        // No sequence is beyond the last that can be.
+        let place = Place { seen: seen.min(LAST), missed: 0 };
+        Self { handle, reading: Reading { place, waiter, deaths, news: None } }
     }
 
     pub(super) fn sequence(&self) -> u64 {
@@ -99,22 +109,30 @@ impl Reading {
         into: &mut [MaybeUninit<u8>],
         until: Until,
     ) -> Result<()> {
-        let Self { place, waiter, deaths } = self;
-        let deadline = match until {
-            Until::Now => {
-                look_around(handle, deaths)?;
-                return Err(handle.timed_out());
-            }
-            Until::Deadline(deadline) => Some(deadline),
-            Until::Ever => None,
+        if let Some(news) = self.news.take() {
+            return Err(news);
+        }
+        let Self { place, waiter, deaths, .. } = self;
+        let found = match until {
+            Until::Now => Some(look_around(handle, deaths)).filter(Result::is_err),
+            Until::Deadline(_) | Until::Ever => waiter.wait(
+                handle.sleepers(),
+                until.deadline(),
+                || place.take(handle, shape, into).then_some(Ok(())),
+                || look_around(handle, deaths).err().map(Err),
+            ),
         };
-        let found = waiter.wait(
-            handle.sleepers(),
-            deadline,
-            || place.take(handle, shape, into).then_some(Ok(())),
-            || look_around(handle, deaths).err().map(Err),
-        );
-        found.unwrap_or_else(|| Err(handle.timed_out()))
+        let news = match found {
+            Some(Ok(())) => return Ok(()),
+            Some(Err(news)) => news,
+            None => return Err(handle.timed_out()),
+        };
+        // What a writer set before it died comes before its death.
+        if self.place.take(handle, shape, into) {
+            self.news = Some(news);
+            return Ok(());
+        }
+        Err(news)
     }
 }
 
@@ -154,21 +172,56 @@ impl Place {
 }
 
 /// What no wake tells: that the object was removed, that a writer died.
-fn look_around(handle: &Handle, deaths: &mut DeathWatch) -> Result<()> {
+fn look_around(handle: &Handle, deaths: &mut Deaths) -> Result<()> {
     if handle.register().newest().closed {
         return Err(handle.attached.closed());
     }
     handle.attached.check_not_removed()?;
-    let who = if deaths.replaced(handle.owner()) {
-        "a writer whom another has replaced since".into()
-    } else {
-        match deaths.died(handle.owner(), handle) {
-            Some(holder) => format!("its writer, {}", handle.shown(holder)),
-            None => return Ok(()),
-        }
-    };
+    let Some(who) = deaths.news(handle) else { return Ok(()) };
     let why = format!("{who} died; the last whole value stays");
     Err(Error::new(ErrorKind::PeerDied, why).doing("wait for").on(handle.attached.name()))
+}
+
+/// Tells of each writer's death once.
+enum Deaths {
+    /// Of the one who has the right to write.
+    Owner(DeathWatch),
+    /// Of each of those who share it: how many deaths were told, or came before.
+    Members(u32),
+}
+
+impl Deaths {
+    /// From now on; who is dead already and was not replaced counts as news.
+    fn from_now(handle: &Handle) -> Self {
+        if handle.has_shared_writers() {
+            Self::Members(handle.attached.participants().counted_deaths())
+        } else {
+            Self::Owner(DeathWatch::new(handle.owner()))
+        }
+    }
+
+    /// Who died, if somebody did that was not told of.
+    fn news(&mut self, handle: &Handle) -> Option<String> {
+        let unnamed = || "a writer, whose place another took since,".to_owned();
+        match self {
+            Self::Owner(watch) => {
+                if watch.replaced(handle.owner()) {
+                    return Some(unnamed());
+                }
+                let dead = watch.died(handle.owner(), handle)?;
+                Some(format!("its writer, {}", handle.shown(dead)))
+            }
+            Self::Members(told) => {
+                let (deaths, last) = handle.attached.deaths();
+                if deaths == *told {
+                    return None;
+                }
+                *told = told.wrapping_add(1);
+                let dead = last.filter(|_| deaths == *told).map(holder);
+                Some(dead.map_or_else(unnamed, |dead| format!("a writer, {}", handle.shown(dead))))
+            }
+        }
+    }
 }
 
 /// The values that are set from now on, one after the other.

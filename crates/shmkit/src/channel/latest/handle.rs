@@ -251,9 +251,8 @@ impl Handle {
 
     /// How messages call a holder: by what it said of itself, and its slot.
     pub(super) fn shown(&self, holder: Holder) -> String {
-        let introduction = self.attached.participants().introduction(holder.slot);
-        match introduction.filter(|(seat, _)| seat.generation == holder.generation) {
-            Some((_, who)) => format!("{}, in slot {},", who.shown(), holder.slot),
+        match self.attached.participants().introduction_of(seat(holder)) {
+            Some(who) => format!("{}, in slot {},", who.shown(), holder.slot),
             None => format!("a process that was in slot {},", holder.slot),
         }
     }

@@ -67,7 +67,7 @@ const STEP: u64 = 1 << SHIFT;
 /// What is below a sequence, there.
 const BITS: u64 = STEP - 1;
 /// Sequences end here: 2^61 values take 70 years at one in a nanosecond.
-const LAST: u64 = 1 << 61;
+pub(super) const LAST: u64 = 1 << 61;
 /// How often something is tried while others keep changing it: reading, before [`Miss::Busy`].
 pub(crate) const TRIES: u32 = if cfg!(loom) { 2 } else { 256 };
 

@@ -1,7 +1,7 @@
 //! Who writes a `Latest`: one alone for as long as it lives, or several in turn.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::handle::{Handle, holder};
 use super::register::{Of, Refusal, Shape};
@@ -88,13 +88,11 @@ impl WriterSeat {
     }
 
     fn take_turn(&self) -> Result<()> {
+        if !self.handle.attached.participants().is_held(self.seat) {
+            return Err(self.handle.refused(Refusal::RoleLost));
+        }
         let (owner, me) = (self.handle.owner(), holder(self.seat));
-        let acquired = match owner.acquire(me, &*self.handle, None) {
-            Err(Refused::Busy) => {
-                owner.acquire(me, &*self.handle, Some(Instant::now() + TURN_PATIENCE))
-            }
-            answer => answer,
-        };
+        let acquired = owner.acquire(me, &*self.handle, Some(TURN_PATIENCE));
         match acquired {
             Ok(acquired) => {
                 if acquired != Acquired::Free {
@@ -147,7 +145,7 @@ impl<T: Shareable> LatestWriter<T> {
     /// It costs the copy of the value, from where it is to its place in shared memory. A type with
     /// padding is copied twice, so that padding is zeros there.
     ///
-    /// Where writers are shared this one waits for its turn, for as long as the others live.
+    /// Where writers are shared this one waits for its turn, up to 1 s.
     ///
     /// # If a process dies
     ///
@@ -158,7 +156,8 @@ impl<T: Shareable> LatestWriter<T> {
     ///
     /// `Closed` if the object was removed, `RoleLost` if this process lost its proof of life (it
     /// closed descriptors that were not its own) and another took the role, `Forked` in a forked
-    /// child, `Corrupt` if another process spoilt the object.
+    /// child, `Corrupt` if another process spoilt the object; where writers are shared, `Busy` if
+    /// one of them has had the turn for 1 s: it may be stopped. The value then was not set.
     #[inline]
     pub fn set(&mut self, value: &T) -> Result<u64> {
         match bytes_of(value) {

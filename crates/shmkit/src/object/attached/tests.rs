@@ -172,9 +172,10 @@ fn every_garbled_byte_of_the_description_is_an_error_or_harmless() {
     let path = directory.path().join("robot%2fpose.shmkit");
     let whole = fs::read(&path).unwrap();
     for garbage in [0x00, 0x01, 0x7f, 0x80, 0xff] {
-        // All that the checksum covers, and the checksum: up to the state word.
-        for place in 0..184 {
+        // All that the checksum covers, the checksum, and the state word.
+        for place in (0..184).chain(192..200) {
             let mut spoilt = whole.clone();
+            // A state of 2 has a meaning: retired.
             if spoilt[place] == garbage {
                 continue;
             }
@@ -192,4 +193,33 @@ fn every_garbled_byte_of_the_description_is_an_error_or_harmless() {
     }
     fs::write(&path, &whole).unwrap();
     Attached::open(&name(), &options(&directory), Want::Most).unwrap();
+}
+
+#[test]
+fn an_object_whose_space_is_not_there_is_refused() {
+    let directory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let large = Contents { payload_size: 8192, ..contents() };
+    drop(Attached::create(&name(), &options(&directory), &large).unwrap());
+    let path = directory.path().join("robot%2fpose.shmkit");
+    let whole = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, &whole[..4096]).unwrap();
+    fs::File::options().write(true).open(&path).unwrap().set_len(whole.len() as u64).unwrap();
+    let error = Attached::open(&name(), &options(&directory), Want::Most).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert!(error.to_string().contains("only 4096 of its"), "{error}");
+}
+
+#[test]
+fn who_may_not_remove_an_object_does_not_retire_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let open_to_all = fs::Permissions::from_mode(0o1777);
+    fs::set_permissions(directory.path(), open_to_all).unwrap();
+    let asked = Options { access: Some(Access::Everyone), ..options(&directory) };
+    let mine = Attached::create(&name(), &asked, &contents()).unwrap();
+    let site = observe(&name(), &options(&directory)).unwrap();
+    site.check_removable().unwrap();
+    let stranger = directory.path().join("robot%2fpose.shmkit");
+    assert!(crate::sys::directory::may_unlink(&stranger, 0).unwrap(), "root and owners may");
+    mine.check_not_removed().unwrap();
 }

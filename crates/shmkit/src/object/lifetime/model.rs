@@ -93,6 +93,10 @@ impl Ground for Peer {
         Ok(())
     }
 
+    fn check_removable(&self) -> Result<()> {
+        Ok(())
+    }
+
     fn unlink(&self) -> Result<()> {
         let mut directory = self.directory.lock().unwrap();
         if let Some(victim) = directory.name.take() {

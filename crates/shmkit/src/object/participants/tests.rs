@@ -101,6 +101,11 @@ fn an_introduction_comes_back_and_cannot_spoil_a_terminal() {
     assert_eq!(found, seat);
     assert_eq!((told.pid, told.joined_unix_ns, told.role), (42, 7, Role::Writer));
     assert_eq!(told.shown(), "process 42 (?[0mplanner)");
+    participants.leave(&locks, seat);
+    assert!(participants.introduction(0).is_none());
+    assert_eq!(participants.introduction_of(seat).map(|who| who.pid), Some(42), "the last word");
+    participants.claim(&locks, &somebody(43)).unwrap();
+    assert!(participants.introduction_of(seat).is_none(), "a successor's");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, FileType as RawType, Mode, OFlags, RenameFlags, Stat};
+use rustix::fs::{Access, AtFlags, CWD, FileType as RawType, Mode, OFlags, RenameFlags, Stat};
 use rustix::io::Errno;
 
 use super::{FileType, Identity, Opening, Status, Support};
@@ -35,6 +35,7 @@ impl From<Stat> for Status {
             identity: Identity { device: stat.st_dev, file: stat.st_ino },
             links: stat.st_nlink,
             size: u64::try_from(stat.st_size).unwrap_or(0),
+            committed: u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512),
             owner: stat.st_uid,
             mode: stat.st_mode & 0o7777,
             file_type,
@@ -139,6 +140,19 @@ pub(crate) fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> Result<usiz
         }
     }
     Ok(filled)
+}
+
+/// Whether this process may take away a name in a directory, of a file of this owner.
+pub(crate) fn may_unlink(path: &Path, owner: u32) -> Result<bool> {
+    const STICKY: u32 = 0o1000;
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let asked = Access::WRITE_OK | Access::EXEC_OK;
+    if rustix::fs::accessat(CWD, directory, asked, AtFlags::EACCESS).is_err() {
+        return Ok(false);
+    }
+    let stat = rustix::fs::stat(directory).map_err(Error::from_os)?;
+    let me = rustix::process::geteuid().as_raw();
+    Ok(stat.st_mode & STICKY == 0 || me == 0 || me == owner || me == stat.st_uid)
 }
 
 /// Takes the name away.

@@ -8,7 +8,7 @@ mod linux;
 pub(crate) use cleaners::cleaners;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{
-    default_path, must_escape, name_unnamed, new_temporary, new_unnamed, open, read_at,
+    default_path, may_unlink, must_escape, name_unnamed, new_temporary, new_unnamed, open, read_at,
     rename_temporary, reserve, set_mode, status, status_of_name, support, unlink, write_all_at,
 };
 
@@ -27,6 +27,8 @@ pub(crate) struct Status {
     pub(crate) identity: Identity,
     pub(crate) links: u64,
     pub(crate) size: u64,
+    /// Bytes for which the file system has set space aside.
+    pub(crate) committed: u64,
     pub(crate) owner: u32,
     /// The permission bits.
     pub(crate) mode: u32,

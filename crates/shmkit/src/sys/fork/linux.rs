@@ -19,15 +19,43 @@ use crate::error::{Error, Result};
 use crate::sys::process::random;
 
 /// A file whose description holds locks, and nothing else: never mapped, never asked through.
-pub(crate) struct LockFile(ManuallyDrop<File>);
+pub(crate) struct LockFile {
+    file: ManuallyDrop<File>,
+    known: Known,
+}
 
 impl LockFile {
     /// Registers what `open` opens. No `fork` happens in between.
     pub(crate) fn open(open: impl FnOnce() -> Result<File>) -> Result<Self> {
         let mut registry = Registry::lock()?;
         let file = open()?;
-        registry.lock_files.push(file.as_raw_fd());
-        Ok(Self(ManuallyDrop::new(file)))
+        let known = Known::of(file.as_fd())?;
+        registry.lock_files.push(known);
+        Ok(Self { file: ManuallyDrop::new(file), known })
+    }
+}
+
+/// A descriptor and the file that it led to: somebody may have closed what is not his
+/// (`closefrom`), and opened another file under the number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Known {
+    descriptor: RawFd,
+    device: u64,
+    inode: u64,
+}
+
+impl Known {
+    fn of(file: BorrowedFd<'_>) -> Result<Self> {
+        let stat = rustix::fs::fstat(file).map_err(Error::from_os)?;
+        Ok(Self { descriptor: file.as_raw_fd(), device: stat.st_dev, inode: stat.st_ino })
+    }
+
+    /// Whether the descriptor leads to the file of `other`.
+    fn leads_to(self, other: Self) -> bool {
+        // SAFETY: the number may lead to any file, or none: `fstat` answers for each.
+        let file = unsafe { BorrowedFd::borrow_raw(self.descriptor) };
+        rustix::fs::fstat(file)
+            .is_ok_and(|stat| (stat.st_dev, stat.st_ino) == (other.device, other.inode))
     }
 }
 
@@ -35,25 +63,27 @@ impl Deref for LockFile {
     type Target = File;
 
     fn deref(&self) -> &File {
-        &self.0
+        &self.file
     }
 }
 
 impl Drop for LockFile {
     fn drop(&mut self) {
         // Held until after the close: a child forked in between would keep the description.
-        let Ok(mut registry) = Registry::lock() else { return };
-        let descriptor = self.0.as_raw_fd();
-        registry.lock_files.retain(|&other| other != descriptor);
-        // SAFETY: this is `drop`: the file is not used again.
-        unsafe { ManuallyDrop::drop(&mut self.0) };
+        let mut registry = Registry::wait_for_it();
+        registry.lock_files.retain(|&other| other != self.known);
+        let in_a_child = registry.harmless.as_ref().is_some_and(|(_, it)| self.known.leads_to(*it));
+        if in_a_child || self.known.leads_to(self.known) {
+            // SAFETY: this is `drop`: the file is not used again.
+            unsafe { ManuallyDrop::drop(&mut self.file) };
+        }
     }
 }
 
 struct Registry {
-    lock_files: Vec<RawFd>,
+    lock_files: Vec<Known>,
     /// What a child has in place of each lock file.
-    harmless: Option<OwnedFd>,
+    harmless: Option<(OwnedFd, Known)>,
 }
 
 /// Held by whoever attaches or leaves, and across each `fork` by the thread that forks.
@@ -61,6 +91,7 @@ static REGISTRY: Mutex<Registry> = Mutex::new(Registry { lock_files: Vec::new(),
 
 impl Registry {
     fn lock() -> Result<MutexGuard<'static, Self>> {
+        // ORDERING: Acquire; pairs with the Release in `register_handlers`.
         if !HANDLED.load(Ordering::Acquire) {
             register_handlers()?;
         }
@@ -68,7 +99,8 @@ impl Registry {
         if registry.harmless.is_none() {
             let harmless = rustix::fs::memfd_create("shmkit: after fork", MemfdFlags::CLOEXEC)
                 .map_err(|error| Error::from_os(error).because("no descriptor for fork safety"))?;
-            registry.harmless = Some(harmless);
+            let known = Known::of(harmless.as_fd())?;
+            registry.harmless = Some((harmless, known));
         }
         Ok(registry)
     }
@@ -132,11 +164,12 @@ extern "C" fn parent() {
 /// Only calls that are allowed between `fork` and `exec`: no allocation, no other lock.
 extern "C" fn child() {
     let Some(registry) = held_across_fork() else { return };
-    let Some(harmless) = &registry.harmless else { return };
-    for &descriptor in &registry.lock_files {
-        // SAFETY: a registered descriptor stays open until it is unregistered under the lock.
-        let lock_file = unsafe { OwnedFdInPlace::borrow(descriptor) };
-        lock_file.replace_by(harmless.as_fd());
+    let harmless = registry.harmless.as_ref().filter(|(_, known)| known.leads_to(*known));
+    for known in registry.lock_files.iter().filter(|known| known.leads_to(**known)) {
+        // SAFETY: it leads to the lock file, which is used for locks alone, and which a forked
+        // handle does not use.
+        let lock_file = unsafe { OwnedFdInPlace::borrow(known.descriptor) };
+        lock_file.replace_by(harmless.map(|(file, _)| file.as_fd()));
     }
 }
 
@@ -171,11 +204,13 @@ impl OwnedFdInPlace {
         Self(ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(descriptor) }))
     }
 
-    fn replace_by(mut self, file: BorrowedFd<'_>) {
-        if rustix::io::dup3(file, &mut self.0, DupFlags::CLOEXEC).is_err() {
-            // Closing the child's descriptor leaves the parent's lock alone as well.
-            // SAFETY: closed at most once here; the owner's later close fails and is harmless
-            // as long as the child opens nothing at that number, which `dup3` failing makes rare.
+    fn replace_by(mut self, file: Option<BorrowedFd<'_>>) {
+        let replaced =
+            file.is_some_and(|file| rustix::io::dup3(file, &mut self.0, DupFlags::CLOEXEC).is_ok());
+        if !replaced {
+            // Closing the child's descriptor leaves the parent's lock alone as well; its owner
+            // finds it gone and leaves the number alone.
+            // SAFETY: closed at most once: nobody closes what does not lead to the lock file.
             unsafe { ManuallyDrop::drop(&mut self.0) };
         }
     }

@@ -7,7 +7,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 
 use super::{Mode, Range};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 fn request(kind: libc::c_int, range: Range) -> libc::flock {
     libc::flock {
@@ -46,6 +46,10 @@ pub(crate) fn try_lock(file: &File, range: Range, mode: Mode) -> Result<bool> {
         Ok(()) => Ok(true),
         Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => {
             Ok(false)
+        }
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+            let why = "the system has no locks of open files (Linux 3.15)";
+            Err(Error::from_os(error).of_kind(ErrorKind::Unsupported).because(why))
         }
         Err(error) => Err(Error::from_os(error).because("the file cannot be locked")),
     }

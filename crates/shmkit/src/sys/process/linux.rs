@@ -41,6 +41,13 @@ pub(crate) fn stop() {
     unsafe { libc::raise(libc::SIGSTOP) };
 }
 
+/// When this run of the machine began: nanoseconds since 1970, as the wall clock has it now.
+pub(crate) fn booted_unix_ns() -> u64 {
+    let up = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let up_ns = up.tv_sec as u64 * 1_000_000_000 + up.tv_nsec as u64;
+    super::unix_time_ns().saturating_sub(up_ns)
+}
+
 /// Ends this process as `kill -9` does: nothing is unwound, flushed or dropped.
 #[cfg(feature = "crash-points")]
 pub(crate) fn die() -> ! {

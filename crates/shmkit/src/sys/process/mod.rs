@@ -3,7 +3,7 @@
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{boot_id, random, user_id};
+pub(crate) use linux::{boot_id, booted_unix_ns, random, user_id};
 #[cfg(feature = "crash-points")]
 pub(crate) use linux::{die, stop};
 
