@@ -9,7 +9,7 @@ use shmkit::{FixedString, Latest, LatestWriter, Shareable};
 
 use crate::exit::Usage;
 use crate::pace::Pace;
-use crate::{Global, output, sys, units};
+use crate::{Global, advice, output, sys, units};
 
 /// Set an object to the time, again and again, at a steady pace
 ///
@@ -82,7 +82,9 @@ enum Face {
 
 fn typed(name: &str, global: &Global) -> anyhow::Result<Face> {
     let options = Latest::<Clock>::options().directory(global.directory()).trust(global.trust);
-    Ok(Face::Typed(options.open_or_create(name)?.writer()?))
+    let object = options.open_or_create(name);
+    let object = object.map_err(|error| advice::explained(error, &global.directory()))?;
+    Ok(Face::Typed(object.writer()?))
 }
 
 fn raw(name: &str) -> anyhow::Result<Face> {

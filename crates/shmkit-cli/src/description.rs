@@ -103,6 +103,7 @@ pub(crate) fn json(it: &Description) -> Json {
         "size": it.size,
         "owner": it.owner,
         "access": it.access.as_str(),
+        "mode": format!("{:04o}", it.mode),
         "read_only_peers": it.read_only_peers,
         "lifetime": it.lifetime.as_str(),
         "shared_writers": it.shared_writers,

@@ -8,7 +8,8 @@ use crate::{Global, exit, output};
 /// Say what is stale, who died, and what to do; with --fix, do it
 ///
 /// Only what the kernel proves to be nobody's is touched; the rest is advice. The exit code is 1 as
-/// long as something is left to be done, but for advice on the directory itself.
+/// long as something is left to be done, but for advice on the directory itself and on what belongs
+/// to other users.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm doctor
@@ -39,7 +40,9 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     }
     let about_directory = directory.display().to_string();
     let left = findings.iter().zip(&outcomes).filter(|(finding, outcome)| {
-        !matches!(outcome, Outcome::Fixed) && finding.object() != about_directory
+        !matches!(outcome, Outcome::Fixed)
+            && finding.object() != about_directory
+            && !finding.is_for_another_user()
     });
     let left = left.count();
     if !args.json && left > 0 && !args.fix && findings.iter().any(Finding::can_be_fixed) {

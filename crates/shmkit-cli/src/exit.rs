@@ -88,16 +88,16 @@ impl std::fmt::Display for Told {
 
 impl std::error::Error for Told {}
 
-/// An error of the library, and what this command can do about it.
+/// An error of the library, in words that also tell what this command can do about it.
 #[derive(Debug)]
 pub(crate) struct Hint {
     pub(crate) error: shmkit::Error,
-    pub(crate) hint: &'static str,
+    pub(crate) message: String,
 }
 
 impl std::fmt::Display for Hint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}; {}", self.error, self.hint)
+        f.write_str(&self.message)
     }
 }
 

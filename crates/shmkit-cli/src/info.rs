@@ -4,7 +4,7 @@ use shmkit::inspect::{self, Description, Member};
 use shmkit::shareable::schema::Shape;
 
 use crate::table::table;
-use crate::{Global, description, figures, output};
+use crate::{Global, advice, description, figures, output};
 
 /// Tell everything about an object: its type, who takes part, its state, its file
 #[derive(Debug, clap::Args)]
@@ -20,7 +20,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
-    let it = inspect::describe(&global.directory(), &args.name, global.trust)?;
+    let directory = global.directory();
+    let it = inspect::describe(&directory, &args.name, global.trust);
+    let it = it.map_err(|error| advice::explained(error, &directory))?;
     if args.json {
         return Ok(output::line(description::json(&it))?);
     }
@@ -55,6 +57,10 @@ fn lines(it: &Description) -> Vec<(&'static str, String)> {
         None => it.condition.as_str().into(),
     };
     let peers = if it.read_only_peers { ", others only to read" } else { "" };
+    let mode = match it.mode == it.expected_mode() {
+        true => String::new(),
+        false => format!("; but its file has mode {:04o}", it.mode),
+    };
     let created = figures::moment(it.created);
     vec![
         ("kind", kind.to_owned()),
@@ -64,7 +70,7 @@ fn lines(it: &Description) -> Vec<(&'static str, String)> {
         ("writers", writers(it)),
         ("readers", it.readers.to_string()),
         ("owner", format!("user {}", it.owner)),
-        ("access", format!("{}{peers}", it.access.as_str())),
+        ("access", format!("{}{peers}{mode}", it.access.as_str())),
         ("lifetime", it.lifetime.as_str().into()),
         ("created", format!("{created} by process {}", it.creator_pid)),
         ("file", format!("{}, {}", it.file.display(), figures::bytes(it.size))),

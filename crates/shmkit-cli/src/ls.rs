@@ -1,12 +1,13 @@
 //! `shm ls`.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 use shmkit::inspect::{self, Description, Entry};
 
 use crate::table::table;
-use crate::{Global, description, figures, output, units};
+use crate::{Global, advice, description, figures, output, units};
 
 /// List the objects, and how often each is changing
 ///
@@ -59,7 +60,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
         output::line(table(headings, rows))?;
     }
     for entry in &now.entries {
-        if let Some(wrong) = wrong(entry) {
+        if let Some(wrong) = wrong(entry, &directory) {
             let ((red, plain), name) = (output::red(), &entry.name);
             output::line(format_args!("{red}{name}: {wrong}{plain}"))?;
         }
@@ -67,7 +68,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn none(args: &Args, directory: &std::path::Path) -> anyhow::Result<()> {
+fn none(args: &Args, directory: &Path) -> anyhow::Result<()> {
     if args.json {
         return Ok(output::line("[]")?);
     }
@@ -105,7 +106,7 @@ fn row(it: &Description, rate: Option<f64>) -> [String; 8] {
     ]
 }
 
-fn wrong(entry: &Entry) -> Option<String> {
+fn wrong(entry: &Entry, directory: &Path) -> Option<String> {
     match &entry.description {
         Ok(it) => {
             let hindrance = description::hindrance(it)?;
@@ -113,7 +114,7 @@ fn wrong(entry: &Entry) -> Option<String> {
         }
         Err(error) => {
             let (message, action) =
-                (error.to_string(), format!("cannot open \"{}\": ", entry.name));
+                (advice::message(error, directory), format!("cannot open \"{}\": ", entry.name));
             Some(message.strip_prefix(&action).unwrap_or(&message).to_owned())
         }
     }

@@ -4,6 +4,7 @@
 //! add the module and a variant of [`Command`].
 #![deny(unsafe_code)]
 
+mod advice;
 mod clock;
 mod completions;
 mod demo;
@@ -75,8 +76,10 @@ impl Global {
     }
 
     /// Opens an object by the description that it carries.
-    fn open(&self, name: &str) -> shmkit::Result<AnyLatest> {
-        AnyLatest::open(Some(&self.directory()), name, self.trust)
+    fn open(&self, name: &str) -> anyhow::Result<AnyLatest> {
+        let directory = self.directory();
+        let object = AnyLatest::open(Some(&directory), name, self.trust);
+        object.map_err(|error| advice::explained(error, &directory))
     }
 }
 

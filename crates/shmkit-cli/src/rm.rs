@@ -2,7 +2,7 @@
 
 use shmkit::{ErrorKind, inspect};
 
-use crate::{Global, exit};
+use crate::{Global, advice, exit};
 
 /// Remove objects: whoever has one open is told that it is closed
 #[derive(Debug, clap::Args)]
@@ -34,15 +34,19 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
 fn remove(name: &str, force: bool, global: &Global) -> anyhow::Result<()> {
     let directory = global.directory();
     let Err(error) = inspect::remove(&directory, name, global.trust) else { return Ok(()) };
-    let is_no_object =
-        matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::WrongKind | ErrorKind::WrongVersion);
+    let is_directory = error.to_string().ends_with(": it is a directory");
+    let is_no_object = !is_directory
+        && matches!(
+            error.kind(),
+            ErrorKind::Corrupt | ErrorKind::WrongKind | ErrorKind::WrongVersion
+        );
     match error.kind() {
         ErrorKind::NotFound if force => Ok(()),
         _ if is_no_object && force => Ok(inspect::remove_file(&directory, name)?),
         _ if is_no_object => {
-            let hint = "with --force its file is removed all the same";
-            Err(exit::Hint { error, hint }.into())
+            let message = format!("{error}; with --force its file is removed all the same");
+            Err(exit::Hint { error, message }.into())
         }
-        _ => Err(error.into()),
+        _ => Err(advice::explained(error, &directory)),
     }
 }

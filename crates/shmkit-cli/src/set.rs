@@ -44,6 +44,13 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
         let why = "either one VALUE for the whole, or FIELD=VALUE each";
         return Err(Usage(format!("cannot set \"{}\": {why}", args.name)).into());
     }
+    let repeated = |(index, change): &(usize, &(&str, &str))| {
+        changes[..*index].iter().any(|(path, _)| *path == change.0)
+    };
+    if let Some((_, (path, _))) = changes.iter().enumerate().find(repeated) {
+        let why = format!("{path} is there twice");
+        return Err(Usage(format!("cannot set \"{}\": {why}", args.name)).into());
+    }
     let (mut now, mut from_zero) = (Vec::new(), false);
     let sequence = object.set_with(|old| {
         let replaced_whole = changes.iter().any(|(path, _)| path.is_empty());

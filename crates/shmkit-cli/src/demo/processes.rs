@@ -11,7 +11,7 @@ use shmkit::{Latest, Lifetime, Shareable, inspect};
 
 use super::roles::Role;
 use crate::exit::INTERRUPTED;
-use crate::sys;
+use crate::{advice, sys};
 
 /// A writer or a reader. It ends at the latest with this value.
 pub(super) struct Process {
@@ -95,7 +95,8 @@ impl Place {
     pub(super) fn make<T: Shareable>(&self, part: &str) -> anyhow::Result<Latest<T>> {
         let _held = hold_interruption();
         let options = Latest::options().directory(&self.directory).lifetime(Lifetime::WhileUsed);
-        Ok(options.create(&format!("{}/{part}", self.prefix))?)
+        let object = options.create(&format!("{}/{part}", self.prefix));
+        object.map_err(|error| advice::explained(error, &self.directory))
     }
 }
 

@@ -63,7 +63,26 @@ fn what_only_a_person_can_decide_is_left_and_told() {
     fs::write(place.path().join("foreign.shmkit"), "something else").unwrap();
     let output = place.run(&["doctor", "--fix"]);
     let told = String::from_utf8(output.stdout).unwrap();
-    assert!(told.starts_with("foreign: ") && told.contains("shm rm --force"), "{told}");
+    assert!(told.starts_with("foreign: ") && told.contains(": shm rm --force foreign\n"), "{told}");
     assert_eq!(output.status.code(), Some(1));
     assert!(place.path().join("foreign.shmkit").exists());
+    let dir = place.path().to_str().unwrap();
+    let output =
+        place.command(&["doctor", "--dir", dir]).env("SHMKIT_DIR", "/tmp").output().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains(&format!(": shm --dir {dir} rm --force foreign\n")), "{told}");
+}
+
+#[test]
+fn a_directory_is_left_alone_and_called_one() {
+    let place = Place::new();
+    let path = place.path().join("cellar.shmkit");
+    fs::create_dir(&path).unwrap();
+    let message = "cannot remove \"cellar\": it is a directory\n";
+    place.fails(&["rm", "cellar"], 7, message);
+    place.fails(&["rm", "--force", "cellar"], 7, message);
+    let output = place.run(&["doctor"]);
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains(&format!(": rm -r {}\n", path.display())), "{told}");
+    assert!(path.exists());
 }

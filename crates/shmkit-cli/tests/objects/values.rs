@@ -133,6 +133,7 @@ fn wrong_input_is_refused_in_words() {
     fails(&["set", "goal", "label=seventeen letters"], "17 bytes of text do not fit");
     fails(&["set", "goal", "at"], "\"at\" is no FIELD=VALUE: there are at, at.x, at.y, path");
     fails(&["set", "goal", "at.x=1", "Goal { }"], "either one VALUE for the whole");
+    fails(&["set", "goal", "at.x=1", "mode=Parked", "at.x=2"], "at.x is there twice");
     fails(&["set", "goal"], "FIELD=VALUE");
     fails(&["watch", "goal", "at.z"], "cannot watch \"goal\": at has no field z: there are x, y");
     fails(&["watch", "goal", "--timeout", "soon"], "\"soon\" is no time");
@@ -141,6 +142,9 @@ fn wrong_input_is_refused_in_words() {
     for command in ["get", "info", "watch", "rm"] {
         place.fails(&[command, "nothing"], 3, "\"nothing\": ");
     }
+    let looked = format!("no object of this name in {}", place.path().display());
+    place.fails(&["get", "nothing"], 3, &format!("cannot open \"nothing\": {looked}\n"));
+    place.fails(&["rm", "nothing"], 3, &format!("cannot remove \"nothing\": {looked}\n"));
     place.fails(&["set", "nothing", "1"], 3, "cannot open \"nothing\"");
     place.fails(&["--dir", "/nowhere", "ls"], 3, "cannot list \"/nowhere\"");
 }

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::memory::{Access, Trust};
 use crate::object::{Ground, Kind, Lifetime, Name, Role, Site, observe};
 use crate::shareable::Schema;
+use crate::sys::directory;
 
 /// An object at one moment, as seen from outside.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub struct Description {
     pub value_bytes: u64,
     /// Who may use it.
     pub access: Access,
+    /// The permission bits of its file.
+    pub mode: u32,
     /// Whether others than its owner may only read it.
     pub read_only_peers: bool,
     /// How long it stays.
@@ -56,6 +59,13 @@ pub struct Description {
     pub half_written: Option<u64>,
     /// How many dead writers were replaced, modulo 2^16.
     pub deaths: u16,
+}
+
+impl Description {
+    /// The permission bits that its file was made with.
+    pub fn expected_mode(&self) -> u32 {
+        self.access.mode(self.read_only_peers)
+    }
 }
 
 /// Whether an object can be used.
@@ -178,6 +188,7 @@ pub(super) fn description(site: &Site) -> Result<Description> {
         size: frame.file_size,
         value_bytes: latest.value_bytes as u64,
         access: frame.access,
+        mode: directory::status_of_name(site.path())?.mode & 0o7777,
         read_only_peers: frame.admits_read_only_peers(),
         lifetime: frame.lifetime,
         shared_writers: latest.shared_writers,

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use super::describe::{Condition, condition, description};
 use super::{file_names, options};
+use crate::default_directory;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::Trust;
 use crate::object::{
     Name, Options, finish_removal, is_left_over, is_temporary, observe, sweep_temporary,
 };
-use crate::sys::directory;
+use crate::sys::directory::{self, FileType};
+use crate::sys::process;
 
 /// Something that is not as it should be. Its text says what, and what to do.
 pub struct Finding {
@@ -25,6 +27,8 @@ enum Remedy {
     Temporary(PathBuf),
     /// What a person has to decide.
     Advice(String),
+    /// What another user has to decide.
+    ForAnother(String),
 }
 
 /// Where an object is, to be looked at again when it is repaired.
@@ -50,13 +54,18 @@ impl Finding {
             Remedy::Remove(_) => "remove it",
             Remedy::Sweep(_) => "free the places of the dead",
             Remedy::Temporary(_) => "remove the file",
-            Remedy::Advice(advice) => advice,
+            Remedy::Advice(advice) | Remedy::ForAnother(advice) => advice,
         }
     }
 
     /// Whether [`fix`](Self::fix) can do it.
     pub fn can_be_fixed(&self) -> bool {
-        !matches!(self.remedy, Remedy::Advice(_))
+        !matches!(self.remedy, Remedy::Advice(_) | Remedy::ForAnother(_))
+    }
+
+    /// Whether it is left to another user, to whom the file belongs.
+    pub fn is_for_another_user(&self) -> bool {
+        matches!(self.remedy, Remedy::ForAnother(_))
     }
 
     /// Does what is to be done: only what the kernel proves to be nobody's is touched. False if it
@@ -75,7 +84,7 @@ impl Finding {
                 Ok(site.participants().sweep(&site, 0, u32::MAX) > 0)
             }),
             Remedy::Temporary(path) => sweep_temporary(path),
-            Remedy::Advice(_) => Ok(false),
+            Remedy::Advice(_) | Remedy::ForAnother(_) => Ok(false),
         };
         let done = match done {
             // Somebody else did.
@@ -121,18 +130,10 @@ pub fn examine(directory: &Path, trust: Trust) -> Result<Vec<Finding>> {
 
 fn examine_object(directory: &Path, name: &Name, trust: Trust) -> Option<Finding> {
     let finding = |what: String, remedy| Some(Finding { object: name.to_string(), what, remedy });
-    let broken = |error: Error| {
-        let advice = match error.kind() {
-            // Gone meanwhile.
-            ErrorKind::NotFound => return None,
-            ErrorKind::PermissionDenied => "look as its owner",
-            ErrorKind::Corrupt | ErrorKind::WrongKind => {
-                "remove it by hand if nobody needs it: shm rm --force"
-            }
-            ErrorKind::WrongVersion => "look with the version that made it",
-            _ => "look again later",
-        };
-        finding(error.to_string(), Remedy::Advice(advice.into()))
+    let broken = |error: Error| match error.kind() {
+        // Gone meanwhile.
+        ErrorKind::NotFound => None,
+        kind => finding(error.to_string(), by_hand(kind, directory, name, trust)),
     };
     let options = options(directory, trust);
     let site = match observe(name, &options) {
@@ -159,4 +160,55 @@ fn examine_object(directory: &Path, name: &Name, trust: Trust) -> Option<Finding
         return None;
     }
     finding(format!("died without leaving: {}", dead.join(", ")), Remedy::Sweep(place))
+}
+
+/// What a person can do about a file that cannot be used.
+fn by_hand(kind: ErrorKind, directory: &Path, name: &Name, trust: Trust) -> Remedy {
+    let path = directory.join(name.file_name());
+    let Ok(status) = directory::status_of_name(&path) else {
+        return Remedy::Advice("look at it by hand".into());
+    };
+    let (owner, me) = (status.owner, process::user_id());
+    let advice = match kind {
+        ErrorKind::PermissionDenied if trust.accepts(owner, me) => "look as its owner".into(),
+        ErrorKind::PermissionDenied => format!("look as its owner, or with --trust {owner}"),
+        ErrorKind::WrongKind if status.file_type == FileType::Directory => {
+            format!(
+                "remove it by hand if nobody needs it: rm -r {}",
+                quoted(&path.to_string_lossy())
+            )
+        }
+        ErrorKind::Corrupt | ErrorKind::WrongKind => {
+            let place = match *directory == default_directory() {
+                true => String::new(),
+                false => format!("--dir {} ", quoted(&directory.to_string_lossy())),
+            };
+            let dashes = if name.as_str().starts_with('-') { "-- " } else { "" };
+            let name = quoted(name.as_str());
+            format!("remove it by hand if nobody needs it: shm {place}rm --force {dashes}{name}")
+        }
+        ErrorKind::WrongVersion => "look with the version that made it".into(),
+        _ => "look again later".into(),
+    };
+    if owner == me { Remedy::Advice(advice) } else { Remedy::ForAnother(advice) }
+}
+
+/// As a shell takes it for one word.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:,".contains(c);
+    if word.chars().all(is_plain) {
+        return word.into();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_to_be_pasted_is_one_word() {
+        assert_eq!(quoted("/tmp/robot-1/pose"), "/tmp/robot-1/pose");
+        assert_eq!(quoted("my object; it's"), r"'my object; it'\''s'");
+    }
 }

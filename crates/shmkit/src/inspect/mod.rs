@@ -29,10 +29,14 @@ pub fn remove(directory: &Path, name: &str, trust: Trust) -> Result<()> {
 ///
 /// # Errors
 ///
-/// `NotFound`, `PermissionDenied`.
+/// `NotFound`, `PermissionDenied`; `WrongKind` for a directory, which is left.
 pub fn remove_file(directory: &Path, name: &str) -> Result<()> {
     let path = directory.join(Name::new(name)?.file_name());
-    directory::unlink(&path).map_err(|error: Error| error.doing("remove").on(name))
+    let removed = match path.symlink_metadata() {
+        Ok(it) if it.is_dir() => Err(Error::new(ErrorKind::WrongKind, "it is a directory")),
+        _ => directory::unlink(&path),
+    };
+    removed.map_err(|error| error.doing("remove").on(name))
 }
 
 fn options(directory: &Path, trust: Trust) -> Options {
