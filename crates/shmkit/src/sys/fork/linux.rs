@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code, reason = "fork handlers, and a page that the kernel wipes")]
 
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use std::cell::Cell;
 use std::fs::File;
 use std::mem::ManuallyDrop;
@@ -216,52 +216,53 @@ impl OwnedFdInPlace {
     }
 }
 
-/// Names the process that made a handle.
+/// Names the process that made a handle: by a page that holds a number in that process, and that
+/// is zeros in every child. A child makes a page of its own.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stamp {
     page: &'static AtomicU64,
-    value: u64,
 }
 
 impl Stamp {
     /// The stamp of this process.
     pub(crate) fn of_this_process() -> Result<Self> {
-        let page = stamp_page()?;
-        // ORDERING: Relaxed throughout; the stamp names a process and guards no data.
-        let mut value = page.load(Ordering::Relaxed);
-        if value == 0 {
-            // Random, so that neither ancestors nor siblings have the same.
-            let fresh = u64::from_le_bytes(random()).max(1);
-            value = match page.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => fresh,
-                Err(other_thread_s) => other_thread_s,
-            };
+        static CURRENT: AtomicPtr<AtomicU64> = AtomicPtr::new(ptr::null_mut());
+        let current = || {
+            // ORDERING: Acquire; pairs with the Release below: the page's number is seen.
+            let page = NonNull::new(CURRENT.load(Ordering::Acquire))?;
+            // SAFETY: a page that is never unmapped.
+            let stamp = Self { page: unsafe { page.as_ref() } };
+            stamp.is_mine().then_some(stamp)
+        };
+        if let Some(stamp) = current() {
+            return Ok(stamp);
         }
-        Ok(Self { page, value })
+        let _one_at_a_time = Registry::wait_for_it();
+        if let Some(stamp) = current() {
+            return Ok(stamp);
+        }
+        let page = new_stamp_page().map_err(|error| {
+            Error::from_os(error).because("no page that the system wipes at fork (Linux 4.14)")
+        })?;
+        // Random, so that neither ancestors nor siblings have the same.
+        // ORDERING: Relaxed; published by the store below.
+        page.store(u64::from_le_bytes(random()).max(1), Ordering::Relaxed);
+        // ORDERING: Release; pairs with the Acquire above.
+        CURRENT.store(ptr::from_ref(page).cast_mut(), Ordering::Release);
+        Ok(Self { page })
     }
 
-    /// A number that no other process of this family has.
+    /// A number that no other process of this family has; 0 once it is inherited.
     pub(crate) fn number(self) -> u64 {
-        self.value
+        // ORDERING: Relaxed; it names a process and guards no data.
+        self.page.load(Ordering::Relaxed)
     }
 
     /// Whether this process made the stamp, rather than inheriting it. One private load.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_mine(self) -> bool {
-        // ORDERING: Relaxed; see `of_this_process`.
-        self.page.load(Ordering::Relaxed) == self.value
+        self.number() != 0
     }
-}
-
-fn stamp_page() -> Result<&'static AtomicU64> {
-    static PAGE: Once<std::result::Result<&'static AtomicU64, i32>> = Once::new();
-    let page = PAGE.get_or_make(|| {
-        new_stamp_page().map_err(|error| error.raw_os_error().unwrap_or(libc::ENOSYS))
-    });
-    page.map_err(|code| {
-        let error = std::io::Error::from_raw_os_error(code);
-        Error::from_os(error).because("no page that the system wipes at fork (Linux 4.14)")
-    })
 }
 
 fn new_stamp_page() -> std::io::Result<&'static AtomicU64> {
