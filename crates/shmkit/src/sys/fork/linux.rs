@@ -253,6 +253,7 @@ impl Stamp {
     }
 
     /// A number that no other process of this family has; 0 once it is inherited.
+    #[inline(always)]
     pub(crate) fn number(self) -> u64 {
         // ORDERING: Relaxed; it names a process and guards no data.
         self.page.load(Ordering::Relaxed)
