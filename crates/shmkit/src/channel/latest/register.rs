@@ -79,7 +79,7 @@ pub(crate) const TRIES: u32 = if cfg!(loom) { 2 } else { 256 };
 /// | to 64 | 64 | 72, which is in two lines wherever it begins |
 /// | to 120 | 32 | 128 |
 /// | to 4,096 | 16 | a multiple of 64 |
-/// | to 16,384 | 8 | a multiple of 64 |
+/// | to 1,048,576 | 8 | a multiple of 64 |
 /// | above | 4 | a multiple of 64 |
 ///
 /// The counts are the least powers of two with which a writer that never pauses laps a reader, on
@@ -103,7 +103,7 @@ impl Geometry {
             65..=72 => (64, least),
             73..=128 => (32, 128),
             129..=4_104 => (16, least.next_multiple_of(64)),
-            4_105..=16_392 => (8, least.next_multiple_of(64)),
+            4_105..=1_048_584 => (8, least.next_multiple_of(64)),
             _ => (4, least.next_multiple_of(64)),
         };
         Some(Self { value_bytes, stride_words: stride / WORD, slots })
