@@ -198,10 +198,10 @@ mod vectors {
         unsafe {
             asm!(
                 "2:",
-                "vmovups {a}, [{from} + {at}]",
-                "vmovups {b}, [{from} + {at} + 32]",
-                "vmovups [{to} + {at}], {a}",
-                "vmovups [{to} + {at} + 32], {b}",
+                "vmovups ymm0, [{from} + {at}]",
+                "vmovups ymm1, [{from} + {at} + 32]",
+                "vmovups [{to} + {at}], ymm0",
+                "vmovups [{to} + {at} + 32], ymm1",
                 "add {at}, 64",
                 "cmp {at}, {length}",
                 "jb 2b",
@@ -210,8 +210,11 @@ mod vectors {
                 to = in(reg) to,
                 length = in(reg) length,
                 at = inout(reg) 0_usize => _,
-                a = out(ymm_reg) _,
-                b = out(ymm_reg) _,
+                // The last instruction changes the upper half of every one.
+                out("ymm0") _, out("ymm1") _, out("ymm2") _, out("ymm3") _,
+                out("ymm4") _, out("ymm5") _, out("ymm6") _, out("ymm7") _,
+                out("ymm8") _, out("ymm9") _, out("ymm10") _, out("ymm11") _,
+                out("ymm12") _, out("ymm13") _, out("ymm14") _, out("ymm15") _,
                 options(nostack),
             );
         }

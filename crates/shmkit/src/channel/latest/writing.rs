@@ -28,9 +28,9 @@ impl WriterSeat {
         if !writer.shared {
             // From here on a drop gives up the seat; the role, too, once it is had.
             match handle.owner().try_acquire(holder(seat), &**handle) {
-                Ok(acquired) => {
+                Ok(_) => {
                     crash_point!("owner: taken");
-                    writer.complete(acquired);
+                    writer.complete();
                 }
                 Err(refused) => return Err(named(writer.not_acquired(refused))),
             }
@@ -39,9 +39,9 @@ impl WriterSeat {
     }
 
     /// Makes whole what a dead writer left behind.
-    fn complete(&self, acquired: Acquired) {
-        // A writer that left in good order leaves nothing; one that lost its place may have.
-        let _ = acquired;
+    ///
+    /// One that left in good order leaves nothing; one that lost its place may have.
+    fn complete(&self) {
         if let Some(published) = self.handle.register().resume() {
             self.handle.wake(published);
         }
@@ -96,7 +96,7 @@ impl WriterSeat {
         match acquired {
             Ok(acquired) => {
                 if acquired != Acquired::Free {
-                    self.complete(acquired);
+                    self.complete();
                 }
                 Ok(())
             }
