@@ -9,11 +9,13 @@ use shmkit::{Latest, LatestWriter};
 
 use crate::floors;
 use crate::ground::{BYTES_THERE, Ground, OtherSide, Play, Player, STOP, SUBJECT};
-use crate::report::{Case, Report, Samples};
+use crate::report::{Case, Report, SAMPLES, Samples};
 use crate::sizes::{BY_VALUE, SIZES, WithWords, boxed, rounds, with_words};
 
 /// How many lines one `get` under a writer that never pauses may cost, beside its copy.
 const LINES: f64 = 2.0;
+/// How many reads a sample of them has at least: with them all, one retry in 20,000 shows.
+const LEAST_GETS: u64 = 20_000 / SAMPLES as u64;
 
 /// The nanoseconds of each of `rounds`.
 pub(crate) fn time(rounds: u64, mut each: impl FnMut()) -> f64 {
@@ -126,7 +128,7 @@ impl WithWords for GetFlatOut<'_> {
         let other = RefCell::new(ground.start(Play::Writer, N * 8, 1));
         let (mut place, mut value) = (boxed::<N>(), boxed::<N>());
         flat_out(&other, || while latest.sequence() == 0 {});
-        let rounds = 4 * rounds(N * 8, 50.0, 0.3);
+        let rounds = (4 * rounds(N * 8, 50.0, 0.3)).max(LEAST_GETS);
         let (mut gets, retries) = (0, shmkit::read_retries());
         let samples = Samples::beside(
             || {

@@ -148,12 +148,6 @@ impl Attached {
         self.site.opening == Opening::ReadWrite
     }
 
-    /// Whether this process made the handle, rather than inheriting it through `fork`.
-    #[inline(always)]
-    pub(crate) fn is_own(&self) -> bool {
-        self.stamp.is_mine()
-    }
-
     /// Refuses a handle that was inherited through `fork`.
     #[inline]
     pub(crate) fn check_not_forked(&self) -> Result<()> {

@@ -25,6 +25,7 @@ use crate::sys::{process, wait};
 /// INVARIANT 1: `mapping` covers `frame.file_size` bytes, and is writable if `opening` says so.
 /// INVARIANT 2: `lock_file` is a description of its own. It is never asked, and never mapped:
 /// asked through it, its locks look free; mapped, they would outlive it.
+/// INVARIANT 3: `mapping` is zeros in a forked child.
 pub(crate) struct Site {
     pub(crate) name: Name,
     path: PathBuf,
@@ -310,7 +311,7 @@ fn map(file: &File, frame: &Frame, opening: Opening) -> Result<Mapping> {
     let mapping = Mapping::map(file, 0, frame.file_size as usize, protection)?;
     // A process that dies with a core keeps its locks until the core is written.
     mapping.exclude_from_core_dumps()?;
-    Ok(mapping)
+    mapping.wiped_on_fork()
 }
 
 impl GateLock for LockFile {

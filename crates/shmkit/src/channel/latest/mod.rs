@@ -39,7 +39,7 @@ pub use writing::LatestWriter;
 
 use self::changes::Cursor;
 use self::handle::Handle;
-use self::register::{Miss, Of, TRIES};
+use self::register::Of;
 use self::writing::WriterSeat;
 use crate::error::Result;
 use crate::shareable::Shareable;
@@ -159,26 +159,20 @@ impl<T: Shareable> Latest<T> {
         if size_of::<T>() > receive::IN_REGISTERS {
             return receive::value(|bytes| self.read_newest(bytes), || self.handle.invalid());
         }
-        let mut tries = 0;
-        loop {
-            if self.handle.attached.is_own() {
-                let register = self.handle.register_of(Of::<T>::SHAPE);
-                if let Some(value) = receive::attempt(|bytes| register.try_newest(bytes)) {
-                    return Ok(value);
-                }
-            }
-            tries = self.look_why_not(tries)?;
+        let register = self.handle.register_of(Of::<T>::SHAPE);
+        if let Some(value) = receive::attempt(|bytes| register.try_newest(bytes)) {
+            return Ok(value);
         }
+        Ok(*self.get_later()?)
     }
 
-    /// Why there was no value after so many `tries`; how many there were, if there is one by now.
+    /// The newest value, if it was not got at once.
     ///
-    /// It hands out no value, so that one that is got at once can stay in processor registers.
+    /// On the heap, so that one that is got at once can stay in processor registers.
     #[cold]
     #[inline(never)]
-    fn look_why_not(&self, tries: u32) -> Result<u32> {
-        receive::boxed::<T>(|bytes| self.read_newest(bytes), || self.handle.invalid())?;
-        if tries == TRIES { Err(self.handle.missed(Miss::Busy)) } else { Ok(tries + 1) }
+    fn get_later(&self) -> Result<Box<T>> {
+        receive::boxed::<T>(|bytes| self.read_newest(bytes), || self.handle.invalid())
     }
 
     /// The newest value, copied to where `into` is: for values too large for the stack.
@@ -202,11 +196,11 @@ impl<T: Shareable> Latest<T> {
 
     #[inline(always)]
     fn read_newest(&self, bytes: &mut [MaybeUninit<u8>]) -> Result<()> {
-        self.handle.attached.check_not_forked()?;
         let register = self.handle.register_of(Of::<T>::SHAPE);
         if register.try_newest(bytes) {
             return Ok(());
         }
+        self.handle.attached.check_not_forked()?;
         register.read_newest(bytes).map(|_| ()).map_err(|miss| self.handle.missed(miss))
     }
 

@@ -4,6 +4,7 @@
 
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use std::cell::Cell;
+use std::ffi::c_void;
 use std::fs::File;
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
@@ -80,14 +81,59 @@ impl Drop for LockFile {
     }
 }
 
+/// Pages that every forked child finds as zeros of its own, as `MADV_WIPEONFORK` makes them of
+/// private memory: for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct WipedOnFork(Pages);
+
+/// Whole pages. INVARIANT: mapped, and of somebody who allows that a child's become zeros.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pages {
+    /// The address of the first byte.
+    first: usize,
+    bytes: usize,
+}
+
+impl WipedOnFork {
+    /// # Safety
+    /// `bytes` from `first` on are whole pages, and stay mapped for as long as what is returned
+    /// lives. Whoever reads them is content with zeros in a forked child.
+    pub(crate) unsafe fn register(first: NonNull<u8>, bytes: usize) -> Result<Self> {
+        // INVARIANT: by the caller's promise.
+        let pages = Pages { first: first.as_ptr().addr(), bytes };
+        Registry::lock()?.wiped.push(pages);
+        Ok(Self(pages))
+    }
+}
+
+impl Drop for WipedOnFork {
+    fn drop(&mut self) {
+        let mut registry = Registry::wait_for_it();
+        registry.wiped.retain(|other| *other != self.0);
+    }
+}
+
+impl Pages {
+    /// Puts zeros in their place. Where the system has no room for that they stay.
+    fn wipe(self) {
+        let protection = ProtFlags::READ | ProtFlags::WRITE;
+        let flags = MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE;
+        let first = ptr::without_provenance_mut::<c_void>(self.first);
+        // SAFETY: by the invariant these pages are there, and their user allows it.
+        let _ = unsafe { rustix::mm::mmap_anonymous(first, self.bytes, protection, flags) };
+    }
+}
+
 struct Registry {
     lock_files: Vec<Known>,
+    wiped: Vec<Pages>,
     /// What a child has in place of each lock file.
     harmless: Option<(OwnedFd, Known)>,
 }
 
 /// Held by whoever attaches or leaves, and across each `fork` by the thread that forks.
-static REGISTRY: Mutex<Registry> = Mutex::new(Registry { lock_files: Vec::new(), harmless: None });
+static REGISTRY: Mutex<Registry> =
+    Mutex::new(Registry { lock_files: Vec::new(), wiped: Vec::new(), harmless: None });
 
 impl Registry {
     fn lock() -> Result<MutexGuard<'static, Self>> {
@@ -164,6 +210,7 @@ extern "C" fn parent() {
 /// Only calls that are allowed between `fork` and `exec`: no allocation, no other lock.
 extern "C" fn child() {
     let Some(registry) = held_across_fork() else { return };
+    registry.wiped.iter().for_each(|pages| pages.wipe());
     let harmless = registry.harmless.as_ref().filter(|(_, known)| known.leads_to(*known));
     for known in registry.lock_files.iter().filter(|known| known.leads_to(**known)) {
         // SAFETY: it leads to the lock file, which is used for locks alone, and which a forked

@@ -9,8 +9,10 @@
 //! thread is not in the child. So what a process makes once is a [`Once`].
 //!
 //! A [`Stamp`] is how an inherited handle knows itself: it names the process that made it.
+//! And the pages of an object are [`WipedOnFork`]: a child finds zeros there, which hold no value.
+//! So what reads a value need not look at the stamp unless it finds none.
 
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{LockFile, Once, Stamp};
+pub(crate) use linux::{LockFile, Once, Stamp, WipedOnFork};

@@ -13,6 +13,7 @@ use rustix::process::{Resource, getrlimit};
 
 use super::{Advice, Placement, Protection};
 use crate::error::{Error, ErrorKind, Result};
+use crate::sys::fork::WipedOnFork;
 
 /// The size of a huge page that the system puts together by itself.
 const HUGE_PAGE: usize = 2 << 20;
@@ -34,6 +35,8 @@ pub(crate) struct Mapping {
     lead: usize,
     length: usize,
     protection: Protection,
+    /// INVARIANT 3: of these pages, if any; it ends before they are unmapped.
+    wiped_on_fork: Option<WipedOnFork>,
 }
 
 // SAFETY: the pages belong to the process, not to a thread, and the methods that change which pages
@@ -86,7 +89,8 @@ impl Mapping {
             (None, false) => Place::Anywhere,
         };
         let pages = map_pages(file, first_page, page_bytes, protection, place)?;
-        let mapping = Self { pages, page_bytes, lead, length, protection };
+        let wiped_on_fork = None;
+        let mapping = Self { pages, page_bytes, lead, length, protection, wiped_on_fork };
         if placement.huge_pages {
             mapping.ask_for_huge_pages();
         }
@@ -143,6 +147,16 @@ impl Mapping {
     /// spread.
     pub(crate) fn exclude_from_core_dumps(&self) -> Result<()> {
         self.advise(0..self.length, Advice::DontDump)
+    }
+
+    /// The same, but a forked child finds zeros there.
+    pub(crate) fn wiped_on_fork(mut self) -> Result<Self> {
+        // SAFETY: whole pages of this value's, which outlive the registration by invariant 3; what
+        // is in a mapping may change at any time, so nobody relies on it.
+        let wiped = unsafe { WipedOnFork::register(self.pages, self.page_bytes) }?;
+        // INVARIANT 3: `drop` ends it first, and those that shrink refuse.
+        self.wiped_on_fork = Some(wiped);
+        Ok(self)
     }
 
     /// Makes every page present now, so that no access has to wait for one.
@@ -224,6 +238,10 @@ impl Mapping {
     }
 
     fn check_shrinking(&self, bytes: usize) -> Result<()> {
+        if self.wiped_on_fork.is_some() {
+            let why = "pages that a forked child finds wiped are given up together";
+            return Err(Error::new(ErrorKind::Unsupported, why));
+        }
         if bytes < self.length {
             return Ok(());
         }
@@ -269,6 +287,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
+        self.wiped_on_fork = None;
         // SAFETY: by invariant 1 the pages are this value's, and whoever borrowed from it is gone.
         let unmapped = unsafe { rustix::mm::munmap(self.pages.as_ptr().cast(), self.page_bytes) };
         debug_assert!(unmapped.is_ok(), "{unmapped:?}");

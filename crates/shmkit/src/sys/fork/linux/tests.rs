@@ -10,8 +10,12 @@ fn temporary_file() -> std::path::PathBuf {
     path
 }
 
+/// One child at a time: until its handlers have run, it keeps the locks of all of these tests.
+static NO_OTHER_CHILD: Mutex<()> = Mutex::new(());
+
 /// Forks; the child runs `inside` and exits with what it returns.
 fn in_a_child(inside: impl FnOnce() -> bool) -> RawChild {
+    let alone = NO_OTHER_CHILD.lock().unwrap_or_else(PoisonError::into_inner);
     // SAFETY: the child calls `inside` and `_exit`, and the tests' closures neither allocate
     // nor take locks that another thread may have had.
     match unsafe { libc::fork() } {
@@ -20,11 +24,11 @@ fn in_a_child(inside: impl FnOnce() -> bool) -> RawChild {
             // SAFETY: ends the child without running anything of its parent's.
             unsafe { libc::_exit(code) }
         }
-        child => RawChild(child),
+        child => RawChild(child, alone),
     }
 }
 
-struct RawChild(libc::pid_t);
+struct RawChild(libc::pid_t, #[expect(dead_code, reason = "held")] MutexGuard<'static, ()>);
 
 impl RawChild {
     fn succeeded(self) -> bool {
@@ -47,6 +51,28 @@ fn a_stamp_is_not_its_forked_child_s() {
     });
     assert!(child.succeeded());
     assert!(stamp.is_mine());
+}
+
+#[test]
+fn a_forked_child_finds_zeros_in_wiped_pages_until_they_are_unmapped() {
+    use crate::sys::mapping::{Mapping, Protection, page_size};
+    let path = temporary_file();
+    std::fs::write(&path, [7; 10]).unwrap();
+    let file = File::options().read(true).write(true).open(&path).unwrap();
+    let map = || Mapping::map(&file, 0, 10, Protection::ReadWrite).unwrap();
+    // SAFETY: a byte of a mapping that lives, which nobody writes.
+    let first_of = |mapping: &Mapping| unsafe { mapping.as_ptr().read_volatile() };
+
+    let (wiped, shared) = (map().wiped_on_fork().unwrap(), map());
+    let child = in_a_child(|| (first_of(&wiped), first_of(&shared)) == (0, 7));
+    assert!(child.succeeded());
+    assert_eq!(first_of(&wiped), 7, "the parent keeps its pages");
+
+    let pages = Pages { first: wiped.as_ptr().addr(), bytes: page_size() };
+    assert!(Registry::wait_for_it().wiped.contains(&pages));
+    drop(wiped);
+    assert!(!Registry::wait_for_it().wiped.contains(&pages), "what comes there next stays");
+    std::fs::remove_file(path).unwrap();
 }
 
 #[test]
