@@ -58,6 +58,17 @@ pub(crate) fn copy_in(from: &[u8], words: &[AtomicU64]) {
     }
 }
 
+/// Asks the processor for the line of `words[at]`, if there is such a word, and goes on at once.
+#[inline(always)]
+pub(crate) fn fetch_early(words: &[AtomicU64], at: usize) {
+    #[cfg(all(target_arch = "x86_64", not(any(loom, shmkit_words))))]
+    if let Some(word) = words.get(at) {
+        vectors::fetch_early(word);
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(any(loom, shmkit_words)))))]
+    let _ = (words, at);
+}
+
 #[inline(always)]
 fn whole_words_out(words: &[AtomicU64], into: &mut [MaybeUninit<u8>]) {
     #[cfg(all(target_arch = "x86_64", not(any(loom, shmkit_words))))]
@@ -89,7 +100,7 @@ fn whole_words_in(from: &[u8], words: &[AtomicU64]) {
 #[cfg(all(target_arch = "x86_64", not(any(loom, shmkit_words))))]
 mod vectors {
     use core::arch::asm;
-    use core::arch::x86_64::__m128i;
+    use core::arch::x86_64::{__m128i, _MM_HINT_T0, _mm_prefetch};
 
     use super::*;
 
@@ -102,6 +113,12 @@ mod vectors {
     const INLINE: usize = 2 * BLOCK;
     /// What one turn of a loop moves.
     const BLOCK: usize = 64;
+
+    #[inline(always)]
+    pub(super) fn fetch_early(word: &AtomicU64) {
+        // SAFETY: changes nothing but what is in the cache; the processor has SSE, as every x86-64.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>((&raw const *word).cast()) };
+    }
 
     #[inline(always)]
     pub(super) fn copy_out(words: &[AtomicU64], into: &mut [MaybeUninit<u8>]) {

@@ -101,7 +101,7 @@ impl Reading {
         self.wait(handle, shape, into, until)
     }
 
-    #[cold]
+    #[inline(never)]
     fn wait(
         &mut self,
         handle: &Handle,
