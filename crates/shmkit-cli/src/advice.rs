@@ -18,16 +18,23 @@ pub(crate) fn message(error: &Error, directory: &Path) -> String {
     let (place, reason) = (directory.display(), error.source().map(ToString::to_string));
     let before = reason.as_ref().and_then(|it| message.strip_suffix(it.as_str()));
     match (error.kind(), before, reason.as_ref()) {
-        (ErrorKind::NotFound, Some(before), _) if directory.is_dir() => {
-            format!("{before}no object of this name in {place}")
-        }
         (ErrorKind::PermissionDenied, Some(before), Some(reason)) => {
             format!("{before}in {place}: {reason}")
         }
-        _ => match stranger(&message) {
-            Some(user) => format!("{message}: --trust {user} does"),
-            None => message,
-        },
+        _ => trusting(message),
+    }
+}
+
+/// An error over raw memory, with what this command knows of it.
+pub(crate) fn explained_raw(error: Error) -> anyhow::Error {
+    Hint { message: trusting(error.to_string()), error }.into()
+}
+
+/// The message, with the way to trust the stranger that it names.
+fn trusting(message: String) -> String {
+    match stranger(&message) {
+        Some(user) => format!("{message}: --trust {user} does"),
+        None => message,
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
-use shmkit::memory::{Region, SharedMemory};
-use shmkit::{FixedString, Latest, LatestWriter, Shareable};
+use shmkit::memory::{Region, SharedMemory, Trust};
+use shmkit::{ErrorKind, FixedString, Latest, LatestWriter, Shareable};
 
 use crate::exit::Usage;
 use crate::pace::Pace;
@@ -49,7 +49,8 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     if args.raw && global.dir.is_some() {
         return Err(Usage("--dir is for objects: raw memory is in /dev/shm".to_owned()).into());
     }
-    let mut face = if args.raw { raw(&args.name)? } else { typed(&args.name, global)? };
+    let mut face =
+        if args.raw { raw(&args.name, global.trust)? } else { typed(&args.name, global)? };
     let (interrupt, interrupted) = sync_channel(1);
     sys::on_interrupt(move || _ = interrupt.send(()))?;
     if output::is_terminal() {
@@ -87,15 +88,14 @@ fn typed(name: &str, global: &Global) -> anyhow::Result<Face> {
     Ok(Face::Typed(object.writer()?))
 }
 
-fn raw(name: &str) -> anyhow::Result<Face> {
+fn raw(name: &str, trust: Trust) -> anyhow::Result<Face> {
     const BYTES: u64 = 64;
-    let memory = match SharedMemory::options().open(name) {
-        Err(error) if error.kind() == shmkit::ErrorKind::NotFound => {
-            SharedMemory::options().open_or_create(name, BYTES)?
-        }
-        answer => answer?,
+    let options = SharedMemory::options().trust(trust);
+    let memory = match options.open(name) {
+        Err(error) if error.kind() == ErrorKind::NotFound => options.open_or_create(name, BYTES),
+        answer => answer,
     };
-    Ok(Face::Raw(memory.map()?))
+    Ok(Face::Raw(memory.map_err(advice::explained_raw)?.map()?))
 }
 
 impl Face {

@@ -29,8 +29,24 @@ pub(crate) fn run(args: &Args, root: clap::Command) -> anyhow::Result<()> {
     }
     let mut page = Vec::new();
     let title = command.get_display_name().unwrap_or("shm").to_uppercase();
-    clap_mangen::Man::new(command.clone()).title(title).render(&mut page)?;
+    let version = root.get_version().unwrap_or_default();
+    let examples = command.get_after_help().map(ToString::to_string);
+    let manual = clap_mangen::Man::new(command.clone().after_help("")).title(title);
+    manual.source(format!("shm {version}")).render(&mut page)?;
+    if let Some(examples) = examples {
+        // As it stands: examples and tables are not to be filled.
+        write!(page, ".SH NOTES\n.nf\n{}\n.fi\n", escaped(&examples))?;
+    }
     let mut stdout = output::stdout();
     stdout.write_all(&page)?;
     Ok(stdout.flush()?)
+}
+
+/// Lines that `man` takes for text.
+fn escaped(text: &str) -> String {
+    let lines = text.lines().map(|line| {
+        let line = line.replace('\\', "\\e").replace('-', "\\-");
+        if line.starts_with(['.', '\'']) { format!("\\&{line}") } else { line }
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }

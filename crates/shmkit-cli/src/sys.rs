@@ -26,11 +26,11 @@ fn duration(time: Timespec) -> Duration {
 pub(crate) fn on_interrupt(heard: impl FnOnce() + Send + 'static) -> io::Result<()> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
-    std::thread::spawn(move || {
+    std::thread::Builder::new().spawn(move || {
         if signals.forever().next().is_some() {
             heard();
         }
-    });
+    })?;
     Ok(())
 }
 

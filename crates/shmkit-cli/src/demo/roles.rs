@@ -5,7 +5,7 @@
 //!                <─ standard output: a JSON on a line ───
 //! ```
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -60,7 +60,7 @@ impl Role {
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     // Ctrl-c is for the demonstration to hear, which then ends this process too.
     sys::on_interrupt(|| ())?;
-    end_with_the_demonstration(args.directory.clone(), args.name.clone());
+    end_with_the_demonstration(args.directory.clone(), args.name.clone())?;
     match play(args) {
         // The demonstration ends before its time, and says why itself.
         Err(error) if is_gone(&error) => Err(exit::Told(1).into()),
@@ -87,12 +87,13 @@ fn open<T: Shareable>(args: &Args) -> shmkit::Result<Latest<T>> {
 }
 
 /// Nothing is left behind, however the demonstration ends: its death closes this input.
-fn end_with_the_demonstration(directory: PathBuf, name: String) {
-    std::thread::spawn(move || {
+fn end_with_the_demonstration(directory: PathBuf, name: String) -> io::Result<()> {
+    let watching = std::thread::Builder::new().spawn(move || {
         let _ = std::io::stdin().read(&mut [0]);
         let _ = inspect::remove(&directory, &name, Default::default());
         std::process::exit(1);
     });
+    watching.map(|_| ())
 }
 
 fn say(report: Json) -> anyhow::Result<()> {

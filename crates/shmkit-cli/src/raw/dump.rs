@@ -3,9 +3,10 @@
 use std::io::Write;
 
 use serde_json::json;
+use shmkit::Trust;
 
 use super::hex;
-use super::target::{Bytes, Target};
+use super::target::{Bytes, Target, room};
 use crate::output;
 
 /// Show bytes as a table: where, hexadecimal, text
@@ -20,10 +21,10 @@ pub(crate) struct Args {
     json: bool,
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<()> {
-    let region = args.bytes.map(&args.target.open(false)?)?;
+pub(super) fn run(args: &Args, trust: Trust) -> anyhow::Result<()> {
+    let region = args.bytes.map(&args.target.open(false, trust)?)?;
     if args.json {
-        let mut bytes = vec![0; region.len()];
+        let mut bytes = room(region.len())?;
         region.read_at(0, &mut bytes)?;
         let mut report = args.target.json();
         report["offset"] = json!(args.bytes.offset);

@@ -38,9 +38,9 @@ pub(crate) fn run(args: Args, global: &Global) -> anyhow::Result<()> {
     }
     match args.command {
         Command::Create(args) => create::run(&args),
-        Command::Write(args) => write::run(&args),
-        Command::Read(args) => read::run(&args),
-        Command::Dump(args) => dump::run(&args),
+        Command::Write(args) => write::run(&args, global.trust),
+        Command::Read(args) => read::run(&args, global.trust),
+        Command::Dump(args) => dump::run(&args, global.trust),
         Command::Rm(args) => rm::run(&args),
     }
 }

@@ -4,10 +4,11 @@ use std::io::Write;
 use std::time::Duration;
 
 use serde_json::json;
+use shmkit::Trust;
 use shmkit::memory::Region;
 
 use super::hex;
-use super::target::{Bytes, Target};
+use super::target::{Bytes, Target, room};
 use crate::{output, units};
 
 /// Write bytes to standard output: as they are, as text, or as hexadecimal digits
@@ -23,7 +24,7 @@ pub(crate) struct Args {
     ///
     /// Raw memory cannot say that it changed, so it is looked at again and again: what comes and
     /// goes between two looks is missed, and what is being written just then can be seen
-    /// half-written.
+    /// half-written. A file that is cut in just the moment of a look ends the command (SIGBUS).
     #[arg(long)]
     watch: bool,
     /// How long to wait between two looks
@@ -31,6 +32,8 @@ pub(crate) struct Args {
     every: Duration,
 }
 
+/// More is not looked at twice before it is written out.
+const AT_ONCE: usize = 1 << 20;
 /// Looking again without a pause would keep a core busy.
 const SHORTEST: Duration = Duration::from_micros(100);
 
@@ -48,11 +51,20 @@ struct Form {
     json: bool,
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<()> {
-    let region = args.bytes.map(&args.target.open(false)?)?;
-    let mut shown = vec![0; region.len()];
+impl Form {
+    fn is_plain(&self) -> bool {
+        !(self.text || self.hex || self.json)
+    }
+}
+
+pub(super) fn run(args: &Args, trust: Trust) -> anyhow::Result<()> {
+    let opened = args.target.open(false, trust)?;
+    let region = args.bytes.map(&opened)?;
+    if region.len() > AT_ONCE && !args.watch && args.form.is_plain() {
+        return copy(&region);
+    }
+    let (mut shown, mut bytes) = (room(region.len())?, room(region.len())?);
     region.read_at(0, &mut shown)?;
-    let mut bytes = shown.clone();
     settle(&region, &mut shown, &mut bytes)?;
     show(args, &shown)?;
     if !args.watch {
@@ -60,6 +72,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     }
     loop {
         std::thread::sleep(args.every.max(SHORTEST));
+        opened.check_holds(args.bytes.offset, region.len())?;
         region.read_at(0, &mut bytes)?;
         if bytes != shown {
             settle(&region, &mut bytes, &mut shown)?;
@@ -67,6 +80,18 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
             show(args, &shown)?;
         }
     }
+}
+
+/// Writes bytes out, a part after the other.
+fn copy(region: &Region) -> anyhow::Result<()> {
+    let mut stdout = output::stdout();
+    let mut part = vec![0; AT_ONCE];
+    for at in (0..region.len()).step_by(AT_ONCE) {
+        let part = &mut part[..AT_ONCE.min(region.len() - at)];
+        region.read_at(at, part)?;
+        stdout.write_all(part)?;
+    }
+    Ok(stdout.flush()?)
 }
 
 /// Looks again, by way of `scratch`, until two looks in a row saw the same; if the bytes never hold

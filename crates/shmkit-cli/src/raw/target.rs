@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use anyhow::bail;
 use serde_json::{Value, json};
-use shmkit::memory::{FileMapping, Region, RegionOptions, SharedMemory};
+use shmkit::memory::{FileMapping, Region, RegionOptions, SharedMemory, Trust};
 
-use crate::units;
+use crate::{advice, units};
 
 /// Either named memory or a file.
 #[derive(Debug, clap::Args)]
@@ -25,7 +26,7 @@ pub(super) enum Opened {
 }
 
 impl Target {
-    pub(super) fn open(&self, writable: bool) -> shmkit::Result<Opened> {
+    pub(super) fn open(&self, writable: bool, trust: Trust) -> anyhow::Result<Opened> {
         match (&self.file, &self.name) {
             (Some(path), _) => {
                 let options = FileMapping::options();
@@ -33,9 +34,10 @@ impl Target {
                 Ok(Opened::File(options.open(path)?))
             }
             (None, name) => {
-                let options = SharedMemory::options();
+                let options = SharedMemory::options().trust(trust);
                 let options = if writable { options } else { options.read_only() };
-                Ok(Opened::Memory(options.open(name.as_deref().unwrap_or_default())?))
+                let memory = options.open(name.as_deref().unwrap_or_default());
+                Ok(Opened::Memory(memory.map_err(advice::explained_raw)?))
             }
         }
     }
@@ -56,6 +58,28 @@ impl Opened {
             Self::File(file) => file.region(),
         }
     }
+
+    /// Refuses what was made so small that these bytes are no longer in it.
+    pub(super) fn check_holds(&self, offset: u64, length: usize) -> anyhow::Result<()> {
+        let size = match self {
+            Self::Memory(memory) => memory.size()?,
+            Self::File(file) => file.size()?,
+        };
+        if offset.saturating_add(length as u64) > size {
+            bail!("it was cut to {size} bytes: the {length} at {offset} are not there any more");
+        }
+        Ok(())
+    }
+}
+
+/// Room for bytes whose number another chose.
+pub(super) fn room(length: usize) -> anyhow::Result<Vec<u8>> {
+    let mut room = Vec::new();
+    if room.try_reserve_exact(length).is_err() {
+        bail!("no memory for {length} bytes at once: ask for fewer, by --length");
+    }
+    room.resize(length, 0);
+    Ok(room)
 }
 
 /// Which of its bytes.

@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use anyhow::Context;
+use shmkit::Trust;
 
 use super::hex;
 use super::target::Target;
@@ -45,8 +46,8 @@ impl Spelled {
     }
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<()> {
-    let region = args.target.open(true)?.region().map()?;
+pub(super) fn run(args: &Args, trust: Trust) -> anyhow::Result<()> {
+    let region = args.target.open(true, trust)?.region().map()?;
     let mut bytes = match &args.source {
         Source { text: Some(text), .. } => text.clone().into_bytes(),
         Source { hex: Some(Spelled(bytes)), .. } => bytes.clone(),

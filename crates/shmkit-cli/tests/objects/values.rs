@@ -219,7 +219,7 @@ fn a_field_that_no_value_has_is_refused_before_there_is_any() {
     let fields = "the value has no field q: there are at, path, mode, label, loads";
     place.fails(&["watch", "goal", "q"], 2, &format!("cannot watch \"goal\": {fields}"));
     place.fails(&["get", "goal", "q"], 2, &format!("cannot get \"goal\": {fields}"));
-    place.fails(&["get", "goal", "loads[4]"], 2, "loads has 4 items, counted from 0");
+    place.fails(&["get", "goal", "loads[4]"], 2, "loads has at most 4 items, counted from 0");
     place.fails(&["get", "goal", "loads[3]"], 8, "no value has been set yet");
 }
 

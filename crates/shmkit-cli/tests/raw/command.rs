@@ -9,6 +9,39 @@ use crate::{Unique, raw, shm};
 const ONES: &str = "01 01 01 01 01 01 01 01  01 01 01 01 01 01 01 01  |................|";
 
 #[test]
+fn what_was_cut_ends_a_watch_in_words() {
+    let name = Unique::new();
+    let path = name.file();
+    let file = path.to_str().unwrap();
+    raw(&["create", "--file", file, "--size", "10000"]);
+    let watching = Command::new(assert_cmd::cargo::cargo_bin!("shm"))
+        .args(["raw", "read", "--watch", "--offset", "5000", "--length", "16", "--file", file])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut watching = watching.unwrap();
+    let mut line = String::new();
+    let stdout = watching.stdout.as_mut().unwrap();
+    BufReader::new(stdout).read_line(&mut line).unwrap();
+    assert_eq!(line.trim_end(), "0".repeat(32));
+    // What remains of the page stays mapped: no look comes too late.
+    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(5_010).unwrap();
+    let output = watching.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("it was cut to 5010 bytes: the 16 at 5000 are not there"), "{told}");
+}
+
+#[test]
+fn a_large_file_comes_out_as_it_is() {
+    let name = Unique::new();
+    let bytes: Vec<u8> = (0..3_000_000_u32).map(|at| (at / 7) as u8).collect();
+    std::fs::write(name.file(), &bytes).unwrap();
+    let output = shm().args(["raw", "read", "--file"]).arg(name.file()).output().unwrap();
+    assert!(output.status.success() && output.stdout == bytes);
+}
+
+#[test]
 fn create_write_read_dump_and_rm_work_on_memory_and_on_a_file() {
     for in_file in [false, true] {
         let name = Unique::new();

@@ -80,3 +80,21 @@ fn a_full_standard_output_is_an_error() {
         .unwrap();
     ended(&output, 6, "No space left on device");
 }
+
+#[test]
+fn a_stranger_s_memory_is_refused_unless_he_is_trusted() {
+    let name = Unique::new();
+    raw(&["create", &name, "--size", "8", "--fill", "7", "--access", "everyone"]);
+    if std::os::unix::fs::chown(name.memory(), Some(12_345), None).is_err() {
+        return cannot_be_tried("another user's memory: only root can make some");
+    }
+    let refused = run(&["raw", "read", &name, "--hex"]);
+    ended(&refused, 5, "user 0 did not ask to trust them: --trust 12345 does");
+    for whose in ["12345", "anyone"] {
+        assert_eq!(raw(&["read", &name, "--hex", "--trust", whose]), "0707070707070707\n");
+        raw(&["write", &name, "--text", "\u{7}", "--trust", whose]);
+        assert!(raw(&["dump", &name, "--trust", whose]).contains("07 07"));
+    }
+    let clock = run(&["clock", &name, "--raw", "--count", "1", "--trust", "anyone"]);
+    assert_eq!(clock.status.code(), Some(2), "8 bytes are too few for it, but they are its own");
+}

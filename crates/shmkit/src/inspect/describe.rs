@@ -59,6 +59,9 @@ pub struct Description {
     pub half_written: Option<u64>,
     /// How many dead writers were replaced, modulo 2^16.
     pub deaths: u16,
+    /// Whether its words are such that it can be read and written: `false` where somebody wrote
+    /// what no writer does.
+    pub sound: bool,
 }
 
 impl Description {
@@ -203,6 +206,7 @@ pub(super) fn description(site: &Site) -> Result<Description> {
         sequence: latest.sequence,
         half_written: latest.half_written,
         deaths: latest.deaths,
+        sound: latest.sound,
     })
 }
 

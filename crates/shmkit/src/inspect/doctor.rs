@@ -8,9 +8,7 @@ use super::{file_names, options};
 use crate::default_directory;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::Trust;
-use crate::object::{
-    Name, Options, finish_removal, is_left_over, is_temporary, observe, sweep_temporary,
-};
+use crate::object::{Name, Options, finish_removal, is_left_over, observe, sweep_temporary};
 use crate::sys::directory::{self, FileType};
 use crate::sys::process;
 
@@ -114,7 +112,7 @@ pub fn examine(directory: &Path, trust: Trust) -> Result<Vec<Finding>> {
         findings.push(Finding { object, what: advice.what, remedy });
     }
     for file in file_names(directory)? {
-        if is_temporary(&file) {
+        if directory::is_temporary(&file) {
             let path = directory.join(&file);
             if !is_left_over(&path).unwrap_or(false) {
                 continue;
@@ -150,6 +148,10 @@ fn examine_object(directory: &Path, name: &Name, trust: Trust) -> Option<Finding
         Ok(description) => description,
         Err(error) => return broken(error),
     };
+    if !description.sound {
+        let what = "its words are spoilt: nobody can write to it, or read what is written";
+        return finding(what.into(), by_hand(ErrorKind::Corrupt, directory, name, trust));
+    }
     let dead: Vec<String> = description
         .members
         .iter()
@@ -170,6 +172,9 @@ fn by_hand(kind: ErrorKind, directory: &Path, name: &Name, trust: Trust) -> Reme
     };
     let (owner, me) = (status.owner, process::user_id());
     let advice = match kind {
+        ErrorKind::PermissionDenied if status.links > 1 => {
+            format!("take away its other names: find . -inum {}", status.identity.file)
+        }
         ErrorKind::PermissionDenied if trust.accepts(owner, me) => "look as its owner".into(),
         ErrorKind::PermissionDenied => format!("look as its owner, or with --trust {owner}"),
         ErrorKind::WrongKind if status.file_type == FileType::Directory => {

@@ -189,6 +189,8 @@ mod vectors {
         }
     }
 
+    /// # Safety
+    /// As [`copy`].
     #[inline(never)]
     unsafe fn copy_long(from: *const u8, to: *mut u8, length: usize) {
         let blocks = length / BLOCK * BLOCK;

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::path::Path;
 
 use super::Access;
-use super::backing::{self, Backing};
+use super::backing::Backing;
 use super::region::{Region, RegionOptions};
 use crate::error::Result;
-use crate::sys::file;
+use crate::sys::{directory, file};
 
 /// Choices for making or opening a [`FileMapping`].
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +59,7 @@ impl FileMappingOptions {
 
     fn create_at(&self, path: &Path, size: u64) -> Result<FileMapping> {
         let mode = self.access.mode(self.read_only_peers);
-        let created = backing::create_file(path, size, mode)?;
+        let created = directory::create_whole(path, size, mode)?;
         if self.read_only {
             return self.open_at(path);
         }

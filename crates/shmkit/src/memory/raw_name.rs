@@ -1,9 +1,7 @@
 //! Names of raw shared memory: those of `shm_open`.
 
-use std::path::PathBuf;
-
 use crate::error::{Error, ErrorKind, Result};
-use crate::sys::directory;
+use crate::sys::memory;
 
 /// What files of framed objects end in; raw memory stays away from them.
 const FRAMED_SUFFIX: &str = ".shmkit";
@@ -32,7 +30,10 @@ impl RawName {
             _ if plain.ends_with(FRAMED_SUFFIX) => {
                 format!("only files of framed objects end in \"{FRAMED_SUFFIX}\"")
             }
-            _ => return Ok(Self(plain.to_owned())),
+            _ => match memory::misses(plain) {
+                Some(why) => why.to_owned(),
+                None => return Ok(Self(plain.to_owned())),
+            },
         };
         let shown: String = name.chars().take(Self::MAX_LENGTH).collect();
         let error = Error::new(ErrorKind::InvalidName, why);
@@ -41,11 +42,6 @@ impl RawName {
 
     pub(super) fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// The file that has the name.
-    pub(super) fn path(&self) -> PathBuf {
-        directory::default_path().join(&self.0)
     }
 }
 
@@ -59,7 +55,7 @@ mod tests {
         for name in ["MySharedMemory", "psm_1", "with space", "größe", ".hidden", &longest] {
             let plain = RawName::new(name).unwrap();
             assert_eq!(RawName::new(&format!("/{name}")).unwrap(), plain);
-            assert_eq!(plain.path(), directory::default_path().join(name));
+            assert_eq!(plain.as_str(), name);
         }
     }
 

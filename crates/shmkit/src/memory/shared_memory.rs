@@ -7,13 +7,13 @@
 
 use std::fs::File;
 
-use super::backing::{self, Backing};
+use super::backing::Backing;
 use super::raw_name::RawName;
 use super::region::{Region, RegionOptions};
 use super::{Access, Trust};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::file::SealKind;
-use crate::sys::{directory, file, process};
+use crate::sys::{directory, file, memory, process};
 
 /// What memory without a name is called in errors.
 const ANONYMOUS: &str = "<anonymous>";
@@ -98,7 +98,7 @@ impl SharedMemoryOptions {
 
     fn create_named(&self, name: &RawName, size: u64) -> Result<SharedMemory> {
         let mode = self.access.mode(self.read_only_peers);
-        let created = backing::create_file(&name.path(), size, mode)?;
+        let created = memory::create(name.as_str(), size, mode)?;
         if self.read_only {
             return self.open_named(name);
         }
@@ -112,11 +112,13 @@ impl SharedMemoryOptions {
         } else {
             directory::Opening::ReadWrite
         };
-        let opened = directory::open(&name.path(), opening)?;
+        let opened = memory::open(name.as_str(), opening)?;
         let (backing, status) = Backing::new(opened, name.as_str().to_owned())?;
         let me = process::user_id();
         if !self.trust.accepts(status.owner, me) {
-            let why = format!("it belongs to user {}, and this is user {me}", status.owner);
+            let owner = status.owner;
+            let why =
+                format!("it belongs to user {owner}, and user {me} did not ask to trust them");
             return Err(Error::new(ErrorKind::PermissionDenied, why));
         }
         if status.links > 1 {
@@ -134,13 +136,13 @@ impl SharedMemoryOptions {
             match self.open_named(name) {
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
-                Ok(memory) => {
-                    let found = memory.size()?;
-                    if found != size {
+                Ok(opened) => {
+                    let found = opened.size()?;
+                    if found != memory::whole_size(size) {
                         let why = format!("it has {found} bytes, and {size} were asked for");
                         return Err(Error::new(ErrorKind::WrongOptions, why));
                     }
-                    return Ok(memory);
+                    return Ok(opened);
                 }
             }
             match self.create_named(name, size) {
@@ -270,11 +272,7 @@ impl SharedMemory {
     /// `OutOfSpace`, or what the system says.
     #[doc(alias = "memfd_create")]
     pub fn anonymous(size: u64) -> Result<Self> {
-        let make = || {
-            let file = file::anonymous("shmkit")?;
-            file::commit(&file, 0, size)?;
-            Self::unnamed(file)
-        };
+        let make = || Self::unnamed(file::anonymous("shmkit", size)?);
         make().map_err(|error| error.doing("create").on(ANONYMOUS))
     }
 
@@ -303,14 +301,7 @@ impl SharedMemory {
     #[doc(alias = "shm_unlink")]
     pub fn remove(name: &str) -> Result<()> {
         let name = RawName::new(name)?;
-        let remove = || {
-            if directory::status_of_name(&name.path())?.file_type == directory::FileType::Directory
-            {
-                return Err(Error::new(ErrorKind::WrongKind, "it is a directory"));
-            }
-            directory::unlink(&name.path())
-        };
-        remove().map_err(|error| error.doing("remove").on(name.as_str()))
+        memory::remove(name.as_str()).map_err(|error| error.doing("remove").on(name.as_str()))
     }
 
     /// Its name, unless it is anonymous.

@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::memory::View;
 use crate::sys::directory::Opening;
 use crate::sys::fork::Stamp;
-use crate::sys::lock::{self, Mode, Range};
+use crate::sys::lock::{self, Range};
 use crate::sys::process;
 
 /// How often a name may change hands under an opener before `Busy`.
@@ -72,7 +72,7 @@ impl Attached {
                 continue;
             }
             let byte = presence::new_handle(stamp);
-            if !lock::try_lock(&site.lock_file, byte, Mode::Shared)? {
+            if !lock::try_lock(&site.lock_file, byte, lock::PRESENCE)? {
                 let why = "another process keeps the place where this one would be known";
                 return Err(Error::new(ErrorKind::Busy, why));
             }
@@ -203,8 +203,8 @@ impl Attached {
         let mut presence = self.lock_presence();
         presence.seats -= 1;
         if presence.seats == 0 {
-            // Shared, and nobody has the byte alone: it is granted.
-            let _ = lock::try_lock(&self.site.lock_file, presence.byte, Mode::Shared);
+            // Nobody else has the byte alone: it is granted.
+            let _ = lock::try_lock(&self.site.lock_file, presence.byte, lock::PRESENCE);
         }
         self.participants().leave(&self.site, seat);
     }
@@ -214,7 +214,7 @@ impl Attached {
     }
 
     /// How many participants died, and the last who is still in its slot.
-    pub(crate) fn deaths(&self) -> (u32, Option<Seat>) {
+    pub(crate) fn deaths(&self) -> (u16, Option<Seat>) {
         self.participants().deaths(&self.site)
     }
 

@@ -114,7 +114,7 @@ pub(crate) fn compose(
         return Err(Error::new(ErrorKind::InvalidArgument, why));
     }
     if !(1..=Frame::MAX_PARTICIPANTS).contains(&participants) {
-        let why = format!("{participants} participants: 1 to {} can be", Frame::MAX_PARTICIPANTS);
+        let why = format!("{participants} writers: 1 to {} can be", Frame::MAX_PARTICIPANTS);
         return Err(Error::new(ErrorKind::InvalidArgument, why));
     }
     let name_offset = size_of::<Header>();
@@ -128,7 +128,7 @@ pub(crate) fn compose(
         kind: contents.kind as u32,
         features: 0,
         file_size: (payload_offset + contents.payload_size).next_multiple_of(PAGE),
-        object_id: process::random(),
+        object_id: process::random()?,
         boot_id: process::boot_id(),
         created_unix_ns: process::unix_time_ns(),
         creator_pid: std::process::id(),

@@ -32,5 +32,5 @@ pub use options::{Lifetime, default_directory};
 pub(crate) use options::{Options, same_option};
 pub use participants::Role;
 pub(crate) use participants::Seat;
-pub(crate) use place::{is_left_over, is_temporary, sweep_temporary};
+pub(crate) use place::{is_left_over, sweep_temporary};
 pub(crate) use site::{Site, Want};

@@ -65,12 +65,15 @@ impl Name {
 
     fn escaped(&self) -> String {
         let mut escaped = String::with_capacity(self.0.len());
-        for character in self.0.chars() {
-            match u8::try_from(character) {
-                Ok(byte) if byte == b'%' || directory::must_escape(byte) => {
+        let reserved = directory::is_reserved(&self.0);
+        for (at, character) in self.0.char_indices() {
+            if character == '%' || directory::must_escape(character) || reserved && at == 0 {
+                let mut bytes = [0; 4];
+                for byte in character.encode_utf8(&mut bytes).bytes() {
                     escaped.push_str(&format!("%{byte:02x}"));
                 }
-                _ => escaped.push(character),
+            } else {
+                escaped.push(character);
             }
         }
         escaped

@@ -18,10 +18,10 @@
 //! | state | meaning | who may leave it |
 //! |---|---|---|
 //! | [`FREE`] | nobody | who holds the slot's lock, to active in the next generation |
-//! | [`ACTIVE`] | taken | the one who took it; the sweep, if the lock is free |
+//! | [`ACTIVE`] | taken | the one who took it; anybody, if the lock is free |
 //!
-//! Whoever replaces or frees a dead one adds 1 to `deaths` in the same exchange, so that each death
-//! is counted once, for those who look later.
+//! Whoever frees a dead one's slot adds 1 to `deaths` in the same exchange, so that each death is
+//! counted once, for those who look later. Nobody keeps the lock of a slot that is a dead one's.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::{AtomicU64, Ordering};
@@ -59,10 +59,9 @@ impl Identity {
         Self::new(self.generation(), self.deaths().wrapping_add(by_death.into()), FREE)
     }
 
-    /// The next generation, taken; the one before died if it is still here.
+    /// The next generation, taken.
     fn taken(self) -> Self {
-        let deaths = self.deaths().wrapping_add(self.is(ACTIVE).into());
-        Self::new(self.generation().wrapping_add(1), deaths, ACTIVE)
+        Self::new(self.generation().wrapping_add(1), self.deaths(), ACTIVE)
     }
 
     fn new(generation: u32, deaths: u16, state: u64) -> Self {
@@ -159,27 +158,37 @@ impl<'a> Participants<'a> {
         self.words.chunks_exact(WORDS).nth(slot as usize)
     }
 
-    /// Takes a slot: one that looks free, else any whose lock is free.
+    /// Takes a slot: one that looks free, else one whose holder died.
     ///
     /// One claim at a time through the same description: a lock that it holds would be granted to
     /// it again. So the lock is asked about first, through the other one.
     pub(crate) fn claim(self, locks: &impl SlotLocks, who: &Introduction) -> Result<Seat> {
         for only_free in [true, false] {
             for (slot, entry) in (0..).zip(self.words.chunks_exact(WORDS)) {
-                // ORDERING: Relaxed; a hint where to try first, and the lock decides.
-                let looks_free = Identity(entry[0].load(Ordering::Relaxed)).is(FREE);
-                if (looks_free || !only_free) && !locks.is_locked(slot)? && locks.try_lock(slot)? {
-                    crash_point!("slot: locked");
-                    return Ok(Self::enter(slot, entry, who));
+                let identity = self.identity(slot);
+                if only_free && !identity.is(FREE) || locks.is_locked(slot)? {
+                    continue;
                 }
+                if identity.is(ACTIVE) {
+                    self.free_dead(slot, identity);
+                }
+                if !locks.try_lock(slot)? {
+                    continue;
+                }
+                if self.identity(slot).is(ACTIVE) {
+                    // Another took it and died meanwhile: not to look alive by our lock.
+                    locks.unlock(slot);
+                    continue;
+                }
+                crash_point!("slot: locked");
+                return Ok(Self::enter(slot, entry, who));
             }
         }
-        let why = format!("all {} places for participants are taken", self.count());
+        let why = format!("all {} places for writers are taken", self.count());
         Err(Error::new(ErrorKind::Full, why))
     }
 
-    /// CRASH: dying before the last store leaves the entry as it was, with a free lock: free, or
-    /// its former owner's, who is dead.
+    /// CRASH: dying before the last store leaves the entry as it was: free, with a free lock.
     fn enter(slot: u32, entry: &[AtomicU64], who: &Introduction) -> Seat {
         let word =
             |half: usize| u64::from_le_bytes(who.program[half..half + 8].try_into().expect("8"));
@@ -195,8 +204,8 @@ impl<'a> Participants<'a> {
         }
         // ORDERING: Relaxed; the lock keeps other claimers out, and a sweep leads to the same.
         let taken = Identity(entry[0].load(Ordering::Relaxed)).taken();
-        // ORDERING: AcqRel; pairs with the Acquire in `identity`. An exchange, to come behind a
-        // sweep of the generation before.
+        // ORDERING: AcqRel; pairs with the Acquire in `identity`. An exchange, to come behind the
+        // one that freed the generation before.
         entry[0].swap(taken.0, Ordering::AcqRel);
         crash_point!("slot: entered");
         Seat { slot, generation: taken.generation() }
@@ -233,17 +242,16 @@ impl<'a> Participants<'a> {
         !self.is_held(seat) || !locks.is_locked(seat.slot).unwrap_or(true)
     }
 
-    /// How many died that were swept or replaced, modulo 2^32.
-    pub(crate) fn counted_deaths(self) -> u32 {
-        (0..self.count())
-            .map(|slot| u32::from(self.identity(slot).deaths()))
-            .fold(0, u32::wrapping_add)
+    /// How many died whose slots were freed, modulo 2^16.
+    pub(crate) fn counted_deaths(self) -> u16 {
+        let deaths = (0..self.count()).map(|slot| self.identity(slot).deaths());
+        deaths.fold(0, u16::wrapping_add)
     }
 
     /// The same with those who are dead and still in their slots, and the last of these.
-    pub(crate) fn deaths(self, locks: &impl SlotLocks) -> (u32, Option<Seat>) {
+    pub(crate) fn deaths(self, locks: &impl SlotLocks) -> (u16, Option<Seat>) {
         let mut last = None;
-        let mut deaths = 0_u32;
+        let mut deaths = 0_u16;
         for slot in 0..self.count() {
             let mut identity = self.identity(slot);
             if identity.is(ACTIVE) && !locks.is_locked(slot).unwrap_or(true) {
@@ -255,7 +263,7 @@ impl<'a> Participants<'a> {
                 }
                 identity = again;
             }
-            deaths = deaths.wrapping_add(identity.deaths().into());
+            deaths = deaths.wrapping_add(identity.deaths());
         }
         (deaths, last)
     }
@@ -297,17 +305,25 @@ impl<'a> Participants<'a> {
             identity.is(ACTIVE).then_some((slot, identity))
         });
         for (slot, identity) in taken.take(limit as usize) {
-            if locks.is_locked(slot).unwrap_or(true) {
-                continue;
+            if !locks.is_locked(slot).unwrap_or(true) {
+                freed += u32::from(self.free_dead(slot, identity));
             }
-            let entry = self.entry(slot).expect("a slot below the count");
-            let free = identity.freed(true);
-            // ORDERING: Release; as `leave`. A new owner has another generation, so it is safe.
-            let swept =
-                entry[0].compare_exchange(identity.0, free.0, Ordering::Release, Ordering::Relaxed);
-            freed += u32::from(swept.is_ok());
         }
         freed
+    }
+
+    /// Frees a slot whose lock was found free behind this identity. False if another did.
+    fn free_dead(self, slot: u32, identity: Identity) -> bool {
+        let Some(entry) = self.entry(slot) else { return false };
+        // ORDERING: Release; as `leave`. A new owner has another generation, so it is safe.
+        entry[0]
+            .compare_exchange(
+                identity.0,
+                identity.freed(true).0,
+                Ordering::Release,
+                Ordering::Relaxed,
+            )
+            .is_ok()
     }
 }
 

@@ -10,10 +10,6 @@ use crate::sys::directory::{self, Opening, Support};
 use crate::sys::fork::LockFile;
 use crate::sys::lock::{self, Mode};
 use crate::sys::mapping::{Mapping, Protection};
-use crate::sys::process;
-
-/// What a file's name ends in before the object has its own name.
-const TEMPORARY_SUFFIX: &str = ".shmkit-new";
 
 /// What the directory is good for, or why it is not.
 pub(crate) fn support(directory: &Path) -> Result<Support> {
@@ -32,12 +28,12 @@ pub(crate) fn try_once(directory: &Path) -> Result<()> {
         let why = format!("the file system of {} {what}", directory.display());
         Err(Error::new(ErrorKind::Unsupported, why))
     };
-    let temporary = Temporary::new(directory);
+    let temporary = Temporary::new(directory)?;
     let holder = directory::new_temporary(&temporary.0)?;
     directory::reserve(&holder, 4096)?;
     let asker = directory::open(&temporary.0, Opening::ReadWrite)?;
     lock::try_lock(&holder, presence::GATE, Mode::Exclusive)?;
-    if lock::first_locked(&asker, presence::GATE)?.is_none() {
+    if !lock::is_locked(&asker, presence::GATE)? {
         return refuse("does not keep locks");
     }
     let mapping = Mapping::map(&asker, 0, 4096, Protection::ReadWrite)?;
@@ -54,9 +50,8 @@ pub(crate) fn try_once(directory: &Path) -> Result<()> {
 struct Temporary(PathBuf);
 
 impl Temporary {
-    fn new(directory: &Path) -> Self {
-        let number = u64::from_le_bytes(process::random());
-        Self(directory.join(format!(".{number:016x}{TEMPORARY_SUFFIX}")))
+    fn new(directory: &Path) -> Result<Self> {
+        directory::temporary_path(directory).map(Self)
     }
 }
 
@@ -80,35 +75,20 @@ impl NewFile {
             if let Some(file) = directory::new_unnamed(directory)? {
                 return Ok(file);
             }
-            let name = temporary.insert(Temporary::new(directory));
+            let name = temporary.insert(Temporary::new(directory)?);
             directory::new_temporary(&name.0)
         })?;
         Ok(Self { file, temporary })
     }
 
-    /// Gives it its name, unless something has it: `AlreadyExists`.
+    /// Gives it its name, unless something has it: `AlreadyExists`; or it was swept: `NotFound`.
     pub(crate) fn give_name(self, path: &Path) -> Result<LockFile> {
         match &self.temporary {
             None => directory::name_unnamed(&self.file, path)?,
-            Some(temporary) => {
-                // Swept by one who looked before its maker's locks were there: made once more.
-                let gone = |error: Error| match error.kind() {
-                    ErrorKind::NotFound => Error::new(ErrorKind::Busy, "swept before it was whole"),
-                    _ => error,
-                };
-                directory::rename_temporary(&temporary.0, path).map_err(gone)?;
-            }
+            Some(temporary) => directory::rename_temporary(&temporary.0, path)?,
         }
         Ok(self.file)
     }
-}
-
-/// Whether a file has a name such as our temporary ones: others' files are not ours to sweep.
-pub(crate) fn is_temporary(file_name: &str) -> bool {
-    let number = file_name.strip_prefix('.').and_then(|rest| rest.strip_suffix(TEMPORARY_SUFFIX));
-    number.is_some_and(|number| {
-        number.len() == 16 && number.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
-    })
 }
 
 /// Whether the maker of a temporary file died: its locks say so.
@@ -125,20 +105,4 @@ pub(crate) fn sweep_temporary(path: &Path) -> Result<bool> {
         directory::unlink(path)?;
     }
     Ok(left_over)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_of_others_are_not_taken_for_our_temporary_ones() {
-        let name = Temporary::new(Path::new("/nowhere")).0.clone();
-        assert!(is_temporary(name.file_name().unwrap().to_str().unwrap()));
-        for foreign in
-            ["mine.shmkit-new", ".shmkit-new", ".0123.shmkit-new", ".0123456789abcdeF.shmkit-new"]
-        {
-            assert!(!is_temporary(foreign), "{foreign}");
-        }
-    }
 }

@@ -27,10 +27,12 @@ pub(crate) const fn slot(slot: u32) -> Range {
     Range::byte(SLOTS + slot as u64)
 }
 
-/// A byte for one handle to share: another each time, so that handles can be counted.
+/// A byte for one handle to lock as [`PRESENCE`](lock::PRESENCE): another each time, so that
+/// handles can be counted.
 pub(crate) fn new_handle(stamp: Stamp) -> Range {
     // Made when it is needed, since loom makes no atomics in constants.
     static COUNT: Once<AtomicU64> = Once::new();
+    // ORDERING: Relaxed; a number that no other handle of the process has.
     let count = COUNT.get_or_make(|| AtomicU64::new(0)).fetch_add(1, Ordering::Relaxed);
     // Weyl steps from where each process begins, mixed.
     let mixed = stamp.number().wrapping_add(count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -40,7 +42,7 @@ pub(crate) fn new_handle(stamp: Stamp) -> Range {
 
 /// Whether any process has the object open. `file` is not the one that holds locks.
 pub(crate) fn anyone(file: &File) -> Result<bool> {
-    Ok(lock::first_locked(file, ANYONE)?.is_some())
+    lock::is_locked(file, ANYONE)
 }
 
 /// How many handles without a slot there are, counted up to [`MOST_COUNTED`].

@@ -14,10 +14,10 @@ use super::{place, presence};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::memory::{Access, Trust, View};
-use crate::sys::directory::{self, FileType, Identity, Opening, Status, Support};
+use crate::sys::directory::{self, FileType, Identity, Opening, Removable, Status, Support};
 use crate::sys::fork::LockFile;
 use crate::sys::lock::{self, Mode, Range};
-use crate::sys::mapping::{Mapping, Protection};
+use crate::sys::mapping::{ObjectMapping, Protection};
 use crate::sys::{process, wait};
 
 /// An object as this process has it: three views of one file that must not be mixed.
@@ -25,7 +25,6 @@ use crate::sys::{process, wait};
 /// INVARIANT 1: `mapping` covers `frame.file_size` bytes, and is writable if `opening` says so.
 /// INVARIANT 2: `lock_file` is a description of its own. It is never asked, and never mapped:
 /// asked through it, its locks look free; mapped, they would outlive it.
-/// INVARIANT 3: `mapping` is zeros in a forked child.
 pub(crate) struct Site {
     pub(crate) name: Name,
     path: PathBuf,
@@ -35,9 +34,9 @@ pub(crate) struct Site {
     pub(crate) owner: u32,
     /// Of the run of the machine before this one, and not meant to last.
     earlier_boot: bool,
-    mapping: Mapping,
+    mapping: ObjectMapping,
     /// To ask about locks, and about the file.
-    main: File,
+    main: Removable,
     pub(crate) lock_file: LockFile,
 }
 
@@ -65,7 +64,14 @@ impl Site {
     ) -> Result<Result<Self, Moved>> {
         let support = place::support(directory)?;
         let path = directory.join(name.file_name());
-        let (lock_file, opening) = open_lock_file(&path, want)?;
+        let (lock_file, opening) =
+            open_lock_file(&path, want).map_err(|error| match error.kind() {
+                ErrorKind::NotFound => {
+                    let why = format!("no object of this name in {}", directory.display());
+                    Error::new(ErrorKind::NotFound, why)
+                }
+                _ => error,
+            })?;
         crash_point!("open: lock file open");
         pass_gate(&lock_file, Mode::Shared, GATE_PATIENCE)?;
         crash_point!("open: gate passed");
@@ -97,7 +103,7 @@ impl Site {
             owner: status.owner,
             earlier_boot,
             mapping,
-            main,
+            main: Removable(main),
             lock_file,
         }))
     }
@@ -128,23 +134,21 @@ impl Site {
         crash_point!("create: space committed");
         directory::write_all_at(&new.file, &bytes, 0)?;
         crash_point!("create: contents written");
-        lock::try_lock(&new.file, handle, Mode::Shared)?;
+        lock::try_lock(&new.file, handle, lock::PRESENCE)?;
         pass_gate(&new.file, Mode::Shared, GATE_PATIENCE)?;
         crash_point!("create: locked");
-        let lock_file = new.give_name(&path)?;
+        let lock_file = match new.give_name(&path) {
+            // Swept by one who looked before its maker's locks were there: made once more.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Err(Moved)),
+            answer => answer?,
+        };
         crash_point!("create: named");
 
-        let identity = directory::status(&lock_file)?.identity;
-        let site = Self::over_new(name, path.clone(), &bytes, size, lock_file);
-        if site.is_err() && directory::status_of_name(&path).is_ok_and(|it| it.identity == identity)
-        {
-            // An object that nobody could open for its maker is not left behind.
-            let _ = directory::unlink(&path);
-        }
-        site
+        Self::over_new(name, path, &bytes, size, lock_file)
     }
 
-    /// The object that was just given its name, through a fresh open.
+    /// The object that was just given its name, through a fresh open. Where that fails, it stays as
+    /// it would if its maker had died: whole.
     fn over_new(
         name: &Name,
         path: PathBuf,
@@ -172,7 +176,7 @@ impl Site {
             owner: status.owner,
             earlier_boot: false,
             mapping,
-            main,
+            main: Removable(main),
             lock_file,
         }))
     }
@@ -222,9 +226,21 @@ impl Site {
         }
     }
 
+    /// Refuses where the process closed descriptors that were not its own (`closefrom`), and what
+    /// has their numbers now says "nobody" of another file. `false` otherwise.
+    #[cold]
+    fn not_sure(&self) -> Result<bool> {
+        let known = directory::status(&self.main).is_ok_and(|it| it.identity == self.identity);
+        if known && self.lock_file.is_there() {
+            return Ok(false);
+        }
+        let why = "the process closed the object's descriptors: open it again";
+        Err(Error::new(ErrorKind::RoleLost, why))
+    }
+
     /// Whether no name leads to the file any more.
     pub(crate) fn is_unlinked(&self) -> Result<bool> {
-        Ok(directory::status(&self.main)?.links == 0)
+        directory::is_unlinked(&self.main)
     }
 }
 
@@ -303,15 +319,13 @@ fn read_frame(file: &File, name: &Name, file_size: u64) -> Result<Frame> {
     recognised.check(name, &bytes, file_size)
 }
 
-fn map(file: &File, frame: &Frame, opening: Opening) -> Result<Mapping> {
+fn map(file: &File, frame: &Frame, opening: Opening) -> Result<ObjectMapping> {
     let protection = match opening {
         Opening::ReadOnly => Protection::ReadOnly,
         Opening::ReadWrite => Protection::ReadWrite,
     };
-    let mapping = Mapping::map(file, 0, frame.file_size as usize, protection)?;
-    // A process that dies with a core keeps its locks until the core is written.
-    mapping.exclude_from_core_dumps()?;
-    mapping.wiped_on_fork()
+    let shared = frame.access != Access::Owner;
+    ObjectMapping::map(file, frame.file_size as usize, protection, frame.object_id, shared)
 }
 
 impl GateLock for LockFile {
@@ -350,7 +364,7 @@ impl Ground for Site {
     }
 
     fn anyone_present(&self) -> Result<bool> {
-        presence::anyone(&self.main)
+        Ok(presence::anyone(&self.main)? || self.not_sure()?)
     }
 
     fn is_retired(&self) -> bool {
@@ -373,8 +387,8 @@ impl Ground for Site {
         for index in 0..u64::from(self.frame.wait_words) {
             let word = self.word(self.frame.payload_offset + index * WAIT_WORD_STRIDE);
             // ORDERING: AcqRel; whoever sees the bit also sees the state.
-            word.fetch_or(CLOSED, Ordering::AcqRel);
-            wait::wake_all(word);
+            let had = word.fetch_or(CLOSED, Ordering::AcqRel);
+            wait::wake_all(word, had);
         }
         crash_point!("retire: waiters told");
         Ok(())
@@ -386,7 +400,11 @@ impl Ground for Site {
         if removable {
             return Ok(());
         }
-        let why = format!("its file is user {}'s, and this user may not remove it", self.owner);
+        let why = format!(
+            "its file is user {}'s, and user {} may not remove it from here",
+            self.owner,
+            process::user_id()
+        );
         Err(Error::new(ErrorKind::PermissionDenied, why))
     }
 
@@ -405,6 +423,6 @@ impl SlotLocks for Site {
     }
 
     fn is_locked(&self, slot: u32) -> Result<bool> {
-        Ok(lock::first_locked(&self.main, presence::slot(slot))?.is_some())
+        Ok(lock::is_locked(&self.main, presence::slot(slot))? || self.not_sure()?)
     }
 }

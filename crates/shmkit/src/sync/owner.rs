@@ -95,7 +95,8 @@ impl State {
         self.0 & CLOSED != 0
     }
 
-    fn is_sound(self) -> bool {
+    /// Whether it is one that a participant writes.
+    pub(crate) fn is_sound(self) -> bool {
         self.0 & RESERVED == 0 && self.0 & SLOT_MASK <= u64::from(MOST_SLOTS) << SLOT_SHIFT
     }
 
@@ -244,7 +245,7 @@ impl<'a> OwnerWord<'a> {
                     _ => {
                         if slept {
                             // The wake that was taken here may have been for another.
-                            wait::wake_one(self.0);
+                            wait::wake_one(self.0, state.0);
                         }
                         return Err(Refused::TimedOut(holder));
                     }
@@ -269,7 +270,7 @@ impl<'a> OwnerWord<'a> {
                     if state.0 & WAITERS != 0 {
                         // CRASH: dying here loses this wake; the waiters' slices end.
                         crash_point!("owner: freed, nobody woken");
-                        wait::wake_one(self.0);
+                        wait::wake_one(self.0, state.0);
                     }
                     return true;
                 }
@@ -283,8 +284,8 @@ impl<'a> OwnerWord<'a> {
     #[cfg(test)]
     pub(crate) fn close(self) {
         // ORDERING: Release; pairs with the Acquire in `look`.
-        self.0.fetch_or(CLOSED, Ordering::Release);
-        wait::wake_all(self.0);
+        let had = self.0.fetch_or(CLOSED, Ordering::Release);
+        wait::wake_all(self.0, had);
     }
 
     /// The state, if the word can be taken by someone.
@@ -330,6 +331,10 @@ impl<'a> OwnerWord<'a> {
         // ORDERING: Acquire; what the dead one stored is seen, since the system's word for his
         // death orders it before.
         let taken = self.exchange(state, mine, Ordering::Acquire).is_ok();
+        if taken && state.0 & WAITERS != 0 {
+            // Who waits for the dead one has to see that he waits for `me`.
+            wait::wake_all(self.0, state.0);
+        }
         Ok(taken.then_some(Acquired::FromDead(holder)))
     }
 

@@ -75,16 +75,16 @@ impl<'a> Sleepers<'a> {
         Self { word }
     }
 
-    /// Wakes all: to be called after a change of the word that cleared [`ASLEEP`], or after every
-    /// change where some may not write, or after closing.
+    /// Wakes all who sleep on a word that had this value: to be called after a change of the word
+    /// that cleared [`ASLEEP`], or after every change where some may not write, or after closing.
     ///
     /// # If a process dies
     /// Before the wake: the sleepers look again at the end of their slice.
     #[cold]
-    pub(crate) fn wake(self) {
+    pub(crate) fn wake(self, had: u64) {
         // CRASH: dying here loses this wake; the sleepers' slices end.
         crash_point!("sleepers: word changed, nobody woken");
-        wait::wake_all(self.word);
+        wait::wake_all(self.word, had);
     }
 }
 
@@ -282,8 +282,9 @@ mod tests {
         const ROUNDS: u64 = 5_000;
         let words = [AtomicU64::new(0), AtomicU64::new(0)];
         let send = |to: &AtomicU64, round: u64| {
-            if to.swap(round << 2, Ordering::AcqRel) & ASLEEP != 0 {
-                Sleepers::new(to).wake();
+            let had = to.swap(round << 2, Ordering::AcqRel);
+            if had & ASLEEP != 0 {
+                Sleepers::new(to).wake(had);
             }
         };
         let receive = |waiter: &mut Waiter, from: &AtomicU64, round: u64| {

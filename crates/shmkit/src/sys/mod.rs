@@ -5,5 +5,8 @@ pub(crate) mod file;
 pub(crate) mod fork;
 pub(crate) mod lock;
 pub(crate) mod mapping;
+pub(crate) mod memory;
 pub(crate) mod process;
 pub(crate) mod wait;
+#[cfg(windows)]
+mod win32;

@@ -173,7 +173,7 @@ fn memory_of_another_user_is_refused_unless_trusted() {
     if std::os::unix::fs::chown(name.path(), Some(stranger), None).is_err() {
         return cannot_be_tried("memory of another user: only root can give files away");
     }
-    let why = format!("it belongs to user {stranger}, and this is user 0");
+    let why = format!("it belongs to user {stranger}, and user 0 did not ask to trust them");
     refused(SharedMemory::open(&name), ErrorKind::PermissionDenied, &why);
     let trusting = |trust| SharedMemory::options().trust(trust).open(&name);
     refused(trusting(Trust::User(stranger + 1)), ErrorKind::PermissionDenied, &why);

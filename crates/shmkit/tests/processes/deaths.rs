@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shmkit::{Changes, ErrorKind, Latest};
+use shmkit::{Changes, ErrorKind, Latest, Lifetime};
 
 use crate::children::{Child, Link};
 use crate::place::{Place, kind};
@@ -33,6 +33,16 @@ pub(crate) fn writer_in_turn(link: &mut Link) {
     writer(link);
 }
 
+/// Takes a place among the writers when it is told to.
+pub(crate) fn late_writer(link: &mut Link) {
+    let latest = Latest::<u64>::open(NAME).unwrap();
+    link.say("open");
+    link.hear();
+    let _writer = latest.writer().unwrap();
+    link.say("ready");
+    link.hear();
+}
+
 /// Loses what proves that it lives, and goes on.
 pub(crate) fn writer_without_descriptors(link: &mut Link) {
     let latest = Latest::<u64>::open(NAME).unwrap();
@@ -46,6 +56,23 @@ pub(crate) fn writer_without_descriptors(link: &mut Link) {
         let answer = writer.set(&link.hear().parse().unwrap());
         link.say(answer.map_or_else(|error| error.to_string(), |_| "set".into()));
     }
+}
+
+/// Reads, closes every descriptor, and has other files under their numbers when it asks who lives.
+pub(crate) fn reader_without_descriptors(link: &mut Link) {
+    let latest = Latest::<u64>::open(NAME).unwrap();
+    // SAFETY: what used the descriptors compares what it finds in their place.
+    let closed = unsafe { libc::close_range(3, libc::c_uint::MAX, 0) };
+    assert_eq!(closed, 0);
+    let place = std::env::var_os("SHMKIT_DIR").unwrap();
+    let others: Vec<_> = (0..8)
+        .map(|number| std::fs::File::create(std::path::Path::new(&place).join(format!("{number}"))))
+        .collect();
+    assert!(others.iter().all(Result::is_ok));
+    link.say(latest.writer().expect_err("nothing to ask through"));
+    drop(latest);
+    link.say("left");
+    link.hear();
 }
 
 fn start_writer(place: &Place) -> Child {
@@ -168,6 +195,42 @@ fn a_writer_that_closed_its_descriptors_is_told_when_it_was_replaced() {
     drop(writer);
     assert!(child.ask(5).contains("place was given away"), "it stays without it");
     assert_eq!((latest.get().unwrap(), latest.sequence()), (3, 3));
+}
+
+#[test]
+fn one_that_closed_its_descriptors_takes_nobody_for_dead() {
+    let place = Place::new();
+    let options = place.of::<u64>().lifetime(Lifetime::WhileUsed);
+    let latest = options.create(NAME).unwrap();
+    let mut writer = latest.writer().unwrap();
+    let mut child = Child::start(&place, "reader without descriptors", "");
+    let answer = child.hear();
+    assert!(answer.contains("closed the object's descriptors"), "{answer}");
+    assert_eq!(child.hear(), "left");
+    assert_eq!(writer.set(&1).unwrap(), 1, "neither robbed nor retired");
+    assert_eq!(options.open(NAME).unwrap().get().unwrap(), 1, "nor without its name");
+}
+
+#[test]
+fn a_place_that_is_being_taken_from_the_dead_is_told_of_once() {
+    let place = Place::new();
+    let latest = place.of::<u64>().shared_writers(true).max_writers(1).create(NAME).unwrap();
+    let mut changes = latest.changes();
+    // It is there before the death, and so sweeps nobody when it comes.
+    let mut next = Child::start_with(&place, "late writer", "", |it| {
+        it.env(shmkit::crash::STOP_VARIABLE, "slot: locked")
+    });
+    assert_eq!(next.hear(), "open");
+    start_writer(&place).kill();
+    assert_eq!(told(&mut changes), (vec![], 1));
+    next.say("go");
+    next.wait_for_stop();
+    assert_eq!(told(&mut changes), (vec![], 0), "the lock alone is nobody's life");
+    next.go_on();
+    assert_eq!(next.hear(), "ready");
+    assert_eq!(told(&mut changes), (vec![], 0));
+    next.kill();
+    assert_eq!(told(&mut changes), (vec![], 1));
 }
 
 #[test]

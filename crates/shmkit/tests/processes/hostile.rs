@@ -276,3 +276,30 @@ fn a_writer_that_another_wrote_in_as_the_owner_does_not_wait_for_itself() {
     std::thread::spawn(move || answers.send(kind(writer.set(&2))));
     assert_eq!(answer.recv_timeout(SOON), Ok(ErrorKind::Corrupt), "it waits for itself");
 }
+
+#[test]
+fn a_spoilt_word_is_told_to_who_waits_and_to_the_doctor() {
+    let place = Place::new();
+    let options = place.of::<u64>();
+    for spoilt in [0_u64, 1 << 63] {
+        let latest = options.create("count").unwrap();
+        let mut writer = latest.writer().unwrap();
+        (1..=200).for_each(|n| _ = writer.set(&n).unwrap());
+        let mut changes = latest.changes();
+        assert_eq!(changes.try_next().unwrap(), None);
+        let file = place.path().join("count.shmkit");
+        let payload = number_at(&std::fs::read(&file).unwrap(), (128, 8));
+        let file = File::options().write(true).open(file).unwrap();
+        file.write_all_at(&spoilt.to_le_bytes(), payload).unwrap();
+        let error = changes.try_next().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+        assert!(error.to_string().contains("value 200 was there"), "{error}");
+        if spoilt != 0 {
+            let found = inspect::examine(place.path(), Trust::Own).unwrap();
+            assert!(found[0].what().contains("words are spoilt"), "{}", found[0]);
+            assert!(found[0].remedy().contains("rm --force"), "{}", found[0]);
+        }
+        drop(writer);
+        options.remove("count").unwrap();
+    }
+}

@@ -165,10 +165,15 @@ fn spoiled_texts_and_bytes_give_errors_and_no_panic() {
         let mut bytes = vec![0; size as usize];
         random.fill(&schema, &mut bytes);
         random.spoil(&mut bytes);
+        let checked = schema.check(&bytes).map_err(|error| error.to_string());
         match schema.read(&bytes) {
             Ok(value) => _ = value.to_string(),
-            Err(error) => assert_eq!(error.kind(), ErrorKind::Corrupt, "{seed}"),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Corrupt, "{seed}");
+                assert_eq!(checked, Err(error.to_string()), "{seed}");
+            }
         }
+        assert_eq!(checked.is_ok(), schema.read(&bytes).is_ok(), "{seed}");
 
         let mut spoiled = text.clone().into_bytes();
         random.spoil(&mut spoiled);

@@ -17,6 +17,7 @@ use crate::shareable::Schema;
 ///
 /// Values are bytes, which [`schema`](Self::schema) reads, prints and changes. What comes out was
 /// checked against the schema.
+#[derive(Debug)]
 pub struct AnyLatest {
     handle: Arc<Handle>,
     schema: Arc<Schema>,
@@ -79,7 +80,7 @@ impl AnyLatest {
             answer => Some(answer?),
         };
         let value = change(old)?;
-        self.schema.read(&value).map_err(|error| {
+        self.schema.check(&value).map_err(|error| {
             error.of_kind(ErrorKind::InvalidArgument).doing("set").on(self.handle.attached.name())
         })?;
         writer.set(self.handle.geometry(), &value)
@@ -104,6 +105,7 @@ impl AnyLatest {
 }
 
 /// The values of an [`AnyLatest`], one after the other, as [`Changes`](super::Changes).
+#[derive(Debug)]
 pub struct AnyChanges {
     cursor: Cursor,
     schema: Arc<Schema>,
@@ -155,8 +157,8 @@ fn initialised(bytes: Vec<MaybeUninit<u8>>) -> Vec<u8> {
 }
 
 fn check(handle: &Handle, schema: &Schema, value: Vec<u8>) -> Result<Vec<u8>> {
-    match schema.read(&value) {
-        Ok(_) => Ok(value),
+    match schema.check(&value) {
+        Ok(()) => Ok(value),
         Err(error) => Err(error.doing("read").on(handle.attached.name())),
     }
 }

@@ -1,6 +1,5 @@
 //! Waiting for the next value.
 
-use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -38,12 +37,14 @@ impl Until {
 }
 
 /// A reader of one value after the other, whatever their type.
+#[derive(Debug)]
 pub(super) struct Cursor {
     pub(super) handle: Arc<Handle>,
     pub(super) reading: Reading,
 }
 
 /// What a reader keeps from one value to the next.
+#[derive(Debug)]
 pub(super) struct Reading {
     place: Place,
     waiter: Waiter,
@@ -53,11 +54,14 @@ pub(super) struct Reading {
 }
 
 /// Where a reader is in the sequence of values.
+#[derive(Debug)]
 struct Place {
     /// The sequence number of the last value that was handed out, or skipped.
     seen: u64,
     /// How many were gone before they could be handed out.
     missed: u64,
+    /// A sequence number that the newest value has had: none comes after a greater one.
+    known: u64,
 }
 
 impl Cursor {
@@ -65,7 +69,7 @@ impl Cursor {
         let waiter = Waiter::new(handle.attached.is_writable());
         let deaths = Deaths::from_now(&handle);
         // No sequence is beyond the last that can be.
-        let place = Place { seen: seen.min(LAST), missed: 0 };
+        let place = Place { seen: seen.min(LAST), missed: 0, known: 0 };
         Self { handle, reading: Reading { place, waiter, deaths, news: None } }
     }
 
@@ -113,13 +117,15 @@ impl Reading {
             return Err(news);
         }
         let Self { place, waiter, deaths, .. } = self;
+        let known = place.known.max(place.seen.min(handle.register().newest().sequence));
+        place.known = known;
         let found = match until {
-            Until::Now => Some(look_around(handle, deaths)).filter(Result::is_err),
+            Until::Now => Some(look_around(handle, known, deaths)).filter(Result::is_err),
             Until::Deadline(_) | Until::Ever => waiter.wait(
                 handle.sleepers(),
                 until.deadline(),
                 || place.take(handle, shape, into).then_some(Ok(())),
-                || look_around(handle, deaths).err().map(Err),
+                || look_around(handle, known, deaths).err().map(Err),
             ),
         };
         let news = match found {
@@ -171,23 +177,32 @@ impl Place {
     }
 }
 
-/// What no wake tells: that the object was removed, that a writer died.
-fn look_around(handle: &Handle, deaths: &mut Deaths) -> Result<()> {
-    if handle.register().newest().closed {
+/// What no wake tells: that the object was removed or spoilt, that a writer died.
+fn look_around(handle: &Handle, known: u64, deaths: &mut Deaths) -> Result<()> {
+    let newest = handle.register().newest();
+    if newest.closed {
         return Err(handle.attached.closed());
     }
     handle.attached.check_not_removed()?;
+    if newest.sequence < known || !handle.register().is_sound() {
+        let now = newest.sequence;
+        let why =
+            format!("value {known} was there, and its words now speak of {now}: they are spoilt");
+        let error = Error::new(ErrorKind::Corrupt, why);
+        return Err(error.doing("wait for").on(handle.attached.name()));
+    }
     let Some(who) = deaths.news(handle) else { return Ok(()) };
     let why = format!("{who} died; the last whole value stays");
     Err(Error::new(ErrorKind::PeerDied, why).doing("wait for").on(handle.attached.name()))
 }
 
 /// Tells of each writer's death once.
+#[derive(Debug)]
 enum Deaths {
     /// Of the one who has the right to write.
     Owner(DeathWatch),
-    /// Of each of those who share it: how many deaths were told, or came before.
-    Members(u32),
+    /// Of each of those who share it: how many deaths were told, or came before, modulo 2^16.
+    Members(u16),
 }
 
 impl Deaths {
@@ -213,7 +228,8 @@ impl Deaths {
             }
             Self::Members(told) => {
                 let (deaths, last) = handle.attached.deaths();
-                if deaths == *told {
+                // Never fewer than before: but what was told is not untold by one look too early.
+                if deaths.wrapping_sub(*told).cast_signed() <= 0 {
                     return None;
                 }
                 *told = told.wrapping_add(1);
@@ -233,14 +249,15 @@ impl Deaths {
 ///
 /// Waiting for a writer that died returns `PeerDied`, once for each death, at the latest 50 ms
 /// after the system freed its lock; then waiting goes on, for a new writer.
+#[derive(Debug)]
 pub struct Changes<T: Shareable> {
     cursor: Cursor,
-    values: PhantomData<fn() -> T>,
+    shape: Of<T>,
 }
 
 impl<T: Shareable> Changes<T> {
-    pub(super) fn new(cursor: Cursor) -> Self {
-        Self { cursor, values: PhantomData }
+    pub(super) fn new(cursor: Cursor, shape: Of<T>) -> Self {
+        Self { cursor, shape }
     }
 
     /// Waits for the next value, for as long as it takes.
@@ -285,16 +302,16 @@ impl<T: Shareable> Changes<T> {
     ///
     /// As [`next_timeout`](Self::next_timeout). What `into` then holds is some value of its type.
     pub fn next_into(&mut self, into: &mut T, timeout: Duration) -> Result<()> {
-        let Cursor { handle, reading } = &mut self.cursor;
+        let Self { cursor: Cursor { handle, reading }, shape } = self;
         let until = Until::after(timeout);
-        let fill = |bytes: &mut [_]| reading.next(handle, Of::<T>::SHAPE, bytes, until);
+        let fill = |bytes: &mut [_]| reading.next(handle, *shape, bytes, until);
         receive::into_place(into, fill, || handle.invalid())
     }
 
     #[inline]
     fn receive(&mut self, until: Until) -> Result<T> {
-        let Cursor { handle, reading } = &mut self.cursor;
-        let fill = |bytes: &mut [_]| reading.next(handle, Of::<T>::SHAPE, bytes, until);
+        let Self { cursor: Cursor { handle, reading }, shape } = self;
+        let fill = |bytes: &mut [_]| reading.next(handle, *shape, bytes, until);
         receive::value(fill, || handle.invalid())
     }
 

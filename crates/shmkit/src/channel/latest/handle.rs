@@ -10,17 +10,18 @@
     reason = "words of a mapping, kept as pointers so that a read costs no check"
 )]
 
+use std::fmt;
 use std::mem::offset_of;
 use std::ptr::NonNull;
 
-use super::register::{Geometry, Miss, Published, Refusal, Register, Shape};
+use super::register::{Geometry, Miss, Of, Published, Refusal, Register, Shape};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::AtomicU64;
 use crate::object::{
     Attached, Contents, Frame, Kind, Name, Options, Seat, WAIT_WORD_STRIDE, Want, check_kind,
     same_option,
 };
-use crate::shareable::{Layout, Schema};
+use crate::shareable::{Layout, Schema, Shareable};
 use crate::sync::owner::{Holder, OwnerWord, Registrar};
 use crate::sync::sleepers::Sleepers;
 
@@ -155,8 +156,15 @@ impl Handle {
         Ok(Self { attached, geometry, payload })
     }
 
+    /// The shape of this object's values, if they are of the type: for this handle alone.
+    pub(super) fn shape_of<T: Shareable>(&self) -> Result<Of<T>> {
+        self.check_type(T::LAYOUT)?;
+        // SAFETY: the values have the layout of the type, thus its size.
+        Ok(unsafe { Of::compared() })
+    }
+
     /// Refuses an object that holds other values than those of the layout.
-    pub(super) fn check_type(&self, layout: &Layout) -> Result<()> {
+    fn check_type(&self, layout: &Layout) -> Result<()> {
         let frame = self.attached.frame();
         if frame.fingerprint == layout.fingerprint() {
             let size = layout.size();
@@ -202,8 +210,8 @@ impl Handle {
         self.attached.frame().flags & FLAG_SHARED_WRITERS != 0
     }
 
-    /// The register, of the shape that the object was compared with when it was opened; where that
-    /// is a constant, so is every index.
+    /// The register, of the shape that this handle gave; where that is a constant, so is every
+    /// index.
     #[inline(always)]
     pub(super) fn register_of<S: Shape>(&self, shape: S) -> Register<'_, S> {
         debug_assert_eq!(shape.geometry(), self.geometry);
@@ -245,7 +253,7 @@ impl Handle {
     #[inline]
     pub(super) fn wake(&self, published: Published) {
         if published.asleep || self.attached.frame().admits_read_only_peers() {
-            self.sleepers().wake();
+            self.sleepers().wake(published.replaced());
         }
     }
 
@@ -291,6 +299,9 @@ impl Handle {
     pub(super) fn refused(&self, refusal: Refusal) -> Error {
         let error = match refusal {
             Refusal::Closed => return self.attached.closed(),
+            Refusal::RoleLost if !self.owner().look().is_sound() => {
+                Error::new(ErrorKind::Corrupt, "its owner word is garbage")
+            }
             Refusal::RoleLost => {
                 let why = match self.owner().look().holder() {
                     Some(holder) => format!("{} took the role over", self.shown(holder)),
@@ -303,6 +314,12 @@ impl Handle {
             }
         };
         error.doing("set").on(self.attached.name())
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Handle").field(&self.attached.name().as_str()).finish()
     }
 }
 

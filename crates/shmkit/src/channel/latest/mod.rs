@@ -25,7 +25,6 @@ mod receive;
 pub(crate) mod register;
 mod writing;
 
-use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
@@ -84,9 +83,10 @@ use crate::shareable::Shareable;
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Debug)]
 pub struct Latest<T: Shareable> {
     handle: Arc<Handle>,
-    values: PhantomData<fn() -> T>,
+    shape: Of<T>,
 }
 
 impl<T: Shareable> Latest<T> {
@@ -144,7 +144,7 @@ impl<T: Shareable> Latest<T> {
     /// `RoleTaken`, naming who has it and in which slot; `Full` if all places are taken;
     /// `PermissionDenied` where the object is open for reading alone; `Closed`; `Forked`.
     pub fn writer(&self) -> Result<LatestWriter<T>> {
-        Ok(LatestWriter::new(WriterSeat::take(&self.handle)?))
+        Ok(LatestWriter::new(WriterSeat::take(&self.handle)?, self.shape))
     }
 
     /// The newest value: a copy, whole and checked.
@@ -159,7 +159,7 @@ impl<T: Shareable> Latest<T> {
         if size_of::<T>() > receive::IN_REGISTERS {
             return receive::value(|bytes| self.read_newest(bytes), || self.handle.invalid());
         }
-        let register = self.handle.register_of(Of::<T>::SHAPE);
+        let register = self.handle.register_of(self.shape);
         if let Some(value) = receive::attempt(|bytes| register.try_newest(bytes)) {
             return Ok(value);
         }
@@ -196,7 +196,7 @@ impl<T: Shareable> Latest<T> {
 
     #[inline(always)]
     fn read_newest(&self, bytes: &mut [MaybeUninit<u8>]) -> Result<()> {
-        let register = self.handle.register_of(Of::<T>::SHAPE);
+        let register = self.handle.register_of(self.shape);
         if register.try_newest(bytes) {
             return Ok(());
         }
@@ -212,10 +212,11 @@ impl<T: Shareable> Latest<T> {
     /// The values after the one with this sequence number, as far as they are still there: from 0
     /// on, also the newest that was set before.
     pub fn changes_since(&self, sequence: u64) -> Changes<T> {
-        Changes::new(Cursor::new(self.handle.clone(), sequence))
+        Changes::new(Cursor::new(self.handle.clone(), sequence), self.shape)
     }
 
-    /// The newest value's sequence number: how many were set. 0: none yet.
+    /// The newest value's sequence number: how many were set. 0: none yet, or this is a forked
+    /// child, in which nothing of its parent's object is seen.
     pub fn sequence(&self) -> u64 {
         self.handle.register().newest().sequence
     }
@@ -237,6 +238,6 @@ impl<T: Shareable> Latest<T> {
 
 impl<T: Shareable> Clone for Latest<T> {
     fn clone(&self) -> Self {
-        Self { handle: self.handle.clone(), values: PhantomData }
+        Self { handle: self.handle.clone(), shape: self.shape }
     }
 }

@@ -1,7 +1,7 @@
 //! What a `Latest` shows to who only looks: nobody is present by it, nothing is changed.
 
 use super::handle::{BEGUN, FLAG_SHARED_WRITERS, LATEST, OWNER, SLOTS, geometry_in};
-use super::register::Register;
+use super::register::{LAST, Register};
 use crate::error::Result;
 use crate::object::{Seat, Site};
 use crate::sync::owner::OwnerWord;
@@ -17,6 +17,8 @@ pub(crate) struct Observed {
     pub(crate) owner: Option<Seat>,
     /// How many dead writers were replaced, modulo 2^16.
     pub(crate) deaths: u16,
+    /// Whether its words are such that it can be read and written.
+    pub(crate) sound: bool,
     pub(crate) shared_writers: bool,
     pub(crate) value_bytes: usize,
 }
@@ -33,6 +35,7 @@ pub(crate) fn observe(site: &Site) -> Result<Observed> {
         half_written: register.half_written(),
         owner: owner.holder().map(super::handle::seat),
         deaths: owner.deaths(),
+        sound: register.is_sound() && register.newest().sequence < LAST && owner.is_sound(),
         shared_writers: site.frame.flags & FLAG_SHARED_WRITERS != 0,
         value_bytes: geometry.value_bytes(),
     })

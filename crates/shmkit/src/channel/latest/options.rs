@@ -105,8 +105,8 @@ impl<T: Shareable> LatestOptions<T> {
     pub fn create(&self, name: &str) -> Result<Latest<T>> {
         let finish = |error: Error| error.doing("create").on(name);
         let contents = self.contents().map_err(finish)?;
-        let handle = Handle::create(&Name::new(name)?, &self.asked(), &contents);
-        Ok(Latest::over(handle.map_err(finish)?))
+        let handle = Handle::create(&Name::new(name)?, &self.asked(), &contents).map_err(finish)?;
+        Self::typed(handle).map_err(finish)
     }
 
     /// Opens the object, for reading and writing, or for reading where that is all that its access
@@ -167,8 +167,8 @@ impl<T: Shareable> LatestOptions<T> {
     }
 
     fn typed(handle: Handle) -> Result<Latest<T>> {
-        handle.check_type(T::LAYOUT)?;
-        Ok(Latest::over(handle))
+        let shape = handle.shape_of()?;
+        Ok(Latest { handle: Arc::new(handle), shape })
     }
 
     fn asked(&self) -> Asked<'_> {
@@ -185,12 +185,6 @@ impl<T: Shareable> LatestOptions<T> {
     }
 }
 
-impl<T: Shareable> Latest<T> {
-    fn over(handle: Handle) -> Self {
-        Self { handle: Arc::new(handle), values: PhantomData }
-    }
-}
-
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
@@ -204,7 +198,7 @@ mod tests {
         let fingerprint = <u64 as Shareable>::LAYOUT.fingerprint();
         let contents = handle::contents("u64".into(), fingerprint, 16, false).unwrap();
         Attached::create(&Name::new("lying").unwrap(), &latest.options, &contents).unwrap();
-        let error = latest.open("lying").err().expect("an error");
+        let error = latest.open("lying").expect_err("an error");
         assert_eq!(error.kind(), ErrorKind::Corrupt);
         let told = r#"cannot open "lying": values of 16 bytes, whose type has 8"#;
         assert_eq!(error.to_string(), told);

@@ -39,11 +39,17 @@
 //! | before the stamp "complete" | n - 1, as before | writes n again |
 //! | behind it, before `latest` | n | moves `latest`: [`Register::resume`] |
 //!
+//! # Zeros
+//!
+//! They hold no value, at any size: `latest` asks for a stamp that differs from 0. So has a new
+//! object none, and so is a forked child told none of what it finds in its parent's place.
+//!
 //! # Bytes that nobody wrote by these rules
 //!
 //! Slots are found by masking, so every sequence has one. Reads are tried a bounded number of
 //! times. Any stamp and any `latest` is possible: the worst is a value nobody set, or [`Miss`].
 
+use core::fmt;
 use core::hint::cold_path;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
@@ -144,10 +150,23 @@ impl Shape for Geometry {
 }
 
 /// The geometry for values of a type, as a constant.
+///
+/// INVARIANT: it goes with handles only that were compared with the type.
 pub(crate) struct Of<T>(PhantomData<fn() -> T>);
 
 impl<T> Of<T> {
-    pub(crate) const SHAPE: Self = Self(PhantomData);
+    /// # Safety
+    /// It is used only with the words of an object whose values have the type's size.
+    #[allow(unsafe_code, reason = "indices are not compared with the object again")]
+    pub(crate) const unsafe fn compared() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T> fmt::Debug for Of<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(core::any::type_name::<T>())
+    }
 }
 
 impl<T> Clone for Of<T> {
@@ -198,6 +217,13 @@ pub(crate) struct Published {
     pub asleep: bool,
 }
 
+impl Published {
+    /// What was in `latest` before, but for the marks.
+    pub(crate) fn replaced(self) -> u64 {
+        (self.sequence - 1) << SHIFT
+    }
+}
+
 /// Why a value could not be published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -235,11 +261,22 @@ impl<'a, S: Shape> Register<'a, S> {
     /// The newest sequence, and whether more can follow.
     #[inline]
     pub(crate) fn newest(self) -> Newest {
-        // ORDERING: Acquire; pairs with the exchange in `publish`: the slot's stamp is seen too.
+        // ORDERING: Acquire; pairs with the exchange in `advance`: the slot's stamp is seen too.
         let latest = self.latest.load(Ordering::Acquire);
         let next = (latest & !BITS).wrapping_add(STEP) | COMPLETE;
         let ahead = u64::from(self.stamp(next) == next);
         Newest { sequence: (latest >> SHIFT) + ahead, closed: latest & CLOSED != 0 }
+    }
+
+    /// Whether `latest` can be what it is: its value is complete, or it was moved meanwhile.
+    pub(crate) fn is_sound(self) -> bool {
+        // ORDERING: Acquire; pairs with the exchange in `advance`: the slot's stamp is seen too.
+        let latest = self.latest.load(Ordering::Acquire) & !BITS;
+        if latest == 0 || latest >> SHIFT <= LAST && self.stamp(latest) == latest | COMPLETE {
+            return true;
+        }
+        // ORDERING: Relaxed; another look at the same word, behind the acquire in `stamp`.
+        self.latest.load(Ordering::Relaxed) & !BITS != latest
     }
 
     /// Copies the newest value into `into` if that goes well at once, as it mostly does.
@@ -250,7 +287,7 @@ impl<'a, S: Shape> Register<'a, S> {
     /// If `into` is not as long as a value.
     #[inline(always)]
     pub(crate) fn try_newest(self, into: &mut [MaybeUninit<u8>]) -> bool {
-        // ORDERING: Acquire; pairs with the exchange in `publish`: the slot's stamp is seen too.
+        // ORDERING: Acquire; pairs with the exchange in `advance`: the slot's stamp is seen too.
         let mut stamp = self.latest.load(Ordering::Acquire) | COMPLETE;
         // ORDERING: Relaxed; whoever was told of a value sees that it was begun, since that came
         // before it was complete.
@@ -361,7 +398,8 @@ impl<'a, S: Shape> Register<'a, S> {
             if from & !BITS != next - STEP {
                 return Err(Refusal::RoleLost);
             }
-            // ORDERING: Release; pairs with the Acquire in `newest`: the slot's stamp is seen too.
+            // ORDERING: Release; pairs with the Acquire in `newest`, `try_newest` and `resume`: the
+            // slot's stamp is seen too.
             let moved =
                 self.latest.compare_exchange(from, next, Ordering::Release, Ordering::Relaxed);
             match moved {
@@ -594,6 +632,54 @@ mod tests {
             assert_eq!(newest(&register), Err(Miss::Corrupt));
             register.latest.store(LAST << SHIFT, Ordering::Relaxed);
             assert_eq!(register.publish(&[0; 8]), Err(Refusal::Corrupt));
+        });
+    }
+
+    #[test]
+    fn zeros_hold_no_value_at_any_size() {
+        for bytes in [0, 8, 64, 65, 120, 121, 4_096, 262_144, 262_145] {
+            with_register(bytes, |register| {
+                let mut into = vec![MaybeUninit::uninit(); bytes];
+                assert!(!register.try_newest(&mut into), "{bytes} bytes");
+                assert_eq!(register.read_newest(&mut into), Err(Miss::Empty));
+                assert_eq!(register.read(0, &mut into), Err(Miss::Empty));
+            });
+        }
+    }
+
+    #[test]
+    fn the_geometry_changes_where_the_table_says_so() {
+        for (bytes, slots, stride) in [
+            (1, 64, 16),
+            (8, 64, 16),
+            (9, 64, 32),
+            (56, 64, 64),
+            (57, 64, 72),
+            (64, 64, 72),
+            (65, 32, 128),
+            (120, 32, 128),
+            (121, 16, 192),
+            (4_096, 16, 4_160),
+            (4_097, 8, 4_160),
+            (262_144, 8, 262_208),
+            (262_145, 4, 262_208),
+        ] {
+            let geometry = Geometry::of(bytes).unwrap();
+            let found = (geometry.slots, geometry.stride_words * WORD);
+            assert_eq!(found, (slots, stride), "{bytes} bytes");
+        }
+    }
+
+    #[test]
+    fn what_no_writer_leaves_is_not_sound() {
+        with_register(8, |register| {
+            assert!(register.is_sound());
+            register.publish(&[7; 8]).unwrap();
+            assert!(register.is_sound());
+            for spoilt in [2, 70, LAST + 1, 1 << 61] {
+                register.latest.store(spoilt << SHIFT, Ordering::Relaxed);
+                assert!(!register.is_sound(), "{spoilt}");
+            }
         });
     }
 

@@ -14,6 +14,7 @@ use crate::sync::owner::{Acquired, Refused};
 const TURN_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A place among the writers, whatever the type of the values.
+#[derive(Debug)]
 pub(super) struct WriterSeat {
     handle: Arc<Handle>,
     seat: Seat,
@@ -127,17 +128,18 @@ impl Drop for WriterSeat {
 ///
 /// A writer that dies half-way through a [`set`](Self::set) leaves the value before it in place.
 /// Its right goes to the next who asks for it, and who waits for changes is told `PeerDied`.
+#[derive(Debug)]
 pub struct LatestWriter<T: Shareable> {
     seat: WriterSeat,
     /// Where a padded value is laid out, so that its padding reaches nobody.
     encoded: Box<[u8]>,
-    values: std::marker::PhantomData<fn(&T)>,
+    shape: Of<T>,
 }
 
 impl<T: Shareable> LatestWriter<T> {
-    pub(super) fn new(seat: WriterSeat) -> Self {
+    pub(super) fn new(seat: WriterSeat, shape: Of<T>) -> Self {
         let encoded = vec![0; if T::PADDED { size_of::<T>() } else { 0 }];
-        Self { seat, encoded: encoded.into(), values: std::marker::PhantomData }
+        Self { seat, encoded: encoded.into(), shape }
     }
 
     /// Makes `value` the latest one, and returns its sequence number: 1 for the first ever set.
@@ -161,11 +163,11 @@ impl<T: Shareable> LatestWriter<T> {
     #[inline]
     pub fn set(&mut self, value: &T) -> Result<u64> {
         match bytes_of(value) {
-            Some(bytes) => self.seat.set(Of::<T>::SHAPE, bytes),
+            Some(bytes) => self.seat.set(self.shape, bytes),
             None => {
                 self.encoded.fill(0);
                 value.encode(&mut self.encoded);
-                self.seat.set(Of::<T>::SHAPE, &self.encoded)
+                self.seat.set(self.shape, &self.encoded)
             }
         }
     }

@@ -91,6 +91,46 @@ fn a_sweep_frees_the_dead_alone_and_asks_no_more_than_its_limit() {
 }
 
 #[test]
+fn deaths_are_never_fewer_than_before() {
+    /// Looks at the deaths whenever a lock changes hands.
+    struct Watching<'a>(Locks, Participants<'a>, RefCell<u16>);
+
+    impl Watching<'_> {
+        fn look(&self) {
+            let deaths = self.1.deaths(&self.0).0;
+            assert!(deaths >= self.2.replace(deaths));
+        }
+    }
+
+    impl SlotLocks for Watching<'_> {
+        fn try_lock(&self, slot: u32) -> Result<bool> {
+            let taken = self.0.try_lock(slot);
+            self.look();
+            taken
+        }
+
+        fn unlock(&self, slot: u32) {
+            self.0.unlock(slot);
+            self.look();
+        }
+
+        fn is_locked(&self, slot: u32) -> Result<bool> {
+            self.0.is_locked(slot)
+        }
+    }
+
+    let words = words(1);
+    let participants = Participants::new(&words);
+    let locks = Watching(Locks::default(), participants, RefCell::new(0));
+    for round in 0..3 {
+        participants.claim(&locks, &somebody(round)).unwrap();
+        locks.0.kill_owner_of(0);
+        locks.look();
+        assert_eq!(*locks.2.borrow(), round as u16 + 1);
+    }
+}
+
+#[test]
 fn an_introduction_comes_back_and_cannot_spoil_a_terminal() {
     let (words, locks) = (words(1), Locks::default());
     let participants = Participants::new(&words);

@@ -84,7 +84,7 @@ impl Schema {
     /// # Ok::<(), shmkit::Error>(())
     /// ```
     pub fn read_part(&self, bytes: &[u8], path: &str) -> Result<Value<'_>> {
-        self.read(bytes)?;
+        self.check(bytes)?;
         let (schema, start) = find(self, Some(bytes), path)?;
         schema.read(&bytes[start..start + schema.size as usize])
     }
@@ -223,6 +223,9 @@ fn item<'s>(
     };
     match index.parse::<u64>() {
         Ok(index) if index < len => Ok((item, start + index * item.size)),
+        _ if bytes.is_none() && matches!(schema.shape, Shape::List { .. }) => {
+            Err(format!("has at most {len} items, counted from 0: there is no [{index}]"))
+        }
         _ => Err(format!("has {len} items, counted from 0: there is no [{index}]")),
     }
 }

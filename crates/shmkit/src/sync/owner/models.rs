@@ -6,7 +6,7 @@ use loom::thread;
 
 use super::*;
 use crate::crash::ends_at;
-use crate::sys::wait::model::let_time_pass;
+use crate::sys::wait::model::{find_by_value, let_time_pass};
 
 const DEAD: Holder = Holder { slot: 0, generation: 1 };
 
@@ -104,6 +104,14 @@ fn loom_two_take_turns_and_nobody_sleeps_for_ever() {
 }
 
 #[test]
+fn loom_two_take_turns_where_sleepers_are_found_by_value() {
+    loom::model(|| {
+        find_by_value();
+        contend(&Guarded::new(), 2);
+    });
+}
+
+#[test]
 fn loom_three_take_turns_and_nobody_sleeps_for_ever() {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(2);
@@ -154,9 +162,8 @@ fn loom_one_who_dies_before_waking_others_only_delays_them() {
             move || guarded.owner().acquire(holder(2), &NOBODY_DIED, None)
         });
         if ends_at("owner: freed, nobody woken", || assert!(guarded.owner().release(DEAD))) {
-            // Its slice ends. No wake comes, so nothing else would end this sleep.
+            // No wake comes, so nothing else would end this sleep.
             let_time_pass();
-            wait::wake_all(&guarded.word);
         }
         assert_eq!(waiting.join().unwrap(), Ok(Acquired::Free));
     });

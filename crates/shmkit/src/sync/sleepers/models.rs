@@ -22,7 +22,7 @@ impl Words {
     fn change(&self, count: u64) {
         let before = self.word.swap(count << 2, Ordering::AcqRel);
         if before & ASLEEP != 0 {
-            self.sleepers().wake();
+            self.sleepers().wake(before);
         }
     }
 
@@ -112,8 +112,8 @@ fn loom_closing_wakes_everybody() {
             let words = words.clone();
             move || words.wait_for(true, |word| word & CLOSED != 0)
         });
-        words.word.fetch_or(CLOSED, Ordering::SeqCst);
-        words.sleepers().wake();
+        let had = words.word.fetch_or(CLOSED, Ordering::SeqCst);
+        words.sleepers().wake(had);
         waiting.join().unwrap();
     });
 }
@@ -126,8 +126,8 @@ fn loom_one_who_may_not_write_is_woken_unasked() {
             let words = words.clone();
             move || words.wait_for(false, |word| word >> 2 >= 1)
         });
-        words.word.store(1 << 2, Ordering::SeqCst);
-        words.sleepers().wake();
+        let had = words.word.swap(1 << 2, Ordering::SeqCst);
+        words.sleepers().wake(had);
         assert_eq!(waiting.join().unwrap() >> 2, 1);
     });
 }

@@ -2,11 +2,7 @@
 
 use std::path::Path;
 
-/// A habit of the system that takes objects away, and what to do about it.
-pub(crate) struct Cleaner {
-    pub(crate) what: String,
-    pub(crate) remedy: String,
-}
+use super::Cleaner;
 
 /// Who cleans the directory behind its users' backs.
 pub(crate) fn cleaners(directory: &Path) -> Vec<Cleaner> {

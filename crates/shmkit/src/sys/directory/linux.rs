@@ -17,9 +17,14 @@ pub(crate) fn default_path() -> &'static Path {
     Path::new("/dev/shm")
 }
 
-/// Whether a byte of a name cannot stand in a file name as it is.
-pub(crate) fn must_escape(byte: u8) -> bool {
-    byte == b'/'
+/// Whether a character of a name cannot stand in a file name as it is.
+pub(crate) fn must_escape(character: char) -> bool {
+    character == '/'
+}
+
+/// Whether the system means something else by a file name.
+pub(crate) fn is_reserved(_file_name: &str) -> bool {
+    false
 }
 
 impl From<Stat> for Status {
@@ -46,6 +51,11 @@ impl From<Stat> for Status {
 /// What the file system says of an open file.
 pub(crate) fn status(file: &File) -> Result<Status> {
     Ok(rustix::fs::fstat(file).map_err(Error::from_os)?.into())
+}
+
+/// Whether no name leads to the file any more.
+pub(crate) fn is_unlinked(file: &File) -> Result<bool> {
+    Ok(status(file)?.links == 0)
 }
 
 /// What the file system says of whatever has the name, a symbolic link itself included.
@@ -159,6 +169,9 @@ pub(crate) fn may_unlink(path: &Path, owner: u32) -> Result<bool> {
 pub(crate) fn unlink(path: &Path) -> Result<()> {
     rustix::fs::unlinkat(CWD, path, AtFlags::empty()).map_err(Error::from_os)
 }
+
+/// A file without a name goes with its last user by itself.
+pub(super) fn finish_unlink(_file: &File) {}
 
 /// What the directory's file system is good for, or why it is not.
 pub(crate) fn support(directory: &Path) -> Result<Support> {

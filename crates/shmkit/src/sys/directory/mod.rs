@@ -1,5 +1,12 @@
 //! Files under names in one directory: made whole before they are named, opened warily, removed.
 
+use std::fs::File;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+
+use super::process;
+use crate::error::Result;
+
 #[cfg(target_os = "linux")]
 mod cleaners;
 #[cfg(target_os = "linux")]
@@ -7,10 +14,67 @@ mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) use cleaners::cleaners;
 #[cfg(target_os = "linux")]
+use linux::finish_unlink;
+#[cfg(target_os = "linux")]
 pub(crate) use linux::{
-    default_path, may_unlink, must_escape, name_unnamed, new_temporary, new_unnamed, open, read_at,
-    rename_temporary, reserve, set_mode, status, status_of_name, support, unlink, write_all_at,
+    default_path, is_reserved, is_unlinked, may_unlink, must_escape, name_unnamed, new_temporary,
+    new_unnamed, open, read_at, rename_temporary, reserve, set_mode, status, status_of_name,
+    support, unlink, write_all_at,
 };
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+use windows::finish_unlink;
+#[cfg(windows)]
+pub(crate) use windows::{
+    cleaners, default_path, is_reserved, is_unlinked, may_unlink, must_escape, name_unnamed,
+    new_temporary, new_unnamed, open, read_at, rename_temporary, reserve, set_mode, status,
+    status_of_name, support, unlink, write_all_at,
+};
+
+mod whole;
+pub(crate) use whole::create_whole;
+
+/// A habit of the system that takes objects away, and what to do about it.
+pub(crate) struct Cleaner {
+    pub(crate) what: String,
+    pub(crate) remedy: String,
+}
+
+/// What a file's name ends in before it has its own, or when that was taken away.
+const TEMPORARY_SUFFIX: &str = ".shmkit-new";
+
+/// A name that no other file has.
+pub(crate) fn temporary_path(directory: &Path) -> Result<PathBuf> {
+    let number = u64::from_le_bytes(process::random()?);
+    Ok(directory.join(format!(".{number:016x}{TEMPORARY_SUFFIX}")))
+}
+
+/// Whether a file has a name such as our temporary ones: others' files are not ours to sweep.
+pub(crate) fn is_temporary(file_name: &str) -> bool {
+    let number = file_name.strip_prefix('.').and_then(|rest| rest.strip_suffix(TEMPORARY_SUFFIX));
+    number.is_some_and(|number| {
+        number.len() == 16 && number.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}
+
+/// An open file whose name may be taken away meanwhile. Where such a file cannot go before its last
+/// user, that one sees to it.
+pub(crate) struct Removable(pub(crate) File);
+
+impl Deref for Removable {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.0
+    }
+}
+
+impl Drop for Removable {
+    fn drop(&mut self) {
+        finish_unlink(&self.0);
+    }
+}
 
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,4 +125,20 @@ pub(crate) enum Support {
     Disk,
     /// On a file system that nobody has looked at: to be tried.
     Untried,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_others_are_not_taken_for_our_temporary_ones() {
+        let path = temporary_path(Path::new("nowhere")).unwrap();
+        assert!(is_temporary(path.file_name().unwrap().to_str().unwrap()));
+        for foreign in
+            ["mine.shmkit-new", ".shmkit-new", ".0123.shmkit-new", ".0123456789abcdeF.shmkit-new"]
+        {
+            assert!(!is_temporary(foreign), "{foreign}");
+        }
+    }
 }

@@ -6,20 +6,34 @@ use std::path::Path;
 
 use rustix::fs::{CWD, FallocateFlags, MemfdFlags, Mode, OFlags, SealFlags};
 use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 
 use super::SealKind;
 use crate::error::{Error, ErrorKind, Result};
+use crate::sys::directory::{self, Status};
 
-/// A file in memory without a name, gone with its last descriptor and mapping. `label` is what
-/// `/proc` shows.
-pub(crate) fn anonymous(label: &str) -> Result<File> {
+/// A file of committed zeros in memory, without a name, gone with its last descriptor and mapping.
+/// `label` is what `/proc` shows.
+pub(crate) fn anonymous(label: &str, size: u64) -> Result<File> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     // Not for code: also what a hardened system asks for. Unknown before Linux 6.3.
     let file = match rustix::fs::memfd_create(label, flags | MemfdFlags::NOEXEC_SEAL) {
         Err(Errno::INVAL) => rustix::fs::memfd_create(label, flags),
         answer => answer,
     };
-    Ok(file.map_err(Error::from_os)?.into())
+    let file = file.map_err(Error::from_os)?.into();
+    commit(&file, 0, size)?;
+    Ok(file)
+}
+
+/// What the file system says of it.
+pub(crate) fn status(file: &File) -> Result<Status> {
+    directory::status(file)
+}
+
+/// Makes the file shorter: `to` bytes long.
+pub(crate) fn cut(file: &File, to: u64) -> Result<()> {
+    file.set_len(to).map_err(Error::from_os)
 }
 
 fn seal_flags(kind: SealKind) -> SealFlags {
@@ -80,6 +94,11 @@ pub(crate) fn open_path(path: &Path, writable: bool) -> Result<File> {
 /// did, so that signals that keep coming could hold it up for ever: after one it goes in pieces.
 pub(crate) fn commit(file: &File, from: u64, to: u64) -> Result<()> {
     const PIECE: u64 = 64 << 20;
+    // Beyond it the system would end the process (SIGXFSZ).
+    if let Some(limit) = getrlimit(Resource::Fsize).current.filter(|limit| to > *limit) {
+        let why = format!("{to} bytes are over the limit for files (RLIMIT_FSIZE), {limit}");
+        return Err(Error::new(ErrorKind::OutOfSpace, why));
+    }
     let mut start = from;
     let mut most = u64::MAX;
     while start < to {

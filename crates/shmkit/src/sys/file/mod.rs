@@ -3,7 +3,13 @@
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{anonymous, commit, is_sealed, is_writable, open_path, seal};
+pub(crate) use linux::{anonymous, commit, cut, is_sealed, is_writable, open_path, seal, status};
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+pub(crate) use windows::{
+    anonymous, commit, cut, is_sealed, is_section, is_writable, open_path, seal, status,
+};
 
 /// What can be ruled out for ever for an anonymous file, by its descriptor's holders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

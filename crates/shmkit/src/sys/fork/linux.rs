@@ -36,6 +36,13 @@ impl LockFile {
     }
 }
 
+impl LockFile {
+    /// Whether the descriptor still leads to the file that was opened.
+    pub(crate) fn is_there(&self) -> bool {
+        self.known.leads_to(self.known)
+    }
+}
+
 /// A descriptor and the file that it led to: somebody may have closed what is not his
 /// (`closefrom`), and opened another file under the number.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -81,18 +88,22 @@ impl Drop for LockFile {
     }
 }
 
-/// Pages that every forked child finds as zeros of its own, as `MADV_WIPEONFORK` makes them of
-/// private memory: for as long as this lives.
+/// Pages that a forked child finds as zeros, as `MADV_WIPEONFORK` makes them of private memory: for
+/// as long as this lives.
 #[derive(Debug)]
 pub(crate) struct WipedOnFork(Pages);
 
 /// Whole pages. INVARIANT: mapped, and of somebody who allows that a child's become zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Pages {
-    /// The address of the first byte.
-    first: usize,
+    first: NonNull<u8>,
     bytes: usize,
 }
+
+// SAFETY: the pages belong to the process, not to a thread.
+unsafe impl Send for Pages {}
+// SAFETY: as above; nothing is read or written through a shared one.
+unsafe impl Sync for Pages {}
 
 impl WipedOnFork {
     /// # Safety
@@ -100,7 +111,7 @@ impl WipedOnFork {
     /// lives. Whoever reads them is content with zeros in a forked child.
     pub(crate) unsafe fn register(first: NonNull<u8>, bytes: usize) -> Result<Self> {
         // INVARIANT: by the caller's promise.
-        let pages = Pages { first: first.as_ptr().addr(), bytes };
+        let pages = Pages { first, bytes };
         Registry::lock()?.wiped.push(pages);
         Ok(Self(pages))
     }
@@ -114,13 +125,17 @@ impl Drop for WipedOnFork {
 }
 
 impl Pages {
-    /// Puts zeros in their place. Where the system has no room for that they stay.
-    fn wipe(self) {
-        let protection = ProtFlags::READ | ProtFlags::WRITE;
+    /// Puts zeros in their place, which can only be read: so the system counts them as nobody's
+    /// memory, and has no reason to refuse. Whoever writes to an object has looked whose it is.
+    ///
+    /// # Safety
+    /// Only in a forked child, before it runs anything of its own.
+    unsafe fn wipe(self) {
         let flags = MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE;
-        let first = ptr::without_provenance_mut::<c_void>(self.first);
-        // SAFETY: by the invariant these pages are there, and their user allows it.
-        let _ = unsafe { rustix::mm::mmap_anonymous(first, self.bytes, protection, flags) };
+        let first = self.first.as_ptr().cast::<c_void>();
+        // SAFETY: whole pages, which by the invariant are mapped and whose user allows it; he
+        // refers to what is in them as to words that others may change at any time.
+        let _ = unsafe { rustix::mm::mmap_anonymous(first, self.bytes, ProtFlags::READ, flags) };
     }
 }
 
@@ -210,7 +225,10 @@ extern "C" fn parent() {
 /// Only calls that are allowed between `fork` and `exec`: no allocation, no other lock.
 extern "C" fn child() {
     let Some(registry) = held_across_fork() else { return };
-    registry.wiped.iter().for_each(|pages| pages.wipe());
+    for pages in &registry.wiped {
+        // SAFETY: this is the child, just forked.
+        unsafe { pages.wipe() };
+    }
     let harmless = registry.harmless.as_ref().filter(|(_, known)| known.leads_to(*known));
     for known in registry.lock_files.iter().filter(|known| known.leads_to(**known)) {
         // SAFETY: it leads to the lock file, which is used for locks alone, and which a forked
@@ -288,12 +306,13 @@ impl Stamp {
         if let Some(stamp) = current() {
             return Ok(stamp);
         }
+        // Random, so that neither ancestors nor siblings have the same.
+        let number = u64::from_le_bytes(random()?).max(1);
         let page = new_stamp_page().map_err(|error| {
             Error::from_os(error).because("no page that the system wipes at fork (Linux 4.14)")
         })?;
-        // Random, so that neither ancestors nor siblings have the same.
         // ORDERING: Relaxed; published by the store below.
-        page.store(u64::from_le_bytes(random()).max(1), Ordering::Relaxed);
+        page.store(number, Ordering::Relaxed);
         // ORDERING: Release; pairs with the Acquire above.
         CURRENT.store(ptr::from_ref(page).cast_mut(), Ordering::Release);
         Ok(Self { page })

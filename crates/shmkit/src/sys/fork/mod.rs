@@ -16,3 +16,7 @@
 mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{LockFile, Once, Stamp, WipedOnFork};
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+pub(crate) use windows::{LockFile, Once, Stamp, WipedOnFork};

@@ -62,6 +62,15 @@ pub(crate) fn unlock(file: &File, range: Range) {
     let _ = control(file, libc::F_OFD_SETLK, &mut request(libc::F_UNLCK, range));
 }
 
+/// How a byte is locked that says no more than that somebody is there: a description that may only
+/// read can do no other.
+pub(crate) const PRESENCE: Mode = Mode::Shared;
+
+/// Whether another description holds a lock in the range.
+pub(crate) fn is_locked(file: &File, range: Range) -> Result<bool> {
+    Ok(first_locked(file, range)?.is_some())
+}
+
 /// Some range in which another description holds a lock, or `None` where nobody does.
 ///
 /// Of several it is any, not the lowest.

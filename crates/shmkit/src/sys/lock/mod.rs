@@ -7,7 +7,11 @@
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{first_locked, try_lock, unlock};
+pub(crate) use linux::{PRESENCE, first_locked, is_locked, try_lock, unlock};
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+pub(crate) use windows::{PRESENCE, first_locked, is_locked, try_lock, unlock};
 
 /// How a range is locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

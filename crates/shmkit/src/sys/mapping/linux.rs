@@ -13,7 +13,6 @@ use rustix::process::{Resource, getrlimit};
 
 use super::{Advice, Placement, Protection};
 use crate::error::{Error, ErrorKind, Result};
-use crate::sys::fork::WipedOnFork;
 
 /// The size of a huge page that the system puts together by itself.
 const HUGE_PAGE: usize = 2 << 20;
@@ -35,8 +34,6 @@ pub(crate) struct Mapping {
     lead: usize,
     length: usize,
     protection: Protection,
-    /// INVARIANT 3: of these pages, if any; it ends before they are unmapped.
-    wiped_on_fork: Option<WipedOnFork>,
 }
 
 // SAFETY: the pages belong to the process, not to a thread, and the methods that change which pages
@@ -89,8 +86,7 @@ impl Mapping {
             (None, false) => Place::Anywhere,
         };
         let pages = map_pages(file, first_page, page_bytes, protection, place)?;
-        let wiped_on_fork = None;
-        let mapping = Self { pages, page_bytes, lead, length, protection, wiped_on_fork };
+        let mapping = Self { pages, page_bytes, lead, length, protection };
         if placement.huge_pages {
             mapping.ask_for_huge_pages();
         }
@@ -149,14 +145,9 @@ impl Mapping {
         self.advise(0..self.length, Advice::DontDump)
     }
 
-    /// The same, but a forked child finds zeros there.
-    pub(crate) fn wiped_on_fork(mut self) -> Result<Self> {
-        // SAFETY: whole pages of this value's, which outlive the registration by invariant 3; what
-        // is in a mapping may change at any time, so nobody relies on it.
-        let wiped = unsafe { WipedOnFork::register(self.pages, self.page_bytes) }?;
-        // INVARIANT 3: `drop` ends it first, and those that shrink refuse.
-        self.wiped_on_fork = Some(wiped);
-        Ok(self)
+    /// The whole pages of which it is a part.
+    pub(super) fn pages(&self) -> (NonNull<u8>, usize) {
+        (self.pages, self.page_bytes)
     }
 
     /// Makes every page present now, so that no access has to wait for one.
@@ -238,10 +229,6 @@ impl Mapping {
     }
 
     fn check_shrinking(&self, bytes: usize) -> Result<()> {
-        if self.wiped_on_fork.is_some() {
-            let why = "pages that a forked child finds wiped are given up together";
-            return Err(Error::new(ErrorKind::Unsupported, why));
-        }
         if bytes < self.length {
             return Ok(());
         }
@@ -287,7 +274,6 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        self.wiped_on_fork = None;
         // SAFETY: by invariant 1 the pages are this value's, and whoever borrowed from it is gone.
         let unmapped = unsafe { rustix::mm::munmap(self.pages.as_ptr().cast(), self.page_bytes) };
         debug_assert!(unmapped.is_ok(), "{unmapped:?}");

@@ -16,6 +16,57 @@
 mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{Mapping, page_size};
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+pub(crate) use windows::{Mapping, page_size};
+
+use std::fs::File;
+use std::ops::Deref;
+
+use super::fork::WipedOnFork;
+use super::wait::MeetingPlace;
+use crate::error::Result;
+
+/// All of an object's file: a forked child finds zeros there, and those who sleep on its words find
+/// each other.
+pub(crate) struct ObjectMapping {
+    // Both end before the pages are unmapped.
+    _wiped: WipedOnFork,
+    _meeting_place: MeetingPlace,
+    mapping: Mapping,
+}
+
+impl ObjectMapping {
+    /// Maps `length` bytes. `id` is the object's own, and `shared` says that processes of other
+    /// users have it, too.
+    #[allow(unsafe_code, reason = "pages that become zeros in a child")]
+    pub(crate) fn map(
+        file: &File,
+        length: usize,
+        protection: Protection,
+        id: [u8; 16],
+        shared: bool,
+    ) -> Result<Self> {
+        let mapping = Mapping::map(file, 0, length, protection)?;
+        // A process that dies with a core keeps its locks until the core is written.
+        mapping.exclude_from_core_dumps()?;
+        let (first, bytes) = mapping.pages();
+        let _meeting_place = MeetingPlace::new(first, bytes, id, shared);
+        // SAFETY: whole pages, which outlive the registration, being dropped behind it; what is in
+        // a mapping may change at any time, so nobody relies on it.
+        let _wiped = unsafe { WipedOnFork::register(first, bytes) }?;
+        Ok(Self { _wiped, _meeting_place, mapping })
+    }
+}
+
+impl Deref for ObjectMapping {
+    type Target = Mapping;
+
+    fn deref(&self) -> &Mapping {
+        &self.mapping
+    }
+}
 
 /// What may be done through a mapping, and who sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use rustix::rand::{GetRandomFlags, getrandom};
 
+use crate::error::{Error, Result};
 use crate::sys::fork::Once;
 
 /// The effective user, who owns what this process creates.
@@ -10,17 +11,19 @@ pub(crate) fn user_id() -> u32 {
 }
 
 /// Random bytes of the kernel's generator.
-pub(crate) fn random<const N: usize>() -> [u8; N] {
+pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     let mut filled = 0;
     while filled < N {
         match getrandom(&mut bytes[filled..], GetRandomFlags::empty()) {
             Ok(count) => filled += count,
             Err(rustix::io::Errno::INTR) => {}
-            Err(error) => panic!("the kernel refuses random numbers: {error}"),
+            Err(error) => {
+                return Err(Error::from_os(error).because("the system refuses random numbers"));
+            }
         }
     }
-    bytes
+    Ok(bytes)
 }
 
 /// What tells this run of the machine from its other runs; zeros where the system does not say.

@@ -4,8 +4,14 @@
 mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{boot_id, booted_unix_ns, random, user_id};
-#[cfg(feature = "crash-points")]
+#[cfg(all(target_os = "linux", feature = "crash-points"))]
 pub(crate) use linux::{die, stop};
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+pub(crate) use windows::{boot_id, booted_unix_ns, random, user_id};
+#[cfg(all(windows, feature = "crash-points"))]
+pub(crate) use windows::{die, stop};
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -39,13 +39,13 @@ pub(crate) fn wait(word: &AtomicU64, expected: u64, until: Option<Instant>) -> W
     }
 }
 
-/// Wakes one who sleeps on `word`.
-pub(crate) fn wake_one(word: &AtomicU64) {
+/// Wakes one who sleeps on `word`, whatever value it had then.
+pub(crate) fn wake_one(word: &AtomicU64, _had: u64) {
     wake(word, 1);
 }
 
-/// Wakes all who sleep on `word`.
-pub(crate) fn wake_all(word: &AtomicU64) {
+/// Wakes all who sleep on `word`, whatever value it had then.
+pub(crate) fn wake_all(word: &AtomicU64, _had: u64) {
     wake(word, i32::MAX as u32);
 }
 
@@ -101,7 +101,7 @@ mod tests {
                 }
             });
             writable.store(1, Ordering::Release);
-            wake_all(writable);
+            wake_all(writable, 0);
             waiting.join().unwrap();
         });
     }

@@ -2,6 +2,10 @@
 //!
 //! The compared half of a word is its low one. A wake is a hint: it can be swallowed by a process
 //! that is just being killed, and can come without a reason. What lets a waiter go on is in words.
+//!
+//! A waker says which value the word had when the sleepers went to sleep on it: one system finds
+//! them by that, another by the word's place alone. The lowest two bits, marks in every word that
+//! can be waited on, do not count there.
 
 #[cfg(all(target_os = "linux", not(loom)))]
 mod linux;
@@ -12,6 +16,12 @@ pub(crate) mod model;
 pub(crate) use linux::{wait, wake_all, wake_one};
 #[cfg(loom)]
 pub(crate) use model::{wait, wake_all, wake_one};
+#[cfg(target_os = "linux")]
+pub(crate) use place::MeetingPlace;
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+pub(crate) use windows::{MeetingPlace, wait, wake_all, wake_one};
 
 /// Why [`wait`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,4 +32,25 @@ pub(crate) enum Woke {
     Changed,
     /// The time is over.
     TimedOut,
+}
+
+/// Where sleepers on words of a mapping find each other.
+#[cfg(target_os = "linux")]
+mod place {
+    use std::ptr::NonNull;
+
+    /// Nothing: the system knows a word by its place in the file.
+    #[derive(Debug)]
+    pub(crate) struct MeetingPlace;
+
+    impl MeetingPlace {
+        pub(crate) fn new(
+            _first: NonNull<u8>,
+            _bytes: usize,
+            _id: [u8; 16],
+            _shared: bool,
+        ) -> Self {
+            Self
+        }
+    }
 }

@@ -1,4 +1,8 @@
-//! Shared futexes as loom sees them: a lost wake is a deadlock, which loom reports.
+//! Sleeping and waking as loom sees it: a lost wake is a deadlock, which loom reports.
+//!
+//! What holds here holds on each system: sleepers on another value are not woken with all, as on
+//! the one that finds them by value. To wake one is to wake any one, as futexes do it, until a
+//! model asks for the other way: all of the value.
 //!
 //! Time stands still, so that no slice hides a lost wake, until a model lets it pass: from then on
 //! sleeping is over at once, as it is for one whose holder died.
@@ -14,18 +18,35 @@ loom::lazy_static! {
     static ref QUEUE: Mutex<Queue> = Mutex::new(Queue::default());
     static ref WAKES: Condvar = Condvar::new();
     static ref TIME_PASSES: AtomicBool = AtomicBool::new(false);
+    static ref FOUND_BY_VALUE: AtomicBool = AtomicBool::new(false);
 }
 
-/// Who sleeps on which address.
+/// Who sleeps.
 #[derive(Default)]
 struct Queue {
     next_ticket: u64,
-    sleepers: Vec<(usize, u64)>,
+    sleepers: Vec<Sleeper>,
 }
 
-/// From now on every sleep ends by its time.
+struct Sleeper {
+    ticket: u64,
+    address: usize,
+    value: u64,
+}
+
+/// Bits that do not count when sleepers are found by value.
+const MARKS: u64 = 0b11;
+
+/// Every sleep ends by its time, and from now on at once.
 pub(crate) fn let_time_pass() {
     TIME_PASSES.store(true, Ordering::SeqCst);
+    QUEUE.lock().expect("no model panics with it").sleepers.clear();
+    WAKES.notify_all();
+}
+
+/// From now on waking one wakes all who sleep on the value.
+pub(crate) fn find_by_value() {
+    FOUND_BY_VALUE.store(true, Ordering::SeqCst);
 }
 
 pub(crate) fn wait(word: &AtomicU64, expected: u64, _until: Option<Instant>) -> Woke {
@@ -42,29 +63,27 @@ pub(crate) fn wait(word: &AtomicU64, expected: u64, _until: Option<Instant>) -> 
     }
     let ticket = queue.next_ticket;
     queue.next_ticket += 1;
-    queue.sleepers.push((address(word), ticket));
-    while queue.sleepers.iter().any(|sleeper| sleeper.1 == ticket) {
+    queue.sleepers.push(Sleeper { ticket, address: address(word), value: expected & !MARKS });
+    while queue.sleepers.iter().any(|sleeper| sleeper.ticket == ticket) {
         queue = WAKES.wait(queue).expect("no model panics with it");
     }
     Woke::Woken
 }
 
-pub(crate) fn wake_one(word: &AtomicU64) {
-    wake(word, 1);
-}
-
-pub(crate) fn wake_all(word: &AtomicU64) {
-    wake(word, usize::MAX);
-}
-
-fn wake(word: &AtomicU64, most: usize) {
+pub(crate) fn wake_one(word: &AtomicU64, had: u64) {
+    if FOUND_BY_VALUE.load(Ordering::SeqCst) {
+        return wake_all(word, had);
+    }
     let mut queue = QUEUE.lock().expect("no model panics with it");
-    let mut left = most;
-    queue.sleepers.retain(|sleeper| {
-        let woken = left > 0 && sleeper.0 == address(word);
-        left -= usize::from(woken);
-        !woken
-    });
+    if let Some(one) = queue.sleepers.iter().position(|it| it.address == address(word)) {
+        queue.sleepers.remove(one);
+    }
+    WAKES.notify_all();
+}
+
+pub(crate) fn wake_all(word: &AtomicU64, had: u64) {
+    let mut queue = QUEUE.lock().expect("no model panics with it");
+    queue.sleepers.retain(|it| it.address != address(word) || it.value != had & !MARKS);
     WAKES.notify_all();
 }
 

@@ -1,0 +1,360 @@
+//! Temporary names and renaming; sharing with those who delete; what each volume can do.
+
+#![allow(unsafe_code, reason = "calls of Win32")]
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::windows::fs::{FileExt, OpenOptionsExt};
+use std::os::windows::io::{AsHandle, AsRawHandle};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use windows_sys::Win32::Foundation::{GENERIC_READ, GENERIC_WRITE, MAX_PATH};
+use windows_sys::Win32::Storage::FileSystem::{
+    BY_HANDLE_FILE_INFORMATION, DELETE, FILE_ATTRIBUTE_DIRECTORY, FILE_ATTRIBUTE_REPARSE_POINT,
+    FILE_DISPOSITION_FLAG_DELETE, FILE_DISPOSITION_FLAG_IGNORE_READONLY_ATTRIBUTE,
+    FILE_DISPOSITION_FLAG_POSIX_SEMANTICS, FILE_DISPOSITION_INFO, FILE_DISPOSITION_INFO_EX,
+    FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT, FILE_INFO_BY_HANDLE_CLASS,
+    FILE_READ_ATTRIBUTES, FILE_STANDARD_INFO, FILE_TYPE_DISK, FILE_TYPE_PIPE, FileDispositionInfo,
+    FileDispositionInfoEx, FileNameInfo, FileStandardInfo, GetDriveTypeW,
+    GetFileInformationByHandle, GetFileInformationByHandleEx, GetFileType, GetVolumePathNameW,
+    MoveFileExW, READ_CONTROL, SetFileInformationByHandle, WRITE_DAC,
+};
+use windows_sys::Win32::System::WindowsProgramming::{
+    DRIVE_FIXED, DRIVE_RAMDISK, DRIVE_REMOTE, DRIVE_REMOVABLE,
+};
+
+use super::{Cleaner, FileType, Identity, Opening, Status, Support, is_temporary, temporary_path};
+use crate::error::{Error, ErrorKind, Result};
+use crate::sys::file::commit;
+use crate::sys::win32::security::{self, Of};
+use crate::sys::win32::{done, wide};
+
+/// Where named objects are unless the program or the environment says otherwise.
+pub(crate) fn default_path() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| {
+        let local = std::env::var_os("LOCALAPPDATA").map(PathBuf::from);
+        let profile =
+            || Some(PathBuf::from(std::env::var_os("USERPROFILE")?).join("AppData/Local"));
+        local.or_else(profile).unwrap_or_else(std::env::temp_dir).join("shmkit")
+    })
+}
+
+/// Whether a character of a name cannot stand in a file name as it is: what the system forbids, and
+/// what it takes for another, since it ignores case.
+pub(crate) fn must_escape(character: char) -> bool {
+    const FORBIDDEN: &str = r#"/\:*?"<>|"#;
+    FORBIDDEN.contains(character) || character.is_ascii_uppercase() || !character.is_ascii()
+}
+
+/// Whether the system takes a file name for a device's: one of these, whatever follows a point.
+pub(crate) fn is_reserved(file_name: &str) -> bool {
+    const DEVICES: [&str; 4] = ["con", "prn", "aux", "nul"];
+    let stem = file_name.split('.').next().unwrap_or_default().trim_end().to_ascii_lowercase();
+    let numbered = ["com", "lpt"].iter().find_map(|port| stem.strip_prefix(port));
+    DEVICES.contains(&stem.as_str())
+        || numbered.is_some_and(|number| number.len() == 1 && number.as_bytes()[0].is_ascii_digit())
+}
+
+/// What the file system says of an open file.
+pub(crate) fn status(file: &File) -> Result<Status> {
+    let mut about = BY_HANDLE_FILE_INFORMATION::default();
+    // SAFETY: the handle is open.
+    let raw_type = unsafe { GetFileType(file.as_raw_handle()) };
+    if raw_type != FILE_TYPE_DISK {
+        let file_type = if raw_type == FILE_TYPE_PIPE { FileType::Fifo } else { FileType::Other };
+        return Ok(Status {
+            identity: Identity { device: 0, file: 0 },
+            links: 1,
+            size: 0,
+            committed: 0,
+            owner: 0,
+            mode: 0,
+            file_type,
+        });
+    }
+    // SAFETY: the handle is open, and the answer has room.
+    done(unsafe { GetFileInformationByHandle(file.as_raw_handle(), &raw mut about) })
+        .map_err(Error::from_os)?;
+    let file_type = if about.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT != 0 {
+        FileType::SymbolicLink
+    } else if about.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY != 0 {
+        FileType::Directory
+    } else {
+        FileType::Regular
+    };
+    let joined = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
+    Ok(Status {
+        identity: Identity {
+            device: about.dwVolumeSerialNumber.into(),
+            file: joined(about.nFileIndexHigh, about.nFileIndexLow),
+        },
+        links: if is_unlinked(file)? { 0 } else { about.nNumberOfLinks.into() },
+        size: joined(about.nFileSizeHigh, about.nFileSizeLow),
+        committed: u64::try_from(standard_info(file)?.AllocationSize).unwrap_or(0),
+        owner: security::owner(file.as_handle(), Of::File).map_err(Error::from_os)?,
+        mode: 0,
+        file_type,
+    })
+}
+
+fn standard_info(file: &File) -> Result<FILE_STANDARD_INFO> {
+    let mut about = FILE_STANDARD_INFO::default();
+    ask(file, FileStandardInfo, &mut about).map_err(Error::from_os)?;
+    Ok(about)
+}
+
+fn ask<T>(file: &File, class: FILE_INFO_BY_HANDLE_CLASS, into: &mut T) -> io::Result<()> {
+    // SAFETY: the handle is open, and the answer, which belongs to the class, has as many bytes as
+    // are told.
+    done(unsafe {
+        GetFileInformationByHandleEx(
+            file.as_raw_handle(),
+            class,
+            (&raw mut *into).cast(),
+            size_of::<T>() as u32,
+        )
+    })
+}
+
+/// Whether no name leads to the file any more, but for one that is to be swept.
+pub(crate) fn is_unlinked(file: &File) -> Result<bool> {
+    let about = standard_info(file)?;
+    Ok(about.DeletePending || about.NumberOfLinks == 0 || has_temporary_name(file))
+}
+
+fn has_temporary_name(file: &File) -> bool {
+    /// `FILE_NAME_INFO` with room for every path.
+    #[repr(C)]
+    struct NameInfo {
+        bytes: u32,
+        units: [u16; 32_768],
+    }
+    let mut about = Box::new(NameInfo { bytes: 0, units: [0; 32_768] });
+    if ask(file, FileNameInfo, &mut *about).is_err() {
+        return false;
+    }
+    let units = about.units.get(..about.bytes as usize / 2).unwrap_or_default();
+    let path = String::from_utf16_lossy(units);
+    is_temporary(path.rsplit('\\').next().unwrap_or_default())
+}
+
+/// What the file system says of whatever has the name, a symbolic link itself included.
+pub(crate) fn status_of_name(path: &Path) -> Result<Status> {
+    let itself = FILE_FLAG_OPEN_REPARSE_POINT | FILE_FLAG_BACKUP_SEMANTICS;
+    let access = FILE_READ_ATTRIBUTES | READ_CONTROL;
+    let file = OpenOptions::new().access_mode(access).custom_flags(itself).open(path);
+    status(&file.map_err(Error::from_os)?)
+}
+
+/// Opens what has the name, never through a symbolic link. Others may rename and delete it.
+pub(crate) fn open(path: &Path, opening: Opening) -> Result<File> {
+    let access = match opening {
+        Opening::ReadOnly => GENERIC_READ,
+        Opening::ReadWrite => GENERIC_READ | GENERIC_WRITE,
+    };
+    let open = |access| {
+        let wary = FILE_FLAG_OPEN_REPARSE_POINT;
+        OpenOptions::new().access_mode(access).custom_flags(wary).open(path)
+    };
+    // The right to delete is for its last user, and not everybody's.
+    open(access | DELETE).or_else(|_| open(access)).map_err(|error| {
+        if path.symlink_metadata().is_ok_and(|it| it.is_dir()) {
+            return Error::new(ErrorKind::WrongKind, "it is a directory");
+        }
+        Error::from_os(error)
+    })
+}
+
+/// There are no files without a name.
+pub(crate) fn new_unnamed(_directory: &Path) -> Result<Option<File>> {
+    Ok(None)
+}
+
+/// Nor are they given one.
+pub(crate) fn name_unnamed(_file: &File, _path: &Path) -> Result<()> {
+    Err(Error::new(ErrorKind::Unsupported, "every file has a name here"))
+}
+
+/// A new file under a temporary name.
+pub(crate) fn new_temporary(path: &Path) -> Result<File> {
+    let access = GENERIC_READ | GENERIC_WRITE | DELETE | WRITE_DAC | READ_CONTROL;
+    let file = OpenOptions::new().write(true).access_mode(access).create_new(true).open(path);
+    file.map_err(Error::from_os)
+}
+
+/// Gives a file its final name in place of the temporary one. An existing name stays.
+pub(crate) fn rename_temporary(from: &Path, to: &Path) -> Result<()> {
+    rename(from, to).map_err(Error::from_os)
+}
+
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    let (from, to) = (wide(from), wide(to));
+    // Without a flag an existing file is not replaced.
+    // SAFETY: both names live during the call.
+    done(unsafe { MoveFileExW(from.as_ptr(), to.as_ptr(), 0) })
+}
+
+/// Gives the file the access list that permission bits mean.
+pub(crate) fn set_mode(file: &File, mode: u32) -> Result<()> {
+    security::set_file_mode(file.as_handle(), mode).map_err(Error::from_os)
+}
+
+/// Makes the file this large, with all its space committed.
+pub(crate) fn reserve(file: &File, size: u64) -> Result<()> {
+    commit(file, 0, size)
+}
+
+/// Writes all of `bytes` at `offset`.
+pub(crate) fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> Result<()> {
+    let mut written = 0;
+    while written < bytes.len() {
+        match file.seek_write(&bytes[written..], offset + written as u64) {
+            Ok(0) => return Err(Error::from_os(io::Error::from(io::ErrorKind::WriteZero))),
+            Ok(count) => written += count,
+            Err(error) => return Err(Error::from_os(error)),
+        }
+    }
+    Ok(())
+}
+
+/// Reads until `bytes` is full or the file ends; says how many bytes there were.
+pub(crate) fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> Result<usize> {
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match file.seek_read(&mut bytes[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) => return Err(Error::from_os(error)),
+        }
+    }
+    Ok(filled)
+}
+
+fn open_to_delete(path: &Path) -> io::Result<File> {
+    let itself = FILE_FLAG_OPEN_REPARSE_POINT;
+    OpenOptions::new().access_mode(DELETE | FILE_READ_ATTRIBUTES).custom_flags(itself).open(path)
+}
+
+/// Whether this process may take away a name in a directory.
+pub(crate) fn may_unlink(path: &Path, _owner: u32) -> Result<bool> {
+    match open_to_delete(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(false),
+        Err(error) => Err(Error::from_os(error)),
+    }
+}
+
+/// Takes the name away: at once, also where the file is mapped and cannot go yet.
+pub(crate) fn unlink(path: &Path) -> Result<()> {
+    let file = open_to_delete(path).map_err(Error::from_os)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if !is_temporary(&name) {
+        let away = temporary_path(path.parent().unwrap_or(Path::new(".")))?;
+        rename(path, &away).map_err(Error::from_os)?;
+        // CRASH: dying here leaves a file under a temporary name, which the sweep takes away.
+    }
+    delete(&file);
+    Ok(())
+}
+
+/// Whoever has a removed file takes it away if nobody else has it mapped: the last one can.
+pub(super) fn finish_unlink(file: &File) {
+    if has_temporary_name(file) {
+        delete(file);
+    }
+}
+
+/// Marks a file for deletion, by its handle. One that is mapped may stay.
+fn delete(file: &File) {
+    let flags = FILE_DISPOSITION_FLAG_DELETE
+        | FILE_DISPOSITION_FLAG_POSIX_SEMANTICS
+        | FILE_DISPOSITION_FLAG_IGNORE_READONLY_ATTRIBUTE;
+    let at_once = FILE_DISPOSITION_INFO_EX { Flags: flags };
+    if tell(file, FileDispositionInfoEx, &at_once).is_err() {
+        // Before Windows 10: when the last handle is closed.
+        let at_the_end = FILE_DISPOSITION_INFO { DeleteFile: true };
+        let _ = tell(file, FileDispositionInfo, &at_the_end);
+    }
+}
+
+fn tell<T>(file: &File, class: FILE_INFO_BY_HANDLE_CLASS, what: &T) -> io::Result<()> {
+    // SAFETY: the handle is open, and what is told, which belongs to the class, has as many bytes.
+    done(unsafe {
+        SetFileInformationByHandle(
+            file.as_raw_handle(),
+            class,
+            (&raw const *what).cast(),
+            size_of::<T>() as u32,
+        )
+    })
+}
+
+/// What the directory's volume is good for, or why it is not. The default one is made if need be.
+pub(crate) fn support(directory: &Path) -> Result<Support> {
+    if directory == default_path() {
+        std::fs::create_dir_all(directory).map_err(Error::from_os)?;
+    }
+    if !directory.metadata().map_err(Error::from_os)?.is_dir() {
+        return Err(Error::from_os(io::Error::from(io::ErrorKind::NotADirectory)));
+    }
+    let path = wide(directory);
+    let mut volume = [0; MAX_PATH as usize];
+    // SAFETY: the path ends in zero, and the answer has as many units as are told.
+    done(unsafe { GetVolumePathNameW(path.as_ptr(), volume.as_mut_ptr(), MAX_PATH) })
+        .map_err(Error::from_os)?;
+    // SAFETY: a path that ends in zero.
+    match unsafe { GetDriveTypeW(volume.as_ptr()) } {
+        DRIVE_FIXED | DRIVE_REMOVABLE | DRIVE_RAMDISK => Ok(Support::Disk),
+        DRIVE_REMOTE => {
+            let why = format!(
+                "{} is on a network, which does not share locks and memory",
+                directory.display()
+            );
+            Err(Error::new(ErrorKind::Unsupported, why))
+        }
+        _ => Ok(Support::Untried),
+    }
+}
+
+/// Who cleans the directory behind its users' backs.
+pub(crate) fn cleaners(directory: &Path) -> Vec<Cleaner> {
+    if !directory.starts_with(std::env::temp_dir()) {
+        return Vec::new();
+    }
+    vec![Cleaner {
+        what: "Storage Sense and disk clean-up remove what was not touched for some days here"
+            .into(),
+        remedy: "name another directory by SHMKIT_DIR".into(),
+    }]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_names_differ_in_more_than_case_and_are_no_devices() {
+        assert!(['A', 'Z', '/', '\\', ':', '*', 'ä', 'ſ'].into_iter().all(must_escape));
+        assert!(!['a', 'z', '0', '.', ' ', '-', '_', '$'].into_iter().any(must_escape));
+        for device in ["con", "NUL", "aux.shmkit", "com1", "Lpt9.x", "con ", "prn.a.b"] {
+            assert!(is_reserved(device), "{device}");
+        }
+        for name in ["console", "com", "com10", "xcon", "nul-1"] {
+            assert!(!is_reserved(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_removed_file_has_no_name_for_those_who_have_it_open() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x");
+        let file = new_temporary(&path).unwrap();
+        assert!(!is_unlinked(&file).unwrap());
+        unlink(&path).unwrap();
+        assert_eq!(status_of_name(&path).unwrap_err().kind(), ErrorKind::NotFound);
+        assert!(is_unlinked(&file).unwrap());
+        new_temporary(&path).expect("the name is free at once");
+    }
+}

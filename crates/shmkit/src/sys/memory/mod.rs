@@ -1,0 +1,10 @@
+//! Memory under raw names: those that other programs use, literally.
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+pub(crate) use linux::{create, misses, open, remove, whole_size};
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+pub(crate) use windows::{create, misses, new_section, open, remove, whole_size};
