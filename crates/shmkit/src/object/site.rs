@@ -34,6 +34,7 @@ pub(crate) struct Site {
     pub(crate) owner: u32,
     /// Of the run of the machine before this one, and not meant to last.
     earlier_boot: bool,
+    // Before the file, see `drop`.
     mapping: ObjectMapping,
     /// To ask about locks, and about the file.
     main: Removable,
@@ -96,6 +97,7 @@ impl Site {
         let earlier_boot = support != Support::Memory && is_of_earlier_boot(&frame);
         Ok(Ok(Self {
             name: name.clone(),
+            main: Removable::new(main, &path),
             path,
             identity: status.identity,
             opening,
@@ -103,7 +105,6 @@ impl Site {
             owner: status.owner,
             earlier_boot,
             mapping,
-            main: Removable(main),
             lock_file,
         }))
     }
@@ -169,6 +170,7 @@ impl Site {
         crash_point!("create: mapped");
         Ok(Ok(Self {
             name: name.clone(),
+            main: Removable::new(main, &path),
             path,
             identity: status.identity,
             opening: Opening::ReadWrite,
@@ -176,7 +178,6 @@ impl Site {
             owner: status.owner,
             earlier_boot: false,
             mapping,
-            main: Removable(main),
             lock_file,
         }))
     }
@@ -240,7 +241,14 @@ impl Site {
 
     /// Whether no name leads to the file any more.
     pub(crate) fn is_unlinked(&self) -> Result<bool> {
-        directory::is_unlinked(&self.main)
+        directory::is_unlinked(&self.main, &self.path)
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        // It is unmapped first, and then goes.
+        self.main.removed = self.is_retired();
     }
 }
 

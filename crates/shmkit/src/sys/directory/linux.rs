@@ -54,7 +54,7 @@ pub(crate) fn status(file: &File) -> Result<Status> {
 }
 
 /// Whether no name leads to the file any more.
-pub(crate) fn is_unlinked(file: &File) -> Result<bool> {
+pub(crate) fn is_unlinked(file: &File, _path: &Path) -> Result<bool> {
     Ok(status(file)?.links == 0)
 }
 
@@ -171,7 +171,7 @@ pub(crate) fn unlink(path: &Path) -> Result<()> {
 }
 
 /// A file without a name goes with its last user by itself.
-pub(super) fn finish_unlink(_file: &File) {}
+pub(super) fn finish_unlink(_file: &File, _path: &Path) {}
 
 /// What the directory's file system is good for, or why it is not.
 pub(crate) fn support(directory: &Path) -> Result<Support> {

@@ -46,8 +46,11 @@ const TEMPORARY_SUFFIX: &str = ".shmkit-new";
 
 /// A name that no other file has.
 pub(crate) fn temporary_path(directory: &Path) -> Result<PathBuf> {
-    let number = u64::from_le_bytes(process::random()?);
-    Ok(directory.join(format!(".{number:016x}{TEMPORARY_SUFFIX}")))
+    Ok(temporary_path_of(directory, u64::from_le_bytes(process::random()?)))
+}
+
+fn temporary_path_of(directory: &Path, number: u64) -> PathBuf {
+    directory.join(format!(".{number:016x}{TEMPORARY_SUFFIX}"))
 }
 
 /// Whether a file has a name such as our temporary ones: others' files are not ours to sweep.
@@ -58,21 +61,34 @@ pub(crate) fn is_temporary(file_name: &str) -> bool {
     })
 }
 
-/// An open file whose name may be taken away meanwhile. Where such a file cannot go before its last
-/// user, that one sees to it.
-pub(crate) struct Removable(pub(crate) File);
+/// An open file that may be removed meanwhile. Where such a file cannot go before its last user,
+/// that one sees to it.
+pub(crate) struct Removable {
+    file: File,
+    path: PathBuf,
+    pub(crate) removed: bool,
+}
+
+impl Removable {
+    /// What was opened at `path`.
+    pub(crate) fn new(file: File, path: &Path) -> Self {
+        Self { file, path: path.into(), removed: false }
+    }
+}
 
 impl Deref for Removable {
     type Target = File;
 
     fn deref(&self) -> &File {
-        &self.0
+        &self.file
     }
 }
 
 impl Drop for Removable {
     fn drop(&mut self) {
-        finish_unlink(&self.0);
+        if self.removed {
+            finish_unlink(&self.file, &self.path);
+        }
     }
 }
 

@@ -16,15 +16,17 @@ use windows_sys::Win32::Storage::FileSystem::{
     FILE_DISPOSITION_FLAG_POSIX_SEMANTICS, FILE_DISPOSITION_INFO, FILE_DISPOSITION_INFO_EX,
     FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT, FILE_INFO_BY_HANDLE_CLASS,
     FILE_READ_ATTRIBUTES, FILE_STANDARD_INFO, FILE_TYPE_DISK, FILE_TYPE_PIPE, FileDispositionInfo,
-    FileDispositionInfoEx, FileNameInfo, FileStandardInfo, GetDriveTypeW,
-    GetFileInformationByHandle, GetFileInformationByHandleEx, GetFileType, GetVolumePathNameW,
-    MoveFileExW, READ_CONTROL, SetFileInformationByHandle, WRITE_DAC,
+    FileDispositionInfoEx, FileStandardInfo, GetDriveTypeW, GetFileInformationByHandle,
+    GetFileInformationByHandleEx, GetFileType, GetVolumePathNameW, MoveFileExW, READ_CONTROL,
+    SetFileInformationByHandle, WRITE_DAC,
 };
 use windows_sys::Win32::System::WindowsProgramming::{
     DRIVE_FIXED, DRIVE_RAMDISK, DRIVE_REMOTE, DRIVE_REMOVABLE,
 };
 
-use super::{Cleaner, FileType, Identity, Opening, Status, Support, is_temporary, temporary_path};
+use super::{
+    Cleaner, FileType, Identity, Opening, Status, Support, is_temporary, temporary_path_of,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::file::commit;
 use crate::sys::win32::security::{self, Of};
@@ -86,11 +88,10 @@ pub(crate) fn status(file: &File) -> Result<Status> {
     };
     let joined = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
     Ok(Status {
-        identity: Identity {
-            device: about.dwVolumeSerialNumber.into(),
-            file: joined(about.nFileIndexHigh, about.nFileIndexLow),
-        },
-        links: if is_unlinked(file)? { 0 } else { about.nNumberOfLinks.into() },
+        // Files that are compared are of one directory, thus of one volume. (Wine knows a volume's
+        // number by some handles of a file and not by others.)
+        identity: Identity { device: 0, file: joined(about.nFileIndexHigh, about.nFileIndexLow) },
+        links: about.nNumberOfLinks.into(),
         size: joined(about.nFileSizeHigh, about.nFileSizeLow),
         committed: u64::try_from(standard_info(file)?.AllocationSize).unwrap_or(0),
         owner: security::owner(file.as_handle(), Of::File).map_err(Error::from_os)?,
@@ -118,26 +119,15 @@ fn ask<T>(file: &File, class: FILE_INFO_BY_HANDLE_CLASS, into: &mut T) -> io::Re
     })
 }
 
-/// Whether no name leads to the file any more, but for one that is to be swept.
-pub(crate) fn is_unlinked(file: &File) -> Result<bool> {
-    let about = standard_info(file)?;
-    Ok(about.DeletePending || about.NumberOfLinks == 0 || has_temporary_name(file))
-}
-
-fn has_temporary_name(file: &File) -> bool {
-    /// `FILE_NAME_INFO` with room for every path.
-    #[repr(C)]
-    struct NameInfo {
-        bytes: u32,
-        units: [u16; 32_768],
+/// Whether the name does not lead to the file any more. The file itself is renamed when it is
+/// removed, and keeps a name as long as it is open.
+pub(crate) fn is_unlinked(file: &File, path: &Path) -> Result<bool> {
+    let identity = status(file)?.identity;
+    match status_of_name(path) {
+        Ok(named) => Ok(named.identity != identity),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error),
     }
-    let mut about = Box::new(NameInfo { bytes: 0, units: [0; 32_768] });
-    if ask(file, FileNameInfo, &mut *about).is_err() {
-        return false;
-    }
-    let units = about.units.get(..about.bytes as usize / 2).unwrap_or_default();
-    let path = String::from_utf16_lossy(units);
-    is_temporary(path.rsplit('\\').next().unwrap_or_default())
 }
 
 /// What the file system says of whatever has the name, a symbolic link itself included.
@@ -234,7 +224,10 @@ pub(crate) fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> Result<usiz
 
 fn open_to_delete(path: &Path) -> io::Result<File> {
     let itself = FILE_FLAG_OPEN_REPARSE_POINT;
-    OpenOptions::new().access_mode(DELETE | FILE_READ_ATTRIBUTES).custom_flags(itself).open(path)
+    OpenOptions::new()
+        .access_mode(DELETE | FILE_READ_ATTRIBUTES | READ_CONTROL)
+        .custom_flags(itself)
+        .open(path)
 }
 
 /// Whether this process may take away a name in a directory.
@@ -248,22 +241,32 @@ pub(crate) fn may_unlink(path: &Path, _owner: u32) -> Result<bool> {
 
 /// Takes the name away: at once, also where the file is mapped and cannot go yet.
 pub(crate) fn unlink(path: &Path) -> Result<()> {
-    let file = open_to_delete(path).map_err(Error::from_os)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    if !is_temporary(&name) {
-        let away = temporary_path(path.parent().unwrap_or(Path::new(".")))?;
-        rename(path, &away).map_err(Error::from_os)?;
-        // CRASH: dying here leaves a file under a temporary name, which the sweep takes away.
+    if is_temporary(&name) {
+        return open_to_delete(path).map(|file| delete(&file)).map_err(Error::from_os);
     }
-    delete(&file);
+    let away = away(path, status_of_name(path)?.identity);
+    rename(path, &away).map_err(Error::from_os)?;
+    // CRASH: dying here leaves a file under a temporary name, which the sweep takes away; as does
+    // whoever cannot open it to delete it.
+    if let Ok(file) = open_to_delete(&away) {
+        delete(&file);
+    }
     Ok(())
 }
 
-/// Whoever has a removed file takes it away if nobody else has it mapped: the last one can.
-pub(super) fn finish_unlink(file: &File) {
-    if has_temporary_name(file) {
-        delete(file);
+/// Takes a removed file away, unless another has it mapped: the last one can.
+pub(super) fn finish_unlink(file: &File, path: &Path) {
+    let Ok(identity) = status(file).map(|it| it.identity) else { return };
+    let Ok(away) = open_to_delete(&away(path, identity)) else { return };
+    if status(&away).is_ok_and(|it| it.identity == identity) {
+        delete(&away);
     }
+}
+
+/// Where a file is put that is removed: whoever has it open knows it.
+fn away(path: &Path, identity: Identity) -> PathBuf {
+    temporary_path_of(path.parent().unwrap_or(Path::new(".")), identity.file)
 }
 
 /// Marks a file for deletion, by its handle. One that is mapped may stay.
@@ -351,10 +354,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x");
         let file = new_temporary(&path).unwrap();
-        assert!(!is_unlinked(&file).unwrap());
+        assert!(!is_unlinked(&file, &path).unwrap());
         unlink(&path).unwrap();
         assert_eq!(status_of_name(&path).unwrap_err().kind(), ErrorKind::NotFound);
-        assert!(is_unlinked(&file).unwrap());
+        assert!(is_unlinked(&file, &path).unwrap());
         new_temporary(&path).expect("the name is free at once");
+        assert!(is_unlinked(&file, &path).unwrap(), "it is another's");
     }
 }

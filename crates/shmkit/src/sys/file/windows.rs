@@ -8,14 +8,16 @@ use std::os::windows::io::{AsHandle, AsRawHandle};
 use std::path::Path;
 use std::ptr;
 
-use windows_sys::Wdk::Foundation::{NtQueryObject, ObjectBasicInformation};
+use windows_sys::Wdk::Foundation::{NtQueryObject, ObjectBasicInformation, ObjectTypeInformation};
 use windows_sys::Win32::Foundation::{ERROR_USER_MAPPED_FILE, GENERIC_READ, GENERIC_WRITE};
-use windows_sys::Win32::Storage::FileSystem::{FILE_TYPE_UNKNOWN, FILE_WRITE_DATA, GetFileType};
+use windows_sys::Win32::Storage::FileSystem::FILE_WRITE_DATA;
 use windows_sys::Win32::System::Memory::{
     FILE_MAP_READ, MEMORY_BASIC_INFORMATION, MapViewOfFile, SECTION_MAP_WRITE, UnmapViewOfFile,
     VirtualQuery,
 };
-use windows_sys::Win32::System::WindowsProgramming::PUBLIC_OBJECT_BASIC_INFORMATION;
+use windows_sys::Win32::System::WindowsProgramming::{
+    PUBLIC_OBJECT_BASIC_INFORMATION, PUBLIC_OBJECT_TYPE_INFORMATION,
+};
 
 use super::SealKind;
 use crate::error::{Error, ErrorKind, Result};
@@ -25,8 +27,32 @@ use crate::sys::win32::security::{self, Of};
 
 /// Whether the handle leads to a section, not to a file.
 pub(crate) fn is_section(file: &File) -> bool {
-    // SAFETY: the handle is open.
-    (unsafe { GetFileType(file.as_raw_handle()) }) == FILE_TYPE_UNKNOWN
+    /// What the system calls sections.
+    const SECTION: &str = "Section";
+    /// `PUBLIC_OBJECT_TYPE_INFORMATION` with room for the name that it points to.
+    #[repr(C)]
+    struct TypeInformation {
+        about: PUBLIC_OBJECT_TYPE_INFORMATION,
+        name: [u16; 64],
+    }
+    let mut answer = TypeInformation { about: Default::default(), name: [0; 64] };
+    // SAFETY: the handle is open, and the answer has as many bytes as are told.
+    let status = unsafe {
+        NtQueryObject(
+            file.as_raw_handle(),
+            ObjectTypeInformation,
+            (&raw mut answer).cast(),
+            size_of_val(&answer) as u32,
+            ptr::null_mut(),
+        )
+    };
+    let units = SECTION.encode_utf16().count();
+    if status < 0 || usize::from(answer.about.TypeName.Length) != 2 * units {
+        return false;
+    }
+    // SAFETY: a text of so many bytes, as the system says, within the answer.
+    let name = unsafe { std::slice::from_raw_parts(answer.about.TypeName.Buffer, units) };
+    name.iter().copied().eq(SECTION.encode_utf16())
 }
 
 /// What the system says of a file or a section.

@@ -75,11 +75,12 @@ unsafe fn text_of(sid: PSID) -> io::Result<String> {
     let mut text = ptr::null_mut();
     // SAFETY: valid by the caller's promise; the answer has room.
     done(unsafe { ConvertSidToStringSidW(sid, &raw mut text) })?;
-    // SAFETY: a text that ends in zero.
-    let length = (0..).take_while(|&at| unsafe { *text.add(at) } != 0).count();
-    // SAFETY: so many units are there.
-    let units = unsafe { std::slice::from_raw_parts(text, length) };
-    let told = String::from_utf16_lossy(units);
+    let unit = |at: usize| {
+        // SAFETY: asked for up to the zero that ends the text.
+        unsafe { text.wrapping_add(at).read() }
+    };
+    let units: Vec<u16> = (0..).map(unit).take_while(|unit| *unit != 0).collect();
+    let told = String::from_utf16_lossy(&units);
     // SAFETY: made for us, and not used any more.
     unsafe { LocalFree(text.cast()) };
     Ok(told)
