@@ -59,6 +59,12 @@ pub const POINTS: &[&str] = &[
     "retire: unlinked",
 ];
 
+/// How often one of this process's sleepers found something that no wake had told it of.
+#[cfg(all(feature = "crash-points", not(loom)))]
+pub fn late_finds() -> u64 {
+    crate::sync::sleepers::late::finds()
+}
+
 #[cfg(feature = "crash-points")]
 mod armed {
     use std::sync::{Once, OnceLock};

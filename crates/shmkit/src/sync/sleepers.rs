@@ -204,11 +204,33 @@ impl Waiter {
         }
         let woke = wait::wait(word, expected, Some(slice));
         let found = look();
+        if found.is_some() && woke == Woke::TimedOut {
+            late::count();
+        }
         if found.is_none() && woke != Woke::TimedOut {
             // Woken for what only the slow look sees.
             self.slow_look = None;
         }
         found
+    }
+}
+
+/// How often a sleeper found something at the end of its slice, of which no wake had told it.
+pub(crate) mod late {
+    #[cfg(all(feature = "crash-points", not(loom)))]
+    static COUNT: super::AtomicU64 = super::AtomicU64::new(0);
+
+    pub(super) fn count() {
+        // ORDERING: Relaxed; a figure for tests.
+        #[cfg(all(feature = "crash-points", not(loom)))]
+        COUNT.fetch_add(1, super::Ordering::Relaxed);
+    }
+
+    /// How often that was since the process began.
+    #[cfg(all(feature = "crash-points", not(loom)))]
+    pub(crate) fn finds() -> u64 {
+        // ORDERING: Relaxed; a figure for tests.
+        COUNT.load(super::Ordering::Relaxed)
     }
 }
 

@@ -1,21 +1,16 @@
 //! Children: this program again, each in a role, with a link for words both ways.
 //!
-//! The link is a socket in place of the child's standard input. A child ends when its parent's end
-//! of the link closes, or when the thread that started it ends, and never outlives its test.
+//! A child ends when its parent's end of the link closes, and never outlives its test.
 
 use std::io::{BufRead, BufReader, ErrorKind, Write};
-use std::os::fd::{FromRawFd, OwnedFd};
-use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, WaitOptions};
-
 use crate::place::Place;
-use crate::{
-    attach, crash, deaths, fork, gate, hostile, kills, namespaces, races, space, stopped, strangers,
-};
+use crate::system::{self, Stream};
+#[cfg(unix)]
+use crate::{attach, fork, namespaces, space, strangers, without_descriptors};
+use crate::{crash, deaths, gate, hostile, kills, races, stopped, wakes};
 
 type Role = fn(&mut Link);
 
@@ -25,23 +20,35 @@ const ROLES: &[(&str, Role)] = &[
     ("writer", deaths::writer),
     ("writer in turn", deaths::writer_in_turn),
     ("late writer", deaths::late_writer),
-    ("writer without descriptors", deaths::writer_without_descriptors),
-    ("reader without descriptors", deaths::reader_without_descriptors),
+    #[cfg(unix)]
+    ("writer without descriptors", without_descriptors::writer),
+    #[cfg(unix)]
+    ("reader without descriptors", without_descriptors::reader),
     ("load", kills::role),
     ("racer", races::racer),
     ("user", races::user),
     ("passer-by", gate::passer_by),
+    #[cfg(unix)]
     ("in little space", space::in_little_space),
+    #[cfg(unix)]
     ("masked", space::masked),
+    #[cfg(unix)]
     ("stranger", strangers::stranger),
+    #[cfg(unix)]
     ("abandoner", strangers::abandoner),
+    #[cfg(unix)]
     ("first in a namespace", namespaces::first_in_a_namespace),
+    #[cfg(unix)]
     ("traced", attach::traced),
     ("prey", hostile::prey),
     ("flat out", stopped::flat_out),
     ("listener", stopped::listener),
+    ("taking turns", wakes::taking_turns),
+    #[cfg(unix)]
     ("forker", fork::forker),
+    #[cfg(unix)]
     ("forker of readers", fork::forker_of_readers),
+    #[cfg(unix)]
     ("forker while attaching", fork::forker_while_attaching),
 ];
 
@@ -50,24 +57,20 @@ pub(crate) const ROLE: &str = "SHMKIT_TEST_ROLE";
 const TASK: &str = "SHMKIT_TEST_TASK";
 /// A child that says nothing for so long hangs: its test fails, and ends it.
 const PATIENCE: Duration = Duration::from_secs(120);
-const SIGKILL: i32 = 9;
 
 /// Not a test: where a child begins.
 #[test]
 fn role() {
     let Ok(name) = std::env::var(ROLE) else { return };
-    let parent_died = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
-    parent_died.unwrap();
-    // SAFETY: the parent put a socket there, and nothing else in this process reads from it.
-    let link = unsafe { UnixStream::from_raw_fd(0) };
-    let mut link = Link(BufReader::new(link));
+    system::end_with_parent();
+    let mut link = Link(BufReader::new(system::link_to_parent()));
     let (_, play) = ROLES.iter().find(|(known, _)| *known == name).expect("a known role");
     play(&mut link);
     std::process::exit(0);
 }
 
 /// Words to and from the other side, a line each.
-pub(crate) struct Link(BufReader<UnixStream>);
+pub(crate) struct Link(BufReader<Stream>);
 
 impl Link {
     /// What this child is to do in its role.
@@ -137,26 +140,19 @@ impl Child {
         task: impl std::fmt::Display,
         prepare: impl FnOnce(&mut Command) -> &mut Command,
     ) -> Self {
-        let (ours, theirs) = UnixStream::pair().unwrap();
-        ours.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut command = Command::new(std::env::current_exe().unwrap());
         command
             .args(["children::role", "--exact", "--nocapture"])
             .env(ROLE, role)
             .env(TASK, task.to_string())
             .env("SHMKIT_DIR", place.path())
-            .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::null());
-        let process = prepare(&mut command).spawn().unwrap();
-        Self { process, link: Link(BufReader::new(ours)) }
+        let (process, stream) = system::start(prepare(&mut command), PATIENCE);
+        Self { process, link: Link(BufReader::new(stream)) }
     }
 
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
-    }
-
-    pub(crate) fn pid(&self) -> Pid {
-        Pid::from_child(&self.process)
     }
 
     pub(crate) fn say(&mut self, word: impl std::fmt::Display) {
@@ -186,14 +182,14 @@ impl Child {
     pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         let status = self.process.wait().unwrap();
-        assert_eq!(status.signal(), Some(SIGKILL), "it ended by itself before: {status}");
+        assert!(system::was_killed(status), "it ended by itself before: {status}");
     }
 
-    /// Waits for its end. True if it was killed by `SIGKILL`; else it ended well.
+    /// Waits for its end. True if it was killed; else it ended well.
     #[track_caller]
     pub(crate) fn was_killed(mut self) -> bool {
         let status = self.ended();
-        assert!(status.success() || status.signal() == Some(SIGKILL), "{status}");
+        assert!(status.success() || system::was_killed(status), "{status}");
         !status.success()
     }
 
@@ -205,19 +201,16 @@ impl Child {
 
     /// Stops it. When this returns it stands still.
     pub(crate) fn stop(&self) {
-        rustix::process::kill_process(self.pid(), Signal::STOP).unwrap();
-        self.wait_for_stop();
+        system::stop(&self.process);
     }
 
     /// Waits until it stands still.
     pub(crate) fn wait_for_stop(&self) {
-        let (_, status) =
-            rustix::process::waitpid(Some(self.pid()), WaitOptions::UNTRACED).unwrap().unwrap();
-        assert!(status.stopped(), "{status:?}");
+        system::wait_for_stop(&self.process);
     }
 
     pub(crate) fn go_on(&self) {
-        rustix::process::kill_process(self.pid(), Signal::CONT).unwrap();
+        system::go_on(&self.process);
     }
 }
 

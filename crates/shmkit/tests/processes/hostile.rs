@@ -1,7 +1,6 @@
 //! A peer that writes whatever it likes spoils values, and nothing else.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use shmkit::{AnyLatest, ErrorKind, Latest, LatestOptions, Shareable, inspect};
 
 use crate::children::{Child, Link};
 use crate::place::{Place, kind};
+use crate::system::{read_at, write_at};
 use crate::values::Random;
 
 const NAME: &str = "prey";
@@ -242,10 +242,10 @@ fn a_peer_that_scribbles_on_everything_that_changes_causes_no_panic_and_no_hang(
                     let hot = [payload, payload + 8, payload + 128, first, first + 64];
                     let at = if random.below(2) == 0 { hot[random.below(5) as usize] } else { at };
                     let mut word = [0; 8];
-                    file.read_exact_at(&mut word, at).unwrap();
+                    read_at(&file, &mut word, at);
                     seen[random.below(64) as usize] = u64::from_le_bytes(word);
                     let word = scribble(&mut random, &seen);
-                    file.write_all_at(&word.to_le_bytes(), at).unwrap();
+                    write_at(&file, &word.to_le_bytes(), at);
                 }
             });
             let children = [0, 1].map(|_| Child::start(&place, "prey", ""));
@@ -271,7 +271,7 @@ fn a_writer_that_another_wrote_in_as_the_owner_does_not_wait_for_itself() {
     let generation = number_at(&bytes, (participants as usize + 64 * slot as usize, 8)) >> 32;
     let owner = generation << 32 | u64::from(slot + 1) << 1;
     let file = File::options().write(true).open(&path).unwrap();
-    file.write_all_at(&owner.to_le_bytes(), payload + 128).unwrap();
+    write_at(&file, &owner.to_le_bytes(), payload + 128);
     let (answers, answer) = std::sync::mpsc::channel();
     std::thread::spawn(move || answers.send(kind(writer.set(&2))));
     assert_eq!(answer.recv_timeout(SOON), Ok(ErrorKind::Corrupt), "it waits for itself");
@@ -290,7 +290,7 @@ fn a_spoilt_word_is_told_to_who_waits_and_to_the_doctor() {
         let file = place.path().join("count.shmkit");
         let payload = number_at(&std::fs::read(&file).unwrap(), (128, 8));
         let file = File::options().write(true).open(file).unwrap();
-        file.write_all_at(&spoilt.to_le_bytes(), payload).unwrap();
+        write_at(&file, &spoilt.to_le_bytes(), payload);
         let error = changes.try_next().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
         assert!(error.to_string().contains("value 200 was there"), "{error}");

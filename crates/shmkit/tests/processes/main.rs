@@ -2,18 +2,27 @@
 //!
 //! Each test starts this program again, as children in a role: see `children`.
 
+#[cfg(unix)]
 mod attach;
 mod children;
 mod crash;
 mod deaths;
+#[cfg(unix)]
 mod fork;
 mod gate;
 mod hostile;
 mod kills;
+#[cfg(unix)]
 mod namespaces;
 mod place;
 mod races;
+#[cfg(unix)]
 mod space;
 mod stopped;
+#[cfg(unix)]
 mod strangers;
+mod system;
 mod values;
+mod wakes;
+#[cfg(unix)]
+mod without_descriptors;

@@ -1,18 +1,21 @@
 //! A directory of its own for each test, in memory, and how it looks from outside.
 
-use std::io::Write;
 use std::path::Path;
 
 use shmkit::inspect::{self, Description};
 use shmkit::memory::Trust;
 use shmkit::{ErrorKind, Latest, LatestOptions, Result, Shareable};
 
+use crate::system::memory_directory;
+
 /// A directory that goes with this value.
 pub(crate) struct Place(tempfile::TempDir);
 
 impl Place {
     pub(crate) fn new() -> Self {
-        Self(tempfile::Builder::new().prefix("shmkit-test-").tempdir_in("/dev/shm").unwrap())
+        Self(
+            tempfile::Builder::new().prefix("shmkit-test-").tempdir_in(memory_directory()).unwrap(),
+        )
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -57,9 +60,10 @@ pub(crate) fn kind<T>(answer: Result<T>) -> ErrorKind {
     answer.err().expect("an error").kind()
 }
 
+#[cfg(unix)]
 /// Says aloud that something cannot be tried here; under CI that is a failure.
 pub(crate) fn cannot_be_tried(what: &str) {
     // Past the test harness, which shows nothing of a test that passes.
-    let _ = writeln!(std::io::stderr(), "SKIPPED: {what}");
+    let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("SKIPPED: {what}\n"));
     assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "must be tried under CI: {what}");
 }

@@ -235,6 +235,8 @@ pub(crate) fn may_unlink(path: &Path, _owner: u32) -> Result<bool> {
     match open_to_delete(path) {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(false),
+        // Another took it away meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
         Err(error) => Err(Error::from_os(error)),
     }
 }

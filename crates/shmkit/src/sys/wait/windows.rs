@@ -137,7 +137,12 @@ pub(crate) fn wait(word: &AtomicU64, expected: u64, until: Option<Instant>) -> W
         // SAFETY: the event is open.
         match unsafe { WaitForSingleObject(event.as_raw_handle(), left_ms) } {
             WAIT_OBJECT_0 => return Woke::Woken,
-            WAIT_TIMEOUT => {}
+            // It may have been set just as the time was over.
+            // SAFETY: the event is open.
+            WAIT_TIMEOUT => match unsafe { WaitForSingleObject(event.as_raw_handle(), 0) } {
+                WAIT_OBJECT_0 => return Woke::Woken,
+                _ => {}
+            },
             _ => {
                 thread::sleep(WITHOUT_EVENT);
                 return Woke::Woken;
