@@ -70,7 +70,7 @@ impl<'a> RegionOptions<'a> {
 
     /// Puts the first byte at this address, or fails if something else is there.
     ///
-    /// The address must lie as deep in a page as the offset does.
+    /// The address must lie as deep in a page as the offset does (on Windows: in 64 KiB).
     pub fn address(mut self, address: usize) -> Self {
         self.placement.address = Some(address);
         self
@@ -151,19 +151,20 @@ impl<'a> RegionOptions<'a> {
 /// let mut bytes = [0; 5];
 /// memory.map()?.read_at(5_000, &mut bytes)?;
 /// assert_eq!(&bytes, b"hello");
-/// # SharedMemory::remove(&name)?;
+/// # let _ = SharedMemory::remove(&name);
 /// # Ok::<(), shmkit::Error>(())
 /// ```
 #[derive(Debug)]
 #[doc(alias = "mapped_region")]
 #[doc(alias = "mmap")]
+#[doc(alias = "MapViewOfFile")]
 pub struct Region {
     mapping: Mapping,
     label: String,
 }
 
 impl Region {
-    /// The size of a page, the unit in which the system maps. Offsets and lengths need not heed it.
+    /// The size of a page, the system's unit of memory. Offsets and lengths need not heed it.
     pub fn page_size() -> usize {
         mapping::page_size()
     }

@@ -4,6 +4,7 @@
 //! header, and the size is exact. So it is the very object that `shm_open`, Boost's
 //! `shared_memory_object` and Python's `multiprocessing.shared_memory` know by that name. For the
 //! same reason the environment's `SHMKIT_DIR`, which moves framed objects, does not move it.
+//! On Windows it is the section that `CreateFileMapping` makes and opens by that name.
 
 use std::fs::File;
 
@@ -28,7 +29,7 @@ const ANONYMOUS: &str = "<anonymous>";
 ///
 /// let read_only = SharedMemory::options().read_only().open(&name)?;
 /// assert!(read_only.is_read_only());
-/// # SharedMemory::remove(&name)?;
+/// # let _ = SharedMemory::remove(&name);
 /// # Ok::<(), shmkit::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -184,6 +185,10 @@ impl From<Seal> for SealKind {
 /// A name has 1 to 255 bytes, no `/` but for a leading one, which is dropped, and does not end in
 /// `.shmkit`. The memory is the file of that name in `/dev/shm`.
 ///
+/// On Windows it is a section of the page file, and has its rules: the size is whole pages and
+/// stays; memory and name go with the last handle and region, and no sooner. A name is local to the
+/// session unless it begins with `Global\`.
+///
 /// Forked children inherit a handle and its regions. Anonymous memory has no name: others get it by
 /// inheritance, or by its descriptor ([`SharedMemory::file`]) through a Unix socket or as a
 /// standard stream of theirs.
@@ -208,11 +213,13 @@ impl From<Seal> for SealKind {
 /// memory.map()?.read_at(0, &mut bytes)?;
 /// assert_eq!(bytes, [1; 100]);
 ///
+/// # #[cfg(unix)]
 /// SharedMemory::remove(name)?;
 /// # Ok::<(), shmkit::Error>(())
 /// ```
 #[derive(Debug)]
 #[doc(alias = "shm_open")]
+#[doc(alias = "CreateFileMapping")]
 #[doc(alias = "shared_memory_object")]
 pub struct SharedMemory {
     backing: Backing,
@@ -297,7 +304,8 @@ impl SharedMemory {
     ///
     /// # Errors
     ///
-    /// `NotFound`, `InvalidName`, `PermissionDenied`; `WrongKind` for a directory.
+    /// `NotFound`, `InvalidName`, `PermissionDenied`; `WrongKind` for a directory; on Windows
+    /// `Unsupported`, since there the name goes with the last who has the memory.
     #[doc(alias = "shm_unlink")]
     pub fn remove(name: &str) -> Result<()> {
         let name = RawName::new(name)?;
@@ -325,7 +333,8 @@ impl SharedMemory {
     ///
     /// # Errors
     ///
-    /// `OutOfSpace`, and `PermissionDenied` for a read-only handle and for sealed memory.
+    /// `OutOfSpace`, and `PermissionDenied` for a read-only handle and for sealed memory;
+    /// `Unsupported` on Windows.
     pub fn set_size(&self, size: u64) -> Result<()> {
         self.backing.set_size(size)
     }
@@ -369,7 +378,8 @@ impl SharedMemory {
         self.backing.region()
     }
 
-    /// The open file, to pass on. It is closed when another program is executed.
+    /// The open file, to pass on. It is closed when another program is executed. On Windows it is
+    /// the section's handle, which can be duplicated and mapped, but not read as files are.
     pub fn file(&self) -> &File {
         self.backing.file()
     }

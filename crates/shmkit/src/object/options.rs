@@ -69,7 +69,7 @@ impl Options {
 }
 
 /// The directory of objects when a program names none: what the environment's `SHMKIT_DIR` says,
-/// else `/dev/shm`.
+/// else `/dev/shm`, or on Windows `%LOCALAPPDATA%\shmkit`.
 pub fn default_directory() -> PathBuf {
     match std::env::var_os("SHMKIT_DIR") {
         Some(directory) if !directory.is_empty() => directory.into(),

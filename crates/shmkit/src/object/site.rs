@@ -131,6 +131,9 @@ impl Site {
         let new = place::NewFile::make(directory)?;
         crash_point!("create: unnamed file made");
         directory::set_mode(&new.file, access.mode(read_only_peers))?;
+        if lifetime != Lifetime::Durable {
+            directory::spare_the_disk(&new.file)?;
+        }
         directory::reserve(&new.file, size)?;
         crash_point!("create: space committed");
         directory::write_all_at(&new.file, &bytes, 0)?;

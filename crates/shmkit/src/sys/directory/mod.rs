@@ -18,8 +18,8 @@ use linux::finish_unlink;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{
     default_path, is_reserved, is_unlinked, may_unlink, must_escape, name_unnamed, new_temporary,
-    new_unnamed, open, read_at, rename_temporary, reserve, set_mode, status, status_of_name,
-    support, unlink, write_all_at,
+    new_unnamed, open, read_at, rename_temporary, reserve, set_mode, spare_the_disk, status,
+    status_of_name, support, unlink, write_all_at,
 };
 #[cfg(windows)]
 mod windows;
@@ -28,7 +28,7 @@ use windows::finish_unlink;
 #[cfg(windows)]
 pub(crate) use windows::{
     cleaners, default_path, is_reserved, is_unlinked, may_unlink, must_escape, name_unnamed,
-    new_temporary, new_unnamed, open, read_at, rename_temporary, reserve, set_mode, status,
+    new_temporary, new_unnamed, open, read_at, rename_temporary, reserve, set_mode, spare_the_disk, status,
     status_of_name, support, unlink, write_all_at,
 };
 

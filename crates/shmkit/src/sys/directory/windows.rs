@@ -12,10 +12,11 @@ use std::sync::OnceLock;
 use windows_sys::Win32::Foundation::{GENERIC_READ, GENERIC_WRITE, MAX_PATH};
 use windows_sys::Win32::Storage::FileSystem::{
     BY_HANDLE_FILE_INFORMATION, DELETE, FILE_ATTRIBUTE_DIRECTORY, FILE_ATTRIBUTE_REPARSE_POINT,
-    FILE_DISPOSITION_FLAG_DELETE, FILE_DISPOSITION_FLAG_IGNORE_READONLY_ATTRIBUTE,
-    FILE_DISPOSITION_FLAG_POSIX_SEMANTICS, FILE_DISPOSITION_INFO, FILE_DISPOSITION_INFO_EX,
-    FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT, FILE_INFO_BY_HANDLE_CLASS,
-    FILE_READ_ATTRIBUTES, FILE_STANDARD_INFO, FILE_TYPE_DISK, FILE_TYPE_PIPE, FileDispositionInfo,
+    FILE_ATTRIBUTE_TEMPORARY, FILE_BASIC_INFO, FILE_DISPOSITION_FLAG_DELETE,
+    FILE_DISPOSITION_FLAG_IGNORE_READONLY_ATTRIBUTE, FILE_DISPOSITION_FLAG_POSIX_SEMANTICS,
+    FILE_DISPOSITION_INFO, FILE_DISPOSITION_INFO_EX, FILE_FLAG_BACKUP_SEMANTICS,
+    FILE_FLAG_OPEN_REPARSE_POINT, FILE_INFO_BY_HANDLE_CLASS, FILE_READ_ATTRIBUTES,
+    FILE_STANDARD_INFO, FILE_TYPE_DISK, FILE_TYPE_PIPE, FileBasicInfo, FileDispositionInfo,
     FileDispositionInfoEx, FileStandardInfo, GetDriveTypeW, GetFileInformationByHandle,
     GetFileInformationByHandleEx, GetFileType, GetVolumePathNameW, MoveFileExW, READ_CONTROL,
     SetFileInformationByHandle, WRITE_DAC,
@@ -189,6 +190,14 @@ fn rename(from: &Path, to: &Path) -> io::Result<()> {
 /// Gives the file the access list that permission bits mean.
 pub(crate) fn set_mode(file: &File, mode: u32) -> Result<()> {
     security::set_file_mode(file.as_handle(), mode).map_err(Error::from_os)
+}
+
+/// Has what is only to be in memory written to the disk as late as can be.
+pub(crate) fn spare_the_disk(file: &File) -> Result<()> {
+    // Times of 0 stay as they are.
+    let attributes =
+        FILE_BASIC_INFO { FileAttributes: FILE_ATTRIBUTE_TEMPORARY, ..Default::default() };
+    tell(file, FileBasicInfo, &attributes).map_err(Error::from_os)
 }
 
 /// Makes the file this large, with all its space committed.

@@ -17,7 +17,8 @@ use windows_sys::Win32::Security::Authorization::{
 use windows_sys::Win32::Security::{
     DACL_SECURITY_INFORMATION, GetLengthSid, GetSecurityDescriptorDacl, GetTokenInformation,
     OWNER_SECURITY_INFORMATION, PROTECTED_DACL_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, PSID,
-    SECURITY_ATTRIBUTES, TOKEN_INFORMATION_CLASS, TOKEN_QUERY, TokenPrimaryGroup, TokenUser,
+    SECURITY_ATTRIBUTES, TOKEN_INFORMATION_CLASS, TOKEN_QUERY, TokenOwner, TokenPrimaryGroup,
+    TokenUser,
 };
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
@@ -29,6 +30,8 @@ const ADMINISTRATION: [&str; 2] = ["S-1-5-18", "S-1-5-32-544"];
 /// Who this process is.
 struct Me {
     user: String,
+    /// Who owns what it makes: the user himself, or a group that he stands for.
+    owner: String,
     group: String,
 }
 
@@ -37,7 +40,8 @@ fn me() -> io::Result<&'static Me> {
     if let Some(me) = ME.get() {
         return Ok(me);
     }
-    let me = Me { user: of_token(TokenUser)?, group: of_token(TokenPrimaryGroup)? };
+    let [user, owner, group] = [TokenUser, TokenOwner, TokenPrimaryGroup].map(of_token);
+    let me = Me { user: user?, owner: owner?, group: group? };
     Ok(ME.get_or_init(|| me))
 }
 
@@ -63,7 +67,7 @@ fn of_token(what: TOKEN_INFORMATION_CLASS) -> io::Result<String> {
             &raw mut length,
         )
     })?;
-    // SAFETY: both answers begin with a pointer to an identifier, which lies behind it.
+    // SAFETY: these answers begin with a pointer to an identifier, which lies behind it.
     let sid = unsafe { answer.as_ptr().cast::<PSID>().read() };
     // SAFETY: an identifier that the system wrote.
     unsafe { text_of(sid) }
@@ -91,6 +95,10 @@ fn number(sid: &str) -> u32 {
     if ADMINISTRATION.contains(&sid) {
         return 0;
     }
+    let sid = match me() {
+        Ok(me) if me.owner == sid => me.user.as_str(),
+        _ => sid,
+    };
     // FNV-1a, as for the header's checksum.
     let hash = sid
         .bytes()
