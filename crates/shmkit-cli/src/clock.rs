@@ -20,7 +20,7 @@ use crate::{Global, advice, output, sys, units};
 #[command(after_help = "Examples:
   shm clock time --every 10ms
   shm watch time                                in another terminal
-  shm clock --raw MySharedMemory --every 10ms   raw memory, as shm_open knows it
+  shm clock --raw MySharedMemory --every 10ms   raw memory, for programs without shmkit
   shm raw read MySharedMemory --text --watch    in another terminal")]
 pub(crate) struct Args {
     /// The name of the object, or with --raw of the memory
@@ -34,6 +34,7 @@ pub(crate) struct Args {
     /// Write the time as text, ended by a zero byte, into raw memory; 64 bytes where there is none
     ///
     /// Raw memory is not protected from half-way states: a reader can see a mixture of two times.
+    /// On Windows it goes with the last who has it: with the clock, if nobody else does.
     #[arg(long)]
     raw: bool,
 }
@@ -47,7 +48,8 @@ struct Clock {
 
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     if args.raw && global.dir.is_some() {
-        return Err(Usage("--dir is for objects: raw memory is in /dev/shm".to_owned()).into());
+        let why = format!("--dir is for objects: raw memory is {}", sys::raw::PLACE);
+        return Err(Usage(why).into());
     }
     let mut face =
         if args.raw { raw(&args.name, global.trust)? } else { typed(&args.name, global)? };
@@ -78,7 +80,11 @@ fn comes_before(interrupted: &Receiver<()>, moment: Instant) -> bool {
 /// Where the time is shown.
 enum Face {
     Typed(LatestWriter<Clock>),
-    Raw(Region),
+    Raw {
+        region: Region,
+        /// Where memory goes with its last handle, this keeps the name.
+        _memory: SharedMemory,
+    },
 }
 
 fn typed(name: &str, global: &Global) -> anyhow::Result<Face> {
@@ -95,7 +101,8 @@ fn raw(name: &str, trust: Trust) -> anyhow::Result<Face> {
         Err(error) if error.kind() == ErrorKind::NotFound => options.open_or_create(name, BYTES),
         answer => answer,
     };
-    Ok(Face::Raw(memory.map_err(advice::explained_raw)?.map()?))
+    let memory = memory.map_err(advice::explained_raw)?;
+    Ok(Face::Raw { region: memory.map()?, _memory: memory })
 }
 
 impl Face {
@@ -107,7 +114,7 @@ impl Face {
                 let unix_ns = u64::try_from(stamp.as_nanosecond()).unwrap_or(0);
                 writer.set(&Clock { unix_ns, text: text.parse()? })?;
             }
-            Self::Raw(region) => region.write_at(0, format!("{text}\0").as_bytes())?,
+            Self::Raw { region, .. } => region.write_at(0, format!("{text}\0").as_bytes())?,
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use shmkit::inspect::{self, Description, Member};
 use shmkit::shareable::schema::Shape;
 
 use crate::table::table;
-use crate::{Global, advice, description, figures, output};
+use crate::{Global, advice, description, figures, output, sys};
 
 /// Tell everything about an object: its type, who takes part, its state, its file
 #[derive(Debug, clap::Args)]
@@ -57,7 +57,8 @@ fn lines(it: &Description) -> Vec<(&'static str, String)> {
         None => it.condition.as_str().into(),
     };
     let peers = if it.read_only_peers { ", others only to read" } else { "" };
-    let mode = match it.mode == it.expected_mode() {
+    let as_made = !sys::FILES_HAVE_MODES || it.mode == it.expected_mode();
+    let mode = match as_made {
         true => String::new(),
         false => format!("; but its file has mode {:04o}", it.mode),
     };

@@ -39,7 +39,8 @@ use shmkit::{AnyLatest, Trust};
 /// it can be read, and changed where no sole writer lives, also when the program that made it is
 /// gone.
 #[derive(Debug, Parser)]
-#[command(name = "shm", version, after_help = exit::table(), max_term_width = 100)]
+#[command(name = "shm", bin_name = "shm", version)]
+#[command(after_help = exit::table(), max_term_width = 100)]
 struct CommandLine {
     #[command(flatten)]
     global: Global,
@@ -50,15 +51,20 @@ struct CommandLine {
 /// What every subcommand understands.
 #[derive(Debug, clap::Args)]
 struct Global {
-    /// The directory of the objects, in place of what SHMKIT_DIR says, or /dev/shm
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help = help_of_dir())]
     dir: Option<PathBuf>,
-    /// Whose objects are opened: `own` (yours and root's), `anyone`, or the number of a user
+    /// Whose objects are opened: `own` (yours and the administrator's), `anyone`, or the number of
+    /// a user
     ///
     /// In a directory that all may write to, anybody can lie in wait under a name.
     #[arg(long, global = true, value_name = "WHOSE", default_value = "own", value_parser = trust)]
     #[arg(hide_short_help = true, hide_default_value = true)]
     trust: Trust,
+}
+
+fn help_of_dir() -> String {
+    let usual = shmkit::default_directory();
+    format!("The directory of the objects, in place of that of SHMKIT_DIR, or {}", usual.display())
 }
 
 fn trust(text: &str) -> Result<Trust, String> {

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::values::BLOCK_WORDS;
 use crate::figures::{bytes, count, rate, short_time};
-use crate::output;
+use crate::{output, sys};
 
 /// A reader that waits at a hundred values a second uses less than this share of a core.
 const READER_PERCENT: f64 = 2.0;
@@ -121,7 +121,7 @@ impl AfterKill {
     pub(super) fn words(&self) -> String {
         let Self { killed_pid, new_pid, message, .. } = self;
         let (half, last, next) = (count(self.half_written), count(self.last), count(self.next));
-        let size = bytes(size_of::<[u64; BLOCK_WORDS]>() as u64);
+        let (kill, size) = (sys::KILL, bytes(size_of::<[u64; BLOCK_WORDS]>() as u64));
         let told = if self.told_ms < 0.0 {
             "before its death".into()
         } else {
@@ -134,7 +134,7 @@ impl AfterKill {
         let whole = if self.last_value_whole { "whole" } else { "torn" };
         let resumed = if self.resumed() { "carried on" } else { "did not carry on" };
         format!(
-            "  killed   process {killed_pid}, by SIGKILL, while number {half}, of {size}, was \
+            "  killed   process {killed_pid}, by {kill}, while number {half}, of {size}, was \
              half-written
   told     the reader, {told}{tries}:
            {message}

@@ -21,6 +21,8 @@ use crate::{exit, output, sys, units};
 
 /// How long a process waits for another of the demonstration before it gives up.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+/// How long it may take to leave when the demonstration is gone.
+const TO_LEAVE: Duration = Duration::from_secs(2);
 
 /// A process of the demonstration
 #[derive(Debug, clap::Parser)]
@@ -87,10 +89,14 @@ fn open<T: Shareable>(args: &Args) -> shmkit::Result<Latest<T>> {
 }
 
 /// Nothing is left behind, however the demonstration ends: its death closes this input.
+///
+/// Whoever uses the object is told that it was removed, and leaves in good order: on Windows, the
+/// last one takes the file away. Ended is only who does not.
 fn end_with_the_demonstration(directory: PathBuf, name: String) -> io::Result<()> {
     let watching = std::thread::Builder::new().spawn(move || {
         let _ = std::io::stdin().read(&mut [0]);
         let _ = inspect::remove(&directory, &name, Default::default());
+        std::thread::sleep(TO_LEAVE);
         std::process::exit(1);
     });
     watching.map(|_| ())

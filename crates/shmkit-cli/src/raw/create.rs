@@ -1,13 +1,18 @@
 //! `shm raw create`.
 
+use std::sync::mpsc::{Receiver, sync_channel};
+
 use clap::ValueEnum;
 use serde_json::json;
 use shmkit::memory::{Access, FileMapping, SharedMemory};
 
 use super::target::{Opened, Target};
-use crate::{output, units};
+use crate::{output, sys, units};
 
 /// Make memory, or with --file a file, of a given size
+///
+/// On Windows its size is rounded up to whole pages, and it is gone with the last who has it open:
+/// use --hold.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -21,6 +26,9 @@ pub(crate) struct Args {
     /// Who may use it
     #[arg(long, value_enum, default_value = "owner")]
     access: Who,
+    /// Keep it open until ended, by ctrl-c; on Windows memory goes with the last who has it
+    #[arg(long)]
+    hold: bool,
     /// Print what was made, as JSON
     #[arg(long)]
     json: bool,
@@ -49,6 +57,7 @@ fn byte(text: &str) -> Result<u8, String> {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+    let interrupted = if args.hold { Some(interruption()?) } else { None };
     let access = args.access.into();
     let made = match (&args.target.file, &args.target.name) {
         (Some(path), _) => {
@@ -64,8 +73,25 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     }
     if args.json {
         let mut report = args.target.json();
-        report["size"] = json!(args.size);
+        report["size"] = json!(made.size()?);
         output::line(report)?;
     }
+    if let Some(interrupted) = interrupted {
+        if output::is_terminal() {
+            output::note("holding it; ctrl-c ends that");
+        }
+        return Ok(interrupted.recv()?);
+    }
+    if let (Opened::Memory(memory), false) = (&made, sys::raw::STAYS) {
+        let name = memory.name().unwrap_or_default();
+        output::note(format_args!("\"{name}\" is gone with this command: --hold keeps it"));
+    }
     Ok(())
+}
+
+/// Hears ctrl-c from now on.
+fn interruption() -> std::io::Result<Receiver<()>> {
+    let (interrupt, interrupted) = sync_channel(1);
+    sys::on_interrupt(move || _ = interrupt.send(()))?;
+    Ok(interrupted)
 }

@@ -8,14 +8,12 @@ mod rm;
 mod target;
 mod write;
 
-use crate::Global;
 use crate::exit::Usage;
+use crate::{Global, sys};
 
 /// Share bytes without structure: named memory and files, also with programs that do not use shmkit
-///
-/// NAME is what `shm_open`, Boost's `shared_memory_object` and Python's `SharedMemory` know by that
-/// name: the file of that name in /dev/shm. With `--file PATH` in its place it is any file.
 #[derive(Debug, clap::Args)]
+#[command(long_about = about())]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -30,11 +28,21 @@ enum Command {
     Rm(rm::Args),
 }
 
+fn about() -> String {
+    let names = sys::raw::NAME;
+    format!(
+        "Share bytes without structure: named memory and files, also with programs that do not use \
+         shmkit\n\n{names}. With `--file PATH` in its place it is any file."
+    )
+}
+
 pub(crate) fn run(args: Args, global: &Global) -> anyhow::Result<()> {
     if global.dir.is_some() {
-        let why =
-            "--dir is for objects of shmkit: raw memory is in /dev/shm, and a file is a --file";
-        return Err(Usage(why.to_owned()).into());
+        let why = format!(
+            "--dir is for objects of shmkit: raw memory is {}, and a file is a --file",
+            sys::raw::PLACE
+        );
+        return Err(Usage(why).into());
     }
     match args.command {
         Command::Create(args) => create::run(&args),

@@ -24,7 +24,8 @@ pub(crate) struct Args {
     ///
     /// Raw memory cannot say that it changed, so it is looked at again and again: what comes and
     /// goes between two looks is missed, and what is being written just then can be seen
-    /// half-written. A file that is cut in just the moment of a look ends the command (SIGBUS).
+    /// half-written. Where the system lets others cut what is being looked at, one that is cut in
+    /// just that moment ends the command (SIGBUS).
     #[arg(long)]
     watch: bool,
     /// How long to wait between two looks

@@ -6,6 +6,8 @@ use shmkit::memory::SharedMemory;
 use super::target::Target;
 
 /// Remove memory, or with --file a file: who has it keeps it
+///
+/// On Windows memory cannot be removed: it goes with the last who has it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]

@@ -59,12 +59,16 @@ impl Opened {
         }
     }
 
+    pub(super) fn size(&self) -> shmkit::Result<u64> {
+        match self {
+            Self::Memory(memory) => memory.size(),
+            Self::File(file) => file.size(),
+        }
+    }
+
     /// Refuses what was made so small that these bytes are no longer in it.
     pub(super) fn check_holds(&self, offset: u64, length: usize) -> anyhow::Result<()> {
-        let size = match self {
-            Self::Memory(memory) => memory.size()?,
-            Self::File(file) => file.size()?,
-        };
+        let size = self.size()?;
         if offset.saturating_add(length as u64) > size {
             bail!("it was cut to {size} bytes: the {length} at {offset} are not there any more");
         }

@@ -1,12 +1,15 @@
 //! `demo`: how fast is for the demonstration itself to say; here it is what happens.
 
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
 use std::fs;
-use std::os::unix::process::CommandExt;
-use std::process::Command;
 
 use serde_json::json;
 
-use crate::{Place, Running};
+use crate::Place;
 
 /// What a loaded machine can break without anything being wrong.
 const OF_TIME: [&str; 1] = ["a death is told within 100 ms"];
@@ -24,7 +27,9 @@ fn the_demonstration_holds_and_leaves_nothing_behind() {
         assert_eq!(number("seen") + number("missed"), number("written"));
         let delay = |what: &str| part["delay_us"][what].as_f64().unwrap();
         assert!(0.0 < delay("p50") && delay("p50") <= delay("p99") && delay("p99") <= delay("max"));
-        assert!(part["reader_cpu_percent"].as_f64().unwrap() > 0.0);
+        // Windows counts in ticks, of which there may have been none.
+        let percent = part["reader_cpu_percent"].as_f64().unwrap();
+        assert!(percent > 0.0 || (cfg!(windows) && percent == 0.0), "{percent}");
     }
     assert_eq!(report["paced"]["missed"], json!(0));
     let after_kill = &report["after_kill"];
@@ -37,21 +42,6 @@ fn the_demonstration_holds_and_leaves_nothing_behind() {
     let broken = report["broken"].as_array().unwrap();
     assert!(broken.iter().all(|it| OF_TIME.contains(&it.as_str().unwrap())), "{broken:?}");
     assert_eq!(output.status.code(), Some(i32::from(!broken.is_empty())));
-    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
-}
-
-#[test]
-fn interrupted_it_leaves_nothing_behind() {
-    let place = Place::new();
-    let mut command = place.command(&["demo", "--during", "60s"]);
-    // As a terminal has it: ctrl-c goes to all processes of the group.
-    let mut demo = Running::new(command.process_group(0));
-    wait_for_writer(&place);
-    let mut kill = Command::new("kill");
-    let group = format!("-{}", demo.child.id());
-    assert!(kill.args(["-s", "INT", "--", &group]).status().unwrap().success());
-    assert_eq!(demo.child.wait().unwrap().code(), Some(130));
-    assert!(demo.notes.next().is_none(), "it is no error");
     assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
 }
 

@@ -1,13 +1,15 @@
 //! `shm` on objects, run as a command, beside programs that use the library.
 
 mod clock;
+#[cfg(windows)]
+mod console;
 mod demo;
 mod help;
 mod listing;
 mod repairs;
 mod values;
 
-use std::io::{BufRead, BufReader, Lines};
+use std::io::{self, BufRead, BufReader, Lines};
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
 
@@ -56,7 +58,12 @@ struct Place(tempfile::TempDir);
 
 impl Place {
     fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        if cfg!(unix) {
+            return Self(tempfile::tempdir().unwrap());
+        }
+        // The doctor warns of the directory for temporary files, which Windows cleans.
+        let parent = std::path::absolute(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        Self(tempfile::tempdir_in(parent).unwrap())
     }
 
     fn path(&self) -> &Path {
@@ -80,7 +87,7 @@ impl Place {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
+        started(|| self.command(arguments).output())
     }
 
     /// Runs it; it must succeed in silence. Gives its standard output.
@@ -122,14 +129,38 @@ impl Place {
 
     /// A writer that has set its first value; it goes on until it is killed.
     fn start_clock(&self, name: &str) -> Running {
-        let watch = self.of::<Time>();
         let clock = self.start(&["clock", name, "--every", "1ms"]);
+        self.wait_for_clock(name);
+        clock
+    }
+
+    /// Until it has set its first value.
+    fn wait_for_clock(&self, name: &str) {
+        let watch = self.of::<Time>();
         while watch.open(name).and_then(|it| it.get()).is_err() {
             std::thread::yield_now();
         }
-        clock
     }
 }
+
+/// Starts a process. Wine fails to now and then, with this error of its own, and can the next time.
+fn started<T>(mut start: impl FnMut() -> io::Result<T>) -> T {
+    const INTERNAL_ERROR: i32 = 1359;
+    loop {
+        match start() {
+            Err(error) if cfg!(windows) && error.raw_os_error() == Some(INTERNAL_ERROR) => {}
+            answer => return answer.unwrap(),
+        }
+    }
+}
+
+/// A path as it stands in a command line that somebody is told to run.
+fn as_argument(path: &Path) -> String {
+    if cfg!(windows) { format!("'{}'", path.display()) } else { path.display().to_string() }
+}
+
+/// What the command's process is called.
+const PROGRAM: &str = if cfg!(windows) { "shm.exe" } else { "shm" };
 
 /// As `shm clock` writes it.
 #[derive(Shareable)]
@@ -148,7 +179,8 @@ struct Running {
 
 impl Running {
     fn new(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = started(|| command.spawn());
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let notes = BufReader::new(child.stderr.take().unwrap()).lines();
         Self { child, lines, notes }

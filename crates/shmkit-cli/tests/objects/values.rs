@@ -6,7 +6,7 @@ use std::process::Stdio;
 use serde_json::json;
 use shmkit::FixedString;
 
-use crate::{GOAL, Goal, Mode, Place, goal};
+use crate::{GOAL, Goal, Mode, PROGRAM, Place, goal, started};
 
 #[test]
 fn a_value_whose_program_is_gone_is_printed_whole_and_in_part() {
@@ -153,7 +153,7 @@ fn wrong_input_is_refused_in_words() {
 fn setting_is_refused_as_long_as_a_sole_writer_lives() {
     let place = Place::new();
     let mut clock = place.start_clock("time");
-    let who = format!("process {} (shm), in slot 0, is its only writer", clock.child.id());
+    let who = format!("process {} ({PROGRAM}), in slot 0, is its only writer", clock.child.id());
     place.fails(&["set", "time", "unix_ns=1"], 8, &who);
     clock.kill();
     place.shm(&["set", "time", "unix_ns=1"]);
@@ -204,7 +204,7 @@ fn watching_tells_of_a_death_and_goes_on() {
     watch.line();
     clock.kill();
     let note = watch.note().unwrap();
-    let who = format!("its writer, process {} (shm), in slot 0, died", clock.child.id());
+    let who = format!("its writer, process {} ({PROGRAM}), in slot 0, died", clock.child.id());
     assert!(note.starts_with(&format!("shm: \"time\": {who}")), "{note}");
     place.shm(&["set", "time", "unix_ns=5"]);
     while watch.line() != "5" {}
@@ -274,7 +274,8 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     let _clock = place.start_clock("time");
     for arguments in [&["ls"][..], &["info", "goal"], &["get", "goal"], &["watch", "time"]] {
         let mut command = place.command(arguments);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = started(|| command.spawn());
         drop(child.stdout.take());
         let mut errors = String::new();
         child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();

@@ -159,8 +159,8 @@ impl FileMapping {
     ///
     /// # Errors
     ///
-    /// `OutOfSpace`, and `PermissionDenied` for a read-only handle; on Windows `Busy` where it would
-    /// cut what is mapped.
+    /// `OutOfSpace`, and `PermissionDenied` for a read-only handle; on Windows `Busy` where it
+    /// would cut what is mapped.
     pub fn set_size(&self, size: u64) -> Result<()> {
         self.backing.set_size(size)
     }

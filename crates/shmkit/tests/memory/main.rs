@@ -6,12 +6,10 @@ mod named;
 mod race;
 mod regions;
 
-use std::io::Write;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use shmkit::memory::SharedMemory;
+use shmkit::memory::{Region, SharedMemory};
 use shmkit::{ErrorKind, Result};
 
 /// A name of raw memory, or a path, that nobody else uses; what has it goes with this value.
@@ -26,8 +24,10 @@ impl Unique {
         Self(format!("shmkit-test-{}-{count}-{time:x}", std::process::id()))
     }
 
-    fn path(&self) -> PathBuf {
-        PathBuf::from("/dev/shm").join(&self.0)
+    /// The file that memory of this name is.
+    #[cfg(unix)]
+    fn path(&self) -> std::path::PathBuf {
+        std::path::Path::new("/dev/shm").join(&self.0)
     }
 }
 
@@ -42,8 +42,25 @@ impl std::ops::Deref for Unique {
 impl Drop for Unique {
     fn drop(&mut self) {
         let _ = SharedMemory::remove(&self.0);
+        #[cfg(unix)]
         let _ = std::fs::remove_dir(self.path());
     }
+}
+
+/// Makes a name free whose memory nobody else has: by removing it, or, where it goes with its last
+/// handle, by closing that. Gives back what can be kept all the same.
+fn free(name: &str, memory: SharedMemory) -> Option<SharedMemory> {
+    if cfg!(windows) {
+        drop(memory);
+        return None;
+    }
+    SharedMemory::remove(name).unwrap();
+    Some(memory)
+}
+
+/// The size of memory that was asked for with this one.
+fn whole(size: u64) -> u64 {
+    if cfg!(windows) { size.next_multiple_of(Region::page_size() as u64) } else { size }
 }
 
 /// Asserts that it failed with this kind, and that the message ends as given.
@@ -66,11 +83,4 @@ fn child(test: &str, task: &str) -> Command {
 
 fn task() -> Option<String> {
     std::env::var(TASK).ok()
-}
-
-/// Says aloud that something cannot be tried here; under CI that is a failure.
-fn cannot_be_tried(what: &str) {
-    // Not by `eprintln!`, which the harness keeps to itself when a test passes.
-    let _ = writeln!(std::io::stderr(), "SKIPPED: {what}");
-    assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "must be tried under CI: {what}");
 }

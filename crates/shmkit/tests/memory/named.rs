@@ -1,12 +1,14 @@
 //! Memory under a name.
 
-use std::fs;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
 
 use shmkit::ErrorKind;
-use shmkit::memory::{Access, SharedMemory, Trust};
+use shmkit::memory::SharedMemory;
 
-use crate::{Unique, cannot_be_tried, refused};
+use crate::{Unique, free, refused, whole};
 
 #[test]
 fn create_open_and_open_or_create_agree_on_what_exists() {
@@ -15,68 +17,23 @@ fn create_open_and_open_or_create_agree_on_what_exists() {
     refused(SharedMemory::remove(&name), ErrorKind::NotFound, "cannot remove");
 
     let memory = SharedMemory::create(&name, 100).unwrap();
-    assert_eq!((memory.name(), memory.size().unwrap()), (Some(&*name), 100));
+    assert_eq!((memory.name(), memory.size().unwrap()), (Some(&*name), whole(100)));
     refused(SharedMemory::create(&name, 100), ErrorKind::AlreadyExists, "cannot create");
-    assert_eq!(SharedMemory::open(&name).unwrap().size().unwrap(), 100);
-    assert_eq!(SharedMemory::open_or_create(&name, 100).unwrap().size().unwrap(), 100);
+    assert_eq!(SharedMemory::open(&name).unwrap().size().unwrap(), whole(100));
+    assert_eq!(SharedMemory::open_or_create(&name, 100).unwrap().size().unwrap(), whole(100));
 
-    SharedMemory::remove(&name).unwrap();
-    let made = SharedMemory::open_or_create(&name, 200).unwrap();
-    assert_eq!(made.size().unwrap(), 200);
+    let _kept = free(&name, memory);
+    let made = SharedMemory::open_or_create(&name, 5000).unwrap();
+    assert_eq!(made.size().unwrap(), whole(5000));
 }
 
 #[test]
 fn open_or_create_refuses_another_size_with_both() {
     let name = Unique::new();
-    SharedMemory::create(&name, 100).unwrap();
-    let message = "it has 100 bytes, and 200 were asked for";
-    refused(SharedMemory::open_or_create(&name, 200), ErrorKind::WrongOptions, message);
-    assert_eq!(SharedMemory::open(&name).unwrap().size().unwrap(), 100);
-}
-
-#[test]
-fn it_is_the_file_of_that_name_byte_for_byte() {
-    let name = Unique::new();
-    let memory = SharedMemory::create(&format!("/{}", &*name), 100).unwrap();
-    memory.map().unwrap().write_at(3, b"abc").unwrap();
-    let bytes = fs::read(name.path()).unwrap();
-    assert_eq!((bytes.len(), &bytes[..7]), (100, &b"\0\0\0abc\0"[..]));
-
-    fs::write(name.path(), b"0123456789").unwrap();
-    let mut bytes = [0; 10];
-    SharedMemory::open(&name).unwrap().map().unwrap().read_at(0, &mut bytes).unwrap();
-    assert_eq!(&bytes, b"0123456789");
-}
-
-#[test]
-fn removed_memory_goes_on_for_those_who_have_it() {
-    let name = Unique::new();
-    let old = SharedMemory::create(&name, 10).unwrap();
-    let region = old.map().unwrap();
-    SharedMemory::remove(&name).unwrap();
-    let new = SharedMemory::create(&name, 20).unwrap();
-    region.fill(.., 7).unwrap();
-    let mut byte = [0];
-    old.map().unwrap().read_at(9, &mut byte).unwrap();
-    assert_eq!(byte, [7]);
-    new.map().unwrap().read_at(9, &mut byte).unwrap();
-    assert_eq!((byte, new.size().unwrap()), ([0], 20));
-}
-
-#[test]
-fn its_size_can_be_set_later_and_what_is_added_is_zero() {
-    let name = Unique::new();
-    let memory = SharedMemory::create(&name, 0).unwrap();
-    refused(memory.map(), ErrorKind::InvalidArgument, "it is empty: there is nothing to map");
-    memory.set_size(5000).unwrap();
-    memory.map().unwrap().fill(.., 1).unwrap();
-    memory.set_size(3000).unwrap();
-    memory.set_size(6000).unwrap();
-    let mut bytes = vec![9; 6000];
-    memory.map().unwrap().read_at(0, &mut bytes).unwrap();
-    let ones = bytes.iter().take_while(|byte| **byte == 1).count();
-    assert_eq!((ones, bytes[ones..].iter().max()), (3000, Some(&0)));
-    assert!(fs::metadata(name.path()).unwrap().blocks() * 512 >= 6000, "space is committed");
+    let _made = SharedMemory::create(&name, 100).unwrap();
+    let message = format!("it has {} bytes, and 5000 were asked for", whole(100));
+    refused(SharedMemory::open_or_create(&name, 5000), ErrorKind::WrongOptions, &message);
+    assert_eq!(SharedMemory::open(&name).unwrap().size().unwrap(), whole(100));
 }
 
 #[test]
@@ -85,17 +42,15 @@ fn more_than_there_is_leaves_nothing_behind() {
     for size in [1 << 50, u64::MAX] {
         let message = format!("no space for {size} bytes");
         refused(SharedMemory::create(&name, size), ErrorKind::OutOfSpace, &message);
-        assert!(!name.path().exists());
+        refused(SharedMemory::open(&name), ErrorKind::NotFound, "cannot open");
     }
-    let memory = SharedMemory::create(&name, 10).unwrap();
-    refused(memory.set_size(1 << 50), ErrorKind::OutOfSpace, "cannot set the size of");
-    assert_eq!(memory.size().unwrap(), 10);
 }
 
 #[test]
 fn a_read_only_handle_cannot_change_anything() {
     let name = Unique::new();
-    SharedMemory::create(&name, 10).unwrap().map().unwrap().fill(.., 1).unwrap();
+    let made = SharedMemory::create(&name, 10).unwrap();
+    made.map().unwrap().fill(.., 1).unwrap();
     let memory = SharedMemory::options().read_only().open(&name).unwrap();
     assert!(memory.is_read_only());
     let why = "it is open for reading alone";
@@ -105,79 +60,9 @@ fn a_read_only_handle_cannot_change_anything() {
     refused(region.fill(.., 2), ErrorKind::PermissionDenied, why);
     let own = memory.region().copy_on_write().map().unwrap();
     own.fill(.., 2).unwrap();
-    assert_eq!(fs::read(name.path()).unwrap(), [1; 10]);
-}
-
-#[test]
-fn access_is_what_was_asked_for() {
-    for (access, read_only_peers, mode) in [
-        (Access::Owner, false, 0o600),
-        (Access::Group, false, 0o660),
-        (Access::Group, true, 0o640),
-        (Access::Everyone, false, 0o666),
-        (Access::Everyone, true, 0o644),
-    ] {
-        let name = Unique::new();
-        let options = SharedMemory::options().access(access);
-        let options = if read_only_peers { options.read_only_peers() } else { options };
-        options.create(&name, 1).unwrap();
-        assert_eq!(fs::metadata(name.path()).unwrap().permissions().mode() & 0o7777, mode);
-    }
-}
-
-#[test]
-fn what_is_no_memory_is_refused_in_words() {
-    let (name, other) = (Unique::new(), Unique::new());
-    SharedMemory::create(&other, 10).unwrap();
-    let mut open = [SharedMemory::options(), SharedMemory::options().read_only()].into_iter();
-    let mut is_refused = |kind, why: &str| {
-        for options in open.by_ref().collect::<Vec<_>>() {
-            refused(options.open(&name), kind, why);
-        }
-        open = [SharedMemory::options(), SharedMemory::options().read_only()].into_iter();
-        let message = "cannot open or create";
-        refused(SharedMemory::open_or_create(&name, 10), kind, message);
-        refused(SharedMemory::create(&name, 10), ErrorKind::AlreadyExists, "cannot create");
-    };
-
-    std::os::unix::fs::symlink(other.path(), name.path()).unwrap();
-    is_refused(ErrorKind::WrongKind, "it is a symbolic link");
-    fs::remove_file(name.path()).unwrap();
-
-    rustix::fs::mknodat(
-        rustix::fs::CWD,
-        name.path(),
-        rustix::fs::FileType::Fifo,
-        rustix::fs::Mode::RWXU,
-        0,
-    )
-    .unwrap();
-    assert!(fs::metadata(name.path()).unwrap().file_type().is_fifo());
-    is_refused(ErrorKind::WrongKind, "it is a FIFO");
-    fs::remove_file(name.path()).unwrap();
-
-    fs::create_dir(name.path()).unwrap();
-    is_refused(ErrorKind::WrongKind, "it is a directory");
-    refused(SharedMemory::remove(&name), ErrorKind::WrongKind, "it is a directory");
-    fs::remove_dir(name.path()).unwrap();
-
-    fs::hard_link(other.path(), name.path()).unwrap();
-    is_refused(ErrorKind::PermissionDenied, "it has 2 names");
-}
-
-#[test]
-fn memory_of_another_user_is_refused_unless_trusted() {
-    let name = Unique::new();
-    SharedMemory::create(&name, 10).unwrap();
-    let stranger = 12_345;
-    if std::os::unix::fs::chown(name.path(), Some(stranger), None).is_err() {
-        return cannot_be_tried("memory of another user: only root can give files away");
-    }
-    let why = format!("it belongs to user {stranger}, and user 0 did not ask to trust them");
-    refused(SharedMemory::open(&name), ErrorKind::PermissionDenied, &why);
-    let trusting = |trust| SharedMemory::options().trust(trust).open(&name);
-    refused(trusting(Trust::User(stranger + 1)), ErrorKind::PermissionDenied, &why);
-    assert!(trusting(Trust::User(stranger)).is_ok() && trusting(Trust::Anyone).is_ok());
+    let mut bytes = [0; 10];
+    made.map().unwrap().read_at(0, &mut bytes).unwrap();
+    assert_eq!(bytes, [1; 10]);
 }
 
 #[test]

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use crate::place::Place;
 use crate::system::{self, Stream};
+#[cfg(windows)]
+use crate::wine;
 #[cfg(unix)]
 use crate::{attach, fork, namespaces, space, strangers, without_descriptors};
 use crate::{crash, deaths, gate, hostile, kills, races, stopped, wakes};
@@ -44,6 +46,8 @@ const ROLES: &[(&str, Role)] = &[
     ("flat out", stopped::flat_out),
     ("listener", stopped::listener),
     ("taking turns", wakes::taking_turns),
+    #[cfg(windows)]
+    ("writer over unix", wine::writer_over_unix),
     #[cfg(unix)]
     ("forker", fork::forker),
     #[cfg(unix)]

@@ -24,5 +24,7 @@ mod strangers;
 mod system;
 mod values;
 mod wakes;
+#[cfg(windows)]
+mod wine;
 #[cfg(unix)]
 mod without_descriptors;

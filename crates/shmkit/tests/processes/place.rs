@@ -60,7 +60,6 @@ pub(crate) fn kind<T>(answer: Result<T>) -> ErrorKind {
     answer.err().expect("an error").kind()
 }
 
-#[cfg(unix)]
 /// Says aloud that something cannot be tried here; under CI that is a failure.
 pub(crate) fn cannot_be_tried(what: &str) {
     // Past the test harness, which shows nothing of a test that passes.

@@ -2,7 +2,6 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::memory::{Access, Trust};
 use crate::object::options::Lifetime;
 
 fn contents() -> Contents {

@@ -14,12 +14,23 @@ mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) use cleaners::cleaners;
 #[cfg(target_os = "linux")]
-use linux::finish_unlink;
+use linux as system;
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{
-    default_path, is_reserved, is_unlinked, may_unlink, must_escape, name_unnamed, new_temporary,
-    new_unnamed, open, read_at, rename_temporary, reserve, set_mode, spare_the_disk, status,
-    status_of_name, support, unlink, write_all_at,
+pub(crate) use linux::{default_path, must_escape, name_unnamed, new_unnamed, support};
+#[cfg(target_os = "macos")]
+mod macos;
+#[cfg(target_os = "macos")]
+use macos as system;
+#[cfg(target_os = "macos")]
+pub(crate) use macos::{cleaners, default_path, must_escape, name_unnamed, new_unnamed, support};
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+use unix::finish_unlink;
+#[cfg(unix)]
+pub(crate) use unix::{
+    identity, is_reserved, is_unlinked, may_unlink, new_temporary, open, read_at, rename_temporary,
+    reserve, set_mode, spare_the_disk, status, status_of_name, unlink, write_all_at,
 };
 #[cfg(windows)]
 mod windows;
@@ -28,8 +39,8 @@ use windows::finish_unlink;
 #[cfg(windows)]
 pub(crate) use windows::{
     cleaners, default_path, is_reserved, is_unlinked, may_unlink, must_escape, name_unnamed,
-    new_temporary, new_unnamed, open, read_at, rename_temporary, reserve, set_mode, spare_the_disk, status,
-    status_of_name, support, unlink, write_all_at,
+    new_temporary, new_unnamed, open, read_at, rename_temporary, reserve, set_mode, spare_the_disk,
+    status, status_of_name, support, unlink, write_all_at,
 };
 
 mod whole;

@@ -1,14 +1,12 @@
 //! `memfd_create` and its seals; `fallocate`.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
 
-use rustix::fs::{CWD, FallocateFlags, MemfdFlags, Mode, OFlags, SealFlags};
+use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags};
 use rustix::io::Errno;
-use rustix::process::{Resource, getrlimit};
 
 use super::SealKind;
+use super::unix::{check_limit, write_zeros};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::directory::{self, Status};
 
@@ -70,35 +68,13 @@ pub(crate) fn is_sealed(file: &File, kind: SealKind) -> Result<bool> {
     }
 }
 
-/// Whether the descriptor allows writing.
-pub(crate) fn is_writable(file: &File) -> Result<bool> {
-    let flags = rustix::fs::fcntl_getfl(file).map_err(Error::from_os)?;
-    Ok(flags & OFlags::RWMODE == OFlags::RDWR)
-}
-
-/// Opens what `path` leads to, through symbolic links, without waiting for a FIFO's peer.
-pub(crate) fn open_path(path: &Path, writable: bool) -> Result<File> {
-    let access = if writable { OFlags::RDWR } else { OFlags::RDONLY };
-    let wary = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    match rustix::fs::openat(CWD, path, access | wary, Mode::empty()) {
-        Ok(file) => Ok(file.into()),
-        Err(Errno::ISDIR) => Err(Error::new(ErrorKind::WrongKind, "it is a directory")),
-        Err(Errno::NXIO) => Err(Error::new(ErrorKind::WrongKind, "it is a FIFO or a socket")),
-        Err(error) => Err(Error::from_os(error)),
-    }
-}
-
 /// Makes the file `to` bytes long, with space for each byte from `from`.
 ///
 /// In one call, which knows at once what can never fit. A signal that interrupts it undoes what it
 /// did, so that signals that keep coming could hold it up for ever: after one it goes in pieces.
 pub(crate) fn commit(file: &File, from: u64, to: u64) -> Result<()> {
     const PIECE: u64 = 64 << 20;
-    // Beyond it the system would end the process (SIGXFSZ).
-    if let Some(limit) = getrlimit(Resource::Fsize).current.filter(|limit| to > *limit) {
-        let why = format!("{to} bytes are over the limit for files (RLIMIT_FSIZE), {limit}");
-        return Err(Error::new(ErrorKind::OutOfSpace, why));
-    }
+    check_limit(to)?;
     let mut start = from;
     let mut most = u64::MAX;
     while start < to {
@@ -114,18 +90,6 @@ pub(crate) fn commit(file: &File, from: u64, to: u64) -> Result<()> {
             }
             Err(error) => return Err(Error::from_os(error)),
         }
-    }
-    Ok(())
-}
-
-/// Commits space where the file system has no call for it.
-fn write_zeros(file: &File, from: u64, to: u64) -> Result<()> {
-    let zeros = [0; 64 << 10];
-    let mut start = from;
-    while start < to {
-        let bytes = (zeros.len() as u64).min(to - start);
-        file.write_all_at(&zeros[..bytes as usize], start).map_err(Error::from_os)?;
-        start += bytes;
     }
     Ok(())
 }

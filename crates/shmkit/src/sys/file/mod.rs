@@ -3,7 +3,15 @@
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{anonymous, commit, cut, is_sealed, is_writable, open_path, seal, status};
+pub(crate) use linux::{anonymous, commit, cut, is_sealed, seal, status};
+#[cfg(target_os = "macos")]
+mod macos;
+#[cfg(target_os = "macos")]
+pub(crate) use macos::{anonymous, commit, cut, is_sealed, seal, status};
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+pub(crate) use unix::{is_writable, open_path};
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]

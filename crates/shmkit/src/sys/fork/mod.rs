@@ -15,7 +15,15 @@
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{LockFile, Once, Stamp, WipedOnFork};
+use linux as system;
+#[cfg(target_os = "macos")]
+mod macos;
+#[cfg(target_os = "macos")]
+use macos as system;
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+pub(crate) use unix::{LockFile, Once, Stamp, WipedOnFork};
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]

@@ -4,10 +4,10 @@
 //! process ends. Asked through that same description a lock looks free, so whoever takes locks
 //! asks through another one.
 
-#[cfg(target_os = "linux")]
-mod linux;
-#[cfg(target_os = "linux")]
-pub(crate) use linux::{PRESENCE, first_locked, is_locked, try_lock, unlock};
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+pub(crate) use unix::{PRESENCE, first_locked, is_locked, try_lock, unlock};
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]

@@ -65,8 +65,16 @@ pub(crate) struct Mapping {
     lead: usize,
     length: usize,
     protection: Protection,
-    /// For flushing: the file, unless it is memory alone.
-    file: Option<OwnedHandle>,
+    source: Source,
+}
+
+/// What a mapping keeps open.
+#[derive(Debug)]
+enum Source {
+    /// A file, to be flushed.
+    File(OwnedHandle),
+    /// A section, whose name is there as long as somebody has it open.
+    Memory(OwnedHandle),
 }
 
 // SAFETY: the view belongs to the process, not to a thread, and the methods that change what is
@@ -108,20 +116,20 @@ impl Mapping {
             Some(address) => view_at(address, lead)?,
             None => 0,
         };
-        let memory = is_section(file);
+        let kept = file.as_handle().try_clone_to_owned().map_err(Error::from_os)?;
+        let source = if is_section(file) { Source::Memory(kept) } else { Source::File(kept) };
         let first = offset - lead as u64;
-        let view = if memory {
-            map_view(file.as_raw_handle(), first, view_bytes, protection, address)
-        } else {
-            let section = section_of(file, protection)?;
-            map_view(section.as_raw_handle(), first, view_bytes, protection, address)
+        let view = match &source {
+            Source::Memory(section) => {
+                map_view(section.as_raw_handle(), first, view_bytes, protection, address)
+            }
+            Source::File(_) => {
+                let section = section_of(file, protection)?;
+                map_view(section.as_raw_handle(), first, view_bytes, protection, address)
+            }
         }?;
-        let flushed = !memory && protection == Protection::ReadWrite;
-        let file = if flushed { Some(file.as_handle().try_clone_to_owned()) } else { None };
-        // INVARIANT: 1 and 2. Kept from here on also where the clone fails.
-        let mut mapping = Self { view, view_bytes, lead, length, protection, file: None };
-        mapping.file = file.transpose().map_err(Error::from_os)?;
-        Ok(mapping)
+        // INVARIANT: 1 and 2.
+        Ok(Self { view, view_bytes, lead, length, protection, source })
     }
 
     /// The first byte that was asked for.
@@ -142,8 +150,10 @@ impl Mapping {
 
     /// Writes the pages that hold `range` back to the file; waits for the device if `wait`.
     pub(crate) fn flush(&self, range: Range<usize>, wait: bool) -> Result<()> {
-        let Some(file) = &self.file else { return Ok(()) };
         let (start, bytes) = self.part(&range);
+        let (Source::File(file), Protection::ReadWrite) = (&self.source, self.protection) else {
+            return Ok(());
+        };
         if bytes == 0 {
             // To the system 0 would mean all.
             return Ok(());

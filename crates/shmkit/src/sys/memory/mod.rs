@@ -4,6 +4,12 @@
 mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{create, misses, open, remove, whole_size};
+#[cfg(target_os = "macos")]
+mod macos;
+#[cfg(target_os = "macos")]
+pub(crate) use macos::{
+    create, is_memory, misses, new_unnamed, open, remove, set_size, whole_size,
+};
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]

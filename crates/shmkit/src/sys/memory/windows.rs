@@ -59,6 +59,9 @@ pub(crate) fn new_section(name: Option<&str>, size: u64, mode: u32) -> Result<Fi
         let why = "Windows has no memory of 0 bytes, since it cannot grow";
         return Err(Error::new(ErrorKind::InvalidArgument, why));
     }
+    if i64::try_from(size).is_err() {
+        return Err(Error::new(ErrorKind::OutOfSpace, format!("no space for {size} bytes")));
+    }
     let attributes = Attributes::of_mode(mode).map_err(Error::from_os)?;
     let name = name.map(wide);
     let name = name.as_ref().map_or(ptr::null(), |name| name.as_ptr());

@@ -5,11 +5,6 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use crate::error::{Error, Result};
 use crate::sys::fork::Once;
 
-/// The effective user, who owns what this process creates.
-pub(crate) fn user_id() -> u32 {
-    rustix::process::geteuid().as_raw()
-}
-
 /// Random bytes of the kernel's generator.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
@@ -36,26 +31,9 @@ pub(crate) fn boot_id() -> [u8; 16] {
     })
 }
 
-/// Stands still until another says `SIGCONT`.
-#[cfg(feature = "crash-points")]
-#[allow(unsafe_code, reason = "only a signal to this very thread stops it before it goes on")]
-pub(crate) fn stop() {
-    // SAFETY: takes a number; nothing handles this signal but the system.
-    unsafe { libc::raise(libc::SIGSTOP) };
-}
-
 /// When this run of the machine began: nanoseconds since 1970, as the wall clock has it now.
 pub(crate) fn booted_unix_ns() -> u64 {
     let up = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     let up_ns = up.tv_sec as u64 * 1_000_000_000 + up.tv_nsec as u64;
     super::unix_time_ns().saturating_sub(up_ns)
-}
-
-/// Ends this process as `kill -9` does: nothing is unwound, flushed or dropped.
-#[cfg(feature = "crash-points")]
-pub(crate) fn die() -> ! {
-    use rustix::process::{Signal, getpid, kill_process};
-    loop {
-        let _ = kill_process(getpid(), Signal::KILL);
-    }
 }

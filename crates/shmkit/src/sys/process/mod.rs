@@ -3,9 +3,17 @@
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{boot_id, booted_unix_ns, random, user_id};
-#[cfg(all(target_os = "linux", feature = "crash-points"))]
-pub(crate) use linux::{die, stop};
+pub(crate) use linux::{boot_id, booted_unix_ns, random};
+#[cfg(target_os = "macos")]
+mod macos;
+#[cfg(target_os = "macos")]
+pub(crate) use macos::{boot_id, booted_unix_ns, random};
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+pub(crate) use unix::user_id;
+#[cfg(all(unix, feature = "crash-points"))]
+pub(crate) use unix::{die, stop};
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]

@@ -9,14 +9,18 @@
 
 #[cfg(all(target_os = "linux", not(loom)))]
 mod linux;
+#[cfg(all(target_os = "macos", not(loom)))]
+mod macos;
 #[cfg(loom)]
 pub(crate) mod model;
 
 #[cfg(all(target_os = "linux", not(loom)))]
 pub(crate) use linux::{wait, wake_all, wake_one};
+#[cfg(all(target_os = "macos", not(loom)))]
+pub(crate) use macos::{wait, wake_all, wake_one};
 #[cfg(loom)]
 pub(crate) use model::{wait, wake_all, wake_one};
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 pub(crate) use place::MeetingPlace;
 #[cfg(windows)]
 mod windows;
@@ -35,7 +39,7 @@ pub(crate) enum Woke {
 }
 
 /// Where sleepers on words of a mapping find each other.
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 mod place {
     use std::ptr::NonNull;
 

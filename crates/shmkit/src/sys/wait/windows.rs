@@ -137,12 +137,13 @@ pub(crate) fn wait(word: &AtomicU64, expected: u64, until: Option<Instant>) -> W
         // SAFETY: the event is open.
         match unsafe { WaitForSingleObject(event.as_raw_handle(), left_ms) } {
             WAIT_OBJECT_0 => return Woke::Woken,
-            // It may have been set just as the time was over.
-            // SAFETY: the event is open.
-            WAIT_TIMEOUT => match unsafe { WaitForSingleObject(event.as_raw_handle(), 0) } {
-                WAIT_OBJECT_0 => return Woke::Woken,
-                _ => {}
-            },
+            WAIT_TIMEOUT => {
+                // It may have been set just as the time was over.
+                // SAFETY: the event is open.
+                if unsafe { WaitForSingleObject(event.as_raw_handle(), 0) } == WAIT_OBJECT_0 {
+                    return Woke::Woken;
+                }
+            }
             _ => {
                 thread::sleep(WITHOUT_EVENT);
                 return Woke::Woken;

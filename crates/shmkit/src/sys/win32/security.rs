@@ -15,7 +15,7 @@ use windows_sys::Win32::Security::Authorization::{
     SDDL_REVISION_1, SE_FILE_OBJECT, SE_KERNEL_OBJECT, SE_OBJECT_TYPE, SetSecurityInfo,
 };
 use windows_sys::Win32::Security::{
-    DACL_SECURITY_INFORMATION, GetLengthSid, GetSecurityDescriptorDacl, GetTokenInformation,
+    DACL_SECURITY_INFORMATION, GetSecurityDescriptorDacl, GetTokenInformation,
     OWNER_SECURITY_INFORMATION, PROTECTED_DACL_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, PSID,
     SECURITY_ATTRIBUTES, TOKEN_INFORMATION_CLASS, TOKEN_QUERY, TokenOwner, TokenPrimaryGroup,
     TokenUser,
@@ -148,9 +148,9 @@ pub(in crate::sys) fn owner(handle: BorrowedHandle<'_>, of: Of) -> io::Result<u3
         return Err(io::Error::from_raw_os_error(code as i32));
     }
     let descriptor = Descriptor(descriptor);
-    // SAFETY: the length says where it ends; not null where the call succeeded.
-    if sid.is_null() || unsafe { GetLengthSid(sid) } == 0 {
-        return Err(io::Error::other("the system names no owner"));
+    if sid.is_null() {
+        // So says Wine, whose objects are one user's, of what was made without attributes.
+        return Ok(user_number());
     }
     // SAFETY: within the descriptor, which lives.
     let text = unsafe { text_of(sid) };

@@ -1,4 +1,4 @@
-//! Open-file-description locks (Linux 3.15).
+//! Open-file-description locks: of Linux since 3.15, and of macOS.
 
 #![allow(unsafe_code, reason = "rustix has no open-file-description locks: fcntl by libc")]
 
@@ -9,9 +9,16 @@ use std::os::fd::AsRawFd;
 use super::{Mode, Range};
 use crate::error::{Error, ErrorKind, Result};
 
-fn request(kind: libc::c_int, range: Range) -> libc::flock {
+/// Why there may be no such locks.
+const HAS_NONE: &str = if cfg!(target_os = "linux") {
+    "the system has no locks of open files (Linux 3.15)"
+} else {
+    "the system, or its file system, has no locks of open files"
+};
+
+fn request(kind: libc::c_short, range: Range) -> libc::flock {
     libc::flock {
-        l_type: kind as libc::c_short,
+        l_type: kind,
         l_whence: libc::SEEK_SET as libc::c_short,
         l_start: range.start as libc::off_t,
         l_len: range.length as libc::off_t,
@@ -39,17 +46,16 @@ fn control(file: &File, command: libc::c_int, request: &mut libc::flock) -> io::
 /// A lock that this description already holds on the range changes its mode.
 pub(crate) fn try_lock(file: &File, range: Range, mode: Mode) -> Result<bool> {
     let kind = match mode {
-        Mode::Shared => libc::F_RDLCK,
-        Mode::Exclusive => libc::F_WRLCK,
+        Mode::Shared => libc::F_RDLCK as libc::c_short,
+        Mode::Exclusive => libc::F_WRLCK as libc::c_short,
     };
     match control(file, libc::F_OFD_SETLK, &mut request(kind, range)) {
         Ok(()) => Ok(true),
         Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => {
             Ok(false)
         }
-        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
-            let why = "the system has no locks of open files (Linux 3.15)";
-            Err(Error::from_os(error).of_kind(ErrorKind::Unsupported).because(why))
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOTSUP)) => {
+            Err(Error::from_os(error).of_kind(ErrorKind::Unsupported).because(HAS_NONE))
         }
         Err(error) => Err(Error::from_os(error).because("the file cannot be locked")),
     }
@@ -59,7 +65,7 @@ pub(crate) fn try_lock(file: &File, range: Range, mode: Mode) -> Result<bool> {
 pub(crate) fn unlock(file: &File, range: Range) {
     // Unlocking fails only where memory for splitting a lock is short, and then the lock goes
     // with its description.
-    let _ = control(file, libc::F_OFD_SETLK, &mut request(libc::F_UNLCK, range));
+    let _ = control(file, libc::F_OFD_SETLK, &mut request(libc::F_UNLCK as libc::c_short, range));
 }
 
 /// How a byte is locked that says no more than that somebody is there: a description that may only
@@ -75,7 +81,7 @@ pub(crate) fn is_locked(file: &File, range: Range) -> Result<bool> {
 ///
 /// Of several it is any, not the lowest.
 pub(crate) fn first_locked(file: &File, range: Range) -> Result<Option<Range>> {
-    let mut request = request(libc::F_WRLCK, range);
+    let mut request = request(libc::F_WRLCK as libc::c_short, range);
     control(file, libc::F_OFD_GETLK, &mut request)
         .map_err(|error| Error::from_os(error).because("the file's locks cannot be read"))?;
     if request.l_type == libc::F_UNLCK as libc::c_short {

@@ -1,4 +1,4 @@
-//! What the command asks of the operating system itself: clocks, signals, the state of a child.
+//! Clocks, signals, and memory that `shm_open` knows.
 
 use std::io;
 use std::process::Child;
@@ -6,6 +6,26 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use rustix::time::{ClockId, Timespec, clock_gettime};
+
+/// Raw memory here.
+pub(crate) mod raw {
+    /// Whether it stays when the last who has it leaves.
+    pub(crate) const STAYS: bool = true;
+    /// Where it is.
+    pub(crate) const PLACE: &str =
+        if cfg!(target_os = "linux") { "in /dev/shm" } else { "where `shm_open` has it" };
+    /// What its name is to other programs.
+    pub(crate) const NAME: &str = match cfg!(target_os = "linux") {
+        true => {
+            "NAME is what `shm_open`, Boost's `shared_memory_object` and Python's `SharedMemory` \
+             know by that name: the file of that name in /dev/shm"
+        }
+        false => "NAME is what `shm_open` and Python's `SharedMemory` know by that name",
+    };
+}
+
+/// How `Child::kill` ends a child.
+pub(crate) const KILL: &str = "SIGKILL";
 
 /// Nanoseconds on the clock that never jumps, the same for all processes of the machine.
 pub(crate) fn monotonic_ns() -> u64 {

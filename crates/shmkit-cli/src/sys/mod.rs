@@ -1,0 +1,14 @@
+//! What the command asks of the operating system itself: clocks, ctrl-c, the state of a child, and
+//! what raw memory is there. The only code of the command that knows one.
+
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+pub(crate) use unix::{KILL, go_on, monotonic_ns, on_interrupt, processor_time, raw, stop};
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+pub(crate) use windows::{KILL, go_on, monotonic_ns, on_interrupt, processor_time, raw, stop};
+
+/// Whether files have permission bits that could differ from those asked for.
+pub(crate) const FILES_HAVE_MODES: bool = cfg!(unix);

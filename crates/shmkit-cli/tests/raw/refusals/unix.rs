@@ -1,0 +1,58 @@
+//! Full file systems and devices, and users with numbers.
+
+use std::fs;
+use std::process::Command;
+
+use super::run;
+use crate::{Unique, cannot_be_tried, ended, raw};
+
+#[test]
+fn a_full_file_system_is_told_at_creation_and_nothing_is_left() {
+    let shm = assert_cmd::cargo::cargo_bin("shm");
+    let script = "mount -t tmpfs -o size=64k tmpfs /dev/shm || exit 77
+                  \"$1\" raw create small --size 32K || exit 78
+                  \"$1\" raw create large --size 1M; code=$?
+                  test \"$(ls /dev/shm)\" = small || exit 79
+                  \"$1\" raw create fits --size 32K || exit 80
+                  exit $code";
+    // A mount of its own, which nobody else sees.
+    let output = Command::new("unshare")
+        .args(["--mount", "sh", "-c", script, "sh", shm.to_str().unwrap()])
+        .output()
+        .unwrap();
+    if matches!(output.status.code(), Some(1 | 77)) {
+        return cannot_be_tried("a full file system: only root can mount a small one");
+    }
+    ended(&output, 6, "cannot create \"large\": no space for 1048576 bytes");
+}
+
+#[test]
+fn a_full_standard_output_is_an_error() {
+    let name = Unique::new();
+    raw(&["create", &name, "--size", "1M"]);
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = Command::new(assert_cmd::cargo::cargo_bin("shm"))
+        .args(["raw", "dump", &name])
+        .stdout(full)
+        .output()
+        .unwrap();
+    ended(&output, 6, "No space left on device");
+}
+
+#[test]
+fn a_stranger_s_memory_is_refused_unless_he_is_trusted() {
+    let name = Unique::new();
+    raw(&["create", &name, "--size", "8", "--fill", "7", "--access", "everyone"]);
+    if std::os::unix::fs::chown(name.memory(), Some(12_345), None).is_err() {
+        return cannot_be_tried("another user's memory: only root can make some");
+    }
+    let refused = run(&["raw", "read", &name, "--hex"]);
+    ended(&refused, 5, "user 0 did not ask to trust them: --trust 12345 does");
+    for whose in ["12345", "anyone"] {
+        assert_eq!(raw(&["read", &name, "--hex", "--trust", whose]), "0707070707070707\n");
+        raw(&["write", &name, "--text", "\u{7}", "--trust", whose]);
+        assert!(raw(&["dump", &name, "--trust", whose]).contains("07 07"));
+    }
+    let clock = run(&["clock", &name, "--raw", "--count", "1", "--trust", "anyone"]);
+    assert_eq!(clock.status.code(), Some(2), "8 bytes are too few for it, but they are its own");
+}

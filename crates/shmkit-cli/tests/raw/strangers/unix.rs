@@ -1,0 +1,116 @@
+//! Boost and Python.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use crate::{Unique, cannot_be_tried, raw};
+
+/// The C++ program, compiled once; `None` where there is no compiler or no Boost.
+fn boost() -> Option<&'static PathBuf> {
+    static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let program = PROGRAM.get_or_init(|| {
+        let program = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("boost");
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/raw/boost.cpp");
+        let output = Command::new("g++")
+            .args(["-std=c++17", "-O1", source, "-o"])
+            .arg(&program)
+            .args(["-lrt", "-pthread"])
+            .output();
+        match output {
+            Ok(output) if output.status.success() => Some(program),
+            Ok(output) => {
+                let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+                assert!(errors.contains("boost/interprocess"), "{errors}");
+                None
+            }
+            Err(_) => None,
+        }
+    });
+    if program.is_none() {
+        cannot_be_tried("sharing with Boost: g++ or its headers (libboost-dev) are missing");
+    }
+    program.as_ref()
+}
+
+/// Runs a script; `None` where there is no Python with this module.
+fn python(script: &str, arguments: &[&str]) -> Option<Output> {
+    let there =
+        Command::new("python3").args(["-c", "import multiprocessing.shared_memory"]).output();
+    if !there.is_ok_and(|output| output.status.success()) {
+        cannot_be_tried(
+            "sharing with Python: python3 with multiprocessing.shared_memory is missing",
+        );
+        return None;
+    }
+    Some(Command::new("python3").args(["-c", script]).args(arguments).output().unwrap())
+}
+
+#[track_caller]
+fn succeeded(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// What `shm raw dump` shows of 100 bytes.
+fn dump_of(bytes: [u8; 100]) -> String {
+    let name = Unique::new();
+    std::fs::write(name.file(), bytes).unwrap();
+    raw(&["dump", "--file", name.file().to_str().unwrap()])
+}
+
+#[test]
+fn what_boost_writes_shm_shows() {
+    let (name, Some(boost)) = (Unique::new(), boost()) else { return };
+    succeeded(&Command::new(boost).args(["fill", &name, "100", "1"]).output().unwrap());
+    let dump = raw(&["dump", &name]);
+    assert_eq!(dump, dump_of([1; 100]));
+    assert_eq!(dump.matches("01 ").count(), 100);
+    raw(&["rm", &name]);
+}
+
+#[test]
+fn what_shm_writes_boost_sees() {
+    let (name, Some(boost)) = (Unique::new(), boost()) else { return };
+    raw(&["create", &name, "--size", "100", "--fill", "1"]);
+    let count = || {
+        let output = Command::new(boost).args(["count", &name, "1"]).output().unwrap();
+        succeeded(&output)
+    };
+    assert_eq!(count(), "100 of 100\n");
+    raw(&["write", &name, "--offset", "10", "--hex", "0203"]);
+    assert_eq!(count(), "98 of 100\n");
+    succeeded(&Command::new(boost).args(["remove", &name]).output().unwrap());
+    assert!(!name.memory().exists());
+}
+
+#[test]
+fn what_python_writes_shm_shows() {
+    let name = Unique::new();
+    // The tracker would remove the memory when Python ends.
+    let script = "import sys
+from multiprocessing import resource_tracker, shared_memory
+memory = shared_memory.SharedMemory(sys.argv[1], create=True, size=100)
+memory.buf[:] = bytes([1]) * 100
+resource_tracker.unregister(memory._name, 'shared_memory')
+memory.close()";
+    let Some(output) = python(script, &[&name]) else { return };
+    succeeded(&output);
+    assert_eq!(raw(&["dump", &name]), dump_of([1; 100]));
+}
+
+#[test]
+fn what_shm_writes_python_sees() {
+    let name = Unique::new();
+    raw(&["create", &name, "--size", "100", "--fill", "1"]);
+    raw(&["write", &name, "--offset", "8", "--text", "hello"]);
+    let script = "import sys
+from multiprocessing import resource_tracker, shared_memory
+memory = shared_memory.SharedMemory(sys.argv[1])
+print(memory.size, bytes(memory.buf[:14]), sum(memory.buf[13:]))
+resource_tracker.unregister(memory._name, 'shared_memory')
+memory.close()";
+    let Some(output) = python(script, &[&name]) else { return };
+    let expected = "100 b'\\x01\\x01\\x01\\x01\\x01\\x01\\x01\\x01hello\\x01' 87\n";
+    assert_eq!(succeeded(&output), expected);
+}
