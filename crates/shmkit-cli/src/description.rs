@@ -7,7 +7,7 @@ use shmkit::inspect::{Condition, Description, Member};
 use shmkit::shareable::Schema;
 use shmkit::shareable::schema::Shape;
 
-use crate::{figures, sys};
+use crate::figures;
 
 /// How a type is spelled: a struct or an enum by its name, the others as in Rust.
 pub(crate) fn type_name(schema: &Schema) -> String {
@@ -103,7 +103,7 @@ pub(crate) fn json(it: &Description) -> Json {
         "size": it.size,
         "owner": it.owner,
         "access": it.access.as_str(),
-        "mode": sys::FILES_HAVE_MODES.then(|| format!("{:04o}", it.mode)),
+        "mode": it.mode.map(|mode| format!("{mode:04o}")),
         "read_only_peers": it.read_only_peers,
         "lifetime": it.lifetime.as_str(),
         "shared_writers": it.shared_writers,

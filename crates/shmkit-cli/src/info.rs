@@ -4,7 +4,7 @@ use shmkit::inspect::{self, Description, Member};
 use shmkit::shareable::schema::Shape;
 
 use crate::table::table;
-use crate::{Global, advice, description, figures, output, sys};
+use crate::{Global, advice, description, figures, output};
 
 /// Tell everything about an object: its type, who takes part, its state, its file
 #[derive(Debug, clap::Args)]
@@ -57,11 +57,9 @@ fn lines(it: &Description) -> Vec<(&'static str, String)> {
         None => it.condition.as_str().into(),
     };
     let peers = if it.read_only_peers { ", others only to read" } else { "" };
-    let as_made = !sys::FILES_HAVE_MODES || it.mode == it.expected_mode();
-    let mode = match as_made {
-        true => String::new(),
-        false => format!("; but its file has mode {:04o}", it.mode),
-    };
+    let other_mode = it.mode.filter(|mode| *mode != it.expected_mode());
+    let mode =
+        other_mode.map_or_else(String::new, |mode| format!("; but its file has mode {mode:04o}"));
     let created = figures::moment(it.created);
     vec![
         ("kind", kind.to_owned()),

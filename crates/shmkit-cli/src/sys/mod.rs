@@ -9,6 +9,3 @@ pub(crate) use unix::{KILL, go_on, monotonic_ns, on_interrupt, processor_time, r
 mod windows;
 #[cfg(windows)]
 pub(crate) use windows::{KILL, go_on, monotonic_ns, on_interrupt, processor_time, raw, stop};
-
-/// Whether files have permission bits that could differ from those asked for.
-pub(crate) const FILES_HAVE_MODES: bool = cfg!(unix);

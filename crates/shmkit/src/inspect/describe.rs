@@ -29,8 +29,8 @@ pub struct Description {
     pub value_bytes: u64,
     /// Who may use it.
     pub access: Access,
-    /// The permission bits of its file.
-    pub mode: u32,
+    /// The permission bits of its file, where files have such.
+    pub mode: Option<u32>,
     /// Whether others than its owner may only read it.
     pub read_only_peers: bool,
     /// How long it stays.
@@ -191,7 +191,7 @@ pub(super) fn description(site: &Site) -> Result<Description> {
         size: frame.file_size,
         value_bytes: latest.value_bytes as u64,
         access: frame.access,
-        mode: directory::status_of_name(site.path())?.mode & 0o7777,
+        mode: directory::status_of_name(site.path())?.mode,
         read_only_peers: frame.admits_read_only_peers(),
         lifetime: frame.lifetime,
         shared_writers: latest.shared_writers,

@@ -6,6 +6,7 @@
 //! same reason the environment's `SHMKIT_DIR`, which moves framed objects, does not move it.
 //! On Windows it is the section that `CreateFileMapping` makes and opens by that name.
 
+use std::borrow::Cow;
 use std::fs::File;
 
 use super::backing::Backing;
@@ -38,6 +39,7 @@ pub struct SharedMemoryOptions {
     access: Access,
     read_only_peers: bool,
     read_only: bool,
+    all_sessions: bool,
     trust: Trust,
 }
 
@@ -57,6 +59,13 @@ impl SharedMemoryOptions {
     /// Opens for reading alone. It does not change who may write what is created.
     pub fn read_only(mut self) -> Self {
         self.read_only = true;
+        self
+    }
+
+    /// Makes or opens it for all sessions of the machine. They share it in any case, but on Windows,
+    /// where the name then begins with `Global\`, and making it takes a privilege.
+    pub fn all_sessions(mut self) -> Self {
+        self.all_sessions = true;
         self
     }
 
@@ -97,9 +106,18 @@ impl SharedMemoryOptions {
             .map_err(|error| error.doing("open or create").on(name.as_str()))
     }
 
+    /// The name that the system is told.
+    fn placed<'n>(&self, name: &'n RawName) -> Cow<'n, str> {
+        if self.all_sessions {
+            memory::for_all_sessions(name.as_str())
+        } else {
+            name.as_str().into()
+        }
+    }
+
     fn create_named(&self, name: &RawName, size: u64) -> Result<SharedMemory> {
         let mode = self.access.mode(self.read_only_peers);
-        let created = memory::create(name.as_str(), size, mode)?;
+        let created = memory::create(&self.placed(name), size, mode)?;
         if self.read_only {
             return self.open_named(name);
         }
@@ -113,7 +131,7 @@ impl SharedMemoryOptions {
         } else {
             directory::Opening::ReadWrite
         };
-        let opened = memory::open(name.as_str(), opening)?;
+        let opened = memory::open(&self.placed(name), opening)?;
         let (backing, status) = Backing::new(opened, name.as_str().to_owned())?;
         let me = process::user_id();
         if !self.trust.accepts(status.owner, me) {
@@ -267,6 +285,7 @@ impl SharedMemory {
             access: Access::Owner,
             read_only_peers: false,
             read_only: false,
+            all_sessions: false,
             trust: Trust::Own,
         }
     }

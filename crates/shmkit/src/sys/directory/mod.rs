@@ -121,8 +121,8 @@ pub(crate) struct Status {
     /// Bytes for which the file system has set space aside.
     pub(crate) committed: u64,
     pub(crate) owner: u32,
-    /// The permission bits.
-    pub(crate) mode: u32,
+    /// The permission bits, where there are such.
+    pub(crate) mode: Option<u32>,
     pub(crate) file_type: FileType,
 }
 

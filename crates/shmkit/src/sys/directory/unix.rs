@@ -35,7 +35,7 @@ impl From<Stat> for Status {
             size: u64::try_from(stat.st_size).unwrap_or(0),
             committed: u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512),
             owner: stat.st_uid,
-            mode: system::mode_of(&stat) & 0o7777,
+            mode: Some(system::mode_of(&stat) & 0o7777),
             file_type,
         }
     }
@@ -146,7 +146,10 @@ pub(crate) fn may_unlink(path: &Path, owner: u32) -> Result<bool> {
     }
     let stat = rustix::fs::stat(directory).map_err(Error::from_os)?;
     let me = rustix::process::geteuid().as_raw();
-    Ok(Status::from(stat).mode & STICKY == 0 || me == 0 || me == owner || me == stat.st_uid)
+    Ok(Status::from(stat).mode.is_none_or(|mode| mode & STICKY == 0)
+        || me == 0
+        || me == owner
+        || me == stat.st_uid)
 }
 
 /// Takes the name away.

@@ -73,7 +73,7 @@ pub(crate) fn status(file: &File) -> Result<Status> {
             size: 0,
             committed: 0,
             owner: 0,
-            mode: 0,
+            mode: None,
             file_type,
         });
     }
@@ -96,7 +96,7 @@ pub(crate) fn status(file: &File) -> Result<Status> {
         size: joined(about.nFileSizeHigh, about.nFileSizeLow),
         committed: u64::try_from(standard_info(file)?.AllocationSize).unwrap_or(0),
         owner: security::owner(file.as_handle(), Of::File).map_err(Error::from_os)?,
-        mode: 0,
+        mode: None,
         file_type,
     })
 }

@@ -66,7 +66,7 @@ pub(crate) fn status(file: &File) -> Result<Status> {
         size: section_size(file)?,
         committed: section_size(file)?,
         owner: security::owner(file.as_handle(), Of::Kernel).map_err(Error::from_os)?,
-        mode: 0,
+        mode: None,
         file_type: FileType::Regular,
     })
 }

@@ -1,5 +1,6 @@
 //! Files in `/dev/shm`, where `shm_open` has them.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::path::PathBuf;
 
@@ -8,6 +9,11 @@ use crate::sys::directory::{self, FileType, Opening};
 
 fn path(name: &str) -> PathBuf {
     directory::default_path().join(name)
+}
+
+/// The name by which all sessions of the machine know it.
+pub(crate) fn for_all_sessions(name: &str) -> Cow<'_, str> {
+    name.into()
 }
 
 /// What is wrong with a name here, beyond the rules of all systems.

@@ -5,6 +5,7 @@
 
 #![allow(unsafe_code, reason = "rustix is built without shm_open: by libc")]
 
+use std::borrow::Cow;
 use std::ffi::{CString, c_int};
 use std::fs::File;
 use std::io;
@@ -22,6 +23,11 @@ const LONGEST_NAME: usize = 30;
 
 /// More than a process can map. The kernel makes a list of all parts before it says so.
 const LARGEST: u64 = 1 << 47;
+
+/// The name by which all sessions of the machine know it.
+pub(crate) fn for_all_sessions(name: &str) -> Cow<'_, str> {
+    name.into()
+}
 
 /// What is wrong with a name here, beyond the rules of all systems.
 pub(crate) fn misses(name: &str) -> Option<&'static str> {

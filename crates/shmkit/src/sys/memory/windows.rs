@@ -6,6 +6,7 @@
 
 #![allow(unsafe_code, reason = "calls of Win32")]
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io;
 use std::os::windows::io::OwnedHandle;
@@ -40,6 +41,12 @@ pub(crate) fn misses(name: &str) -> Option<&'static str> {
         }
         _ => None,
     }
+}
+
+/// The name by which all sessions of the machine know it.
+pub(crate) fn for_all_sessions(name: &str) -> Cow<'_, str> {
+    let [_, global] = NAMESPACES;
+    if name.starts_with(global) { name.into() } else { format!("{global}{name}").into() }
 }
 
 /// The size that memory has which is made with this one: whole pages.

@@ -143,3 +143,10 @@ fn cannot_be_tried(what: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {what}");
     assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "must be tried under CI: {what}");
 }
+
+#[test]
+fn all_sessions_share_it_in_any_case() {
+    let name = Unique::new();
+    SharedMemory::options().all_sessions().create(&name, 10).unwrap();
+    assert_eq!(SharedMemory::open(&name).unwrap().size().unwrap(), 10);
+}

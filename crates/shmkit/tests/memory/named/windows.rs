@@ -49,13 +49,28 @@ fn it_is_not_removed_but_goes_with_its_last_handle() {
 
 #[test]
 fn a_region_goes_on_without_its_handle() {
-    let memory = SharedMemory::create(&Unique::new(), 10).unwrap();
+    let name = Unique::new();
+    let memory = SharedMemory::create(&name, 10).unwrap();
     let (one, other) = (memory.map().unwrap(), memory.map().unwrap());
     drop(memory);
     one.fill(.., 7).unwrap();
     let mut byte = [0];
     other.read_at(9, &mut byte).unwrap();
     assert_eq!(byte, [7]);
+    drop(one);
+    SharedMemory::open(&name).expect("the name stays with the region").map().unwrap();
+}
+
+#[test]
+fn what_is_for_all_sessions_is_global() {
+    let name = Unique::new();
+    let global = SharedMemory::options().all_sessions();
+    let memory = global.create(&name, 10).unwrap();
+    assert_eq!(memory.name(), Some(&*name));
+    SharedMemory::open(&format!(r"Global\{}", &*name)).unwrap();
+    global.open(&format!(r"Global\{}", &*name)).unwrap();
+    global.open(&name).unwrap();
+    assert_eq!(SharedMemory::open(&name).unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 #[test]
