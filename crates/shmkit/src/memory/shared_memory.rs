@@ -62,8 +62,8 @@ impl SharedMemoryOptions {
         self
     }
 
-    /// Makes or opens it for all sessions of the machine. They share it in any case, but on Windows,
-    /// where the name then begins with `Global\`, and making it takes a privilege.
+    /// Makes or opens it for all sessions of the machine. They share it in any case, but on
+    /// Windows, where the name then begins with `Global\`, and making it takes a privilege.
     pub fn all_sessions(mut self) -> Self {
         self.all_sessions = true;
         self
