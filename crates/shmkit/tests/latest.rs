@@ -341,3 +341,17 @@ fn the_object_tells_what_is_in_it_to_who_does_not_know_the_type() {
     assert_eq!(shown, "Pose { stamp_ns: 0, x: 2.5, heading: 0.0, parked: true }");
     assert_eq!(kind(any.set(&[255; 24])), ErrorKind::InvalidArgument);
 }
+
+#[test]
+fn the_longest_names_in_the_longest_directories_have_objects() {
+    let place = Place::new();
+    let deep = (0..4).fold(place.0.path().to_owned(), |path, _| path.join("d".repeat(60)));
+    std::fs::create_dir_all(&deep).unwrap();
+    let options = Latest::<u64>::options().directory(&deep);
+    for name in ["x".repeat(200), "ю".repeat(40)] {
+        let latest = options.create(&name).unwrap();
+        latest.writer().unwrap().set(&7).unwrap();
+        assert_eq!(options.open(&name).unwrap().get().unwrap(), 7);
+        options.remove(&name).unwrap();
+    }
+}

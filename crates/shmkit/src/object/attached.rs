@@ -72,7 +72,7 @@ impl Attached {
                 continue;
             }
             let byte = presence::new_handle(stamp);
-            if !lock::try_lock(&site.lock_file, byte, lock::PRESENCE)? {
+            if !lock::take(&site.lock_file, byte, lock::PRESENCE)? {
                 let why = "another process keeps the place where this one would be known";
                 return Err(Error::new(ErrorKind::Busy, why));
             }
@@ -202,11 +202,12 @@ impl Attached {
         }
         let mut presence = self.lock_presence();
         presence.seats -= 1;
-        if presence.seats == 0 {
-            // Nobody else has the byte alone: it is granted.
-            let _ = lock::try_lock(&self.site.lock_file, presence.byte, lock::PRESENCE);
+        let (lock_file, byte) = (&self.site.lock_file, presence.byte);
+        if presence.seats > 0 || lock::take(lock_file, byte, lock::PRESENCE).unwrap_or(false) {
+            return self.participants().leave(&self.site, seat);
         }
-        self.participants().leave(&self.site, seat);
+        // Somebody keeps the byte: present by the lock of a slot that is nobody's, until the end.
+        self.participants().clear(seat);
     }
 
     pub(crate) fn participants(&self) -> Participants<'_> {

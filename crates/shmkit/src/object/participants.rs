@@ -130,7 +130,7 @@ pub(crate) struct Introduction {
 
 /// The kernel's word about slots.
 pub(crate) trait SlotLocks {
-    /// Takes the slot's lock, if it is free.
+    /// Takes the slot's lock, if it is free: it was found so.
     fn try_lock(&self, slot: u32) -> Result<bool>;
     /// Gives it up.
     fn unlock(&self, slot: u32);
@@ -163,6 +163,7 @@ impl<'a> Participants<'a> {
     /// One claim at a time through the same description: a lock that it holds would be granted to
     /// it again. So the lock is asked about first, through the other one.
     pub(crate) fn claim(self, locks: &impl SlotLocks, who: &Introduction) -> Result<Seat> {
+        let mut contended = false;
         for only_free in [true, false] {
             for (slot, entry) in (0..).zip(self.words.chunks_exact(WORDS)) {
                 let identity = self.identity(slot);
@@ -173,6 +174,7 @@ impl<'a> Participants<'a> {
                     self.free_dead(slot, identity);
                 }
                 if !locks.try_lock(slot)? {
+                    contended = true;
                     continue;
                 }
                 if self.identity(slot).is(ACTIVE) {
@@ -184,7 +186,12 @@ impl<'a> Participants<'a> {
                 return Ok(Self::enter(slot, entry, who));
             }
         }
-        let why = format!("all {} places for writers are taken", self.count());
+        let count = self.count();
+        if contended {
+            let why = format!("others keep taking what is free of {count} places for writers");
+            return Err(Error::new(ErrorKind::Busy, why));
+        }
+        let why = format!("all {count} places for writers are taken");
         Err(Error::new(ErrorKind::Full, why))
     }
 
@@ -213,14 +220,19 @@ impl<'a> Participants<'a> {
 
     /// Gives a slot up: the entry first, then the lock.
     pub(crate) fn leave(self, locks: &impl SlotLocks, seat: Seat) {
+        self.clear(seat);
+        crash_point!("slot: left but locked");
+        locks.unlock(seat.slot);
+    }
+
+    /// Gives a slot's entry up, and keeps its lock.
+    pub(crate) fn clear(self, seat: Seat) {
         let Some(entry) = self.entry(seat.slot) else { return };
         let identity = self.identity(seat.slot);
         if identity.is_of(seat.generation) {
             // ORDERING: Release; what this participant did comes before its end.
             entry[0].store(identity.freed(false).0, Ordering::Release);
         }
-        crash_point!("slot: left but locked");
-        locks.unlock(seat.slot);
     }
 
     /// A slot's identity; of one that does not exist, that it is free.

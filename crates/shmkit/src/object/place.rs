@@ -29,7 +29,7 @@ pub(crate) fn try_once(directory: &Path) -> Result<()> {
         Err(Error::new(ErrorKind::Unsupported, why))
     };
     let temporary = Temporary::new(directory)?;
-    let holder = directory::new_temporary(&temporary.0)?;
+    let holder = directory::new_temporary(&temporary.0, 0o600)?;
     directory::reserve(&holder, 4096)?;
     let asker = directory::open(&temporary.0, Opening::ReadWrite)?;
     lock::try_lock(&holder, presence::GATE, Mode::Exclusive)?;
@@ -69,15 +69,17 @@ pub(crate) struct NewFile {
 
 impl NewFile {
     /// Makes it. What it is opened by is going to hold its maker's locks.
-    pub(crate) fn make(directory: &Path) -> Result<Self> {
+    pub(crate) fn make(directory: &Path, mode: u32) -> Result<Self> {
         let mut temporary = None;
         let file = LockFile::open(|| {
             if let Some(file) = directory::new_unnamed(directory)? {
                 return Ok(file);
             }
             let name = temporary.insert(Temporary::new(directory)?);
-            directory::new_temporary(&name.0)
+            directory::new_temporary(&name.0, mode)
         })?;
+        // Whatever the umask.
+        directory::set_mode(&file, mode)?;
         Ok(Self { file, temporary })
     }
 
@@ -85,7 +87,16 @@ impl NewFile {
     pub(crate) fn give_name(self, path: &Path) -> Result<LockFile> {
         match &self.temporary {
             None => directory::name_unnamed(&self.file, path)?,
-            Some(temporary) => directory::rename_temporary(&temporary.0, path)?,
+            Some(temporary) => {
+                directory::rename_temporary(&temporary.0, path).map_err(|error| {
+                    // It is not that which is missing.
+                    let there = directory::status_of_name(&temporary.0).is_ok();
+                    if there && error.kind() == ErrorKind::NotFound {
+                        return error.of_kind(ErrorKind::Os).because("the name cannot be given");
+                    }
+                    error
+                })?;
+            }
         }
         Ok(self.file)
     }
@@ -98,11 +109,14 @@ pub(crate) fn is_left_over(path: &Path) -> Result<bool> {
 }
 
 /// Takes a temporary file away if its maker died. True if it did.
+///
+/// Under the gate, which its maker passes before it gives the file its name: it may be just before
+/// its locks, and then makes another file.
 pub(crate) fn sweep_temporary(path: &Path) -> Result<bool> {
-    // CRASH: its maker may be just before its locks; it then makes another file.
-    let left_over = is_left_over(path)?;
-    if left_over {
-        directory::unlink(path)?;
+    let gate = LockFile::open(|| directory::open(path, Opening::ReadWrite))?;
+    if !lock::try_lock(&gate, presence::GATE, Mode::Exclusive)? || !is_left_over(path)? {
+        return Ok(false);
     }
-    Ok(left_over)
+    directory::unlink(path)?;
+    Ok(true)
 }

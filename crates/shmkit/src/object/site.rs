@@ -128,9 +128,8 @@ impl Site {
         let participants = options.participants.unwrap_or(Options::DEFAULT_PARTICIPANTS);
         let (bytes, size) = compose(name, contents, flags, access, lifetime, participants)?;
 
-        let new = place::NewFile::make(directory)?;
+        let new = place::NewFile::make(directory, access.mode(read_only_peers))?;
         crash_point!("create: unnamed file made");
-        directory::set_mode(&new.file, access.mode(read_only_peers))?;
         if lifetime != Lifetime::Durable {
             directory::spare_the_disk(&new.file)?;
         }
@@ -138,7 +137,9 @@ impl Site {
         crash_point!("create: space committed");
         directory::write_all_at(&new.file, &bytes, 0)?;
         crash_point!("create: contents written");
-        lock::try_lock(&new.file, handle, lock::PRESENCE)?;
+        if !lock::take(&new.file, handle, lock::PRESENCE)? {
+            return Ok(Err(Moved));
+        }
         pass_gate(&new.file, Mode::Shared, GATE_PATIENCE)?;
         crash_point!("create: locked");
         let lock_file = match new.give_name(&path) {
@@ -426,7 +427,7 @@ impl Ground for Site {
 
 impl SlotLocks for Site {
     fn try_lock(&self, slot: u32) -> Result<bool> {
-        lock::try_lock(&self.lock_file, presence::slot(slot), Mode::Exclusive)
+        lock::take(&self.lock_file, presence::slot(slot), Mode::Exclusive)
     }
 
     fn unlock(&self, slot: u32) {

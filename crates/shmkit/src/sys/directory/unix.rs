@@ -82,8 +82,8 @@ pub(crate) fn open(path: &Path, opening: Opening) -> Result<File> {
     }
 }
 
-/// A new file under a temporary name.
-pub(crate) fn new_temporary(path: &Path) -> Result<File> {
+/// A new file under a temporary name, its owner's alone until its mode is set.
+pub(crate) fn new_temporary(path: &Path, _mode: u32) -> Result<File> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = rustix::fs::openat(CWD, path, flags, Mode::RUSR | Mode::WUSR);
     Ok(file.map_err(Error::from_os)?.into())

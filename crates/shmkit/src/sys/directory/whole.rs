@@ -40,7 +40,7 @@ fn reopened(file: &File, path: &Path) -> Option<File> {
 
 #[cold]
 fn create_under_its_name(path: &Path, size: u64, mode: u32) -> Result<File> {
-    let file = new_temporary(path)?;
+    let file = new_temporary(path, mode)?;
     // CRASH: dying before the size is set leaves a shorter file, which a region's bounds refuse.
     let made = set_mode(&file, mode).and_then(|()| commit(&file, 0, size));
     match made {

@@ -2,25 +2,29 @@
 
 #![allow(unsafe_code, reason = "calls of Win32")]
 
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::windows::fs::{FileExt, OpenOptionsExt};
 use std::os::windows::io::{AsHandle, AsRawHandle};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf, Prefix};
+use std::ptr;
 use std::sync::OnceLock;
 
-use windows_sys::Win32::Foundation::{GENERIC_READ, GENERIC_WRITE, MAX_PATH};
+use windows_sys::Win32::Foundation::{ERROR_SHARING_VIOLATION, GENERIC_READ, GENERIC_WRITE};
 use windows_sys::Win32::Storage::FileSystem::{
-    BY_HANDLE_FILE_INFORMATION, DELETE, FILE_ATTRIBUTE_DIRECTORY, FILE_ATTRIBUTE_REPARSE_POINT,
-    FILE_ATTRIBUTE_TEMPORARY, FILE_BASIC_INFO, FILE_DISPOSITION_FLAG_DELETE,
-    FILE_DISPOSITION_FLAG_IGNORE_READONLY_ATTRIBUTE, FILE_DISPOSITION_FLAG_POSIX_SEMANTICS,
-    FILE_DISPOSITION_INFO, FILE_DISPOSITION_INFO_EX, FILE_FLAG_BACKUP_SEMANTICS,
-    FILE_FLAG_OPEN_REPARSE_POINT, FILE_INFO_BY_HANDLE_CLASS, FILE_READ_ATTRIBUTES,
-    FILE_STANDARD_INFO, FILE_TYPE_DISK, FILE_TYPE_PIPE, FileBasicInfo, FileDispositionInfo,
-    FileDispositionInfoEx, FileStandardInfo, GetDriveTypeW, GetFileInformationByHandle,
-    GetFileInformationByHandleEx, GetFileType, GetVolumePathNameW, MoveFileExW, READ_CONTROL,
-    SetFileInformationByHandle, WRITE_DAC,
+    BY_HANDLE_FILE_INFORMATION, CREATE_NEW, CreateFileW, DELETE, FILE_ATTRIBUTE_DIRECTORY,
+    FILE_ATTRIBUTE_NORMAL, FILE_ATTRIBUTE_REPARSE_POINT, FILE_ATTRIBUTE_TEMPORARY, FILE_BASIC_INFO,
+    FILE_DISPOSITION_FLAG_DELETE, FILE_DISPOSITION_FLAG_IGNORE_READONLY_ATTRIBUTE,
+    FILE_DISPOSITION_FLAG_POSIX_SEMANTICS, FILE_DISPOSITION_INFO, FILE_DISPOSITION_INFO_EX,
+    FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT, FILE_INFO_BY_HANDLE_CLASS,
+    FILE_READ_ATTRIBUTES, FILE_SHARE_DELETE, FILE_SHARE_READ, FILE_SHARE_WRITE, FILE_STANDARD_INFO,
+    FILE_TYPE_DISK, FILE_TYPE_PIPE, FileBasicInfo, FileDispositionInfo, FileDispositionInfoEx,
+    FileStandardInfo, GetDriveTypeW, GetFileInformationByHandle, GetFileInformationByHandleEx,
+    GetFileType, GetVolumeInformationW, GetVolumePathNameW, MoveFileExW, READ_CONTROL,
+    SetFileInformationByHandle,
 };
+use windows_sys::Win32::System::SystemServices::FILE_PERSISTENT_ACLS;
 use windows_sys::Win32::System::WindowsProgramming::{
     DRIVE_FIXED, DRIVE_RAMDISK, DRIVE_REMOTE, DRIVE_REMOVABLE,
 };
@@ -30,8 +34,8 @@ use super::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::file::commit;
-use crate::sys::win32::security::{self, Of};
-use crate::sys::win32::{done, wide};
+use crate::sys::win32::security::{self, Attributes, Of};
+use crate::sys::win32::{done, owned, wide};
 
 /// Where named objects are unless the program or the environment says otherwise.
 pub(crate) fn default_path() -> &'static Path {
@@ -145,12 +149,8 @@ pub(crate) fn open(path: &Path, opening: Opening) -> Result<File> {
         Opening::ReadOnly => GENERIC_READ,
         Opening::ReadWrite => GENERIC_READ | GENERIC_WRITE,
     };
-    let open = |access| {
-        let wary = FILE_FLAG_OPEN_REPARSE_POINT;
-        OpenOptions::new().access_mode(access).custom_flags(wary).open(path)
-    };
-    // The right to delete is for its last user, and not everybody's.
-    open(access | DELETE).or_else(|_| open(access)).map_err(|error| {
+    let wary = FILE_FLAG_OPEN_REPARSE_POINT;
+    OpenOptions::new().access_mode(access).custom_flags(wary).open(path).map_err(|error| {
         if path.symlink_metadata().is_ok_and(|it| it.is_dir()) {
             return Error::new(ErrorKind::WrongKind, "it is a directory");
         }
@@ -168,11 +168,39 @@ pub(crate) fn name_unnamed(_file: &File, _path: &Path) -> Result<()> {
     Err(Error::new(ErrorKind::Unsupported, "every file has a name here"))
 }
 
-/// A new file under a temporary name.
-pub(crate) fn new_temporary(path: &Path) -> Result<File> {
-    let access = GENERIC_READ | GENERIC_WRITE | DELETE | WRITE_DAC | READ_CONTROL;
-    let file = OpenOptions::new().write(true).access_mode(access).create_new(true).open(path);
-    file.map_err(Error::from_os)
+/// A new file under a temporary name, with the access list that permission bits mean.
+pub(crate) fn new_temporary(path: &Path, mode: u32) -> Result<File> {
+    let attributes = Attributes::of_mode(mode, Of::File).map_err(Error::from_os)?;
+    let path = wide_path(path)?;
+    // SAFETY: path and attributes live during the call; no other file is a model for this one.
+    let file = unsafe {
+        CreateFileW(
+            path.as_ptr(),
+            GENERIC_READ | GENERIC_WRITE,
+            FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+            attributes.as_ptr(),
+            CREATE_NEW,
+            FILE_ATTRIBUTE_NORMAL,
+            ptr::null_mut(),
+        )
+    };
+    // SAFETY: made for us.
+    Ok(unsafe { owned(file) }.map_err(Error::from_os)?.into())
+}
+
+/// A path as the wide functions take it, of any length.
+fn wide_path(path: &Path) -> Result<Vec<u16>> {
+    let absolute = std::path::absolute(path).map_err(Error::from_os)?;
+    let text = absolute.as_os_str();
+    if absolute.components().next().is_some_and(|first| match first {
+        Component::Prefix(prefix) => matches!(prefix.kind(), Prefix::Disk(_)),
+        _ => false,
+    }) {
+        let mut verbatim = OsString::from(r"\\?\");
+        verbatim.push(text);
+        return Ok(wide(verbatim));
+    }
+    Ok(wide(text))
 }
 
 /// Gives a file its final name in place of the temporary one. An existing name stays.
@@ -181,15 +209,16 @@ pub(crate) fn rename_temporary(from: &Path, to: &Path) -> Result<()> {
 }
 
 fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    let (from, to) = (wide(from), wide(to));
+    let as_wide = |path| wide_path(path).map_err(|_| io::ErrorKind::InvalidFilename);
+    let (from, to) = (as_wide(from)?, as_wide(to)?);
     // Without a flag an existing file is not replaced.
     // SAFETY: both names live during the call.
     done(unsafe { MoveFileExW(from.as_ptr(), to.as_ptr(), 0) })
 }
 
-/// Gives the file the access list that permission bits mean.
-pub(crate) fn set_mode(file: &File, mode: u32) -> Result<()> {
-    security::set_file_mode(file.as_handle(), mode).map_err(Error::from_os)
+/// A file has its access list from the moment it is made.
+pub(crate) fn set_mode(_file: &File, _mode: u32) -> Result<()> {
+    Ok(())
 }
 
 /// Has what is only to be in memory written to the disk as late as can be.
@@ -257,7 +286,12 @@ pub(crate) fn unlink(path: &Path) -> Result<()> {
         return open_to_delete(path).map(|file| delete(&file)).map_err(Error::from_os);
     }
     let away = away(path, status_of_name(path)?.identity);
-    rename(path, &away).map_err(Error::from_os)?;
+    rename(path, &away).map_err(|error| {
+        let in_use = error.raw_os_error() == Some(ERROR_SHARING_VIOLATION as i32);
+        let error = Error::from_os(error);
+        let why = "another program has its file open, and does not let it be removed";
+        if in_use { error.of_kind(ErrorKind::Busy).because(why) } else { error }
+    })?;
     // CRASH: dying here leaves a file under a temporary name, which the sweep takes away; as does
     // whoever cannot open it to delete it.
     if let Ok(file) = open_to_delete(&away) {
@@ -313,14 +347,23 @@ pub(crate) fn support(directory: &Path) -> Result<Support> {
     if !directory.metadata().map_err(Error::from_os)?.is_dir() {
         return Err(Error::from_os(io::Error::from(io::ErrorKind::NotADirectory)));
     }
-    let path = wide(directory);
-    let mut volume = [0; MAX_PATH as usize];
+    /// The longest path.
+    const MOST_UNITS: usize = 32_768;
+    let path = wide_path(directory)?;
+    let mut volume = vec![0; MOST_UNITS];
     // SAFETY: the path ends in zero, and the answer has as many units as are told.
-    done(unsafe { GetVolumePathNameW(path.as_ptr(), volume.as_mut_ptr(), MAX_PATH) })
+    done(unsafe { GetVolumePathNameW(path.as_ptr(), volume.as_mut_ptr(), MOST_UNITS as u32) })
         .map_err(Error::from_os)?;
     // SAFETY: a path that ends in zero.
     match unsafe { GetDriveTypeW(volume.as_ptr()) } {
-        DRIVE_FIXED | DRIVE_REMOVABLE | DRIVE_RAMDISK => Ok(Support::Disk),
+        DRIVE_FIXED | DRIVE_REMOVABLE | DRIVE_RAMDISK if has_access_lists(&volume)? => {
+            Ok(Support::Disk)
+        }
+        DRIVE_FIXED | DRIVE_REMOVABLE | DRIVE_RAMDISK => {
+            let place = directory.display();
+            let why = format!("{place} is on a volume without access lists, such as FAT");
+            Err(Error::new(ErrorKind::Unsupported, why))
+        }
         DRIVE_REMOTE => {
             let why = format!(
                 "{} is on a network, which does not share locks and memory",
@@ -330,6 +373,26 @@ pub(crate) fn support(directory: &Path) -> Result<Support> {
         }
         _ => Ok(Support::Untried),
     }
+}
+
+/// Whether a volume, whose root this is, keeps who may use what.
+fn has_access_lists(root: &[u16]) -> Result<bool> {
+    let mut flags = 0;
+    // SAFETY: the root ends in zero; of the answers that it could give only the flags have room.
+    done(unsafe {
+        GetVolumeInformationW(
+            root.as_ptr(),
+            ptr::null_mut(),
+            0,
+            ptr::null_mut(),
+            ptr::null_mut(),
+            &raw mut flags,
+            ptr::null_mut(),
+            0,
+        )
+    })
+    .map_err(Error::from_os)?;
+    Ok(flags & FILE_PERSISTENT_ACLS != 0)
 }
 
 /// Who cleans the directory behind its users' backs.
@@ -364,12 +427,12 @@ mod tests {
     fn a_removed_file_has_no_name_for_those_who_have_it_open() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x");
-        let file = new_temporary(&path).unwrap();
+        let file = new_temporary(&path, 0o600).unwrap();
         assert!(!is_unlinked(&file, &path).unwrap());
         unlink(&path).unwrap();
         assert_eq!(status_of_name(&path).unwrap_err().kind(), ErrorKind::NotFound);
         assert!(is_unlinked(&file, &path).unwrap());
-        new_temporary(&path).expect("the name is free at once");
+        new_temporary(&path, 0o600).expect("the name is free at once");
         assert!(is_unlinked(&file, &path).unwrap(), "it is another's");
     }
 }

@@ -12,8 +12,8 @@ use windows_sys::Wdk::Foundation::{NtQueryObject, ObjectBasicInformation, Object
 use windows_sys::Win32::Foundation::{ERROR_USER_MAPPED_FILE, GENERIC_READ, GENERIC_WRITE};
 use windows_sys::Win32::Storage::FileSystem::FILE_WRITE_DATA;
 use windows_sys::Win32::System::Memory::{
-    FILE_MAP_READ, MEMORY_BASIC_INFORMATION, MapViewOfFile, SECTION_MAP_WRITE, UnmapViewOfFile,
-    VirtualQuery,
+    FILE_MAP_READ, MEM_COMMIT, MEMORY_BASIC_INFORMATION, MapViewOfFile, SECTION_MAP_WRITE,
+    UnmapViewOfFile, VirtualQuery,
 };
 use windows_sys::Win32::System::WindowsProgramming::{
     PUBLIC_OBJECT_BASIC_INFORMATION, PUBLIC_OBJECT_TYPE_INFORMATION,
@@ -65,7 +65,7 @@ pub(crate) fn status(file: &File) -> Result<Status> {
         links: 1,
         size: section_size(file)?,
         committed: section_size(file)?,
-        owner: security::owner(file.as_handle(), Of::Kernel).map_err(Error::from_os)?,
+        owner: security::owner(file.as_handle(), Of::Section).map_err(Error::from_os)?,
         mode: None,
         file_type: FileType::Regular,
     })
@@ -87,6 +87,10 @@ fn section_size(section: &File) -> Result<u64> {
     let _ = unsafe { UnmapViewOfFile(view) };
     if told == 0 {
         return Err(Error::from_os(std::io::Error::last_os_error()));
+    }
+    if about.State != MEM_COMMIT {
+        let why = "its pages are reserved, and not committed: touching one would end the process";
+        return Err(Error::new(ErrorKind::WrongKind, why));
     }
     Ok(about.RegionSize as u64)
 }

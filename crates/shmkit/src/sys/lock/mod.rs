@@ -7,11 +7,11 @@
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
-pub(crate) use unix::{PRESENCE, first_locked, is_locked, try_lock, unlock};
+pub(crate) use unix::{PRESENCE, first_locked, is_locked, take, try_lock, unlock};
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub(crate) use windows::{PRESENCE, first_locked, is_locked, try_lock, unlock};
+pub(crate) use windows::{PRESENCE, first_locked, is_locked, take, try_lock, unlock};
 
 /// How a range is locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

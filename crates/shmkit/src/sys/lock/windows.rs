@@ -2,13 +2,15 @@
 //!
 //! Nobody can be asked who holds what. So a range is tried: in shared mode, so that those who try
 //! do not find each other. It follows that what is tried for must be locked exclusively, and that
-//! whoever takes such a lock tries again where somebody is just trying.
+//! whoever takes such a lock waits a moment for those who are just trying.
 
 #![allow(unsafe_code, reason = "calls of Win32")]
 
 use std::fs::File;
 use std::io;
 use std::os::windows::io::AsRawHandle;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use windows_sys::Win32::Foundation::{ERROR_IO_PENDING, ERROR_LOCK_VIOLATION};
 use windows_sys::Win32::Storage::FileSystem::{
@@ -24,8 +26,9 @@ use crate::sys::win32::{done, halves};
 /// can do it, too.
 pub(crate) const PRESENCE: Mode = Mode::Exclusive;
 
-/// How often an exclusive lock is tried for, since somebody may be asking in just that moment.
-const TRIES: u32 = 20;
+/// How long a lock that nobody keeps is tried for: who is asking in just that moment can lose its
+/// processor, or be stopped.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 fn at(offset: u64) -> OVERLAPPED {
     let mut place = OVERLAPPED::default();
@@ -60,14 +63,26 @@ fn is_refusal(error: &io::Error) -> bool {
 
 /// Takes the lock if no other handle is in the way; says whether it did.
 pub(crate) fn try_lock(file: &File, range: Range, mode: Mode) -> Result<bool> {
-    let tries = if mode == Mode::Exclusive { TRIES } else { 1 };
-    for _ in 1..tries {
-        if try_once(file, range, mode)? {
-            return Ok(true);
-        }
-        std::thread::yield_now();
-    }
     try_once(file, range, mode)
+}
+
+/// Takes a lock that nobody is known to keep: waits for those who are just asking.
+pub(crate) fn take(file: &File, range: Range, mode: Mode) -> Result<bool> {
+    const YIELDS: u32 = 10;
+    let until = Instant::now() + PATIENCE;
+    let mut tries = 0;
+    while !try_once(file, range, mode)? {
+        if Instant::now() >= until {
+            return Ok(false);
+        }
+        tries += 1;
+        if tries <= YIELDS {
+            thread::yield_now();
+        } else {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+    Ok(true)
 }
 
 /// Gives up what this handle holds of exactly this range.

@@ -11,11 +11,14 @@ use std::ops::Range;
 use std::os::windows::io::{AsHandle, AsRawHandle, OwnedHandle};
 use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{
-    ERROR_ACCESS_DENIED, ERROR_COMMITMENT_LIMIT, ERROR_INVALID_ADDRESS, ERROR_MAPPED_ALIGNMENT,
-    ERROR_NO_SYSTEM_RESOURCES, ERROR_NOT_ENOUGH_MEMORY, ERROR_NOT_LOCKED, ERROR_WORKING_SET_QUOTA,
-    HANDLE,
+    ERROR_ACCESS_DENIED, ERROR_COMMITMENT_LIMIT, ERROR_INVALID_ADDRESS, ERROR_LOCK_VIOLATION,
+    ERROR_MAPPED_ALIGNMENT, ERROR_NO_SYSTEM_RESOURCES, ERROR_NOT_ENOUGH_MEMORY, ERROR_NOT_LOCKED,
+    ERROR_WORKING_SET_QUOTA, HANDLE,
 };
 use windows_sys::Win32::System::Memory::{
     CreateFileMappingW, FILE_MAP_COPY, FILE_MAP_READ, FILE_MAP_WRITE, FlushViewOfFile,
@@ -66,6 +69,8 @@ pub(crate) struct Mapping {
     length: usize,
     protection: Protection,
     source: Source,
+    /// Whether its pages are kept in memory.
+    locked: AtomicBool,
 }
 
 /// What a mapping keeps open.
@@ -129,7 +134,8 @@ impl Mapping {
             }
         }?;
         // INVARIANT: 1 and 2.
-        Ok(Self { view, view_bytes, lead, length, protection, source })
+        let locked = AtomicBool::new(false);
+        Ok(Self { view, view_bytes, lead, length, protection, source, locked })
     }
 
     /// The first byte that was asked for.
@@ -158,8 +164,7 @@ impl Mapping {
             // To the system 0 would mean all.
             return Ok(());
         }
-        // SAFETY: within the view; flushing changes nothing in it.
-        done(unsafe { FlushViewOfFile(start.cast(), bytes) }).map_err(Error::from_os)?;
+        flush_view(start, bytes).map_err(Error::from_os)?;
         if wait {
             use windows_sys::Win32::Storage::FileSystem::FlushFileBuffers;
             // SAFETY: the file is open.
@@ -185,6 +190,11 @@ impl Mapping {
                 // SAFETY: one range, within the view; reading ahead changes nothing in it.
                 done(unsafe { PrefetchVirtualMemory(process, 1, &raw const part, 0) })
                     .map_err(Error::from_os)
+            }
+            // ORDERING: Relaxed; who locks and advises at once gets either.
+            Advice::DontNeed | Advice::Cold if self.locked.load(Ordering::Relaxed) => {
+                let why = "the pages are locked into memory";
+                Err(Error::new(ErrorKind::Unsupported, why))
             }
             // Pages of a view of one's own would stay, in the page file.
             Advice::DontNeed | Advice::Cold => {
@@ -234,12 +244,17 @@ impl Mapping {
                 return Error::from_os(error).of_kind(ErrorKind::OutOfSpace).because(why);
             }
             Error::from_os(error)
-        })
+        })?;
+        // ORDERING: Relaxed; see `advise`.
+        self.locked.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Takes `lock` back.
     pub(crate) fn unlock(&self) -> Result<()> {
         let (start, bytes) = self.part(&(0..self.length));
+        // ORDERING: Relaxed; see `advise`.
+        self.locked.store(false, Ordering::Relaxed);
         // SAFETY: within the view; unlocking changes nothing in it.
         done(unsafe { VirtualUnlock(start.cast(), bytes) }).map_err(Error::from_os)
     }
@@ -290,6 +305,21 @@ impl Drop for Mapping {
         let unmapped = done(unsafe { UnmapViewOfFile(view) });
         debug_assert!(unmapped.is_ok(), "{unmapped:?}");
     }
+}
+
+/// Starts writing back. While the system writes these pages by itself it refuses, for a moment.
+fn flush_view(start: *const u8, bytes: usize) -> io::Result<()> {
+    const TRIES: u32 = 500;
+    for _ in 1..TRIES {
+        // SAFETY: within a view of the caller's; flushing changes nothing in it.
+        match done(unsafe { FlushViewOfFile(start.cast(), bytes) }) {
+            Err(error) if error.raw_os_error() == Some(ERROR_LOCK_VIOLATION as i32) => {
+                thread::sleep(Duration::from_millis(1));
+            }
+            answer => return answer,
+        }
+    }
+    Err(io::Error::from_raw_os_error(ERROR_LOCK_VIOLATION as i32))
 }
 
 /// Where the view begins if the byte after `lead` is to be at `address`.

@@ -25,7 +25,7 @@ use windows_sys::Win32::System::Memory::{
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::directory::Opening;
 use crate::sys::mapping::page_size;
-use crate::sys::win32::security::Attributes;
+use crate::sys::win32::security::{Attributes, Of};
 use crate::sys::win32::{halves, owned, wide};
 
 /// Where names can be: all that a `\` may stand behind.
@@ -69,7 +69,7 @@ pub(crate) fn new_section(name: Option<&str>, size: u64, mode: u32) -> Result<Fi
     if i64::try_from(size).is_err() {
         return Err(Error::new(ErrorKind::OutOfSpace, format!("no space for {size} bytes")));
     }
-    let attributes = Attributes::of_mode(mode).map_err(Error::from_os)?;
+    let attributes = Attributes::of_mode(mode, Of::Section).map_err(Error::from_os)?;
     let name = name.map(wide);
     let name = name.as_ref().map_or(ptr::null(), |name| name.as_ptr());
     let (low, high) = halves(size);

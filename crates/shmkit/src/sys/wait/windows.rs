@@ -16,8 +16,9 @@
 //! kind that is reset by hand, and nobody does) for as long as the sleeper has it. Otherwise S2
 //! does not let it sleep. An event goes with the last who has it open.
 //!
-//! A value that comes back may find its event set: a wake without a reason, which is allowed. Marks
-//! do not count, since some sleepers may not set them. One event wakes all who wait for the same
+//! A value that comes back may find its event set: a wake without a reason, which is allowed, and
+//! is slowed down, so that sleepers do not spin on it. Marks do not count, since some sleepers may
+//! not set them. One event wakes all who wait for the same
 //! change, so waking one wakes all.
 
 #![allow(unsafe_code, reason = "calls of Win32")]
@@ -32,11 +33,12 @@ use std::time::{Duration, Instant};
 
 use windows_sys::Win32::Foundation::{WAIT_OBJECT_0, WAIT_TIMEOUT};
 use windows_sys::Win32::System::Threading::{
-    CreateEventW, EVENT_MODIFY_STATE, INFINITE, OpenEventW, SetEvent, WaitForSingleObject,
+    CREATE_EVENT_MANUAL_RESET, CreateEventExW, EVENT_MODIFY_STATE, INFINITE, OpenEventW,
+    SYNCHRONIZATION_SYNCHRONIZE, SetEvent, WaitForSingleObject,
 };
 
 use super::Woke;
-use crate::sys::win32::security::Attributes;
+use crate::sys::win32::security::{Attributes, Of};
 use crate::sys::win32::{owned, wide};
 
 /// The bits of a word that do not count.
@@ -86,7 +88,8 @@ impl Drop for MeetingPlace {
 /// in no object are this process's alone.
 fn event_name(word: &AtomicU64, value: u64) -> (Vec<u16>, bool) {
     let address = ptr::from_ref(word).addr();
-    let value = value & !MARKS;
+    // As much as is compared.
+    let value = u64::from(value as u32) & !MARKS;
     let within = |place: &&Place| (place.first..place.first + place.bytes).contains(&address);
     match places().iter().find(within) {
         Some(&Place { first, id, shared, .. }) => {
@@ -103,10 +106,12 @@ fn event_name(word: &AtomicU64, value: u64) -> (Vec<u16>, bool) {
 
 fn make_event(word: &AtomicU64, value: u64) -> io::Result<OwnedHandle> {
     let (name, shared) = event_name(word, value);
-    let attributes = if shared { Some(Attributes::of_mode(0o666)?) } else { None };
-    let attributes = attributes.as_ref().map_or(ptr::null(), Attributes::as_ptr);
-    // SAFETY: attributes, if any, and name live during the call.
-    let event = unsafe { CreateEventW(attributes, 1, 0, name.as_ptr()) };
+    let attributes = Attributes::of_mode(if shared { 0o666 } else { 0o600 }, Of::Event)?;
+    let by_hand = CREATE_EVENT_MANUAL_RESET;
+    // SAFETY: attributes and name live during the call.
+    let event = unsafe {
+        CreateEventExW(attributes.as_ptr(), name.as_ptr(), by_hand, SYNCHRONIZATION_SYNCHRONIZE)
+    };
     // SAFETY: made or opened for us.
     unsafe { owned(event) }
 }
@@ -121,11 +126,17 @@ pub(crate) fn wait(word: &AtomicU64, expected: u64, until: Option<Instant>) -> W
         thread::sleep(WITHOUT_EVENT);
         return Woke::Woken;
     };
+    let was_set = is_set(&event);
     // ORDERING: SeqCst; S1 before S2, see above.
     fence(Ordering::SeqCst);
     // ORDERING: Relaxed; ordered by the fence.
     if word.load(Ordering::Relaxed) as u32 != expected as u32 {
         return Woke::Changed;
+    }
+    if was_set {
+        // For another time at which the word had this value.
+        thread::sleep(WITHOUT_EVENT);
+        return Woke::Woken;
     }
     loop {
         let left_ms = match until.map(|until| until.saturating_duration_since(Instant::now())) {
@@ -139,8 +150,7 @@ pub(crate) fn wait(word: &AtomicU64, expected: u64, until: Option<Instant>) -> W
             WAIT_OBJECT_0 => return Woke::Woken,
             WAIT_TIMEOUT => {
                 // It may have been set just as the time was over.
-                // SAFETY: the event is open.
-                if unsafe { WaitForSingleObject(event.as_raw_handle(), 0) } == WAIT_OBJECT_0 {
+                if is_set(&event) {
                     return Woke::Woken;
                 }
             }
@@ -150,6 +160,11 @@ pub(crate) fn wait(word: &AtomicU64, expected: u64, until: Option<Instant>) -> W
             }
         }
     }
+}
+
+fn is_set(event: &OwnedHandle) -> bool {
+    // SAFETY: the event is open.
+    (unsafe { WaitForSingleObject(event.as_raw_handle(), 0) }) == WAIT_OBJECT_0
 }
 
 /// Wakes all who sleep on `word` since it had the value `had`.

@@ -12,11 +12,10 @@ use std::sync::OnceLock;
 use windows_sys::Win32::Foundation::{ERROR_SUCCESS, LocalFree};
 use windows_sys::Win32::Security::Authorization::{
     ConvertSidToStringSidW, ConvertStringSecurityDescriptorToSecurityDescriptorW, GetSecurityInfo,
-    SDDL_REVISION_1, SE_FILE_OBJECT, SE_KERNEL_OBJECT, SE_OBJECT_TYPE, SetSecurityInfo,
+    SDDL_REVISION_1, SE_FILE_OBJECT, SE_KERNEL_OBJECT, SE_OBJECT_TYPE,
 };
 use windows_sys::Win32::Security::{
-    DACL_SECURITY_INFORMATION, GetSecurityDescriptorDacl, GetTokenInformation,
-    OWNER_SECURITY_INFORMATION, PROTECTED_DACL_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, PSID,
+    GetTokenInformation, OWNER_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, PSID,
     SECURITY_ATTRIBUTES, TOKEN_INFORMATION_CLASS, TOKEN_QUERY, TokenOwner, TokenPrimaryGroup,
     TokenUser,
 };
@@ -115,15 +114,16 @@ pub(in crate::sys) fn user_number() -> u32 {
 #[derive(Clone, Copy)]
 pub(in crate::sys) enum Of {
     File,
-    /// A section or an event.
-    Kernel,
+    Section,
+    /// Others may sleep on it and set it.
+    Event,
 }
 
 impl Of {
     fn raw(self) -> SE_OBJECT_TYPE {
         match self {
             Self::File => SE_FILE_OBJECT,
-            Self::Kernel => SE_KERNEL_OBJECT,
+            Self::Section | Self::Event => SE_KERNEL_OBJECT,
         }
     }
 }
@@ -175,7 +175,9 @@ impl Descriptor {
         let me = me()?;
         let (all, both, read) = match of {
             Of::File => ("FA", "FRFW", "FR"),
-            Of::Kernel => ("GA", "GRGW", "GR"),
+            Of::Section => ("GA", "GRGW", "GR"),
+            // SYNCHRONIZE and EVENT_MODIFY_STATE.
+            Of::Event => ("GA", "0x100002", "0x100002"),
         };
         let mut text = format!("D:P(A;;{all};;;{})(A;;{all};;;SY)(A;;{all};;;BA)", me.user);
         for (bits, who) in [(mode >> 3, me.group.as_str()), (mode, "WD")] {
@@ -201,7 +203,7 @@ impl Descriptor {
     }
 }
 
-/// What a new kernel object is given: who may use it.
+/// What something new is given: who may use it.
 pub(in crate::sys) struct Attributes {
     raw: SECURITY_ATTRIBUTES,
     /// Keeps what `raw` points to.
@@ -209,8 +211,8 @@ pub(in crate::sys) struct Attributes {
 }
 
 impl Attributes {
-    pub(in crate::sys) fn of_mode(mode: u32) -> io::Result<Self> {
-        let descriptor = Descriptor::of_mode(mode, Of::Kernel)?;
+    pub(in crate::sys) fn of_mode(mode: u32, of: Of) -> io::Result<Self> {
+        let descriptor = Descriptor::of_mode(mode, of)?;
         let raw = SECURITY_ATTRIBUTES {
             nLength: size_of::<SECURITY_ATTRIBUTES>() as u32,
             lpSecurityDescriptor: descriptor.0,
@@ -223,27 +225,4 @@ impl Attributes {
     pub(in crate::sys) fn as_ptr(&self) -> *const SECURITY_ATTRIBUTES {
         &raw const self.raw
     }
-}
-
-/// Gives a file the access list that permission bits mean. The handle may change access lists.
-pub(in crate::sys) fn set_file_mode(file: BorrowedHandle<'_>, mode: u32) -> io::Result<()> {
-    let descriptor = Descriptor::of_mode(mode, Of::File)?;
-    let (mut present, mut list, mut defaulted) = (0, ptr::null_mut(), 0);
-    // SAFETY: a valid descriptor; the answers have room.
-    done(unsafe {
-        GetSecurityDescriptorDacl(descriptor.0, &raw mut present, &raw mut list, &raw mut defaulted)
-    })?;
-    // SAFETY: the handle is open, and the list lies within the descriptor, which lives.
-    let code = unsafe {
-        SetSecurityInfo(
-            file.as_raw_handle(),
-            SE_FILE_OBJECT,
-            DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION,
-            ptr::null_mut(),
-            ptr::null_mut(),
-            list,
-            ptr::null(),
-        )
-    };
-    if code == ERROR_SUCCESS { Ok(()) } else { Err(io::Error::from_raw_os_error(code as i32)) }
 }

@@ -32,3 +32,17 @@ fn it_can_grow_while_it_is_mapped() {
     file.set_size(100_000).unwrap();
     assert_eq!((region.len(), file.map().unwrap().len()), (10, 100_000));
 }
+
+#[test]
+fn others_open_it_as_they_are_used_to_while_its_maker_has_it() {
+    use std::os::windows::fs::OpenOptionsExt;
+    use windows_sys::Win32::Storage::FileSystem::{FILE_SHARE_READ, FILE_SHARE_WRITE};
+    let path = std::env::temp_dir().join(&*crate::Unique::new());
+    let file = FileMapping::create(&path, 10).unwrap();
+    file.map().unwrap().fill(.., 7).unwrap();
+    // As C and Python do: nobody may delete it meanwhile.
+    let sharing = FILE_SHARE_READ | FILE_SHARE_WRITE;
+    fs::File::options().read(true).share_mode(sharing).open(&path).unwrap();
+    drop(file);
+    fs::remove_file(&path).unwrap();
+}
