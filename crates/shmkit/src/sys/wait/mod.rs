@@ -4,8 +4,8 @@
 //! that is just being killed, and can come without a reason. What lets a waiter go on is in words.
 //!
 //! A waker says which value the word had when the sleepers went to sleep on it: one system finds
-//! them by that, another by the word's place alone. Values that differ in the lowest two bits alone,
-//! where marks are, are the same there.
+//! them by that, another by the word's place alone. Values that differ in the lowest two bits
+//! alone, where marks are, are the same there.
 
 #[cfg(all(target_os = "linux", not(loom)))]
 mod linux;
