@@ -72,14 +72,12 @@ impl NewFile {
     pub(crate) fn make(directory: &Path, mode: u32) -> Result<Self> {
         let mut temporary = None;
         let file = LockFile::open(|| {
-            if let Some(file) = directory::new_unnamed(directory)? {
+            if let Some(file) = directory::new_unnamed(directory, mode)? {
                 return Ok(file);
             }
             let name = temporary.insert(Temporary::new(directory)?);
             directory::new_temporary(&name.0, mode)
         })?;
-        // Whatever the umask.
-        directory::set_mode(&file, mode)?;
         Ok(Self { file, temporary })
     }
 

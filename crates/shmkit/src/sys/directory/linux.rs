@@ -6,6 +6,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
+use super::unix::set_mode;
 use super::{Identity, Support};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -34,11 +35,15 @@ pub(super) fn mode_of(stat: &Stat) -> u32 {
     stat.st_mode
 }
 
-/// A file without a name, or `None` where the file system has none.
-pub(crate) fn new_unnamed(directory: &Path) -> Result<Option<File>> {
+/// A file without a name, with these permission bits; `None` where the file system has none.
+pub(crate) fn new_unnamed(directory: &Path, mode: u32) -> Result<Option<File>> {
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     match rustix::fs::openat(CWD, directory, flags, Mode::RUSR | Mode::WUSR) {
-        Ok(file) => Ok(Some(file.into())),
+        Ok(file) => {
+            let file = file.into();
+            set_mode(&file, mode)?;
+            Ok(Some(file))
+        }
         Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => Ok(None),
         Err(error) => Err(Error::from_os(error)),
     }

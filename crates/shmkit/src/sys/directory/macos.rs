@@ -58,7 +58,7 @@ pub(super) fn mode_of(stat: &Stat) -> u32 {
 }
 
 /// There are no files without a name.
-pub(crate) fn new_unnamed(_directory: &Path) -> Result<Option<File>> {
+pub(crate) fn new_unnamed(_directory: &Path, _mode: u32) -> Result<Option<File>> {
     Ok(None)
 }
 

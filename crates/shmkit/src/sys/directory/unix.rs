@@ -82,11 +82,13 @@ pub(crate) fn open(path: &Path, opening: Opening) -> Result<File> {
     }
 }
 
-/// A new file under a temporary name, its owner's alone until its mode is set.
-pub(crate) fn new_temporary(path: &Path, _mode: u32) -> Result<File> {
+/// A new file under a temporary name, with these permission bits.
+pub(crate) fn new_temporary(path: &Path, mode: u32) -> Result<File> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = rustix::fs::openat(CWD, path, flags, Mode::RUSR | Mode::WUSR);
-    Ok(file.map_err(Error::from_os)?.into())
+    let file = file.map_err(Error::from_os)?.into();
+    set_mode(&file, mode).inspect_err(|_| _ = unlink(path))?;
+    Ok(file)
 }
 
 /// Gives a file its final name in place of the temporary one. An existing name stays.
@@ -103,7 +105,7 @@ pub(crate) fn rename_temporary(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// Sets the permission bits, whatever the umask.
-pub(crate) fn set_mode(file: &File, mode: u32) -> Result<()> {
+pub(super) fn set_mode(file: &File, mode: u32) -> Result<()> {
     rustix::fs::fchmod(file, Mode::from_raw_mode(mode as RawMode)).map_err(Error::from_os)
 }
 

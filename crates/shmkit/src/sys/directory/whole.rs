@@ -4,8 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use super::{
-    Opening, name_unnamed, new_temporary, new_unnamed, open, set_mode, status, status_of_name,
-    unlink,
+    Opening, name_unnamed, new_temporary, new_unnamed, open, status, status_of_name, unlink,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::file::commit;
@@ -17,14 +16,13 @@ use crate::sys::file::commit;
 /// before it has its size.
 pub(crate) fn create_whole(path: &Path, size: u64, mode: u32) -> Result<File> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let Some(file) = new_unnamed(parent.unwrap_or(Path::new(".")))? else {
+    let Some(file) = new_unnamed(parent.unwrap_or(Path::new(".")), mode)? else {
         return create_under_its_name(path, size, mode);
     };
     // A look before the work; the answer that counts is that of `name_unnamed`.
     if status_of_name(path).is_ok() {
         return Err(Error::new(ErrorKind::AlreadyExists, "the name is taken"));
     }
-    set_mode(&file, mode)?;
     commit(&file, 0, size)?;
     // CRASH: a file without a name goes with its process; with the name it is whole.
     name_unnamed(&file, path)?;
@@ -42,8 +40,7 @@ fn reopened(file: &File, path: &Path) -> Option<File> {
 fn create_under_its_name(path: &Path, size: u64, mode: u32) -> Result<File> {
     let file = new_temporary(path, mode)?;
     // CRASH: dying before the size is set leaves a shorter file, which a region's bounds refuse.
-    let made = set_mode(&file, mode).and_then(|()| commit(&file, 0, size));
-    match made {
+    match commit(&file, 0, size) {
         Ok(()) => Ok(file),
         Err(error) => {
             let _ = unlink(path);

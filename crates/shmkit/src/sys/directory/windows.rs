@@ -159,7 +159,7 @@ pub(crate) fn open(path: &Path, opening: Opening) -> Result<File> {
 }
 
 /// There are no files without a name.
-pub(crate) fn new_unnamed(_directory: &Path) -> Result<Option<File>> {
+pub(crate) fn new_unnamed(_directory: &Path, _mode: u32) -> Result<Option<File>> {
     Ok(None)
 }
 
@@ -214,11 +214,6 @@ fn rename(from: &Path, to: &Path) -> io::Result<()> {
     // Without a flag an existing file is not replaced.
     // SAFETY: both names live during the call.
     done(unsafe { MoveFileExW(from.as_ptr(), to.as_ptr(), 0) })
-}
-
-/// A file has its access list from the moment it is made.
-pub(crate) fn set_mode(_file: &File, _mode: u32) -> Result<()> {
-    Ok(())
 }
 
 /// Has what is only to be in memory written to the disk as late as can be.

@@ -8,8 +8,12 @@ use std::os::windows::io::{AsHandle, AsRawHandle};
 use std::path::Path;
 use std::ptr;
 
-use windows_sys::Wdk::Foundation::{NtQueryObject, ObjectBasicInformation, ObjectTypeInformation};
-use windows_sys::Win32::Foundation::{ERROR_USER_MAPPED_FILE, GENERIC_READ, GENERIC_WRITE};
+use windows_sys::Wdk::Foundation::{
+    NtQueryObject, OBJECT_INFORMATION_CLASS, ObjectBasicInformation, ObjectTypeInformation,
+};
+use windows_sys::Win32::Foundation::{
+    ERROR_USER_MAPPED_FILE, GENERIC_READ, GENERIC_WRITE, NTSTATUS,
+};
 use windows_sys::Win32::Storage::FileSystem::FILE_WRITE_DATA;
 use windows_sys::Win32::System::Memory::{
     FILE_MAP_READ, MEM_COMMIT, MEMORY_BASIC_INFORMATION, MapViewOfFile, SECTION_MAP_WRITE,
@@ -36,16 +40,7 @@ pub(crate) fn is_section(file: &File) -> bool {
         name: [u16; 64],
     }
     let mut answer = TypeInformation { about: Default::default(), name: [0; 64] };
-    // SAFETY: the handle is open, and the answer has as many bytes as are told.
-    let status = unsafe {
-        NtQueryObject(
-            file.as_raw_handle(),
-            ObjectTypeInformation,
-            (&raw mut answer).cast(),
-            size_of_val(&answer) as u32,
-            ptr::null_mut(),
-        )
-    };
+    let status = query_object(file, ObjectTypeInformation, &mut answer);
     let units = SECTION.encode_utf16().count();
     if status < 0 || usize::from(answer.about.TypeName.Length) != 2 * units {
         return false;
@@ -53,6 +48,20 @@ pub(crate) fn is_section(file: &File) -> bool {
     // SAFETY: a text of so many bytes, as the system says, within the answer.
     let name = unsafe { std::slice::from_raw_parts(answer.about.TypeName.Buffer, units) };
     name.iter().copied().eq(SECTION.encode_utf16())
+}
+
+/// Asks for what belongs to the class; negative where that failed.
+fn query_object<T>(file: &File, class: OBJECT_INFORMATION_CLASS, into: &mut T) -> NTSTATUS {
+    // SAFETY: the handle is open, and the answer has as many bytes as are told.
+    unsafe {
+        NtQueryObject(
+            file.as_raw_handle(),
+            class,
+            (&raw mut *into).cast(),
+            size_of::<T>() as u32,
+            ptr::null_mut(),
+        )
+    }
 }
 
 /// What the system says of a file or a section.
@@ -117,16 +126,7 @@ pub(crate) fn is_sealed(file: &File, kind: SealKind) -> Result<bool> {
 /// Whether the handle allows writing.
 pub(crate) fn is_writable(file: &File) -> Result<bool> {
     let mut about = PUBLIC_OBJECT_BASIC_INFORMATION::default();
-    // SAFETY: the handle is open, and the answer has as many bytes as are told.
-    let status = unsafe {
-        NtQueryObject(
-            file.as_raw_handle(),
-            ObjectBasicInformation,
-            (&raw mut about).cast(),
-            size_of_val(&about) as u32,
-            ptr::null_mut(),
-        )
-    };
+    let status = query_object(file, ObjectBasicInformation, &mut about);
     if status < 0 {
         let why = format!("the system does not say what the handle allows ({status:#x})");
         return Err(Error::new(ErrorKind::Os, why));

@@ -34,7 +34,7 @@ use std::ops::Deref;
 
 use super::fork::WipedOnFork;
 use super::wait::MeetingPlace;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// All of an object's file: a forked child finds zeros there, and those who sleep on its words find
 /// each other.
@@ -65,6 +65,27 @@ impl ObjectMapping {
         // a mapping may change at any time, so nobody relies on it.
         let _wiped = unsafe { WipedOnFork::register(first, bytes) }?;
         Ok(Self { _wiped, _meeting_place, mapping })
+    }
+}
+
+impl Mapping {
+    /// Maps `length` bytes of `file` from byte `offset`, wherever there is room.
+    pub(crate) fn map(
+        file: &File,
+        offset: u64,
+        length: usize,
+        protection: Protection,
+    ) -> Result<Self> {
+        Self::place(file, offset, length, protection, Placement::default())
+    }
+
+    /// Refuses to give up all of it, or more.
+    fn check_shrinking(&self, bytes: usize) -> Result<()> {
+        if bytes < self.len() {
+            return Ok(());
+        }
+        let why = format!("{bytes} bytes less than {} leave nothing", self.len());
+        Err(Error::new(ErrorKind::OutOfRange, why))
     }
 }
 

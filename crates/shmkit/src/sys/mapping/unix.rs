@@ -40,16 +40,6 @@ unsafe impl Send for Mapping {}
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    /// Maps `length` bytes of `file` from byte `offset`, wherever there is room.
-    pub(crate) fn map(
-        file: &File,
-        offset: u64,
-        length: usize,
-        protection: Protection,
-    ) -> Result<Self> {
-        Self::place(file, offset, length, protection, Placement::default())
-    }
-
     /// Maps `length` bytes of `file` from byte `offset`, where and how `placement` says.
     pub(crate) fn place(
         file: &File,
@@ -165,14 +155,6 @@ impl Mapping {
         self.page_bytes = kept;
         self.length -= bytes;
         Ok(())
-    }
-
-    fn check_shrinking(&self, bytes: usize) -> Result<()> {
-        if bytes < self.length {
-            return Ok(());
-        }
-        let why = format!("{bytes} bytes less than {} leave nothing", self.length);
-        Err(Error::new(ErrorKind::OutOfRange, why))
     }
 
     /// The whole pages that hold `range`. Ranges are checked by the callers; one that is not right

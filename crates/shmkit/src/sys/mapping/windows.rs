@@ -89,16 +89,6 @@ unsafe impl Send for Mapping {}
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    /// Maps `length` bytes of `file` from byte `offset`, wherever there is room.
-    pub(crate) fn map(
-        file: &File,
-        offset: u64,
-        length: usize,
-        protection: Protection,
-    ) -> Result<Self> {
-        Self::place(file, offset, length, protection, Placement::default())
-    }
-
     /// Maps `length` bytes of `file` from byte `offset`, where `placement` says. Huge pages are for
     /// those who may lock memory, and only for sections that are made of them: there are none.
     pub(crate) fn place(
@@ -124,15 +114,15 @@ impl Mapping {
         let kept = file.as_handle().try_clone_to_owned().map_err(Error::from_os)?;
         let source = if is_section(file) { Source::Memory(kept) } else { Source::File(kept) };
         let first = offset - lead as u64;
-        let view = match &source {
-            Source::Memory(section) => {
-                map_view(section.as_raw_handle(), first, view_bytes, protection, address)
-            }
+        let made;
+        let section = match &source {
+            Source::Memory(section) => section,
             Source::File(_) => {
-                let section = section_of(file, protection)?;
-                map_view(section.as_raw_handle(), first, view_bytes, protection, address)
+                made = section_of(file, protection)?;
+                &made
             }
-        }?;
+        };
+        let view = map_view(section.as_raw_handle(), first, view_bytes, protection, address)?;
         // INVARIANT: 1 and 2.
         let locked = AtomicBool::new(false);
         Ok(Self { view, view_bytes, lead, length, protection, source, locked })
@@ -274,14 +264,6 @@ impl Mapping {
         // INVARIANT: 2.
         self.length -= bytes;
         Ok(())
-    }
-
-    fn check_shrinking(&self, bytes: usize) -> Result<()> {
-        if bytes < self.length {
-            return Ok(());
-        }
-        let why = format!("{bytes} bytes less than {} leave nothing", self.length);
-        Err(Error::new(ErrorKind::OutOfRange, why))
     }
 
     /// How many of the mapped bytes are in huge pages now: see [`Mapping::place`].
