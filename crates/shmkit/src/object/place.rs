@@ -118,3 +118,40 @@ pub(crate) fn sweep_temporary(path: &Path) -> Result<bool> {
     directory::unlink(path)?;
     Ok(true)
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_temporary_file_is_swept_once_its_maker_is_neither_there_nor_naming_it() {
+        let place = tempfile::tempdir().unwrap();
+        let path = directory::temporary_path(place.path()).unwrap();
+        let maker = directory::new_temporary(&path, 0o600).unwrap();
+        assert!(lock::try_lock(&maker, presence::GATE, Mode::Shared).unwrap());
+        assert!(!sweep_temporary(&path).unwrap(), "it is being named");
+        lock::unlock(&maker, presence::GATE);
+        assert!(lock::take(&maker, presence::slot(3), Mode::Exclusive).unwrap());
+        assert!(!sweep_temporary(&path).unwrap(), "its maker lives");
+        drop(maker);
+        assert!(sweep_temporary(&path).unwrap());
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_file_that_was_swept_before_its_name_is_told_from_a_name_that_cannot_be_given() {
+        let place = tempfile::tempdir().unwrap();
+        let made = || {
+            let temporary = Temporary::new(place.path()).unwrap();
+            let file = LockFile::open(|| directory::new_temporary(&temporary.0, 0o600)).unwrap();
+            NewFile { file, temporary: Some(temporary) }
+        };
+        let kind = |new: NewFile, to: &str| {
+            new.give_name(&place.path().join(to)).err().expect("an error").kind()
+        };
+        assert_eq!(kind(made(), "nowhere/it"), ErrorKind::Os);
+        let swept = made();
+        std::fs::rename(&swept.temporary.as_ref().unwrap().0, place.path().join("x")).unwrap();
+        assert_eq!(kind(swept, "it"), ErrorKind::NotFound);
+    }
+}
