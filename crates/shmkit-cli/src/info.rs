@@ -1,6 +1,6 @@
 //! `shm info`.
 
-use shmkit::inspect::{self, Description, Member};
+use shmkit::inspect::{self, Description, LatestContent, Member};
 use shmkit::shareable::schema::Shape;
 
 use crate::table::table;
@@ -50,7 +50,7 @@ fn lines(it: &Description) -> Vec<(&'static str, String)> {
         Shape::Enum { .. } => format!(" ({})", description::variants(&it.schema)),
         _ => String::new(),
     };
-    let (kind, bytes) = (it.kind.as_str(), figures::bytes(it.value_bytes));
+    let (kind, bytes) = (it.kind.as_str(), figures::bytes(it.schema.size()));
     let type_name = description::type_name(&it.schema);
     let condition = match description::hindrance(it) {
         Some(hindrance) => format!("{hindrance}; `shm doctor --fix` removes it"),
@@ -61,12 +61,10 @@ fn lines(it: &Description) -> Vec<(&'static str, String)> {
     let mode =
         other_mode.map_or_else(String::new, |mode| format!("; but its file has mode {mode:04o}"));
     let created = figures::moment(it.created);
-    vec![
+    let mut lines = vec![
         ("kind", kind.to_owned()),
         ("type", format!("{type_name}{named}, {bytes}")),
         ("state", condition),
-        ("values", values(it)),
-        ("writers", writers(it)),
         ("readers", it.readers.to_string()),
         ("owner", format!("user {}", it.owner)),
         ("access", format!("{}{peers}{mode}", it.access.as_str())),
@@ -74,16 +72,20 @@ fn lines(it: &Description) -> Vec<(&'static str, String)> {
         ("created", format!("{created} by process {}", it.creator_pid)),
         ("file", format!("{}, {}", it.file.display(), figures::bytes(it.size))),
         ("id", format!("{:032x}", it.object_id)),
-    ]
+    ];
+    if let Some(latest) = it.latest() {
+        lines.splice(3..3, [("values", values(it, latest)), ("writers", writers(it, latest))]);
+    }
+    lines
 }
 
-fn values(it: &Description) -> String {
-    let set = match it.sequence {
+fn values(it: &Description, latest: &LatestContent) -> String {
+    let set = match latest.sequence {
         0 => "none yet".into(),
         1 => "1 was set".into(),
         many => format!("{} were set", figures::count(many)),
     };
-    match it.half_written {
+    match latest.half_written {
         Some(number) if it.members.iter().any(|member| member.alive && member.is_owner) => {
             format!("{set}; number {} is being written", figures::count(number))
         }
@@ -94,17 +96,17 @@ fn values(it: &Description) -> String {
     }
 }
 
-fn writers(it: &Description) -> String {
+fn writers(it: &Description, latest: &LatestContent) -> String {
     let (alive, dead) = description::writers(it);
-    let mut told = match it.shared_writers {
+    let mut told = match latest.shared_writers {
         true => format!("{alive} in turn, at most {}", it.most_members),
         false => format!("{alive} of 1"),
     };
     if dead > 0 {
         told += &format!("; {dead} died, and the next to join frees the place");
     }
-    if it.deaths > 0 {
-        told += &format!("; {} dead replaced so far", it.deaths);
+    if latest.deaths > 0 {
+        told += &format!("; {} dead replaced so far", latest.deaths);
     }
     told
 }

@@ -86,7 +86,8 @@ fn rate(it: &Description, before: &Sample, now: &Sample) -> Option<f64> {
     let mut earlier = before.entries.iter().filter_map(|entry| entry.description.as_ref().ok());
     let earlier = earlier.find(|earlier| earlier.object_id == it.object_id)?;
     let seconds = now.taken.duration_since(before.taken).as_secs_f64();
-    (seconds > 0.0).then(|| it.sequence.saturating_sub(earlier.sequence) as f64 / seconds)
+    let (now, earlier) = (it.latest()?.sequence, earlier.latest()?.sequence);
+    (seconds > 0.0).then(|| now.saturating_sub(earlier) as f64 / seconds)
 }
 
 fn row(it: &Description, rate: Option<f64>) -> [String; 8] {

@@ -26,7 +26,7 @@ macro_rules! crash_point {
     };
 }
 
-/// Every point there is: tests go through all of them.
+/// Every point in objects and in `Latest`: tests go through all of them.
 #[cfg(feature = "crash-points")]
 pub const POINTS: &[&str] = &[
     "create: unnamed file made",
@@ -59,6 +59,27 @@ pub const POINTS: &[&str] = &[
     "retire: unlinked",
 ];
 
+/// Those in locks, conditions, semaphores and so on, besides the ones above that they come to.
+#[cfg(feature = "crash-points")]
+pub const SYNC_POINTS: &[&str] = &[
+    "lock: taken",
+    "rwlock: shared, owner not yet seen",
+    "rwlock: taken",
+    "rwlock: share given back, nobody woken",
+    "condvar: enlisted, not yet seen",
+    "condvar: waiting",
+    "condvar: notified, lock not yet taken",
+    "condvar: leaving",
+    "semaphore: taken, not on record",
+    "semaphore: given back, not on record",
+    "semaphore: permit of a dead one found",
+    "barrier: joined",
+    "barrier: arrived, not yet seen",
+    "barrier: death on record, round not broken",
+    "barrier: round broken, record not free",
+    "once: begun",
+];
+
 /// How often one of this process's sleepers found something that no wake had told it of.
 #[cfg(all(feature = "crash-points", not(loom)))]
 pub fn late_finds() -> u64 {
@@ -75,9 +96,13 @@ mod armed {
     pub const STOP_VARIABLE: &str = "SHMKIT_STOP_POINT";
 
     pub(crate) const fn is_known(name: &str) -> bool {
+        is_in(super::POINTS, name) || is_in(super::SYNC_POINTS, name)
+    }
+
+    const fn is_in(points: &[&str], name: &str) -> bool {
         let mut index = 0;
-        while index < super::POINTS.len() {
-            if equal(super::POINTS[index].as_bytes(), name.as_bytes()) {
+        while index < points.len() {
+            if equal(points[index].as_bytes(), name.as_bytes()) {
                 return true;
             }
             index += 1;

@@ -13,7 +13,7 @@ pub mod inspect;
 pub mod memory;
 mod object;
 pub mod shareable;
-mod sync;
+pub mod sync;
 mod sys;
 
 #[cfg(feature = "count-retries")]

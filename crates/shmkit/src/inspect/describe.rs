@@ -7,8 +7,10 @@ use super::{file_names, options};
 use crate::channel::observe_latest;
 use crate::error::Result;
 use crate::memory::{Access, Trust};
-use crate::object::{Ground, Kind, Lifetime, Name, Role, Site, observe};
+use crate::object::{Ground, Kind, Lifetime, Name, Role, Seat, Site, observe};
 use crate::shareable::Schema;
+use crate::sync::observe_primitives;
+pub use crate::sync::{PrimitiveContent, PrimitiveHolder};
 use crate::sys::directory;
 
 /// An object at one moment, as seen from outside.
@@ -25,8 +27,6 @@ pub struct Description {
     pub schema: Schema,
     /// Bytes of its file.
     pub size: u64,
-    /// Bytes of a value.
-    pub value_bytes: u64,
     /// Who may use it.
     pub access: Access,
     /// The permission bits of its file, where files have such.
@@ -35,8 +35,6 @@ pub struct Description {
     pub read_only_peers: bool,
     /// How long it stays.
     pub lifetime: Lifetime,
-    /// Whether several may write, in turn.
-    pub shared_writers: bool,
     /// Whether it can be used.
     pub condition: Condition,
     /// The user whose file it is.
@@ -53,18 +51,56 @@ pub struct Description {
     pub most_members: u32,
     /// How many handles there are that read. Counted up to 4,096.
     pub readers: u32,
+    /// What is in it.
+    pub content: Content,
+    /// Whether its words are such that it can be used: `false` where somebody wrote what no
+    /// participant does.
+    pub sound: bool,
+}
+
+/// What is in an object, by its kind.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Content {
+    /// Of a `Latest`.
+    Latest(LatestContent),
+    /// Of what is to be in step: each primitive.
+    Sync(Vec<PrimitiveContent>),
+}
+
+/// What is in a `Latest`.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct LatestContent {
+    /// Bytes of a value.
+    pub value_bytes: u64,
+    /// Whether several may write, in turn.
+    pub shared_writers: bool,
     /// How many values were set: the newest one's sequence number.
     pub sequence: u64,
     /// The value that is being written at this moment, or that a writer left half-written.
     pub half_written: Option<u64>,
     /// How many dead writers were replaced, modulo 2^16.
     pub deaths: u16,
-    /// Whether its words are such that it can be read and written: `false` where somebody wrote
-    /// what no writer does.
-    pub sound: bool,
 }
 
 impl Description {
+    /// What is in it, if it is a `Latest`.
+    pub fn latest(&self) -> Option<&LatestContent> {
+        match &self.content {
+            Content::Latest(latest) => Some(latest),
+            Content::Sync(_) => None,
+        }
+    }
+
+    /// The primitives in it; none, if it is a `Latest`.
+    pub fn primitives(&self) -> &[PrimitiveContent] {
+        match &self.content {
+            Content::Latest(_) => &[],
+            Content::Sync(primitives) => primitives,
+        }
+    }
+
     /// The permission bits that its file was made with.
     pub fn expected_mode(&self) -> u32 {
         self.access.mode(self.read_only_peers)
@@ -113,8 +149,10 @@ pub struct Member {
     pub joined: SystemTime,
     /// The kernel's word: false once it is dead.
     pub alive: bool,
-    /// Whether it has the right to write at this moment.
+    /// Whether it has the right to write at this moment, or holds a lock or a permit.
     pub is_owner: bool,
+    /// How many of its threads wait for others.
+    pub waiting: u32,
 }
 
 /// A name in the directory, with the object or the reason why it is none.
@@ -168,9 +206,8 @@ pub(super) fn condition(site: &Site) -> Result<Condition> {
 
 pub(super) fn description(site: &Site) -> Result<Description> {
     let frame = &site.frame;
-    let latest = match frame.kind {
-        Kind::Latest => observe_latest(site)?,
-    };
+    let schema = Schema::parse(&frame.schema)?;
+    let (content, owners, sound) = content(site, &schema)?;
     let members = (0..frame.participants_count).filter_map(|slot| {
         let (seat, who) = site.participants().introduction(slot)?;
         Some(Member {
@@ -180,21 +217,20 @@ pub(super) fn description(site: &Site) -> Result<Description> {
             role: who.role,
             joined: time(who.joined_unix_ns),
             alive: !site.participants().is_dead(site, seat),
-            is_owner: latest.owner == Some(seat),
+            is_owner: owners.contains(&seat),
+            waiting: site.participants().threads_waiting(slot),
         })
     });
     Ok(Description {
         name: site.name.to_string(),
         file: site.path().into(),
         kind: frame.kind,
-        schema: Schema::parse(&frame.schema)?,
+        schema,
         size: frame.file_size,
-        value_bytes: latest.value_bytes as u64,
         access: frame.access,
         mode: directory::status_of_name(site.path())?.mode,
         read_only_peers: frame.admits_read_only_peers(),
         lifetime: frame.lifetime,
-        shared_writers: latest.shared_writers,
         condition: condition(site)?,
         owner: site.owner,
         created: time(frame.created_unix_ns),
@@ -203,11 +239,27 @@ pub(super) fn description(site: &Site) -> Result<Description> {
         members: members.collect(),
         most_members: frame.participants_count,
         readers: site.count_handles()?,
+        content,
+        sound,
+    })
+}
+
+/// What is in an object, who has what of it, and whether its words are sound.
+fn content(site: &Site, schema: &Schema) -> Result<(Content, Vec<Seat>, bool)> {
+    if site.frame.kind != Kind::Latest {
+        let (primitives, sound) = observe_primitives(site, schema)?;
+        let holders = primitives.iter().flat_map(|it| it.seats()).collect();
+        return Ok((Content::Sync(primitives), holders, sound));
+    }
+    let latest = observe_latest(site)?;
+    let content = LatestContent {
+        value_bytes: latest.value_bytes as u64,
+        shared_writers: latest.shared_writers,
         sequence: latest.sequence,
         half_written: latest.half_written,
         deaths: latest.deaths,
-        sound: latest.sound,
-    })
+    };
+    Ok((Content::Latest(content), latest.owner.into_iter().collect(), latest.sound))
 }
 
 fn time(unix_ns: u64) -> SystemTime {

@@ -5,7 +5,10 @@
 mod describe;
 mod doctor;
 
-pub use describe::{Condition, Description, Entry, Member, describe, list};
+pub use describe::{
+    Condition, Content, Description, Entry, LatestContent, Member, PrimitiveContent,
+    PrimitiveHolder, describe, list,
+};
 pub use doctor::{Finding, examine};
 
 use std::path::Path;

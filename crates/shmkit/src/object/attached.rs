@@ -222,6 +222,25 @@ impl Attached {
     pub(crate) fn is_dead(&self, seat: Seat) -> bool {
         self.participants().is_dead(&self.site, seat)
     }
+
+    /// Whether nobody who lives has the slot.
+    pub(crate) fn is_vacant(&self, slot: u32) -> bool {
+        self.participants().is_vacant(&self.site, slot)
+    }
+
+    /// Whether this is the process that opened it, and no forked child.
+    #[inline(always)]
+    pub(crate) fn is_mine(&self) -> bool {
+        self.stamp.is_mine()
+    }
+
+    /// How messages call one who has, or had, this seat: by what it said of itself, and its slot.
+    pub(crate) fn shown(&self, seat: Seat) -> String {
+        match self.participants().introduction_of(seat) {
+            Some(who) => format!("{}, in slot {},", who.shown(), seat.slot),
+            None => format!("a process that was in slot {},", seat.slot),
+        }
+    }
 }
 
 impl Drop for Attached {

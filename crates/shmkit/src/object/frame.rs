@@ -23,18 +23,67 @@ use crate::sys::process;
 pub enum Kind {
     /// A register that holds the latest value.
     Latest = 1,
+    /// A value that one at a time may use.
+    Mutex = 2,
+    /// The same, which its holder may lock again.
+    ReentrantMutex = 3,
+    /// A value that many may read at a time, or one change.
+    RwLock = 4,
+    /// A condition that others wait for, together with a lock.
+    Condvar = 5,
+    /// Permits, which are taken and come back.
+    Semaphore = 6,
+    /// Something that has happened, or has not yet.
+    Event = 7,
+    /// A place where several meet, again and again.
+    Barrier = 8,
+    /// A gate that opens when all have come.
+    Latch = 9,
+    /// Something that is done once.
+    Once = 10,
+    /// Several of these, in one object.
+    Group = 11,
 }
 
 impl Kind {
+    const ALL: [Self; 11] = [
+        Self::Latest,
+        Self::Mutex,
+        Self::ReentrantMutex,
+        Self::RwLock,
+        Self::Condvar,
+        Self::Semaphore,
+        Self::Event,
+        Self::Barrier,
+        Self::Latch,
+        Self::Once,
+        Self::Group,
+    ];
+
     /// The word for it, as `shm` prints it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Latest => "latest",
+            Self::Mutex => "mutex",
+            Self::ReentrantMutex => "reentrant mutex",
+            Self::RwLock => "rwlock",
+            Self::Condvar => "condvar",
+            Self::Semaphore => "semaphore",
+            Self::Event => "event",
+            Self::Barrier => "barrier",
+            Self::Latch => "latch",
+            Self::Once => "once",
+            Self::Group => "group",
         }
     }
 
+    /// The kind that is called so in an object's description.
+    pub(crate) fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str().replace(' ', "_") == name)
+    }
+
     fn of_number(number: u32) -> Option<Self> {
-        (number == Self::Latest as u32).then_some(Self::Latest)
+        Self::ALL.into_iter().find(|it| *it as u32 == number)
     }
 }
 
@@ -55,6 +104,10 @@ pub(crate) struct Contents {
     pub(crate) fingerprint: u64,
     pub(crate) schema: String,
     pub(crate) payload_size: u64,
+    /// How many participants there can be, unless the options say.
+    pub(crate) participants: u32,
+    /// What the payload begins with; zeros follow.
+    pub(crate) payload: Vec<u8>,
     pub(crate) wait_words: u32,
     pub(crate) parameters: [u64; 4],
 }
@@ -89,7 +142,7 @@ impl Frame {
     /// The most bytes of a schema's text.
     pub(crate) const MAX_SCHEMA: u32 = MAX_TEXT as u32;
     /// The most words that can be waited on.
-    pub(crate) const MAX_WAIT_WORDS: u32 = 64;
+    pub(crate) const MAX_WAIT_WORDS: u32 = 1_024;
     /// The most bytes of a payload.
     pub(crate) const MAX_PAYLOAD: u64 = 1 << 46;
 
@@ -114,7 +167,7 @@ pub(crate) fn compose(
         return Err(Error::new(ErrorKind::InvalidArgument, why));
     }
     if !(1..=Frame::MAX_PARTICIPANTS).contains(&participants) {
-        let why = format!("{participants} writers: 1 to {} can be", Frame::MAX_PARTICIPANTS);
+        let why = format!("{participants} participants: 1 to {} can be", Frame::MAX_PARTICIPANTS);
         return Err(Error::new(ErrorKind::InvalidArgument, why));
     }
     let name_offset = size_of::<Header>();
@@ -188,6 +241,11 @@ pub(crate) fn recognise(start: &[u8]) -> Result<Recognised> {
 }
 
 impl Recognised {
+    /// Where the payload is, of an object that was just composed.
+    pub(crate) fn payload_offset(&self) -> u64 {
+        self.header.payload_offset
+    }
+
     /// How many bytes of the file hold header, name and schema.
     pub(crate) fn described_size(&self) -> Result<usize> {
         let Header { name_offset, name_length, schema_offset, schema_length, .. } = self.header;

@@ -48,9 +48,6 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// How many participants an object has room for, unless the program chooses.
-    pub(crate) const DEFAULT_PARTICIPANTS: u32 = 16;
-
     pub(crate) const fn new() -> Self {
         Self {
             directory: None,

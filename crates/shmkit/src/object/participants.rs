@@ -23,6 +23,8 @@
 //! Whoever frees a dead one's slot adds 1 to `deaths` in the same exchange, so that each death is
 //! counted once, for those who look later. Nobody keeps the lock of a slot that is a dead one's.
 
+use std::mem::offset_of;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::{AtomicU64, Ordering};
 
@@ -82,13 +84,16 @@ pub(crate) struct Participant {
     pub(crate) joined_unix_ns: u64,
     /// The name of its program, cut to 16 bytes.
     pub(crate) program: [u8; 16],
+    /// How many of its threads wait; from bit 32: for what, by its place in the payload.
+    pub(crate) waiting: u64,
     /// Zeros.
-    pub(crate) reserved: [u64; 3],
+    pub(crate) reserved: [u64; 2],
 }
 
 const _: () = assert!(size_of::<Participant>() == 64);
 
 const WORDS: usize = size_of::<Participant>() / 8;
+const WAITING: usize = offset_of!(Participant, waiting) / 8;
 
 /// What a participant joined for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,17 +102,20 @@ const WORDS: usize = size_of::<Participant>() / 8;
 pub enum Role {
     /// To write.
     Writer = 1,
+    /// To use what is shared: to lock, to wait, to let others go on.
+    User = 2,
 }
 
 impl Role {
     fn of_number(number: u32) -> Option<Self> {
-        (number == Self::Writer as u32).then_some(Self::Writer)
+        [Self::Writer, Self::User].into_iter().find(|it| *it as u32 == number)
     }
 
     /// The word for it, as `shm` prints it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Writer => "writer",
+            Self::User => "user",
         }
     }
 }
@@ -188,10 +196,10 @@ impl<'a> Participants<'a> {
         }
         let count = self.count();
         if contended {
-            let why = format!("others keep taking what is free of {count} places for writers");
+            let why = format!("others keep taking what is free of {count} places");
             return Err(Error::new(ErrorKind::Busy, why));
         }
-        let why = format!("all {count} places for writers are taken");
+        let why = format!("all {count} places are taken");
         Err(Error::new(ErrorKind::Full, why))
     }
 
@@ -204,6 +212,7 @@ impl<'a> Participants<'a> {
             who.joined_unix_ns,
             word(0),
             word(8),
+            0,
         ];
         for (place, text) in entry[1..].iter().zip(texts) {
             // ORDERING: Relaxed; published by the store below.
@@ -223,6 +232,23 @@ impl<'a> Participants<'a> {
         self.clear(seat);
         crash_point!("slot: left but locked");
         locks.unlock(seat.slot);
+    }
+
+    /// The word in which a slot's holder says that it waits.
+    pub(crate) fn waiting(self, slot: u32) -> Option<&'a AtomicU64> {
+        self.entry(slot).map(|entry| &entry[WAITING])
+    }
+
+    /// How many threads of a slot's holder wait.
+    pub(crate) fn threads_waiting(self, slot: u32) -> u32 {
+        // ORDERING: Relaxed; for people.
+        self.waiting(slot).map_or(0, |word| word.load(Ordering::Relaxed) as u32)
+    }
+
+    /// The word that says whose a slot is, and what it says as long as it is this seat's.
+    pub(crate) fn identity_of(self, seat: Seat) -> Option<(&'a AtomicU64, u64)> {
+        let held = self.is_held(seat).then(|| self.identity(seat.slot).0)?;
+        self.entry(seat.slot).map(|entry| (&entry[0], held))
     }
 
     /// Gives a slot's entry up, and keeps its lock.
@@ -252,6 +278,11 @@ impl<'a> Participants<'a> {
     /// Where the kernel cannot be asked the answer is no: nobody is robbed on a guess.
     pub(crate) fn is_dead(self, locks: &impl SlotLocks, seat: Seat) -> bool {
         !self.is_held(seat) || !locks.is_locked(seat.slot).unwrap_or(true)
+    }
+
+    /// Whether nobody who lives has the slot.
+    pub(crate) fn is_vacant(self, locks: &impl SlotLocks, slot: u32) -> bool {
+        self.identity(slot).is(FREE) || !locks.is_locked(slot).unwrap_or(true)
     }
 
     /// How many died whose slots were freed, modulo 2^16.

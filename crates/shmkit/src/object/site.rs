@@ -125,7 +125,7 @@ impl Site {
         let lifetime = options.lifetime.unwrap_or(Lifetime::Persistent);
         let read_only_peers = options.read_only_peers.unwrap_or(false);
         let flags = contents.flags | if read_only_peers { FLAG_READ_ONLY_PEERS } else { 0 };
-        let participants = options.participants.unwrap_or(Options::DEFAULT_PARTICIPANTS);
+        let participants = options.participants.unwrap_or(contents.participants);
         let (bytes, size) = compose(name, contents, flags, access, lifetime, participants)?;
 
         let new = place::NewFile::make(directory, access.mode(read_only_peers))?;
@@ -136,6 +136,8 @@ impl Site {
         directory::reserve(&new.file, size)?;
         crash_point!("create: space committed");
         directory::write_all_at(&new.file, &bytes, 0)?;
+        let payload_offset = recognise(&bytes)?.payload_offset();
+        directory::write_all_at(&new.file, &contents.payload, payload_offset)?;
         crash_point!("create: contents written");
         if !lock::take(&new.file, handle, lock::PRESENCE)? {
             return Ok(Err(Moved));

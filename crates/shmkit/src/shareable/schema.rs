@@ -226,6 +226,25 @@ impl Schema {
 /// The types that are not spelled out: their size follows from their parts. Nothing where it is
 /// over `MAX_SIZE`.
 impl Schema {
+    /// A struct of these fields: names, offsets and types, in the order of their offsets.
+    ///
+    /// INVARIANT: the caller keeps the limits of the module's docs.
+    pub(crate) fn of_parts(
+        name: &str,
+        size: u64,
+        align: u64,
+        fields: Vec<(String, u64, Self)>,
+    ) -> Self {
+        let field = |(name, offset, schema)| Field { name, offset, schema };
+        let fields = fields.into_iter().map(field).collect();
+        Self { name: name.replace(' ', "_"), size, align, shape: Shape::Struct { fields } }
+    }
+
+    /// So many `u64`s, one after the other.
+    pub(crate) fn words(count: u64) -> Self {
+        Self::array(Self::scalar(Scalar::U64), count).expect("a part of an object")
+    }
+
     fn scalar(scalar: Scalar) -> Self {
         let size = scalar.size() as u64;
         Self { name: scalar.name().into(), size, align: size, shape: Shape::Scalar(scalar) }

@@ -1,4 +1,38 @@
-//! Who may act, and how to wait for others: state machines over words that they are handed.
+//! Who may act, and how to wait for others: locks, conditions, semaphores, events and barriers that
+//! survive their holders.
+//!
+//! [`named`] has them as objects of their own.
 
+mod barrier;
+mod condvar;
+mod event;
+mod group;
+mod home;
+mod lock_error;
+mod mutex;
+pub mod named;
+mod observed;
+mod once;
 pub(crate) mod owner;
+mod parts;
+mod reentrant;
+mod rwlock;
+mod semaphore;
 pub(crate) mod sleepers;
+pub(crate) mod spin;
+pub(crate) mod until;
+mod value;
+
+pub use barrier::{Barrier, BarrierParty, BarrierWaitResult, Latch, LatchParty};
+pub use condvar::{Condvar, WaitTimeoutResult};
+pub use event::{Event, Reset};
+pub use lock_error::{Guard, LockError, LockResult};
+pub use mutex::{Mutex, MutexGuard};
+pub(crate) use observed::observe as observe_primitives;
+pub use observed::{PrimitiveContent, PrimitiveHolder};
+pub use once::Once;
+pub use parts::Primitive;
+pub use reentrant::{ReentrantGuard, ReentrantMutex};
+pub use rwlock::{NotUpgraded, ReadGuard, RwLock, UpgradableGuard, WriteGuard};
+pub use semaphore::{Permit, Semaphore};
+pub use value::NoData;

@@ -3,8 +3,9 @@
 //! ```text
 //! 63            32 31  29 28     13      12  11           1     0
 //! +---------------+------+---------+---------+-------------+--------+
-//! |  generation   |  0   |  deaths | WAITERS |  slot + 1   | CLOSED |
+//! |  generation   |  0   |  deaths | WAITERS |  slot + 1   | CLOSED |     of a role
 //! +---------------+------+---------+---------+-------------+--------+
+//!     of a lock: 18 DONE, 17 DRAINING, 16 UPGRADABLE, 15 STARVING, 14 READERS, 13 MARKED
 //! ```
 //!
 //! Slot and generation name the participant that has it. The low half is what waiters sleep on.
@@ -15,110 +16,94 @@
 //! | held | not 0 | the holder, to free; once he is dead anybody, by replacing him |
 //! | CLOSED | any | nobody; a holder still leaves |
 //!
-//! Replacing a dead holder adds 1 to deaths in the same exchange.
+//! Replacing a dead holder adds 1 to deaths in the same exchange, or sets MARKED in a lock.
 //!
 //! | bit | set by | cleared by |
 //! |---|---|---|
 //! | WAITERS | who goes to sleep on a held word | the holder when he frees it, and then wakes one |
+//! | READERS | who goes to sleep until others may share | the same, and then all are woken |
+//! | STARVING | who sleeps again after waiting for 1 ms | who takes the word after sleeping |
+//! | MARKED | who replaces a dead one that may have left work half-done | a holder who mends it |
+//! | UPGRADABLE | a holder with whom others may share | the holder |
+//! | DRAINING | a holder who still waits for those who share | the holder |
+//! | DONE | a holder who has done what is done once | nobody |
 //! | CLOSED | the one who retires the object | nobody |
 //!
 //! # Why no waiter sleeps for ever
 //!
-//! Whoever sleeps saw WAITERS set in the very low half that the kernel compares. A word with
-//! WAITERS is freed by an exchange that sees the bit, and one waiter is woken. He cannot know
+//! Whoever sleeps saw WAITERS or READERS set in the very low half that the kernel compares. A word
+//! with WAITERS is freed by an exchange that sees the bit, and one waiter is woken. He cannot know
 //! whether there are others, so he sets the bit again in the exchange by which he takes the word,
 //! or before he sleeps again; or he wakes one more when he gives up.
 //! Where a wake is swallowed by a process being killed, the others' slices end.
 //!
+//! # Why nobody starves
+//!
+//! A word is taken by whoever comes first, which is fastest while it is short; but who comes first
+//! is seldom he who has to be woken. So one that was woken in vain, 1 ms after he began to wait,
+//! sets STARVING, and then whoever has not yet slept for the word leaves it to those who have, and
+//! sleeps. Writers leave it to readers in the same way, where both bits are set.
+//! A turn that was left to somebody who is dead or stopped is taken after a slice.
+//!
 //! # If a process dies
 //!
 //! A dead holder stays in the word until someone who wants it asks about him: at once in
-//! [`OwnerWord::try_acquire`], after each slice in [`OwnerWord::acquire`]. The one exchange that
-//! replaces him names his generation, so that of two who found him dead only one does.
+//! [`OwnerWord::try_acquire`], in [`OwnerWord::acquire`] when the registrar has not been asked for
+//! a slice. The one exchange that replaces him names his generation, so that of two who found him
+//! dead only one does.
 
-use std::time::{Duration, Instant};
+mod death_watch;
+mod state;
+mod waiting;
 
-use super::sleepers::SLICE;
-use crate::memory::atomic::{AtomicU64, Ordering, spin_loop};
+use std::time::Instant;
+
+pub(crate) use self::death_watch::DeathWatch;
+#[cfg(test)]
+use self::state::CLOSED;
+use self::state::{DONE, DRAINING, MARKED, READERS, STARVING, UPGRADABLE, WAITERS};
+pub(crate) use self::state::{Holder, State, Use};
+use self::waiting::Wait;
+use super::spin::Spin;
+use super::until::Until;
+use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::sys::wait;
 
-const CLOSED: u64 = 1;
-const SLOT_SHIFT: u32 = 1;
-const SLOT_MASK: u64 = ((1 << 11) - 1) << SLOT_SHIFT;
-const WAITERS: u64 = 1 << 12;
-const DEATHS_SHIFT: u32 = 13;
-const DEATHS_MASK: u64 = 0xffff << DEATHS_SHIFT;
-const RESERVED: u64 = 0b111 << 29;
-const GENERATION_SHIFT: u32 = 32;
-/// Slots are below this.
-const MOST_SLOTS: u32 = 1_024;
 /// How often an exchange is tried before the word counts as contended.
 const TRIES: u32 = 64;
-/// Looks with a pause each before sleeping: a set of a small value is over by then.
-const SPINS: u32 = if cfg!(loom) { 0 } else { 64 };
-
-/// A participant: a slot and the generation in which it has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Holder {
-    /// Below 1,024.
-    pub slot: u32,
-    /// Which of those who had the slot.
-    pub generation: u32,
-}
 
 /// Who knows about life and death.
 pub(crate) trait Registrar {
     /// Whether the participant is dead: the slot has another generation, or its lock is free.
-    /// Never asked about the asker.
     fn is_dead(&self, holder: Holder) -> bool;
+
+    /// Whether it is time to ask, which costs a call of the system: once in a slice.
+    fn is_due(&self) -> bool {
+        false
+    }
+
+    /// Whether the object was removed without telling those who wait.
+    fn is_gone(&self) -> bool {
+        false
+    }
 }
 
-/// What the word says.
+/// How a word is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct State(u64);
+pub(crate) enum Mode {
+    /// By one alone.
+    Exclusive,
+    /// Of a lock: by one with whom others may share, until he wants it alone.
+    Upgradable,
+}
 
-impl State {
-    /// Who has it.
-    pub(crate) fn holder(self) -> Option<Holder> {
-        let slot = ((self.0 & SLOT_MASK) >> SLOT_SHIFT) as u32;
-        let generation = (self.0 >> GENERATION_SHIFT) as u32;
-        slot.checked_sub(1).map(|slot| Holder { slot, generation })
-    }
-
-    /// How many dead holders were replaced, modulo 2^16.
-    pub(crate) fn deaths(self) -> u16 {
-        (self.0 >> DEATHS_SHIFT) as u16
-    }
-
-    /// Nobody can take it any more.
-    pub(crate) fn is_closed(self) -> bool {
-        self.0 & CLOSED != 0
-    }
-
-    /// Whether it is one that a participant writes.
-    pub(crate) fn is_sound(self) -> bool {
-        self.0 & RESERVED == 0 && self.0 & SLOT_MASK <= u64::from(MOST_SLOTS) << SLOT_SHIFT
-    }
-
-    /// The same with `holder` in it, and without waiters.
-    fn held_by(self, holder: Holder) -> Self {
-        let who = u64::from(holder.generation) << GENERATION_SHIFT
-            | u64::from(holder.slot + 1) << SLOT_SHIFT;
-        Self(self.0 & (DEATHS_MASK | CLOSED) | who)
-    }
-
-    /// The same with nobody in it.
-    fn free(self) -> Self {
-        Self(self.0 & (DEATHS_MASK | CLOSED))
-    }
-
-    fn with_waiters(self) -> Self {
-        Self(self.0 | WAITERS)
-    }
-
-    fn with_one_more_death(self) -> Self {
-        let deaths = self.deaths().wrapping_add(1);
-        Self(self.0 & !DEATHS_MASK | u64::from(deaths) << DEATHS_SHIFT)
+impl Mode {
+    #[inline(always)]
+    fn bits(self) -> u64 {
+        match self {
+            Self::Exclusive => 0,
+            Self::Upgradable => UPGRADABLE,
+        }
     }
 }
 
@@ -140,7 +125,7 @@ pub(crate) enum Refused {
     Closed,
     /// The time is over; this one has it.
     TimedOut(Holder),
-    /// Others changed the word in each of many tries.
+    /// Others changed the word in each of many tries, or one of them has the next turn.
     Busy,
     /// The word holds what no participant writes.
     Corrupt,
@@ -148,28 +133,50 @@ pub(crate) enum Refused {
 
 /// The owner word.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct OwnerWord<'a>(&'a AtomicU64);
+pub(crate) struct OwnerWord<'a> {
+    word: &'a AtomicU64,
+    of: Use,
+}
 
 impl<'a> OwnerWord<'a> {
-    /// Over `word`.
+    /// Of a role, over `word`.
     #[inline(always)]
-    pub(crate) fn new(word: &'a AtomicU64) -> Self {
-        Self(word)
+    pub(crate) fn role(word: &'a AtomicU64) -> Self {
+        Self { word, of: Use::Role }
+    }
+
+    /// Of a lock, over `word`.
+    #[inline(always)]
+    pub(crate) fn lock(word: &'a AtomicU64) -> Self {
+        Self { word, of: Use::Lock }
+    }
+
+    #[inline(always)]
+    fn state(self, word: u64) -> State {
+        State { word, of: self.of }
     }
 
     /// What the word says now.
     #[inline]
     pub(crate) fn look(self) -> State {
-        // ORDERING: Acquire; pairs with the exchanges below: what was done before them is seen.
-        State(self.0.load(Ordering::Acquire))
+        // ORDERING: SeqCst; as Acquire it pairs with the exchanges below. More than that only for
+        // those who share, who have announced it just before: see `sync::rwlock`.
+        self.state(self.word.load(Ordering::SeqCst))
     }
 
     /// Whether `me` has it: one load, to be asked before each change.
     #[inline]
     pub(crate) fn is_held_by(self, me: Holder) -> bool {
         // ORDERING: Relaxed; only `me` writes himself in, and nothing of others is read by it.
-        let state = State(self.0.load(Ordering::Relaxed));
+        let state = self.state(self.word.load(Ordering::Relaxed));
         state.holder() == Some(me)
+    }
+
+    /// Takes a word in which nothing is, not even a mark: one exchange, and no look before it.
+    #[inline(always)]
+    pub(crate) fn acquire_at_once(self, me: Holder, mode: Mode) -> bool {
+        let empty = self.state(0);
+        self.exchange(empty, empty.held_by(me, mode.bits()), Ordering::SeqCst).is_ok()
     }
 
     /// Takes the word for `me` if nobody has it, or a dead one.
@@ -177,13 +184,14 @@ impl<'a> OwnerWord<'a> {
     pub(crate) fn try_acquire(
         self,
         me: Holder,
+        mode: Mode,
         registrar: &impl Registrar,
     ) -> Result<Acquired, Refused> {
         for _ in 0..TRIES {
             let state = self.free_to_take()?;
             let taken = match state.holder() {
-                None => self.take(state, me, false).then_some(Acquired::Free),
-                Some(holder) => self.replace(state, holder, me, registrar)?,
+                None => self.take(state, me, mode, false).then_some(Acquired::Free),
+                Some(holder) => self.replace(state, holder, Some((me, mode)), registrar)?,
             };
             if let Some(taken) = taken {
                 return Ok(taken);
@@ -192,66 +200,83 @@ impl<'a> OwnerWord<'a> {
         Err(Refused::Busy)
     }
 
-    /// Takes the word for `me`, waiting for a living holder as long as `patience` lasts.
+    /// Takes the word for `me` if nobody has it; or a dead one, if it is time to ask about that.
+    #[inline]
+    pub(crate) fn attempt(
+        self,
+        me: Holder,
+        mode: Mode,
+        registrar: &impl Registrar,
+    ) -> Result<Acquired, Refused> {
+        match self.free_to_take()?.holder() {
+            Some(holder) if !registrar.is_due() => Err(Refused::Held(holder)),
+            _ => self.try_acquire(me, mode, registrar),
+        }
+    }
+
+    /// Takes the word for `me`, waiting for a living holder as long as `until` says.
     ///
     /// # If a process dies
-    /// A dead holder is replaced a slice after the waiting began.
+    /// A dead holder is replaced as soon as he is asked about, a slice after the waiting began at
+    /// the latest.
     #[inline]
     pub(crate) fn acquire(
         self,
         me: Holder,
+        mode: Mode,
         registrar: &impl Registrar,
-        patience: Option<Duration>,
+        spin: &Spin,
+        until: Until,
     ) -> Result<Acquired, Refused> {
-        let state = self.free_to_take()?;
-        if state.holder().is_none() && self.take(state, me, false) {
+        if self.acquire_at_once(me, mode) {
             return Ok(Acquired::Free);
         }
-        self.acquire_slowly(me, registrar, patience)
+        let state = self.free_to_take()?;
+        if state.holder().is_none() && !state.has_turns() && self.take(state, me, mode, false) {
+            return Ok(Acquired::Free);
+        }
+        self.acquire_slowly(me, mode, Wait::new(self, registrar, spin, until))
     }
 
     #[cold]
     fn acquire_slowly(
         self,
         me: Holder,
-        registrar: &impl Registrar,
-        patience: Option<Duration>,
+        mode: Mode,
+        mut wait: Wait<'_, impl Registrar>,
     ) -> Result<Acquired, Refused> {
-        let mut spins = SPINS;
-        let until = patience.and_then(|patience| Instant::now().checked_add(patience));
-        let mut slept = false;
-        let mut slice = Instant::now() + SLICE;
-        loop {
-            let state = self.free_to_take()?;
-            if state.holder().is_none() && self.take(state, me, slept) {
-                return Ok(Acquired::Free);
-            }
-            if spins > 0 {
-                spins -= 1;
-                spin_loop();
-                continue;
-            }
-            let now = Instant::now();
-            let late = until.is_some_and(|until| until <= now);
-            let Some(holder) = state.holder() else {
-                if late { return Err(Refused::Busy) } else { continue }
-            };
-            if late || slice <= now {
-                match self.replace(state, holder, me, registrar) {
-                    Ok(Some(taken)) => return Ok(taken),
-                    Err(Refused::Corrupt) => return Err(Refused::Corrupt),
-                    Err(Refused::Held(_)) if !late => slice = now + SLICE,
-                    Ok(None) if !late => continue,
-                    _ => {
-                        if slept {
-                            // The wake that was taken here may have been for another.
-                            wait::wake_one(self.0, state.0);
-                        }
-                        return Err(Refused::TimedOut(holder));
-                    }
-                }
-            }
-            slept |= self.sleep(state, until.map_or(slice, |until| until.min(slice)));
+        let taken = wait.acquire(me, mode);
+        wait.end(taken.is_ok());
+        taken
+    }
+
+    /// Waits, as long as `until` says, until nobody has the word who excludes those who share.
+    ///
+    /// `since` is when this waiting for a share began.
+    ///
+    /// # If a process dies
+    /// A dead holder is taken out of the word, as in [`acquire`](Self::acquire).
+    #[cold]
+    pub(crate) fn await_sharing(
+        self,
+        registrar: &impl Registrar,
+        spin: &Spin,
+        since: Instant,
+        until: Until,
+    ) -> Result<(), Refused> {
+        let mut wait = Wait::new(self, registrar, spin, until);
+        wait.since = since;
+        let shared = wait.sharing();
+        wait.end(shared.is_ok());
+        shared
+    }
+
+    /// Takes `holder` out of the word if he is dead.
+    pub(crate) fn bury(self, holder: Holder, registrar: &impl Registrar) -> Result<(), Refused> {
+        let state = self.look();
+        match state.holder() == Some(holder) {
+            true => self.replace(state, holder, None, registrar).map(|_| ()),
+            false => Ok(()),
         }
     }
 
@@ -261,16 +286,79 @@ impl<'a> OwnerWord<'a> {
     /// Between giving back and waking: the sleepers look again at the end of their slice.
     #[inline]
     pub(crate) fn release(self, me: Holder) -> bool {
-        // ORDERING: Relaxed; the exchange decides.
-        let mut state = State(self.0.load(Ordering::Relaxed));
+        let mine = self.state(0).held_by(me, 0);
+        // ORDERING: Release; pairs with the Acquire in `take`: the next one sees what was done.
+        match self.exchange(mine, self.state(0), Ordering::Release) {
+            Ok(()) => true,
+            Err(found) => self.release_slowly(me, found, 0),
+        }
+    }
+
+    /// The same, once what is done once is done.
+    pub(crate) fn release_done(self, me: Holder) -> bool {
+        self.release_slowly(me, self.look(), DONE)
+    }
+
+    /// The same, leaving the word marked.
+    pub(crate) fn release_marked(self, me: Holder) -> bool {
+        self.release_slowly(me, self.look(), MARKED)
+    }
+
+    #[cold]
+    fn release_slowly(self, me: Holder, mut state: State, marks: u64) -> bool {
         while state.holder() == Some(me) {
-            // ORDERING: Release; pairs with the Acquire in `take`: the next one sees what was done.
-            match self.exchange(state, state.free(), Ordering::Release) {
+            // ORDERING: Release; as in `release`.
+            match self.exchange(state, state.free().with(marks), Ordering::Release) {
                 Ok(()) => {
-                    if state.0 & WAITERS != 0 {
-                        // CRASH: dying here loses this wake; the waiters' slices end.
-                        crash_point!("owner: freed, nobody woken");
-                        wait::wake_one(self.0, state.0);
+                    self.wake_next(state);
+                    return true;
+                }
+                Err(found) => state = found,
+            }
+        }
+        false
+    }
+
+    /// Wakes those who can go on after a change from `had`.
+    fn wake_next(self, had: State) {
+        if !had.has_waiters() {
+            return;
+        }
+        // CRASH: dying here loses this wake; the waiters' slices end.
+        crash_point!("owner: freed, nobody woken");
+        if had.of == Use::Lock && had.has(READERS) {
+            wait::wake_all(self.word, had.word);
+        } else {
+            wait::wake_one(self.word, had.word);
+        }
+    }
+
+    /// Changes what `me` holds: from exclusive to upgradable and back, from draining to in.
+    /// `false`: it was no longer `me` who had it.
+    pub(crate) fn change_mode(self, me: Holder, mode: Mode, draining: bool) -> bool {
+        let draining = if draining { DRAINING } else { 0 };
+        self.change(me, |state| {
+            let state = state.without(UPGRADABLE | DRAINING).with(mode.bits() | draining);
+            // Whoever waits to share may.
+            if mode == Mode::Upgradable { state.without(READERS) } else { state }
+        })
+    }
+
+    /// Takes the mark away: what was half-done is mended.
+    pub(crate) fn unmark(self, me: Holder) -> bool {
+        self.change(me, |state| state.without(MARKED))
+    }
+
+    fn change(self, me: Holder, change: impl Fn(State) -> State) -> bool {
+        let mut state = self.look();
+        while state.holder() == Some(me) {
+            // ORDERING: SeqCst; the others' shares are looked at behind it: see `sync::rwlock`.
+            match self.exchange(state, change(state), Ordering::SeqCst) {
+                Ok(()) => {
+                    if state.has(READERS) && !change(state).has(READERS) {
+                        wait::wake_all(self.word, state.word);
+                    } else if state.has_waiters() {
+                        wait::moved(self.word, state.word);
                     }
                     return true;
                 }
@@ -284,8 +372,8 @@ impl<'a> OwnerWord<'a> {
     #[cfg(test)]
     pub(crate) fn close(self) {
         // ORDERING: Release; pairs with the Acquire in `look`.
-        let had = self.0.fetch_or(CLOSED, Ordering::Release);
-        wait::wake_all(self.0, had);
+        let had = self.word.fetch_or(CLOSED, Ordering::Release);
+        wait::wake_all(self.word, had);
     }
 
     /// The state, if the word can be taken by someone.
@@ -300,109 +388,86 @@ impl<'a> OwnerWord<'a> {
 
     /// Takes a word in which nobody is; keeps it marked for waiters where there may be some.
     #[inline(always)]
-    fn take(self, state: State, me: Holder, waiters: bool) -> bool {
-        let mut mine = state.held_by(me);
+    fn take(self, state: State, me: Holder, mode: Mode, waiters: bool) -> bool {
+        let mut mine = state.held_by(me, mode.bits());
         if waiters {
-            mine = mine.with_waiters();
+            mine = mine.with(WAITERS);
         }
-        // ORDERING: Acquire; pairs with the Release in `release`.
-        self.exchange(state, mine, Ordering::Acquire).is_ok()
+        // ORDERING: SeqCst; as Acquire it pairs with the Release in `release`. The others' shares
+        // are looked at behind it: see `sync::rwlock`.
+        self.exchange(state, mine, Ordering::SeqCst).is_ok()
     }
 
-    /// Takes the word from `holder` if he is dead. `None`: it changed meanwhile.
+    /// Takes the word from `holder` if he is dead, for the next or for nobody. `None`: it changed
+    /// meanwhile.
     #[cold]
     fn replace(
         self,
         state: State,
         holder: Holder,
-        me: Holder,
+        next: Option<(Holder, Mode)>,
         registrar: &impl Registrar,
     ) -> Result<Option<Acquired>, Refused> {
-        // Nobody asks for what he has: then another wrote him in, and waiting would never end.
-        if holder == me {
+        // Nobody asks for a role that he has: then another wrote him in, and waiting would never
+        // end. A lock may be had by another thread.
+        if next.is_some_and(|(me, _)| me == holder) && self.of == Use::Role {
             return Err(Refused::Corrupt);
         }
         if !registrar.is_dead(holder) {
             return Err(Refused::Held(holder));
         }
-        // Others may wait for the same dead one.
-        let mine = state.held_by(me).with_one_more_death().with_waiters();
+        let bereaved = state.bereaved();
+        let next = match next {
+            // Others may wait for the same dead one.
+            Some((me, mode)) => bereaved.held_by(me, mode.bits()).with(WAITERS),
+            None => bereaved.free(),
+        };
         // CRASH: dying behind this makes `me` a dead holder, with what the last one left.
-        // ORDERING: Acquire; what the dead one stored is seen, since the system's word for his
-        // death orders it before.
-        let taken = self.exchange(state, mine, Ordering::Acquire).is_ok();
-        if taken && state.0 & WAITERS != 0 {
-            // Who waits for the dead one has to see that he waits for `me`.
-            wait::wake_all(self.0, state.0);
+        // ORDERING: SeqCst; what the dead one stored is seen, since the system's word for his
+        // death orders it before; and as in `take`.
+        let taken = self.exchange(state, next, Ordering::SeqCst).is_ok();
+        if taken && state.has_waiters() {
+            // Who waits for the dead one has to see that he waits for another.
+            wait::wake_all(self.word, state.word);
         }
         Ok(taken.then_some(Acquired::FromDead(holder)))
     }
 
-    /// Sleeps while `state` holds, marked as having waiters. `false`: it did not hold any more.
-    fn sleep(self, state: State, until: Instant) -> bool {
-        let marked = state.with_waiters();
+    /// Marks a word for one who goes to sleep on it. `false`: it changed meanwhile.
+    fn mark(self, state: State, marked: State) -> bool {
         // ORDERING: Relaxed; the mark carries nothing, and the kernel compares the word itself.
-        if state != marked && self.exchange(state, marked, Ordering::Relaxed).is_err() {
-            return false;
+        let done = self.exchange(state, marked, Ordering::Relaxed).is_ok();
+        if done && state.has_waiters() {
+            wait::moved(self.word, state.word);
         }
-        // CRASH: dying with the mark set costs the holder a wake for nobody.
-        wait::wait(self.0, marked.0, Some(until));
-        true
+        done
+    }
+
+    /// Ends the turn that a word had for readers when one of them saw it in `state`.
+    pub(crate) fn end_turn_of_readers(self, state: State) {
+        if state.has(STARVING | READERS) {
+            self.drop_turn();
+        }
+    }
+
+    /// Takes back what was asked for by one who does not wait any longer.
+    fn drop_turn(self) {
+        let mut state = self.look();
+        while state.has_turns() {
+            let dropped = state.without(STARVING);
+            // ORDERING: Relaxed; as in `mark`.
+            match self.exchange(state, dropped, Ordering::Relaxed) {
+                Ok(()) => return wait::wake_all(self.word, state.word),
+                Err(found) => state = found,
+            }
+        }
     }
 
     #[inline(always)]
     fn exchange(self, from: State, to: State, order: Ordering) -> Result<(), State> {
         // ORDERING: as given on success; Relaxed on failure, after which the word is loaded anew.
-        let found = self.0.compare_exchange(from.0, to.0, order, Ordering::Relaxed);
-        found.map(|_| ()).map_err(State)
-    }
-}
-
-/// Tells of each holder's death once, from what the word and the registrar say.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct DeathWatch {
-    /// Deaths in the word that were told, or that came before the watch.
-    counted: u16,
-    /// The dead holder who was told of before anybody replaced him.
-    foretold: Option<Holder>,
-}
-
-impl DeathWatch {
-    /// Watches from now on: a holder who is dead already counts as news.
-    pub(crate) fn new(owner: OwnerWord<'_>) -> Self {
-        Self { counted: owner.look().deaths(), foretold: None }
-    }
-
-    /// Whether one more holder died: one load, and sees only those who were replaced.
-    #[inline]
-    pub(crate) fn replaced(&mut self, owner: OwnerWord<'_>) -> bool {
-        let state = owner.look();
-        if state.deaths() == self.counted {
-            // Gone without having been replaced: it lost its proof of life, and lived.
-            self.foretold = self.foretold.filter(|holder| state.holder() == Some(*holder));
-            return false;
-        }
-        self.counted = self.counted.wrapping_add(1);
-        // The first one replaced since is the one who was told of.
-        self.foretold.take().is_none() || self.replaced(owner)
-    }
-
-    /// The holder, if he is dead and was not yet told of: asks the registrar.
-    pub(crate) fn died(
-        &mut self,
-        owner: OwnerWord<'_>,
-        registrar: &impl Registrar,
-    ) -> Option<Holder> {
-        let holder = owner.look().holder()?;
-        if self.foretold == Some(holder) || !registrar.is_dead(holder) {
-            return None;
-        }
-        // Who left in good order gave the word back before its slot.
-        if owner.look().holder() != Some(holder) {
-            return None;
-        }
-        self.foretold = Some(holder);
-        Some(holder)
+        let found = self.word.compare_exchange(from.word, to.word, order, Ordering::Relaxed);
+        found.map(|_| ()).map_err(|word| self.state(word))
     }
 }
 

@@ -75,6 +75,33 @@ impl<'a> Sleepers<'a> {
         Self { word }
     }
 
+    /// Announces that somebody may sleep on the word, as long as `needed` holds of it. False where
+    /// it does not.
+    pub(crate) fn announce(self, needed: impl Fn(u64) -> bool) -> bool {
+        // ORDERING: Acquire; pairs with the change of the word.
+        let mut seen = self.word.load(Ordering::Acquire);
+        while needed(seen) && seen & ASLEEP == 0 {
+            let (marked, order) = (seen | ASLEEP, Ordering::Acquire);
+            // ORDERING: Acquire; as above. The mark itself carries nothing.
+            match self.word.compare_exchange(seen, marked, order, Ordering::Acquire) {
+                Ok(_) => return true,
+                Err(found) => seen = found,
+            }
+        }
+        needed(seen)
+    }
+
+    /// Wakes one who sleeps on a word that had this value: to be called after a change of the word
+    /// that cleared [`ASLEEP`] and that lets one go on. He announces the others.
+    ///
+    /// # If a process dies
+    /// As [`wake`](Self::wake).
+    #[cold]
+    pub(crate) fn wake_one(self, had: u64) {
+        crash_point!("sleepers: word changed, nobody woken");
+        wait::wake_one(self.word, had);
+    }
+
     /// Wakes all who sleep on a word that had this value: to be called after a change of the word
     /// that cleared [`ASLEEP`], or after every change where some may not write, or after closing.
     ///
@@ -101,12 +128,41 @@ pub(crate) struct Waiter {
     slow_look: Option<Instant>,
     /// Whether it may write to the word.
     announces: bool,
+    /// Whether it slept in this wait.
+    slept: bool,
+}
+
+/// What a handle has learnt about spinning, for the next of its threads that waits.
+#[derive(Debug)]
+pub(crate) struct Habit(AtomicU64);
+
+impl Default for Habit {
+    fn default() -> Self {
+        Self(AtomicU64::new(Waiter::new(true).in_vain.into()))
+    }
+}
+
+impl Habit {
+    pub(crate) fn waiter(&self) -> Waiter {
+        // ORDERING: Relaxed; a guess.
+        let in_vain = if LONG_SPIN == 0 { 0 } else { self.0.load(Ordering::Relaxed) };
+        Waiter { in_vain: in_vain as u32, ..Waiter::new(true) }
+    }
+
+    /// Keeps what a waiter learnt.
+    pub(crate) fn keep(&self, waiter: &Waiter) {
+        if LONG_SPIN == 0 {
+            return;
+        }
+        // ORDERING: Relaxed; a guess, and it may overwrite another's.
+        self.0.store(waiter.in_vain.into(), Ordering::Relaxed);
+    }
 }
 
 impl Waiter {
     /// A waiter that may write to the word, if it `announces` itself there.
     pub(crate) fn new(announces: bool) -> Self {
-        Self { spins: true, in_vain: LONG_SPINS - 1, slow_look: None, announces }
+        Self { spins: true, in_vain: LONG_SPINS - 1, slow_look: None, announces, slept: false }
     }
 
     /// The same, but it goes to sleep at once.
@@ -123,9 +179,23 @@ impl Waiter {
         sleepers: Sleepers<'_>,
         until: Option<Instant>,
         mut look: impl FnMut() -> Found<T>,
+        slow_look: impl FnMut() -> Found<T>,
+    ) -> Found<T> {
+        self.take(sleepers, until, |_| look(), slow_look)
+    }
+
+    /// The same for what one takes from the others: `take` is told whether this waiter slept. Then
+    /// the wake that it got may be missed by another, and [`Sleepers::announce`] is to come before
+    /// taking.
+    pub(crate) fn take<T>(
+        &mut self,
+        sleepers: Sleepers<'_>,
+        until: Option<Instant>,
+        mut take: impl FnMut(bool) -> Found<T>,
         mut slow_look: impl FnMut() -> Found<T>,
     ) -> Found<T> {
-        if let Some(found) = look().or_else(|| self.spin(&mut look)) {
+        self.slept = false;
+        if let Some(found) = take(false).or_else(|| self.spin(&mut take)) {
             return Some(found);
         }
         loop {
@@ -136,18 +206,18 @@ impl Waiter {
             }
             if late {
                 // What arrived at the last moment has arrived.
-                return look();
+                return take(self.slept);
             }
             let slice = now + SLICE;
             let slice = until.map_or(slice, |until| until.min(slice));
-            if let Some(found) = self.sleep(sleepers, slice, &mut look) {
+            if let Some(found) = self.sleep(sleepers, slice, &mut take) {
                 return Some(found);
             }
         }
     }
 
     /// Looks for a while: longer where that paid of late.
-    fn spin<T>(&mut self, look: &mut impl FnMut() -> Found<T>) -> Found<T> {
+    fn spin<T>(&mut self, look: &mut impl FnMut(bool) -> Found<T>) -> Found<T> {
         if !self.spins {
             return None;
         }
@@ -159,7 +229,7 @@ impl Waiter {
         };
         for _ in 0..looks {
             spin_loop();
-            if let Some(found) = look() {
+            if let Some(found) = look(false) {
                 self.in_vain = 0;
                 return Some(found);
             }
@@ -183,12 +253,12 @@ impl Waiter {
         &mut self,
         sleepers: Sleepers<'_>,
         slice: Instant,
-        look: &mut impl FnMut() -> Found<T>,
+        look: &mut impl FnMut(bool) -> Found<T>,
     ) -> Found<T> {
         let Sleepers { word } = sleepers;
         // ORDERING: Acquire; pairs with the change of the word: what it stands for is seen.
         let seen = word.load(Ordering::Acquire);
-        if let Some(found) = look() {
+        if let Some(found) = look(self.slept) {
             return Some(found);
         }
         let mut expected = seen;
@@ -199,11 +269,12 @@ impl Waiter {
             let marked =
                 word.compare_exchange(seen, expected, Ordering::Relaxed, Ordering::Relaxed);
             if marked.is_err() {
-                return look();
+                return look(self.slept);
             }
         }
         let woke = wait::wait(word, expected, Some(slice));
-        let found = look();
+        self.slept |= woke != Woke::Changed;
+        let found = look(self.slept);
         if found.is_some() && woke == Woke::TimedOut {
             late::count();
         }

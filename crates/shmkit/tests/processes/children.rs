@@ -12,9 +12,9 @@ use crate::system::{self, Stream};
 use crate::wine;
 #[cfg(unix)]
 use crate::{attach, fork, namespaces, space, strangers, without_descriptors};
-use crate::{crash, deaths, gate, hostile, kills, races, stopped, wakes};
+use crate::{crash, deaths, gate, hostile, kills, races, stopped, sync, wakes};
 
-type Role = fn(&mut Link);
+pub(crate) type Role = fn(&mut Link);
 
 /// What children can be told to be.
 const ROLES: &[(&str, Role)] = &[
@@ -68,7 +68,8 @@ fn role() {
     let Ok(name) = std::env::var(ROLE) else { return };
     system::end_with_parent();
     let mut link = Link(BufReader::new(system::link_to_parent()));
-    let (_, play) = ROLES.iter().find(|(known, _)| *known == name).expect("a known role");
+    let (_, play) =
+        ROLES.iter().chain(sync::ROLES).find(|(known, _)| *known == name).expect("a known role");
     play(&mut link);
     std::process::exit(0);
 }

@@ -194,7 +194,11 @@ fn check_whole_after(point: &str, deed: &Deed, place: &Place, witness: Option<&L
         let members = &description.members;
         assert!(members.iter().all(|it| !it.alive), "taken for alive: {members:?}");
         assert_eq!(description.readers, u32::from(witness.is_some()));
-        assert_eq!(description.half_written.is_some(), UNFINISHED.contains(&point), "{point}");
+        assert_eq!(
+            description.latest().unwrap().half_written.is_some(),
+            UNFINISHED.contains(&point),
+            "{point}"
+        );
         if deed.ground == Ground::Used && deed.lifetime == Lifetime::WhileUsed {
             assert_eq!(description.condition, Condition::Ready, "somebody uses it");
         }

@@ -127,7 +127,7 @@ fn leaving_in_good_order_is_no_death() {
     assert_eq!(kind(changes.next_timeout(SLICES)), ErrorKind::TimedOut);
     child.kill();
     assert_eq!(kind(changes.next_timeout(SLICES)), ErrorKind::TimedOut, "it wrote no more");
-    assert_eq!(place.describe(NAME).deaths, 0);
+    assert_eq!(place.describe(NAME).latest().unwrap().deaths, 0);
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn a_second_writer_is_refused_while_the_first_lives_and_follows_it_when_it_died(
     child.kill();
     let mut writer = latest.writer().unwrap();
     assert_eq!(writer.set(&9).unwrap(), 4, "the sequence goes on");
-    assert_eq!(place.describe(NAME).deaths, 1);
+    assert_eq!(place.describe(NAME).latest().unwrap().deaths, 1);
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod space;
 mod stopped;
 #[cfg(unix)]
 mod strangers;
+mod sync;
 mod system;
 mod values;
 mod wakes;

@@ -64,7 +64,7 @@ fn a_stopped_writer_keeps_its_role() {
         child.go_on();
         changes.next_timeout(SOON).unwrap();
     }
-    assert_eq!(place.describe(NAME).deaths, 0);
+    assert_eq!(place.describe(NAME).latest().unwrap().deaths, 0);
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn a_writer_stopped_in_its_turn_is_waited_for() {
         child.go_on();
         is_done.recv_timeout(SOON).expect("it goes on in turn");
     });
-    assert_eq!(place.describe(NAME).deaths, 0);
+    assert_eq!(place.describe(NAME).latest().unwrap().deaths, 0);
 }
 
 #[test]

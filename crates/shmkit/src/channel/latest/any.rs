@@ -5,13 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::changes::{Cursor, Until};
+use super::changes::Cursor;
 use super::handle::{Asked, Handle};
 use super::writing::WriterSeat;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::Trust;
 use crate::object::{Name, Options, Want};
 use crate::shareable::Schema;
+use crate::sync::until::Until;
 
 /// An open [`Latest`](super::Latest) of a type that is known at run time: the object describes it.
 ///

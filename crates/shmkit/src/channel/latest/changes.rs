@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::handle::{Handle, holder};
 use super::receive;
@@ -11,30 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::shareable::Shareable;
 use crate::sync::owner::DeathWatch;
 use crate::sync::sleepers::Waiter;
-
-/// How long to wait.
-#[derive(Clone, Copy)]
-pub(super) enum Until {
-    /// Not at all.
-    Now,
-    /// Up to then.
-    Deadline(Instant),
-    /// As long as it takes.
-    Ever,
-}
-
-impl Until {
-    fn deadline(self) -> Option<Instant> {
-        match self {
-            Self::Deadline(deadline) => Some(deadline),
-            Self::Now | Self::Ever => None,
-        }
-    }
-
-    fn after(timeout: Duration) -> Self {
-        Instant::now().checked_add(timeout).map_or(Self::Ever, Self::Deadline)
-    }
-}
+use crate::sync::until::Until;
 
 /// A reader of one value after the other, whatever their type.
 #[derive(Debug)]

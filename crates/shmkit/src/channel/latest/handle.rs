@@ -24,9 +24,12 @@ use crate::object::{
 use crate::shareable::{Layout, Schema, Shareable};
 use crate::sync::owner::{Holder, OwnerWord, Registrar};
 use crate::sync::sleepers::Sleepers;
+use crate::sync::spin::Spin;
 
 /// `flags`: every participant writes in turn, and nobody alone.
 pub(super) const FLAG_SHARED_WRITERS: u32 = 1 << 16;
+/// How many writers there is room for, unless the program chooses.
+const WRITERS: u32 = 16;
 /// The words that can be waited on: `latest` and `owner`.
 const WAIT_WORDS: u32 = 2;
 pub(super) const LATEST: usize = offset_of!(Controls, latest);
@@ -58,6 +61,8 @@ const _: () = {
 pub(super) struct Handle {
     pub(super) attached: Attached,
     geometry: Geometry,
+    /// How long writers in turn look for the turn.
+    pub(super) spin: Spin,
     /// INVARIANT: the first word of the payload: `Controls`, and the slots of this geometry, in the
     /// mapping that `attached` keeps.
     payload: NonNull<AtomicU64>,
@@ -90,6 +95,8 @@ pub(super) fn contents(
         fingerprint,
         schema,
         payload_size: payload_size(geometry),
+        participants: WRITERS,
+        payload: Vec::new(),
         wait_words: WAIT_WORDS,
         parameters: parameters(geometry),
     })
@@ -153,7 +160,7 @@ impl Handle {
         // INVARIANT: as many words as the controls and the slots of this geometry have.
         let words = attached.payload().words(0, SLOTS / size_of::<u64>() + geometry.words())?;
         let payload = NonNull::from(words).cast();
-        Ok(Self { attached, geometry, payload })
+        Ok(Self { attached, geometry, spin: Spin::default(), payload })
     }
 
     /// The shape of this object's values, if they are of the type: for this handle alone.
@@ -241,7 +248,7 @@ impl Handle {
 
     #[inline(always)]
     pub(super) fn owner(&self) -> OwnerWord<'_> {
-        OwnerWord::new(self.word(OWNER))
+        OwnerWord::role(self.word(OWNER))
     }
 
     #[inline(always)]
@@ -259,10 +266,7 @@ impl Handle {
 
     /// How messages call a holder: by what it said of itself, and its slot.
     pub(super) fn shown(&self, holder: Holder) -> String {
-        match self.attached.participants().introduction_of(seat(holder)) {
-            Some(who) => format!("{}, in slot {},", who.shown(), holder.slot),
-            None => format!("a process that was in slot {},", holder.slot),
-        }
+        self.attached.shown(seat(holder))
     }
 
     #[cold]

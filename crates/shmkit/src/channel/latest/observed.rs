@@ -29,7 +29,7 @@ pub(crate) fn observe(site: &Site) -> Result<Observed> {
     let slots = payload.words(SLOTS, geometry.words())?;
     let register = Register::new(payload.word(LATEST)?, payload.word(BEGUN)?, slots, geometry)
         .expect("the words were counted by the geometry");
-    let owner = OwnerWord::new(payload.word(OWNER)?).look();
+    let owner = OwnerWord::role(payload.word(OWNER)?).look();
     Ok(Observed {
         sequence: register.newest().sequence,
         half_written: register.half_written(),

@@ -8,7 +8,8 @@ use super::register::{Of, Refusal, Shape};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{Role, Seat};
 use crate::shareable::{Shareable, bytes_of};
-use crate::sync::owner::{Acquired, Refused};
+use crate::sync::owner::{Acquired, Mode, Refused};
+use crate::sync::until::Until;
 
 /// How long one of several writers waits for the others before `Busy`.
 const TURN_PATIENCE: Duration = Duration::from_secs(1);
@@ -28,7 +29,7 @@ impl WriterSeat {
         let writer = Self { handle: handle.clone(), seat, shared: handle.has_shared_writers() };
         if !writer.shared {
             // From here on a drop gives up the seat; the role, too, once it is had.
-            match handle.owner().try_acquire(holder(seat), &**handle) {
+            match handle.owner().try_acquire(holder(seat), Mode::Exclusive, &**handle) {
                 Ok(_) => {
                     crash_point!("owner: taken");
                     writer.complete();
@@ -93,8 +94,9 @@ impl WriterSeat {
             return Err(self.handle.refused(Refusal::RoleLost));
         }
         let (owner, me) = (self.handle.owner(), holder(self.seat));
-        let acquired = owner.acquire(me, &*self.handle, Some(TURN_PATIENCE));
-        match acquired {
+        let Handle { spin, .. } = &*self.handle;
+        let until = Until::after(TURN_PATIENCE);
+        match owner.acquire(me, Mode::Exclusive, &*self.handle, spin, until) {
             Ok(acquired) => {
                 if acquired != Acquired::Free {
                     self.complete();

@@ -11,6 +11,8 @@ fn contents() -> Contents {
         fingerprint: 7,
         schema: "u64".into(),
         payload_size: 1024,
+        participants: 16,
+        payload: Vec::new(),
         wait_words: 2,
         parameters: [1, 2, 3, 4],
     }

@@ -1,5 +1,7 @@
 //! The owner word under loom: contenders, a dead owner, waiting and closing.
 
+use std::time::Duration;
+
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread;
@@ -32,7 +34,7 @@ impl Guarded {
     }
 
     fn owner(&self) -> OwnerWord<'_> {
-        OwnerWord::new(&self.word)
+        OwnerWord::role(&self.word)
     }
 
     fn change(&self) {
@@ -54,11 +56,12 @@ fn holder(slot: u32) -> Holder {
 fn loom_of_two_who_find_the_owner_dead_one_replaces_him() {
     loom::model(|| {
         let guarded = Guarded::new();
-        guarded.owner().try_acquire(DEAD, &NOBODY_DIED).unwrap();
+        guarded.owner().try_acquire(DEAD, Mode::Exclusive, &NOBODY_DIED).unwrap();
         let contender = |slot| {
             let guarded = guarded.clone();
             move || {
-                let taken = guarded.owner().try_acquire(holder(slot), &DeadIs(DEAD));
+                let taken =
+                    guarded.owner().try_acquire(holder(slot), Mode::Exclusive, &DeadIs(DEAD));
                 if taken.is_ok() {
                     guarded.change();
                 }
@@ -83,7 +86,10 @@ fn contend(guarded: &Arc<Guarded>, contenders: u32) {
     let contender = |slot| {
         let guarded = guarded.clone();
         move || {
-            guarded.owner().acquire(holder(slot), &NOBODY_DIED, None).unwrap();
+            guarded
+                .owner()
+                .acquire(holder(slot), Mode::Exclusive, &NOBODY_DIED, &Spin::default(), Until::Ever)
+                .unwrap();
             guarded.change();
             assert!(guarded.owner().release(holder(slot)));
         }
@@ -122,10 +128,18 @@ fn loom_three_take_turns_and_nobody_sleeps_for_ever() {
 fn loom_who_waits_is_told_that_the_word_was_closed() {
     loom::model(|| {
         let guarded = Guarded::new();
-        guarded.owner().try_acquire(holder(1), &NOBODY_DIED).unwrap();
+        guarded.owner().try_acquire(holder(1), Mode::Exclusive, &NOBODY_DIED).unwrap();
         let waiting = thread::spawn({
             let guarded = guarded.clone();
-            move || guarded.owner().acquire(holder(2), &NOBODY_DIED, None)
+            move || {
+                guarded.owner().acquire(
+                    holder(2),
+                    Mode::Exclusive,
+                    &NOBODY_DIED,
+                    &Spin::default(),
+                    Until::Ever,
+                )
+            }
         });
         guarded.owner().close();
         assert_eq!(waiting.join().unwrap(), Err(Refused::Closed));
@@ -137,11 +151,17 @@ fn loom_who_waits_is_told_that_the_word_was_closed() {
 fn loom_who_waits_for_one_who_dies_takes_his_place() {
     loom::model(|| {
         let guarded = Guarded::new();
-        guarded.owner().try_acquire(DEAD, &NOBODY_DIED).unwrap();
+        guarded.owner().try_acquire(DEAD, Mode::Exclusive, &NOBODY_DIED).unwrap();
         let waiting = thread::spawn({
             let guarded = guarded.clone();
             move || {
-                let taken = guarded.owner().acquire(holder(2), &DeadIs(DEAD), Some(Duration::ZERO));
+                let taken = guarded.owner().acquire(
+                    holder(2),
+                    Mode::Exclusive,
+                    &DeadIs(DEAD),
+                    &Spin::default(),
+                    Until::after(Duration::ZERO),
+                );
                 guarded.change();
                 taken
             }
@@ -156,10 +176,18 @@ fn loom_who_waits_for_one_who_dies_takes_his_place() {
 fn loom_one_who_dies_before_waking_others_only_delays_them() {
     loom::model(|| {
         let guarded = Guarded::new();
-        guarded.owner().try_acquire(DEAD, &NOBODY_DIED).unwrap();
+        guarded.owner().try_acquire(DEAD, Mode::Exclusive, &NOBODY_DIED).unwrap();
         let waiting = thread::spawn({
             let guarded = guarded.clone();
-            move || guarded.owner().acquire(holder(2), &NOBODY_DIED, None)
+            move || {
+                guarded.owner().acquire(
+                    holder(2),
+                    Mode::Exclusive,
+                    &NOBODY_DIED,
+                    &Spin::default(),
+                    Until::Ever,
+                )
+            }
         });
         if ends_at("owner: freed, nobody woken", || assert!(guarded.owner().release(DEAD))) {
             // No wake comes, so nothing else would end this sleep.

@@ -1,7 +1,9 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
+use super::state::SLOT_MASK;
 use super::*;
+use crate::sync::spin::Spin;
 
 /// Those who are dead.
 #[derive(Default)]
@@ -23,18 +25,21 @@ const ANNA: Holder = Holder { slot: 0, generation: 1 };
 const BERT: Holder = Holder { slot: 1_023, generation: u32::MAX };
 
 fn with_word(check: impl FnOnce(OwnerWord<'_>, &Dead)) {
-    check(OwnerWord::new(&AtomicU64::new(0)), &Dead::default());
+    check(OwnerWord::role(&AtomicU64::new(0)), &Dead::default());
 }
 
 #[test]
 fn one_has_it_until_he_gives_it_back() {
     with_word(|word, dead| {
-        assert_eq!(word.try_acquire(ANNA, dead), Ok(Acquired::Free));
+        assert_eq!(word.try_acquire(ANNA, Mode::Exclusive, dead), Ok(Acquired::Free));
         assert!(word.is_held_by(ANNA) && !word.is_held_by(BERT));
-        assert_eq!(word.try_acquire(BERT, dead), Err(Refused::Held(ANNA)));
+        assert_eq!(word.try_acquire(BERT, Mode::Exclusive, dead), Err(Refused::Held(ANNA)));
         assert!(!word.release(BERT));
         assert!(word.release(ANNA));
-        assert_eq!(word.acquire(BERT, dead, None), Ok(Acquired::Free));
+        assert_eq!(
+            word.acquire(BERT, Mode::Exclusive, dead, &Spin::default(), Until::Ever),
+            Ok(Acquired::Free)
+        );
         assert_eq!(word.look().holder(), Some(BERT));
         assert_eq!(word.look().deaths(), 0);
     });
@@ -44,9 +49,9 @@ fn one_has_it_until_he_gives_it_back() {
 fn the_same_slot_in_another_generation_is_another() {
     with_word(|word, dead| {
         let later = Holder { generation: 2, ..ANNA };
-        word.try_acquire(ANNA, dead).unwrap();
+        word.try_acquire(ANNA, Mode::Exclusive, dead).unwrap();
         assert!(!word.is_held_by(later) && !word.release(later));
-        assert_eq!(word.try_acquire(later, dead), Err(Refused::Held(ANNA)));
+        assert_eq!(word.try_acquire(later, Mode::Exclusive, dead), Err(Refused::Held(ANNA)));
     });
 }
 
@@ -56,10 +61,13 @@ fn a_dead_holder_is_replaced_and_counted_and_cannot_come_back() {
         for turn in 1..=70_000_u32 {
             let (before, now) = if turn % 2 == 0 { (ANNA, BERT) } else { (BERT, ANNA) };
             if turn == 1 {
-                word.try_acquire(before, dead).unwrap();
+                word.try_acquire(before, Mode::Exclusive, dead).unwrap();
             }
             *dead.0.borrow_mut() = vec![before];
-            assert_eq!(word.try_acquire(now, dead), Ok(Acquired::FromDead(before)));
+            assert_eq!(
+                word.try_acquire(now, Mode::Exclusive, dead),
+                Ok(Acquired::FromDead(before))
+            );
             assert!(!word.is_held_by(before) && !word.release(before));
             assert_eq!(word.look().deaths(), turn as u16);
         }
@@ -69,9 +77,15 @@ fn a_dead_holder_is_replaced_and_counted_and_cannot_come_back() {
 #[test]
 fn waiting_ends_with_the_time_and_names_the_holder() {
     with_word(|word, dead| {
-        word.try_acquire(ANNA, dead).unwrap();
+        word.try_acquire(ANNA, Mode::Exclusive, dead).unwrap();
         let until = Instant::now() + Duration::from_millis(1);
-        let answer = word.acquire(BERT, dead, Some(Duration::from_millis(1)));
+        let answer = word.acquire(
+            BERT,
+            Mode::Exclusive,
+            dead,
+            &Spin::default(),
+            Until::after(Duration::from_millis(1)),
+        );
         assert_eq!(answer, Err(Refused::TimedOut(ANNA)));
         assert!(Instant::now() >= until);
     });
@@ -80,22 +94,28 @@ fn waiting_ends_with_the_time_and_names_the_holder() {
 #[test]
 fn who_waits_for_a_dead_one_gets_it_without_a_time_out() {
     with_word(|word, dead| {
-        word.try_acquire(ANNA, dead).unwrap();
+        word.try_acquire(ANNA, Mode::Exclusive, dead).unwrap();
         dead.add(ANNA);
-        assert_eq!(word.acquire(BERT, dead, None), Ok(Acquired::FromDead(ANNA)));
+        assert_eq!(
+            word.acquire(BERT, Mode::Exclusive, dead, &Spin::default(), Until::Ever),
+            Ok(Acquired::FromDead(ANNA))
+        );
     });
 }
 
 #[test]
 fn a_closed_word_is_left_but_not_taken() {
     with_word(|word, dead| {
-        word.try_acquire(ANNA, dead).unwrap();
+        word.try_acquire(ANNA, Mode::Exclusive, dead).unwrap();
         word.close();
-        assert_eq!(word.try_acquire(BERT, dead), Err(Refused::Closed));
-        assert_eq!(word.acquire(BERT, dead, None), Err(Refused::Closed));
+        assert_eq!(word.try_acquire(BERT, Mode::Exclusive, dead), Err(Refused::Closed));
+        assert_eq!(
+            word.acquire(BERT, Mode::Exclusive, dead, &Spin::default(), Until::Ever),
+            Err(Refused::Closed)
+        );
         assert!(word.release(ANNA));
         assert!(word.look().is_closed());
-        assert_eq!(word.try_acquire(BERT, dead), Err(Refused::Closed));
+        assert_eq!(word.try_acquire(BERT, Mode::Exclusive, dead), Err(Refused::Closed));
     });
 }
 
@@ -105,11 +125,18 @@ fn threads_take_turns() {
     let (word, value) = (AtomicU64::new(0), AtomicU64::new(0));
     std::thread::scope(|scope| {
         for slot in 0..4 {
-            let (word, value) = (OwnerWord::new(&word), &value);
+            let (word, value) = (OwnerWord::role(&word), &value);
             scope.spawn(move || {
                 let me = Holder { slot, generation: 9 };
                 for _ in 0..TURNS {
-                    word.acquire(me, &Dead::default(), None).unwrap();
+                    word.acquire(
+                        me,
+                        Mode::Exclusive,
+                        &Dead::default(),
+                        &Spin::default(),
+                        Until::Ever,
+                    )
+                    .unwrap();
                     // ORDERING: Relaxed; the word orders it.
                     let before = value.load(Ordering::Relaxed);
                     value.store(before + 1, Ordering::Relaxed);
@@ -127,13 +154,19 @@ fn any_word_is_answered_in_time() {
     let garbage = bits.flat_map(|bit| [bit, !bit, bit - 1, bit | SLOT_MASK, bit | 2]);
     for garbage in garbage {
         let word = AtomicU64::new(garbage);
-        let word = OwnerWord::new(&word);
-        let _ = (word.try_acquire(ANNA, &Dead::default()), word.is_held_by(ANNA));
-        let _ = word.acquire(BERT, &Dead::default(), Some(Duration::ZERO));
+        let word = OwnerWord::role(&word);
+        let _ = (word.try_acquire(ANNA, Mode::Exclusive, &Dead::default()), word.is_held_by(ANNA));
+        let _ = word.acquire(
+            BERT,
+            Mode::Exclusive,
+            &Dead::default(),
+            &Spin::default(),
+            Until::after(Duration::ZERO),
+        );
         let _ = (word.look().holder(), word.release(ANNA), word.release(BERT));
     }
     let reserved = AtomicU64::new(1 << 29);
-    let refused = OwnerWord::new(&reserved).try_acquire(ANNA, &Dead::default());
+    let refused = OwnerWord::role(&reserved).try_acquire(ANNA, Mode::Exclusive, &Dead::default());
     assert_eq!(refused, Err(Refused::Corrupt));
 }
 
@@ -141,7 +174,7 @@ fn any_word_is_answered_in_time() {
 fn each_death_is_told_once() {
     with_word(|word, dead| {
         let mut early = DeathWatch::new(word);
-        word.try_acquire(ANNA, dead).unwrap();
+        word.try_acquire(ANNA, Mode::Exclusive, dead).unwrap();
         assert_eq!((early.replaced(word), early.died(word, dead)), (false, None));
 
         // Seen before anybody replaces the dead one, and not again behind that.
@@ -149,7 +182,7 @@ fn each_death_is_told_once() {
         let mut late = DeathWatch::new(word);
         assert_eq!((early.replaced(word), early.died(word, dead)), (false, Some(ANNA)));
         assert_eq!((early.replaced(word), early.died(word, dead)), (false, None));
-        word.try_acquire(BERT, dead).unwrap();
+        word.try_acquire(BERT, Mode::Exclusive, dead).unwrap();
         assert_eq!((early.replaced(word), early.died(word, dead)), (false, None));
 
         // Seen only behind that.
@@ -158,7 +191,7 @@ fn each_death_is_told_once() {
 
         // The next one is news to both.
         dead.add(BERT);
-        word.try_acquire(Holder { slot: 5, generation: 5 }, dead).unwrap();
+        word.try_acquire(Holder { slot: 5, generation: 5 }, Mode::Exclusive, dead).unwrap();
         assert!(early.replaced(word) && late.replaced(word));
         assert!(!early.replaced(word) && !late.replaced(word));
     });
@@ -168,15 +201,15 @@ fn each_death_is_told_once() {
 fn one_that_seemed_dead_and_left_does_not_hide_the_next_death() {
     with_word(|word, dead| {
         let mut watch = DeathWatch::new(word);
-        word.try_acquire(ANNA, dead).unwrap();
+        word.try_acquire(ANNA, Mode::Exclusive, dead).unwrap();
         dead.add(ANNA);
         assert_eq!(watch.died(word, dead), Some(ANNA));
         // It lost its proof of life only, and leaves in good order.
         assert!(word.release(ANNA));
-        word.try_acquire(BERT, dead).unwrap();
+        word.try_acquire(BERT, Mode::Exclusive, dead).unwrap();
         assert!(!watch.replaced(word));
         dead.add(BERT);
-        word.try_acquire(Holder { slot: 5, generation: 5 }, dead).unwrap();
+        word.try_acquire(Holder { slot: 5, generation: 5 }, Mode::Exclusive, dead).unwrap();
         assert!(watch.replaced(word));
     });
 }

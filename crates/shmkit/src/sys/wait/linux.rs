@@ -49,6 +49,10 @@ pub(crate) fn wake_all(word: &AtomicU64, _had: u64) {
     wake(word, i32::MAX as u32);
 }
 
+/// Has those look again who sleep on a word that had the value `had`, after a change that lets
+/// nobody go on. Here they are found whatever it is.
+pub(crate) fn moved(_word: &AtomicU64, _had: u64) {}
+
 fn wake(word: &AtomicU64, most: u32) {
     // A wake is a hint: an error leaves the sleepers to their next look.
     let _ = futex::wake(half(word), futex::Flags::empty(), most);

@@ -123,6 +123,10 @@ pub(crate) fn wake_all(word: &AtomicU64, _had: u64) {
     }
 }
 
+/// Has those look again who sleep on a word that had the value `had`, after a change that lets
+/// nobody go on. Here they are found whatever it is.
+pub(crate) fn moved(_word: &AtomicU64, _had: u64) {}
+
 fn wake(call: WakeCall, word: &AtomicU64) {
     // A wake is a hint: an error leaves the sleepers to their next look. There may be nobody.
     // SAFETY: the address of four bytes, which the kernel neither reads nor writes.

@@ -15,17 +15,17 @@ mod macos;
 pub(crate) mod model;
 
 #[cfg(all(target_os = "linux", not(loom)))]
-pub(crate) use linux::{wait, wake_all, wake_one};
+pub(crate) use linux::{moved, wait, wake_all, wake_one};
 #[cfg(all(target_os = "macos", not(loom)))]
-pub(crate) use macos::{wait, wake_all, wake_one};
+pub(crate) use macos::{moved, wait, wake_all, wake_one};
 #[cfg(loom)]
-pub(crate) use model::{wait, wake_all, wake_one};
+pub(crate) use model::{moved, wait, wake_all, wake_one};
 #[cfg(unix)]
 pub(crate) use place::MeetingPlace;
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub(crate) use windows::{MeetingPlace, wait, wake_all, wake_one};
+pub(crate) use windows::{MeetingPlace, moved, wait, wake_all, wake_one};
 
 /// Why [`wait`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -70,6 +70,14 @@ pub(crate) fn wait(word: &AtomicU64, expected: u64, _until: Option<Instant>) -> 
     Woke::Woken
 }
 
+/// Has those look again who sleep on a word that had the value `had`, after a change that lets
+/// nobody go on.
+pub(crate) fn moved(word: &AtomicU64, had: u64) {
+    if FOUND_BY_VALUE.load(Ordering::SeqCst) {
+        wake_all(word, had);
+    }
+}
+
 pub(crate) fn wake_one(word: &AtomicU64, had: u64) {
     if FOUND_BY_VALUE.load(Ordering::SeqCst) {
         return wake_all(word, had);

@@ -1,0 +1,279 @@
+//! The protocol of those who meet: a record for each party.
+//!
+//! ```text
+//! word    63                          12 11              4  3    2     1        0
+//!         +-----------------------------+-----------------+---+------+--------+--------+
+//!         |            round            | broken, the last | 0 | OPEN | ASLEEP | CLOSED |
+//!         +-----------------------------+-----------------+---+------+--------+--------+
+//! record  63            32 31           13 12           2 1     0
+//!         +---------------+---------------+--------------+--------+
+//!         |  generation   |     round     |   slot + 1   | state  |
+//!         +---------------+---------------+--------------+--------+
+//! ```
+//!
+//! | state | meaning | who may leave it |
+//! |---|---|---|
+//! | FREE | nobody's | anybody, by writing himself in: to JOINED |
+//! | JOINED | a party that has not come yet | it, to ARRIVED or FREE; or anybody, see below |
+//! | ARRIVED | it came, in the round that is written | the same |
+//! | BREAKING | it died, and breaks the round that is written | anybody, to FREE |
+//!
+//! Once a party is dead that has not come in this round, anybody makes its record BREAKING, then
+//! ends that round as broken, then frees the record.
+//!
+//! A round is over when every record is ARRIVED in it: whoever sees that moves the word on, by one
+//! exchange. No number of those who came is stored, so that none can be wrong. Bits 4 to 11 say of
+//! the last eight rounds which were broken: bit 4 of the one before this.
+//! A latch has one round that is completed, and OPEN for good; rounds are broken there, too.
+//!
+//! # Why each death breaks one round
+//!
+//! The record says which round it breaks before that is broken, and is free only after. Whoever is
+//! killed in between leaves a record with which the next one goes on: breaking is an exchange of
+//! the very round that is written, so it happens once.
+
+use crate::memory::atomic::{AtomicU64, Ordering};
+use crate::sync::owner::{Holder, Registrar};
+use crate::sync::sleepers::{ASLEEP, CLOSED, Sleepers, Waiter};
+use crate::sync::until::Until;
+
+/// The most parties.
+pub(crate) const MOST_PARTIES: usize = 1_024;
+
+const OPEN: u64 = 1 << 2;
+const BROKEN_SHIFT: u32 = 4;
+const BROKEN: u64 = 0xff << BROKEN_SHIFT;
+const ROUND: u64 = 1 << 12;
+
+const FREE: u64 = 0;
+const JOINED: u64 = 1;
+const ARRIVED: u64 = 2;
+const BREAKING: u64 = 3;
+const STATE: u64 = 0b11;
+const SLOT_SHIFT: u32 = 2;
+const SLOT: u64 = 0x7ff << SLOT_SHIFT;
+const IN_ROUND_SHIFT: u32 = 13;
+const IN_ROUND: u64 = 0x7ffff << IN_ROUND_SHIFT;
+
+/// How a round ended for one who waited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// All came. Whether this one noticed it.
+    Complete(bool),
+    /// One died.
+    Broken,
+    /// Not within the time given.
+    TimedOut,
+    /// The object was retired.
+    Closed,
+}
+
+/// A barrier, or a latch: its words.
+#[derive(Clone, Copy)]
+pub(crate) struct Rounds<'a> {
+    pub(crate) word: &'a AtomicU64,
+    pub(crate) records: &'a [AtomicU64],
+    /// A latch: it is completed once.
+    pub(crate) once: bool,
+}
+
+fn with_holder(me: Holder, state: u64) -> u64 {
+    u64::from(me.generation) << 32 | u64::from(me.slot + 1) << SLOT_SHIFT | state
+}
+
+fn holder_of(record: u64) -> Option<Holder> {
+    let slot = ((record & SLOT) >> SLOT_SHIFT) as u32;
+    slot.checked_sub(1).map(|slot| Holder { slot, generation: (record >> 32) as u32 })
+}
+
+/// The record in another state, in a round.
+fn in_round(record: u64, round: u64, state: u64) -> u64 {
+    record & !(STATE | IN_ROUND) | (round << IN_ROUND_SHIFT) & IN_ROUND | state
+}
+
+impl<'a> Rounds<'a> {
+    fn look(self) -> u64 {
+        // ORDERING: Acquire; pairs with the exchange in `end`: what the others did before they came
+        // is seen.
+        self.word.load(Ordering::Acquire)
+    }
+
+    fn load(self, index: usize) -> u64 {
+        // ORDERING: SeqCst; of two who come last one has to see the other, who stored before it
+        // looked.
+        self.records[index].load(Ordering::SeqCst)
+    }
+
+    fn exchange(self, index: usize, from: u64, to: u64) -> bool {
+        // ORDERING: SeqCst; as above.
+        let order = Ordering::SeqCst;
+        self.records[index].compare_exchange(from, to, order, Ordering::Relaxed).is_ok()
+    }
+
+    /// Which round it is.
+    pub(crate) fn round(self) -> u64 {
+        self.look() / ROUND
+    }
+
+    pub(crate) fn is_open(self) -> bool {
+        self.look() & OPEN != 0
+    }
+
+    /// Whether this record is one of a party that has come.
+    fn has_arrived(self, record: u64, round: u64) -> bool {
+        record & STATE == ARRIVED
+            && (self.once || record & IN_ROUND == (round << IN_ROUND_SHIFT) & IN_ROUND)
+    }
+
+    /// How many have come, and how many have joined and not come.
+    pub(crate) fn count(self) -> (usize, usize) {
+        let round = self.round();
+        let records = || (0..self.records.len()).map(|index| self.load(index));
+        let here = records().filter(|it| self.has_arrived(*it, round)).count();
+        (here, records().filter(|it| it & STATE != FREE).count() - here)
+    }
+
+    /// Who is a party.
+    pub(crate) fn parties(self) -> impl Iterator<Item = Holder> {
+        (0..self.records.len()).filter_map(move |index| holder_of(self.load(index)))
+    }
+
+    /// Takes a place among the parties. `None`: none is free.
+    pub(crate) fn join(self, me: Holder, registrar: &impl Registrar) -> Option<usize> {
+        self.repair(registrar);
+        let free = |index: &usize| {
+            self.load(*index) == FREE && self.exchange(*index, FREE, with_holder(me, JOINED))
+        };
+        let index = (0..self.records.len()).find(free);
+        // CRASH: dying from here on leaves a party that is dead, and breaks the round.
+        crash_point!("barrier: joined");
+        index
+    }
+
+    /// Gives a place up.
+    pub(crate) fn leave(self, index: usize, me: Holder) {
+        let record = self.load(index);
+        if holder_of(record) == Some(me) {
+            self.exchange(index, record, FREE);
+        }
+    }
+
+    /// Comes to the round that it is. `None`: the place is another's by now.
+    pub(crate) fn arrive(self, index: usize, me: Holder) -> Option<u64> {
+        loop {
+            let (round, record) = (self.round(), self.load(index));
+            if holder_of(record) != Some(me) || record & STATE == BREAKING {
+                return None;
+            }
+            // CRASH: dying before this breaks the round; dying behind it is having come.
+            if self.exchange(index, record, in_round(record, round, ARRIVED)) {
+                crash_point!("barrier: arrived, not yet seen");
+                in_model();
+                if self.round() == round {
+                    return Some(round);
+                }
+            }
+        }
+    }
+
+    /// Ends the round if all have come. Whether it was this one who did.
+    pub(crate) fn end_if_all_came(self, round: u64) -> bool {
+        in_model();
+        let all = (0..self.records.len()).all(|it| self.has_arrived(self.load(it), round));
+        all && self.end(round, false)
+    }
+
+    fn end(self, round: u64, broken: bool) -> bool {
+        let mut had = self.look();
+        while had / ROUND == round && had & (CLOSED | OPEN) == 0 {
+            let next = match (self.once, broken) {
+                (true, false) => had & !ASLEEP | OPEN,
+                _ => {
+                    let history = (had & BROKEN) << 1 | u64::from(broken) << BROKEN_SHIFT;
+                    had.wrapping_add(ROUND) & !(BROKEN | ASLEEP) | history & BROKEN
+                }
+            };
+            // ORDERING: AcqRel; whoever goes on sees what all did before they came.
+            match self.word.compare_exchange(had, next, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => {
+                    if had & ASLEEP != 0 {
+                        Sleepers::new(self.word).wake(had);
+                    }
+                    return true;
+                }
+                Err(found) => had = found,
+            }
+        }
+        false
+    }
+
+    /// Breaks the round of those who died, and ends one whose last one died before it did.
+    pub(crate) fn repair(self, registrar: &impl Registrar) {
+        let round = self.round();
+        for index in 0..self.records.len() {
+            let mut record = self.load(index);
+            let dead = holder_of(record).is_some_and(|holder| registrar.is_dead(holder));
+            let state = record & STATE;
+            if state == FREE || !dead || self.has_arrived(record, round) {
+                continue;
+            }
+            if state != BREAKING {
+                let breaking = in_round(record, round, BREAKING);
+                if !self.exchange(index, record, breaking) {
+                    continue;
+                }
+                record = breaking;
+                crash_point!("barrier: death on record, round not broken");
+            }
+            if record & IN_ROUND == (round << IN_ROUND_SHIFT) & IN_ROUND {
+                self.end(round, true);
+                crash_point!("barrier: round broken, record not free");
+            }
+            self.exchange(index, record, FREE);
+        }
+        self.end_if_all_came(self.round());
+    }
+
+    /// Waits until the round is over.
+    pub(crate) fn wait(
+        self,
+        round: u64,
+        waiter: &mut Waiter,
+        until: Until,
+        registrar: &impl Registrar,
+    ) -> Ended {
+        let look = || {
+            let now = self.look();
+            if now & OPEN != 0 {
+                return Some(Ended::Complete(false));
+            }
+            let later = (now / ROUND).wrapping_sub(round);
+            match later {
+                0 => (now & CLOSED != 0).then_some(Ended::Closed),
+                // What is too long ago to be known was followed by rounds that were broken.
+                1..=8 if now & 1 << (BROKEN_SHIFT as u64 + later - 1) == 0 => {
+                    Some(Ended::Complete(false))
+                }
+                _ => Some(Ended::Broken),
+            }
+        };
+        let slow_look = || {
+            self.repair(registrar);
+            registrar.is_gone().then_some(Ended::Closed)
+        };
+        if matches!(until, Until::Now) {
+            self.repair(registrar);
+            return look().unwrap_or(Ended::TimedOut);
+        }
+        let ended = waiter.wait(Sleepers::new(self.word), until.deadline(), look, slow_look);
+        ended.unwrap_or(Ended::TimedOut)
+    }
+}
+
+/// Loom takes sequentially consistent accesses for weaker ones, and fences for what they are.
+#[inline(always)]
+fn in_model() {
+    #[cfg(loom)]
+    // ORDERING: SeqCst; of two who come last one sees the other.
+    crate::memory::atomic::fence(Ordering::SeqCst);
+}

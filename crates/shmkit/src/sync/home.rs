@@ -1,0 +1,274 @@
+//! The object that primitives live in, as one of its participants has it.
+
+#![allow(
+    unsafe_code,
+    reason = "words of a mapping, kept as pointers so that a lock costs no check"
+)]
+
+use std::fmt;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::owner::{Holder, Refused, Registrar};
+use super::sleepers::SLICE;
+use crate::error::{Error, ErrorKind, Result};
+use crate::memory::atomic::{AtomicU64, Ordering};
+use crate::object::{Attached, Role, Seat};
+
+/// Words in a line: the two cache lines that each primitive has at the payload's start.
+pub(crate) const LINE_WORDS: usize = 16;
+
+/// An object, and this participant in it: for as long as any primitive of this handle lives.
+pub(crate) struct Home {
+    attached: Attached,
+    seat: Seat,
+    me: Holder,
+    /// INVARIANT: the word that says whose this seat's slot is, in the mapping of `attached`.
+    identity: NonNull<AtomicU64>,
+    /// What it says as long as this participant has proof of its life.
+    identity_value: u64,
+    opened: Instant,
+    /// When the kernel was last asked about a death: milliseconds since `opened`, and one.
+    asked: AtomicU64,
+}
+
+// SAFETY: the pointer leads to an atomic in a mapping that `attached` keeps; the rest is `Send`.
+unsafe impl Send for Home {}
+// SAFETY: as above.
+unsafe impl Sync for Home {}
+
+impl Home {
+    /// Takes part in the object.
+    pub(crate) fn join(attached: Attached) -> Result<Arc<Self>> {
+        let seat = attached.join(Role::User)?;
+        let lost = || Error::new(ErrorKind::RoleLost, "its place was taken away at once");
+        let found = attached.participants().identity_of(seat);
+        let Some((identity, identity_value)) = found else {
+            attached.give_up(seat);
+            return Err(lost());
+        };
+        let identity = NonNull::from(identity);
+        let me = Holder { slot: seat.slot, generation: seat.generation };
+        let (opened, asked) = (Instant::now(), AtomicU64::new(0));
+        Ok(Arc::new(Self { attached, seat, me, identity, identity_value, opened, asked }))
+    }
+
+    /// This participant.
+    #[inline(always)]
+    pub(crate) fn me(&self) -> Holder {
+        self.me
+    }
+
+    pub(crate) fn attached(&self) -> &Attached {
+        &self.attached
+    }
+
+    /// How many participants there can be.
+    pub(crate) fn participants(&self) -> u32 {
+        self.attached.frame().participants_count
+    }
+
+    /// Whether this participant can act: it is not a forked child, and has proof of its life.
+    #[inline(always)]
+    pub(crate) fn is_well(&self) -> bool {
+        // SAFETY: in the mapping that `attached` keeps.
+        let identity = unsafe { self.identity.as_ref() };
+        // ORDERING: Relaxed; only this participant's own end changes it, or the loss of its lock.
+        let identity = identity.load(Ordering::Relaxed);
+        self.is_mine() && identity == self.identity_value
+    }
+
+    /// Whether this is the process that took part, and no forked child.
+    #[inline(always)]
+    pub(crate) fn is_mine(&self) -> bool {
+        self.attached.is_mine()
+    }
+
+    /// Refuses a participant that can not act.
+    #[inline]
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.is_well() { Ok(()) } else { Err(self.unwell()) }
+    }
+
+    #[cold]
+    fn unwell(&self) -> Error {
+        if let Err(forked) = self.attached.check_not_forked() {
+            return forked;
+        }
+        let why = "the process closed descriptors that prove its life: open the object again";
+        Error::new(ErrorKind::RoleLost, why).doing("use").on(self.attached.name())
+    }
+
+    /// The slots of all participants, and whether nobody living has each.
+    pub(crate) fn is_vacant(&self, slot: u32) -> bool {
+        slot != self.me.slot && self.attached.is_vacant(slot)
+    }
+
+    /// Says, for who looks, that a thread waits for what is at `place` in the payload: until
+    /// dropped.
+    pub(crate) fn waiting(&self, place: u64) -> Waiting<'_> {
+        let word = self.attached.participants().waiting(self.me.slot);
+        if let Some(word) = word {
+            let waits = |word: u64| Some(place << 32 | u64::from((word as u32).wrapping_add(1)));
+            // ORDERING: Relaxed; for people.
+            let _ = word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, waits);
+        }
+        Waiting(word)
+    }
+
+    /// An error about what was being done to this object.
+    #[cold]
+    pub(crate) fn error(&self, kind: ErrorKind, doing: &'static str, why: String) -> Error {
+        Error::new(kind, why).doing(doing).on(self.attached.name())
+    }
+
+    /// Why a lock or another word was not taken.
+    #[cold]
+    pub(crate) fn refused(&self, refused: Refused, doing: &'static str) -> Error {
+        let (kind, why) = match refused {
+            Refused::Closed => return self.attached.closed(),
+            Refused::Held(holder) => {
+                (ErrorKind::Busy, format!("{} has it", self.attached.shown(seat(holder))))
+            }
+            Refused::TimedOut(holder) => {
+                let who = self.attached.shown(seat(holder));
+                (ErrorKind::TimedOut, format!("{who} had it for all the time given"))
+            }
+            Refused::Busy => (ErrorKind::TimedOut, "others kept taking it".into()),
+            Refused::Corrupt => {
+                (ErrorKind::Corrupt, "its word holds what no participant writes".into())
+            }
+        };
+        self.error(kind, doing, why)
+    }
+
+    #[cold]
+    pub(crate) fn timed_out(&self, doing: &'static str) -> Error {
+        self.error(ErrorKind::TimedOut, doing, "not within the time given".into())
+    }
+
+    #[cold]
+    pub(crate) fn corrupt(&self, doing: &'static str, why: &str) -> Error {
+        self.error(ErrorKind::Corrupt, doing, why.into())
+    }
+}
+
+impl Registrar for Home {
+    fn is_dead(&self, holder: Holder) -> bool {
+        holder != self.me && self.attached.is_dead(seat(holder))
+    }
+
+    fn is_due(&self) -> bool {
+        let now_ms = self.opened.elapsed().as_millis() as u64 + 1;
+        // ORDERING: Relaxed; two threads that ask at once do no harm.
+        let asked_ms = self.asked.load(Ordering::Relaxed);
+        let due = asked_ms == 0 || now_ms - asked_ms.min(now_ms) >= SLICE.as_millis() as u64;
+        if due {
+            // ORDERING: Relaxed; as above.
+            self.asked.store(now_ms, Ordering::Relaxed);
+        }
+        due
+    }
+
+    fn is_gone(&self) -> bool {
+        self.attached.check_not_removed().is_err()
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        // What it held names a seat that is given up from here on: it is as if it had died.
+        self.attached.give_up(self.seat);
+    }
+}
+
+impl fmt::Debug for Home {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Home").field(&self.attached.name().as_str()).finish()
+    }
+}
+
+/// As who somebody holds something is called among an object's participants.
+pub(crate) fn seat(holder: Holder) -> Seat {
+    Seat { slot: holder.slot, generation: holder.generation }
+}
+
+/// Says that a thread waits, until dropped.
+pub(crate) struct Waiting<'a>(Option<&'a AtomicU64>);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(word) = self.0 {
+            let ends = |word: u64| (word as u32 != 0).then(|| word - 1);
+            // ORDERING: Relaxed; for people.
+            let _ = word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, ends);
+        }
+    }
+}
+
+/// Words of a payload, with the home that keeps them.
+#[derive(Clone)]
+pub(crate) struct Words<const N: usize> {
+    home: Arc<Home>,
+    place: u64,
+    count: usize,
+    /// INVARIANT: `count` words, at least `N`, in the mapping that `home` keeps.
+    first: NonNull<AtomicU64>,
+}
+
+// SAFETY: the pointer leads to atomics in a mapping that `home` keeps.
+unsafe impl<const N: usize> Send for Words<N> {}
+// SAFETY: as above.
+unsafe impl<const N: usize> Sync for Words<N> {}
+
+impl<const N: usize> Words<N> {
+    /// The `count` words at `place` in the payload.
+    pub(crate) fn new(home: &Arc<Home>, place: u64, count: usize) -> Result<Self> {
+        let words = home.attached.payload().words(place as usize, count.max(N))?;
+        let (count, first) = (words.len(), NonNull::from(words).cast());
+        Ok(Self { home: home.clone(), place, count, first })
+    }
+
+    #[inline(always)]
+    pub(crate) fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// Where they are in the payload.
+    pub(crate) fn place(&self) -> u64 {
+        self.place
+    }
+
+    /// The first ones.
+    #[inline(always)]
+    pub(crate) fn fixed(&self) -> &[AtomicU64; N] {
+        // SAFETY: at least so many words, aligned, in the mapping that `home` keeps for as long as
+        // `self` is borrowed.
+        unsafe { self.first.cast().as_ref() }
+    }
+
+    /// All of them.
+    #[inline]
+    pub(crate) fn all(&self) -> &[AtomicU64] {
+        // SAFETY: so many words, aligned, in the mapping that `home` keeps for as long as `self`
+        // is borrowed.
+        unsafe { NonNull::slice_from_raw_parts(self.first, self.count).as_ref() }
+    }
+
+    /// Where bytes behind them are.
+    pub(crate) fn at<T>(&self, offset: usize) -> NonNull<T> {
+        debug_assert!(offset + size_of::<T>() <= self.count * size_of::<u64>());
+        // SAFETY: within the words.
+        unsafe { self.first.byte_add(offset) }.cast()
+    }
+}
+
+impl<const N: usize> fmt::Debug for Words<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Words").field("home", &self.home).field("place", &self.place).finish()
+    }
+}
+
+/// The words of a primitive's line.
+pub(crate) type Line = Words<LINE_WORDS>;

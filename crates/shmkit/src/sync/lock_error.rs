@@ -1,0 +1,106 @@
+//! Why a lock was not taken, or with what news it was.
+
+use std::fmt;
+
+use super::home::Home;
+use crate::error::{Error, ErrorKind, Result};
+
+/// What is said of bytes that are no value.
+pub(crate) const NO_VALUE: &str = "what it guards is no value of its type: put one in its place";
+
+/// What taking a lock returns.
+pub type LockResult<G> = std::result::Result<G, LockError<G>>;
+
+/// Why a lock was not taken, or was taken with news.
+///
+/// Converting it into an [`Error`], as `?` does, gives the lock back: it stays marked, and whoever
+/// takes it next is told the same.
+#[non_exhaustive]
+pub enum LockError<G> {
+    /// Taken: here it is. A process died while it held the lock, and may have left what it guards
+    /// half-changed. Each who takes it is told, until one says that it is mended.
+    OwnerDied(G),
+    /// Not taken.
+    Failed(Error),
+}
+
+impl<G> LockError<G> {
+    /// The lock, whatever a dead process may have left half-changed; or why there is none.
+    ///
+    /// # Errors
+    ///
+    /// That of a lock that was not taken.
+    pub fn into_guard(self) -> Result<G> {
+        match self {
+            Self::OwnerDied(guard) => Ok(guard),
+            Self::Failed(error) => Err(error),
+        }
+    }
+
+    pub(crate) fn map<H>(self, change: impl FnOnce(G) -> H) -> LockError<H> {
+        match self {
+            Self::OwnerDied(guard) => LockError::OwnerDied(change(guard)),
+            Self::Failed(error) => LockError::Failed(error),
+        }
+    }
+}
+
+impl<G: Guard> From<LockError<G>> for Error {
+    fn from(error: LockError<G>) -> Self {
+        match error {
+            LockError::OwnerDied(guard) => {
+                let why = "a process died while it held the lock: what it guards may be \
+                           half-changed";
+                guard.home().error(ErrorKind::OwnerDied, "lock", why.into())
+            }
+            LockError::Failed(error) => error,
+        }
+    }
+}
+
+impl<G> From<Error> for LockError<G> {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl<G> fmt::Debug for LockError<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OwnerDied(_) => f.write_str("OwnerDied(..)"),
+            Self::Failed(error) => f.debug_tuple("Failed").field(error).finish(),
+        }
+    }
+}
+
+impl<G> fmt::Display for LockError<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OwnerDied(_) => f.write_str("a process died while it held the lock"),
+            Self::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<G> std::error::Error for LockError<G> {}
+
+/// What holds a lock: the guards of [`Mutex`](super::Mutex), [`RwLock`](super::RwLock) and
+/// [`ReentrantMutex`](super::ReentrantMutex). A [`Condvar`](super::Condvar) waits with any of them.
+#[allow(private_interfaces, private_bounds, reason = "nobody else makes guards")]
+pub trait Guard: sealed::Sealed {
+    #[doc(hidden)]
+    fn home(&self) -> &Home;
+
+    /// Gives the lock up, for as long as it waits. How often it was had.
+    #[doc(hidden)]
+    fn suspend(&mut self) -> u64;
+
+    /// Takes it again, as it was. True if it is marked by a death.
+    #[doc(hidden)]
+    fn resume(&mut self, times: u64) -> Result<bool>;
+}
+
+pub(crate) mod sealed {
+    /// Implemented here alone.
+    pub trait Sealed {}
+}

@@ -1,0 +1,163 @@
+//! What an owner word says.
+
+/// Slots are below this.
+pub(super) const MOST_SLOTS: u32 = 1_024;
+
+pub(super) const CLOSED: u64 = 1;
+const SLOT_SHIFT: u32 = 1;
+pub(super) const SLOT_MASK: u64 = ((1 << 11) - 1) << SLOT_SHIFT;
+pub(super) const WAITERS: u64 = 1 << 12;
+const DEATHS_SHIFT: u32 = 13;
+const DEATHS_MASK: u64 = 0xffff << DEATHS_SHIFT;
+pub(super) const MARKED: u64 = 1 << 13;
+pub(super) const READERS: u64 = 1 << 14;
+pub(super) const STARVING: u64 = 1 << 15;
+pub(super) const UPGRADABLE: u64 = 1 << 16;
+pub(super) const DRAINING: u64 = 1 << 17;
+pub(super) const DONE: u64 = 1 << 18;
+const GENERATION_SHIFT: u32 = 32;
+
+/// A participant: a slot and the generation in which it has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Holder {
+    /// Below 1,024.
+    pub slot: u32,
+    /// Which of those who had the slot.
+    pub generation: u32,
+}
+
+impl Holder {
+    /// As it stands in a word.
+    #[inline(always)]
+    pub(super) fn bits(self) -> u64 {
+        u64::from(self.generation) << GENERATION_SHIFT | u64::from(self.slot + 1) << SLOT_SHIFT
+    }
+}
+
+/// What a word is for, which decides what bits 13 to 28 say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// A role: each dead holder that is replaced is counted.
+    Role,
+    /// A lock: a dead holder leaves a mark, and there are marks of those who wait.
+    Lock,
+}
+
+/// What the word says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct State {
+    pub(super) word: u64,
+    pub(super) of: Use,
+}
+
+impl State {
+    /// Who has it.
+    #[inline(always)]
+    pub(crate) fn holder(self) -> Option<Holder> {
+        let slot = ((self.word & SLOT_MASK) >> SLOT_SHIFT) as u32;
+        let generation = (self.word >> GENERATION_SHIFT) as u32;
+        slot.checked_sub(1).map(|slot| Holder { slot, generation })
+    }
+
+    /// Of a role: how many dead holders were replaced, modulo 2^16.
+    pub(crate) fn deaths(self) -> u16 {
+        (self.word >> DEATHS_SHIFT) as u16
+    }
+
+    /// Nobody can take it any more.
+    #[inline(always)]
+    pub(crate) fn is_closed(self) -> bool {
+        self.word & CLOSED != 0
+    }
+
+    /// Whether it is one that a participant writes.
+    #[inline(always)]
+    pub(crate) fn is_sound(self) -> bool {
+        let defined = match self.of {
+            Use::Role => DEATHS_MASK,
+            Use::Lock => MARKED | READERS | STARVING | UPGRADABLE | DRAINING | DONE,
+        };
+        let defined = defined | u64::MAX << GENERATION_SHIFT | WAITERS | SLOT_MASK | CLOSED;
+        self.word & !defined == 0 && self.word & SLOT_MASK <= u64::from(MOST_SLOTS) << SLOT_SHIFT
+    }
+
+    /// Of a lock: whether the mark is set.
+    #[inline(always)]
+    pub(crate) fn is_marked(self) -> bool {
+        self.has(MARKED)
+    }
+
+    /// Of a lock: whether what is done under it once is done.
+    #[inline(always)]
+    pub(crate) fn is_done(self) -> bool {
+        self.has(DONE)
+    }
+
+    /// Of a lock: whether one has it who excludes those who share.
+    #[inline(always)]
+    pub(crate) fn is_exclusive(self) -> bool {
+        self.word & (SLOT_MASK | UPGRADABLE) != 0 && !self.has(UPGRADABLE)
+    }
+
+    /// Whether somebody may sleep on it.
+    pub(crate) fn has_waiters(self) -> bool {
+        let readers = if self.of == Use::Lock { READERS } else { 0 };
+        self.word & (WAITERS | readers) != 0
+    }
+
+    /// Of a lock: whether the next turn is somebody's who has waited for long.
+    #[inline(always)]
+    pub(super) fn has_turns(self) -> bool {
+        self.of == Use::Lock && self.has(STARVING)
+    }
+
+    #[inline(always)]
+    pub(super) fn has(self, marks: u64) -> bool {
+        self.word & marks == marks
+    }
+
+    #[inline(always)]
+    pub(super) fn with(self, marks: u64) -> Self {
+        Self { word: self.word | marks, ..self }
+    }
+
+    #[inline(always)]
+    pub(super) fn without(self, marks: u64) -> Self {
+        Self { word: self.word & !marks, ..self }
+    }
+
+    /// The same with `holder` in it, who knows of no others that wait for their turn.
+    #[inline(always)]
+    pub(super) fn held_by(self, holder: Holder, mode: u64) -> Self {
+        let kept = match self.of {
+            Use::Role => DEATHS_MASK | CLOSED,
+            Use::Lock => MARKED | READERS | DONE | CLOSED,
+        };
+        Self { word: self.word & kept | holder.bits() | mode, ..self }
+    }
+
+    /// The same with nobody in it, once those who wait were woken.
+    #[inline(always)]
+    pub(super) fn free(self) -> Self {
+        let kept = match self.of {
+            Use::Role => DEATHS_MASK | CLOSED,
+            // A turn that is kept for readers is kept until they have it.
+            Use::Lock if self.has(STARVING) => MARKED | DONE | CLOSED | STARVING | READERS,
+            Use::Lock => MARKED | DONE | CLOSED,
+        };
+        Self { word: self.word & kept, ..self }
+    }
+
+    /// The same, once its holder's death is on record: he is still in it.
+    pub(super) fn bereaved(self) -> Self {
+        match self.of {
+            Use::Role => {
+                let deaths = u64::from(self.deaths().wrapping_add(1)) << DEATHS_SHIFT;
+                Self { word: self.word & !DEATHS_MASK | deaths, ..self }
+            }
+            // Who was not yet in, or only looked, has changed nothing.
+            Use::Lock if self.has(UPGRADABLE) || self.has(DRAINING) => self,
+            Use::Lock => self.with(MARKED),
+        }
+    }
+}

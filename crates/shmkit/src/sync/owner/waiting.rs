@@ -1,0 +1,162 @@
+//! Waiting for an owner word: looking for a while, then sleeping, with a turn for who starves.
+
+use std::time::{Duration, Instant};
+
+use super::state::{READERS, STARVING, State, WAITERS};
+use super::{Acquired, Holder, Mode, OwnerWord, Refused, Registrar};
+use crate::sync::sleepers::SLICE;
+use crate::sync::spin::{Spin, Spinning};
+use crate::sync::until::Until;
+use crate::sys::wait;
+
+/// Who has waited for so long, and was woken in vain, gets the next turn.
+const STARVES_AFTER: Duration = Duration::from_millis(1);
+
+/// One who waits.
+pub(super) struct Wait<'a, R> {
+    owner: OwnerWord<'a>,
+    registrar: &'a R,
+    spinning: Spinning<'a>,
+    until: Until,
+    pub(super) since: Instant,
+    slept: bool,
+    /// Whether it asked for the next turn.
+    starving: bool,
+    /// When it is time to look for what no wake tells.
+    slice: Option<Instant>,
+    /// How long it leaves the word to those whose turn it is.
+    leaving_until: Option<Instant>,
+}
+
+impl<'a, R: Registrar> Wait<'a, R> {
+    pub(super) fn new(
+        owner: OwnerWord<'a>,
+        registrar: &'a R,
+        spin: &'a Spin,
+        until: Until,
+    ) -> Self {
+        Self {
+            owner,
+            registrar,
+            spinning: spin.begin(),
+            until,
+            since: Instant::now(),
+            slept: false,
+            starving: false,
+            slice: None,
+            leaving_until: None,
+        }
+    }
+
+    /// Waits for the word, and takes it.
+    pub(super) fn acquire(&mut self, me: Holder, mode: Mode) -> Result<Acquired, Refused> {
+        loop {
+            let state = self.owner.free_to_take()?;
+            let Some(holder) = state.holder() else {
+                if self.is_others_turn(state) {
+                    self.leave_turn(state)?;
+                } else if self.owner.take(state, me, mode, self.slept) {
+                    return Ok(Acquired::Free);
+                }
+                continue;
+            };
+            if self.spinning.again() {
+                continue;
+            }
+            if let Some(taken) = self.look_slowly(state, holder, Some((me, mode)))? {
+                return Ok(taken);
+            }
+            self.sleep(state, WAITERS);
+        }
+    }
+
+    /// Waits until nobody is in the word who excludes those who share.
+    pub(super) fn sharing(&mut self) -> Result<(), Refused> {
+        loop {
+            let state = self.owner.free_to_take()?;
+            let holder = state.holder().filter(|_| state.is_exclusive());
+            let Some(holder) = holder else { return Ok(()) };
+            if self.spinning.again() {
+                continue;
+            }
+            if self.look_slowly(state, holder, None)?.is_none() {
+                self.sleep(state, READERS);
+            }
+        }
+    }
+
+    /// What is to be done when the waiting is over.
+    pub(super) fn end(self, well: bool) {
+        if self.starving && !well {
+            self.owner.drop_turn();
+        }
+        if self.slept && !well {
+            // The wake that was taken here may have been for another.
+            wait::wake_one(self.owner.word, self.owner.look().word);
+        }
+        self.spinning.end(well && !self.slept);
+    }
+
+    /// Whether a free word is left to others for now.
+    fn is_others_turn(&self, state: State) -> bool {
+        if !state.has_turns() || self.leaving_until.is_some_and(|until| until <= Instant::now()) {
+            return false;
+        }
+        !self.slept || state.has(READERS)
+    }
+
+    /// Sleeps while the word is free for others.
+    fn leave_turn(&mut self, state: State) -> Result<(), Refused> {
+        let now = Instant::now();
+        if self.until.is_over(now) {
+            return Err(Refused::Busy);
+        }
+        let slice = *self.leaving_until.get_or_insert(now + SLICE);
+        self.slice = Some(slice);
+        self.sleep(state, WAITERS);
+        Ok(())
+    }
+
+    /// Looks for what no wake tells, when it is time; ends the waiting when the time is over.
+    fn look_slowly(
+        &mut self,
+        state: State,
+        holder: Holder,
+        next: Option<(Holder, Mode)>,
+    ) -> Result<Option<Acquired>, Refused> {
+        let now = Instant::now();
+        let late = self.until.is_over(now);
+        let due = self.slice.map_or_else(|| self.registrar.is_due(), |slice| slice <= now);
+        if self.slice.is_none() || due {
+            self.slice = Some(now + SLICE);
+        }
+        if !late && !due {
+            return Ok(None);
+        }
+        if due && self.registrar.is_gone() {
+            return Err(Refused::Closed);
+        }
+        match self.owner.replace(state, holder, next, self.registrar) {
+            Ok(Some(taken)) => Ok(Some(taken)),
+            Err(Refused::Corrupt) => Err(Refused::Corrupt),
+            _ if late => Err(Refused::TimedOut(holder)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Sleeps while `state` holds, marked as having somebody who waits.
+    fn sleep(&mut self, state: State, marks: u64) {
+        let mut marked = state.with(marks);
+        if self.slept && state.of == super::Use::Lock && self.since.elapsed() >= STARVES_AFTER {
+            marked = marked.with(STARVING);
+        }
+        if state != marked && !self.owner.mark(state, marked) {
+            return;
+        }
+        self.starving |= marked.has_turns();
+        let slice = self.slice.unwrap_or_else(|| Instant::now() + SLICE);
+        // CRASH: dying with a mark set costs the holder a wake for nobody, and others a slice.
+        wait::wait(self.owner.word, marked.word, Some(self.until.or_before(slice)));
+        self.slept = true;
+    }
+}

@@ -1,0 +1,306 @@
+//! What has an [`RwLock`], and how one way to have it becomes another.
+#![allow(unsafe_code, reason = "references to what a held lock guards")]
+
+use std::fmt;
+use std::mem;
+use std::ops::{Deref, DerefMut};
+use std::time::{Duration, Instant};
+
+use super::RwLock;
+use crate::error::{Error, ErrorKind, Result};
+use crate::shareable::Shareable;
+use crate::sync::home::Home;
+use crate::sync::lock_error::{self, Guard};
+use crate::sync::owner::Mode;
+use crate::sync::until::Until;
+
+/// An [`RwLock`] that is had to read, with others, until this is dropped.
+#[must_use = "the lock is given back when this is dropped"]
+pub struct ReadGuard<'a, T: Shareable> {
+    pub(super) lock: &'a RwLock<T>,
+}
+
+/// An [`RwLock`] that is had to read, with others, and by this one alone to write later.
+#[must_use = "the lock is given back when this is dropped"]
+pub struct UpgradableGuard<'a, T: Shareable> {
+    pub(super) lock: &'a RwLock<T>,
+}
+
+/// An [`RwLock`] that is had to write, alone, until this is dropped.
+#[must_use = "the lock is given back when this is dropped"]
+pub struct WriteGuard<'a, T: Shareable> {
+    pub(super) lock: &'a RwLock<T>,
+}
+
+/// A guard that could not be turned into a stronger one: it is as it was.
+pub struct NotUpgraded<G> {
+    /// The guard.
+    pub guard: G,
+    /// Why: nothing if others merely stood in the way of an attempt.
+    pub error: Option<Error>,
+}
+
+impl<G: Guard> From<NotUpgraded<G>> for Error {
+    /// Gives the lock back.
+    fn from(not: NotUpgraded<G>) -> Self {
+        let busy = || {
+            let why = "others have it, too".into();
+            not.guard.home().error(ErrorKind::Busy, "upgrade", why)
+        };
+        not.error.unwrap_or_else(busy)
+    }
+}
+
+impl<G> fmt::Debug for NotUpgraded<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NotUpgraded").field("error", &self.error).finish_non_exhaustive()
+    }
+}
+
+impl<'a, T: Shareable> ReadGuard<'a, T> {
+    /// Turns it into one to write, if it is the only one.
+    ///
+    /// # Errors
+    ///
+    /// [`NotUpgraded`], with this guard.
+    pub fn try_upgrade(self) -> Result<WriteGuard<'a, T>, NotUpgraded<Self>> {
+        let (lock, me) = (self.lock, self.lock.home().me());
+        match lock.owner().attempt(me, Mode::Exclusive, lock.home()) {
+            Ok(_) => {}
+            Err(refused) => return Err(self.not_upgraded(lock.outcome(Err(refused), Until::Now))),
+        }
+        // Nobody comes in between: the owner word is had.
+        lock.shares().unshare(me);
+        match lock.shares().drain(me, lock.home(), &lock.habit, Until::Now) {
+            Ok(()) => {
+                mem::forget(self);
+                Ok(WriteGuard { lock })
+            }
+            Err(refused) => {
+                lock.shares().share_more(me);
+                lock.owner().release(me);
+                Err(self.not_upgraded(lock.outcome(Err(refused), Until::Now)))
+            }
+        }
+    }
+
+    /// Turns it into an upgradable one, if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`NotUpgraded`], with this guard.
+    pub fn try_into_upgradable(self) -> Result<UpgradableGuard<'a, T>, NotUpgraded<Self>> {
+        let (lock, me) = (self.lock, self.lock.home().me());
+        match lock.owner().attempt(me, Mode::Upgradable, lock.home()) {
+            Ok(_) => {
+                // It shares by the owner word from here on.
+                drop(self);
+                Ok(UpgradableGuard { lock })
+            }
+            Err(refused) => Err(self.not_upgraded(lock.outcome(Err(refused), Until::Now))),
+        }
+    }
+
+    fn not_upgraded(self, outcome: Result<Option<()>>) -> NotUpgraded<Self> {
+        NotUpgraded { guard: self, error: outcome.err() }
+    }
+}
+
+impl<'a, T: Shareable> UpgradableGuard<'a, T> {
+    /// Turns it into one to write, waiting until those who share it have left. Nobody writes in
+    /// between.
+    ///
+    /// # If a process dies
+    ///
+    /// Dead readers are not waited for.
+    ///
+    /// # Errors
+    ///
+    /// [`NotUpgraded`], with this guard: `Closed` if the object was removed.
+    pub fn upgrade(self) -> Result<WriteGuard<'a, T>, NotUpgraded<Self>> {
+        self.upgrade_within(Until::Ever)
+    }
+
+    /// Turns it into one to write, if nobody shares it.
+    ///
+    /// # Errors
+    ///
+    /// As [`upgrade`](Self::upgrade).
+    pub fn try_upgrade(self) -> Result<WriteGuard<'a, T>, NotUpgraded<Self>> {
+        self.upgrade_within(Until::Now)
+    }
+
+    /// Turns it into one to write, waiting up to `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut`; and as [`upgrade`](Self::upgrade).
+    pub fn upgrade_timeout(
+        self,
+        timeout: Duration,
+    ) -> Result<WriteGuard<'a, T>, NotUpgraded<Self>> {
+        self.upgrade_within(Until::after(timeout))
+    }
+
+    /// Turns it into one to write, waiting until `deadline` on the monotonic clock.
+    ///
+    /// # Errors
+    ///
+    /// As [`upgrade_timeout`](Self::upgrade_timeout).
+    pub fn upgrade_until(self, deadline: Instant) -> Result<WriteGuard<'a, T>, NotUpgraded<Self>> {
+        self.upgrade_within(Until::Deadline(deadline))
+    }
+
+    /// Turns it into one to read, with others of which one may be upgradable.
+    pub fn downgrade(self) -> ReadGuard<'a, T> {
+        let lock = self.lock;
+        lock.shares().share_more(lock.home().me());
+        drop(self);
+        ReadGuard { lock }
+    }
+
+    fn upgrade_within(self, until: Until) -> Result<WriteGuard<'a, T>, NotUpgraded<Self>> {
+        let lock = self.lock;
+        if !lock.owner().change_mode(lock.home().me(), Mode::Exclusive, false) {
+            let error = lock.home().check().err();
+            return Err(NotUpgraded { guard: self, error });
+        }
+        if lock.shares().nobody_shares() {
+            mem::forget(self);
+            return Ok(WriteGuard { lock });
+        }
+        match lock.drain(Mode::Upgradable, until) {
+            Ok(Some(_)) => {
+                mem::forget(self);
+                Ok(WriteGuard { lock })
+            }
+            answer => Err(NotUpgraded { guard: self, error: answer.err() }),
+        }
+    }
+}
+
+impl<'a, T: Shareable> WriteGuard<'a, T> {
+    /// Says that what a dead process may have left half-changed is mended.
+    pub fn mark_consistent(&mut self) {
+        self.lock.owner().unmark(self.lock.home().me());
+    }
+
+    /// Whether no process died writing since somebody last said that all is mended.
+    pub fn is_consistent(&self) -> bool {
+        !self.lock.owner().look().is_marked()
+    }
+
+    /// Turns it into one to read, with others. Nobody writes in between.
+    pub fn downgrade(self) -> ReadGuard<'a, T> {
+        let lock = self.lock;
+        lock.shares().share_more(lock.home().me());
+        drop(self);
+        ReadGuard { lock }
+    }
+
+    /// Turns it into an upgradable one: others may read. Nobody writes in between.
+    pub fn downgrade_to_upgradable(self) -> UpgradableGuard<'a, T> {
+        let lock = self.lock;
+        lock.owner().change_mode(lock.home().me(), Mode::Upgradable, false);
+        mem::forget(self);
+        UpgradableGuard { lock }
+    }
+}
+
+impl<T: Shareable> Drop for ReadGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        let home = self.lock.home();
+        if home.is_mine() {
+            self.lock.shares().unshare(home.me());
+        }
+    }
+}
+
+impl<T: Shareable> Drop for UpgradableGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        let home = self.lock.home();
+        if home.is_mine() {
+            self.lock.owner().release(home.me());
+        }
+    }
+}
+
+impl<T: Shareable> Drop for WriteGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        let home = self.lock.home();
+        if home.is_mine() {
+            self.lock.owner().release(home.me());
+        }
+    }
+}
+
+impl<T: Shareable> DerefMut for WriteGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: the lock is had alone, what is there was found to be a value, and `self` is
+        // borrowed alone.
+        unsafe { self.lock.value.get_mut() }
+    }
+}
+
+macro_rules! guard {
+    ($guard:ident, $suspend:expr, $resume:expr) => {
+        impl<T: Shareable> Deref for $guard<'_, T> {
+            type Target = T;
+
+            #[inline]
+            fn deref(&self) -> &T {
+                // SAFETY: the lock is had, and what is there was found to be a value.
+                unsafe { self.lock.value.get() }
+            }
+        }
+
+        impl<T: Shareable + fmt::Debug> fmt::Debug for $guard<'_, T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                (**self).fmt(f)
+            }
+        }
+
+        impl<T: Shareable> lock_error::sealed::Sealed for $guard<'_, T> {}
+
+        #[allow(private_interfaces, reason = "nobody else makes guards")]
+        impl<T: Shareable> Guard for $guard<'_, T> {
+            fn home(&self) -> &Home {
+                self.lock.home()
+            }
+
+            fn suspend(&mut self) -> u64 {
+                $suspend(self.lock);
+                1
+            }
+
+            fn resume(&mut self, _: u64) -> Result<bool> {
+                let taken: Option<bool> = $resume(self.lock)?;
+                let marked = self.lock.certainly(taken)?;
+                // SAFETY: the lock is held.
+                if unsafe { self.lock.value.is_valid() } {
+                    return Ok(marked);
+                }
+                self.suspend();
+                Err(self.lock.home().corrupt("lock", lock_error::NO_VALUE))
+            }
+        }
+    };
+}
+
+guard!(ReadGuard, |lock: &RwLock<T>| lock.shares().unshare(lock.home().me()), |lock: &RwLock<
+    T,
+>| lock
+    .share_slowly(Until::Ever));
+guard!(
+    UpgradableGuard,
+    |lock: &RwLock<T>| lock.owner().release(lock.home().me()),
+    |lock: &RwLock<T>| lock.acquire(Mode::Upgradable, Until::Ever)
+);
+guard!(WriteGuard, |lock: &RwLock<T>| lock.owner().release(lock.home().me()), |lock: &RwLock<
+    T,
+>| lock
+    .acquire(Mode::Exclusive, Until::Ever));

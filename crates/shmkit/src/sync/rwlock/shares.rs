@@ -1,0 +1,261 @@
+//! The protocol of those who share, and of who wants it alone.
+//!
+//! ```text
+//! line   | owner | slots used | value ...     data   | share | share | ...   64 bytes each
+//! share  63            32 31                    2     1     0
+//!        +---------------+-----------------------+--------+---+
+//!        |  generation   |  threads that share   | ASLEEP | 0 |
+//!        +---------------+-----------------------+--------+---+
+//! ```
+//!
+//! A share exists only in its participant's own word: no total is stored, so that a dead reader's
+//! share is gone with it, and readers of different processes touch no common line but to read it.
+//!
+//! | state of the owner word | who shares | who may leave it |
+//! |---|---|---|
+//! | free | anybody | a writer to exclusive, another to upgradable |
+//! | held, UPGRADABLE | anybody | the holder: to exclusive, or to free |
+//! | held, DRAINING | those who are in | the holder, once they have left |
+//! | held, exclusive | nobody | the holder |
+//!
+//! # Why nobody shares with who has it alone
+//!
+//! | reader | writer |
+//! |---|---|
+//! | R1 adds 1 to its share | W1 exchanges the owner word for itself, exclusive |
+//! | R2 looks at the owner word; exclusive: goes back | W2 looks at each share; not 0: waits |
+//!
+//! All four are sequentially consistent. If R2 does not see W1, then R1 comes before W2, which
+//! waits. (Weaker orders let both look too early, as in Dekker's algorithm.)
+//!
+//! # Why no writer sleeps for ever
+//!
+//! Before it sleeps on a share, it sets ASLEEP in it. Whoever leaves the share by a subtraction
+//! that meets ASLEEP wakes it. Shares of the dead are found by asking, at once and after each
+//! slice.
+
+use std::time::Instant;
+
+use crate::memory::atomic::{AtomicU64, Ordering};
+use crate::sync::owner::{Holder, Mode, OwnerWord, Refused, Registrar, State};
+use crate::sync::sleepers::{ASLEEP, Habit, Sleepers};
+use crate::sync::spin::Spin;
+use crate::sync::until::Until;
+
+/// Words from one participant's share to the next: each has a cache line to itself.
+pub(crate) const STRIDE: usize = 8;
+/// One thread that shares.
+const ONE: u64 = 1 << 2;
+const COUNT: u64 = u32::MAX as u64 & !0b11;
+
+/// A lock that can be shared: its words.
+#[derive(Clone, Copy)]
+pub(crate) struct Shares<'a> {
+    pub(crate) owner: OwnerWord<'a>,
+    /// One more than the highest slot that ever shared.
+    pub(crate) used: &'a AtomicU64,
+    pub(crate) words: &'a [AtomicU64],
+}
+
+impl<'a> Shares<'a> {
+    /// Makes the share of `me` its own: who had the slot before is gone, with what it shared.
+    pub(crate) fn adopt(self, me: Holder) {
+        if let Some(mine) = self.share(me.slot) {
+            // ORDERING: SeqCst; a writer that does not see it sees what was there before.
+            mine.store(u64::from(me.generation) << 32, Ordering::SeqCst);
+        }
+        // ORDERING: SeqCst; before the first share, as R1 before R2.
+        self.used.fetch_max(u64::from(me.slot) + 1, Ordering::SeqCst);
+    }
+
+    #[inline(always)]
+    fn share(self, slot: u32) -> Option<&'a AtomicU64> {
+        self.words.get(slot as usize * STRIDE)
+    }
+
+    /// Shares, if nobody excludes it. What the owner word says.
+    #[inline]
+    pub(crate) fn try_share(self, me: Holder) -> Result<State, Refused> {
+        let mine = self.share(me.slot).ok_or(Refused::Corrupt)?;
+        // CRASH: dying from here on leaves a share that is a dead one's: nobody waits for it long.
+        // ORDERING: SeqCst; R1 before R2, see above.
+        let had = mine.fetch_add(ONE, Ordering::SeqCst);
+        crash_point!("rwlock: shared, owner not yet seen");
+        in_model();
+        let state = self.owner.look();
+        if state.is_sound() && !state.is_closed() && !state.is_exclusive() {
+            return Ok(state);
+        }
+        self.unshare(me);
+        if had & ASLEEP != 0 {
+            // Whoever sleeps saw the share as it was, without this one.
+            Sleepers::new(mine).wake(had);
+        }
+        Err(match state.holder() {
+            _ if !state.is_sound() => Refused::Corrupt,
+            Some(holder) if !state.is_closed() => Refused::Held(holder),
+            _ => Refused::Closed,
+        })
+    }
+
+    /// One more thread shares: for one who has the lock in a way that lets it.
+    pub(crate) fn share_more(self, me: Holder) {
+        if let Some(mine) = self.share(me.slot) {
+            // ORDERING: SeqCst; before the owner word is given up, as R1.
+            mine.fetch_add(ONE, Ordering::SeqCst);
+        }
+    }
+
+    /// Gives a share back.
+    #[inline]
+    pub(crate) fn unshare(self, me: Holder) {
+        let Some(mine) = self.share(me.slot) else { return };
+        // ORDERING: Release; pairs with the look in `drain`: who changes the value comes behind
+        // those who read it.
+        let had = mine.fetch_sub(ONE, Ordering::Release);
+        if had & ASLEEP != 0 {
+            // CRASH: dying here loses the wake; the writer's slice ends.
+            crash_point!("rwlock: share given back, nobody woken");
+            // ORDERING: Relaxed; the mark carries nothing.
+            mine.fetch_and(!ASLEEP, Ordering::Relaxed);
+            Sleepers::new(mine).wake(had);
+        }
+    }
+
+    /// Shares, if nobody excludes it; or if who does is dead, and it is time to ask about that.
+    #[cold]
+    pub(crate) fn attempt(self, me: Holder, registrar: &impl Registrar) -> Result<State, Refused> {
+        match self.try_share(me) {
+            Err(Refused::Held(holder)) if registrar.is_due() => {
+                self.owner.bury(holder, registrar)?;
+                self.try_share(me)
+            }
+            answer => answer,
+        }
+    }
+
+    /// Shares, waiting as long as `until` says for who excludes it.
+    #[cold]
+    pub(crate) fn share_slowly(
+        self,
+        me: Holder,
+        registrar: &impl Registrar,
+        spin: &Spin,
+        until: Until,
+    ) -> Result<State, Refused> {
+        let since = Instant::now();
+        loop {
+            self.owner.await_sharing(registrar, spin, since, until)?;
+            match self.try_share(me) {
+                Ok(state) => {
+                    // A turn that was kept for those who share is over.
+                    self.owner.end_turn_of_readers(state);
+                    return Ok(state);
+                }
+                Err(Refused::Held(_)) => {}
+                Err(refused) => return Err(refused),
+            }
+        }
+    }
+
+    /// Whether nobody shares at this moment.
+    #[inline]
+    pub(crate) fn nobody_shares(self) -> bool {
+        in_model();
+        self.first_sharer().is_none()
+    }
+
+    /// Who shares, and how many threads of each.
+    pub(crate) fn sharers(self) -> impl Iterator<Item = (Holder, u64)> {
+        (0..(self.words.len() / STRIDE) as u32).filter_map(move |slot| {
+            let word = self.share(slot)?;
+            // ORDERING: Relaxed; for people.
+            let threads = (word.load(Ordering::Relaxed) & COUNT) / ONE;
+            sharer(word, slot).map(|holder| (holder, threads))
+        })
+    }
+
+    #[inline]
+    fn first_sharer(self) -> Option<(&'a AtomicU64, Holder)> {
+        // ORDERING: SeqCst; W1 before W2, see above.
+        let used = self.used.load(Ordering::SeqCst);
+        (0..used.min(1 << 10) as u32).find_map(|slot| {
+            let word = self.share(slot)?;
+            sharer(word, slot).map(|holder| (word, holder))
+        })
+    }
+
+    /// Waits until nobody shares any more: for one who has the owner word, exclusive.
+    #[cold]
+    pub(crate) fn drain(
+        self,
+        me: Holder,
+        registrar: &impl Registrar,
+        habit: &Habit,
+        until: Until,
+    ) -> Result<(), Refused> {
+        let mut draining = false;
+        in_model();
+        while let Some((word, holder)) = self.first_sharer() {
+            let at_once = matches!(until, Until::Now);
+            if at_once && !registrar.is_due() {
+                return Err(Refused::Held(holder));
+            }
+            if !draining && !registrar.is_dead(holder) {
+                if at_once {
+                    return Err(Refused::Held(holder));
+                }
+                // So that dying while waiting is no death in the middle of a change.
+                self.owner.change_mode(me, Mode::Exclusive, true);
+                draining = true;
+            }
+            let has_left = || sharer(word, holder.slot) != Some(holder);
+            let mut waiter = habit.waiter();
+            let left = waiter.wait(
+                Sleepers::new(word),
+                until.deadline(),
+                || has_left().then_some(Ok(())),
+                || match registrar.is_dead(holder) {
+                    true => {
+                        forget(word, holder);
+                        Some(Ok(()))
+                    }
+                    false => registrar.is_gone().then_some(Err(Refused::Closed)),
+                },
+            );
+            habit.keep(&waiter);
+            left.unwrap_or(Err(Refused::TimedOut(holder)))?;
+        }
+        if draining {
+            self.owner.change_mode(me, Mode::Exclusive, false);
+        }
+        Ok(())
+    }
+}
+
+/// Who shares, by its word.
+#[inline(always)]
+fn sharer(word: &AtomicU64, slot: u32) -> Option<Holder> {
+    // ORDERING: SeqCst; W1 before W2. As Acquire it pairs with the Release in `unshare`.
+    let share = word.load(Ordering::SeqCst);
+    (share & COUNT != 0).then_some(Holder { slot, generation: (share >> 32) as u32 })
+}
+
+/// Takes away what a dead one shared, unless its slot is another's by now.
+fn forget(word: &AtomicU64, dead: Holder) {
+    // ORDERING: Relaxed; nobody reads by it, and the exchange decides.
+    let share = word.load(Ordering::Relaxed);
+    if (share >> 32) as u32 == dead.generation {
+        let nothing = u64::from(dead.generation) << 32;
+        // ORDERING: Relaxed; as above.
+        let _ = word.compare_exchange(share, nothing, Ordering::Relaxed, Ordering::Relaxed);
+    }
+}
+
+/// Loom takes sequentially consistent accesses for weaker ones, and fences for what they are.
+#[inline(always)]
+fn in_model() {
+    #[cfg(loom)]
+    // ORDERING: SeqCst; between R1 and R2, W1 and W2.
+    crate::memory::atomic::fence(Ordering::SeqCst);
+}

@@ -1,0 +1,332 @@
+//! Permits, which are taken and come back, from the dead too.
+
+mod permits;
+
+use std::mem;
+use std::time::{Duration, Instant};
+
+pub(super) use self::permits::Permits;
+use self::permits::{MOST, MOST_HELD, Refusal, STRIDE, at_first};
+use super::home::{Home, Line, Words};
+use super::owner::Registrar;
+use super::parts::{Builder, Planner, sealed::Parts};
+use super::sleepers::Habit;
+use super::until::Until;
+use crate::error::{ErrorKind, Result};
+use crate::memory::atomic::Ordering;
+use crate::object::{Kind, same_option};
+
+/// Who has waited for so long, and was woken in vain, is let go first.
+const STARVES_AFTER: Duration = Duration::from_millis(1);
+
+/// Permits, which are taken and come back, from the dead too.
+///
+/// [`acquire`](Self::acquire) takes a [`Permit`], which comes back when it is dropped, or when its
+/// process dies: as a place in a pool. [`Permit::forget`] makes it one that does not come back, as
+/// a signal that was consumed; [`consume`](Self::consume) takes one in that way at once, and
+/// [`post`](Self::post) gives new ones.
+///
+/// There can be 2^40 permits, and one participant can hold 16,383.
+///
+/// # If a process dies
+///
+/// The permits that it holds come back: who waits finds them when it looks, at once or 50 ms later.
+/// Who dies waiting took nothing. Taking is one exchange: before it, the permit is another's.
+///
+/// # Examples
+///
+/// ```
+/// use shmkit::sync::named;
+///
+/// # fn main() -> shmkit::Result<()> {
+/// # let directory = tempfile::tempdir().unwrap();
+/// # let options = named::Semaphore::options().directory(directory.path());
+/// # let open_or_create = |name, permits| options.open_or_create(name, permits);
+/// # /*
+/// let licences = named::Semaphore::open_or_create("solver/licences", 3)?;
+/// # */
+/// # let licences = open_or_create("solver/licences", 3)?;
+/// let licence = licences.acquire()?;
+/// assert_eq!(licences.available(), 2);
+/// drop(licence);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Semaphore {
+    line: Line,
+    slots: Words<0>,
+    permits_at_first: u32,
+    habit: Habit,
+}
+
+impl Semaphore {
+    /// Takes a permit, waiting until there is one.
+    ///
+    /// # If a process dies
+    ///
+    /// Permits of the dead are looked for before it sleeps, and every 50 ms.
+    ///
+    /// # Errors
+    ///
+    /// `Closed` if the object was removed; `Full` if this participant holds 16,383; `Corrupt`;
+    /// `Forked`; `RoleLost`.
+    #[inline]
+    pub fn acquire(&self) -> Result<Permit<'_>> {
+        self.take(true, Until::Ever)?;
+        Ok(Permit { semaphore: self })
+    }
+
+    /// Takes a permit if there is one.
+    ///
+    /// # If a process dies
+    ///
+    /// Each handle looks for permits of the dead once in 50 ms at the most.
+    ///
+    /// # Errors
+    ///
+    /// As [`acquire`](Self::acquire).
+    #[inline]
+    pub fn try_acquire(&self) -> Result<Option<Permit<'_>>> {
+        Ok(self.try_take(true)?.then_some(()).map(|()| Permit { semaphore: self }))
+    }
+
+    /// Takes a permit, waiting up to `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut`; and as [`acquire`](Self::acquire).
+    pub fn acquire_timeout(&self, timeout: Duration) -> Result<Permit<'_>> {
+        self.take(true, Until::after(timeout))?;
+        Ok(Permit { semaphore: self })
+    }
+
+    /// Takes a permit, waiting until `deadline` on the monotonic clock.
+    ///
+    /// # Errors
+    ///
+    /// As [`acquire_timeout`](Self::acquire_timeout).
+    pub fn acquire_until(&self, deadline: Instant) -> Result<Permit<'_>> {
+        self.take(true, Until::Deadline(deadline))?;
+        Ok(Permit { semaphore: self })
+    }
+
+    /// Takes a permit for good, waiting until there is one: it does not come back.
+    ///
+    /// # Errors
+    ///
+    /// As [`acquire`](Self::acquire).
+    #[inline]
+    pub fn consume(&self) -> Result<()> {
+        self.take(false, Until::Ever)
+    }
+
+    /// Takes a permit for good if there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`acquire`](Self::acquire).
+    #[inline]
+    pub fn try_consume(&self) -> Result<bool> {
+        self.try_take(false)
+    }
+
+    /// Takes a permit for good, waiting up to `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut`; and as [`acquire`](Self::acquire).
+    pub fn consume_timeout(&self, timeout: Duration) -> Result<()> {
+        self.take(false, Until::after(timeout))
+    }
+
+    /// Gives so many new permits.
+    ///
+    /// # Errors
+    ///
+    /// `Full` if there would be more than 2^40; `Forked`; `RoleLost`.
+    #[inline]
+    pub fn post(&self, permits: u32) -> Result<()> {
+        self.home().check()?;
+        if permits == 0 || self.permits().post(permits.into()) {
+            return Ok(());
+        }
+        let why = format!("there would be more than {MOST} permits");
+        Err(self.home().error(ErrorKind::Full, "post to", why))
+    }
+
+    /// How many permits there are to be had at this moment.
+    pub fn available(&self) -> u64 {
+        self.permits().available()
+    }
+
+    fn home(&self) -> &Home {
+        self.line.home()
+    }
+
+    #[inline(always)]
+    fn permits(&self) -> Permits<'_> {
+        Permits::of(self.line.fixed(), self.slots.all())
+    }
+
+    /// Whose a permit is, if it is to come back.
+    #[inline(always)]
+    fn slot(&self, comes_back: bool) -> Option<u32> {
+        comes_back.then(|| self.home().me().slot)
+    }
+
+    #[inline]
+    fn take(&self, comes_back: bool, until: Until) -> Result<()> {
+        self.home().check()?;
+        let (permits, slot) = (self.permits(), self.slot(comes_back));
+        if !permits.is_others_turn(false) && permits.try_take(slot).is_ok() {
+            return Ok(());
+        }
+        self.take_slowly(slot, until)
+    }
+
+    #[inline]
+    fn try_take(&self, comes_back: bool) -> Result<bool> {
+        self.home().check()?;
+        let slot = self.slot(comes_back);
+        if self.permits().try_take(slot).is_ok() {
+            return Ok(true);
+        }
+        if self.home().is_due() {
+            self.reap_the_dead();
+        }
+        match self.permits().try_take(slot) {
+            Ok(()) => Ok(true),
+            Err(Refusal::None) => Ok(false),
+            Err(refusal) => Err(self.refused(refusal)),
+        }
+    }
+
+    #[cold]
+    fn take_slowly(&self, slot: Option<u32>, until: Until) -> Result<()> {
+        let (home, permits) = (self.home(), self.permits());
+        let _waiting = home.waiting(self.line.place());
+        let (since, mut starving, mut slept) = (Instant::now(), false, false);
+        let take = |has_slept: bool| {
+            slept = has_slept;
+            if permits.is_others_turn(slept) {
+                return None;
+            }
+            if slept {
+                permits.announce();
+            }
+            match permits.try_take(slot) {
+                Err(Refusal::None) => {
+                    if slept && !starving && since.elapsed() >= STARVES_AFTER {
+                        permits.ask_for_turn();
+                        starving = true;
+                    }
+                    None
+                }
+                answer => Some(answer),
+            }
+        };
+        let slow_look = || {
+            self.reap_the_dead();
+            home.is_gone().then_some(Err(Refusal::Closed))
+        };
+        let mut waiter = self.habit.waiter();
+        let taken = waiter.take(permits.sleepers(), until.deadline(), take, slow_look);
+        self.habit.keep(&waiter);
+        if starving {
+            permits.end_turn();
+        }
+        if slept {
+            permits.pass_on();
+        }
+        match taken {
+            Some(taken) => taken.map_err(|refusal| self.refused(refusal)),
+            None => Err(home.timed_out("take a permit of")),
+        }
+    }
+
+    /// Gives back what the dead hold.
+    #[cold]
+    fn reap_the_dead(&self) {
+        let (home, permits) = (self.home(), self.permits());
+        for slot in 0..home.participants() {
+            if permits.may_hold(slot) {
+                permits.reap(slot, || home.is_vacant(slot));
+            }
+        }
+    }
+
+    #[cold]
+    fn refused(&self, refusal: Refusal) -> crate::Error {
+        let home = self.home();
+        match refusal {
+            Refusal::Closed => home.attached().closed(),
+            Refusal::None => home.timed_out("take a permit of"),
+            Refusal::TooMany => {
+                let why = format!("this participant holds {MOST_HELD}, which is the most");
+                home.error(ErrorKind::Full, "take a permit of", why)
+            }
+            Refusal::Corrupt => {
+                home.corrupt("take a permit of", "more permits were taken than given")
+            }
+        }
+    }
+}
+
+#[allow(private_interfaces, reason = "nobody else makes primitives")]
+impl Parts for Semaphore {
+    type Initial = u32;
+    const KIND: Kind = Kind::Semaphore;
+
+    fn plan(planner: &mut Planner, initial: Option<&u32>) {
+        let line = planner.line("semaphore");
+        planner.words_for_each("slots", STRIDE);
+        if let Some(&permits) = initial {
+            planner.write(line, &at_first(permits).to_le_bytes());
+            planner.write(line + 8, &u64::from(permits).to_le_bytes());
+        }
+    }
+
+    fn build(builder: &mut Builder) -> Result<Self> {
+        let (line, slots) = (builder.line()?, builder.words_for_each(STRIDE)?);
+        // ORDERING: Relaxed; written before the object had its name.
+        let permits_at_first = line.fixed()[1].load(Ordering::Relaxed) as u32;
+        let semaphore = Self { line, slots, permits_at_first, habit: Habit::default() };
+        // What the one who had this slot before still holds.
+        semaphore.permits().reap(semaphore.home().me().slot, || true);
+        Ok(semaphore)
+    }
+
+    fn check(&self, permits: &u32) -> Result<()> {
+        let (asked, found) = (*permits, self.permits_at_first);
+        same_option("the number of permits at first", Some(asked), found, |it| it.to_string())
+    }
+}
+
+/// A permit of a [`Semaphore`], which comes back when this is dropped, or its process dies.
+#[must_use = "the permit comes back when this is dropped"]
+#[derive(Debug)]
+pub struct Permit<'a> {
+    semaphore: &'a Semaphore,
+}
+
+impl Permit<'_> {
+    /// Makes it one that does not come back: it was consumed.
+    pub fn forget(self) {
+        let home = self.semaphore.home();
+        if home.is_well() {
+            self.semaphore.permits().consume(home.me().slot);
+        }
+        mem::forget(self);
+    }
+}
+
+impl Drop for Permit<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        let home = self.semaphore.home();
+        if home.is_well() {
+            self.semaphore.permits().give_back(home.me().slot);
+        }
+    }
+}
