@@ -319,3 +319,6 @@ impl Parts for Event {
         same_option("the event's reset", Some(*asked), self.reset, |it| it.as_str().into())
     }
 }
+
+#[cfg(all(test, loom))]
+mod models;

@@ -158,7 +158,7 @@ impl<'a> Rounds<'a> {
         }
     }
 
-    /// Comes to the round that it is. `None`: the place is another's by now.
+    /// Comes to the round that it is, or has just been broken. `None`: the place is another's by now.
     pub(crate) fn arrive(self, index: usize, me: Holder) -> Option<u64> {
         loop {
             let (round, record) = (self.round(), self.load(index));
@@ -168,10 +168,7 @@ impl<'a> Rounds<'a> {
             // CRASH: dying before this breaks the round; dying behind it is having come.
             if self.exchange(index, record, in_round(record, round, ARRIVED)) {
                 crash_point!("barrier: arrived, not yet seen");
-                in_model();
-                if self.round() == round {
-                    return Some(round);
-                }
+                return Some(round);
             }
         }
     }
@@ -207,8 +204,9 @@ impl<'a> Rounds<'a> {
         false
     }
 
-    /// Breaks the round of those who died, and ends one whose last one died before it did.
-    pub(crate) fn repair(self, registrar: &impl Registrar) {
+    /// Breaks the round of those who died, and ends one that all have come to. Which, if it was this
+    /// one who did.
+    pub(crate) fn repair(self, registrar: &impl Registrar) -> Option<u64> {
         let round = self.round();
         for index in 0..self.records.len() {
             let mut record = self.load(index);
@@ -231,7 +229,8 @@ impl<'a> Rounds<'a> {
             }
             self.exchange(index, record, FREE);
         }
-        self.end_if_all_came(self.round());
+        let round = self.round();
+        self.end_if_all_came(round).then_some(round)
     }
 
     /// Waits until the round is over.
@@ -258,12 +257,12 @@ impl<'a> Rounds<'a> {
             }
         };
         let slow_look = || {
-            self.repair(registrar);
-            registrar.is_gone().then_some(Ended::Closed)
+            let ended = self.repair(registrar) == Some(round);
+            let gone = || registrar.is_gone().then_some(Ended::Closed);
+            ended.then_some(Ended::Complete(true)).or_else(gone)
         };
         if matches!(until, Until::Now) {
-            self.repair(registrar);
-            return look().unwrap_or(Ended::TimedOut);
+            return slow_look().or_else(look).unwrap_or(Ended::TimedOut);
         }
         let ended = waiter.wait(Sleepers::new(self.word), until.deadline(), look, slow_look);
         ended.unwrap_or(Ended::TimedOut)
@@ -277,3 +276,6 @@ fn in_model() {
     // ORDERING: SeqCst; of two who come last one sees the other.
     crate::memory::atomic::fence(Ordering::SeqCst);
 }
+
+#[cfg(all(test, loom))]
+mod models;

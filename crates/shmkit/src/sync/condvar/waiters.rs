@@ -320,8 +320,13 @@ impl<'a> Waiters<'a> {
             let Some(record) = self.records.get(index).map(|_| self.load(index)) else { continue };
             let asleep = record & (STATE | ASLEEP) == NOTIFIED | ASLEEP;
             if asleep && self.exchange(index, record, record & !ASLEEP) {
-                return Sleepers::new(&self.records[index]).wake(record);
+                // As it was when it went to sleep.
+                let had = record & !STATE | WAITING;
+                return Sleepers::new(&self.records[index]).wake(had);
             }
         }
     }
 }
+
+#[cfg(all(test, loom))]
+mod models;

@@ -8,7 +8,7 @@ use loom::thread;
 
 use super::*;
 use crate::crash::ends_at;
-use crate::sys::wait::model::{find_by_value, let_time_pass};
+use crate::sys::wait::model::{check, let_time_pass};
 
 const DEAD: Holder = Holder { slot: 0, generation: 1 };
 
@@ -54,7 +54,7 @@ fn holder(slot: u32) -> Holder {
 
 #[test]
 fn loom_of_two_who_find_the_owner_dead_one_replaces_him() {
-    loom::model(|| {
+    check(None, || {
         let guarded = Guarded::new();
         guarded.owner().try_acquire(DEAD, Mode::Exclusive, &NOBODY_DIED).unwrap();
         let contender = |slot| {
@@ -106,27 +106,17 @@ fn contend(guarded: &Arc<Guarded>, contenders: u32) {
 
 #[test]
 fn loom_two_take_turns_and_nobody_sleeps_for_ever() {
-    loom::model(|| contend(&Guarded::new(), 2));
-}
-
-#[test]
-fn loom_two_take_turns_where_sleepers_are_found_by_value() {
-    loom::model(|| {
-        find_by_value();
-        contend(&Guarded::new(), 2);
-    });
+    check(None, || contend(&Guarded::new(), 2));
 }
 
 #[test]
 fn loom_three_take_turns_and_nobody_sleeps_for_ever() {
-    let mut model = loom::model::Builder::new();
-    model.preemption_bound = Some(2);
-    model.check(|| contend(&Guarded::new(), 3));
+    check(Some(2), || contend(&Guarded::new(), 3));
 }
 
 #[test]
 fn loom_who_waits_is_told_that_the_word_was_closed() {
-    loom::model(|| {
+    check(None, || {
         let guarded = Guarded::new();
         guarded.owner().try_acquire(holder(1), Mode::Exclusive, &NOBODY_DIED).unwrap();
         let waiting = thread::spawn({
@@ -149,7 +139,7 @@ fn loom_who_waits_is_told_that_the_word_was_closed() {
 
 #[test]
 fn loom_who_waits_for_one_who_dies_takes_his_place() {
-    loom::model(|| {
+    check(None, || {
         let guarded = Guarded::new();
         guarded.owner().try_acquire(DEAD, Mode::Exclusive, &NOBODY_DIED).unwrap();
         let waiting = thread::spawn({
@@ -174,7 +164,7 @@ fn loom_who_waits_for_one_who_dies_takes_his_place() {
 
 #[test]
 fn loom_one_who_dies_before_waking_others_only_delays_them() {
-    loom::model(|| {
+    check(None, || {
         let guarded = Guarded::new();
         guarded.owner().try_acquire(DEAD, Mode::Exclusive, &NOBODY_DIED).unwrap();
         let waiting = thread::spawn({
@@ -194,5 +184,44 @@ fn loom_one_who_dies_before_waking_others_only_delays_them() {
             let_time_pass();
         }
         assert_eq!(waiting.join().unwrap(), Ok(Acquired::Free));
+    });
+}
+
+/// Takes a lock once, changes what it guards, and gives it back.
+fn lock_once(guarded: &Guarded, slot: u32, registrar: &impl Registrar) -> bool {
+    let (lock, spin) = (OwnerWord::lock(&guarded.word), Spin::default());
+    lock.acquire(holder(slot), Mode::Exclusive, registrar, &spin, Until::Ever).unwrap();
+    guarded.change();
+    let marked = lock.look().is_marked();
+    assert!(lock.release(holder(slot)));
+    marked
+}
+
+#[test]
+fn loom_three_who_lock_take_turns_and_nobody_sleeps_for_ever() {
+    check(Some(2), || {
+        let guarded = Guarded::new();
+        let others = [1, 2].map(|slot| {
+            let guarded = guarded.clone();
+            thread::spawn(move || lock_once(&guarded, slot, &NOBODY_DIED))
+        });
+        lock_once(&guarded, 3, &NOBODY_DIED);
+        others.map(|other| assert!(!other.join().unwrap()));
+        assert_eq!(guarded.word.load(Ordering::Relaxed), 0, "nothing is left in the word");
+    });
+}
+
+#[test]
+fn loom_a_lock_whose_holder_died_is_marked_for_all_who_come_after() {
+    check(Some(2), || {
+        let guarded = Guarded::new();
+        OwnerWord::lock(&guarded.word).try_acquire(DEAD, Mode::Exclusive, &NOBODY_DIED).unwrap();
+        let other = thread::spawn({
+            let guarded = guarded.clone();
+            move || lock_once(&guarded, 1, &DeadIs(DEAD))
+        });
+        let_time_pass();
+        assert!(lock_once(&guarded, 2, &DeadIs(DEAD)));
+        assert!(other.join().unwrap());
     });
 }

@@ -10,7 +10,7 @@ use crate::sync::until::Until;
 use crate::sys::wait;
 
 /// Who has waited for so long, and was woken in vain, gets the next turn.
-const STARVES_AFTER: Duration = Duration::from_millis(1);
+const STARVES_AFTER: Duration = Duration::from_millis(if cfg!(loom) { 0 } else { 1 });
 
 /// One who waits.
 pub(super) struct Wait<'a, R> {

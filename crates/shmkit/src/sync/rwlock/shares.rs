@@ -259,3 +259,7 @@ fn in_model() {
     // ORDERING: SeqCst; between R1 and R2, W1 and W2.
     crate::memory::atomic::fence(Ordering::SeqCst);
 }
+
+#[cfg(all(test, loom))]
+#[allow(unsafe_code, reason = "what a lock guards")]
+mod models;

@@ -16,9 +16,6 @@ use crate::error::{ErrorKind, Result};
 use crate::memory::atomic::Ordering;
 use crate::object::{Kind, same_option};
 
-/// Who has waited for so long, and was woken in vain, is let go first.
-const STARVES_AFTER: Duration = Duration::from_millis(1);
-
 /// Permits, which are taken and come back, from the dead too.
 ///
 /// [`acquire`](Self::acquire) takes a [`Permit`], which comes back when it is dropped, or when its
@@ -206,39 +203,13 @@ impl Semaphore {
     fn take_slowly(&self, slot: Option<u32>, until: Until) -> Result<()> {
         let (home, permits) = (self.home(), self.permits());
         let _waiting = home.waiting(self.line.place());
-        let (since, mut starving, mut slept) = (Instant::now(), false, false);
-        let take = |has_slept: bool| {
-            slept = has_slept;
-            if permits.is_others_turn(slept) {
-                return None;
-            }
-            if slept {
-                permits.announce();
-            }
-            match permits.try_take(slot) {
-                Err(Refusal::None) => {
-                    if slept && !starving && since.elapsed() >= STARVES_AFTER {
-                        permits.ask_for_turn();
-                        starving = true;
-                    }
-                    None
-                }
-                answer => Some(answer),
-            }
-        };
+        let mut waiter = self.habit.waiter();
         let slow_look = || {
             self.reap_the_dead();
-            home.is_gone().then_some(Err(Refusal::Closed))
+            home.is_gone()
         };
-        let mut waiter = self.habit.waiter();
-        let taken = waiter.take(permits.sleepers(), until.deadline(), take, slow_look);
+        let taken = permits.take(slot, &mut waiter, until.deadline(), slow_look);
         self.habit.keep(&waiter);
-        if starving {
-            permits.end_turn();
-        }
-        if slept {
-            permits.pass_on();
-        }
         match taken {
             Some(taken) => taken.map_err(|refusal| self.refused(refusal)),
             None => Err(home.timed_out("take a permit of")),

@@ -35,9 +35,11 @@
 //! nobody living has the slot. A new participant gives back what its slot still has before it takes
 //! anything.
 
+use std::time::{Duration, Instant};
+
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::sync::home::LINE_WORDS;
-use crate::sync::sleepers::{ASLEEP, CLOSED, Sleepers};
+use crate::sync::sleepers::{ASLEEP, CLOSED, Sleepers, Waiter};
 
 /// Words from one participant's two to the next one's.
 pub(crate) const STRIDE: usize = 8;
@@ -45,6 +47,9 @@ pub(crate) const STRIDE: usize = 8;
 pub(crate) const MOST_HELD: u64 = (1 << 14) - 1;
 /// The most permits that there can be.
 pub(crate) const MOST: u64 = 1 << 40;
+
+/// Who has waited for so long, and was woken in vain, is let go first.
+const STARVES_AFTER: Duration = Duration::from_millis(if cfg!(loom) { 0 } else { 1 });
 
 const STARVING: u64 = 1 << 2;
 const SLOT_SHIFT: u32 = 3;
@@ -125,7 +130,7 @@ impl<'a> Permits<'a> {
         total.compare_exchange(from.0, to.0, order, Ordering::Relaxed).is_ok()
     }
 
-    pub(crate) fn sleepers(self) -> Sleepers<'a> {
+    fn sleepers(self) -> Sleepers<'a> {
         Sleepers::new(self.given)
     }
 
@@ -151,7 +156,8 @@ impl<'a> Permits<'a> {
 
     /// How many permits the participant in a slot holds.
     pub(crate) fn held(self, slot: u32) -> u64 {
-        let [taken, given] = [TAKEN, GIVEN].map(|which| {
+        // What was given back first: what is taken and given back meanwhile must not seem owed.
+        let [given, taken] = [GIVEN, TAKEN].map(|which| {
             // ORDERING: Acquire; pairs with the exchange in `settle`.
             self.slot_word(slot, which).map_or(0, |word| word.load(Ordering::Acquire))
         });
@@ -272,9 +278,45 @@ impl<'a> Permits<'a> {
         self.held(slot) > 0 || Self::load(self.taken).slot() == Some(slot)
     }
 
-    /// Has whoever gives next wake another, if there is something to be had now: before taking it.
-    pub(crate) fn announce(self) {
-        self.sleepers().announce(|_| self.available() > 0);
+    /// Takes a permit, waiting until there is one, or until `until`: then `None`.
+    ///
+    /// `slow_look` gives back what the dead hold, and says whether the object was removed.
+    pub(crate) fn take(
+        self,
+        slot: Option<u32>,
+        waiter: &mut Waiter,
+        until: Option<Instant>,
+        mut slow_look: impl FnMut() -> bool,
+    ) -> Option<Result<(), Refusal>> {
+        let (since, mut starving, mut slept) = (Instant::now(), false, false);
+        let take = |has_slept: bool| {
+            slept = has_slept;
+            if self.is_others_turn(slept) {
+                return None;
+            }
+            if slept {
+                // Whoever gives next wakes another, if there is something to be had now.
+                self.sleepers().announce(|_| self.available() > 0);
+            }
+            let taken = self.try_take(slot);
+            if taken != Err(Refusal::None) {
+                return Some(taken);
+            }
+            if slept && !starving && since.elapsed() >= STARVES_AFTER {
+                self.ask_for_turn();
+                starving = true;
+            }
+            None
+        };
+        let slow_look = || slow_look().then_some(Err(Refusal::Closed));
+        let taken = waiter.take(self.sleepers(), until, take, slow_look);
+        if starving {
+            self.end_turn();
+        }
+        if slept {
+            self.pass_on();
+        }
+        taken
     }
 
     /// Whether what there is to be had is left to those who have waited for long.
@@ -283,7 +325,7 @@ impl<'a> Permits<'a> {
     }
 
     /// Has those who come leave what there is to those who slept.
-    pub(crate) fn ask_for_turn(self) {
+    fn ask_for_turn(self) {
         // ORDERING: AcqRel; in order with what is given.
         let had = self.given.fetch_or(STARVING, Ordering::AcqRel);
         if had & (STARVING | ASLEEP) == ASLEEP {
@@ -292,7 +334,7 @@ impl<'a> Permits<'a> {
     }
 
     /// Ends that.
-    pub(crate) fn end_turn(self) {
+    fn end_turn(self) {
         if Self::load(self.given).0 & STARVING != 0 {
             // ORDERING: AcqRel; as above.
             let had = self.given.fetch_and(!STARVING, Ordering::AcqRel);
@@ -304,7 +346,7 @@ impl<'a> Permits<'a> {
 
     /// Wakes one more, where there is something to be had: for who was woken, and may have had
     /// another's wake.
-    pub(crate) fn pass_on(self) {
+    fn pass_on(self) {
         if self.available() > 0 {
             let given = Self::load(self.given).0;
             if given & ASLEEP != 0 {
@@ -313,3 +355,6 @@ impl<'a> Permits<'a> {
         }
     }
 }
+
+#[cfg(all(test, loom))]
+mod models;

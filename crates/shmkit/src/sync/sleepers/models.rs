@@ -4,6 +4,7 @@ use loom::sync::Arc;
 use loom::thread;
 
 use super::*;
+use crate::sys::wait::model::check;
 
 struct Words {
     word: AtomicU64,
@@ -36,7 +37,7 @@ impl Words {
 
 #[test]
 fn loom_the_sleeper_is_woken() {
-    loom::model(|| {
+    check(None, || {
         let words = Words::new();
         let waiting = thread::spawn({
             let words = words.clone();
@@ -49,7 +50,7 @@ fn loom_the_sleeper_is_woken() {
 
 #[test]
 fn loom_one_who_waits_for_the_second_change_is_woken() {
-    loom::model(|| {
+    check(None, || {
         let words = Words::new();
         let waiting = thread::spawn({
             let words = words.clone();
@@ -63,9 +64,7 @@ fn loom_one_who_waits_for_the_second_change_is_woken() {
 
 #[test]
 fn loom_all_sleepers_are_woken() {
-    let mut model = loom::model::Builder::new();
-    model.preemption_bound = Some(3);
-    model.check(|| {
+    check(Some(3), || {
         let words = Words::new();
         let waiting = [1, 2].map(|least| {
             let words = words.clone();
@@ -79,9 +78,7 @@ fn loom_all_sleepers_are_woken() {
 
 #[test]
 fn loom_a_late_waker_spoils_nothing_for_the_next() {
-    let mut model = loom::model::Builder::new();
-    model.preemption_bound = Some(3);
-    model.check(|| {
+    check(Some(3), || {
         let words = Words::new();
         let waiting = thread::spawn({
             let words = words.clone();
@@ -106,7 +103,7 @@ fn loom_a_late_waker_spoils_nothing_for_the_next() {
 
 #[test]
 fn loom_closing_wakes_everybody() {
-    loom::model(|| {
+    check(None, || {
         let words = Words::new();
         let waiting = thread::spawn({
             let words = words.clone();
@@ -120,7 +117,7 @@ fn loom_closing_wakes_everybody() {
 
 #[test]
 fn loom_one_who_may_not_write_is_woken_unasked() {
-    loom::model(|| {
+    check(None, || {
         let words = Words::new();
         let waiting = thread::spawn({
             let words = words.clone();

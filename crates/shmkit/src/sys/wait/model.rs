@@ -1,8 +1,7 @@
 //! Sleeping and waking as loom sees it: a lost wake is a deadlock, which loom reports.
 //!
-//! What holds here holds on each system: sleepers on another value are not woken with all, as on
-//! the one that finds them by value. To wake one is to wake any one, as futexes do it, until a
-//! model asks for the other way: all of the value.
+//! There are two ways: sleepers are found by their place, and one of them is woken, as futexes do
+//! it; or all are woken who sleep on the value, and no others. [`check`] has a model run with both.
 //!
 //! Time stands still, so that no slice hides a lost wake, until a model lets it pass: from then on
 //! sleeping is over at once, as it is for one whose holder died.
@@ -44,9 +43,16 @@ pub(crate) fn let_time_pass() {
     WAKES.notify_all();
 }
 
-/// From now on waking one wakes all who sleep on the value.
-pub(crate) fn find_by_value() {
-    FOUND_BY_VALUE.store(true, Ordering::SeqCst);
+/// Checks a model, with so many preemptions at the most, on each kind of system.
+pub(crate) fn check(preemptions: Option<usize>, model: impl Fn() + Copy + Send + Sync + 'static) {
+    for by_value in [false, true] {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = preemptions;
+        builder.check(move || {
+            FOUND_BY_VALUE.store(by_value, Ordering::SeqCst);
+            model();
+        });
+    }
 }
 
 pub(crate) fn wait(word: &AtomicU64, expected: u64, _until: Option<Instant>) -> Woke {
@@ -91,7 +97,9 @@ pub(crate) fn wake_one(word: &AtomicU64, had: u64) {
 
 pub(crate) fn wake_all(word: &AtomicU64, had: u64) {
     let mut queue = QUEUE.lock().expect("no model panics with it");
-    queue.sleepers.retain(|it| it.address != address(word) || it.value != had & !MARKS);
+    let by_value = FOUND_BY_VALUE.load(Ordering::SeqCst);
+    let others = |it: &Sleeper| it.address != address(word) || by_value && it.value != had & !MARKS;
+    queue.sleepers.retain(others);
     WAKES.notify_all();
 }
 

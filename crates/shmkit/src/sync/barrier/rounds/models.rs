@@ -1,0 +1,159 @@
+//! Meeting under loom.
+
+use loom::sync::Arc;
+use loom::thread;
+
+use super::*;
+use crate::crash::ends_at;
+use crate::sync::sleepers::Habit;
+use crate::sys::wait::model::check;
+
+const DEAD: Holder = Holder { slot: 0, generation: 1 };
+
+struct DeadIs(Option<Holder>);
+
+impl Registrar for DeadIs {
+    fn is_dead(&self, holder: Holder) -> bool {
+        self.0 == Some(holder)
+    }
+}
+
+const NOBODY_DIED: DeadIs = DeadIs(None);
+
+struct Words {
+    word: AtomicU64,
+    records: Vec<AtomicU64>,
+    once: bool,
+}
+
+fn holder(slot: u32) -> Holder {
+    Holder { slot, generation: 7 }
+}
+
+impl Words {
+    fn new(parties: usize, once: bool) -> Arc<Self> {
+        let new = |_| AtomicU64::new(0);
+        Arc::new(Self { word: new(0), records: (0..parties).map(new).collect(), once })
+    }
+
+    fn rounds(&self) -> Rounds<'_> {
+        Rounds { word: &self.word, records: &self.records, once: self.once }
+    }
+
+    /// Comes, and waits until all have come.
+    fn meet(&self, index: usize, me: Holder, registrar: &impl Registrar) -> Ended {
+        let round = self.rounds().arrive(index, me).unwrap();
+        if self.rounds().end_if_all_came(round) {
+            return Ended::Complete(true);
+        }
+        self.rounds().wait(round, &mut Habit::default().waiter(), Until::Ever, registrar)
+    }
+}
+
+fn two_meet(rounds: usize) {
+    let words = Words::new(2, false);
+    let index = [1, 2].map(|slot| words.rounds().join(holder(slot), &NOBODY_DIED).unwrap());
+    let meet = move |words: &Words, which: usize| {
+        let me = holder(which as u32 + 1);
+        let one = |_| match words.meet(index[which], me, &NOBODY_DIED) {
+            Ended::Complete(leader) => u32::from(leader),
+            other => panic!("{other:?}"),
+        };
+        (0..rounds).map(one).sum::<u32>()
+    };
+    let other = thread::spawn({
+        let words = words.clone();
+        move || meet(&words, 1)
+    });
+    let leaders = meet(&words, 0) + other.join().unwrap();
+    assert_eq!(leaders as usize, rounds, "one leads each round");
+}
+
+#[test]
+fn loom_two_meet_and_one_leads() {
+    check(Some(3), || two_meet(1));
+}
+
+#[test]
+fn loom_two_meet_twice() {
+    check(Some(2), || two_meet(2));
+}
+
+#[test]
+fn loom_the_death_of_a_party_is_told_to_all_once() {
+    check(Some(2), || {
+        let words = Words::new(3, false);
+        words.rounds().join(DEAD, &NOBODY_DIED).unwrap();
+        let index = [1, 2].map(|slot| words.rounds().join(holder(slot), &NOBODY_DIED).unwrap());
+        // Both have come before anybody looks for the dead.
+        let round = words.rounds().arrive(index[0], holder(1)).unwrap();
+        let other = words.rounds().arrive(index[1], holder(2)).unwrap();
+        let wait = move |words: &Words, round| {
+            let mut waiter = Habit::default().waiter();
+            words.rounds().wait(round, &mut waiter, Until::Ever, &DeadIs(Some(DEAD)))
+        };
+        let waiting = thread::spawn({
+            let words = words.clone();
+            move || wait(&words, other)
+        });
+        assert_eq!(wait(&words, round), Ended::Broken);
+        assert_eq!(waiting.join().unwrap(), Ended::Broken);
+        assert_eq!(words.rounds().parties().count(), 2, "the dead one's place is free");
+        assert_eq!(words.rounds().round(), 1, "one round was broken");
+    });
+}
+
+#[test]
+fn loom_one_who_came_and_died_has_come() {
+    check(Some(2), || {
+        let words = Words::new(2, false);
+        let dead = words.rounds().join(DEAD, &NOBODY_DIED).unwrap();
+        let index = words.rounds().join(holder(1), &NOBODY_DIED).unwrap();
+        assert!(ends_at("barrier: arrived, not yet seen", || {
+            words.rounds().arrive(dead, DEAD);
+        }));
+        let ended = words.meet(index, holder(1), &DeadIs(Some(DEAD)));
+        assert_eq!(ended, Ended::Complete(true));
+    });
+}
+
+#[test]
+fn loom_of_two_who_break_a_round_for_one_death_one_does() {
+    for point in
+        ["barrier: death on record, round not broken", "barrier: round broken, record not free"]
+    {
+        check(Some(2), move || {
+            let words = Words::new(2, false);
+            words.rounds().join(DEAD, &NOBODY_DIED).unwrap();
+            let repairing = thread::spawn({
+                let words = words.clone();
+                move || drop(words.rounds().repair(&DeadIs(Some(DEAD))))
+            });
+            ends_at(point, || drop(words.rounds().repair(&DeadIs(Some(DEAD)))));
+            repairing.join().unwrap();
+            words.rounds().repair(&DeadIs(Some(DEAD)));
+            assert_eq!((words.rounds().round(), words.rounds().parties().count()), (1, 0));
+        });
+    }
+}
+
+#[test]
+fn loom_a_latch_opens_when_the_last_one_came() {
+    check(Some(2), || {
+        let words = Words::new(2, true);
+        let index = [1, 2].map(|slot| words.rounds().join(holder(slot), &NOBODY_DIED).unwrap());
+        let coming = thread::spawn({
+            let words = words.clone();
+            move || {
+                let round = words.rounds().arrive(index[1], holder(2)).unwrap();
+                words.rounds().end_if_all_came(round);
+            }
+        });
+        let round = words.rounds().arrive(index[0], holder(1)).unwrap();
+        words.rounds().end_if_all_came(round);
+        let ended =
+            words.rounds().wait(round, &mut Habit::default().waiter(), Until::Ever, &NOBODY_DIED);
+        assert_eq!(ended, Ended::Complete(false));
+        coming.join().unwrap();
+    });
+}

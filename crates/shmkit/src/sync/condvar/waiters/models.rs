@@ -1,0 +1,178 @@
+//! Waiting for a condition under loom, together with a lock.
+
+use loom::sync::Arc;
+use loom::thread;
+
+use super::*;
+use crate::crash::ends_at;
+use crate::sync::owner::{Mode, OwnerWord};
+use crate::sync::spin::Spin;
+use crate::sys::wait::model::{check, let_time_pass};
+
+const DEAD: Holder = Holder { slot: 0, generation: 1 };
+
+struct DeadIs(Option<Holder>);
+
+impl Registrar for DeadIs {
+    fn is_dead(&self, holder: Holder) -> bool {
+        self.0 == Some(holder)
+    }
+}
+
+const NOBODY_DIED: DeadIs = DeadIs(None);
+
+/// A lock, what it guards, and a condition for when that is not 0.
+struct Jobs {
+    lock: AtomicU64,
+    count: AtomicU64,
+    turn: AtomicU64,
+    bits: [AtomicU64; 1],
+    records: Vec<AtomicU64>,
+}
+
+fn holder(slot: u32) -> Holder {
+    Holder { slot, generation: 7 }
+}
+
+impl Jobs {
+    fn new() -> Arc<Self> {
+        let new = || AtomicU64::new(0);
+        let records = (0..RECORDS).map(|_| new()).collect();
+        Arc::new(Self { lock: new(), count: new(), turn: new(), bits: [new()], records })
+    }
+
+    fn waiters(&self) -> Waiters<'_> {
+        Waiters { turn: &self.turn, bits: &self.bits, records: &self.records }
+    }
+
+    fn lock(&self, me: Holder) {
+        let (owner, spin) = (OwnerWord::lock(&self.lock), Spin::default());
+        owner.acquire(me, Mode::Exclusive, &NOBODY_DIED, &spin, Until::Ever).unwrap();
+    }
+
+    fn unlock(&self, me: Holder) {
+        assert!(OwnerWord::lock(&self.lock).release(me));
+    }
+
+    /// Waits until there is a job, and takes it.
+    fn take(&self, me: Holder, registrar: &impl Registrar) {
+        self.lock(me);
+        while self.count.load(Ordering::Relaxed) == 0 {
+            let index = self.waiters().enlist(me, registrar).unwrap();
+            self.unlock(me);
+            let ended = self.waiters().wait(index, me, registrar, &Habit::default(), Until::Ever);
+            assert!(matches!(ended, Ended::Notified | Ended::Inherited));
+            self.lock(me);
+            self.waiters().wake_notified(index + 1);
+        }
+        self.count.store(self.count.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+        self.unlock(me);
+    }
+
+    /// Makes so many jobs.
+    fn put(&self, me: Holder, jobs: u64, notify: impl FnOnce(Waiters<'_>)) {
+        self.lock(me);
+        self.count.store(self.count.load(Ordering::Relaxed) + jobs, Ordering::Relaxed);
+        self.unlock(me);
+        notify(self.waiters());
+    }
+}
+
+fn one_waits_and_one_notifies() {
+    let jobs = Jobs::new();
+    let waiting = thread::spawn({
+        let jobs = jobs.clone();
+        move || jobs.take(holder(1), &NOBODY_DIED)
+    });
+    jobs.put(holder(2), 1, |it| it.notify_one());
+    waiting.join().unwrap();
+    assert_eq!(jobs.waiters().count(), (0, 0));
+    assert_eq!(jobs.bits[0].load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn loom_who_waits_is_notified() {
+    check(Some(3), one_waits_and_one_notifies);
+}
+
+#[test]
+fn loom_each_notification_is_one_waiter_s() {
+    check(Some(1), || {
+        let jobs = Jobs::new();
+        let waiting = [1, 2].map(|slot| {
+            let jobs = jobs.clone();
+            thread::spawn(move || jobs.take(holder(slot), &NOBODY_DIED))
+        });
+        jobs.put(holder(3), 1, |it| it.notify_one());
+        jobs.put(holder(3), 1, |it| it.notify_one());
+        waiting.map(|waiting| waiting.join().unwrap());
+    });
+}
+
+#[test]
+fn loom_all_are_notified_one_waking_the_next() {
+    check(Some(1), || {
+        let jobs = Jobs::new();
+        let waiting = [1, 2].map(|slot| {
+            let jobs = jobs.clone();
+            thread::spawn(move || jobs.take(holder(slot), &NOBODY_DIED))
+        });
+        jobs.put(holder(3), 2, |it| it.notify_all());
+        waiting.map(|waiting| waiting.join().unwrap());
+    });
+}
+
+#[test]
+fn loom_a_notification_of_a_dead_one_goes_to_another() {
+    check(Some(2), || {
+        let jobs = Jobs::new();
+        // Dead while it waited, before the other one came.
+        jobs.waiters().enlist(DEAD, &NOBODY_DIED).unwrap();
+        let waiting = thread::spawn({
+            let jobs = jobs.clone();
+            move || jobs.take(holder(1), &DeadIs(Some(DEAD)))
+        });
+        // Notifies one of the two: nobody tells a living one from a dead one here.
+        jobs.put(holder(2), 1, |it| it.notify_one());
+        let_time_pass();
+        waiting.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_two_waiters_take_one_notification_of_a_dead_one_over_once() {
+    check(Some(2), || {
+        let jobs = Jobs::new();
+        jobs.waiters().enlist(DEAD, &NOBODY_DIED).unwrap();
+        jobs.waiters().notify_one();
+        let inheriting = [1, 2].map(|slot| {
+            let jobs = jobs.clone();
+            thread::spawn(move || jobs.waiters().inherit(holder(slot), &DeadIs(Some(DEAD))))
+        });
+        let inherited = inheriting.map(|it| u32::from(it.join().unwrap()));
+        assert_eq!(inherited[0] + inherited[1], 1);
+        assert_eq!(jobs.waiters().count(), (0, 0));
+    });
+}
+
+#[test]
+fn loom_a_record_that_a_dead_one_was_leaving_is_made_free_once() {
+    check(Some(3), || {
+        let jobs = Jobs::new();
+        let index = jobs.waiters().enlist(DEAD, &NOBODY_DIED).unwrap();
+        assert!(jobs.waiters().give_up(index));
+        assert!(ends_at("condvar: leaving", || jobs.waiters().leave(index)));
+        let making_room = thread::spawn({
+            let jobs = jobs.clone();
+            move || jobs.waiters().make_room(holder(1), &DeadIs(Some(DEAD)))
+        });
+        let record = jobs.waiters().load(index);
+        if record & STATE == LEAVING {
+            jobs.waiters().take_out(index, record, holder(2));
+        }
+        let _ = jobs.waiters().enlist(holder(2), &DeadIs(Some(DEAD))).unwrap();
+        let _ = making_room.join().unwrap();
+        // Whoever is enlisted can be seen.
+        assert_eq!(jobs.waiters().marked(0).count(), 1);
+    });
+}

@@ -1,0 +1,96 @@
+//! Events under loom.
+
+use loom::sync::Arc;
+use loom::thread;
+
+use super::*;
+use crate::crash::ends_at;
+use crate::sys::wait::model::{check, let_time_pass};
+
+struct Word(AtomicU64, Reset);
+
+impl Word {
+    fn new(reset: Reset) -> Arc<Self> {
+        Arc::new(Self(AtomicU64::new(0), reset))
+    }
+
+    fn event(&self) -> EventWord<'_> {
+        EventWord::new(&self.0, self.1)
+    }
+
+    fn wait(&self) {
+        let mut waiter = Habit::default().waiter();
+        self.event().wait(&mut waiter, Until::Ever, || false).expect("it is set");
+    }
+}
+
+#[test]
+fn loom_who_waits_for_an_event_goes_on() {
+    for reset in [Reset::Manual, Reset::Automatic] {
+        check(Some(3), move || {
+            let word = Word::new(reset);
+            let waiting = thread::spawn({
+                let word = word.clone();
+                move || word.wait()
+            });
+            assert!(word.event().set());
+            waiting.join().unwrap();
+            assert_eq!(word.event().is_set(), reset == Reset::Manual);
+        });
+    }
+}
+
+#[test]
+fn loom_who_waited_when_it_was_set_goes_on_though_it_is_reset() {
+    check(Some(3), || {
+        let word = Word::new(Reset::Manual);
+        let begun = word.event().look();
+        let waiting = thread::spawn({
+            let word = word.clone();
+            move || {
+                let look = || (word.event().look() / ONE != begun / ONE).then_some(());
+                let mut waiter = Habit::default().waiter();
+                waiter.wait(word.event().sleepers(), None, look, || None).unwrap();
+            }
+        });
+        word.event().set();
+        word.event().reset();
+        waiting.join().unwrap();
+    });
+}
+
+fn two_take_two() {
+    let word = Word::new(Reset::Automatic);
+    let waiting = [1, 2].map(|_| {
+        let word = word.clone();
+        thread::spawn(move || word.wait())
+    });
+    word.event().set();
+    // Not before the first was taken: it would be the same.
+    while word.event().is_set() {
+        thread::yield_now();
+    }
+    word.event().set();
+    waiting.map(|waiting| waiting.join().unwrap());
+    assert!(!word.event().is_set());
+}
+
+#[test]
+fn loom_two_who_wait_take_one_each() {
+    check(Some(2), two_take_two);
+}
+
+#[test]
+fn loom_one_who_dies_before_waking_only_delays() {
+    check(Some(3), || {
+        let word = Word::new(Reset::Automatic);
+        let waiting = thread::spawn({
+            let word = word.clone();
+            move || word.wait()
+        });
+        if ends_at("sleepers: word changed, nobody woken", || assert!(word.event().set())) {
+            let_time_pass();
+        }
+        waiting.join().unwrap();
+    });
+}
