@@ -158,7 +158,7 @@ impl<'a> Rounds<'a> {
         }
     }
 
-    /// Comes to the round that it is, or has just been broken. `None`: the place is another's by now.
+    /// Comes to the round that it is, or that is broken just now. `None`: the place is another's.
     pub(crate) fn arrive(self, index: usize, me: Holder) -> Option<u64> {
         loop {
             let (round, record) = (self.round(), self.load(index));
@@ -204,8 +204,8 @@ impl<'a> Rounds<'a> {
         false
     }
 
-    /// Breaks the round of those who died, and ends one that all have come to. Which, if it was this
-    /// one who did.
+    /// Breaks the round of those who died, and ends one that all have come to. Which, if it was
+    /// this one who did.
     pub(crate) fn repair(self, registrar: &impl Registrar) -> Option<u64> {
         let round = self.round();
         for index in 0..self.records.len() {
