@@ -4,7 +4,7 @@ use std::fs::File;
 
 use super::region::RegionOptions;
 use crate::error::{Error, ErrorKind, Result};
-use crate::sys::directory::{FileType, Status};
+use crate::sys::directory::Status;
 use crate::sys::file;
 
 /// An open regular file, what it is called in errors, and whether it may be changed.
@@ -19,17 +19,9 @@ impl Backing {
     /// Takes an open file, which must be a regular one. Gives what the system says of it, too.
     pub(super) fn new(file: File, label: String) -> Result<(Self, Status)> {
         let status = file::status(&file)?;
-        let why = match status.file_type {
-            FileType::Regular => {
-                let writable = file::is_writable(&file)?;
-                return Ok((Self { file, label, writable }, status));
-            }
-            FileType::Directory => "it is a directory",
-            FileType::SymbolicLink => "it is a symbolic link",
-            FileType::Fifo => "it is a FIFO",
-            FileType::Other => "it is a device or a socket",
-        };
-        Err(Error::new(ErrorKind::WrongKind, why))
+        status.file_type.check_regular()?;
+        let writable = file::is_writable(&file)?;
+        Ok((Self { file, label, writable }, status))
     }
 
     pub(super) fn file(&self) -> &File {

@@ -285,16 +285,7 @@ fn single_name(file: &File) -> Result<Status> {
 
 /// Refuses what may be a trap: what is no plain file, and what is somebody else's.
 fn check_file(status: &Status, trust: Trust) -> Result<()> {
-    let what = match status.file_type {
-        FileType::Regular => None,
-        FileType::Directory => Some("a directory"),
-        FileType::SymbolicLink => Some("a symbolic link"),
-        FileType::Fifo => Some("a FIFO"),
-        FileType::Other => Some("a device or a socket"),
-    };
-    if let Some(what) = what {
-        return Err(Error::new(ErrorKind::WrongKind, format!("it is {what}")));
-    }
+    status.file_type.check_regular()?;
     if status.links > 1 {
         let why = format!("its file has {} names: somebody linked it elsewhere", status.links);
         return Err(Error::new(ErrorKind::PermissionDenied, why));

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use super::process;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 #[cfg(target_os = "linux")]
 mod cleaners;
@@ -141,6 +141,20 @@ pub(crate) enum FileType {
     SymbolicLink,
     Fifo,
     Other,
+}
+
+impl FileType {
+    /// Refuses what is no plain file.
+    pub(crate) fn check_regular(self) -> Result<()> {
+        let what = match self {
+            Self::Regular => return Ok(()),
+            Self::Directory => "a directory",
+            Self::SymbolicLink => "a symbolic link",
+            Self::Fifo => "a FIFO",
+            Self::Other => "a device or a socket",
+        };
+        Err(Error::new(ErrorKind::WrongKind, format!("it is {what}")))
+    }
 }
 
 /// Where objects can live.
