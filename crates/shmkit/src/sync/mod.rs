@@ -1,11 +1,12 @@
 //! Who may act, and how to wait for others: locks, conditions, semaphores, events and barriers that
 //! survive their holders.
 //!
-//! [`named`] has them as objects of their own.
+//! [`named`] has them as objects of their own. A [`FileLock`] is a lock over any file.
 
 mod barrier;
 mod condvar;
 mod event;
+mod file_lock;
 mod group;
 mod home;
 mod lock_error;
@@ -26,6 +27,7 @@ mod value;
 pub use barrier::{Barrier, BarrierParty, BarrierWaitResult, Latch, LatchParty};
 pub use condvar::{Condvar, WaitTimeoutResult};
 pub use event::{Event, Reset};
+pub use file_lock::{FileLock, FileLockGuard};
 pub use lock_error::{Guard, LockError, LockResult};
 pub use mutex::{Mutex, MutexGuard};
 pub(crate) use observed::observe as observe_primitives;

@@ -1,4 +1,4 @@
-//! Byte-range locks on an object's file, by which the kernel says who is alive.
+//! Byte-range locks on files, by which the kernel says who is alive.
 //!
 //! A lock belongs to the *open file description* that took it and goes with it, however the
 //! process ends. Asked through that same description a lock looks free, so whoever takes locks
@@ -7,11 +7,11 @@
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
-pub(crate) use unix::{PRESENCE, first_locked, is_locked, take, try_lock, unlock};
+pub(crate) use unix::{PRESENCE, first_locked, is_locked, lock, take, try_lock, unlock};
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub(crate) use windows::{PRESENCE, first_locked, is_locked, take, try_lock, unlock};
+pub(crate) use windows::{PRESENCE, first_locked, is_locked, lock, take, try_lock, unlock};
 
 /// How a range is locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,9 @@ impl Range {
     pub(crate) const fn byte(start: u64) -> Self {
         Self { start, length: 1 }
     }
+
+    /// Every byte that the file has or will have.
+    pub(crate) const WHOLE: Self = Self { start: 0, length: u64::MAX };
 
     /// The byte after the last.
     pub(crate) const fn end(self) -> u64 {

@@ -17,12 +17,21 @@ const HAS_NONE: &str = if cfg!(target_os = "linux") {
 };
 
 fn request(kind: libc::c_short, range: Range) -> libc::flock {
+    // A length of 0 is the system's way of saying "to the end".
+    let length = if range.end() == u64::MAX { 0 } else { range.length };
     libc::flock {
         l_type: kind,
         l_whence: libc::SEEK_SET as libc::c_short,
         l_start: range.start as libc::off_t,
-        l_len: range.length as libc::off_t,
+        l_len: length as libc::off_t,
         l_pid: 0,
+    }
+}
+
+fn kind(mode: Mode) -> libc::c_short {
+    match mode {
+        Mode::Shared => libc::F_RDLCK as libc::c_short,
+        Mode::Exclusive => libc::F_WRLCK as libc::c_short,
     }
 }
 
@@ -45,19 +54,27 @@ fn control(file: &File, command: libc::c_int, request: &mut libc::flock) -> io::
 ///
 /// A lock that this description already holds on the range changes its mode.
 pub(crate) fn try_lock(file: &File, range: Range, mode: Mode) -> Result<bool> {
-    let kind = match mode {
-        Mode::Shared => libc::F_RDLCK as libc::c_short,
-        Mode::Exclusive => libc::F_WRLCK as libc::c_short,
-    };
-    match control(file, libc::F_OFD_SETLK, &mut request(kind, range)) {
+    match control(file, libc::F_OFD_SETLK, &mut request(kind(mode), range)) {
         Ok(()) => Ok(true),
         Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => {
             Ok(false)
         }
-        Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOTSUP)) => {
-            Err(Error::from_os(error).of_kind(ErrorKind::Unsupported).because(HAS_NONE))
+        Err(error) => Err(refused(error)),
+    }
+}
+
+/// Takes the lock, as [`try_lock`] does, and sleeps for as long as another is in the way.
+pub(crate) fn lock(file: &File, range: Range, mode: Mode) -> Result<()> {
+    control(file, libc::F_OFD_SETLKW, &mut request(kind(mode), range)).map_err(refused)
+}
+
+#[cold]
+fn refused(error: io::Error) -> Error {
+    match error.raw_os_error() {
+        Some(libc::EINVAL | libc::ENOTSUP) => {
+            Error::from_os(error).of_kind(ErrorKind::Unsupported).because(HAS_NONE)
         }
-        Err(error) => Err(Error::from_os(error).because("the file cannot be locked")),
+        _ => Error::from_os(error).because("the file cannot be locked"),
     }
 }
 
@@ -93,7 +110,70 @@ pub(crate) fn first_locked(file: &File, range: Range) -> Result<Option<Range>> {
         return Ok(None);
     }
     let start = request.l_start as u64;
-    // A length of 0 is the system's way of saying "to the end".
     let length = if request.l_len == 0 { u64::MAX - start } else { request.l_len as u64 };
     Ok(Some(Range { start, length }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ptr;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::*;
+
+    /// Each description of the same file has locks of its own.
+    fn descriptions<const N: usize>() -> [File; N] {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        [(); N].map(|()| File::options().read(true).write(true).open(file.path()).unwrap())
+    }
+
+    #[test]
+    fn the_whole_file_is_all_that_there_can_be() {
+        let [holder, asker] = descriptions();
+        assert!(try_lock(&holder, Range::WHOLE, Mode::Exclusive).unwrap());
+        assert_eq!(first_locked(&asker, Range::WHOLE).unwrap(), Some(Range::WHOLE));
+        for byte in [0, 1 << 40, i64::MAX as u64] {
+            assert!(is_locked(&asker, Range::byte(byte)).unwrap(), "{byte}");
+        }
+        unlock(&holder, Range::WHOLE);
+        assert!(!is_locked(&asker, Range::WHOLE).unwrap());
+    }
+
+    #[test]
+    fn signals_are_slept_through() {
+        const SIGNALS: u32 = 50;
+        static CAUGHT: AtomicU32 = AtomicU32::new(0);
+        extern "C" fn catch(_: libc::c_int) {
+            CAUGHT.fetch_add(1, Ordering::SeqCst);
+        }
+        // SAFETY: numbers, of which zeros ask for nothing: not for calls to be begun anew.
+        let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+        action.sa_sigaction = catch as *const () as libc::sighandler_t;
+        // SAFETY: the handler only counts.
+        unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, ptr::null_mut()) };
+
+        let [holder, waiter] = descriptions();
+        assert!(try_lock(&holder, Range::WHOLE, Mode::Exclusive).unwrap());
+        thread::scope(|scope| {
+            let (tell, told) = mpsc::channel();
+            let waiting = scope.spawn(move || {
+                // SAFETY: it takes nothing.
+                tell.send(unsafe { libc::pthread_self() }).unwrap();
+                lock(&waiter, Range::WHOLE, Mode::Exclusive)
+            });
+            let sleeper = told.recv().unwrap();
+            for sent in 1..=SIGNALS {
+                // SAFETY: a thread that nobody has joined yet.
+                unsafe { libc::pthread_kill(sleeper, libc::SIGUSR1) };
+                while CAUGHT.load(Ordering::SeqCst) < sent {
+                    assert!(!waiting.is_finished(), "a signal ended it");
+                    thread::yield_now();
+                }
+            }
+            unlock(&holder, Range::WHOLE);
+            waiting.join().unwrap().unwrap();
+        });
+    }
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use windows_sys::Win32::Foundation::{ERROR_IO_PENDING, ERROR_LOCK_VIOLATION};
 use windows_sys::Win32::Storage::FileSystem::{
-    LOCKFILE_EXCLUSIVE_LOCK, LOCKFILE_FAIL_IMMEDIATELY, LockFileEx, UnlockFileEx,
+    LOCK_FILE_FLAGS, LOCKFILE_EXCLUSIVE_LOCK, LOCKFILE_FAIL_IMMEDIATELY, LockFileEx, UnlockFileEx,
 };
 use windows_sys::Win32::System::IO::OVERLAPPED;
 
@@ -38,22 +38,30 @@ fn at(offset: u64) -> OVERLAPPED {
     place
 }
 
-fn try_once(file: &File, range: Range, mode: Mode) -> Result<bool> {
+/// Takes the lock, with these flags beside the mode's.
+fn request(file: &File, range: Range, mode: Mode, flags: LOCK_FILE_FLAGS) -> io::Result<()> {
     let exclusive = match mode {
         Mode::Shared => 0,
         Mode::Exclusive => LOCKFILE_EXCLUSIVE_LOCK,
     };
     let (low, high) = halves(range.length);
     let mut place = at(range.start);
-    let flags = exclusive | LOCKFILE_FAIL_IMMEDIATELY;
+    let flags = exclusive | flags;
     // SAFETY: the handle is open and synchronous, so that `place` is used during the call alone.
-    let taken =
-        done(unsafe { LockFileEx(file.as_raw_handle(), flags, 0, low, high, &raw mut place) });
-    match taken {
+    done(unsafe { LockFileEx(file.as_raw_handle(), flags, 0, low, high, &raw mut place) })
+}
+
+fn try_once(file: &File, range: Range, mode: Mode) -> Result<bool> {
+    match request(file, range, mode, LOCKFILE_FAIL_IMMEDIATELY) {
         Ok(()) => Ok(true),
         Err(error) if is_refusal(&error) => Ok(false),
-        Err(error) => Err(Error::from_os(error).because("the file cannot be locked")),
+        Err(error) => Err(refused(error)),
     }
+}
+
+#[cold]
+fn refused(error: io::Error) -> Error {
+    Error::from_os(error).because("the file cannot be locked")
 }
 
 fn is_refusal(error: &io::Error) -> bool {
@@ -64,6 +72,11 @@ fn is_refusal(error: &io::Error) -> bool {
 /// Takes the lock if no other handle is in the way; says whether it did.
 pub(crate) fn try_lock(file: &File, range: Range, mode: Mode) -> Result<bool> {
     try_once(file, range, mode)
+}
+
+/// Takes the lock, as [`try_lock`] does, and sleeps for as long as another is in the way.
+pub(crate) fn lock(file: &File, range: Range, mode: Mode) -> Result<()> {
+    request(file, range, mode, 0).map_err(refused)
 }
 
 /// Takes a lock that nobody is known to keep: waits for those who are just asking.
@@ -90,7 +103,7 @@ pub(crate) fn unlock(file: &File, range: Range) {
     let (low, high) = halves(range.length);
     let mut place = at(range.start);
     // What was not locked stays so.
-    // SAFETY: as in `try_once`.
+    // SAFETY: as in `request`.
     let _ = unsafe { UnlockFileEx(file.as_raw_handle(), 0, low, high, &raw mut place) };
 }
 

@@ -1,0 +1,74 @@
+//! FIFOs, links and modes; the older locks, which belong to a process.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use rustix::fs::{CWD, FileType, FlockOperation, fcntl_lock, mknodat};
+use rustix::io::Errno;
+
+use super::*;
+
+#[test]
+fn a_new_file_is_its_owner_s_alone() {
+    let site = Site::new();
+    drop(site.handle());
+    assert_eq!(fs::metadata(site.path()).unwrap().permissions().mode() & 0o7777, 0o600);
+}
+
+#[test]
+fn a_fifo_and_a_device_are_refused_in_words_and_not_waited_for() {
+    let site = Site::new();
+    let path = site.path();
+    mknodat(CWD, &path, FileType::Fifo, 0o600.into(), 0).unwrap();
+    refused(FileLock::open(&path), ErrorKind::WrongKind, &path, "it is a FIFO");
+    refused(FileLock::open_or_create(&path), ErrorKind::WrongKind, &path, "it is a FIFO");
+    let null = Path::new("/dev/null");
+    refused(FileLock::open(null), ErrorKind::WrongKind, null, "it is a device");
+}
+
+#[test]
+fn a_symbolic_link_is_followed_and_one_that_leads_to_nothing_is_told() {
+    let site = Site::new();
+    let link = site.path().with_file_name("link");
+    symlink("it", &link).unwrap();
+    let why = "a symbolic link that leads to nothing";
+    refused(FileLock::open_or_create(&link), ErrorKind::NotFound, &link, why);
+    let mut through_the_name = site.handle();
+    let mut through_the_link = FileLock::open_or_create(&link).unwrap();
+    let held = through_the_link.lock().unwrap();
+    assert!(through_the_name.try_lock().unwrap().is_none());
+    drop(held);
+}
+
+/// As another program would by `fcntl(F_SETLK)`, or Boost: false where another has a lock.
+fn set_plain_lock(file: &fs::File, operation: FlockOperation) -> bool {
+    match fcntl_lock(file, operation) {
+        Ok(()) => true,
+        Err(Errno::AGAIN | Errno::ACCESS) => false,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+const EXCLUSIVE: FlockOperation = FlockOperation::NonBlockingLockExclusive;
+const SHARED: FlockOperation = FlockOperation::NonBlockingLockShared;
+
+#[test]
+fn plain_locks_of_fcntl_are_excluded_and_exclude() {
+    let site = Site::new();
+    let mut lock = site.handle();
+    // Not closed before the end: that would drop the process's plain locks on the file.
+    let file = fs::File::options().read(true).write(true).open(site.path()).unwrap();
+
+    let held = lock.lock().unwrap();
+    assert!(!set_plain_lock(&file, EXCLUSIVE) && !set_plain_lock(&file, SHARED));
+    drop(held);
+    let held = lock.read().unwrap();
+    assert!(!set_plain_lock(&file, EXCLUSIVE) && set_plain_lock(&file, SHARED));
+    drop(held);
+
+    assert!(lock.try_lock().unwrap().is_none());
+    drop(lock.try_read().unwrap().expect("the plain lock is shared"));
+    assert!(set_plain_lock(&file, EXCLUSIVE));
+    assert!(lock.try_read().unwrap().is_none());
+    assert!(set_plain_lock(&file, FlockOperation::Unlock));
+    drop(lock.try_lock().unwrap().expect("it is free"));
+}
