@@ -12,7 +12,7 @@ use crate::system::{self, Stream};
 use crate::wine;
 #[cfg(unix)]
 use crate::{attach, fork, namespaces, space, strangers, without_descriptors};
-use crate::{crash, deaths, gate, hostile, kills, races, stopped, sync, wakes};
+use crate::{crash, deaths, file_lock, gate, hostile, kills, races, stopped, sync, wakes};
 
 pub(crate) type Role = fn(&mut Link);
 
@@ -26,6 +26,14 @@ const ROLES: &[(&str, Role)] = &[
     ("writer without descriptors", without_descriptors::writer),
     #[cfg(unix)]
     ("reader without descriptors", without_descriptors::reader),
+    ("locker", file_lock::locker),
+    ("counter", file_lock::counter),
+    #[cfg(unix)]
+    ("forker with a lock", file_lock::unix::forker_with_a_lock),
+    #[cfg(unix)]
+    ("locker without descriptors", file_lock::unix::locker_without_descriptors),
+    #[cfg(unix)]
+    ("stranger with locks", file_lock::unix::stranger_with_locks),
     ("load", kills::role),
     ("racer", races::racer),
     ("user", races::user),
@@ -60,7 +68,7 @@ const ROLES: &[(&str, Role)] = &[
 pub(crate) const ROLE: &str = "SHMKIT_TEST_ROLE";
 const TASK: &str = "SHMKIT_TEST_TASK";
 /// A child that says nothing for so long hangs: its test fails, and ends it.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Not a test: where a child begins.
 #[test]

@@ -14,7 +14,7 @@ const SOON: Duration = Duration::from_secs(30);
 const FORKS: u64 = 12;
 
 /// A word for how it went.
-fn outcome<T: std::fmt::Debug>(answer: Result<T>) -> String {
+pub(crate) fn outcome<T: std::fmt::Debug>(answer: Result<T>) -> String {
     match answer {
         Ok(value) => format!("{value:?}"),
         Err(error) => format!("{:?}", error.kind()),
@@ -24,11 +24,25 @@ fn outcome<T: std::fmt::Debug>(answer: Result<T>) -> String {
 /// Forks. The child, which has only this thread, does `inside` and ends.
 ///
 /// Whatever it does not come back from ends it: nobody else would.
-fn fork(inside: impl FnOnce()) {
-    const WATCHDOG_SECONDS: u32 = 120;
+pub(crate) fn fork(inside: impl FnOnce()) {
     // SAFETY: the child goes on with what the library promises to be sound there, and with the
     // allocator, which glibc makes sound.
-    let child = unsafe { libc::fork() };
+    go_on(unsafe { libc::fork() }, inside);
+}
+
+/// The same past every handler: neither the library nor glibc hears of it.
+///
+/// Only where no other thread is at work, which the child would not have.
+pub(crate) fn raw_fork(inside: impl FnOnce()) {
+    // SAFETY: shares nothing with the child but what is open; as above, without glibc's help,
+    // which nothing needs without another thread at work.
+    let child = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
+    go_on(child.try_into().unwrap(), inside);
+}
+
+/// What follows a fork, in parent and child.
+fn go_on(child: libc::pid_t, inside: impl FnOnce()) {
+    const WATCHDOG_SECONDS: u32 = 120;
     assert_ne!(child, -1, "{}", std::io::Error::last_os_error());
     if child == 0 {
         // SAFETY: asks for a signal that ends this process.

@@ -7,6 +7,7 @@ mod attach;
 mod children;
 mod crash;
 mod deaths;
+mod file_lock;
 #[cfg(unix)]
 mod fork;
 mod gate;

@@ -14,8 +14,8 @@ const NAME: &str = "level";
 const SOON: Duration = Duration::from_secs(30);
 const NOBODY: u32 = 65534;
 
-/// Becomes a user without any rights, and does what it is told.
-pub(crate) fn stranger(link: &mut Link) {
+/// Becomes a user without any rights, and says whether it did.
+pub(crate) fn become_a_stranger(link: &mut Link) {
     // SAFETY: takes no pointer: no groups beside the one that follows.
     let done = unsafe { libc::setgroups(0, std::ptr::null()) } == 0
         // SAFETY: changes who this process is; no memory is involved.
@@ -23,6 +23,11 @@ pub(crate) fn stranger(link: &mut Link) {
         // SAFETY: as above.
         && unsafe { libc::setuid(NOBODY) } == 0;
     link.say(if done { "a stranger" } else { "cannot become another" });
+}
+
+/// Becomes a user without any rights, and does what it is told.
+pub(crate) fn stranger(link: &mut Link) {
+    become_a_stranger(link);
     let mut opened = None;
     loop {
         let word = link.hear();
@@ -59,10 +64,15 @@ pub(crate) fn abandoner(link: &mut Link) {
 
 /// A place that all may write to, as `/dev/shm` is, and a stranger in it.
 fn with_stranger() -> Option<(Place, Child)> {
+    with_stranger_who_is("stranger")
+}
+
+/// The same, in a role that begins with [`become_a_stranger`].
+pub(crate) fn with_stranger_who_is(role: &str) -> Option<(Place, Child)> {
     let place = Place::new();
     let mode = std::fs::Permissions::from_mode(0o1777);
     std::fs::set_permissions(place.path(), mode).unwrap();
-    let mut child = Child::start(&place, "stranger", "");
+    let mut child = Child::start(&place, role, "");
     if child.hear() != "a stranger" {
         cannot_be_tried("another user: only root can become one");
         return None;
@@ -71,7 +81,7 @@ fn with_stranger() -> Option<(Place, Child)> {
 }
 
 #[track_caller]
-fn refused(answer: &str, words: &str) {
+pub(crate) fn refused(answer: &str, words: &str) {
     assert!(answer.starts_with("PermissionDenied: ") && answer.contains(words), "{answer}");
 }
 

@@ -5,12 +5,12 @@ mod unix;
 #[cfg(unix)]
 pub(crate) use unix::{
     KILLS, LEAVES_TEMPORARY_FILES, Stream, end_with_parent, go_on, link_to_parent,
-    memory_directory, read_at, start, stop, wait_for_stop, was_killed, write_at,
+    memory_directory, read_at, start, stop, wait_for_stop, wait_for_waiter, was_killed, write_at,
 };
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
 pub(crate) use windows::{
     KILLS, LEAVES_TEMPORARY_FILES, Stream, end_with_parent, go_on, link_to_parent,
-    memory_directory, read_at, start, stop, wait_for_stop, was_killed, write_at,
+    memory_directory, read_at, start, stop, wait_for_stop, wait_for_waiter, was_killed, write_at,
 };

@@ -2,12 +2,12 @@
 
 use std::fs::File;
 use std::os::fd::{FromRawFd, OwnedFd};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitOptions};
 
@@ -52,6 +52,20 @@ pub(crate) fn wait_for_stop(child: &Child) {
 
 pub(crate) fn go_on(child: &Child) {
     rustix::process::kill_process(Pid::from_child(child), Signal::CONT).unwrap();
+}
+
+/// Waits until somebody sleeps for a lock on the file, as the system lists it. If nobody does for
+/// so long, nobody will.
+pub(crate) fn wait_for_waiter(path: &Path, patience: Duration) {
+    let file = std::fs::metadata(path).unwrap();
+    let (major, minor) = (rustix::fs::major(file.dev()), rustix::fs::minor(file.dev()));
+    let of_file = format!(" {major:02x}:{minor:02x}:{} ", file.ino());
+    let waits = |line: &str| line.contains(" -> ") && line.contains(&of_file);
+    let begin = Instant::now();
+    while !std::fs::read_to_string("/proc/locks").unwrap().lines().any(waits) {
+        assert!(begin.elapsed() < patience, "nobody waits for a lock on {}", path.display());
+        std::thread::yield_now();
+    }
 }
 
 /// Files are made without a name, and gone when they are removed.
