@@ -197,14 +197,14 @@ impl<'a> Shares<'a> {
         let mut draining = false;
         in_model();
         while let Some((word, holder)) = self.first_sharer() {
-            let at_once = matches!(until, Until::Now);
-            if at_once && !registrar.is_due() {
-                return Err(Refused::Held(holder));
-            }
-            if !draining && !registrar.is_dead(holder) {
-                if at_once {
+            if matches!(until, Until::Now) {
+                if !registrar.is_due() || !registrar.is_dead(holder) {
                     return Err(Refused::Held(holder));
                 }
+                forget(word, holder);
+                continue;
+            }
+            if !draining {
                 // So that dying while waiting is no death in the middle of a change.
                 self.owner.change_mode(me, Mode::Exclusive, true);
                 draining = true;
