@@ -1,0 +1,169 @@
+//! What the targets share: an input taken byte by byte, and the file that it makes of a good one.
+//!
+//! ```text
+//! choice      bit 0: the file is the rest of the input, as it is
+//!             bit 1: the file is cut or grown to the size that follows (u16)
+//!             bit 2: the header's checksum is made right again
+//!             bit 3: what is wrong is put right at the end
+//! patches     of a good image: a number, and for each a place (u16), a length, and bytes
+//! patches     again, made in the file while it is open
+//! ```
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+
+use shmkit::{Trust, inspect};
+use tempfile::TempDir;
+
+/// What every object here is called.
+pub const NAME: &str = "fuzz";
+const FILE: &str = "fuzz.shmkit";
+
+/// A good object, as it stands in its file; and where it is made.
+pub struct World {
+    directory: TempDir,
+    image: Vec<u8>,
+}
+
+impl World {
+    /// With the object that `make` makes in the directory.
+    pub fn new(make: impl FnOnce(&Path)) -> Self {
+        let in_memory = Path::new("/dev/shm");
+        let parent = if in_memory.is_dir() { in_memory.to_owned() } else { std::env::temp_dir() };
+        let directory = tempfile::Builder::new().prefix("shmkit-fuzz-").tempdir_in(parent);
+        let directory = directory.expect("a directory can be made");
+        make(directory.path());
+        let image = fs::read(directory.path().join(FILE)).expect("the object is a file");
+        Self { directory, image }
+    }
+
+    /// Where the objects are.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Makes the file that the input describes.
+    pub fn make_file<'a>(&self, input: &'a [u8]) -> Made<'a> {
+        let mut input = Input(input);
+        let choice = input.byte();
+        let (mut image, mut live) = (self.image.clone(), Vec::new());
+        if choice & 1 != 0 {
+            image = input.0.to_vec();
+        } else {
+            let size = (choice & 2 != 0).then(|| input.number());
+            input.patches().iter().for_each(|patch| patch.apply(&mut image));
+            image.resize(size.unwrap_or(image.len()), 0);
+            if choice & 4 != 0 {
+                mend_checksum(&mut image);
+            }
+            live = input.patches();
+        }
+        let path = self.directory().join(FILE);
+        let _ = fs::remove_file(&path);
+        let file =
+            OpenOptions::new().create_new(true).read(true).write(true).mode(0o600).open(&path);
+        let file = file.expect("the file can be made");
+        file.write_all_at(&image, 0).expect("the file can be written");
+        Made { file, size: image.len(), live, repairs: choice & 8 != 0 }
+    }
+}
+
+/// A file that was made, and what is to become of it.
+pub struct Made<'a> {
+    file: File,
+    size: usize,
+    live: Vec<Patch<'a>>,
+    repairs: bool,
+}
+
+impl Made<'_> {
+    /// Changes the file under those who have it open.
+    pub fn patch(&self) {
+        for patch in &self.live {
+            // Never past the end: that would be a truthful file of another size.
+            let place = patch.place.min(self.size);
+            let bytes = &patch.bytes[..patch.bytes.len().min(self.size - place)];
+            self.file.write_all_at(bytes, place as u64).expect("the file can be written");
+        }
+    }
+
+    /// Puts right what is wrong, if it is to be.
+    pub fn repair(&self, directory: &Path) {
+        if self.repairs {
+            let findings = inspect::examine(directory, Trust::Own);
+            let findings = findings.expect("the directory can be read");
+            findings.iter().for_each(|finding| drop(finding.fix()));
+        }
+    }
+}
+
+/// Asks all that can be asked without taking part.
+pub fn look_from_outside(directory: &Path) {
+    let _ = inspect::describe(directory, NAME, Trust::Own);
+    let entries = inspect::list(directory, Trust::Own).expect("the directory can be read");
+    assert!(entries.len() <= 1, "{entries:?}");
+    for finding in inspect::examine(directory, Trust::Own).expect("the directory can be read") {
+        (finding.object(), finding.what(), finding.remedy(), finding.can_be_fixed());
+    }
+}
+
+/// What is left of the input; zeros behind its end.
+struct Input<'a>(&'a [u8]);
+
+impl<'a> Input<'a> {
+    fn byte(&mut self) -> u8 {
+        self.bytes(1).first().copied().unwrap_or(0)
+    }
+
+    fn number(&mut self) -> usize {
+        usize::from(u16::from_le_bytes([self.byte(), self.byte()]))
+    }
+
+    fn bytes(&mut self, length: usize) -> &'a [u8] {
+        let (taken, rest) = self.0.split_at(length.min(self.0.len()));
+        self.0 = rest;
+        taken
+    }
+
+    fn patches(&mut self) -> Vec<Patch<'a>> {
+        let count = self.byte() % 8;
+        let patch = |_| {
+            let (place, length) = (self.number(), usize::from(self.byte() % 33));
+            Patch { place, bytes: self.bytes(length) }
+        };
+        (0..count).map(patch).collect()
+    }
+}
+
+struct Patch<'a> {
+    place: usize,
+    bytes: &'a [u8],
+}
+
+impl Patch<'_> {
+    fn apply(&self, image: &mut [u8]) {
+        let place = self.place % image.len().max(1);
+        for (to, from) in image[place..].iter_mut().zip(self.bytes) {
+            *to = *from;
+        }
+    }
+}
+
+/// As FORMAT.md says: over the header up to the checksum, the name, and the schema text.
+fn mend_checksum(image: &mut [u8]) {
+    const LENGTHS: [usize; 2] = [108, 116];
+    const CHECKSUM: usize = 176;
+    const HEADER: usize = 256;
+    if image.len() < HEADER {
+        return;
+    }
+    let length = |at| u32::from_le_bytes(image[at..at + 4].try_into().expect("four bytes"));
+    let text: u64 = LENGTHS.iter().map(|&at| u64::from(length(at))).sum();
+    let end = (HEADER as u64 + text).min(image.len() as u64) as usize;
+    let covered = image[..CHECKSUM].iter().chain(&image[HEADER..end]);
+    let checksum = covered.fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    image[CHECKSUM..CHECKSUM + 8].copy_from_slice(&checksum.to_le_bytes());
+}
