@@ -3,6 +3,7 @@
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::futex;
 use crate::ground::{
     BYTES_BACK, BYTES_THERE, FLOOR, Ground, LINE_BACK, LINE_THERE, OtherSide, Play, Player,
     spin_until,
@@ -112,7 +113,7 @@ fn take<const N: usize>(words: &[AtomicU64], round: u64, value: &mut [u64; N]) {
 
 fn futex_give(word: &AtomicU64, round: u64) {
     word.store(round, Ordering::SeqCst);
-    futex_call(word, libc::FUTEX_WAKE, 1);
+    futex::wake_one(word);
 }
 
 fn futex_wait_for(word: &AtomicU64, round: u64) {
@@ -121,14 +122,8 @@ fn futex_wait_for(word: &AtomicU64, round: u64) {
         if found == round {
             return;
         }
-        futex_call(word, libc::FUTEX_WAIT, found as u32);
+        futex::wait(word, found);
     }
-}
-
-fn futex_call(word: &AtomicU64, operation: libc::c_int, value: u32) {
-    let none = std::ptr::null::<libc::timespec>();
-    // SAFETY: the word is mapped and aligned, and no time-out is given.
-    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, none) };
 }
 
 pub(crate) fn run(ground: &Ground, report: &mut Report) {

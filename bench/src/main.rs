@@ -12,6 +12,7 @@
 
 mod attach;
 mod floors;
+mod futex;
 mod ground;
 mod latest;
 mod naive;
