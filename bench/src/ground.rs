@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use shmkit::{FileMapping, Latest, LatestOptions, Region};
 use tempfile::TempDir;
 
 use crate::sizes::{SIZES, WithWords, with_words};
-use crate::{floors, latest, naive, sight};
+use crate::{crew, floors, latest, naive, sight};
 
 /// Where on the ground words are, in words; 16 of them are two lines.
 pub(crate) const LINE_THERE: usize = 512;
@@ -27,7 +27,9 @@ const ROUNDS: usize = 32;
 pub(crate) const STOP: usize = 48;
 /// Of the largest value, in words.
 const LARGEST: usize = SIZES[SIZES.len() - 1] / 8;
-const WORDS: usize = BYTES_BACK + LARGEST + 16;
+/// Where those of crews are.
+pub(crate) const CREWS: usize = BYTES_BACK + LARGEST + 16;
+const WORDS: usize = CREWS + crew::CREW_WORDS;
 
 /// What the other side is told to do; each role has a meaning for them.
 pub(crate) const LEAVE: u64 = 0;
@@ -54,7 +56,7 @@ impl Ground {
         Self { directory: made.path().to_owned(), region, _made: Some(made) }
     }
 
-    fn open(directory: &Path) -> Self {
+    pub(crate) fn open(directory: &Path) -> Self {
         let file = FileMapping::open(directory.join("ground")).expect("the other side made it");
         let region = file.map().expect("it can be mapped");
         region.prefault().expect("its space was committed");
@@ -96,7 +98,7 @@ impl Ground {
         let program = std::env::current_exe().expect("this program has a path");
         let mut command = Command::new(program);
         command.arg("role").arg("--ground").arg(&self.directory);
-        command.args(["--play".to_owned(), play.name()]);
+        command.args(["--play".to_owned(), name_of(&play)]);
         for (option, value) in [("--bytes", bytes), ("--cpu", cpu), ("--number", number)] {
             command.args([option.to_owned(), value.to_string()]);
         }
@@ -153,7 +155,7 @@ impl OtherSide<'_> {
 /// What the other side adds to the number of the command when it has done it.
 const ENDED: u64 = 0xff;
 /// How often one side looks whether the other has done something that is not measured.
-const LOOK: Duration = Duration::from_micros(20);
+pub(crate) const LOOK: Duration = Duration::from_micros(20);
 
 impl Drop for OtherSide<'_> {
     fn drop(&mut self) {
@@ -164,7 +166,7 @@ impl Drop for OtherSide<'_> {
 }
 
 /// What a process on the other side does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Play {
     /// Echoes by bare means.
     Floor,
@@ -180,11 +182,9 @@ pub(crate) enum Play {
     Naive,
 }
 
-impl Play {
-    fn name(self) -> String {
-        use clap::ValueEnum;
-        self.to_possible_value().expect("every role has a name").get_name().to_owned()
-    }
+/// What a choice is called on the command line.
+pub(crate) fn name_of(choice: &impl ValueEnum) -> String {
+    choice.to_possible_value().expect("every choice has a name").get_name().to_owned()
 }
 
 /// What the other side is told when it starts.

@@ -5,21 +5,27 @@
 //! floor  - subject - floor  - ...       does its half of each
 //! ```
 //!
+//! Where more than two take part, or the two are not this program, each is a hand of a `crew`.
+//!
 //! Virtual machines change their pace within seconds. So every sample of a subject has a sample of
 //! its floor right before and right after it, and its ratio is taken to the mean of these two.
 
 #![expect(unsafe_code, reason = "bare copies and futexes, to compare with")]
 
 mod attach;
+mod crew;
 mod floors;
 mod futex;
 mod ground;
+mod hand;
 mod latest;
 mod naive;
+mod peers;
 mod readers;
 mod report;
 mod sight;
 mod sizes;
+mod sync;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -45,6 +51,9 @@ enum OtherSide {
     /// The other process of a case. Started by this program.
     #[command(hide = true)]
     Role(Role),
+    /// One of several that lock or wait. Started by this program.
+    #[command(hide = true)]
+    Hand(hand::Role),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -65,12 +74,26 @@ enum Suite {
     Attach,
     /// A string copied into a mapping, and a reader that spins.
     Naive,
+    /// Locking and unlocking what nobody else wants.
+    Lock,
+    /// A mutex that 2 or 8 want, for a moment or a microsecond.
+    Contend,
+    /// A lock that many read under and few write.
+    Rwlock,
+    /// Turns by a mutex and conditions: on two processors, and on one.
+    Condition,
+    /// Turns by semaphores: on two processors, and on one.
+    Semaphore,
+    /// From the kill of a mutex's holder until another has it.
+    Takeover,
 }
 
 fn main() {
     let arguments = Arguments::parse();
-    if let Some(OtherSide::Role(role)) = arguments.other_side {
-        return role.play();
+    match arguments.other_side {
+        Some(OtherSide::Role(role)) => return role.play(),
+        Some(OtherSide::Hand(role)) => return role.play(),
+        None => {}
     }
     let suites = Suite::value_variants().iter();
     let mut report = Report::new(arguments.json);
@@ -85,6 +108,12 @@ fn main() {
             Suite::Readers => readers::run(&ground, &mut report),
             Suite::Attach => attach::run(&ground, &mut report),
             Suite::Naive => naive::run(&ground, &mut report),
+            Suite::Lock => sync::lock::run(&ground, &mut report),
+            Suite::Contend => sync::contend::run(&ground, &mut report),
+            Suite::Rwlock => sync::contend::run_rw_lock(&ground, &mut report),
+            Suite::Condition => sync::turns::run_condition(&ground, &mut report),
+            Suite::Semaphore => sync::turns::run_semaphore(&ground, &mut report),
+            Suite::Takeover => sync::takeover::run(&ground, &mut report),
         }
     }
 }

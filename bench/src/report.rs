@@ -40,13 +40,17 @@ impl Samples {
     /// Of something that is a floor itself, or has none.
     pub(crate) fn alone(mut subject: impl FnMut() -> f64) -> Self {
         subject();
-        let values = (0..SAMPLES).map(|_| subject()).collect();
-        Self { values, floors: Vec::new(), ratios: Vec::new() }
+        Self::of((0..SAMPLES).map(|_| subject()).collect())
     }
 
     /// A figure that was counted once.
     pub(crate) fn counted(value: f64) -> Self {
-        Self { values: vec![value], floors: Vec::new(), ratios: Vec::new() }
+        Self::of(vec![value])
+    }
+
+    /// Figures that came with others.
+    pub(crate) fn of(values: Vec<f64>) -> Self {
+        Self { values, floors: Vec::new(), ratios: Vec::new() }
     }
 }
 
@@ -96,7 +100,7 @@ fn median(values: &[f64]) -> Option<f64> {
     values.get(values.len() / 2).copied()
 }
 
-fn extremes(values: &[f64]) -> (f64, f64) {
+pub(crate) fn extremes(values: &[f64]) -> (f64, f64) {
     values.iter().fold((f64::MAX, f64::MIN), |(min, max), value| (min.min(*value), max.max(*value)))
 }
 
