@@ -22,6 +22,7 @@ use crate::hand::{
     ANSWER, BEGAN_NS, COMMAND, COUNT, ENDED, ENDED_NS, HAND_WORDS, LEAVE, PLACE_WORDS, ROUNDS,
     Role, STOP, TOTAL, Task, WORK, Way, now_ns,
 };
+use crate::peers::boost;
 use crate::report::extremes;
 
 /// As many hands, and crews, as there is place for.
@@ -58,9 +59,17 @@ pub(crate) struct Crew<'a> {
 }
 
 impl<'a> Crew<'a> {
-    /// Starts a hand on each of `cpus`.
-    pub(crate) fn start(ground: &'a Ground, station: usize, job: Job, cpus: &[usize]) -> Self {
+    /// Starts a hand on each of `cpus`; `None` where this cannot be had here.
+    pub(crate) fn start(
+        ground: &'a Ground,
+        station: usize,
+        job: Job,
+        cpus: &[usize],
+    ) -> Option<Self> {
         assert!(station < STATIONS && cpus.len() <= HANDS, "there is place for it");
+        if job.way.is_boost() {
+            boost::program()?;
+        }
         let (cpus, workers) = (cpus.to_vec(), Vec::new());
         let mut crew = Self { ground, station, job, cpus, workers, commands: 0 };
         for number in 0..crew.cpus.len() {
@@ -68,7 +77,7 @@ impl<'a> Crew<'a> {
             crew.workers.push(worker);
             crew.await_answer(number, ENDED);
         }
-        crew
+        Some(crew)
     }
 
     pub(crate) fn job(&self) -> Job {
@@ -101,8 +110,10 @@ impl<'a> Crew<'a> {
         if self.job.way.is_threads() {
             return Worker::Thread(Some(thread::spawn(move || role.play())));
         }
-        let program = std::env::current_exe().expect("this program has a path");
-        let mut command = Command::new(program);
+        let mut command = Command::new(match self.job.way.is_boost() {
+            true => boost::program().expect("it was there when the crew started").to_owned(),
+            false => std::env::current_exe().expect("this program has a path"),
+        });
         command.arg("hand").arg("--ground").arg(&role.ground);
         command.args(["--task".to_owned(), name_of(&role.task)]);
         command.args(["--way".to_owned(), name_of(&role.way)]);

@@ -1,7 +1,7 @@
 //! One of a crew: does its task when it is told, in a process or a thread of its own.
 //!
 //! It sleeps between its tasks, and says when it began and ended by the clock that all processes
-//! share.
+//! share. `peers/boost.cpp` is the same in C++; `WORDS_OF_A_HAND` is what both go by.
 
 use std::hint::black_box;
 use std::path::PathBuf;
@@ -43,6 +43,24 @@ pub(crate) const LONG_STEPS: u64 = 500;
 /// The hand that gives first where two take turns; the other takes first.
 pub(crate) const GIVER: usize = 0;
 
+/// The same, by the names that they have in C++.
+pub(crate) const WORDS_OF_A_HAND: [(&str, u64); 14] = [
+    ("COMMAND", COMMAND as u64),
+    ("ROUNDS", ROUNDS as u64),
+    ("STOP", STOP as u64),
+    ("ANSWER", ANSWER as u64),
+    ("BEGAN_NS", BEGAN_NS as u64),
+    ("ENDED_NS", ENDED_NS as u64),
+    ("COUNT", COUNT as u64),
+    ("LEAVE", LEAVE),
+    ("ENDED", ENDED),
+    ("PLACE_WORDS", PLACE_WORDS as u64),
+    ("TOTAL", TOTAL as u64),
+    ("OPERATIONS_PER_WRITE", OPERATIONS_PER_WRITE),
+    ("LONG_STEPS", LONG_STEPS),
+    ("GIVER", GIVER as u64),
+];
+
 /// What the hands of a crew do, over and over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Task {
@@ -77,12 +95,23 @@ pub(crate) enum Way {
     Pthread,
     /// The same, robust.
     Robust,
+    /// Boost.Interprocess, on POSIX.
+    Boost,
+    /// Its lock for readers and writers of whom one may upgrade.
+    BoostUpgradable,
+    /// Its lock for readers and writers.
+    BoostSharable,
 }
 
 impl Way {
     /// Whether the hands are threads of this process.
     pub(crate) fn is_threads(self) -> bool {
         self == Self::Std
+    }
+
+    /// Whether the hands are C++ programs.
+    pub(crate) fn is_boost(self) -> bool {
+        matches!(self, Self::Boost | Self::BoostUpgradable | Self::BoostSharable)
     }
 }
 

@@ -2,5 +2,6 @@
 //! comparable: the traits are in `sync`.
 
 pub(crate) mod bare;
+pub(crate) mod boost;
 pub(crate) mod pthread;
 pub(crate) mod threads;

@@ -13,13 +13,19 @@ use super::Pair;
 
 /// More hands than processors: whoever holds the lock may not be running.
 const CROWDS: [usize; 2] = [2, HANDS];
-const MUTEXES: [(&str, Way); 4] = [
+const MUTEXES: [(&str, Way); 5] = [
     ("robust pthread", Way::Robust),
     ("pthread", Way::Pthread),
+    ("Boost", Way::Boost),
     ("futex", Way::Futex),
     ("std threads", Way::Std),
 ];
-const RW_LOCKS: [(&str, Way); 2] = [("pthread", Way::Pthread), ("std threads", Way::Std)];
+const RW_LOCKS: [(&str, Way); 4] = [
+    ("pthread", Way::Pthread),
+    ("Boost sharable", Way::BoostSharable),
+    ("Boost upgradable", Way::BoostUpgradable),
+    ("std threads", Way::Std),
+];
 
 /// Who is compared, and beside whom.
 struct Comparison<'a> {
@@ -62,7 +68,7 @@ impl Comparison<'_> {
     fn run(&self, ground: &Ground, report: &mut Report) {
         let Self { suite, name, subject, .. } = *self;
         let cpus: Vec<_> = (0..self.hands).map(|number| number % 2).collect();
-        let mut pair = Pair::start(ground, self.floor, subject, &cpus);
+        let Some(mut pair) = Pair::start(ground, self.floor, subject, &cpus) else { return };
         let shares = RefCell::new(Vec::new());
         let samples = pair.sample(|crew| {
             let counts = crew.count();

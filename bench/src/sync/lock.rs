@@ -10,7 +10,7 @@ use super::Pair;
 const ROUNDS: u64 = 100_000;
 
 const FLOOR: Job = Job { task: Task::Mutex, way: Way::Std };
-const SUBJECTS: [(&str, Task, Way); 9] = [
+const SUBJECTS: [(&str, Task, Way); 14] = [
     ("std Mutex", Task::Mutex, Way::Std),
     ("std RwLock, read", Task::Read, Way::Std),
     ("std RwLock, write", Task::Write, Way::Std),
@@ -20,11 +20,16 @@ const SUBJECTS: [(&str, Task, Way); 9] = [
     ("pthread rwlock, read", Task::Read, Way::Pthread),
     ("pthread rwlock, write", Task::Write, Way::Pthread),
     ("sem_t", Task::Permit, Way::Pthread),
+    ("Boost mutex", Task::Mutex, Way::Boost),
+    ("Boost sharable, read", Task::Read, Way::BoostSharable),
+    ("Boost upgradable, read", Task::Read, Way::BoostUpgradable),
+    ("Boost upgradable, write", Task::Write, Way::BoostUpgradable),
+    ("Boost semaphore", Task::Permit, Way::Boost),
 ];
 
 pub(crate) fn run(ground: &Ground, report: &mut Report) {
     for (name, task, way) in SUBJECTS {
-        let mut pair = Pair::start(ground, FLOOR, Job { task, way }, &[1]);
+        let Some(mut pair) = Pair::start(ground, FLOOR, Job { task, way }, &[1]) else { continue };
         let samples = pair.sample(|crew| crew.time(ROUNDS));
         let case = format!("{name} / std Mutex");
         report.tell(&Case { suite: "lock", case: &case, bytes: 8, unit: "ns" }, &samples);

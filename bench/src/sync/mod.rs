@@ -45,9 +45,13 @@ struct Pair<'a> {
 }
 
 impl<'a> Pair<'a> {
-    fn start(ground: &'a Ground, floor: Job, subject: Job, cpus: &[usize]) -> Self {
-        let floor = (floor != subject).then(|| Crew::start(ground, 0, floor, cpus));
-        Self { floor, subject: Crew::start(ground, 1, subject, cpus) }
+    /// `None` where one of them cannot be had here.
+    fn start(ground: &'a Ground, floor: Job, subject: Job, cpus: &[usize]) -> Option<Self> {
+        let floor = match floor == subject {
+            true => None,
+            false => Some(Crew::start(ground, 0, floor, cpus)?),
+        };
+        Some(Self { floor, subject: Crew::start(ground, 1, subject, cpus)? })
     }
 
     fn sample(&mut self, measure: impl Fn(&mut Crew<'_>) -> f64) -> Samples {

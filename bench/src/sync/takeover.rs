@@ -1,6 +1,6 @@
 //! From the kill of a process that holds a mutex until one that waits for it has it.
 //!
-//! Plain POSIX mutexes are not here: who waits for them waits for ever.
+//! Boost's and plain POSIX mutexes are not here: who waits for them waits for ever.
 
 use std::thread;
 use std::time::Duration;
@@ -43,7 +43,7 @@ pub(crate) fn run(ground: &Ground, report: &mut Report) {
     let task = Task::Takeover;
     for (name, way) in SUBJECTS {
         let (floor, subject) = (Job { task, way: Way::Robust }, Job { task, way });
-        let mut pair = Pair::start(ground, floor, subject, &[0, 1]);
+        let Some(mut pair) = Pair::start(ground, floor, subject, &[0, 1]) else { continue };
         let samples = pair.sample(take_over);
         let case = format!("{name} / robust pthread");
         report.tell(&Case { suite: "takeover", case: &case, bytes: 8, unit: "ms" }, &samples);

@@ -10,9 +10,14 @@ use super::Pair;
 const ROUNDS: u64 = 500;
 const CORES: [(&str, [usize; 2]); 2] = [("two cores", [0, 1]), ("one core", [0, 0])];
 
-const CONDITIONS: [(&str, Way); 3] =
-    [("futex", Way::Futex), ("robust pthread", Way::Robust), ("std threads", Way::Std)];
-const SEMAPHORES: [(&str, Way); 2] = [("futex", Way::Futex), ("sem_t", Way::Pthread)];
+const CONDITIONS: [(&str, Way); 4] = [
+    ("futex", Way::Futex),
+    ("robust pthread", Way::Robust),
+    ("Boost", Way::Boost),
+    ("std threads", Way::Std),
+];
+const SEMAPHORES: [(&str, Way); 3] =
+    [("futex", Way::Futex), ("sem_t", Way::Pthread), ("Boost", Way::Boost)];
 
 pub(crate) fn run_condition(ground: &Ground, report: &mut Report) {
     run(ground, report, "condition", Task::Condition, &CONDITIONS);
@@ -26,7 +31,7 @@ fn run(ground: &Ground, report: &mut Report, suite: &str, task: Task, subjects: 
     for (cores, cpus) in CORES {
         for (name, way) in subjects {
             let (floor, subject) = (Job { task, way: Way::Futex }, Job { task, way: *way });
-            let mut pair = Pair::start(ground, floor, subject, &cpus);
+            let Some(mut pair) = Pair::start(ground, floor, subject, &cpus) else { continue };
             let samples = pair.sample(|crew| crew.time(ROUNDS) / 1_000.0);
             let case = format!("{name} / futex, {cores}");
             report.tell(&Case { suite, case: &case, bytes: 8, unit: "us" }, &samples);

@@ -17,6 +17,7 @@ pub(crate) fn work(hand: &Hand) {
             Way::Futex => add(hand, bare::Mutex::at(place)),
             Way::Pthread => add(hand, pthread::Mutex::at(place, false)),
             Way::Robust => add(hand, pthread::Mutex::at(place, true)),
+            _ => lacking(hand),
         },
         Task::Read | Task::Write | Task::ReadMostly => match hand.way() {
             Way::Std => read_and_write(hand, threads::RwLock::new()),
