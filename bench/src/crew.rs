@@ -20,7 +20,7 @@ use crate::futex;
 use crate::ground::{CREWS, Ground, LOOK, name_of};
 use crate::hand::{
     ANSWER, BEGAN_NS, COMMAND, COUNT, ENDED, ENDED_NS, HAND_WORDS, LEAVE, PLACE_WORDS, ROUNDS,
-    Role, STOP, TOTAL, Task, WORK, Way, now_ns,
+    Role, STOP, TOTAL, Task, USED_NS, WORK, Way, now_ns,
 };
 use crate::peers::boost;
 use crate::report::extremes;
@@ -210,6 +210,13 @@ impl<'a> Crew<'a> {
         }
         let each = after.iter().zip(&before).map(|(after, before)| (after - before) as f64);
         Counts { each: each.collect(), seconds: took.as_secs_f64() }
+    }
+
+    /// How much of a processor a hand used while it did what it was told last, in per cent.
+    pub(crate) fn share_of_processor(&self, number: usize) -> f64 {
+        let [began, ended, used] =
+            [BEGAN_NS, ENDED_NS, USED_NS].map(|at| self.word(number, at).load(Ordering::Relaxed));
+        used as f64 / (ended - began) as f64 * 100.0
     }
 
     /// Fails if the counter under the lock lost something.

@@ -4,7 +4,7 @@
 //! share. `peers/boost.cpp` is the same in C++; `WORDS_OF_A_HAND` is what both go by.
 
 use std::hint::black_box;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::{Args, ValueEnum};
@@ -12,7 +12,7 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::futex;
-use crate::ground::{Ground, pin};
+use crate::ground::{Ground, name_of, pin};
 use crate::sync;
 
 /// Where a hand's words are, from its first. The first line is written by who commands.
@@ -24,6 +24,7 @@ pub(crate) const ANSWER: usize = 16;
 pub(crate) const BEGAN_NS: usize = 17;
 pub(crate) const ENDED_NS: usize = 18;
 pub(crate) const COUNT: usize = 19;
+pub(crate) const USED_NS: usize = 20;
 pub(crate) const HAND_WORDS: usize = 32;
 
 /// What a hand is told in the lowest byte of a command, above which commands are counted.
@@ -80,13 +81,23 @@ pub(crate) enum Task {
     Condition,
     /// The same by two semaphores.
     Semaphore,
+    /// The same by two events.
+    Event,
     /// The first holds a mutex when it is killed, the second waits for it.
     Takeover,
+    /// The same with a lock that the first has for writing.
+    TakeoverWrite,
+    /// The same with the only permit.
+    TakeoverPermit,
+    /// The first is a party of a barrier at which the second waits.
+    TakeoverParty,
 }
 
 /// By whose means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Way {
+    /// shmkit.
+    Shmkit,
     /// The standard library's, between threads of one process.
     Std,
     /// A word and the futex call.
@@ -199,6 +210,15 @@ impl Hand {
         Place { words, make: self.role.make == 1 }
     }
 
+    pub(crate) fn directory(&self) -> &Path {
+        self.ground.directory()
+    }
+
+    /// A name that only this crew's objects have.
+    pub(crate) fn name(&self, what: &str) -> String {
+        format!("{}-{what}-{}", name_of(&self.role.task), self.role.place)
+    }
+
     fn word(&self, at: usize) -> &AtomicU64 {
         self.ground.word(self.role.words + at)
     }
@@ -219,6 +239,7 @@ impl Hand {
             let rounds = self.word(ROUNDS).load(Ordering::Relaxed);
             // Nobody is woken by it: who commands would disturb what it measures.
             self.word(ANSWER).store(last, Ordering::Release);
+            let used_before_ns = used_ns();
             self.word(BEGAN_NS).store(now_ns(), Ordering::Relaxed);
             if rounds == 0 {
                 while stop.load(Ordering::Relaxed) == 0 {
@@ -231,6 +252,7 @@ impl Hand {
                 operation();
             }
             self.word(ENDED_NS).store(now_ns(), Ordering::Relaxed);
+            self.word(USED_NS).store(used_ns() - used_before_ns, Ordering::Relaxed);
             self.answer(last | ENDED);
         }
     }
@@ -243,7 +265,16 @@ impl Hand {
 
 /// The time, by the clock that all processes share.
 pub(crate) fn now_ns() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
+    nanoseconds(ClockId::Monotonic)
+}
+
+/// How long this thread has been on a processor, in the kernel or not.
+fn used_ns() -> u64 {
+    nanoseconds(ClockId::ThreadCPUTime)
+}
+
+fn nanoseconds(clock: ClockId) -> u64 {
+    let now = clock_gettime(clock);
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 

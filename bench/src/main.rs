@@ -84,8 +84,12 @@ enum Suite {
     Condition,
     /// Turns by semaphores: on two processors, and on one.
     Semaphore,
-    /// From the kill of a mutex's holder until another has it.
+    /// Turns by events: on two processors, and on one.
+    Event,
+    /// From the kill of who holds something, or is awaited, until another goes on.
     Takeover,
+    /// What waiting costs that lasts.
+    Idle,
 }
 
 fn main() {
@@ -113,7 +117,9 @@ fn main() {
             Suite::Rwlock => sync::contend::run_rw_lock(&ground, &mut report),
             Suite::Condition => sync::turns::run_condition(&ground, &mut report),
             Suite::Semaphore => sync::turns::run_semaphore(&ground, &mut report),
+            Suite::Event => sync::turns::run_event(&ground, &mut report),
             Suite::Takeover => sync::takeover::run(&ground, &mut report),
+            Suite::Idle => sync::idle::run(&ground, &mut report),
         }
     }
 }

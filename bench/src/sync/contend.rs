@@ -13,14 +13,16 @@ use super::Pair;
 
 /// More hands than processors: whoever holds the lock may not be running.
 const CROWDS: [usize; 2] = [2, HANDS];
-const MUTEXES: [(&str, Way); 5] = [
+const MUTEXES: [(&str, Way); 6] = [
+    ("shmkit", Way::Shmkit),
     ("robust pthread", Way::Robust),
     ("pthread", Way::Pthread),
     ("Boost", Way::Boost),
     ("futex", Way::Futex),
     ("std threads", Way::Std),
 ];
-const RW_LOCKS: [(&str, Way); 4] = [
+const RW_LOCKS: [(&str, Way); 5] = [
+    ("shmkit", Way::Shmkit),
     ("pthread", Way::Pthread),
     ("Boost sharable", Way::BoostSharable),
     ("Boost upgradable", Way::BoostUpgradable),
@@ -94,5 +96,6 @@ impl Comparison<'_> {
 
 /// Whether what is under the lock is where it can be compared with what the hands counted.
 fn is_counted_on_the_ground(job: Job) -> bool {
-    matches!(job.task, Task::Mutex | Task::LongMutex) && !job.way.is_threads()
+    let elsewhere = job.way.is_threads() || job.way == Way::Shmkit;
+    matches!(job.task, Task::Mutex | Task::LongMutex) && !elsewhere
 }

@@ -10,7 +10,11 @@ use super::Pair;
 const ROUNDS: u64 = 100_000;
 
 const FLOOR: Job = Job { task: Task::Mutex, way: Way::Std };
-const SUBJECTS: [(&str, Task, Way); 14] = [
+const SUBJECTS: [(&str, Task, Way); 18] = [
+    ("shmkit Mutex", Task::Mutex, Way::Shmkit),
+    ("shmkit RwLock, read", Task::Read, Way::Shmkit),
+    ("shmkit RwLock, write", Task::Write, Way::Shmkit),
+    ("shmkit Semaphore", Task::Permit, Way::Shmkit),
     ("std Mutex", Task::Mutex, Way::Std),
     ("std RwLock, read", Task::Read, Way::Std),
     ("std RwLock, write", Task::Write, Way::Std),

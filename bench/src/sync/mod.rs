@@ -4,7 +4,9 @@
 //! suites say beside which floor it stands.
 
 pub(crate) mod contend;
+pub(crate) mod idle;
 pub(crate) mod lock;
+mod subject;
 pub(crate) mod takeover;
 pub(crate) mod turns;
 mod work;

@@ -1,7 +1,10 @@
-//! From the kill of a process that holds a mutex until one that waits for it has it.
+//! From the kill of a process that holds something until one that waits for it goes on: with what
+//! it held, or with the news that nobody comes.
 //!
 //! Boost's and plain POSIX mutexes are not here: who waits for them waits for ever.
 
+use std::cell::Cell;
+use std::mem;
 use std::thread;
 use std::time::Duration;
 
@@ -12,27 +15,36 @@ use crate::report::{Case, Report};
 
 use super::Pair;
 
-const HOLDER: usize = 0;
-const WAITER: usize = 1;
+pub(super) const HOLDER: usize = 0;
+pub(super) const WAITER: usize = 1;
 /// Until the waiter has long been asleep.
-const SETTLED: Duration = Duration::from_millis(5);
+const SETTLED_MS: u64 = 5;
+/// Longer than anybody sleeps without a look, and how much longer each time: so that deaths come at
+/// any moment of a sleep.
+const SPREAD_MS: u64 = 53;
+const STEP_MS: u64 = 17;
 
-const SUBJECTS: [(&str, Way); 1] = [("robust pthread", Way::Robust)];
+const FLOOR: Job = Job { task: Task::Takeover, way: Way::Robust };
+const SUBJECTS: [(&str, Task, Way); 5] = [
+    ("shmkit Mutex", Task::Takeover, Way::Shmkit),
+    ("shmkit RwLock, write", Task::TakeoverWrite, Way::Shmkit),
+    ("shmkit Semaphore", Task::TakeoverPermit, Way::Shmkit),
+    ("shmkit Barrier", Task::TakeoverParty, Way::Shmkit),
+    ("robust pthread", Task::Takeover, Way::Robust),
+];
 
-/// Locks; and unlocks too, unless it is to be killed with it.
-pub(super) fn hold_or_wait<T>(hand: &Hand, lock: impl Fn() -> T, unlock: impl Fn(T)) {
-    hand.obey(|| {
-        let held = lock();
-        if hand.number() == HOLDER { std::mem::forget(held) } else { unlock(held) }
-    });
+/// Gets what it is to be killed with; or waits for it, and gives it back.
+pub(super) fn hold_or_wait<T>(hand: &Hand, hold: impl Fn() -> T, wait: impl Fn()) {
+    hand.obey(|| if hand.number() == HOLDER { mem::forget(hold()) } else { wait() });
 }
 
-/// The milliseconds of one.
-fn take_over(crew: &mut Crew<'_>) -> f64 {
+/// Has one hold and the other wait, and kills the first after a while. The milliseconds from then
+/// until the other went on.
+pub(super) fn take_over(crew: &mut Crew<'_>, after: Duration) -> f64 {
     crew.begin(HOLDER, 1);
     crew.end(HOLDER);
     crew.begin(WAITER, 1);
-    thread::sleep(SETTLED);
+    thread::sleep(after);
     let killed = crew.kill(HOLDER);
     let taken = crew.end(WAITER);
     crew.replace(HOLDER);
@@ -40,11 +52,15 @@ fn take_over(crew: &mut Crew<'_>) -> f64 {
 }
 
 pub(crate) fn run(ground: &Ground, report: &mut Report) {
-    let task = Task::Takeover;
-    for (name, way) in SUBJECTS {
-        let (floor, subject) = (Job { task, way: Way::Robust }, Job { task, way });
-        let Some(mut pair) = Pair::start(ground, floor, subject, &[0, 1]) else { continue };
-        let samples = pair.sample(take_over);
+    for (name, task, way) in SUBJECTS {
+        let Some(mut pair) = Pair::start(ground, FLOOR, Job { task, way }, &[0, 1]) else {
+            continue;
+        };
+        let later_ms = Cell::new(0);
+        let samples = pair.sample(|crew| {
+            later_ms.set((later_ms.get() + STEP_MS) % SPREAD_MS);
+            take_over(crew, Duration::from_millis(SETTLED_MS + later_ms.get()))
+        });
         let case = format!("{name} / robust pthread");
         report.tell(&Case { suite: "takeover", case: &case, bytes: 8, unit: "ms" }, &samples);
     }

@@ -1,4 +1,4 @@
-//! Two who wait for each other, asleep: by a mutex and conditions, and by semaphores.
+//! Two who wait for each other, asleep: by a mutex and conditions, by semaphores, and by events.
 
 use crate::crew::Job;
 use crate::ground::Ground;
@@ -10,14 +10,20 @@ use super::Pair;
 const ROUNDS: u64 = 500;
 const CORES: [(&str, [usize; 2]); 2] = [("two cores", [0, 1]), ("one core", [0, 0])];
 
-const CONDITIONS: [(&str, Way); 4] = [
+const CONDITIONS: [(&str, Way); 5] = [
+    ("shmkit", Way::Shmkit),
     ("futex", Way::Futex),
     ("robust pthread", Way::Robust),
     ("Boost", Way::Boost),
     ("std threads", Way::Std),
 ];
-const SEMAPHORES: [(&str, Way); 3] =
-    [("futex", Way::Futex), ("sem_t", Way::Pthread), ("Boost", Way::Boost)];
+const SEMAPHORES: [(&str, Way); 4] = [
+    ("shmkit", Way::Shmkit),
+    ("futex", Way::Futex),
+    ("sem_t", Way::Pthread),
+    ("Boost", Way::Boost),
+];
+const EVENTS: [(&str, Way); 2] = [("shmkit", Way::Shmkit), ("futex", Way::Futex)];
 
 pub(crate) fn run_condition(ground: &Ground, report: &mut Report) {
     run(ground, report, "condition", Task::Condition, &CONDITIONS);
@@ -25,6 +31,10 @@ pub(crate) fn run_condition(ground: &Ground, report: &mut Report) {
 
 pub(crate) fn run_semaphore(ground: &Ground, report: &mut Report) {
     run(ground, report, "semaphore", Task::Semaphore, &SEMAPHORES);
+}
+
+pub(crate) fn run_event(ground: &Ground, report: &mut Report) {
+    run(ground, report, "event", Task::Event, &EVENTS);
 }
 
 fn run(ground: &Ground, report: &mut Report, suite: &str, task: Task, subjects: &[(&str, Way)]) {

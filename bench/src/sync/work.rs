@@ -6,13 +6,14 @@ use crate::ground::name_of;
 use crate::hand::{GIVER, Hand, OPERATIONS_PER_WRITE, Task, Way, work_long};
 use crate::peers::{bare, pthread, threads};
 
-use super::{Lock, ReadWrite, Turns, takeover};
+use super::{Lock, ReadWrite, Turns, subject, takeover};
 
 /// Works until it is told to leave.
 pub(crate) fn work(hand: &Hand) {
     let place = hand.place();
     match hand.task() {
         Task::Mutex | Task::LongMutex => match hand.way() {
+            Way::Shmkit => add(hand, subject::Mutex::of(hand)),
             Way::Std => add(hand, threads::Mutex::new()),
             Way::Futex => add(hand, bare::Mutex::at(place)),
             Way::Pthread => add(hand, pthread::Mutex::at(place, false)),
@@ -20,32 +21,73 @@ pub(crate) fn work(hand: &Hand) {
             _ => lacking(hand),
         },
         Task::Read | Task::Write | Task::ReadMostly => match hand.way() {
+            Way::Shmkit => read_and_write(hand, subject::RwLock::of(hand)),
             Way::Std => read_and_write(hand, threads::RwLock::new()),
             Way::Pthread => read_and_write(hand, pthread::RwLock::at(place)),
             _ => lacking(hand),
         },
         Task::Permit => match hand.way() {
+            Way::Shmkit => {
+                let permits = subject::Semaphores::of(hand, 1);
+                hand.obey(|| drop(permits.acquire()));
+            }
             Way::Pthread => borrow(hand, pthread::Semaphores::at(place, 1)),
             _ => lacking(hand),
         },
         Task::Condition => match hand.way() {
+            Way::Shmkit => take_turns(hand, subject::Mailboxes::of(hand)),
             Way::Std => take_turns(hand, threads::Mailboxes),
             Way::Futex => take_turns(hand, bare::Flags::at(place)),
             Way::Robust => take_turns(hand, pthread::Mailboxes::at(place)),
             _ => lacking(hand),
         },
         Task::Semaphore => match hand.way() {
+            Way::Shmkit => take_turns(hand, subject::Semaphores::of(hand, 0)),
             Way::Futex => take_turns(hand, bare::Flags::at(place)),
             Way::Pthread => take_turns(hand, pthread::Semaphores::at(place, 0)),
             _ => lacking(hand),
         },
-        Task::Takeover => match hand.way() {
-            Way::Robust => {
-                let mutex = pthread::Mutex::at(place, true);
-                takeover::hold_or_wait(hand, || mutex.lock(), |()| mutex.unlock());
-            }
+        Task::Event => match hand.way() {
+            Way::Shmkit => take_turns(hand, subject::Events::of(hand)),
+            Way::Futex => take_turns(hand, bare::Flags::at(place)),
             _ => lacking(hand),
         },
+        Task::Takeover | Task::TakeoverWrite | Task::TakeoverPermit | Task::TakeoverParty => {
+            take_over(hand)
+        }
+    }
+}
+
+fn take_over(hand: &Hand) {
+    match (hand.task(), hand.way()) {
+        (Task::Takeover, Way::Robust) => {
+            let mutex = pthread::Mutex::at(hand.place(), true);
+            takeover::hold_or_wait(
+                hand,
+                || mutex.lock(),
+                || {
+                    mutex.lock();
+                    mutex.unlock();
+                },
+            );
+        }
+        (Task::Takeover, Way::Shmkit) => {
+            let mutex = subject::Mutex::of(hand);
+            takeover::hold_or_wait(hand, || mutex.inherit(), || drop(mutex.inherit()));
+        }
+        (Task::TakeoverWrite, Way::Shmkit) => {
+            let lock = subject::RwLock::of(hand);
+            takeover::hold_or_wait(hand, || lock.inherit(), || drop(lock.inherit()));
+        }
+        (Task::TakeoverPermit, Way::Shmkit) => {
+            let permits = subject::Semaphores::of(hand, 1);
+            takeover::hold_or_wait(hand, || permits.acquire(), || drop(permits.acquire()));
+        }
+        (Task::TakeoverParty, Way::Shmkit) => {
+            let barrier = subject::Barrier::of(hand);
+            takeover::hold_or_wait(hand, || barrier.join(), || barrier.miss());
+        }
+        _ => lacking(hand),
     }
 }
 
