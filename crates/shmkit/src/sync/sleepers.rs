@@ -132,21 +132,32 @@ pub(crate) struct Waiter {
     slept: bool,
 }
 
-/// What a handle has learnt about spinning, for the next of its threads that waits.
+/// What a handle has learnt, for the next of its threads that waits: whether spinning pays, and
+/// when it last took the slow look.
 #[derive(Debug)]
-pub(crate) struct Habit(AtomicU64);
+pub(crate) struct Habit {
+    /// Spins in a row that found nothing; above them milliseconds since `opened`, and one.
+    word: AtomicU64,
+    opened: Instant,
+}
 
 impl Default for Habit {
     fn default() -> Self {
-        Self(AtomicU64::new(Waiter::new(true).in_vain.into()))
+        let word = AtomicU64::new(Waiter::new(true).in_vain.into());
+        Self { word, opened: Instant::now() }
     }
 }
 
 impl Habit {
     pub(crate) fn waiter(&self) -> Waiter {
+        if LONG_SPIN == 0 {
+            return Waiter { in_vain: 0, ..Waiter::new(true) };
+        }
         // ORDERING: Relaxed; a guess.
-        let in_vain = if LONG_SPIN == 0 { 0 } else { self.0.load(Ordering::Relaxed) };
-        Waiter { in_vain: in_vain as u32, ..Waiter::new(true) }
+        let word = self.word.load(Ordering::Relaxed);
+        let at = |ms| self.opened + Duration::from_millis(ms);
+        let slow_look = (word >> 32).checked_sub(1).map(at);
+        Waiter { in_vain: word as u32, slow_look, ..Waiter::new(true) }
     }
 
     /// Keeps what a waiter learnt.
@@ -154,8 +165,12 @@ impl Habit {
         if LONG_SPIN == 0 {
             return;
         }
+        // Where it no longer fits, after 49 days, each waiter looks before it sleeps.
+        let ms = |at: Instant| u32::try_from((at - self.opened).as_millis() + 1).unwrap_or(0);
+        let slow_look = waiter.slow_look.map_or(0, ms);
+        let word = u64::from(slow_look) << 32 | u64::from(waiter.in_vain);
         // ORDERING: Relaxed; a guess, and it may overwrite another's.
-        self.0.store(waiter.in_vain.into(), Ordering::Relaxed);
+        self.word.store(word, Ordering::Relaxed);
     }
 }
 
@@ -208,7 +223,7 @@ impl Waiter {
                 // What arrived at the last moment has arrived.
                 return take(self.slept);
             }
-            let slice = now + SLICE;
+            let slice = self.slow_look.unwrap_or(now) + SLICE;
             let slice = until.map_or(slice, |until| until.min(slice));
             if let Some(found) = self.sleep(sleepers, slice, &mut take) {
                 return Some(found);

@@ -62,7 +62,8 @@ impl Semaphore {
     ///
     /// # If a process dies
     ///
-    /// Permits of the dead are looked for before it sleeps, and every 50 ms.
+    /// Permits of the dead are looked for before it sleeps, if this handle has not done so in the
+    /// last 50 ms, and every 50 ms.
     ///
     /// # Errors
     ///
