@@ -55,7 +55,7 @@ const LONG_SPIN: u32 = if cfg!(loom) { 0 } else { 2_000 };
 /// So many waits begin with a long spin after one that a spin ended.
 const LONG_SPINS: u32 = 4;
 /// After them one in so many does, so that it is noticed when spinning pays again.
-const LONG_SPIN_EVERY: u32 = 256;
+const LONG_SPIN_EVERY: u32 = 2_048;
 /// Looks in a short spin: enough for an answer from one who is spinning, too.
 const SHORT_SPIN: u32 = if cfg!(loom) { 0 } else { 32 };
 /// So many waits begin with a short spin, where not with a long one. From then on spinning is known
