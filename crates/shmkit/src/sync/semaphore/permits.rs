@@ -62,15 +62,18 @@ const HELD: u64 = ONE - 1;
 struct Total(u64);
 
 impl Total {
+    #[inline]
     fn count(self) -> u64 {
         self.0 / ONE
     }
 
+    #[inline]
     fn slot(self) -> Option<u32> {
         (((self.0 & SLOT) >> SLOT_SHIFT) as u32).checked_sub(1)
     }
 
     /// So many more, the last one of `slot`; the marks but ASLEEP are kept.
+    #[inline]
     fn plus(self, many: u64, slot: Option<u32>) -> Self {
         let total = (self.0 & !HELD).wrapping_add(many * ONE);
         Self(total | slot_bits(slot) | self.0 & (CLOSED | STARVING))
@@ -118,12 +121,14 @@ impl<'a> Permits<'a> {
         Self { given: &line[0], taken: &line[8], slots }
     }
 
+    #[inline]
     fn load(total: &AtomicU64) -> Total {
         // ORDERING: Acquire; pairs with the exchanges below.
         Total(total.load(Ordering::Acquire))
     }
 
     /// Changes a total. The marks on it may differ from those that were seen.
+    #[inline]
     fn exchange(total: &AtomicU64, from: Total, to: Total) -> bool {
         // ORDERING: AcqRel; whoever has a permit sees what was done before it was given.
         let order = Ordering::AcqRel;
@@ -134,11 +139,13 @@ impl<'a> Permits<'a> {
         Sleepers::new(self.given)
     }
 
+    #[inline]
     fn slot_word(self, slot: u32, which: usize) -> Option<&'a AtomicU64> {
         self.slots.get(slot as usize * STRIDE + which)
     }
 
     /// Puts the last change of a total where it belongs, unless it is there.
+    #[inline]
     fn settle(self, total: Total, which: usize) {
         let Some(word) = total.slot().and_then(|slot| self.slot_word(slot, which)) else { return };
         // ORDERING: Acquire; pairs with the exchange below.
@@ -155,6 +162,7 @@ impl<'a> Permits<'a> {
     }
 
     /// How many permits the participant in a slot holds.
+    #[inline]
     pub(crate) fn held(self, slot: u32) -> u64 {
         // What was given back first: what is taken and given back meanwhile must not seem owed.
         let [given, taken] = [GIVEN, TAKEN].map(|which| {
@@ -165,6 +173,7 @@ impl<'a> Permits<'a> {
     }
 
     /// How many there are to be had.
+    #[inline]
     pub(crate) fn available(self) -> u64 {
         let taken = Self::load(self.taken);
         Self::load(self.given).count().saturating_sub(taken.count())
@@ -219,6 +228,7 @@ impl<'a> Permits<'a> {
     }
 
     /// Gives so many new ones. False if that would be too many.
+    #[inline]
     pub(crate) fn post(self, many: u64) -> bool {
         loop {
             let given = Self::load(self.given);
@@ -232,6 +242,7 @@ impl<'a> Permits<'a> {
         }
     }
 
+    #[inline]
     fn give(self, given: Total, many: u64, slot: Option<u32>) -> bool {
         let more = given.plus(many, slot);
         if !Self::exchange(self.given, given, more) {
@@ -320,6 +331,7 @@ impl<'a> Permits<'a> {
     }
 
     /// Whether what there is to be had is left to those who have waited for long.
+    #[inline]
     pub(crate) fn is_others_turn(self, slept: bool) -> bool {
         !slept && Self::load(self.given).0 & STARVING != 0
     }
