@@ -58,6 +58,22 @@ impl<G: Guard> From<LockError<G>> for Error {
     }
 }
 
+impl<G: Guard> From<LockError<Option<G>>> for Error {
+    fn from(error: LockError<Option<G>>) -> Self {
+        match error {
+            LockError::OwnerDied(Some(guard)) => LockError::OwnerDied(guard).into(),
+            LockError::OwnerDied(None) => unreachable!("who is told of a death has the lock"),
+            LockError::Failed(error) => error,
+        }
+    }
+}
+
+impl<G: Guard, R> From<LockError<(G, R)>> for Error {
+    fn from(error: LockError<(G, R)>) -> Self {
+        error.map(|(guard, _)| guard).into()
+    }
+}
+
 impl<G> From<Error> for LockError<G> {
     fn from(error: Error) -> Self {
         Self::Failed(error)
