@@ -198,7 +198,8 @@ pub struct BarrierParty<'a> {
 pub struct BarrierWaitResult(bool);
 
 impl BarrierWaitResult {
-    /// Whether this is the one of all who ended the round. If that one died just then, none is.
+    /// Whether this is the one of all who saw that the last one had come. If a party died, there
+    /// may be none.
     pub fn is_leader(&self) -> bool {
         self.0
     }

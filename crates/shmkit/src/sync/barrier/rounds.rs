@@ -140,7 +140,10 @@ impl<'a> Rounds<'a> {
 
     /// Takes a place among the parties. `None`: none is free.
     pub(crate) fn join(self, me: Holder, registrar: &impl Registrar) -> Option<usize> {
-        self.repair(registrar);
+        // Who comes from outside ends no round that one of the parties can end.
+        if self.break_for_the_dead(registrar) && self.end_if_all_came(self.round()) {
+            self.break_for_the_dead(registrar);
+        }
         let free = |index: &usize| {
             self.load(*index) == FREE && self.exchange(*index, FREE, with_holder(me, JOINED))
         };
@@ -204,15 +207,25 @@ impl<'a> Rounds<'a> {
         false
     }
 
-    /// Breaks the round of those who died, and ends one that all have come to. Which, if it was
-    /// this one who did.
-    pub(crate) fn repair(self, registrar: &impl Registrar) -> Option<u64> {
-        let round = self.round();
+    /// Breaks the round of those who died, and ends one whose last one died before it did. Whether
+    /// it was this one who did.
+    pub(crate) fn repair(self, registrar: &impl Registrar) -> bool {
+        self.break_for_the_dead(registrar);
+        self.end_if_all_came(self.round())
+    }
+
+    /// Breaks the round of those who died before they came. Whether others died who had come.
+    fn break_for_the_dead(self, registrar: &impl Registrar) -> bool {
+        let (round, mut had_come) = (self.round(), false);
         for index in 0..self.records.len() {
             let mut record = self.load(index);
             let dead = holder_of(record).is_some_and(|holder| registrar.is_dead(holder));
             let state = record & STATE;
-            if state == FREE || !dead || self.has_arrived(record, round) {
+            if state == FREE || !dead {
+                continue;
+            }
+            if self.has_arrived(record, round) {
+                had_come = true;
                 continue;
             }
             if state != BREAKING {
@@ -229,8 +242,7 @@ impl<'a> Rounds<'a> {
             }
             self.exchange(index, record, FREE);
         }
-        let round = self.round();
-        self.end_if_all_came(round).then_some(round)
+        had_come
     }
 
     /// Waits until the round is over.
@@ -257,13 +269,9 @@ impl<'a> Rounds<'a> {
             }
         };
         let slow_look = || {
-            let ended = self.repair(registrar) == Some(round);
-            let gone = || registrar.is_gone().then_some(Ended::Closed);
-            ended.then_some(Ended::Complete(true)).or_else(gone)
+            let completed = self.repair(registrar).then_some(Ended::Complete(true));
+            completed.or_else(|| registrar.is_gone().then_some(Ended::Closed))
         };
-        if matches!(until, Until::Now) {
-            return slow_look().or_else(look).unwrap_or(Ended::TimedOut);
-        }
         let ended = waiter.wait(Sleepers::new(self.word), until.deadline(), look, slow_look);
         ended.unwrap_or(Ended::TimedOut)
     }
