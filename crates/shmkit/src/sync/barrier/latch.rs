@@ -66,7 +66,10 @@ impl Latch {
     /// As [`wait`](Self::wait), but for `PeerDied`.
     pub fn try_wait(&self) -> Result<bool> {
         self.0.home().check()?;
-        Ok(self.0.rounds().is_open())
+        match self.0.rounds().is_open() {
+            false if self.0.rounds().is_closed() => Err(self.0.error(Ended::Closed)),
+            is_open => Ok(is_open),
+        }
     }
 
     /// Waits up to `timeout` until all have come.

@@ -119,6 +119,10 @@ impl<'a> Rounds<'a> {
         self.look() & OPEN != 0
     }
 
+    pub(crate) fn is_closed(self) -> bool {
+        self.look() & CLOSED != 0
+    }
+
     /// Whether this record is one of a party that has come.
     fn has_arrived(self, record: u64, round: u64) -> bool {
         record & STATE == ARRIVED
