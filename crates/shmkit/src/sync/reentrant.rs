@@ -211,6 +211,10 @@ impl<T: Shareable> ReentrantGuard<'_, T> {
 
 impl<T: Shareable> Drop for ReentrantGuard<'_, T> {
     fn drop(&mut self) {
+        if !self.lock.is_mine() {
+            // A wait with another guard of it did not get it back.
+            return;
+        }
         let depth = self.depth() - 1;
         // ORDERING: Relaxed; this thread's alone.
         self.lock.depth.store(depth, Ordering::Relaxed);

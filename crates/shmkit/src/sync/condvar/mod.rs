@@ -197,7 +197,10 @@ impl Condvar {
         };
         crash_point!("condvar: notified, lock not yet taken");
         if ended == Ended::Closed {
-            mem::forget(guard);
+            // Guards that this thread has besides keep the lock.
+            if times == 1 || guard.resume(times).is_err() {
+                mem::forget(guard);
+            }
             return Err(home.attached().closed().into());
         }
         let marked = match guard.resume(times) {
