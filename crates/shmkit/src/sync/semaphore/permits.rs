@@ -20,6 +20,8 @@
 //! what it has given back is what its participant holds.
 //!
 //! Bit S of `given`: one has waited for long, and who has not slept leaves what there is to others.
+//! Who has slept takes it away when he has his permit, or gives up; the others set it again when
+//! they are woken in vain. So one that is dead, or stands still, holds the rest up for a slice.
 //!
 //! # Why no permit is lost or made
 //!
@@ -313,7 +315,7 @@ impl<'a> Permits<'a> {
             if taken != Err(Refusal::None) {
                 return Some(taken);
             }
-            if slept && !starving && since.elapsed() >= STARVES_AFTER {
+            if slept && since.elapsed() >= STARVES_AFTER {
                 self.ask_for_turn();
                 starving = true;
             }
@@ -321,7 +323,8 @@ impl<'a> Permits<'a> {
         };
         let slow_look = || slow_look().then_some(Err(Refusal::Closed));
         let taken = waiter.take(self.sleepers(), until, take, slow_look);
-        if starving {
+        // Also where another asked for it: he asks again, unless he is dead.
+        if starving || slept && taken.is_some() {
             self.end_turn();
         }
         if slept {
@@ -338,6 +341,9 @@ impl<'a> Permits<'a> {
 
     /// Has those who come leave what there is to those who slept.
     fn ask_for_turn(self) {
+        if Self::load(self.given).0 & STARVING != 0 {
+            return;
+        }
         // ORDERING: AcqRel; in order with what is given.
         let had = self.given.fetch_or(STARVING, Ordering::AcqRel);
         if had & (STARVING | ASLEEP) == ASLEEP {
