@@ -65,6 +65,9 @@ impl<'a, T: Shareable> ReadGuard<'a, T> {
     /// [`NotUpgraded`], with this guard.
     pub fn try_upgrade(self) -> Result<WriteGuard<'a, T>, NotUpgraded<Self>> {
         let (lock, me) = (self.lock, self.lock.home().me());
+        if let Err(error) = lock.home().check() {
+            return Err(NotUpgraded { guard: self, error: Some(error) });
+        }
         match lock.owner().attempt(me, Mode::Exclusive, lock.home()) {
             Ok(_) => {}
             Err(refused) => return Err(self.not_upgraded(lock.outcome(Err(refused), Until::Now))),
@@ -91,6 +94,9 @@ impl<'a, T: Shareable> ReadGuard<'a, T> {
     /// [`NotUpgraded`], with this guard.
     pub fn try_into_upgradable(self) -> Result<UpgradableGuard<'a, T>, NotUpgraded<Self>> {
         let (lock, me) = (self.lock, self.lock.home().me());
+        if let Err(error) = lock.home().check() {
+            return Err(NotUpgraded { guard: self, error: Some(error) });
+        }
         match lock.owner().attempt(me, Mode::Upgradable, lock.home()) {
             Ok(_) => {
                 // It shares by the owner word from here on.
@@ -161,9 +167,13 @@ impl<'a, T: Shareable> UpgradableGuard<'a, T> {
 
     fn upgrade_within(self, until: Until) -> Result<WriteGuard<'a, T>, NotUpgraded<Self>> {
         let lock = self.lock;
+        if let Err(error) = lock.home().check() {
+            return Err(NotUpgraded { guard: self, error: Some(error) });
+        }
         if !lock.owner().change_mode(lock.home().me(), Mode::Exclusive, false) {
-            let error = lock.home().check().err();
-            return Err(NotUpgraded { guard: self, error });
+            let why = "it was taken over: this process closed what proves its life";
+            let error = lock.home().error(ErrorKind::RoleLost, "upgrade", why.into());
+            return Err(NotUpgraded { guard: self, error: Some(error) });
         }
         if lock.shares().nobody_shares() {
             mem::forget(self);

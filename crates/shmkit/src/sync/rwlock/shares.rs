@@ -28,6 +28,9 @@
 //! All four are sequentially consistent. If R2 does not see W1, then R1 comes before W2, which
 //! waits. (Weaker orders let both look too early, as in Dekker's algorithm.)
 //!
+//! A share is changed in its participant's generation alone. So one that lost its slot while it
+//! lived, as by closing descriptors, neither takes nor leaves a share of its successor's.
+//!
 //! # Why no writer sleeps for ever
 //!
 //! Before it sleeps on a share, it sets ASLEEP in it. Whoever leaves the share by a subtraction
@@ -81,6 +84,11 @@ impl<'a> Shares<'a> {
         // ORDERING: SeqCst; R1 before R2, see above.
         let had = mine.fetch_add(ONE, Ordering::SeqCst);
         crash_point!("rwlock: shared, owner not yet seen");
+        if !is_of(had, me) {
+            // ORDERING: Relaxed; it was never read by.
+            mine.fetch_sub(ONE, Ordering::Relaxed);
+            return Err(Refused::Busy);
+        }
         in_model();
         let state = self.owner.look();
         if state.is_sound() && !state.is_closed() && !state.is_exclusive() {
@@ -101,8 +109,9 @@ impl<'a> Shares<'a> {
     /// One more thread shares: for one who has the lock in a way that lets it.
     pub(crate) fn share_more(self, me: Holder) {
         if let Some(mine) = self.share(me.slot) {
+            let more = |share| is_of(share, me).then(|| share + ONE);
             // ORDERING: SeqCst; before the owner word is given up, as R1.
-            mine.fetch_add(ONE, Ordering::SeqCst);
+            let _ = mine.fetch_update(Ordering::SeqCst, Ordering::Relaxed, more);
         }
     }
 
@@ -110,9 +119,10 @@ impl<'a> Shares<'a> {
     #[inline]
     pub(crate) fn unshare(self, me: Holder) {
         let Some(mine) = self.share(me.slot) else { return };
+        let less = |share| (is_of(share, me) && share & COUNT != 0).then(|| share - ONE);
         // ORDERING: Release; pairs with the look in `drain`: who changes the value comes behind
         // those who read it.
-        let had = mine.fetch_sub(ONE, Ordering::Release);
+        let Ok(had) = mine.fetch_update(Ordering::Release, Ordering::Relaxed, less) else { return };
         if had & ASLEEP != 0 {
             // CRASH: dying here loses the wake; the writer's slice ends.
             crash_point!("rwlock: share given back, nobody woken");
@@ -194,11 +204,12 @@ impl<'a> Shares<'a> {
         habit: &Habit,
         until: Until,
     ) -> Result<(), Refused> {
-        let mut draining = false;
+        let (mut draining, mut due) = (false, false);
         in_model();
         while let Some((word, holder)) = self.first_sharer() {
             if matches!(until, Until::Now) {
-                if !registrar.is_due() || !registrar.is_dead(holder) {
+                due = due || registrar.is_due();
+                if !due || !registrar.is_dead(holder) {
                     return Err(Refused::Held(holder));
                 }
                 forget(word, holder);
@@ -233,6 +244,12 @@ impl<'a> Shares<'a> {
     }
 }
 
+/// Whether a share is in the generation in which `me` has the slot.
+#[inline(always)]
+fn is_of(share: u64, me: Holder) -> bool {
+    (share >> 32) as u32 == me.generation
+}
+
 /// Who shares, by its word.
 #[inline(always)]
 fn sharer(word: &AtomicU64, slot: u32) -> Option<Holder> {
@@ -245,7 +262,7 @@ fn sharer(word: &AtomicU64, slot: u32) -> Option<Holder> {
 fn forget(word: &AtomicU64, dead: Holder) {
     // ORDERING: Relaxed; nobody reads by it, and the exchange decides.
     let share = word.load(Ordering::Relaxed);
-    if (share >> 32) as u32 == dead.generation {
+    if is_of(share, dead) {
         let nothing = u64::from(dead.generation) << 32;
         // ORDERING: Relaxed; as above.
         let _ = word.compare_exchange(share, nothing, Ordering::Relaxed, Ordering::Relaxed);
