@@ -1,0 +1,7 @@
+use shmkit::sync::ReadGuard;
+
+fn change(guard: &mut ReadGuard<'_, u64>) {
+    **guard = 1;
+}
+
+fn main() {}

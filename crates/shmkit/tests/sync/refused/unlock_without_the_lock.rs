@@ -1,0 +1,7 @@
+use shmkit::sync::Mutex;
+
+fn unlock(mutex: &Mutex<u64>) {
+    mutex.unlock();
+}
+
+fn main() {}
