@@ -132,20 +132,30 @@ impl<'a> Waiters<'a> {
     /// The records whose bits are set, from `start` on and around.
     fn marked(self, start: usize) -> impl Iterator<Item = usize> {
         let words = self.bits.len();
-        let from = |word: usize, mask: u64| {
-            // ORDERING: Acquire; pairs with the exchange that set them.
-            let mut bits = self.bits[word].load(Ordering::Acquire) & mask;
-            std::iter::from_fn(move || {
-                let bit = bits.checked_ilog2().map(|_| bits.trailing_zeros() as usize)?;
-                bits &= bits - 1;
-                Some(word * BITS + bit)
-            })
-        };
         let (first, above) = (start / BITS % words, u64::MAX << (start % BITS));
-        (0..=words).flat_map(move |step| match step {
-            0 => from(first, above),
-            last if last == words => from(first, !above),
-            step => from((first + step) % words, u64::MAX),
+        // The first word comes twice: at the end once more, for what is below `start`.
+        let load = move |step: usize| {
+            let word = if first + step < words { first + step } else { first + step - words };
+            let mask = match step {
+                0 => above,
+                last if last == words => !above,
+                _ => u64::MAX,
+            };
+            // ORDERING: Acquire; pairs with the exchange that set them.
+            (word, self.bits[word].load(Ordering::Acquire) & mask)
+        };
+        let (mut step, (mut word, mut bits)) = (0, load(0));
+        std::iter::from_fn(move || {
+            while bits == 0 {
+                if step == words {
+                    return None;
+                }
+                step += 1;
+                (word, bits) = load(step);
+            }
+            let bit = bits.trailing_zeros() as usize;
+            bits &= bits - 1;
+            Some(word * BITS + bit)
         })
     }
 
