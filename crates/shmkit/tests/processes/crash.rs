@@ -194,11 +194,11 @@ fn check_whole_after(point: &str, deed: &Deed, place: &Place, witness: Option<&L
         let members = &description.members;
         assert!(members.iter().all(|it| !it.alive), "taken for alive: {members:?}");
         assert_eq!(description.readers, u32::from(witness.is_some()));
-        assert_eq!(
-            description.latest().unwrap().half_written.is_some(),
-            UNFINISHED.contains(&point),
-            "{point}"
-        );
+        // Of several threads any may be half-way when one of them dies.
+        if deed.name != "contend" {
+            let half_written = description.latest().unwrap().half_written;
+            assert_eq!(half_written.is_some(), UNFINISHED.contains(&point), "{point}");
+        }
         if deed.ground == Ground::Used && deed.lifetime == Lifetime::WhileUsed {
             assert_eq!(description.condition, Condition::Ready, "somebody uses it");
         }
