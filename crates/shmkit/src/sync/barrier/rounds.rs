@@ -22,15 +22,17 @@
 //! ends that round as broken, then frees the record.
 //!
 //! A round is over when every record is ARRIVED in it: whoever sees that moves the word on, by one
-//! exchange. No number of those who came is stored, so that none can be wrong. Bits 4 to 11 say of
-//! the last eight rounds which were broken: bit 4 of the one before this.
+//! exchange, maybe before the one who came last has looked. No number of those who came is stored,
+//! so that none can be wrong. Bits 4 to 11 say of the last eight rounds which were broken: bit 4 of
+//! the one before this.
 //! A latch has one round that is completed, and OPEN for good; rounds are broken there, too.
 //!
 //! # Why each death breaks one round
 //!
 //! The record says which round it breaks before that is broken, and is free only after. Whoever is
 //! killed in between leaves a record with which the next one goes on: breaking is an exchange of
-//! the very round that is written, so it happens once.
+//! the very round that is written, so it happens once. That is the round which is found behind the
+//! death: it cannot end well, so others are told where another's death ends it first.
 
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::sync::owner::{Holder, Registrar};
@@ -132,9 +134,10 @@ impl<'a> Rounds<'a> {
     /// How many have come, and how many have joined and not come.
     pub(crate) fn count(self) -> (usize, usize) {
         let round = self.round();
-        let records = || (0..self.records.len()).map(|index| self.load(index));
-        let here = records().filter(|it| self.has_arrived(*it, round)).count();
-        (here, records().filter(|it| it & STATE != FREE).count() - here)
+        let taken = (0..self.records.len()).map(|index| self.load(index));
+        let taken = taken.filter(|record| record & STATE != FREE);
+        let (here, missing): (Vec<_>, Vec<_>) = taken.partition(|it| self.has_arrived(*it, round));
+        (here.len(), missing.len())
     }
 
     /// Who is a party.
@@ -175,7 +178,12 @@ impl<'a> Rounds<'a> {
             // CRASH: dying before this breaks the round; dying behind it is having come.
             if self.exchange(index, record, in_round(record, round, ARRIVED)) {
                 crash_point!("barrier: arrived, not yet seen");
-                return Some(round);
+                in_model();
+                // One that ended well did so with this party. One that was broken may have been so
+                // before it came.
+                if self.ended(round) != Some(Ended::Broken) {
+                    return Some(round);
+                }
             }
         }
     }
@@ -211,6 +219,23 @@ impl<'a> Rounds<'a> {
         false
     }
 
+    /// How a round ended, if it did.
+    fn ended(self, round: u64) -> Option<Ended> {
+        let now = self.look();
+        if now & OPEN != 0 {
+            return Some(Ended::Complete(false));
+        }
+        let later = (now / ROUND).wrapping_sub(round);
+        match later {
+            0 => (now & CLOSED != 0).then_some(Ended::Closed),
+            // What is too long ago to be known was followed by rounds that were broken.
+            1..=8 if now & 1 << (BROKEN_SHIFT as u64 + later - 1) == 0 => {
+                Some(Ended::Complete(false))
+            }
+            _ => Some(Ended::Broken),
+        }
+    }
+
     /// Breaks the round of those who died, and ends one whose last one died before it did. Whether
     /// it was this one who did.
     pub(crate) fn repair(self, registrar: &impl Registrar) -> bool {
@@ -220,11 +245,12 @@ impl<'a> Rounds<'a> {
 
     /// Breaks the round of those who died before they came. Whether others died who had come.
     fn break_for_the_dead(self, registrar: &impl Registrar) -> bool {
-        let (round, mut had_come) = (self.round(), false);
+        let mut had_come = false;
         for index in 0..self.records.len() {
             let mut record = self.load(index);
             let dead = holder_of(record).is_some_and(|holder| registrar.is_dead(holder));
-            let state = record & STATE;
+            // Behind the death: one who died in this round breaks no earlier one.
+            let (round, state) = (self.round(), record & STATE);
             if state == FREE || !dead {
                 continue;
             }
@@ -257,21 +283,7 @@ impl<'a> Rounds<'a> {
         until: Until,
         registrar: &impl Registrar,
     ) -> Ended {
-        let look = || {
-            let now = self.look();
-            if now & OPEN != 0 {
-                return Some(Ended::Complete(false));
-            }
-            let later = (now / ROUND).wrapping_sub(round);
-            match later {
-                0 => (now & CLOSED != 0).then_some(Ended::Closed),
-                // What is too long ago to be known was followed by rounds that were broken.
-                1..=8 if now & 1 << (BROKEN_SHIFT as u64 + later - 1) == 0 => {
-                    Some(Ended::Complete(false))
-                }
-                _ => Some(Ended::Broken),
-            }
-        };
+        let look = || self.ended(round);
         let slow_look = || {
             let completed = self.repair(registrar).then_some(Ended::Complete(true));
             completed.or_else(|| registrar.is_gone().then_some(Ended::Closed))
