@@ -33,9 +33,9 @@
 //! come back, so an exchange that comes late fails.
 //!
 //! A dead one's permits are given back one by one, each as it would have done it. Nobody gives them
-//! back twice: whoever does exchanges `given` as it was before it saw that they are held and that
-//! nobody living has the slot. A new participant gives back what its slot still has before it takes
-//! anything.
+//! back twice: whoever does exchanges `given` as it was before it saw that nobody living has the
+//! slot, and then that they are held: of the dead both words stand still. A new participant gives
+//! back what its slot still has before it takes anything.
 
 use std::time::{Duration, Instant};
 
@@ -163,10 +163,9 @@ impl<'a> Permits<'a> {
         }
     }
 
-    /// How many permits the participant in a slot holds.
-    #[inline]
+    /// How many permits the participant in a slot holds; while it takes and gives, maybe more.
     pub(crate) fn held(self, slot: u32) -> u64 {
-        // What was given back first: what is taken and given back meanwhile must not seem owed.
+        // In this order: what is given back between the two was taken before.
         let [given, taken] = [GIVEN, TAKEN].map(|which| {
             // ORDERING: Acquire; pairs with the exchange in `settle`.
             self.slot_word(slot, which).map_or(0, |word| word.load(Ordering::Acquire))
@@ -277,7 +276,8 @@ impl<'a> Permits<'a> {
             let given = Self::load(self.given);
             self.settle(given, GIVEN);
             self.settle(Self::load(self.taken), TAKEN);
-            if self.held(slot) == 0 || !may() {
+            // Before the question, which costs a call of the system, and behind it: see above.
+            if self.held(slot) == 0 || !may() || self.held(slot) == 0 {
                 return;
             }
             // CRASH: dying anywhere here leaves the rest to the next.
