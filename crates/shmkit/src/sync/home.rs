@@ -10,7 +10,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::owner::{Holder, Refused, Registrar};
+use super::owner::{Holder, OwnerWord, Refused, Registrar};
 use super::sleepers::SLICE;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::{AtomicU64, Ordering};
@@ -141,6 +141,11 @@ impl Home {
             }
         };
         self.error(kind, doing, why)
+    }
+
+    /// Whether a dead one is in a word.
+    pub(crate) fn is_bereaved(&self, owner: OwnerWord<'_>) -> bool {
+        owner.look().holder().is_some_and(|holder| self.is_dead(holder))
     }
 
     #[cold]

@@ -107,6 +107,10 @@ pub trait Guard: sealed::Sealed {
     #[doc(hidden)]
     fn home(&self) -> &Home;
 
+    /// Whether a dead one has the lock, for one who has given it up.
+    #[doc(hidden)]
+    fn is_bereaved(&self) -> bool;
+
     /// Gives the lock up, for as long as it waits. How often it was had.
     #[doc(hidden)]
     fn suspend(&mut self) -> u64;

@@ -170,6 +170,10 @@ impl<T: Shareable> Mutex<T> {
         !self.owner().look().is_marked()
     }
 
+    pub(super) fn is_bereaved(&self) -> bool {
+        self.home().is_bereaved(self.owner())
+    }
+
     pub(super) fn plan_as(name: &str, planner: &mut Planner, initial: Option<&T>) {
         let line = planner.line(name);
         Value::<T, 8>::plan(planner, line, initial);
@@ -315,6 +319,10 @@ impl<T: Shareable> lock_error::sealed::Sealed for MutexGuard<'_, T> {}
 impl<T: Shareable> Guard for MutexGuard<'_, T> {
     fn home(&self) -> &Home {
         self.mutex.home()
+    }
+
+    fn is_bereaved(&self) -> bool {
+        self.mutex.is_bereaved()
     }
 
     fn suspend(&mut self) -> u64 {

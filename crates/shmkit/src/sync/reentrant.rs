@@ -233,6 +233,10 @@ impl<T: Shareable> Guard for ReentrantGuard<'_, T> {
         self.lock.mutex.home()
     }
 
+    fn is_bereaved(&self) -> bool {
+        self.lock.mutex.is_bereaved()
+    }
+
     fn suspend(&mut self) -> u64 {
         let depth = self.depth();
         self.lock.clear();

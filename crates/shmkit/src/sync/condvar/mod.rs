@@ -9,6 +9,7 @@ pub(super) use self::waiters::Waiters;
 use self::waiters::{Ended, RECORDS, Refusal};
 use super::home::{Home, Line, Words};
 use super::lock_error::{Guard, LockError, LockResult};
+use super::owner::{Holder, Registrar};
 use super::parts::{Builder, Planner, sealed::Parts};
 use super::sleepers::Habit;
 use super::until::Until;
@@ -27,7 +28,10 @@ use crate::object::Kind;
 /// # If a process dies
 ///
 /// A notification that went to a waiter which died before it went on is given to another who
-/// waits, within 50 ms of its next look. Notifying never waits for the dead.
+/// waits, within 50 ms of its next look. Notifying never waits for the dead. Who dies with the lock
+/// may have died before it notified: one who waits takes the lock then, and is told. To mend what
+/// it guards is to notify the others, too. And notify before you give the lock back: of a death
+/// between the two nobody is told.
 ///
 /// # Examples
 ///
@@ -72,7 +76,8 @@ impl Condvar {
     ///
     /// # If a process dies
     ///
-    /// If one dies with the lock meanwhile, this tells as taking the lock does.
+    /// If one dies with the lock meanwhile, the wait ends within 50 ms, and this tells as taking
+    /// the lock does.
     ///
     /// # Errors
     ///
@@ -193,10 +198,11 @@ impl Condvar {
         crash_point!("condvar: waiting");
         let ended = {
             let _waiting = home.waiting(self.line.place());
-            self.waiters().wait(index, home.me(), home, &self.habit, until)
+            let lookout = Lookout { home, guard: &guard };
+            self.waiters().wait(index, home.me(), &lookout, &self.habit, until)
         };
         crash_point!("condvar: notified, lock not yet taken");
-        if ended == Ended::Closed {
+        if ended == Ended::Closed && home.is_gone() {
             // Guards that this thread has besides keep the lock.
             if times == 1 || guard.resume(times).is_err() {
                 mem::forget(guard);
@@ -206,11 +212,18 @@ impl Condvar {
         let marked = match guard.resume(times) {
             Ok(marked) => marked,
             Err(error) => {
+                if ended.is_notified() {
+                    self.waiters().leave(index);
+                    // It does not go on, so another does.
+                    self.waiters().notify_one();
+                }
                 mem::forget(guard);
                 return Err(error.into());
             }
         };
-        if ended != Ended::TimedOut {
+        if ended.is_notified() {
+            // It has gone on: what comes from here on is not another's.
+            self.waiters().leave(index);
             self.waiters().wake_notified(index + 1);
         }
         let answer = (guard, WaitTimeoutResult(ended == Ended::TimedOut));
@@ -223,6 +236,23 @@ impl Condvar {
 
     fn waiters(&self) -> Waiters<'_> {
         Waiters::of(self.line.fixed(), self.records.all())
+    }
+}
+
+/// Looks for what ends the waiting without a notification: the object's end, or a death with the
+/// lock that the waiter has given up.
+struct Lookout<'a, G> {
+    home: &'a Home,
+    guard: &'a G,
+}
+
+impl<G: Guard> Registrar for Lookout<'_, G> {
+    fn is_dead(&self, holder: Holder) -> bool {
+        self.home.is_dead(holder)
+    }
+
+    fn is_gone(&self) -> bool {
+        self.guard.is_bereaved() || self.home.is_gone()
     }
 }
 

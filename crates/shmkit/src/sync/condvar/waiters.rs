@@ -12,11 +12,11 @@
 //! |---|---|---|
 //! | FREE | nobody's | anybody, by writing himself in: to WAITING |
 //! | WAITING | somebody waits | a notifier, to NOTIFIED; the waiter, to LEAVING |
-//! | NOTIFIED | he was notified, and has not gone on | he, to FREE |
+//! | NOTIFIED | he was notified, and does not have the lock again | he, to FREE |
 //! | LEAVING | he gave up | he, to FREE |
 //!
 //! Once he is dead, whoever needs the record makes it his own, LEAVING, and then FREE: of a
-//! NOTIFIED one that is another waiter, who goes on in his place.
+//! NOTIFIED one that is another waiter, who is NOTIFIED by then and goes on in his place.
 //!
 //! A record's bit is set behind its becoming WAITING and before the lock is given up, and cleared
 //! before its becoming FREE, so that a notifier looks at the records of those who wait alone. A
@@ -26,8 +26,10 @@
 //!
 //! To notify is to exchange WAITING for NOTIFIED, and to go on is to have been exchanged: so each
 //! notification is one waiter's, and each goes on for one. A waiter whose time is over exchanges
-//! WAITING for LEAVING, and where that fails it was notified. If a notified one dies, whoever waits
-//! and finds his record at the end of a slice takes it out, and by that one exchange has it.
+//! WAITING for LEAVING, and where that fails it was notified. A notified one stays in its record
+//! until it has the lock again: then it has gone on. If it dies before, whoever waits and finds its
+//! record at the end of a slice notifies himself, and then takes it out. Of two who find it only
+//! one takes it out, and the other goes on for nothing; so does one more if he dies in between.
 //! A wake is only for speed: each waits on his own record, and looks at it after each slice.
 //!
 //! # Why there is no thundering herd
@@ -63,8 +65,15 @@ pub(crate) enum Ended {
     Inherited,
     /// By its time.
     TimedOut,
-    /// By the object's end.
+    /// By the object's end, or by what else the registrar takes for one.
     Closed,
+}
+
+impl Ended {
+    /// Whether the waiter is in its record until it has gone on.
+    pub(crate) fn is_notified(self) -> bool {
+        matches!(self, Self::Notified | Self::Inherited)
+    }
 }
 
 /// Why nobody can wait.
@@ -161,12 +170,16 @@ impl<'a> Waiters<'a> {
 
     /// Takes a record. `Err`: all are taken, or one of them gave a notification right away.
     pub(crate) fn enlist(self, me: Holder, registrar: &impl Registrar) -> Result<usize, Refusal> {
-        let free = || (0..self.records.len()).find(|&index| self.load(index) & STATE == FREE);
-        let take = |index| self.exchange(index, FREE, record_of(me) | WAITING);
+        let records = || (0..self.records.len()).map(|index| (index, self.load(index)));
+        let free = || records().find(|(_, record)| record & STATE == FREE);
+        let mine = record_of(me) | WAITING;
         loop {
             match free() {
-                Some(index) if take(index) => return Ok(self.be_seen(index)),
-                Some(_) => {}
+                Some((index, record)) => {
+                    if self.exchange(index, record, mine) {
+                        return Ok(self.be_seen(index));
+                    }
+                }
                 None => self.make_room(me, registrar)?,
             }
         }
@@ -183,7 +196,7 @@ impl<'a> Waiters<'a> {
     }
 
     /// Gives a record back that is one's own.
-    fn leave(self, index: usize) {
+    pub(crate) fn leave(self, index: usize) {
         // ORDERING: AcqRel; before the record is FREE.
         self.bits[index / BITS].fetch_and(!(1 << (index % BITS)), Ordering::AcqRel);
         // CRASH: dying here leaves a record that is a dead one's.
@@ -226,18 +239,23 @@ impl<'a> Waiters<'a> {
         taken
     }
 
-    /// Takes a notification over that went to one who is dead.
-    fn inherit(self, me: Holder, registrar: &impl Registrar) -> bool {
-        self.marked(0).any(|index| {
-            let record = self.load(index);
-            let of_dead = |holder| registrar.is_dead(holder);
-            record & STATE == NOTIFIED
-                && holder_of(record).is_some_and(of_dead)
-                && self.take_out(index, record, me)
-        })
+    /// Takes a notification over that went to one who is dead: for who waits in the record at
+    /// `index`, which is notified then. False if there is none.
+    fn inherit(self, index: usize, me: Holder, registrar: &impl Registrar) -> bool {
+        let records = self.marked(0).map(|index| (index, self.load(index)));
+        let of_dead = |record| holder_of(record).is_some_and(|holder| registrar.is_dead(holder));
+        let mut left = records.filter(|(_, record)| record & STATE == NOTIFIED && of_dead(*record));
+        let Some((dead, record)) = left.next() else { return false };
+        if self.notify(index, 0).is_some() {
+            // CRASH: dying here leaves two records for one notification: one more goes on.
+            self.take_out(dead, record, me);
+        }
+        // Or it was notified itself by now: then there is one more for another.
+        true
     }
 
-    /// Waits for a notification. The record is given back.
+    /// Waits for a notification. With one, the record is to be given back by
+    /// [`leave`](Self::leave) once the waiter has gone on; else it is.
     pub(crate) fn wait(
         self,
         index: usize,
@@ -249,23 +267,19 @@ impl<'a> Waiters<'a> {
         let mut waiter = habit.waiter();
         let look = || (self.load(index) & STATE == NOTIFIED).then_some(Ended::Notified);
         let slow_look = || {
-            let inherited = self.inherit(me, registrar).then_some(Ended::Inherited);
+            let inherited = self.inherit(index, me, registrar).then_some(Ended::Inherited);
             inherited.or_else(|| registrar.is_gone().then_some(Ended::Closed))
         };
         let sleepers = Sleepers::new(&self.records[index]);
         let ended = waiter.wait(sleepers, until.deadline(), look, slow_look);
         habit.keep(&waiter);
-        let ended = ended.unwrap_or(Ended::TimedOut);
-        let notified = ended == Ended::Notified || !self.give_up(index);
-        self.leave(index);
-        match ended {
-            Ended::TimedOut if notified => Ended::Notified,
-            // It has two by now.
-            Ended::Inherited if notified => {
-                self.notify_one();
+        match ended.unwrap_or(Ended::TimedOut) {
+            ended if ended.is_notified() => ended,
+            _ if !self.give_up(index) => Ended::Notified,
+            ended => {
+                self.leave(index);
                 ended
             }
-            _ => ended,
         }
     }
 

@@ -282,6 +282,10 @@ macro_rules! guard {
                 self.lock.home()
             }
 
+            fn is_bereaved(&self) -> bool {
+                self.lock.home().is_bereaved(self.lock.owner())
+            }
+
             fn suspend(&mut self) -> u64 {
                 $suspend(self.lock);
                 1
