@@ -1,8 +1,17 @@
 //! Locks, conditions, semaphores, events and barriers between processes, some of which die.
 
+mod crash;
+mod ledger;
 mod mutex;
+mod semaphore;
 
 use crate::children::Role;
 
 /// What children can be told to be.
-pub(crate) const ROLES: &[(&str, Role)] = &[("holder of a mutex", mutex::holder)];
+pub(crate) const ROLES: &[(&str, Role)] = &[
+    ("holder of a mutex", mutex::holder),
+    (crash::ROLE, crash::struck),
+    ("holder of permits", crash::holder_of_permits),
+    ("absent party", crash::absent_party),
+    ("taker of permits", semaphore::taker_of_permits),
+];
