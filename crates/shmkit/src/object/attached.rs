@@ -321,7 +321,7 @@ pub(crate) fn check_kind(found: Kind, asked: Kind) -> Result<()> {
     if found == asked {
         return Ok(());
     }
-    let why = format!("it is a {}, and a {} was asked for", found.as_str(), asked.as_str());
+    let why = format!("it is of kind {}, and {} was asked for", found.as_str(), asked.as_str());
     Err(Error::new(ErrorKind::WrongKind, why))
 }
 
