@@ -10,7 +10,7 @@ use crate::memory::{Access, Trust};
 use crate::object::{Ground, Kind, Lifetime, Name, Role, Seat, Site, observe};
 use crate::shareable::Schema;
 use crate::sync::observe_primitives;
-pub use crate::sync::{PrimitiveContent, PrimitiveHolder};
+pub use crate::sync::{Holding, PrimitiveContent, PrimitiveHolder, PrimitiveState};
 use crate::sys::directory;
 
 /// An object at one moment, as seen from outside.
@@ -210,15 +210,17 @@ pub(super) fn description(site: &Site) -> Result<Description> {
     let (content, owners, sound) = content(site, &schema)?;
     let members = (0..frame.participants_count).filter_map(|slot| {
         let (seat, who) = site.participants().introduction(slot)?;
+        let alive = !site.participants().is_dead(site, seat);
+        let (waiting, _) = site.participants().threads_waiting(slot);
         Some(Member {
             slot,
             pid: who.pid,
             program: who.program(),
             role: who.role,
             joined: time(who.joined_unix_ns),
-            alive: !site.participants().is_dead(site, seat),
+            alive,
             is_owner: owners.contains(&seat),
-            waiting: site.participants().threads_waiting(slot),
+            waiting: if alive { waiting } else { 0 },
         })
     });
     Ok(Description {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::describe::{Condition, condition, description};
+use super::describe::{Condition, Description, Holding, PrimitiveContent, condition, description};
 use super::{file_names, options};
 use crate::default_directory;
 use crate::error::{Error, ErrorKind, Result};
@@ -152,16 +152,53 @@ fn examine_object(directory: &Path, name: &Name, trust: Trust) -> Option<Finding
         let what = "its words are spoilt: nobody can write to it, or read what is written";
         return finding(what.into(), by_hand(ErrorKind::Corrupt, directory, name, trust));
     }
-    let dead: Vec<String> = description
-        .members
-        .iter()
-        .filter(|member| !member.alive)
-        .map(|member| format!("{} {} ({})", member.role.as_str(), member.pid, member.program))
-        .collect();
-    if dead.is_empty() {
-        return None;
+    let dead = deaths(&description);
+    if dead.is_empty() { None } else { finding(dead, Remedy::Sweep(place)) }
+}
+
+/// Who died without leaving, and with what. Empty: nobody.
+fn deaths(description: &Description) -> String {
+    let (mut told, mut others) = (Vec::new(), Vec::new());
+    for member in description.members.iter().filter(|member| !member.alive) {
+        let (pid, program) = (member.pid, &member.program);
+        let before = told.len();
+        for primitive in description.primitives() {
+            let theirs = primitive.holders.iter().filter(|it| it.slot == member.slot && !it.alive);
+            told.extend(theirs.map(|it| {
+                format!("process {pid} ({program}) died {}", with_what(it.what, primitive))
+            }));
+        }
+        if told.len() == before {
+            others.push(format!("{} {pid} ({program})", member.role.as_str()));
+        }
     }
-    finding(format!("died without leaving: {}", dead.join(", ")), Remedy::Sweep(place))
+    if !others.is_empty() {
+        told.push(format!("died without leaving: {}", others.join(", ")));
+    }
+    told.join("; ")
+}
+
+/// How it died, and what comes of that.
+fn with_what(what: Holding, primitive: &PrimitiveContent) -> String {
+    let which = match primitive.number.as_str() {
+        "" => format!("the {}", primitive.kind.as_str()),
+        number => format!("the {} of number {number}", primitive.kind.as_str()),
+    };
+    match what {
+        Holding::Exclusive => {
+            format!("holding {which}: the next who takes it is told")
+        }
+        Holding::Upgradable | Holding::Shared(_) => {
+            format!("reading what {which} guards: that is whole, and free for the next")
+        }
+        Holding::Permits(1) => format!("with a permit of {which}: it goes to the next"),
+        Holding::Permits(permits) => {
+            format!("with {permits} permits of {which}: they go to the next")
+        }
+        Holding::Party => format!("as a party of {which}: those who come there are told"),
+        Holding::Waiting => format!("waiting for {which}"),
+        Holding::Doing => format!("doing what {which} is for: the next does it"),
+    }
 }
 
 /// What a person can do about a file that cannot be used.

@@ -239,10 +239,11 @@ impl<'a> Participants<'a> {
         self.entry(slot).map(|entry| &entry[WAITING])
     }
 
-    /// How many threads of a slot's holder wait.
-    pub(crate) fn threads_waiting(self, slot: u32) -> u32 {
+    /// How many threads of a slot's holder wait, and for what: its place in the payload.
+    pub(crate) fn threads_waiting(self, slot: u32) -> (u32, u32) {
         // ORDERING: Relaxed; for people.
-        self.waiting(slot).map_or(0, |word| word.load(Ordering::Relaxed) as u32)
+        let word = self.waiting(slot).map_or(0, |word| word.load(Ordering::Relaxed));
+        (word as u32, (word >> 32) as u32)
     }
 
     /// The word that says whose a slot is, and what it says as long as it is this seat's.

@@ -31,7 +31,7 @@ pub use file_lock::{FileLock, FileLockGuard};
 pub use lock_error::{Guard, LockError, LockResult};
 pub use mutex::{Mutex, MutexGuard};
 pub(crate) use observed::observe as observe_primitives;
-pub use observed::{PrimitiveContent, PrimitiveHolder};
+pub use observed::{Holding, PrimitiveContent, PrimitiveHolder, PrimitiveState};
 pub use once::Once;
 pub use parts::Primitive;
 pub use reentrant::{ReentrantGuard, ReentrantMutex};

@@ -1,17 +1,15 @@
 //! What primitives show to who only looks: nobody is present by it, nothing is changed.
 
-use super::barrier::Rounds;
-use super::condvar::Waiters;
-use super::event::{EventWord, Reset};
-use super::home::{LINE_WORDS, seat};
-use super::owner::{Holder, OwnerWord};
-use super::rwlock::Shares;
-use super::semaphore::Permits;
+mod look;
+
+use std::fmt;
+
+use self::look::Look;
+use super::event::Reset;
 use crate::error::{Error, ErrorKind, Result};
-use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::object::{Kind, Seat, Site};
 use crate::shareable::Schema;
-use crate::shareable::schema::{Field, Shape};
+use crate::shareable::schema::Shape;
 
 /// A primitive at one moment, as seen from outside.
 #[derive(Clone, Debug)]
@@ -24,10 +22,119 @@ pub struct PrimitiveContent {
     pub kind: Kind,
     /// The description of the value that it guards, if it does.
     pub value: Option<Schema>,
-    /// Its state, in words.
-    pub state: String,
+    /// Its state. Its text says it in words.
+    pub state: PrimitiveState,
     /// Who has what of it, dead or alive.
     pub holders: Vec<PrimitiveHolder>,
+    /// How many threads wait for it. Of a participant whose threads wait for several primitives,
+    /// all are counted at one.
+    pub waiting: u32,
+}
+
+/// The state of a primitive, by its kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PrimitiveState {
+    /// Of a lock. Free, if it is neither held alone nor shared.
+    Lock {
+        /// One has it alone, or waits until those who share it have left.
+        exclusive: bool,
+        /// Some have it together.
+        shared: bool,
+        /// Somebody died who had it alone, and nobody has said since that all is mended.
+        inconsistent: bool,
+    },
+    /// Of what is done once.
+    Once {
+        /// It is done.
+        done: bool,
+        /// One is doing it.
+        doing: bool,
+        /// One died, or panicked, who was doing it.
+        failed: bool,
+    },
+    /// Of a condition.
+    Condvar {
+        /// So many wait.
+        waiting: u64,
+        /// So many more were notified, and have not gone on yet.
+        notified: u64,
+    },
+    /// Of a semaphore.
+    Semaphore {
+        /// How many permits there are to be had.
+        available: u64,
+    },
+    /// Of an event.
+    Event {
+        /// Whether it is set.
+        set: bool,
+        /// What becomes of it then; nothing, if its bytes do not say.
+        reset: Option<Reset>,
+    },
+    /// Of a barrier.
+    Barrier {
+        /// How many parties meet.
+        parties: u64,
+        /// The number of the round.
+        round: u64,
+        /// How many have come to it.
+        arrived: u64,
+        /// How many more have joined.
+        joined: u64,
+    },
+    /// Of a latch.
+    Latch {
+        /// How many parties meet.
+        parties: u64,
+        /// Whether all have come.
+        open: bool,
+        /// How many have come.
+        arrived: u64,
+        /// How many more have joined.
+        joined: u64,
+    },
+}
+
+impl fmt::Display for PrimitiveState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Lock { exclusive, shared, inconsistent } => {
+                let marked = if inconsistent { ", inconsistent: a holder died" } else { "" };
+                let taken = match (exclusive, shared) {
+                    (true, _) => "locked",
+                    (false, true) => "shared",
+                    (false, false) => "free",
+                };
+                write!(f, "{taken}{marked}")
+            }
+            Self::Once { done, doing, failed } => f.write_str(match (done, doing, failed) {
+                (true, ..) => "done",
+                (false, true, _) => "being done",
+                (false, false, true) => "not done, though it was tried",
+                (false, false, false) => "not done",
+            }),
+            Self::Condvar { waiting, notified } => write!(f, "{waiting} wait, {notified} notified"),
+            Self::Semaphore { available } => write!(f, "{available} to be had"),
+            Self::Event { set, reset } => {
+                let set = if set { "set" } else { "not set" };
+                write!(f, "{set}, {} reset", reset.map_or("unknown", Reset::as_str))
+            }
+            Self::Barrier { parties, round, arrived, joined } => {
+                write!(f, "round {round}: {arrived} of {parties} have come")?;
+                write_joined(f, joined)
+            }
+            Self::Latch { parties, open: true, .. } => write!(f, "open, {parties} have come"),
+            Self::Latch { parties, arrived, joined, .. } => {
+                write!(f, "{arrived} of {parties} have come")?;
+                write_joined(f, joined)
+            }
+        }
+    }
+}
+
+fn write_joined(f: &mut fmt::Formatter<'_>, joined: u64) -> fmt::Result {
+    if joined == 0 { Ok(()) } else { write!(f, ", {joined} more have joined") }
 }
 
 /// One who has something of a primitive.
@@ -36,15 +143,59 @@ pub struct PrimitiveContent {
 pub struct PrimitiveHolder {
     /// Its slot.
     pub slot: u32,
-    /// What it has, in words: `holds it`, `3 permits`.
-    pub what: String,
+    /// What it has.
+    pub what: Holding,
+    /// Its process id, in its own PID namespace: for people to read. Nothing once another has its
+    /// slot.
+    pub pid: Option<u32>,
+    /// The name of its program, up to 16 bytes.
+    pub program: Option<String>,
+    /// The kernel's word: false once it is dead, or gone without giving it back.
+    pub alive: bool,
     seat: Option<Seat>,
 }
 
+/// What somebody has of a primitive. Its text completes the sentence "it ...".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Holding {
+    /// A lock, alone.
+    Exclusive,
+    /// A lock, with others, and by this one alone to be made exclusive.
+    Upgradable,
+    /// A lock, with others, so many times.
+    Shared(u64),
+    /// So many permits.
+    Permits(u64),
+    /// A place among those who meet.
+    Party,
+    /// A place among those who wait for a condition.
+    Waiting,
+    /// It does what is done once.
+    Doing,
+}
+
+impl fmt::Display for Holding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exclusive => f.write_str("holds it"),
+            Self::Upgradable => f.write_str("reads, and may upgrade"),
+            Self::Shared(1) => f.write_str("reads"),
+            Self::Shared(times) => write!(f, "reads {times} times"),
+            Self::Permits(1) => f.write_str("has 1 permit"),
+            Self::Permits(permits) => write!(f, "has {permits} permits"),
+            Self::Party => f.write_str("is a party"),
+            Self::Waiting => f.write_str("waits"),
+            Self::Doing => f.write_str("is doing it"),
+        }
+    }
+}
+
 impl PrimitiveContent {
-    /// As whom participants have something of it.
+    /// As whom participants have something of it, those who merely wait apart.
     pub(crate) fn seats(&self) -> impl Iterator<Item = Seat> {
-        self.holders.iter().filter_map(|holder| holder.seat)
+        let holders = self.holders.iter().filter(|holder| holder.what != Holding::Waiting);
+        holders.filter_map(|holder| holder.seat)
     }
 }
 
@@ -68,157 +219,8 @@ pub(crate) fn observe(site: &Site, schema: &Schema) -> Result<(Vec<PrimitiveCont
             value: part("value").map(|it| it.schema.clone()),
             state: seen.state,
             holders: seen.holders,
+            waiting: look.waiting(),
         });
     }
     Ok((primitives, sound))
-}
-
-/// What was seen of one.
-struct Seen {
-    state: String,
-    holders: Vec<PrimitiveHolder>,
-    sound: bool,
-}
-
-/// Where to look.
-struct Look<'a> {
-    site: &'a Site,
-    field: &'a Field,
-    part: &'a dyn Fn(&str) -> Option<&'a Field>,
-    participants: u32,
-}
-
-impl<'a> Look<'a> {
-    fn at(&self, kind: Kind) -> Result<Seen> {
-        match kind {
-            Kind::RwLock => self.rwlock(),
-            Kind::Condvar => self.condvar(),
-            Kind::Semaphore => self.semaphore(),
-            Kind::Event => self.event(),
-            Kind::Barrier => self.meeting(false),
-            Kind::Latch => self.meeting(true),
-            Kind::Once => self.once(),
-            _ => self.mutex(),
-        }
-    }
-
-    fn line(&self) -> Result<&'a [AtomicU64; LINE_WORDS]> {
-        let words = self.site.payload().words(self.field.offset as usize, LINE_WORDS)?;
-        Ok(words.try_into().expect("as many as were asked for"))
-    }
-
-    fn words(&self, name: &str) -> Result<&'a [AtomicU64]> {
-        let missing = || Error::new(ErrorKind::Corrupt, format!("no {name} are described"));
-        let field = (self.part)(name).ok_or_else(missing)?;
-        self.site.payload().words(field.offset as usize, (field.schema.size() / 8) as usize)
-    }
-
-    fn owner(&self, word: &AtomicU64, how: &str) -> Seen {
-        let state = OwnerWord::lock(word).look();
-        let holders = state.holder().map(|holder| held(holder, how.to_owned()));
-        let marked = if state.is_marked() { ", inconsistent: a holder died" } else { "" };
-        let taken = if state.holder().is_some() { "locked" } else { "free" };
-        Seen {
-            state: format!("{taken}{marked}"),
-            holders: holders.into_iter().collect(),
-            sound: state.is_sound(),
-        }
-    }
-
-    fn mutex(&self) -> Result<Seen> {
-        Ok(self.owner(&self.line()?[0], "holds it"))
-    }
-
-    fn once(&self) -> Result<Seen> {
-        let word = &self.line()?[0];
-        let seen = self.owner(word, "is doing it");
-        let state = OwnerWord::lock(word).look();
-        let told = match (state.is_done(), state.holder(), state.is_marked()) {
-            (true, ..) => "done",
-            (false, Some(_), _) => "being done",
-            (false, None, true) => "not done, though it was tried",
-            (false, None, false) => "not done",
-        };
-        Ok(Seen { state: told.into(), ..seen })
-    }
-
-    fn rwlock(&self) -> Result<Seen> {
-        let line = self.line()?;
-        let owner = OwnerWord::lock(&line[0]);
-        let shares = Shares { owner, used: &line[1], words: self.words("shares")? };
-        let state = owner.look();
-        let how = if state.is_exclusive() { "writes" } else { "may upgrade" };
-        let mut seen = self.owner(&line[0], how);
-        let sharers = shares.sharers().map(|(holder, threads)| {
-            let what = if threads == 1 { "reads".into() } else { format!("reads {threads} times") };
-            held(holder, what)
-        });
-        seen.holders.extend(sharers);
-        if state.holder().is_none() && !seen.holders.is_empty() {
-            seen.state = seen.state.replacen("free", "shared", 1);
-        }
-        Ok(seen)
-    }
-
-    fn condvar(&self) -> Result<Seen> {
-        let waiters = Waiters::of(self.line()?, self.words("records")?);
-        let (waiting, notified) = waiters.count();
-        let state = format!("{waiting} wait, {notified} notified");
-        let holders = waiters.holders().map(|holder| held(holder, "waits".into())).collect();
-        Ok(Seen { state, holders, sound: true })
-    }
-
-    fn semaphore(&self) -> Result<Seen> {
-        let permits = Permits::of(self.line()?, self.words("slots")?);
-        let holders = (0..self.participants).filter_map(|slot| {
-            let what = match permits.held(slot) {
-                0 => return None,
-                1 => "1 permit".into(),
-                many => format!("{many} permits"),
-            };
-            let (seat, _) = self.site.participants().introduction(slot).unzip();
-            Some(PrimitiveHolder { slot, what, seat })
-        });
-        let state = format!("{} to be had", permits.available());
-        Ok(Seen { state, holders: holders.collect(), sound: permits.is_sound() })
-    }
-
-    fn event(&self) -> Result<Seen> {
-        let line = self.line()?;
-        // ORDERING: Relaxed; written before the object had its name.
-        let number = line[1].load(Ordering::Relaxed);
-        let reset = Reset::of_number(number);
-        let set = EventWord::new(&line[0], reset.unwrap_or(Reset::Manual)).is_set();
-        let told = if set { "set" } else { "not set" };
-        let how = reset.map_or("unknown", Reset::as_str);
-        Ok(Seen {
-            state: format!("{told}, {how} reset"),
-            holders: Vec::new(),
-            sound: reset.is_some(),
-        })
-    }
-
-    fn meeting(&self, once: bool) -> Result<Seen> {
-        let (line, records) = (self.line()?, self.words("records")?);
-        // ORDERING: Relaxed; written before the object had its name.
-        let parties = line[1].load(Ordering::Relaxed);
-        let sound = (1..=records.len() as u64).contains(&parties);
-        let records = &records[..records.len().min(parties as usize)];
-        let rounds = Rounds { word: &line[0], records, once };
-        let (arrived, joined) = rounds.count();
-        let state = match (once, rounds.is_open()) {
-            (true, true) => format!("open, {parties} have come"),
-            (true, false) => format!("{arrived} of {parties} have come, {joined} more have joined"),
-            (false, _) => format!(
-                "round {}: {arrived} of {parties} have come, {joined} more have joined",
-                rounds.round()
-            ),
-        };
-        let holders = rounds.parties().map(|holder| held(holder, "is a party".into())).collect();
-        Ok(Seen { state, holders, sound })
-    }
-}
-
-fn held(holder: Holder, what: String) -> PrimitiveHolder {
-    PrimitiveHolder { slot: holder.slot, what, seat: Some(seat(holder)) }
 }
