@@ -3,6 +3,7 @@
 //!
 //! [`named`] has them as objects of their own. A [`FileLock`] is a lock over any file.
 
+mod any;
 mod barrier;
 mod condvar;
 mod event;
@@ -24,6 +25,7 @@ pub(crate) mod spin;
 pub(crate) mod until;
 mod value;
 
+pub use any::{AnyLock, AnyLockGuard};
 pub use barrier::{Barrier, BarrierParty, BarrierWaitResult, Latch, LatchParty};
 pub use condvar::{Condvar, WaitTimeoutResult};
 pub use event::{Event, Reset};
