@@ -7,7 +7,7 @@ use shmkit::inspect::{Condition, Description, Member};
 use shmkit::shareable::Schema;
 use shmkit::shareable::schema::Shape;
 
-use crate::figures;
+use crate::{figures, primitive};
 
 /// How a type is spelled: a struct or an enum by its name, the others as in Rust.
 pub(crate) fn type_name(schema: &Schema) -> String {
@@ -72,8 +72,13 @@ pub(crate) fn variants(schema: &Schema) -> String {
     format!("{}{}", repr.name(), each.collect::<String>())
 }
 
-/// How many living writers, and how many dead ones still have a place.
-pub(crate) fn writers(description: &Description) -> (usize, usize) {
+/// The fields, for scripts.
+pub(crate) fn fields_json(schema: &Schema) -> Vec<Json> {
+    fields(schema).iter().map(field_json).collect()
+}
+
+/// How many living members there are, and how many dead ones still have a place.
+pub(crate) fn members(description: &Description) -> (usize, usize) {
     let alive = description.members.iter().filter(|it| it.alive).count();
     (alive, description.members.len() - alive)
 }
@@ -91,14 +96,17 @@ pub(crate) fn hindrance(description: &Description) -> Option<&'static str> {
 
 /// Everything, for scripts.
 pub(crate) fn json(it: &Description) -> Json {
-    let fields: Vec<_> = fields(&it.schema).iter().map(field_json).collect();
+    let latest = it.latest();
+    let guarded = || primitive::alone(it).and_then(primitive::value);
+    let values = latest.map(|_| &it.schema).or_else(guarded);
+    let (alive, _) = members(it);
     json!({
         "name": it.name,
         "kind": it.kind.as_str(),
-        "type": type_name(&it.schema),
+        "type": values.map(type_name),
         "schema": it.schema.to_string(),
-        "fields": fields,
-        "value_bytes": it.latest().map(|it| it.value_bytes),
+        "fields": values.map(fields_json).unwrap_or_default(),
+        "value_bytes": values.map(Schema::size),
         "file": it.file.to_string_lossy(),
         "size": it.size,
         "owner": it.owner,
@@ -106,17 +114,18 @@ pub(crate) fn json(it: &Description) -> Json {
         "mode": it.mode.map(|mode| format!("{mode:04o}")),
         "read_only_peers": it.read_only_peers,
         "lifetime": it.lifetime.as_str(),
-        "shared_writers": it.latest().map(|it| it.shared_writers),
+        "shared_writers": latest.map(|it| it.shared_writers),
         "condition": it.condition.as_str(),
         "created": figures::moment(it.created),
         "created_unix_ns": unix_ns(it.created),
         "creator_pid": it.creator_pid,
         "object_id": format!("{:032x}", it.object_id),
-        "writers": writers(it).0,
-        "readers": it.readers,
-        "sequence": it.latest().map(|it| it.sequence),
-        "half_written": it.latest().and_then(|it| it.half_written),
-        "deaths": it.latest().map(|it| it.deaths),
+        "writers": latest.map(|_| alive),
+        "readers": latest.map(|_| it.readers),
+        "sequence": latest.map(|it| it.sequence),
+        "half_written": latest.and_then(|it| it.half_written),
+        "deaths": latest.map(|it| it.deaths),
+        "primitives": it.primitives().iter().map(primitive::json).collect::<Vec<_>>(),
         "most_members": it.most_members,
         "members": it.members.iter().map(member_json).collect::<Vec<_>>(),
     })
@@ -135,6 +144,7 @@ fn member_json(it: &Member) -> Json {
         "joined": figures::moment(it.joined),
         "alive": it.alive,
         "is_owner": it.is_owner,
+        "waiting": it.waiting,
     })
 }
 

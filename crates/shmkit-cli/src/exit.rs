@@ -8,7 +8,7 @@ use shmkit::ErrorKind;
 use crate::output;
 
 /// Every code and its meaning, as `shm --help` shows them.
-const CODES: [(u8, &str); 12] = [
+const CODES: [(u8, &str); 16] = [
     (0, "done"),
     (1, "it failed, or a promise was broken"),
     (2, "the command line, a name, a value or a range makes no sense"),
@@ -17,14 +17,28 @@ const CODES: [(u8, &str); 12] = [
     (5, "not allowed"),
     (6, "no space left"),
     (7, "it is something else: of another kind, type or version, or corrupt"),
-    (8, "not now: others are in the way, the time is over, or there is no value yet"),
+    (NOT_NOW, "not now: others are in the way, the time is over, it is not set, or has no value"),
     (9, "the other side died, or the object was removed"),
     (10, "this system cannot do it"),
+    (NOT_IN_TIME, "lock, sem acquire: not got in time, so the command was not run"),
+    (BEFORE_COMMAND, "lock, sem acquire: it failed before the command was run"),
+    (CANNOT_RUN, "lock, sem acquire: the command cannot be run"),
+    (NO_COMMAND, "lock, sem acquire: there is no such command"),
     (INTERRUPTED, "interrupted by ctrl-c"),
 ];
 
+/// Where a command is run, all smaller codes are its own. This one is as timeout(1) has it.
+pub(crate) const NOT_IN_TIME: u8 = 124;
+/// As timeout(1), env(1) and nohup(1) have them.
+const BEFORE_COMMAND: u8 = 125;
+const CANNOT_RUN: u8 = 126;
+const NO_COMMAND: u8 = 127;
+
 /// As shells say it: 128 and the number of the signal.
 pub(crate) const INTERRUPTED: u8 = 130;
+
+/// Not now.
+pub(crate) const NOT_NOW: u8 = 8;
 
 fn code_of(kind: ErrorKind) -> u8 {
     match kind {
@@ -41,7 +55,7 @@ fn code_of(kind: ErrorKind) -> u8 {
         | ErrorKind::TimedOut
         | ErrorKind::Empty
         | ErrorKind::Full
-        | ErrorKind::RoleTaken => 8,
+        | ErrorKind::RoleTaken => NOT_NOW,
         ErrorKind::PeerDied | ErrorKind::OwnerDied | ErrorKind::Closed | ErrorKind::RoleLost => 9,
         ErrorKind::Unsupported => 10,
         _ => 1,
@@ -76,6 +90,30 @@ impl std::fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
+/// An object that is not of the kind that was asked for.
+#[derive(Debug)]
+pub(crate) struct SomethingElse(pub(crate) String);
+
+impl std::fmt::Display for SomethingElse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for SomethingElse {}
+
+/// The end of a command that was run, with this code, which Windows has larger ones of.
+#[derive(Debug)]
+pub(crate) struct OfCommand(pub(crate) i32);
+
+impl std::fmt::Display for OfCommand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "exit code {} of the command", self.0)
+    }
+}
+
+impl std::error::Error for OfCommand {}
+
 /// An end with this code, all of whose reasons were told already.
 #[derive(Debug)]
 pub(crate) struct Told(pub(crate) u8);
@@ -107,8 +145,23 @@ impl std::error::Error for Hint {}
 pub(crate) fn code(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => ExitCode::from(report(&error)),
+        Err(error) => match error.downcast_ref() {
+            Some(&OfCommand(code)) => std::process::exit(code),
+            None => ExitCode::from(report(&error)),
+        },
     }
+}
+
+/// Reports why a command was not run, and says how the process ends then.
+pub(crate) fn before_command(error: &anyhow::Error, not_in_time: u8) -> Told {
+    let code = report(error);
+    Told(if code == NOT_NOW { not_in_time } else { BEFORE_COMMAND })
+}
+
+/// Reports why the system did not start a command, and says how the process ends then.
+pub(crate) fn not_started(command: &str, error: &io::Error) -> Told {
+    output::note(format_args!("cannot run {command}: {error}"));
+    Told(if error.kind() == io::ErrorKind::NotFound { NO_COMMAND } else { CANNOT_RUN })
 }
 
 /// Reports an error, and says which exit code it has.
@@ -137,6 +190,9 @@ pub(crate) fn report(error: &anyhow::Error) -> u8 {
         if cause.is::<Usage>() {
             code = 2;
         }
+        if cause.is::<SomethingElse>() {
+            code = 7;
+        }
     }
     output::note(message);
     code
@@ -163,6 +219,6 @@ mod tests {
         let mut codes: Vec<_> = kinds.into_iter().map(code_of).collect();
         codes.sort_unstable();
         assert_eq!(codes, (1..=10).collect::<Vec<_>>());
-        assert!(CODES.iter().map(|(code, _)| *code).eq((0..=10).chain([130])));
+        assert!(CODES.iter().map(|(code, _)| *code).eq((0..=10).chain([124, 125, 126, 127, 130])));
     }
 }

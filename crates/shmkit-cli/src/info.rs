@@ -1,10 +1,12 @@
 //! `shm info`.
 
+use shmkit::Role;
 use shmkit::inspect::{self, Description, LatestContent, Member};
+use shmkit::shareable::Schema;
 use shmkit::shareable::schema::Shape;
 
 use crate::table::table;
-use crate::{Global, advice, description, figures, output};
+use crate::{Global, advice, description, figures, output, primitive};
 
 /// Tell everything about an object: its type, who takes part, its state, its file
 #[derive(Debug, clap::Args)]
@@ -31,12 +33,17 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     for (what, told) in lines(&it) {
         output::line(format_args!("  {what:<10} {told}"))?;
     }
-    let fields = description::fields(&it.schema);
-    if !fields.is_empty() {
-        let rows = fields
-            .into_iter()
-            .map(|it| [it.path, it.offset.to_string(), it.size.to_string(), it.type_name]);
-        output::line(format_args!("\n{}", table(["FIELD", "OFFSET", "SIZE", "TYPE"], rows)))?;
+    if it.latest().is_some() {
+        show_fields(&it.schema)?;
+    }
+    for primitive in it.primitives() {
+        output::line(format_args!("\n{bold}{}{plain}", primitive::heading(primitive)))?;
+        for holder in &primitive.holders {
+            output::line(format_args!("  {}", primitive::sentence(holder)))?;
+        }
+        if let Some(value) = primitive::value(primitive) {
+            show_fields(value)?;
+        }
     }
     if !it.members.is_empty() {
         let headings = ["SLOT", "ROLE", "PROCESS", "PROGRAM", "SINCE", "STATE"];
@@ -45,13 +52,19 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn show_fields(schema: &Schema) -> anyhow::Result<()> {
+    let fields = description::fields(schema);
+    if fields.is_empty() {
+        return Ok(());
+    }
+    let rows = fields
+        .into_iter()
+        .map(|it| [it.path, it.offset.to_string(), it.size.to_string(), it.type_name]);
+    let table = table(["FIELD", "OFFSET", "SIZE", "TYPE"], rows);
+    Ok(output::line(format_args!("\n{table}"))?)
+}
+
 fn lines(it: &Description) -> Vec<(&'static str, String)> {
-    let named = match it.schema.shape() {
-        Shape::Enum { .. } => format!(" ({})", description::variants(&it.schema)),
-        _ => String::new(),
-    };
-    let (kind, bytes) = (it.kind.as_str(), figures::bytes(it.schema.size()));
-    let type_name = description::type_name(&it.schema);
     let condition = match description::hindrance(it) {
         Some(hindrance) => format!("{hindrance}; `shm doctor --fix` removes it"),
         None => it.condition.as_str().into(),
@@ -62,10 +75,9 @@ fn lines(it: &Description) -> Vec<(&'static str, String)> {
         other_mode.map_or_else(String::new, |mode| format!("; but its file has mode {mode:04o}"));
     let created = figures::moment(it.created);
     let mut lines = vec![
-        ("kind", kind.to_owned()),
-        ("type", format!("{type_name}{named}, {bytes}")),
+        ("kind", it.kind.as_str().to_owned()),
+        ("type", type_of(it)),
         ("state", condition),
-        ("readers", it.readers.to_string()),
         ("owner", format!("user {}", it.owner)),
         ("access", format!("{}{peers}{mode}", it.access.as_str())),
         ("lifetime", it.lifetime.as_str().into()),
@@ -73,10 +85,40 @@ fn lines(it: &Description) -> Vec<(&'static str, String)> {
         ("file", format!("{}, {}", it.file.display(), figures::bytes(it.size))),
         ("id", format!("{:032x}", it.object_id)),
     ];
-    if let Some(latest) = it.latest() {
-        lines.splice(3..3, [("values", values(it, latest)), ("writers", writers(it, latest))]);
-    }
+    let numbers = match it.latest() {
+        Some(latest) => vec![
+            ("values", values(it, latest)),
+            ("writers", writers(it, latest)),
+            ("readers", it.readers.to_string()),
+        ],
+        None => vec![("users", users(it))],
+    };
+    lines.splice(3..3, numbers);
     lines
+}
+
+/// Of a `Latest`, the type of its values; of others, what they guard.
+fn type_of(it: &Description) -> String {
+    let schema = match (it.latest(), primitive::alone(it)) {
+        (Some(_), _) => Some(&it.schema),
+        (None, Some(alone)) => primitive::value(alone),
+        (None, None) => return primitive::kinds(it),
+    };
+    let Some(schema) = schema else { return "-".into() };
+    let named = match schema.shape() {
+        Shape::Enum { .. } => format!(" ({})", description::variants(schema)),
+        _ => String::new(),
+    };
+    format!("{}{named}, {}", description::type_name(schema), figures::bytes(schema.size()))
+}
+
+fn users(it: &Description) -> String {
+    let (alive, dead) = description::members(it);
+    let told = format!("{alive}, at most {}", it.most_members);
+    match dead {
+        0 => told,
+        _ => format!("{told}; {dead} died, and the next to join frees the place"),
+    }
 }
 
 fn values(it: &Description, latest: &LatestContent) -> String {
@@ -97,7 +139,7 @@ fn values(it: &Description, latest: &LatestContent) -> String {
 }
 
 fn writers(it: &Description, latest: &LatestContent) -> String {
-    let (alive, dead) = description::writers(it);
+    let (alive, dead) = description::members(it);
     let mut told = match latest.shared_writers {
         true => format!("{alive} in turn, at most {}", it.most_members),
         false => format!("{alive} of 1"),
@@ -112,11 +154,14 @@ fn writers(it: &Description, latest: &LatestContent) -> String {
 }
 
 fn member(it: &Member) -> [String; 6] {
-    let state = match (it.alive, it.is_owner) {
-        (true, true) => "alive, may write now",
-        (true, false) => "alive",
-        (false, true) => "dead, had the right to write",
-        (false, false) => "dead",
+    let writes = it.role == Role::Writer;
+    let state = match (it.alive, it.is_owner, it.waiting) {
+        (true, true, _) if writes => "alive, may write now".into(),
+        (true, _, 0) => "alive".into(),
+        (true, _, 1) => "alive, waits".into(),
+        (true, _, threads) => format!("alive, {threads} threads wait"),
+        (false, true, _) if writes => "dead, had the right to write".into(),
+        (false, ..) => "dead".into(),
     };
     [
         it.slot.to_string(),
@@ -124,6 +169,6 @@ fn member(it: &Member) -> [String; 6] {
         it.pid.to_string(),
         it.program.clone(),
         figures::moment(it.joined),
-        state.into(),
+        state,
     ]
 }

@@ -7,11 +7,12 @@ use serde_json::{Value as Json, json};
 use shmkit::inspect::{self, Description, Entry};
 
 use crate::table::table;
-use crate::{Global, advice, description, figures, output, units};
+use crate::{Global, advice, description, figures, output, primitive, units};
 
 /// List the objects, and how often each is changing
 ///
-/// What is broken is shown with its reason. READERS are open handles that do not write.
+/// What is broken is shown with its reason. READERS are open handles that do not write. Locks and
+/// the like have a table of their own: USERS have one open, WAITING are threads that wait for it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm ls
@@ -53,17 +54,32 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
         let all: Vec<Json> = now.entries.iter().map(|it| as_json(it, &before, &now)).collect();
         return Ok(output::line(json!(all))?);
     }
-    let sound = now.entries.iter().filter_map(|it| it.description.as_ref().ok());
-    let rows: Vec<_> = sound.map(|it| row(it, rate(it, &before, &now))).collect();
-    if !rows.is_empty() {
-        let headings = ["NAME", "KIND", "TYPE", "SIZE", "WRITERS", "READERS", "RATE", "AGE"];
-        output::line(table(headings, rows))?;
-    }
+    tables(&before, &now)?;
     for entry in &now.entries {
         if let Some(wrong) = wrong(entry, &directory) {
             let ((red, plain), name) = (output::red(), &entry.name);
             output::line(format_args!("{red}{name}: {wrong}{plain}"))?;
         }
+    }
+    Ok(())
+}
+
+/// A table of values, and one of what is to be in step.
+fn tables(before: &Sample, now: &Sample) -> anyhow::Result<()> {
+    let sound = now.entries.iter().filter_map(|it| it.description.as_ref().ok());
+    let (values, others): (Vec<_>, Vec<_>) = sound.partition(|it| it.latest().is_some());
+    if !values.is_empty() {
+        let headings = ["NAME", "KIND", "TYPE", "SIZE", "WRITERS", "READERS", "RATE", "AGE"];
+        let rows = values.iter().map(|it| row(it, rate(it, before, now)));
+        output::line(table(headings, rows))?;
+    }
+    if !others.is_empty() {
+        if !values.is_empty() {
+            output::line("")?;
+        }
+        let headings =
+            ["NAME", "KIND", "TYPE", "SIZE", "USERS", "WAITING", "STATE", "HELD BY", "AGE"];
+        output::line(table(headings, others.iter().map(|it| row_of_primitives(it))))?;
     }
     Ok(())
 }
@@ -91,20 +107,44 @@ fn rate(it: &Description, before: &Sample, now: &Sample) -> Option<f64> {
 }
 
 fn row(it: &Description, rate: Option<f64>) -> [String; 8] {
-    let writers = match description::writers(it) {
-        (alive, 0) => alive.to_string(),
-        (alive, dead) => format!("{alive} ({dead} dead)"),
-    };
     [
         it.name.clone(),
         it.kind.as_str().into(),
         description::type_name(&it.schema),
         figures::bytes(it.size),
-        writers,
+        members(it),
         it.readers.to_string(),
         rate.map_or("-".into(), figures::rate),
         figures::age(it.created),
     ]
+}
+
+fn row_of_primitives(it: &Description) -> [String; 9] {
+    let (type_name, state) = match primitive::alone(it) {
+        Some(alone) => (
+            primitive::value(alone).map(description::type_name).unwrap_or("-".into()),
+            alone.state.to_string(),
+        ),
+        None => (primitive::kinds(it), "-".into()),
+    };
+    [
+        it.name.clone(),
+        it.kind.as_str().into(),
+        type_name,
+        figures::bytes(it.size),
+        members(it),
+        primitive::waiting(it).to_string(),
+        state,
+        primitive::held_by(it),
+        figures::age(it.created),
+    ]
+}
+
+fn members(it: &Description) -> String {
+    match description::members(it) {
+        (alive, 0) => alive.to_string(),
+        (alive, dead) => format!("{alive} ({dead} dead)"),
+    }
 }
 
 fn wrong(entry: &Entry, directory: &Path) -> Option<String> {

@@ -5,21 +5,29 @@
 #![deny(unsafe_code)]
 
 mod advice;
+mod barrier;
 mod clock;
 mod completions;
 mod demo;
 mod description;
 mod doctor;
+mod event;
 mod exit;
 mod figures;
 mod get;
 mod info;
+mod lock;
 mod ls;
+mod making;
 mod man;
 mod output;
 mod pace;
+mod patience;
+mod primitive;
 mod raw;
 mod rm;
+mod running;
+mod sem;
 mod set;
 mod sys;
 mod table;
@@ -98,6 +106,10 @@ enum Command {
     Set(set::Args),
     Watch(watch::Args),
     Clock(clock::Args),
+    Lock(lock::Args),
+    Sem(sem::Args),
+    Event(event::Args),
+    Barrier(barrier::Args),
     Rm(rm::Args),
     Doctor(doctor::Args),
     Raw(raw::Args),
@@ -115,6 +127,10 @@ fn run(line: CommandLine) -> anyhow::Result<()> {
         Command::Set(args) => set::run(&args, global),
         Command::Watch(args) => watch::run(&args, global),
         Command::Clock(args) => clock::run(&args, global),
+        Command::Lock(args) => lock::run(&args, global),
+        Command::Sem(args) => sem::run(&args, global),
+        Command::Event(args) => event::run(&args, global),
+        Command::Barrier(args) => barrier::run(&args, global),
         Command::Rm(args) => rm::run(&args, global),
         Command::Doctor(args) => doctor::run(&args, global),
         Command::Raw(args) => raw::run(args, global),

@@ -2,11 +2,11 @@
 
 use std::sync::mpsc::{Receiver, sync_channel};
 
-use clap::ValueEnum;
 use serde_json::json;
-use shmkit::memory::{Access, FileMapping, SharedMemory};
+use shmkit::memory::{FileMapping, SharedMemory};
 
 use super::target::{Opened, Target};
+use crate::making::Who;
 use crate::{output, sys, units};
 
 /// Make memory, or with --file a file, of a given size
@@ -32,23 +32,6 @@ pub(crate) struct Args {
     /// Print what was made, as JSON
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Who {
-    Owner,
-    Group,
-    Everyone,
-}
-
-impl From<Who> for Access {
-    fn from(who: Who) -> Self {
-        match who {
-            Who::Owner => Self::Owner,
-            Who::Group => Self::Group,
-            Who::Everyone => Self::Everyone,
-        }
-    }
 }
 
 fn byte(text: &str) -> Result<u8, String> {

@@ -1,9 +1,12 @@
 //! Clocks, signals, and memory that `shm_open` knows.
 
+mod running;
+
 use std::io;
 use std::process::Child;
 use std::time::Duration;
 
+pub(crate) use running::run;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 

@@ -5,7 +5,7 @@
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
-use std::process::Child;
+use std::process::{Child, Command};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -105,6 +105,14 @@ unsafe extern "system" fn hear(event: u32) -> BOOL {
         }
     }
     1
+}
+
+/// Runs a command, and says with which code it ended. Ctrl-c, which reaches the command, too, ends
+/// this process no sooner.
+pub(crate) fn run(command: &mut Command) -> io::Result<i32> {
+    on_interrupt(|| {})?;
+    let status = command.status()?;
+    Ok(status.code().unwrap_or(1))
 }
 
 /// Stops a child, wherever it is, and returns once it stands still.

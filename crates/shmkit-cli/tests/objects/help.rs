@@ -2,8 +2,23 @@
 
 use crate::Place;
 
-const SUBCOMMANDS: [&str; 11] =
-    ["demo", "ls", "info", "get", "set", "watch", "clock", "rm", "doctor", "completions", "man"];
+const SUBCOMMANDS: [&str; 15] = [
+    "demo",
+    "ls",
+    "info",
+    "get",
+    "set",
+    "watch",
+    "clock",
+    "lock",
+    "sem",
+    "event",
+    "barrier",
+    "rm",
+    "doctor",
+    "completions",
+    "man",
+];
 
 #[test]
 fn every_subcommand_is_in_the_help_the_manual_and_the_completions() {
@@ -25,7 +40,7 @@ fn every_subcommand_is_in_the_help_the_manual_and_the_completions() {
 #[test]
 fn help_shows_by_examples() {
     let place = Place::new();
-    for name in &SUBCOMMANDS[..9] {
+    for name in &SUBCOMMANDS[..13] {
         for help in ["-h", "--help"] {
             let help = place.shm(&[name, help]);
             assert!(help.contains("\nExamples:\n  shm "), "{help}");

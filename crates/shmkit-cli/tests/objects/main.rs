@@ -6,6 +6,9 @@ mod console;
 mod demo;
 mod help;
 mod listing;
+mod locks;
+mod meetings;
+mod permits;
 mod repairs;
 mod values;
 
@@ -14,6 +17,7 @@ use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
 
 use serde_json::Value as Json;
+use shmkit::inspect::{self, Description};
 use shmkit::{FixedString, FixedVec, Latest, LatestOptions, Shareable};
 
 #[derive(Shareable, Clone, Copy, Debug, PartialEq)]
@@ -127,6 +131,26 @@ impl Place {
         Running::new(&mut self.command(arguments))
     }
 
+    /// Looks at an object until it is as wanted.
+    fn await_object(&self, name: &str, is_ready: impl Fn(&Description) -> bool) -> Description {
+        loop {
+            match inspect::describe(self.path(), name, Default::default()) {
+                Ok(it) if is_ready(&it) => return it,
+                _ => std::thread::yield_now(),
+            }
+        }
+    }
+
+    /// Until somebody has something of it.
+    fn await_holder(&self, name: &str) -> Description {
+        self.await_object(name, |it| it.primitives().iter().any(|it| !it.holders.is_empty()))
+    }
+
+    /// Until so many threads wait for it.
+    fn await_waiting(&self, name: &str, threads: u32) {
+        self.await_object(name, |it| it.primitives()[0].waiting == threads);
+    }
+
     /// A writer that has set its first value; it goes on until it is killed.
     fn start_clock(&self, name: &str) -> Running {
         let clock = self.start(&["clock", name, "--every", "1ms"]);
@@ -141,6 +165,11 @@ impl Place {
             std::thread::yield_now();
         }
     }
+}
+
+/// The command, as a command that another one runs.
+fn shm_itself() -> String {
+    assert_cmd::cargo::cargo_bin("shm").to_str().unwrap().into()
 }
 
 /// Starts a process. Wine fails to now and then, with this error of its own, and can the next time.
