@@ -167,12 +167,6 @@ fn is_set(event: &OwnedHandle) -> bool {
     (unsafe { WaitForSingleObject(event.as_raw_handle(), 0) }) == WAIT_OBJECT_0
 }
 
-/// Has those look again who sleep on a word that had the value `had`, after a change that lets
-/// nobody go on.
-pub(crate) fn moved(word: &AtomicU64, had: u64) {
-    wake_all(word, had);
-}
-
 /// Wakes all who sleep on `word` since it had the value `had`.
 pub(crate) fn wake_one(word: &AtomicU64, had: u64) {
     wake_all(word, had);
