@@ -37,7 +37,8 @@ enum Command {
     },
     /// Run a command while holding a permit, which then comes back
     ///
-    /// It comes back as well when this process is killed; on Linux the command is killed with it.
+    /// It comes back as well when this process is killed; the command is killed with it (but on
+    /// macOS).
     /// Exit codes and signals are as with `shm lock`.
     Acquire {
         /// The name of the semaphore

@@ -2,13 +2,16 @@
 
 #![allow(unsafe_code, reason = "calls of Win32")]
 
+mod running;
+
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
-use std::process::{Child, Command};
+use std::process::Child;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+pub(crate) use running::run;
 use windows_sys::Win32::Foundation::{
     ERROR_ACCESS_DENIED, ERROR_INVALID_PARAMETER, ERROR_NO_MORE_FILES, FILETIME, HANDLE,
     INVALID_HANDLE_VALUE,
@@ -105,14 +108,6 @@ unsafe extern "system" fn hear(event: u32) -> BOOL {
         }
     }
     1
-}
-
-/// Runs a command, and says with which code it ended. Ctrl-c, which reaches the command, too, ends
-/// this process no sooner.
-pub(crate) fn run(command: &mut Command) -> io::Result<i32> {
-    on_interrupt(|| {})?;
-    let status = command.status()?;
-    Ok(status.code().unwrap_or(1))
 }
 
 /// Stops a child, wherever it is, and returns once it stands still.

@@ -31,7 +31,7 @@ impl Place {
     fn leave_marked(&self, name: &str) -> u32 {
         let mut holder = self.start_holder(name, &[]);
         holder.kill();
-        // Windows ends no others with it.
+        // Not every system ends the command with it.
         self.shm(&["event", "set", "go"]);
         holder.child.id()
     }
@@ -150,11 +150,22 @@ fn a_death_is_told_to_all_until_one_says_that_all_is_mended() {
     place.fails(&["lock", "books", "--shared", "--mark-consistent", "--", "x"], 2, "cannot be");
 }
 
+#[cfg(any(target_os = "linux", windows))]
+#[test]
+fn the_command_is_killed_with_the_one_that_holds_the_lock_for_it() {
+    let place = Place::new();
+    let mut holder = place.start_holder("books", &[]);
+    holder.kill();
+    // The command waits for the event until it is dead.
+    place.await_object("go", |it| it.members.iter().all(|it| !it.alive));
+}
+
 #[test]
 fn who_only_shared_the_lock_leaves_no_mark() {
     let place = Place::new();
     let mut holder = place.start_holder("books", &["--shared"]);
     holder.kill();
+    place.shm(&["event", "set", "go"]);
     place.locked(&["books", "--no-wait"], &["ls"]);
 }
 

@@ -33,7 +33,7 @@ fn a_permit_comes_back_from_one_that_was_killed() {
     place.shm(&["event", "create", "go"]);
     let shm = shm_itself();
     let mut holder = place.start(&["sem", "acquire", "pool", "--", &shm, "event", "wait", "go"]);
-    place.await_holder("pool");
+    place.await_waiting("go", 1);
     let mut next = place.start(&["sem", "acquire", "pool", "--", &shm, "sem", "show", "pool"]);
     place.await_waiting("pool", 1);
     holder.kill();

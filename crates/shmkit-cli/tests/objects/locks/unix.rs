@@ -61,16 +61,6 @@ fn the_command_is_told_of_a_death_in_its_environment() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn the_command_is_killed_with_the_one_that_holds_the_lock_for_it() {
-    let place = Place::new();
-    let mut holder = place.start_holder("books", &[]);
-    holder.kill();
-    // The command waits for the event until it is dead.
-    place.await_object("go", |it| it.members.iter().all(|it| !it.alive));
-}
-
-#[cfg(target_os = "linux")]
-#[test]
 fn what_is_ignored_stays_so_for_the_command() {
     let place = Place::new();
     let script =
