@@ -3,7 +3,7 @@
 #![allow(unsafe_code, reason = "what a child does before it becomes the command")]
 
 use std::io;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -77,6 +77,8 @@ fn is_ignored(signal: i32) -> bool {
 /// Has the command killed when this process is: it is not to go on without what is held for it.
 #[cfg(target_os = "linux")]
 fn ends_with_us(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+
     let us = rustix::process::getpid();
     let die_with_us = move || {
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
