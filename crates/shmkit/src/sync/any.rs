@@ -300,29 +300,38 @@ impl sealed::Sealed for AnyLockGuard<'_> {}
 #[allow(private_interfaces, reason = "nobody else makes guards")]
 impl Guard for AnyLockGuard<'_> {
     fn home(&self) -> &Home {
-        match &self.0 {
-            Held::Mutex(guard) => guard.home(),
-            Held::Reentrant(guard) => guard.home(),
-            Held::Write(guard) => guard.home(),
-            Held::Read(guard) => guard.home(),
-        }
+        self.held().home()
+    }
+
+    fn is_bereaved(&self) -> bool {
+        self.held().is_bereaved()
     }
 
     fn suspend(&mut self) -> u64 {
-        match &mut self.0 {
-            Held::Mutex(guard) => guard.suspend(),
-            Held::Reentrant(guard) => guard.suspend(),
-            Held::Write(guard) => guard.suspend(),
-            Held::Read(guard) => guard.suspend(),
-        }
+        self.held_mut().suspend()
     }
 
     fn resume(&mut self, times: u64) -> Result<bool> {
+        self.held_mut().resume(times)
+    }
+}
+
+impl<'a> AnyLockGuard<'a> {
+    fn held(&self) -> &(dyn Guard + 'a) {
+        match &self.0 {
+            Held::Mutex(guard) => guard,
+            Held::Reentrant(guard) => guard,
+            Held::Write(guard) => guard,
+            Held::Read(guard) => guard,
+        }
+    }
+
+    fn held_mut(&mut self) -> &mut (dyn Guard + 'a) {
         match &mut self.0 {
-            Held::Mutex(guard) => guard.resume(times),
-            Held::Reentrant(guard) => guard.resume(times),
-            Held::Write(guard) => guard.resume(times),
-            Held::Read(guard) => guard.resume(times),
+            Held::Mutex(guard) => guard,
+            Held::Reentrant(guard) => guard,
+            Held::Write(guard) => guard,
+            Held::Read(guard) => guard,
         }
     }
 }
