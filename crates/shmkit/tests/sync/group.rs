@@ -74,7 +74,7 @@ fn a_group_shows_what_is_in_it_under_numbers() {
     ];
     assert_eq!(shown, expected);
     let held: Vec<_> = seen.primitives().iter().filter(|it| !it.holders.is_empty()).collect();
-    assert!(held.len() == 1 && held[0].number == "1.1.0" && held[0].state == "locked");
+    assert!(held.len() == 1 && held[0].number == "1.1.0" && held[0].state.to_string() == "locked");
 }
 
 #[test]

@@ -79,7 +79,7 @@ impl Deed for OpenOther<'_> {
         }
         let options = self.place.of::<P>();
         let (found, wanted) = (self.there.as_str(), asked.as_str());
-        let words = format!("it is a {found}, and a {wanted} was asked for");
+        let words = format!("it is of kind {found}, and {wanted} was asked for");
         refused(options.open(NAME), ErrorKind::WrongKind, &words);
         refused(options.open_or_create(NAME, initial()), ErrorKind::WrongKind, &words);
         assert_eq!(kind(options.create(NAME, initial())), ErrorKind::AlreadyExists);
@@ -94,7 +94,7 @@ impl Deed for BeOpenedAsOther {
         let _it = place.of::<P>().create(NAME, initial()).unwrap();
         for_each_kind(&OpenOther { place: &place, there });
         let latest = Latest::<u64>::options().directory(place.path());
-        let words = format!("it is a {}, and a latest was asked for", there.as_str());
+        let words = format!("it is of kind {}, and latest was asked for", there.as_str());
         refused(latest.open(NAME), ErrorKind::WrongKind, &words);
         refused(latest.open_or_create(NAME), ErrorKind::WrongKind, &words);
         assert_eq!(kind(latest.create(NAME)), ErrorKind::AlreadyExists);
