@@ -272,7 +272,8 @@ impl<'a> Permits<'a> {
 
     /// Gives back what a slot holds, as long as `may` says so.
     pub(crate) fn reap(self, slot: u32, may: impl Fn() -> bool) {
-        loop {
+        // A garbage word may say for ever that there is one more.
+        for _ in 0..=MOST_HELD {
             let given = Self::load(self.given);
             self.settle(given, GIVEN);
             self.settle(Self::load(self.taken), TAKEN);
@@ -282,7 +283,10 @@ impl<'a> Permits<'a> {
             }
             // CRASH: dying anywhere here leaves the rest to the next.
             crash_point!("semaphore: permit of a dead one found");
-            self.give(given, 1, Some(slot));
+            let held = self.held(slot);
+            if self.give(given, 1, Some(slot)) && self.held(slot) >= held {
+                return;
+            }
         }
     }
 
