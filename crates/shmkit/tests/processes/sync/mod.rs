@@ -1,6 +1,8 @@
 //! Locks, conditions, semaphores, events and barriers between processes, some of which die.
 
 mod crash;
+mod hostile;
+mod kills;
 mod ledger;
 mod mutex;
 mod semaphore;
@@ -13,5 +15,7 @@ pub(crate) const ROLES: &[(&str, Role)] = &[
     (crash::ROLE, crash::struck),
     ("holder of permits", crash::holder_of_permits),
     ("absent party", crash::absent_party),
+    ("worker", kills::worker),
+    ("prey in sync", hostile::prey_in_sync),
     ("taker of permits", semaphore::taker_of_permits),
 ];

@@ -9,7 +9,7 @@ mod once;
 mod semaphore;
 
 pub(crate) use meetings::absent_party;
-pub(crate) use semaphore::holder_of_permits;
+pub(crate) use semaphore::{check_permits, holder_of_permits};
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
