@@ -1,8 +1,6 @@
 //! A peer that writes whatever it likes into the words of locks, conditions and so on spoils what
 //! they do, and nothing else.
 
-use std::fs::File;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -15,13 +13,12 @@ use shmkit::sync::{
     named::{self, Named},
 };
 
+use super::words::Words;
 use crate::children::{Child, Link};
 use crate::place::Place;
-use crate::system::{read_at, write_at};
 use crate::values::Random;
 
 const NAME: &str = "prey";
-const FILE: &str = "prey.shmkit";
 const MOMENT: Duration = Duration::from_micros(20);
 /// In so many words all garbage is tried, in the others some.
 const FIRST_WORDS: u64 = 48;
@@ -90,42 +87,6 @@ fn garbage_in_any_word_causes_no_panic_and_no_hang() {
     }
 }
 
-/// The words of an object, through a descriptor of their own.
-struct Words {
-    file: File,
-    payload: u64,
-    count: u64,
-}
-
-impl Words {
-    fn open(directory: &Path) -> Self {
-        let path = directory.join(FILE);
-        let file = File::options().read(true).write(true).open(path).unwrap();
-        let number = |at| {
-            let mut bytes = [0; 8];
-            read_at(&file, &mut bytes, at);
-            u64::from_le_bytes(bytes)
-        };
-        // Where FORMAT.md says that the payload's place and size are.
-        let (payload, count) = (number(128), number(136) / 8);
-        Self { file, payload, count }
-    }
-
-    fn all(&self) -> Vec<u8> {
-        let mut bytes = vec![0; 8 * self.count as usize];
-        read_at(&self.file, &mut bytes, self.payload);
-        bytes
-    }
-
-    fn set_all(&self, bytes: &[u8]) {
-        write_at(&self.file, bytes, self.payload);
-    }
-
-    fn set(&self, number: u64, word: u64) {
-        write_at(&self.file, &word.to_le_bytes(), self.payload + 8 * number);
-    }
-}
-
 fn garbage(random: &mut Random) -> u64 {
     match random.below(4) {
         0 => random.next(),
@@ -138,7 +99,7 @@ fn garbage(random: &mut Random) -> u64 {
 fn prey<P: Primitive + Sync>(initial: P::Initial, use_it: impl Fn(&P) + Sync, random: &mut Random) {
     let directory = shmkit::default_directory();
     let prey = Named::<P>::options().directory(&directory).create(NAME, initial).unwrap();
-    let words = Words::open(&directory);
+    let words = Words::open(&directory, NAME);
     use_it(&prey);
     let whole = words.all();
     let look = || {

@@ -1,11 +1,13 @@
 //! Locks, conditions, semaphores, events and barriers between processes, some of which die.
 
 mod crash;
+mod holders;
 mod hostile;
 mod kills;
 mod ledger;
 mod mutex;
 mod semaphore;
+mod words;
 
 use crate::children::Role;
 
@@ -17,5 +19,7 @@ pub(crate) const ROLES: &[(&str, Role)] = &[
     ("absent party", crash::absent_party),
     ("worker", kills::worker),
     ("prey in sync", hostile::prey_in_sync),
+    ("holder in sync", holders::holder_in_sync),
+    ("waiter in sync", holders::waiter_in_sync),
     ("taker of permits", semaphore::taker_of_permits),
 ];

@@ -1,16 +1,15 @@
 //! A semaphore between processes.
 
-use std::fs::File;
-use std::thread;
-
 use shmkit::sync::named;
 
+use super::ledger::PATIENCE;
+use super::words::Words;
 use crate::children::{Child, Link};
 use crate::place::Place;
-use crate::sync::ledger::PATIENCE;
-use crate::system::read_at;
 
 const NAME: &str = "permits";
+/// The bit by which one who waits asks for the next turn.
+const STARVING: u64 = 2;
 /// So many may be found at the end of a slice by chance: one that came in just that moment.
 const BY_CHANCE: u64 = 5;
 
@@ -34,17 +33,7 @@ fn a_turn_that_a_dead_one_asked_for_holds_others_up_once() {
     let permit = semaphore.acquire().unwrap();
     let mut starving = Child::start(&place, "taker of permits", 1);
     assert_eq!(starving.hear(), "ready");
-    // FORMAT.md: the payload's place, and the bit by which it asks.
-    let file = File::open(place.path().join("permits.shmkit")).unwrap();
-    let word = |at| {
-        let mut word = [0; 8];
-        read_at(&file, &mut word, at);
-        u64::from_le_bytes(word)
-    };
-    let payload = word(128);
-    while word(payload) & 1 << 2 == 0 {
-        thread::yield_now();
-    }
+    Words::open(place.path(), NAME).wait_for_bit(0, STARVING);
     starving.kill();
     drop(permit);
     let mut next = Child::start(&place, "taker of permits", 1_000);
