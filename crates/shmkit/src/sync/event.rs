@@ -147,7 +147,17 @@ impl<'a> EventWord<'a> {
         until: Until,
         is_gone: impl Fn() -> bool,
     ) -> Result<(), Miss> {
-        let begun = self.look();
+        self.wait_since(self.look(), waiter, until, is_gone)
+    }
+
+    /// The same for one who began to wait when the word was `begun`.
+    fn wait_since(
+        self,
+        begun: u64,
+        waiter: &mut Waiter,
+        until: Until,
+        is_gone: impl Fn() -> bool,
+    ) -> Result<(), Miss> {
         let look = |slept: bool| {
             let now = self.look();
             let found = match self.reset {

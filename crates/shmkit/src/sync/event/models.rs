@@ -48,9 +48,8 @@ fn loom_who_waited_when_it_was_set_goes_on_though_it_is_reset() {
         let waiting = thread::spawn({
             let word = word.clone();
             move || {
-                let look = || (word.event().look() / ONE != begun / ONE).then_some(());
                 let mut waiter = Habit::default().waiter();
-                waiter.wait(word.event().sleepers(), None, look, || None).unwrap();
+                word.event().wait_since(begun, &mut waiter, Until::Ever, || false).unwrap();
             }
         });
         word.event().set();
