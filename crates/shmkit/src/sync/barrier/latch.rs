@@ -140,8 +140,10 @@ impl LatchParty<'_> {
     ///
     /// `Forked`; `RoleLost`.
     pub fn count_down(self) -> Result<()> {
-        let round = self.meeting.arrive(self.index)?;
-        self.meeting.rounds().end_if_all_came(round);
+        self.meeting.arrive(self.index)?;
+        let rounds = self.meeting.rounds();
+        // Once all have come none breaks any more.
+        rounds.end_if_all_came(rounds.round());
         // Its place is not another's.
         mem::forget(self);
         Ok(())

@@ -168,7 +168,7 @@ impl<'a> Rounds<'a> {
         }
     }
 
-    /// Comes to the round that it is, or that is broken just now. `None`: the place is another's.
+    /// Comes to the round that it is: which one. `None`: the place is another's by now.
     pub(crate) fn arrive(self, index: usize, me: Holder) -> Option<u64> {
         loop {
             let (round, record) = (self.round(), self.load(index));
@@ -178,12 +178,8 @@ impl<'a> Rounds<'a> {
             // CRASH: dying before this breaks the round; dying behind it is having come.
             if self.exchange(index, record, in_round(record, round, ARRIVED)) {
                 crash_point!("barrier: arrived, not yet seen");
-                in_model();
-                // One that ended well did so with this party. One that was broken may have been so
-                // before it came.
-                if self.ended(round) != Some(Ended::Broken) {
-                    return Some(round);
-                }
+                // Where that round is over by now, it ended well with this one in it, or broke.
+                return Some(round);
             }
         }
     }
