@@ -111,9 +111,10 @@ impl<T: Shareable> ReentrantMutex<T> {
         self.mutex.lock_until(deadline).map(first).map_err(|error| error.map(first))
     }
 
+    /// Whether this thread has it, and can act.
     fn is_mine(&self) -> bool {
         // ORDERING: Relaxed; only this thread writes its own number, and takes it away.
-        self.thread.load(Ordering::Relaxed) == this_thread() && self.mutex.home().is_mine()
+        self.thread.load(Ordering::Relaxed) == this_thread() && self.mutex.home().is_well()
     }
 
     fn first(&self, guard: MutexGuard<'_, T>) -> ReentrantGuard<'_, T> {
@@ -212,7 +213,7 @@ impl<T: Shareable> ReentrantGuard<'_, T> {
 impl<T: Shareable> Drop for ReentrantGuard<'_, T> {
     fn drop(&mut self) {
         if !self.lock.is_mine() {
-            // A wait with another guard of it did not get it back.
+            // A wait with another guard of it did not get it back, or its process lost it.
             return;
         }
         let depth = self.depth() - 1;
