@@ -4,8 +4,8 @@
 use std::thread;
 
 use shmkit::sync::{
-    Barrier, Condvar, Event, Mutex, NoData, Once, ReentrantMutex, Reset, RwLock, Semaphore,
-    named::Named,
+    Barrier, Condvar, Event, LockError, Mutex, NoData, Once, ReentrantMutex, Reset, RwLock,
+    Semaphore, named::Named,
 };
 
 use super::ledger::{Ledger, PATIENCE, told};
@@ -33,7 +33,7 @@ type All = (
 type Deed = (&'static str, fn(&All, &mut dyn FnMut()));
 
 /// What a child holds when it says so.
-const HOLDS: [Deed; 6] = [
+const HOLDS: [Deed; 7] = [
     ("mutex", |all, held| {
         let mut ledger = all.0.lock().unwrap();
         ledger.begin(DEAD);
@@ -61,6 +61,11 @@ const HOLDS: [Deed; 6] = [
     }),
     ("upgradable read", |all, held| {
         let guard = all.2.upgradable_read().unwrap();
+        held();
+        drop(guard);
+    }),
+    ("lock of the condition", |all, held| {
+        let guard = all.3.0.lock().unwrap();
         held();
         drop(guard);
     }),
@@ -227,6 +232,26 @@ fn who_dies_waiting_takes_nothing() {
     all.5.wait_timeout(PATIENCE).unwrap();
     assert!(!all.5.try_wait().unwrap(), "it was set once");
     assert!(all.7.is_completed());
+}
+
+#[test]
+fn who_waits_for_a_condition_is_told_of_a_death_with_its_lock() {
+    let place = Place::new();
+    let all = create(&place);
+    thread::scope(|scope| {
+        let waits = scope.spawn(|| {
+            let guard = all.3.0.lock().unwrap();
+            match all.3.1.wait_timeout(guard, PATIENCE) {
+                Err(LockError::OwnerDied((_, result))) => !result.timed_out(),
+                _ => false,
+            }
+        });
+        while place.describe(NAME).members.iter().all(|it| it.waiting == 0) {
+            thread::yield_now();
+        }
+        kill_holder(&place, "lock of the condition");
+        assert!(waits.join().unwrap(), "it waits for a notification from the dead");
+    });
 }
 
 #[test]

@@ -17,6 +17,7 @@ pub(crate) const ROLES: &[(&str, Role)] = &[
     (crash::ROLE, crash::struck),
     ("holder of permits", crash::holder_of_permits),
     ("absent party", crash::absent_party),
+    ("slow party", crash::slow_party),
     ("worker", kills::worker),
     ("prey in sync", hostile::prey_in_sync),
     ("holder in sync", holders::holder_in_sync),

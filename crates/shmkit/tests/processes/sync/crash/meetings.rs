@@ -57,6 +57,29 @@ pub(crate) fn absent_party(link: &mut Link) {
     link.hear();
 }
 
+/// A party that comes once.
+pub(crate) fn slow_party(link: &mut Link) {
+    let meeting = Named::<Meeting>::open(NAME).unwrap();
+    meeting.0.join().unwrap().wait().unwrap();
+    link.say("met");
+    link.hear();
+}
+
+#[test]
+fn one_who_came_and_stood_still_has_met_those_who_went_on() {
+    let place = Place::new();
+    let [first, second] = [(); 2].map(|()| open(&place));
+    let point = "barrier: arrived, not yet seen";
+    let mut child = Child::start_to_stop_at(&place, point, "slow party", "");
+    thread::scope(|scope| {
+        for meeting in [&first, &second] {
+            scope.spawn(|| meeting.0.join().unwrap().wait_timeout(PATIENCE).unwrap());
+        }
+    });
+    child.go_on();
+    assert_eq!(child.hear(), "met");
+}
+
 fn open(place: &Place) -> Named<Meeting> {
     let options = Named::<Meeting>::options().directory(place.path());
     options.open_or_create(NAME, (PARTIES, [2; 64])).unwrap()

@@ -8,7 +8,7 @@ mod meetings;
 mod once;
 mod semaphore;
 
-pub(crate) use meetings::absent_party;
+pub(crate) use meetings::{absent_party, slow_party};
 pub(crate) use semaphore::{check_permits, holder_of_permits};
 
 use std::collections::BTreeSet;
