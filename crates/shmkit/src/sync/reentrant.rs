@@ -216,7 +216,8 @@ impl<T: Shareable> Drop for ReentrantGuard<'_, T> {
             // A wait with another guard of it did not get it back, or its process lost it.
             return;
         }
-        let depth = self.depth() - 1;
+        // Two have it at once only if somebody wrote garbage into the lock.
+        let depth = self.depth().saturating_sub(1);
         // ORDERING: Relaxed; this thread's alone.
         self.lock.depth.store(depth, Ordering::Relaxed);
         if depth == 0 {

@@ -223,7 +223,9 @@ impl Waiter {
                 // What arrived at the last moment has arrived.
                 return take(self.slept);
             }
+            // Not so short that it ends just when a wake comes.
             let slice = self.slow_look.unwrap_or(now) + SLICE;
+            let slice = slice.max(now + SLICE / 2);
             let slice = until.map_or(slice, |until| until.min(slice));
             if let Some(found) = self.sleep(sleepers, slice, &mut take) {
                 return Some(found);
