@@ -23,7 +23,7 @@ use crate::object::{Kind, same_option};
 /// a signal that was consumed; [`consume`](Self::consume) takes one in that way at once, and
 /// [`post`](Self::post) gives new ones.
 ///
-/// There can be 2^40 permits, and one participant can hold 16,383.
+/// There can be 2^40 permits, and one participant can hold 15,000.
 ///
 /// # If a process dies
 ///
@@ -67,7 +67,7 @@ impl Semaphore {
     ///
     /// # Errors
     ///
-    /// `Closed` if the object was removed; `Full` if this participant holds 16,383; `Corrupt`;
+    /// `Closed` if the object was removed; `Full` if this participant holds 15,000; `Corrupt`;
     /// `Forked`; `RoleLost`.
     #[inline]
     pub fn acquire(&self) -> Result<Permit<'_>> {

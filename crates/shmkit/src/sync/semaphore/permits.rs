@@ -45,8 +45,9 @@ use crate::sync::sleepers::{ASLEEP, CLOSED, Sleepers, Waiter};
 
 /// Words from one participant's two to the next one's.
 pub(crate) const STRIDE: usize = 8;
-/// The most permits that one participant can hold.
-pub(crate) const MOST_HELD: u64 = (1 << 14) - 1;
+/// The most permits that one participant can hold: less than can be counted, since its threads may
+/// all look before any of them takes the last.
+pub(crate) const MOST_HELD: u64 = 15_000;
 /// The most permits that there can be.
 pub(crate) const MOST: u64 = 1 << 40;
 
