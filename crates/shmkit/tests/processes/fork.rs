@@ -21,13 +21,13 @@ pub(crate) fn outcome<T: std::fmt::Debug>(answer: Result<T>) -> String {
     }
 }
 
-/// Forks. The child, which has only this thread, does `inside` and ends.
+/// Forks. The child, which has only this thread, does `inside` and ends. Returns its number.
 ///
 /// Whatever it does not come back from ends it: nobody else would.
-pub(crate) fn fork(inside: impl FnOnce()) {
+pub(crate) fn fork(inside: impl FnOnce()) -> libc::pid_t {
     // SAFETY: the child goes on with what the library promises to be sound there, and with the
     // allocator, which glibc makes sound.
-    go_on(unsafe { libc::fork() }, inside);
+    go_on(unsafe { libc::fork() }, inside)
 }
 
 /// The same past every handler: neither the library nor glibc hears of it.
@@ -41,7 +41,7 @@ pub(crate) fn raw_fork(inside: impl FnOnce()) {
 }
 
 /// What follows a fork, in parent and child.
-fn go_on(child: libc::pid_t, inside: impl FnOnce()) {
+fn go_on(child: libc::pid_t, inside: impl FnOnce()) -> libc::pid_t {
     const WATCHDOG_SECONDS: u32 = 120;
     assert_ne!(child, -1, "{}", std::io::Error::last_os_error());
     if child == 0 {
@@ -51,6 +51,7 @@ fn go_on(child: libc::pid_t, inside: impl FnOnce()) {
         // SAFETY: ends the child without running anything of its parent's.
         unsafe { libc::_exit(0) };
     }
+    child
 }
 
 /// Holds the writer's role and forks; the child then answers for itself, for as long as its test

@@ -25,7 +25,7 @@ pub(crate) fn first_in_a_namespace(link: &mut Link) {
 }
 
 /// The child in the namespace, with the number by which it can be killed.
-fn start(place: &Place, role: &str) -> Option<(Child, Pid)> {
+pub(crate) fn start(place: &Place, role: &str) -> Option<(Child, Pid)> {
     let mut child = Child::start(place, "first in a namespace", role);
     // Two speak at once, in any order.
     let mut answers = [child.hear(), String::new()];

@@ -1,12 +1,27 @@
 //! Locks, conditions, semaphores, events and barriers between processes, some of which die.
 
+mod actor;
 mod crash;
+mod fairness;
+#[cfg(unix)]
+mod fork;
 mod holders;
 mod hostile;
 mod kills;
+mod known_failures;
 mod ledger;
 mod mutex;
+#[cfg(unix)]
+mod namespaces;
 mod semaphore;
+#[cfg(unix)]
+mod sleeping;
+mod stage;
+mod stopped;
+mod transfers;
+mod waiting;
+#[cfg(unix)]
+mod without_descriptors;
 mod words;
 
 use crate::children::Role;
@@ -23,4 +38,15 @@ pub(crate) const ROLES: &[(&str, Role)] = &[
     ("holder in sync", holders::holder_in_sync),
     ("waiter in sync", holders::waiter_in_sync),
     ("taker of permits", semaphore::taker_of_permits),
+    ("actor", actor::role),
+    ("greedy", fairness::greedy),
+    ("player", waiting::player),
+    #[cfg(unix)]
+    ("forked actor", fork::forked_actor),
+    #[cfg(unix)]
+    ("actor under a mask", known_failures::under_a_mask),
+    #[cfg(unix)]
+    ("sleeper", sleeping::sleeper),
+    #[cfg(unix)]
+    ("actor without descriptors", without_descriptors::actor),
 ];
