@@ -33,11 +33,11 @@ pub(crate) fn fork(inside: impl FnOnce()) -> libc::pid_t {
 /// The same past every handler: neither the library nor glibc hears of it.
 ///
 /// Only where no other thread is at work, which the child would not have.
-pub(crate) fn raw_fork(inside: impl FnOnce()) {
+pub(crate) fn raw_fork(inside: impl FnOnce()) -> libc::pid_t {
     // SAFETY: shares nothing with the child but what is open; as above, without glibc's help,
     // which nothing needs without another thread at work.
     let child = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
-    go_on(child.try_into().unwrap(), inside);
+    go_on(child.try_into().unwrap(), inside)
 }
 
 /// What follows a fork, in parent and child.

@@ -39,7 +39,7 @@ pub(crate) fn forker_with_a_lock(link: &mut Link) {
         "fork" => fork(inside),
         "raw" => raw_fork(inside),
         other => unreachable!("{other}"),
-    }
+    };
     loop {
         std::thread::park();
     }
