@@ -17,8 +17,9 @@ const OWNER_DIED: &str = "SHMKIT_OWNER_DIED";
 /// guards. Where nothing has the name, an rwlock without a value is made, which stays until
 /// `shm rm`. This process holds the lock as long as the command runs, and hands SIGTERM and SIGHUP
 /// on to it; ctrl-c reaches it from the terminal. If this process is killed, the kernel gives the
-/// lock to the next, and the command is killed with it (but on macOS). What the command leaves in
-/// the background goes on without the lock.
+/// lock to the next, and the command is killed with it (but on macOS). What the command has started
+/// in turn goes on without the lock (but on Windows): end this process by SIGTERM, not by SIGKILL,
+/// or have what must not run twice take the lock itself.
 ///
 /// If a process died while it held the lock alone, what it guards may be half-changed. That is told
 /// on standard error, and the command is run all the same, with SHMKIT_OWNER_DIED=1 in its

@@ -64,6 +64,7 @@ pub const POINTS: &[&str] = &[
 pub const SYNC_POINTS: &[&str] = &[
     "lock: taken",
     "rwlock: shared, owner not yet seen",
+    "rwlock: drained, not yet in",
     "rwlock: taken",
     "rwlock: share given back, nobody woken",
     "condvar: enlisted, not yet seen",

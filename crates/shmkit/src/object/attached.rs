@@ -223,9 +223,17 @@ impl Attached {
         self.participants().is_dead(&self.site, seat)
     }
 
-    /// Whether nobody who lives has the slot.
+    /// The same, and a dead one's slot is freed before the answer.
+    pub(crate) fn is_dead_and_buried(&self, seat: Seat) -> bool {
+        self.is_dead(seat) && {
+            self.participants().bury(&self.site, seat.slot);
+            true
+        }
+    }
+
+    /// Whether nobody who lives has the slot. A dead one's is freed before the answer.
     pub(crate) fn is_vacant(&self, slot: u32) -> bool {
-        self.participants().is_vacant(&self.site, slot)
+        self.participants().bury(&self.site, slot)
     }
 
     /// Whether this is the process that opened it, and no forked child.

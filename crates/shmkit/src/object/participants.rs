@@ -281,9 +281,17 @@ impl<'a> Participants<'a> {
         !self.is_held(seat) || !locks.is_locked(seat.slot).unwrap_or(true)
     }
 
-    /// Whether nobody who lives has the slot.
-    pub(crate) fn is_vacant(self, locks: &impl SlotLocks, slot: u32) -> bool {
-        self.identity(slot).is(FREE) || !locks.is_locked(slot).unwrap_or(true)
+    /// Frees a slot if its holder is dead. Whether nobody who lives has it.
+    pub(crate) fn bury(self, locks: &impl SlotLocks, slot: u32) -> bool {
+        let identity = self.identity(slot);
+        if identity.is(FREE) {
+            return true;
+        }
+        let dead = !locks.is_locked(slot).unwrap_or(true);
+        if dead {
+            self.free_dead(slot, identity);
+        }
+        dead
     }
 
     /// How many died whose slots were freed, modulo 2^16.

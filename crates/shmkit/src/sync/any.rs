@@ -307,12 +307,16 @@ impl Guard for AnyLockGuard<'_> {
         self.held().is_bereaved()
     }
 
-    fn suspend(&mut self) -> u64 {
-        self.held_mut().suspend()
+    fn check_wait(&self) -> Result<()> {
+        self.held().check_wait()
     }
 
-    fn resume(&mut self, times: u64) -> Result<bool> {
-        self.held_mut().resume(times)
+    fn suspend(&mut self) {
+        self.held_mut().suspend();
+    }
+
+    fn resume(&mut self) -> Result<bool> {
+        self.held_mut().resume()
     }
 }
 

@@ -93,13 +93,15 @@ impl<'a> EventWord<'a> {
     pub(crate) fn set(self) -> bool {
         let mut had = self.look();
         while had & CLOSED == 0 {
-            if had & SET != 0 {
-                return true;
-            }
-            let set = (had & !ASLEEP | SET).wrapping_add(ONE);
+            // One that is set already is set again all the same: whoever takes it, or looks after a
+            // reset, has to see what was done before this.
+            let set = match had & SET {
+                0 => (had & !ASLEEP | SET).wrapping_add(ONE),
+                _ => had,
+            };
             // ORDERING: AcqRel; pairs with the Acquire in `look`: what was done before is seen.
             match self.word.compare_exchange(had, set, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) if had & ASLEEP == 0 => return true,
+                Ok(_) if had == set || had & ASLEEP == 0 => return true,
                 Ok(_) => {
                     match self.reset {
                         Reset::Manual => self.sleepers().wake(had),
@@ -158,7 +160,9 @@ impl<'a> EventWord<'a> {
         until: Until,
         is_gone: impl Fn() -> bool,
     ) -> Result<(), Miss> {
+        let mut has_slept = false;
         let look = |slept: bool| {
+            has_slept = slept;
             let now = self.look();
             let found = match self.reset {
                 Reset::Manual => now & SET != 0 || (now ^ begun) / ONE != 0,
@@ -167,14 +171,18 @@ impl<'a> EventWord<'a> {
             let closed = || (now & CLOSED != 0).then_some(Err(Miss::Closed));
             found.then_some(Ok(())).or_else(closed)
         };
+        let mut look = look;
         if matches!(until, Until::Now) {
             return look(false).unwrap_or(Err(Miss::TimedOut));
         }
         let slow_look = || is_gone().then_some(Err(Miss::Closed));
         let found = waiter.take(self.sleepers(), until.deadline(), look, slow_look);
-        if found.is_none() && self.reset == Reset::Automatic && self.is_set() {
-            // The wake that was taken here may have been for another.
-            self.sleepers().wake_one(self.look());
+        if has_slept && found != Some(Ok(())) && self.reset == Reset::Automatic {
+            // The wake that was taken here may have been for another, and so is the mark.
+            self.sleepers().announce(|_| true);
+            if self.is_set() {
+                self.sleepers().wake_one(self.look());
+            }
         }
         found.unwrap_or(Err(Miss::TimedOut))
     }

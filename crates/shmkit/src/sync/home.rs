@@ -29,8 +29,6 @@ pub(crate) struct Home {
     /// What it says as long as this participant has proof of its life.
     identity_value: u64,
     opened: Instant,
-    /// When the kernel was last asked about a death: milliseconds since `opened`, and one.
-    asked: AtomicU64,
 }
 
 // SAFETY: the pointer leads to an atomic in a mapping that `attached` keeps; the rest is `Send`.
@@ -50,8 +48,8 @@ impl Home {
         };
         let identity = NonNull::from(identity);
         let me = Holder { slot: seat.slot, generation: seat.generation };
-        let (opened, asked) = (Instant::now(), AtomicU64::new(0));
-        Ok(Arc::new(Self { attached, seat, me, identity, identity_value, opened, asked }))
+        let opened = Instant::now();
+        Ok(Arc::new(Self { attached, seat, me, identity, identity_value, opened }))
     }
 
     /// This participant.
@@ -100,7 +98,7 @@ impl Home {
         Error::new(ErrorKind::RoleLost, why).doing("use").on(self.attached.name())
     }
 
-    /// The slots of all participants, and whether nobody living has each.
+    /// Whether nobody who lives has the slot. A dead one's is freed, as by asking about it.
     pub(crate) fn is_vacant(&self, slot: u32) -> bool {
         slot != self.me.slot && self.attached.is_vacant(slot)
     }
@@ -160,24 +158,15 @@ impl Home {
 }
 
 impl Registrar for Home {
+    /// A dead one's slot is freed before anybody is told. So what it held is taken from one that
+    /// can not act any more: should it live, and have lost the proof of it, it is told `RoleLost`.
     fn is_dead(&self, holder: Holder) -> bool {
-        holder != self.me && self.attached.is_dead(seat(holder))
-    }
-
-    fn is_due(&self) -> bool {
-        let now_ms = self.opened.elapsed().as_millis() as u64 + 1;
-        // ORDERING: Relaxed; two threads that ask at once do no harm.
-        let asked_ms = self.asked.load(Ordering::Relaxed);
-        let due = asked_ms == 0 || now_ms - asked_ms.min(now_ms) >= SLICE.as_millis() as u64;
-        if due {
-            // ORDERING: Relaxed; as above.
-            self.asked.store(now_ms, Ordering::Relaxed);
-        }
-        due
+        holder != self.me && self.attached.is_dead_and_buried(seat(holder))
     }
 
     fn is_gone(&self) -> bool {
-        self.attached.check_not_removed().is_err()
+        let removed = self.attached.check_not_removed();
+        removed.is_err_and(|error| error.kind() == ErrorKind::Closed)
     }
 }
 
@@ -213,11 +202,13 @@ impl Drop for Waiting<'_> {
 }
 
 /// Words of a payload, with the home that keeps them.
-#[derive(Clone)]
 pub(crate) struct Words<const N: usize> {
     home: Arc<Home>,
     place: u64,
     count: usize,
+    /// When the system was last asked about a death that concerns these words: milliseconds since
+    /// the home was opened, and one.
+    asked: AtomicU64,
     /// INVARIANT: `count` words, at least `N`, in the mapping that `home` keeps.
     first: NonNull<AtomicU64>,
 }
@@ -232,7 +223,7 @@ impl<const N: usize> Words<N> {
     pub(crate) fn new(home: &Arc<Home>, place: u64, count: usize) -> Result<Self> {
         let words = home.attached.payload().words(place as usize, count.max(N))?;
         let (count, first) = (words.len(), NonNull::from(words).cast());
-        Ok(Self { home: home.clone(), place, count, first })
+        Ok(Self { home: home.clone(), place, count, asked: AtomicU64::new(0), first })
     }
 
     #[inline(always)]
@@ -266,6 +257,28 @@ impl<const N: usize> Words<N> {
         debug_assert!(offset + size_of::<T>() <= self.count * size_of::<u64>());
         // SAFETY: within the words.
         unsafe { self.first.byte_add(offset) }.cast()
+    }
+}
+
+impl<const N: usize> Registrar for Words<N> {
+    fn is_dead(&self, holder: Holder) -> bool {
+        self.home.is_dead(holder)
+    }
+
+    fn is_due(&self) -> bool {
+        let now_ms = self.home.opened.elapsed().as_millis() as u64 + 1;
+        // ORDERING: Relaxed; two threads that ask at once do no harm.
+        let asked_ms = self.asked.load(Ordering::Relaxed);
+        let due = asked_ms == 0 || now_ms - asked_ms.min(now_ms) >= SLICE.as_millis() as u64;
+        if due {
+            // ORDERING: Relaxed; as above.
+            self.asked.store(now_ms, Ordering::Relaxed);
+        }
+        due
+    }
+
+    fn is_gone(&self) -> bool {
+        self.home.is_gone()
     }
 }
 

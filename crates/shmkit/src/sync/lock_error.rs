@@ -14,7 +14,8 @@ pub type LockResult<G> = std::result::Result<G, LockError<G>>;
 /// Why a lock was not taken, or was taken with news.
 ///
 /// Converting it into an [`Error`], as `?` does, gives the lock back: it stays marked, and whoever
-/// takes it next is told the same.
+/// takes it next is told the same. In a function that returns another error, as `Box<dyn Error>`,
+/// convert it first, since what carries a guard cannot leave: `lock.lock().map_err(Error::from)?`.
 #[non_exhaustive]
 pub enum LockError<G> {
     /// Taken: here it is. A process died while it held the lock, and may have left what it guards
@@ -62,7 +63,9 @@ impl<G: Guard> From<LockError<Option<G>>> for Error {
     fn from(error: LockError<Option<G>>) -> Self {
         match error {
             LockError::OwnerDied(Some(guard)) => LockError::OwnerDied(guard).into(),
-            LockError::OwnerDied(None) => unreachable!("who is told of a death has the lock"),
+            LockError::OwnerDied(None) => {
+                Error::new(ErrorKind::OwnerDied, "a process died while it held the lock")
+            }
             LockError::Failed(error) => error,
         }
     }
@@ -111,13 +114,19 @@ pub trait Guard: sealed::Sealed {
     #[doc(hidden)]
     fn is_bereaved(&self) -> bool;
 
-    /// Gives the lock up, for as long as it waits. How often it was had.
+    /// Refuses to wait with a lock that would not be free by that.
     #[doc(hidden)]
-    fn suspend(&mut self) -> u64;
+    fn check_wait(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Gives the lock up, for as long as it waits.
+    #[doc(hidden)]
+    fn suspend(&mut self);
 
     /// Takes it again, as it was. True if it is marked by a death.
     #[doc(hidden)]
-    fn resume(&mut self, times: u64) -> Result<bool>;
+    fn resume(&mut self) -> Result<bool>;
 }
 
 pub(crate) mod sealed {

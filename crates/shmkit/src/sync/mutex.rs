@@ -25,6 +25,9 @@ use crate::shareable::Shareable;
 ///
 /// It is not reentrant: a thread that takes it again waits for itself.
 ///
+/// A panic marks nothing: the guard is dropped in good order. A process that ends without dropping
+/// it, as by `exit`, counts as dead.
+///
 /// # If a process dies
 ///
 /// Who dies while it holds the lock may leave the value half-changed. The next who takes it is told
@@ -204,7 +207,7 @@ impl<T: Shareable> Mutex<T> {
     fn try_lock_slowly(&self) -> LockResult<Option<MutexGuard<'_, T>>> {
         let home = self.home();
         home.check()?;
-        match self.owner().attempt(home.me(), Mode::Exclusive, home) {
+        match self.owner().attempt(home.me(), Mode::Exclusive, &self.line) {
             Ok(_) => {
                 let marked = self.owner().look().is_marked();
                 self.taken(marked).map(Some).map_err(|error| error.map(Some))
@@ -219,7 +222,7 @@ impl<T: Shareable> Mutex<T> {
         let home = self.home();
         home.check()?;
         let _waiting = home.waiting(self.line.place());
-        let taken = self.owner().acquire(home.me(), Mode::Exclusive, home, &self.spin, until);
+        let taken = self.owner().acquire(home.me(), Mode::Exclusive, &self.line, &self.spin, until);
         taken.map_err(|refused| home.refused(refused, "lock"))?;
         Ok(self.owner().look().is_marked())
     }
@@ -325,12 +328,11 @@ impl<T: Shareable> Guard for MutexGuard<'_, T> {
         self.mutex.is_bereaved()
     }
 
-    fn suspend(&mut self) -> u64 {
+    fn suspend(&mut self) {
         self.mutex.unlock();
-        1
     }
 
-    fn resume(&mut self, _: u64) -> Result<bool> {
+    fn resume(&mut self) -> Result<bool> {
         match self.mutex.lock() {
             Ok(guard) => Ok(guard.stays(false)),
             Err(LockError::OwnerDied(guard)) => Ok(guard.stays(true)),

@@ -7,7 +7,7 @@ use super::owner::{Mode, OwnerWord};
 use super::parts::{Builder, Planner, sealed::Parts};
 use super::spin::Spin;
 use super::until::Until;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::object::Kind;
 
 /// Something that is done once, by one of many processes, before any of them goes on.
@@ -61,7 +61,7 @@ impl Once {
     /// # Errors
     ///
     /// As [`call_once`](Self::call_once).
-    pub fn call_once_again(&self, action: impl FnOnce(bool)) -> Result<()> {
+    pub fn call_once_force(&self, action: impl FnOnce(bool)) -> Result<()> {
         self.call(action, Until::Ever)
     }
 
@@ -94,19 +94,25 @@ impl Once {
         home.check()?;
         let taken = {
             let _waiting = home.waiting(self.line.place());
-            self.owner().acquire(home.me(), Mode::Exclusive, home, &self.spin, until)
+            self.owner().acquire(home.me(), Mode::Exclusive, &self.line, &self.spin, until)
         };
         taken.map_err(|refused| home.refused(refused, "do once"))?;
-        let doing = Doing(self);
+        let mut doing = Doing { once: self, begun: false };
         if self.is_completed() {
             return Ok(());
         }
+        doing.begun = true;
         // CRASH: dying from here on leaves it to the next one, marked as begun.
         crash_point!("once: begun");
         action(self.owner().look().is_marked());
-        self.owner().release_done(home.me());
         std::mem::forget(doing);
-        Ok(())
+        if home.is_mine() && self.owner().release_done(home.me()) {
+            return Ok(());
+        }
+        // Another does it, or has done it, for one that lost the proof of its life.
+        home.check()?;
+        let why = "this process lost the proof of its life while it did it: another does it again";
+        Err(home.error(ErrorKind::RoleLost, "do once", why.into()))
     }
 
     fn home(&self) -> &Home {
@@ -120,15 +126,20 @@ impl Once {
 }
 
 /// Gives the word back when it was done already, or not at all.
-struct Doing<'a>(&'a Once);
+struct Doing<'a> {
+    once: &'a Once,
+    begun: bool,
+}
 
 impl Drop for Doing<'_> {
     fn drop(&mut self) {
-        let me = self.0.home().me();
-        match std::thread::panicking() {
-            true => self.0.owner().release_marked(me),
-            false => self.0.owner().release(me),
-        };
+        let home = self.once.home();
+        if home.is_mine() {
+            match self.begun {
+                true => self.once.owner().release_marked(home.me()),
+                false => self.once.owner().release(home.me()),
+            };
+        }
     }
 }
 

@@ -20,9 +20,9 @@
 //!
 //! | bit | set by | cleared by |
 //! |---|---|---|
-//! | WAITERS | who goes to sleep on a held word | the holder when he frees it, and then wakes one |
+//! | WAITERS | who goes to sleep on the word | the holder when he frees it, and then wakes one |
 //! | READERS | who goes to sleep until others may share | the same, and then all are woken |
-//! | STARVING | who sleeps again after waiting for 1 ms | who takes the word after sleeping |
+//! | STARVING | who sleeps again after waiting for 1 ms | who takes the word, or gives up |
 //! | MARKED | who replaces a dead one that may have left work half-done | a holder who mends it |
 //! | UPGRADABLE | a holder with whom others may share | the holder |
 //! | DRAINING | a holder who still waits for those who share | the holder |
@@ -41,9 +41,9 @@
 //!
 //! A word is taken by whoever comes first, which is fastest while it is short; but who comes first
 //! is seldom he who has to be woken. So one that was woken in vain, 1 ms after he began to wait,
-//! sets STARVING, and then whoever has not yet slept for the word leaves it to those who have, and
-//! sleeps. Writers leave it to readers in the same way, where both bits are set.
-//! A turn that was left to somebody who is dead or stopped is taken after a slice.
+//! sets STARVING, and then whoever waits and has not yet slept for the word leaves it to those who
+//! have, and sleeps. (An attempt does not.) Writers leave it to readers in the same way, where both
+//! bits are set. A turn that was left to somebody who is dead or stopped is taken after a slice.
 //!
 //! # If a process dies
 //!
@@ -95,6 +95,8 @@ pub(crate) enum Mode {
     Exclusive,
     /// Of a lock: by one with whom others may share, until he wants it alone.
     Upgradable,
+    /// Of a lock: by one who wants it alone, and still waits for those who share.
+    Draining,
 }
 
 impl Mode {
@@ -103,6 +105,7 @@ impl Mode {
         match self {
             Self::Exclusive => 0,
             Self::Upgradable => UPGRADABLE,
+            Self::Draining => DRAINING,
         }
     }
 }
@@ -335,10 +338,9 @@ impl<'a> OwnerWord<'a> {
 
     /// Changes what `me` holds: from exclusive to upgradable and back, from draining to in.
     /// `false`: it was no longer `me` who had it.
-    pub(crate) fn change_mode(self, me: Holder, mode: Mode, draining: bool) -> bool {
-        let draining = if draining { DRAINING } else { 0 };
+    pub(crate) fn change_mode(self, me: Holder, mode: Mode) -> bool {
         self.change(me, |state| {
-            let state = state.without(UPGRADABLE | DRAINING).with(mode.bits() | draining);
+            let state = state.without(UPGRADABLE | DRAINING).with(mode.bits());
             // Whoever waits to share may.
             if mode == Mode::Upgradable { state.without(READERS) } else { state }
         })
@@ -390,12 +392,17 @@ impl<'a> OwnerWord<'a> {
     #[inline(always)]
     fn take(self, state: State, me: Holder, mode: Mode, waiters: bool) -> bool {
         let mut mine = state.held_by(me, mode.bits());
-        if waiters {
+        // Some may sleep on a free word, too, which they left to another.
+        if waiters || state.has(WAITERS) {
             mine = mine.with(WAITERS);
         }
         // ORDERING: SeqCst; as Acquire it pairs with the Release in `release`. The others' shares
         // are looked at behind it: see `sync::rwlock`.
-        self.exchange(state, mine, Ordering::SeqCst).is_ok()
+        let taken = self.exchange(state, mine, Ordering::SeqCst).is_ok();
+        if taken && state.has_waiters() {
+            wait::moved(self.word, state.word);
+        }
+        taken
     }
 
     /// Takes the word from `holder` if he is dead, for the next or for nobody. `None`: it changed

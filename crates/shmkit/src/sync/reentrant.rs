@@ -10,7 +10,7 @@ use super::lock_error::{self, Guard, LockError, LockResult};
 use super::mutex::{Mutex, MutexGuard};
 use super::parts::{Builder, Planner, sealed::Parts};
 use super::value::NoData;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::object::Kind;
 use crate::shareable::Shareable;
@@ -112,6 +112,22 @@ impl<T: Shareable> ReentrantMutex<T> {
     }
 
     /// Whether this thread has it, and can act.
+    /// Takes the lock, and puts `value` in place of whatever bytes are there: also where a dead
+    /// process left none that are a value. No mark of a death is left.
+    ///
+    /// # Errors
+    ///
+    /// As [`lock`](Self::lock), but for what it says of the value.
+    pub fn lock_replacing(&self, value: T) -> Result<ReentrantGuard<'_, T>> {
+        if self.is_mine() {
+            let mut guard = self.once_more();
+            guard.set(value);
+            guard.mark_consistent();
+            return Ok(guard);
+        }
+        self.mutex.lock_replacing(value).map(|guard| self.first(guard))
+    }
+
     fn is_mine(&self) -> bool {
         // ORDERING: Relaxed; only this thread writes its own number, and takes it away.
         self.thread.load(Ordering::Relaxed) == this_thread() && self.mutex.home().is_well()
@@ -239,22 +255,26 @@ impl<T: Shareable> Guard for ReentrantGuard<'_, T> {
         self.lock.mutex.is_bereaved()
     }
 
-    fn suspend(&mut self) -> u64 {
-        let depth = self.depth();
-        self.lock.clear();
-        self.lock.mutex.unlock();
-        depth
+    fn check_wait(&self) -> Result<()> {
+        if self.depth() == 1 {
+            return Ok(());
+        }
+        let why = format!("this thread has the lock {} times, and would keep it", self.depth());
+        Err(self.home().error(ErrorKind::InvalidArgument, "wait with", why))
     }
 
-    fn resume(&mut self, depth: u64) -> Result<bool> {
+    fn suspend(&mut self) {
+        self.lock.clear();
+        self.lock.mutex.unlock();
+    }
+
+    fn resume(&mut self) -> Result<bool> {
         let (guard, marked) = match self.lock.mutex.lock() {
             Ok(guard) => (guard, false),
             Err(LockError::OwnerDied(guard)) => (guard, true),
             Err(LockError::Failed(error)) => return Err(error),
         };
         let _ = ManuallyDrop::new(self.lock.first(guard));
-        // ORDERING: Relaxed; this thread's alone.
-        self.lock.depth.store(depth, Ordering::Relaxed);
         Ok(marked)
     }
 }

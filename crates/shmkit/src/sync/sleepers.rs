@@ -221,7 +221,7 @@ impl Waiter {
             }
             if late {
                 // What arrived at the last moment has arrived.
-                return take(self.slept);
+                return take(true);
             }
             // Not so short that it ends just when a wake comes.
             let slice = self.slow_look.unwrap_or(now) + SLICE;

@@ -108,8 +108,16 @@ impl<T: Shareable, const BEHIND: u64> Value<T, BEHIND> {
     ///
     /// The caller holds the lock, which excludes everybody.
     pub(crate) unsafe fn set(&self, value: T) {
-        // SAFETY: aligned bytes of the mapping, which nobody else touches.
-        unsafe { self.at.write(value) };
+        if !T::PADDED {
+            // SAFETY: aligned bytes of the mapping, which nobody else touches.
+            unsafe { self.at.write(value) };
+            return;
+        }
+        let bytes = self.at.as_ptr().cast();
+        // SAFETY: initialised bytes of the mapping, which nobody else touches.
+        let bytes: &mut [u8] = unsafe { slice::from_raw_parts_mut(bytes, size_of::<T>()) };
+        bytes.fill(0);
+        value.encode(bytes);
     }
 }
 

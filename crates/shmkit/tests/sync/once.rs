@@ -30,7 +30,7 @@ fn of_all_who_come_one_does_it_and_the_others_go_on_when_it_is_done() {
     });
     let never = || unreachable!("it is done");
     handles[0].call_once(never).unwrap();
-    handles[1].call_once_again(|_| never()).unwrap();
+    handles[1].call_once_force(|_| never()).unwrap();
     handles[1].call_once_timeout(never, Duration::ZERO).unwrap();
     drop(handles);
     assert!(place.of::<Once>().open(NAME).unwrap().is_completed());
@@ -57,13 +57,13 @@ fn one_that_panicked_has_not_done_it_and_the_next_is_told() {
     let [once, other] = place.two::<Once>(NAME, ());
     let mut told = Vec::new();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
-        once.call_once_again(|again| {
+        once.call_once_force(|again| {
             told.push(again);
             std::panic::resume_unwind(Box::new(()));
         })
     }));
     assert!(panicked.is_err() && !other.is_completed());
-    other.call_once_again(|again| told.push(again)).unwrap();
+    other.call_once_force(|again| told.push(again)).unwrap();
     assert_eq!(told, [false, true]);
     assert!(once.is_completed());
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::rounds::Ended;
 use super::{Builder, Kind, Meeting, Parts, Planner};
 use crate::error::Result;
+use crate::sync::owner::Registrar;
 use crate::sync::until::Until;
 
 /// A gate that opens once, when a number of parties have come, and stays open.
@@ -65,9 +66,14 @@ impl Latch {
     ///
     /// As [`wait`](Self::wait), but for `PeerDied`.
     pub fn try_wait(&self) -> Result<bool> {
-        self.0.home().check()?;
-        match self.0.rounds().is_open() {
-            false if self.0.rounds().is_closed() => Err(self.0.error(Ended::Closed)),
+        let (home, rounds) = (self.0.home(), self.0.rounds());
+        home.check()?;
+        if !rounds.is_open() && self.0.line.is_due() {
+            // The last one may have died before it saw that it was the last.
+            rounds.repair(home);
+        }
+        match rounds.is_open() {
+            false if rounds.is_closed() => Err(self.0.error(Ended::Closed)),
             is_open => Ok(is_open),
         }
     }

@@ -236,6 +236,7 @@ impl BarrierParty<'_> {
     }
 
     fn wait_within(&mut self, until: Until) -> Result<BarrierWaitResult> {
+        self.meeting.home().check()?;
         let round = match self.arrived {
             Some(round) => round,
             None => {

@@ -152,7 +152,8 @@ impl<'a> Rounds<'a> {
             self.break_for_the_dead(registrar);
         }
         let free = |index: &usize| {
-            self.load(*index) == FREE && self.exchange(*index, FREE, with_holder(me, JOINED))
+            let record = self.load(*index);
+            record & STATE == FREE && self.exchange(*index, record, with_holder(me, JOINED))
         };
         let index = (0..self.records.len()).find(free);
         // CRASH: dying from here on leaves a party that is dead, and breaks the round.
@@ -244,7 +245,7 @@ impl<'a> Rounds<'a> {
         let mut had_come = false;
         for index in 0..self.records.len() {
             let mut record = self.load(index);
-            let dead = holder_of(record).is_some_and(|holder| registrar.is_dead(holder));
+            let dead = holder_of(record).is_none_or(|holder| registrar.is_dead(holder));
             // Behind the death: one who died in this round breaks no earlier one.
             let (round, state) = (self.round(), record & STATE);
             if state == FREE || !dead {

@@ -81,7 +81,8 @@ impl Condvar {
     ///
     /// # Errors
     ///
-    /// Those of taking the lock again; `Full` if too many wait; `Closed` if the condition was
+    /// Those of taking the lock again; `InvalidArgument`, with the lock given back once, for a lock
+    /// that this thread has more than once; `Full` if too many wait; `Closed` if the condition was
     /// removed, `Forked`, `RoleLost`. With all but [`LockError::OwnerDied`] the lock is given up.
     pub fn wait<G: Guard>(&self, guard: G) -> LockResult<G> {
         let (guard, _) = self.wait_within(guard, Until::Ever).map_err(|it| it.map(|it| it.0))?;
@@ -161,9 +162,9 @@ impl Condvar {
     ///
     /// # Errors
     ///
-    /// `Forked`, `RoleLost`.
+    /// `Closed` if the object was removed, `Forked`, `RoleLost`.
     pub fn notify_one(&self) -> Result<()> {
-        self.home().check()?;
+        self.check()?;
         self.waiters().notify_one();
         Ok(())
     }
@@ -172,9 +173,9 @@ impl Condvar {
     ///
     /// # Errors
     ///
-    /// `Forked`, `RoleLost`.
+    /// `Closed` if the object was removed, `Forked`, `RoleLost`.
     pub fn notify_all(&self) -> Result<()> {
-        self.home().check()?;
+        self.check()?;
         self.waiters().notify_all();
         Ok(())
     }
@@ -186,6 +187,7 @@ impl Condvar {
     ) -> LockResult<(G, WaitTimeoutResult)> {
         let home = self.home();
         home.check()?;
+        guard.check_wait()?;
         let index = match self.waiters().enlist(home.me(), home) {
             Ok(index) => index,
             Err(Refusal::Notified) => return Ok((guard, WaitTimeoutResult(false))),
@@ -194,7 +196,7 @@ impl Condvar {
                 return Err(home.error(ErrorKind::Full, "wait for", why).into());
             }
         };
-        let times = guard.suspend();
+        guard.suspend();
         crash_point!("condvar: waiting");
         let ended = {
             let _waiting = home.waiting(self.line.place());
@@ -202,32 +204,58 @@ impl Condvar {
             self.waiters().wait(index, home.me(), &lookout, &self.habit, until)
         };
         crash_point!("condvar: notified, lock not yet taken");
-        if ended == Ended::Closed && home.is_gone() {
-            // Guards that this thread has besides keep the lock.
-            if times == 1 || guard.resume(times).is_err() {
-                mem::forget(guard);
-            }
-            return Err(home.attached().closed().into());
+        if let Err(error) = self.check_whole(ended, &guard) {
+            mem::forget(guard);
+            return Err(error.into());
         }
-        let marked = match guard.resume(times) {
+        let marked = match guard.resume() {
             Ok(marked) => marked,
             Err(error) => {
-                if ended.is_notified() {
-                    self.waiters().leave(index);
-                    // It does not go on, so another does.
-                    self.waiters().notify_one();
-                }
                 mem::forget(guard);
+                if ended.is_notified() {
+                    // It does not go on, so another does. First, so that one too many may be
+                    // notified if this one dies here, and never one too few.
+                    self.waiters().notify_one();
+                    self.go_on(index);
+                }
                 return Err(error.into());
             }
         };
         if ended.is_notified() {
-            // It has gone on: what comes from here on is not another's.
-            self.waiters().leave(index);
-            self.waiters().wake_notified(index + 1);
+            self.go_on(index);
         }
         let answer = (guard, WaitTimeoutResult(ended == Ended::TimedOut));
         if marked { Err(LockError::OwnerDied(answer)) } else { Ok(answer) }
+    }
+
+    /// What a notified one does once it has the lock: what comes from here on is not another's.
+    fn go_on(&self, index: usize) {
+        self.waiters().leave(index, self.home().me());
+        self.waiters().wake_notified(index + 1);
+    }
+
+    /// Refuses to go on where the condition or the lock is gone, or this participant's place.
+    fn check_whole(&self, ended: Ended, guard: &impl Guard) -> Result<()> {
+        let (home, other) = (self.home(), guard.home());
+        match ended {
+            Ended::Closed if home.is_gone() => Err(home.attached().closed()),
+            Ended::Closed if other.is_gone() => Err(other.attached().closed()),
+            Ended::Lost => {
+                home.check()?;
+                let why = "its place among those who wait was given away".into();
+                Err(home.error(ErrorKind::RoleLost, "wait for", why))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses to notify those of a removed condition.
+    fn check(&self) -> Result<()> {
+        self.home().check()?;
+        match self.waiters().is_closed() {
+            true => Err(self.home().attached().closed()),
+            false => Ok(()),
+        }
     }
 
     fn home(&self) -> &Home {
@@ -252,7 +280,7 @@ impl<G: Guard> Registrar for Lookout<'_, G> {
     }
 
     fn is_gone(&self) -> bool {
-        self.guard.is_bereaved() || self.home.is_gone()
+        self.guard.is_bereaved() || self.home.is_gone() || self.guard.home().is_gone()
     }
 }
 

@@ -40,7 +40,7 @@
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::sync::home::LINE_WORDS;
 use crate::sync::owner::{Holder, Registrar};
-use crate::sync::sleepers::{ASLEEP, Habit, Sleepers};
+use crate::sync::sleepers::{ASLEEP, CLOSED, Habit, Sleepers};
 use crate::sync::until::Until;
 
 /// How many can wait at a time.
@@ -65,6 +65,8 @@ pub(crate) enum Ended {
     Inherited,
     /// By its time.
     TimedOut,
+    /// The record is another's: this one lost the proof of its life.
+    Lost,
     /// By the object's end, or by what else the registrar takes for one.
     Closed,
 }
@@ -88,6 +90,8 @@ pub(crate) enum Refusal {
 /// The records of those who wait.
 #[derive(Clone, Copy)]
 pub(crate) struct Waiters<'a> {
+    /// Bit 0: the object was retired.
+    pub(crate) state: &'a AtomicU64,
     /// Where the next search for somebody to notify begins.
     pub(crate) turn: &'a AtomicU64,
     pub(crate) bits: &'a [AtomicU64],
@@ -107,9 +111,15 @@ fn holder_of(record: u64) -> Option<Holder> {
 impl<'a> Waiters<'a> {
     /// In a line and what goes with it.
     pub(crate) fn of(line: &'a [AtomicU64; LINE_WORDS], records: &'a [AtomicU64]) -> Self {
-        let [_, turn, bits @ ..] = line;
+        let [state, turn, bits @ ..] = line;
         let bits = &bits[..records.len().div_ceil(BITS).min(bits.len())];
-        Self { turn, bits, records: &records[..records.len().min(bits.len() * BITS)] }
+        Self { state, turn, bits, records: &records[..records.len().min(bits.len() * BITS)] }
+    }
+
+    /// Whether the object was retired.
+    pub(crate) fn is_closed(self) -> bool {
+        // ORDERING: Relaxed; nothing is read by it.
+        self.state.load(Ordering::Relaxed) & CLOSED != 0
     }
 
     /// How many wait, and how many were notified and have not gone on.
@@ -195,8 +205,12 @@ impl<'a> Waiters<'a> {
         index
     }
 
-    /// Gives a record back that is one's own.
-    pub(crate) fn leave(self, index: usize) {
+    /// Gives a record back, if it is one's own.
+    pub(crate) fn leave(self, index: usize, me: Holder) {
+        if holder_of(self.load(index)) != Some(me) {
+            // One that lost the proof of its life was taken out, and another may be in it.
+            return;
+        }
         // ORDERING: AcqRel; before the record is FREE.
         self.bits[index / BITS].fetch_and(!(1 << (index % BITS)), Ordering::AcqRel);
         // CRASH: dying here leaves a record that is a dead one's.
@@ -234,7 +248,7 @@ impl<'a> Waiters<'a> {
     fn take_out(self, index: usize, record: u64, me: Holder) -> bool {
         let taken = self.exchange(index, record, record_of(me) | LEAVING);
         if taken {
-            self.leave(index);
+            self.leave(index, me);
         }
         taken
     }
@@ -265,7 +279,10 @@ impl<'a> Waiters<'a> {
         until: Until,
     ) -> Ended {
         let mut waiter = habit.waiter();
-        let look = || (self.load(index) & STATE == NOTIFIED).then_some(Ended::Notified);
+        let look = || match self.load(index) {
+            record if holder_of(record) != Some(me) => Some(Ended::Lost),
+            record => (record & STATE == NOTIFIED).then_some(Ended::Notified),
+        };
         let slow_look = || {
             let inherited = self.inherit(index, me, registrar).then_some(Ended::Inherited);
             inherited.or_else(|| registrar.is_gone().then_some(Ended::Closed))
@@ -274,20 +291,20 @@ impl<'a> Waiters<'a> {
         let ended = waiter.wait(sleepers, until.deadline(), look, slow_look);
         habit.keep(&waiter);
         match ended.unwrap_or(Ended::TimedOut) {
-            ended if ended.is_notified() => ended,
-            _ if !self.give_up(index) => Ended::Notified,
+            ended if ended.is_notified() || ended == Ended::Lost => ended,
+            _ if !self.give_up(index, me) => Ended::Notified,
             ended => {
-                self.leave(index);
+                self.leave(index, me);
                 ended
             }
         }
     }
 
     /// Gives up waiting. False if it was notified before.
-    fn give_up(self, index: usize) -> bool {
+    fn give_up(self, index: usize, me: Holder) -> bool {
         loop {
             let record = self.load(index);
-            if record & STATE != WAITING {
+            if record & STATE != WAITING || holder_of(record) != Some(me) {
                 return record & STATE != NOTIFIED;
             }
             if self.exchange(index, record, record & !(STATE | ASLEEP) | LEAVING) {

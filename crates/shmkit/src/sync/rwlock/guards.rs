@@ -68,13 +68,13 @@ impl<'a, T: Shareable> ReadGuard<'a, T> {
         if let Err(error) = lock.home().check() {
             return Err(NotUpgraded { guard: self, error: Some(error) });
         }
-        match lock.owner().attempt(me, Mode::Exclusive, lock.home()) {
+        match lock.owner().attempt(me, Mode::Draining, lock.registrar()) {
             Ok(_) => {}
             Err(refused) => return Err(self.not_upgraded(lock.outcome(Err(refused), Until::Now))),
         }
         // Nobody comes in between: the owner word is had.
         lock.shares().unshare(me);
-        match lock.shares().drain(me, lock.home(), &lock.habit, Until::Now) {
+        match lock.shares().drain(me, lock.registrar(), &lock.habit, Until::Now) {
             Ok(()) => {
                 mem::forget(self);
                 Ok(WriteGuard { lock })
@@ -97,7 +97,7 @@ impl<'a, T: Shareable> ReadGuard<'a, T> {
         if let Err(error) = lock.home().check() {
             return Err(NotUpgraded { guard: self, error: Some(error) });
         }
-        match lock.owner().attempt(me, Mode::Upgradable, lock.home()) {
+        match lock.owner().attempt(me, Mode::Upgradable, lock.registrar()) {
             Ok(_) => {
                 // It shares by the owner word from here on.
                 drop(self);
@@ -170,14 +170,10 @@ impl<'a, T: Shareable> UpgradableGuard<'a, T> {
         if let Err(error) = lock.home().check() {
             return Err(NotUpgraded { guard: self, error: Some(error) });
         }
-        if !lock.owner().change_mode(lock.home().me(), Mode::Exclusive, false) {
+        if !lock.owner().change_mode(lock.home().me(), Mode::Draining) {
             let why = "it was taken over: this process closed what proves its life";
             let error = lock.home().error(ErrorKind::RoleLost, "upgrade", why.into());
             return Err(NotUpgraded { guard: self, error: Some(error) });
-        }
-        if lock.shares().nobody_shares() {
-            mem::forget(self);
-            return Ok(WriteGuard { lock });
         }
         match lock.drain(Mode::Upgradable, until) {
             Ok(Some(_)) => {
@@ -211,7 +207,7 @@ impl<'a, T: Shareable> WriteGuard<'a, T> {
     /// Turns it into an upgradable one: others may read. Nobody writes in between.
     pub fn downgrade_to_upgradable(self) -> UpgradableGuard<'a, T> {
         let lock = self.lock;
-        lock.owner().change_mode(lock.home().me(), Mode::Upgradable, false);
+        lock.owner().change_mode(lock.home().me(), Mode::Upgradable);
         mem::forget(self);
         UpgradableGuard { lock }
     }
@@ -286,12 +282,11 @@ macro_rules! guard {
                 self.lock.home().is_bereaved(self.lock.owner())
             }
 
-            fn suspend(&mut self) -> u64 {
+            fn suspend(&mut self) {
                 $suspend(self.lock);
-                1
             }
 
-            fn resume(&mut self, _: u64) -> Result<bool> {
+            fn resume(&mut self) -> Result<bool> {
                 let taken: Option<bool> = $resume(self.lock)?;
                 let marked = self.lock.certainly(taken)?;
                 // SAFETY: the lock is held.

@@ -34,6 +34,9 @@ use crate::shareable::Shareable;
 /// A writer that waits keeps new readers out; readers that have waited for 1 ms keep the next
 /// writers out. A thread that has a guard and asks for a second one may wait for itself.
 ///
+/// A panic marks nothing: the guard is dropped in good order. A process that ends without dropping
+/// it, as by `exit`, counts as dead.
+///
 /// # If a process dies
 ///
 /// A dead reader's share is gone with it. A writer that dies may leave the value half-changed: who
@@ -294,6 +297,10 @@ impl<T: Shareable> RwLock<T> {
         self.line.home()
     }
 
+    fn registrar(&self) -> &Line {
+        &self.line
+    }
+
     #[inline(always)]
     fn owner(&self) -> OwnerWord<'_> {
         OwnerWord::lock(&self.line.fixed()[0])
@@ -321,10 +328,10 @@ impl<T: Shareable> RwLock<T> {
         let home = self.home();
         home.check()?;
         let shared = match until {
-            Until::Now => self.shares().attempt(home.me(), home),
+            Until::Now => self.shares().attempt(home.me(), &self.line),
             _ => {
                 let _waiting = home.waiting(self.line.place());
-                self.shares().share_slowly(home.me(), home, &self.spin, until)
+                self.shares().share_slowly(home.me(), &self.line, &self.spin, until)
             }
         };
         self.outcome(shared, until).map(|state| state.map(State::is_marked))
@@ -336,18 +343,18 @@ impl<T: Shareable> RwLock<T> {
         let home = self.home();
         home.check()?;
         let taken = match until {
-            Until::Now => self.owner().attempt(home.me(), mode, home),
+            Until::Now => self.owner().attempt(home.me(), entering(mode), &self.line),
             _ => {
                 let _waiting = home.waiting(self.line.place());
-                self.owner().acquire(home.me(), mode, home, &self.spin, until)
+                self.owner().acquire(home.me(), entering(mode), &self.line, &self.spin, until)
             }
         };
         if self.outcome(taken, until)?.is_none() {
             return Ok(None);
         }
         match mode {
-            Mode::Exclusive => self.drain(Mode::Exclusive, until),
             Mode::Upgradable => Ok(Some(self.owner().look().is_marked())),
+            _ => self.drain(Mode::Exclusive, until),
         }
     }
 
@@ -358,12 +365,12 @@ impl<T: Shareable> RwLock<T> {
         let home = self.home();
         let drained = {
             let _waiting = home.waiting(self.line.place());
-            self.shares().drain(home.me(), home, &self.habit, until)
+            self.shares().drain(home.me(), &self.line, &self.habit, until)
         };
         if drained.is_err() {
             match instead {
-                Mode::Exclusive => self.owner().release(home.me()),
-                Mode::Upgradable => self.owner().change_mode(home.me(), instead, false),
+                Mode::Upgradable => self.owner().change_mode(home.me(), instead),
+                _ => self.owner().release(home.me()),
             };
         }
         let drained = self.outcome(drained, until)?;
@@ -402,6 +409,14 @@ impl<T: Shareable> RwLock<T> {
             Some(Ok(guard)) => Ok(Some(guard)),
             Some(Err(error)) => Err(error.map(Some)),
         }
+    }
+}
+
+/// How the owner word is taken by one who still has to wait for those who share.
+fn entering(mode: Mode) -> Mode {
+    match mode {
+        Mode::Exclusive => Mode::Draining,
+        other => other,
     }
 }
 

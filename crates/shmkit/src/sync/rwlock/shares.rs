@@ -55,7 +55,7 @@ const COUNT: u64 = u32::MAX as u64 & !0b11;
 #[derive(Clone, Copy)]
 pub(crate) struct Shares<'a> {
     pub(crate) owner: OwnerWord<'a>,
-    /// One more than the highest slot that ever shared.
+    /// One more than the highest slot that ever opened it.
     pub(crate) used: &'a AtomicU64,
     pub(crate) words: &'a [AtomicU64],
 }
@@ -65,7 +65,10 @@ impl<'a> Shares<'a> {
     pub(crate) fn adopt(self, me: Holder) {
         if let Some(mine) = self.share(me.slot) {
             // ORDERING: SeqCst; a writer that does not see it sees what was there before.
-            mine.store(u64::from(me.generation) << 32, Ordering::SeqCst);
+            let had = mine.swap(u64::from(me.generation) << 32, Ordering::SeqCst);
+            if had & ASLEEP != 0 {
+                Sleepers::new(mine).wake(had);
+            }
         }
         // ORDERING: SeqCst; before the first share, as R1 before R2.
         self.used.fetch_max(u64::from(me.slot) + 1, Ordering::SeqCst);
@@ -119,15 +122,14 @@ impl<'a> Shares<'a> {
     #[inline]
     pub(crate) fn unshare(self, me: Holder) {
         let Some(mine) = self.share(me.slot) else { return };
-        let less = |share| (is_of(share, me) && share & COUNT != 0).then(|| share - ONE);
+        let less =
+            |share| (is_of(share, me) && share & COUNT != 0).then(|| (share - ONE) & !ASLEEP);
         // ORDERING: Release; pairs with the look in `drain`: who changes the value comes behind
         // those who read it.
         let Ok(had) = mine.fetch_update(Ordering::Release, Ordering::Relaxed, less) else { return };
         if had & ASLEEP != 0 {
             // CRASH: dying here loses the wake; the writer's slice ends.
             crash_point!("rwlock: share given back, nobody woken");
-            // ORDERING: Relaxed; the mark carries nothing.
-            mine.fetch_and(!ASLEEP, Ordering::Relaxed);
             Sleepers::new(mine).wake(had);
         }
     }
@@ -195,7 +197,17 @@ impl<'a> Shares<'a> {
         })
     }
 
-    /// Waits until nobody shares any more: for one who has the owner word, exclusive.
+    /// Takes away what the dead shared: all at once, since looking is seldom.
+    fn forget_the_dead(self, registrar: &impl Registrar) {
+        for slot in 0..(self.words.len() / STRIDE) as u32 {
+            let Some(word) = self.share(slot) else { return };
+            if let Some(holder) = sharer(word, slot).filter(|it| registrar.is_dead(*it)) {
+                forget(word, holder);
+            }
+        }
+    }
+
+    /// Waits until nobody shares any more, and goes in: for one who has the owner word, draining.
     #[cold]
     pub(crate) fn drain(
         self,
@@ -204,7 +216,7 @@ impl<'a> Shares<'a> {
         habit: &Habit,
         until: Until,
     ) -> Result<(), Refused> {
-        let (mut draining, mut due) = (false, false);
+        let mut due = false;
         in_model();
         while let Some((word, holder)) = self.first_sharer() {
             if matches!(until, Until::Now) {
@@ -215,31 +227,24 @@ impl<'a> Shares<'a> {
                 forget(word, holder);
                 continue;
             }
-            if !draining {
-                // So that dying while waiting is no death in the middle of a change.
-                self.owner.change_mode(me, Mode::Exclusive, true);
-                draining = true;
-            }
             let has_left = || sharer(word, holder.slot) != Some(holder);
             let mut waiter = habit.waiter();
             let left = waiter.wait(
                 Sleepers::new(word),
                 until.deadline(),
                 || has_left().then_some(Ok(())),
-                || match registrar.is_dead(holder) {
-                    true => {
-                        forget(word, holder);
-                        Some(Ok(()))
-                    }
-                    false => registrar.is_gone().then_some(Err(Refused::Closed)),
+                || {
+                    self.forget_the_dead(registrar);
+                    let left = has_left().then_some(Ok(()));
+                    left.or_else(|| registrar.is_gone().then_some(Err(Refused::Closed)))
                 },
             );
             habit.keep(&waiter);
             left.unwrap_or(Err(Refused::TimedOut(holder)))?;
         }
-        if draining {
-            self.owner.change_mode(me, Mode::Exclusive, false);
-        }
+        // CRASH: dying before this is no death in the middle of a change: nothing was changed.
+        crash_point!("rwlock: drained, not yet in");
+        self.owner.change_mode(me, Mode::Exclusive);
         Ok(())
     }
 }

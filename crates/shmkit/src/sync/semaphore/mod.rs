@@ -86,7 +86,7 @@ impl Semaphore {
     /// As [`acquire`](Self::acquire).
     #[inline]
     pub fn try_acquire(&self) -> Result<Option<Permit<'_>>> {
-        Ok(self.try_take(true)?.then_some(()).map(|()| Permit { semaphore: self }))
+        Ok(self.try_take(true)?.then(|| Permit { semaphore: self }))
     }
 
     /// Takes a permit, waiting up to `timeout`.
@@ -142,15 +142,30 @@ impl Semaphore {
     ///
     /// # Errors
     ///
-    /// `Full` if there would be more than 2^40; `Forked`; `RoleLost`.
+    /// `Full` if there would be more than 2^40; `Closed` if the object was removed; `Forked`;
+    /// `RoleLost`.
     #[inline]
     pub fn post(&self, permits: u32) -> Result<()> {
         self.home().check()?;
-        if permits == 0 || self.permits().post(permits.into()) {
+        if permits == 0 {
             return Ok(());
         }
-        let why = format!("there would be more than {MOST} permits");
-        Err(self.home().error(ErrorKind::Full, "post to", why))
+        self.permits().post(permits.into()).map_err(|refusal| match refusal {
+            Refusal::Closed => self.home().attached().closed(),
+            _ => {
+                let why = format!("there would be more than {MOST} permits");
+                self.home().error(ErrorKind::Full, "post to", why)
+            }
+        })
+    }
+
+    /// Takes a permit for good, waiting until `deadline` on the monotonic clock.
+    ///
+    /// # Errors
+    ///
+    /// As [`consume_timeout`](Self::consume_timeout).
+    pub fn consume_until(&self, deadline: Instant) -> Result<()> {
+        self.take(false, Until::Deadline(deadline))
     }
 
     /// How many permits there are to be had at this moment.
@@ -190,7 +205,7 @@ impl Semaphore {
         if self.permits().try_take(slot).is_ok() {
             return Ok(true);
         }
-        if self.home().is_due() {
+        if self.line.is_due() {
             self.reap_the_dead();
         }
         match self.permits().try_take(slot) {

@@ -98,7 +98,7 @@ pub(crate) enum Refusal {
     None,
     /// The object was retired.
     Closed,
-    /// The participant holds as many as it can.
+    /// There would be more than can be: with this participant, or in all.
     TooMany,
     /// More were taken than given: no participant writes that.
     Corrupt,
@@ -223,23 +223,28 @@ impl<'a> Permits<'a> {
         loop {
             let given = Self::load(self.given);
             self.settle(given, GIVEN);
-            if self.give(given, 1, Some(slot)) {
+            self.settle(Self::load(self.taken), TAKEN);
+            // It was given back for one that lost the proof of its life, and lives.
+            if self.held(slot) == 0 || self.give(given, 1, Some(slot)) {
                 return;
             }
         }
     }
 
-    /// Gives so many new ones. False if that would be too many.
+    /// Gives so many new ones.
     #[inline]
-    pub(crate) fn post(self, many: u64) -> bool {
+    pub(crate) fn post(self, many: u64) -> Result<(), Refusal> {
         loop {
             let given = Self::load(self.given);
             self.settle(given, GIVEN);
+            if given.0 & CLOSED != 0 {
+                return Err(Refusal::Closed);
+            }
             if self.available() + many > MOST {
-                return false;
+                return Err(Refusal::TooMany);
             }
             if self.give(given, many, None) {
-                return true;
+                return Ok(());
             }
         }
     }
@@ -265,8 +270,11 @@ impl<'a> Permits<'a> {
     /// Makes a permit that the participant in a slot holds one that nobody has, and that does not
     /// come back.
     pub(crate) fn consume(self, slot: u32) {
+        self.settle(Self::load(self.taken), TAKEN);
         let Some(word) = self.slot_word(slot, GIVEN) else { return };
-        let counted = |seen: u64| Some(seen & !HELD | seen.wrapping_add(1) & HELD);
+        let counted = |seen: u64| {
+            (self.held(slot) != 0).then_some(seen & !HELD | seen.wrapping_add(1) & HELD)
+        };
         // ORDERING: AcqRel; as in `settle`.
         let _ = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, counted);
     }
@@ -333,6 +341,10 @@ impl<'a> Permits<'a> {
             self.end_turn();
         }
         if slept {
+            if taken != Some(Ok(())) {
+                // The mark went with the wake, and the wake may have been for another.
+                self.sleepers().announce(|_| true);
+            }
             self.pass_on();
         }
         taken

@@ -325,7 +325,7 @@ impl Actor {
     fn do_once(&mut self, link: &mut Link) -> Came {
         let once = &self.plant.3.2;
         let mut said = "done before".to_string();
-        once.call_once_again(|again| {
+        once.call_once_force(|again| {
             link.say(if again { "begun again" } else { "begun" });
             link.hear();
             said = done();

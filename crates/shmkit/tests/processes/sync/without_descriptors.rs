@@ -31,21 +31,23 @@ pub(crate) fn actor(link: &mut Link) {
     }
 }
 
-fn without_descriptors(stage: &Stage, task: &str) -> Child {
+/// One that has lost its descriptors, and its place.
+fn without_descriptors(stage: &Stage, task: &str) -> (Child, u32) {
     let mut child = Child::start(&stage.place, "actor without descriptors", task);
     assert_eq!(child.hear(), "closed");
-    child
+    let slot = slot_of(stage, child.id()).expect("nobody has asked about it yet");
+    (child, slot)
+}
+
+fn slot_of(stage: &Stage, pid: u32) -> Option<u32> {
+    let members = stage.place.describe(NAME).members;
+    members.into_iter().rfind(|member| member.pid == pid).map(|member| member.slot)
 }
 
 /// Attaches once more, and is given the place of the one that lost it.
-fn in_its_place(stage: &Stage, child: &Child) -> Named<Plant> {
-    let slot = |pid: u32| {
-        let members = stage.place.describe(NAME).members;
-        members.into_iter().rfind(|member| member.pid == pid).map(|member| member.slot)
-    };
-    let lost = slot(child.id()).expect("it has a place");
+fn in_its_place(stage: &Stage, lost: u32) -> Named<Plant> {
     let next = Named::<Plant>::options().directory(stage.place.path()).open(NAME).unwrap();
-    assert_eq!(slot(std::process::id()), Some(lost));
+    assert_eq!(slot_of(stage, std::process::id()), Some(lost));
     next
 }
 
@@ -60,13 +62,14 @@ fn is_told(child: &mut Child) {
 #[test]
 fn what_it_held_goes_to_others_and_it_is_told() {
     let stage = Stage::new(1, 1);
-    let mut child = without_descriptors(&stage, "lock, write, nest, acquire, join");
+    let (mut child, lost) = without_descriptors(&stage, "lock, write, nest, acquire, join");
     assert!(matches!(stage.mutex().lock(), Err(LockError::OwnerDied(_))));
     assert!(matches!(stage.rwlock().read(), Err(LockError::OwnerDied(_))));
     assert!(matches!(stage.reentrant().lock(), Err(LockError::OwnerDied(_))));
     drop(stage.semaphore().acquire().unwrap());
     drop(stage.barrier().join().unwrap());
-    let next = in_its_place(&stage, &child);
+    is_told(&mut child);
+    let next = in_its_place(&stage, lost);
     is_told(&mut child);
     drop(next);
     is_told(&mut child);
@@ -75,9 +78,9 @@ fn what_it_held_goes_to_others_and_it_is_told() {
 #[test]
 fn what_it_gives_back_is_not_taken_from_its_successor() {
     let stage = Stage::new(2, 1);
-    let mut child = without_descriptors(&stage, "read, read, lock, acquire, acquire");
+    let (mut child, lost) = without_descriptors(&stage, "read, read, lock, acquire, acquire");
     assert!(matches!(stage.mutex().lock(), Err(LockError::OwnerDied(_))));
-    let next = in_its_place(&stage, &child);
+    let next = in_its_place(&stage, lost);
     let (mutex, rwlock, semaphore, ..) = &*next;
     let _permits = [semaphore.acquire().unwrap(), semaphore.acquire().unwrap()];
     let reader = rwlock.read().unwrap();
@@ -96,9 +99,9 @@ fn what_it_turns_into_something_else_is_not_its_successor_s() {
         [("keep", "to read"), ("write", "to read"), ("read", "try upgrade"), ("read", "to keep")]
     {
         let stage = Stage::new(0, 1);
-        let mut child = without_descriptors(&stage, takes);
+        let (mut child, lost) = without_descriptors(&stage, takes);
         drop(stage.rwlock().write().or_else(LockError::into_guard).unwrap());
-        let next = in_its_place(&stage, &child);
+        let next = in_its_place(&stage, lost);
         let answer = child.ask(transfer);
         assert!(answer == "done" || answer.starts_with("RoleLost: "), "{transfer}: {answer}");
         drop(next.1.write().or_else(LockError::into_guard).expect("no share is left there"));

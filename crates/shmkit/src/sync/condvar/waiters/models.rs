@@ -25,6 +25,7 @@ const NOBODY_DIED: DeadIs = DeadIs(None);
 struct Jobs {
     lock: AtomicU64,
     count: AtomicU64,
+    state: AtomicU64,
     turn: AtomicU64,
     bits: [AtomicU64; 1],
     records: Vec<AtomicU64>,
@@ -38,11 +39,18 @@ impl Jobs {
     fn new() -> Arc<Self> {
         let new = || AtomicU64::new(0);
         let records = (0..RECORDS).map(|_| new()).collect();
-        Arc::new(Self { lock: new(), count: new(), turn: new(), bits: [new()], records })
+        Arc::new(Self {
+            lock: new(),
+            count: new(),
+            state: new(),
+            turn: new(),
+            bits: [new()],
+            records,
+        })
     }
 
     fn waiters(&self) -> Waiters<'_> {
-        Waiters { turn: &self.turn, bits: &self.bits, records: &self.records }
+        Waiters { state: &self.state, turn: &self.turn, bits: &self.bits, records: &self.records }
     }
 
     fn lock(&self, me: Holder) {
@@ -63,7 +71,7 @@ impl Jobs {
             let ended = self.waiters().wait(index, me, registrar, &Habit::default(), Until::Ever);
             assert!(ended.is_notified());
             self.lock(me);
-            self.waiters().leave(index);
+            self.waiters().leave(index, me);
             self.waiters().wake_notified(index + 1);
         }
         self.count.store(self.count.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
@@ -152,8 +160,8 @@ fn loom_a_notification_of_a_dead_one_is_taken_over_and_its_record_freed() {
                 let (me, waiters) = (holder(slot), jobs.waiters());
                 let index = waiters.enlist(me, &NOBODY_DIED).unwrap();
                 let inherited = waiters.inherit(index, me, &DeadIs(Some(DEAD)));
-                let _ = waiters.give_up(index);
-                waiters.leave(index);
+                let _ = waiters.give_up(index, me);
+                waiters.leave(index, me);
                 inherited
             })
         });
@@ -168,8 +176,8 @@ fn loom_a_record_that_a_dead_one_was_leaving_is_made_free_once() {
     check(Some(3), || {
         let jobs = Jobs::new();
         let index = jobs.waiters().enlist(DEAD, &NOBODY_DIED).unwrap();
-        assert!(jobs.waiters().give_up(index));
-        assert!(ends_at("condvar: leaving", || jobs.waiters().leave(index)));
+        assert!(jobs.waiters().give_up(index, DEAD));
+        assert!(ends_at("condvar: leaving", || jobs.waiters().leave(index, DEAD)));
         let making_room = thread::spawn({
             let jobs = jobs.clone();
             move || jobs.waiters().make_room(holder(1), &DeadIs(Some(DEAD)))

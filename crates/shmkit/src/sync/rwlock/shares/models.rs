@@ -55,7 +55,7 @@ impl Guarded {
 
     fn take(&self, me: Holder, registrar: &impl Registrar) {
         let spin = Spin::default();
-        let taken = self.shares().owner.acquire(me, Mode::Exclusive, registrar, &spin, Until::Ever);
+        let taken = self.shares().owner.acquire(me, Mode::Draining, registrar, &spin, Until::Ever);
         taken.unwrap();
         self.shares().drain(me, registrar, &Habit::default(), Until::Ever).unwrap();
     }
@@ -141,7 +141,7 @@ fn loom_an_upgrade_lets_no_writer_in_between() {
                 owner.acquire(me, Mode::Upgradable, &NOBODY_DIED, &spin, Until::Ever).unwrap();
                 // SAFETY: nobody writes, or loom reports it.
                 let seen = guarded.value.with(|value| unsafe { *value });
-                assert!(owner.change_mode(me, Mode::Exclusive, false));
+                assert!(owner.change_mode(me, Mode::Draining));
                 let habit = Habit::default();
                 guarded.shares().drain(me, &NOBODY_DIED, &habit, Until::Ever).unwrap();
                 guarded.value.with_mut(|value| {

@@ -77,7 +77,7 @@ fn who_waits_gets_it() {
         let words = words.clone();
         move || words.take(1, false)
     });
-    assert!(words.permits().post(1));
+    words.permits().post(1).unwrap();
     waiting.join().unwrap();
     assert_eq!((words.permits().held(1), words.sum()), (1, 1));
 }
@@ -95,8 +95,8 @@ fn loom_two_who_wait_get_one_each() {
             let words = words.clone();
             thread::spawn(move || words.take(slot, false))
         });
-        assert!(words.permits().post(1));
-        assert!(words.permits().post(1));
+        words.permits().post(1).unwrap();
+        words.permits().post(1).unwrap();
         waiting.map(|it| it.join().unwrap());
         assert_eq!((words.permits().available(), words.sum()), (0, 2));
     });

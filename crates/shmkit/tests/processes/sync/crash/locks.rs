@@ -26,6 +26,7 @@ pub(super) const CASES: &[Case] = &[
     case("read", "sleepers: word changed, nobody woken", 0),
     case("upgradable read", "rwlock: taken", 0),
     case("upgradable read", FREED, 0),
+    case("upgrade", "rwlock: drained, not yet in", 0),
     case("upgrade", FREED, 0),
     case("write", "rwlock: taken", 1),
     case("write", FREED, 0),

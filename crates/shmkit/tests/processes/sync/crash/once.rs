@@ -24,7 +24,7 @@ pub(super) const DEEDS: &[Deed] = &[("do once", |link| {
             link.say("doing");
             link.hear();
         };
-        start.call_once_again(act).unwrap();
+        start.call_once_force(act).unwrap();
         link.say("done");
         link.hear();
     }
@@ -78,7 +78,7 @@ fn race(starts: &[Named<Starts>; 2], number: usize, meanwhile: impl FnOnce()) ->
                 // ORDERING: Relaxed; the end of the thread orders it.
                 let act =
                     |again: bool| _ = acts[usize::from(again)].fetch_add(1, Ordering::Relaxed);
-                starts[number].call_once_again(act).unwrap();
+                starts[number].call_once_force(act).unwrap();
                 assert!(starts[number].is_completed());
             });
         }

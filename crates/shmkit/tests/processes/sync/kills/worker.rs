@@ -330,7 +330,7 @@ impl Worker {
             self.pause();
             self.board.leave(board::DOING, self.who);
         };
-        once.call_once_again(act).unwrap();
+        once.call_once_force(act).unwrap();
         assert!(once.is_completed());
         if self.is_one_in(64) {
             self.board.exchange(board::ONCE, number, number + 1);
