@@ -10,6 +10,14 @@ fn trap(signal: &str) -> String {
     format!("sleep 1000 & trap \"kill $!; exit 5\" {signal}; echo there; wait")
 }
 
+/// The command, which heeds signals also where this test was started with them ignored.
+fn heeding_signals(place: &Place, arguments: &[&str]) -> Command {
+    let mut command = Command::new("env");
+    command.args(["--default-signal", &shm_itself()]).args(arguments);
+    command.env("SHMKIT_DIR", place.path()).env_remove("NO_COLOR");
+    command
+}
+
 fn send(signal: &str, whom: &str) {
     assert!(Command::new("kill").args(["-s", signal, "--", whom]).status().unwrap().success());
 }
@@ -18,7 +26,8 @@ fn send(signal: &str, whom: &str) {
 fn asked_to_end_it_hands_that_on_and_holds_the_lock_until_the_command_has_ended() {
     let place = Place::new();
     for signal in ["TERM", "HUP"] {
-        let mut held = place.start(&["lock", "backup", "--", "sh", "-c", &trap(signal)]);
+        let arguments = ["lock", "backup", "--", "sh", "-c", &trap(signal)];
+        let mut held = Running::new(&mut heeding_signals(&place, &arguments));
         assert_eq!(held.line(), "there");
         send(signal, &held.child.id().to_string());
         assert_eq!(held.child.wait().unwrap().code(), Some(5), "{signal}");
@@ -29,7 +38,8 @@ fn asked_to_end_it_hands_that_on_and_holds_the_lock_until_the_command_has_ended(
 #[test]
 fn ctrl_c_is_left_to_the_command() {
     let place = Place::new();
-    let mut command = place.command(&["lock", "backup", "--", "sh", "-c", &trap("INT")]);
+    let arguments = ["lock", "backup", "--", "sh", "-c", &trap("INT")];
+    let mut command = heeding_signals(&place, &arguments);
     // As a terminal has it: ctrl-c goes to all processes of the group.
     let mut held = Running::new(command.process_group(0));
     assert_eq!(held.line(), "there");
