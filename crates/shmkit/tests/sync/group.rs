@@ -53,6 +53,18 @@ fn each_member_begins_as_it_was_said_and_keeps_to_itself() {
 }
 
 #[test]
+fn asking_about_one_member_s_holder_does_not_keep_from_asking_about_another_s() {
+    let place = Place::new();
+    let [locks, other] = place.two::<[Mutex<u8>; 2]>(NAME, [0, 0]);
+    let dying = place.of::<[Mutex<u8>; 2]>().open(NAME).unwrap();
+    std::mem::forget(dying[0].lock().unwrap());
+    drop(dying);
+    let _held = other[1].lock().unwrap();
+    assert!(locks[1].try_lock().unwrap().is_none());
+    assert!(matches!(locks[0].try_lock(), Err(LockError::OwnerDied(_))));
+}
+
+#[test]
 fn a_group_shows_what_is_in_it_under_numbers() {
     let place = Place::new();
     let plant = place.of::<Nested>().create(NAME, INITIAL).unwrap();
