@@ -1,14 +1,17 @@
 //! What a forked child inherits of locks and the like is not its own: nothing that it does with it,
 //! and not its end, changes anything for its parent or for others.
 
+use std::time::Duration;
+
 use rustix::process::{Pid, WaitOptions, waitpid};
+use shmkit::sync::named;
 use shmkit::{Error, ErrorKind};
 
 use super::actor::{Actor, Held};
 use super::stage::{NAME, Plant, Stage, told};
 use crate::children::{Child, Link};
-use crate::fork::fork;
-use crate::place::kind;
+use crate::fork::{fork, outcome};
+use crate::place::{Place, kind};
 
 /// What is done with an inherited handle, in words for an actor.
 const OPERATIONS: &str = "lock, try lock, lock 9, nest, try nest, nest 9, read, try read, read 9, \
@@ -50,6 +53,29 @@ fn answer(actor: &mut Actor, link: &mut Link) {
         let answer = actor.act(&word, link);
         link.say(answer);
     }
+}
+
+/// Comes to a barrier to which nobody else comes, and forks once its time is over. The child tells
+/// what it is told when it waits on.
+pub(crate) fn forked_party(link: &mut Link) {
+    let barrier = named::Barrier::open_or_create(NAME, 2).unwrap();
+    let mut party = barrier.join().unwrap();
+    assert_eq!(kind(party.wait_timeout(Duration::ZERO)), ErrorKind::TimedOut);
+    let child = fork(|| {
+        link.say(outcome(party.wait()));
+        std::mem::forget(party);
+    });
+    waitpid(Pid::from_raw(child), WaitOptions::empty()).unwrap();
+    link.say("the child ended");
+    link.hear();
+}
+
+#[test]
+fn a_party_that_came_before_the_fork_does_not_wait_for_its_parent() {
+    let place = Place::new();
+    let mut child = Child::start(&place, "forked party", "");
+    assert_eq!(child.hear(), "Forked");
+    assert_eq!(child.hear(), "the child ended");
 }
 
 /// Does everything with everything. Tells what did not answer `Forked`.

@@ -44,6 +44,8 @@ pub(crate) const ROLES: &[(&str, Role)] = &[
     #[cfg(unix)]
     ("forked actor", fork::forked_actor),
     #[cfg(unix)]
+    ("forked party", fork::forked_party),
+    #[cfg(unix)]
     ("actor under a mask", known_failures::under_a_mask),
     #[cfg(unix)]
     ("sleeper", sleeping::sleeper),
