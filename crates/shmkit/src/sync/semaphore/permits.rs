@@ -48,6 +48,8 @@ pub(crate) const STRIDE: usize = 8;
 /// The most permits that one participant can hold: less than can be counted, since its threads may
 /// all look before any of them takes the last.
 pub(crate) const MOST_HELD: u64 = 15_000;
+/// How often a participant's two words are looked at until they stand still.
+const TRIES: u32 = 64;
 /// The most permits that there can be.
 pub(crate) const MOST: u64 = 1 << 40;
 
@@ -166,12 +168,24 @@ impl<'a> Permits<'a> {
 
     /// How many permits the participant in a slot holds; while it takes and gives, maybe more.
     pub(crate) fn held(self, slot: u32) -> u64 {
-        // In this order: what is given back between the two was taken before.
-        let [given, taken] = [GIVEN, TAKEN].map(|which| {
-            // ORDERING: Acquire; pairs with the exchange in `settle`.
-            self.slot_word(slot, which).map_or(0, |word| word.load(Ordering::Acquire))
+        let [taken, given] = [TAKEN, GIVEN].map(|which| {
+            move || {
+                // ORDERING: Acquire; pairs with the exchange in `settle`.
+                self.slot_word(slot, which).map_or(0, |word| word.load(Ordering::Acquire))
+            }
         });
-        taken.wrapping_sub(given) & HELD
+        let mut before = given();
+        for _ in 0..TRIES {
+            // In this order: what is given back between the two was taken before.
+            let held = taken().wrapping_sub(before) & HELD;
+            let after = given();
+            if after == before {
+                return held;
+            }
+            before = after;
+        }
+        // Others take and give for it all the time: it holds some.
+        1
     }
 
     /// How many there are to be had.
