@@ -1,7 +1,7 @@
 //! A directory of its own for each test, and what is asked of the objects in it.
 
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use shmkit::memory::Trust;
 use shmkit::sync::Primitive;
@@ -40,7 +40,9 @@ impl Place {
             let members = inspect::describe(self.path(), name, Trust::Own).unwrap().members;
             members.iter().map(|member| member.waiting).sum::<u32>()
         };
+        let begun = Instant::now();
         while waiting() != threads {
+            assert!(begun.elapsed() < SOON, "{} wait, and not {threads}", waiting());
             std::thread::yield_now();
         }
     }

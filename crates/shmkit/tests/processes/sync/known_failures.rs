@@ -8,13 +8,12 @@ use shmkit::sync::{LockError, Mutex, Semaphore};
 #[cfg(unix)]
 use shmkit::{Access, sync::named};
 
-use super::stage::{Stage, told};
+use super::stage::{SOON, Stage, told};
 #[cfg(unix)]
 use crate::children::{Child, Link};
 use crate::place::{Place, kind};
 
 const SHORT: Duration = Duration::from_millis(150);
-const SOON: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_killed_holder_s_mutex_goes_to_the_next_who_is_told_and_mends_it() {

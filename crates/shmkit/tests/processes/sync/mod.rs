@@ -41,6 +41,7 @@ pub(crate) const ROLES: &[(&str, Role)] = &[
     ("actor", actor::role),
     ("greedy", fairness::greedy),
     ("player", waiting::player),
+    ("waiter", stopped::waiter),
     #[cfg(unix)]
     ("forked actor", fork::forked_actor),
     #[cfg(unix)]

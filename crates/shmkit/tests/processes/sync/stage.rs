@@ -1,5 +1,7 @@
 //! One of every primitive in one object, as a test and its children share it.
 
+use std::time::{Duration, Instant};
+
 use shmkit::inspect;
 use shmkit::memory::Trust;
 use shmkit::sync::named::{Named, NamedOptions};
@@ -11,6 +13,8 @@ use crate::children::Child;
 use crate::place::Place;
 
 pub(crate) const NAME: &str = "plant";
+/// Long enough for whatever is certain to come.
+pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 /// One of every primitive.
 pub(crate) type Plant = (
@@ -85,7 +89,9 @@ impl Stage {
             let members = self.place.describe(NAME).members;
             members.iter().filter(|it| it.alive).map(|it| it.waiting).sum::<u32>()
         };
+        let begun = Instant::now();
         while waiting() != threads {
+            assert!(begun.elapsed() < SOON, "{} wait, and not {threads}", waiting());
             std::thread::yield_now();
         }
     }

@@ -1,13 +1,16 @@
 //! Who stands still keeps what it has: nobody takes it for dead, however long that lasts.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use shmkit::ErrorKind;
-use shmkit::sync::named::Named;
+use shmkit::sync::Reset;
+use shmkit::sync::named::{self, Named};
 
-use super::stage::{NAME, Plant, Stage, told};
-use crate::children::Child;
-use crate::place::kind;
+use super::stage::{NAME, Plant, SOON, Stage, told};
+use crate::children::{Child, Link};
+use crate::place::{Place, kind};
+
+const SIGNAL: &str = "signal";
 
 /// A hundred times as long as it takes to find that one is dead.
 const LONG: Duration = Duration::from_secs(5);
@@ -196,6 +199,37 @@ fn one_that_stands_still_while_it_takes_or_gives_a_permit_holds_nobody_up() {
             told(&mut child, "drop");
         }
     }
+}
+
+/// Waits for an event that stays set until it is reset.
+pub(crate) fn waiter(link: &mut Link) {
+    let event = named::Event::open(SIGNAL).unwrap();
+    event.wait().unwrap();
+    link.say("it was set");
+    link.hear();
+}
+
+#[test]
+fn an_event_that_was_set_and_reset_while_one_who_waits_stood_still_lets_it_go_on() {
+    let place = Place::new();
+    let options = named::Event::options().directory(place.path());
+    let event = options.create(SIGNAL, Reset::Manual).unwrap();
+    let mut child = Child::start(&place, "waiter", "");
+    let begun = Instant::now();
+    let waits = || place.describe(SIGNAL).members.iter().any(|member| member.waiting > 0);
+    while !waits() {
+        std::thread::yield_now();
+    }
+    // As often as it takes until it has begun to wait before it is stopped.
+    while waits() {
+        assert!(begun.elapsed() < SOON, "it never learns of what it does not see itself");
+        child.stop();
+        event.set().unwrap();
+        event.reset().unwrap();
+        child.go_on();
+        std::thread::yield_now();
+    }
+    assert_eq!(child.hear(), "it was set");
 }
 
 #[test]

@@ -7,12 +7,11 @@ use shmkit::ErrorKind;
 use shmkit::sync::named::Named;
 use shmkit::sync::{Condvar, Guard};
 
-use super::stage::{NAME, Plant, Stage, told};
+use super::stage::{NAME, Plant, SOON, Stage, told};
 use crate::children::Link;
 use crate::place::kind;
 
 const HELD_FOR: Duration = Duration::from_secs(2);
-const SOON: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_lock_that_is_held_for_two_seconds_is_waited_for_in_each_way() {

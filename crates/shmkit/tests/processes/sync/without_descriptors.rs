@@ -5,7 +5,7 @@ use shmkit::sync::LockError;
 use shmkit::sync::named::Named;
 
 use super::actor::Actor;
-use super::stage::{NAME, Plant, Stage, told};
+use super::stage::{NAME, Plant, SOON, Stage, told};
 use crate::children::{Child, Link};
 
 /// Every way to take or to change something.
@@ -90,7 +90,7 @@ fn what_it_gives_back_is_not_taken_from_its_successor() {
     assert!(stage.mutex().try_lock().unwrap_or(None).is_none(), "the successor's lock");
     assert_eq!(stage.semaphore().available(), 0, "the successor's permits");
     drop((reader, guard));
-    drop(stage.rwlock().write().unwrap());
+    drop(stage.rwlock().write_timeout(SOON).unwrap());
 }
 
 #[test]
@@ -104,7 +104,8 @@ fn what_it_turns_into_something_else_is_not_its_successor_s() {
         let next = in_its_place(&stage, lost);
         let answer = child.ask(transfer);
         assert!(answer == "done" || answer.starts_with("RoleLost: "), "{transfer}: {answer}");
-        drop(next.1.write().or_else(LockError::into_guard).expect("no share is left there"));
+        let writer = next.1.write_timeout(SOON).or_else(LockError::into_guard);
+        drop(writer.expect("no share is left there"));
         told(&mut child, "drop");
         let reader = next.1.read().or_else(LockError::into_guard).unwrap();
         assert!(stage.rwlock().try_write().unwrap_or(None).is_none());
