@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use shmkit::ErrorKind;
 use shmkit::sync::named::Named;
 use shmkit::sync::{LockError, Mutex, Semaphore};
 #[cfg(unix)]
 use shmkit::{Access, sync::named};
+use shmkit::{Error, ErrorKind};
 
 use super::stage::{SOON, Stage, told};
 #[cfg(unix)]
@@ -77,6 +77,22 @@ fn after_three_killed_waiters_notifying_never_hangs_and_reaches_the_living() {
             }
             assert_eq!(heard.join().unwrap(), "done");
         });
+    }
+}
+
+/// No other clock compiles: a deadline is an `Instant`, and a time-out is counted from one.
+#[test]
+fn time_outs_are_on_the_monotonic_clock() {
+    let stage = Stage::new(0, 1);
+    let _held = stage.mutex().lock().unwrap();
+    let deadline: Instant = Instant::now() + SHORT;
+    let answers = [
+        stage.mutex().lock_until(deadline).err().map(Error::from),
+        stage.semaphore().acquire_until(deadline).err(),
+    ];
+    for answer in answers {
+        assert_eq!(answer.expect("it is held").kind(), ErrorKind::TimedOut);
+        assert!(Instant::now() >= deadline);
     }
 }
 
