@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use shmkit::Kind;
-use shmkit::sync::{Barrier, named};
+use shmkit::sync::Barrier;
 
 use crate::making::Making;
 use crate::primitive::{self, ShowArgs};
-use crate::{Global, advice, output, units};
+use crate::{Global, output, units};
 
 /// Meet others at a barrier: none goes on before all have come
 #[derive(Debug, clap::Args)]
@@ -54,9 +54,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
 }
 
 fn wait(name: &str, timeout: Option<Duration>, global: &Global) -> anyhow::Result<()> {
-    let options = named::Barrier::options().directory(global.directory()).trust(global.trust);
-    let barrier = options.open(name);
-    let barrier = barrier.map_err(|error| advice::explained(error, &global.directory()))?;
+    let barrier = primitive::open::<Barrier>(name, global)?;
     let mut party = barrier.join()?;
     let met = match timeout {
         None => party.wait(),

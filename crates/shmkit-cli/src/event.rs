@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use shmkit::Kind;
 use shmkit::inspect::PrimitiveState;
-use shmkit::sync::{Event, Reset, named};
+use shmkit::sync::{Event, Reset};
 
 use crate::making::Making;
 use crate::primitive::{self, ShowArgs};
-use crate::{Global, advice, exit, units};
+use crate::{Global, exit, units};
 
 /// Set an event, or wait for one
 ///
@@ -65,20 +65,17 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
             let reset = if *auto { Reset::Automatic } else { Reset::Manual };
             making.make::<Event>(name, reset, global)
         }
-        Command::Set { name } => Ok(open(name, global)?.set()?),
-        Command::Reset { name } => Ok(open(name, global)?.reset()?),
-        Command::Wait { name, timeout: None } => Ok(open(name, global)?.wait()?),
+        Command::Set { name } => Ok(primitive::open::<Event>(name, global)?.set()?),
+        Command::Reset { name } => Ok(primitive::open::<Event>(name, global)?.reset()?),
+        Command::Wait { name, timeout: None } => {
+            Ok(primitive::open::<Event>(name, global)?.wait()?)
+        }
         Command::Wait { name, timeout: Some(limit) } => {
-            Ok(open(name, global)?.wait_timeout(*limit)?)
+            Ok(primitive::open::<Event>(name, global)?.wait_timeout(*limit)?)
         }
         Command::Show(args) => match primitive::show(args, Kind::Event, global)? {
             PrimitiveState::Event { set: false, .. } => Err(exit::Told(exit::NOT_NOW).into()),
             _ => Ok(()),
         },
     }
-}
-
-fn open(name: &str, global: &Global) -> anyhow::Result<named::Event> {
-    let options = named::Event::options().directory(global.directory()).trust(global.trust);
-    options.open(name).map_err(|error| advice::explained(error, &global.directory()))
 }

@@ -6,7 +6,8 @@ use shmkit::inspect::{
     self, Description, Holding, PrimitiveContent, PrimitiveHolder, PrimitiveState,
 };
 use shmkit::shareable::Schema;
-use shmkit::sync::NoData;
+use shmkit::sync::named::Named;
+use shmkit::sync::{NoData, Primitive};
 
 use crate::exit::SomethingElse;
 use crate::{Global, advice, description, figures, output};
@@ -14,6 +15,12 @@ use crate::{Global, advice, description, figures, output};
 /// The description of the value that it guards, if there is more to it than the lock.
 pub(crate) fn value(it: &PrimitiveContent) -> Option<&Schema> {
     it.value.as_ref().filter(|schema| **schema != Schema::of::<NoData>())
+}
+
+/// Opens a primitive, and takes part in it.
+pub(crate) fn open<P: Primitive>(name: &str, global: &Global) -> anyhow::Result<Named<P>> {
+    let options = Named::<P>::options().directory(global.directory()).trust(global.trust);
+    options.open(name).map_err(|error| advice::explained(error, &global.directory()))
 }
 
 /// The primitive of an object that holds nothing else.

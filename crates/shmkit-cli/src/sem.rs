@@ -1,13 +1,13 @@
 //! `shm sem`: semaphores.
 
 use shmkit::Kind;
-use shmkit::sync::{Semaphore, named};
+use shmkit::sync::Semaphore;
 
+use crate::Global;
 use crate::making::Making;
 use crate::patience::Patience;
 use crate::primitive::{self, ShowArgs};
 use crate::running::{Run, end};
-use crate::{Global, advice};
 
 /// Take and give permits of a semaphore
 ///
@@ -74,20 +74,17 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
         }
         Command::Acquire { name, patience, run } => acquire(name, patience, run, global),
         Command::Consume { name, patience } => {
-            let semaphore = open(name, global)?;
+            let semaphore = primitive::open::<Semaphore>(name, global)?;
             Ok(match patience.limit() {
                 None => semaphore.consume(),
                 Some(limit) => semaphore.consume_timeout(limit),
             }?)
         }
-        Command::Post { name, permits } => Ok(open(name, global)?.post(*permits)?),
+        Command::Post { name, permits } => {
+            Ok(primitive::open::<Semaphore>(name, global)?.post(*permits)?)
+        }
         Command::Show(args) => primitive::show(args, Kind::Semaphore, global).map(drop),
     }
-}
-
-fn open(name: &str, global: &Global) -> anyhow::Result<named::Semaphore> {
-    let options = named::Semaphore::options().directory(global.directory()).trust(global.trust);
-    options.open(name).map_err(|error| advice::explained(error, &global.directory()))
 }
 
 fn acquire(name: &str, patience: &Patience, run: &Run, global: &Global) -> anyhow::Result<()> {
@@ -95,7 +92,8 @@ fn acquire(name: &str, patience: &Patience, run: &Run, global: &Global) -> anyho
         "a permit comes back when its holder ends: give a command to be run with it, \
          shm sem acquire NAME -- COMMAND, or take one for good by shm sem consume NAME",
     )?;
-    let semaphore = open(name, global).map_err(|error| run.not_run(&error))?;
+    let semaphore =
+        primitive::open::<Semaphore>(name, global).map_err(|error| run.not_run(&error))?;
     let permit = match patience.limit() {
         None => semaphore.acquire(),
         Some(limit) => semaphore.acquire_timeout(limit),

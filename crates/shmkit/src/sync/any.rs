@@ -99,9 +99,10 @@ impl AnyLock {
     ///
     /// `TimedOut`, naming who has it; and as [`exclusive`](Self::exclusive).
     pub fn exclusive_timeout(&self, timeout: Duration) -> LockResult<AnyLockGuard<'_>> {
-        match Instant::now().checked_add(timeout) {
-            Some(deadline) => self.exclusive_until(deadline),
-            None => self.exclusive(),
+        match &self.lock {
+            Lock::Mutex(lock) => guard(lock.lock_timeout(timeout)),
+            Lock::Reentrant(lock) => guard(lock.lock_timeout(timeout)),
+            Lock::RwLock(lock) => guard(lock.write_timeout(timeout)),
         }
     }
 

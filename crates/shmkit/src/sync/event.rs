@@ -161,7 +161,7 @@ impl<'a> EventWord<'a> {
         is_gone: impl Fn() -> bool,
     ) -> Result<(), Miss> {
         let mut has_slept = false;
-        let look = |slept: bool| {
+        let mut look = |slept: bool| {
             has_slept = slept;
             let now = self.look();
             let found = match self.reset {
@@ -171,7 +171,6 @@ impl<'a> EventWord<'a> {
             let closed = || (now & CLOSED != 0).then_some(Err(Miss::Closed));
             found.then_some(Ok(())).or_else(closed)
         };
-        let mut look = look;
         if matches!(until, Until::Now) {
             return look(false).unwrap_or(Err(Miss::TimedOut));
         }

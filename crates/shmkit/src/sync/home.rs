@@ -14,7 +14,7 @@ use super::owner::{Holder, OwnerWord, Refused, Registrar};
 use super::sleepers::SLICE;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::{AtomicU64, Ordering};
-use crate::object::{Attached, Role, Seat};
+use crate::object::{Attached, Role};
 
 /// Words in a line: the two cache lines that each primitive has at the payload's start.
 pub(crate) const LINE_WORDS: usize = 16;
@@ -22,7 +22,6 @@ pub(crate) const LINE_WORDS: usize = 16;
 /// An object, and this participant in it: for as long as any primitive of this handle lives.
 pub(crate) struct Home {
     attached: Attached,
-    seat: Seat,
     me: Holder,
     /// INVARIANT: the word that says whose this seat's slot is, in the mapping of `attached`.
     identity: NonNull<AtomicU64>,
@@ -39,17 +38,15 @@ unsafe impl Sync for Home {}
 impl Home {
     /// Takes part in the object.
     pub(crate) fn join(attached: Attached) -> Result<Arc<Self>> {
-        let seat = attached.join(Role::User)?;
-        let lost = || Error::new(ErrorKind::RoleLost, "its place was taken away at once");
-        let found = attached.participants().identity_of(seat);
+        let me = attached.join(Role::User)?;
+        let found = attached.participants().identity_of(me);
         let Some((identity, identity_value)) = found else {
-            attached.give_up(seat);
-            return Err(lost());
+            attached.give_up(me);
+            return Err(Error::new(ErrorKind::RoleLost, "its place was taken away at once"));
         };
         let identity = NonNull::from(identity);
-        let me = Holder { slot: seat.slot, generation: seat.generation };
         let opened = Instant::now();
-        Ok(Arc::new(Self { attached, seat, me, identity, identity_value, opened }))
+        Ok(Arc::new(Self { attached, me, identity, identity_value, opened }))
     }
 
     /// This participant.
@@ -127,10 +124,10 @@ impl Home {
         let (kind, why) = match refused {
             Refused::Closed => return self.attached.closed(),
             Refused::Held(holder) => {
-                (ErrorKind::Busy, format!("{} has it", self.attached.shown(seat(holder))))
+                (ErrorKind::Busy, format!("{} has it", self.attached.shown(holder)))
             }
             Refused::TimedOut(holder) => {
-                let who = self.attached.shown(seat(holder));
+                let who = self.attached.shown(holder);
                 (ErrorKind::TimedOut, format!("{who} had it for all the time given"))
             }
             Refused::Busy => (ErrorKind::TimedOut, "others kept taking it".into()),
@@ -161,7 +158,7 @@ impl Registrar for Home {
     /// A dead one's slot is freed before anybody is told. So what it held is taken from one that
     /// can not act any more: should it live, and have lost the proof of it, it is told `RoleLost`.
     fn is_dead(&self, holder: Holder) -> bool {
-        holder != self.me && self.attached.is_dead_and_buried(seat(holder))
+        holder != self.me && self.attached.is_dead_and_buried(holder)
     }
 
     fn is_gone(&self) -> bool {
@@ -173,7 +170,7 @@ impl Registrar for Home {
 impl Drop for Home {
     fn drop(&mut self) {
         // What it held names a seat that is given up from here on: it is as if it had died.
-        self.attached.give_up(self.seat);
+        self.attached.give_up(self.me);
     }
 }
 
@@ -181,11 +178,6 @@ impl fmt::Debug for Home {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Home").field(&self.attached.name().as_str()).finish()
     }
-}
-
-/// As who somebody holds something is called among an object's participants.
-pub(crate) fn seat(holder: Holder) -> Seat {
-    Seat { slot: holder.slot, generation: holder.generation }
 }
 
 /// Says that a thread waits, until dropped.

@@ -46,6 +46,11 @@ impl<G> LockError<G> {
     }
 }
 
+/// What an attempt comes to that took the lock.
+pub(crate) fn attempted<G>(taken: LockResult<G>) -> LockResult<Option<G>> {
+    taken.map(Some).map_err(|error| error.map(Some))
+}
+
 impl<G: Guard> From<LockError<G>> for Error {
     fn from(error: LockError<G>) -> Self {
         match error {

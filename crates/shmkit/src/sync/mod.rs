@@ -11,6 +11,8 @@ mod file_lock;
 mod group;
 mod home;
 mod lock_error;
+#[cfg(all(test, loom))]
+mod mourning;
 mod mutex;
 pub mod named;
 mod observed;

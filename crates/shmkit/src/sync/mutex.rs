@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
 use super::home::{Home, Line};
-use super::lock_error::{self, Guard, LockError, LockResult};
+use super::lock_error::{self, Guard, LockError, LockResult, attempted};
 use super::owner::{Mode, OwnerWord, Refused};
 use super::parts::{Builder, Planner, sealed::Parts};
 use super::spin::Spin;
@@ -100,7 +100,7 @@ impl<T: Shareable> Mutex<T> {
     #[inline]
     pub fn try_lock(&self) -> LockResult<Option<MutexGuard<'_, T>>> {
         if self.take_at_once() {
-            return self.taken(false).map(Some).map_err(|error| error.map(Some));
+            return attempted(self.taken(false));
         }
         self.try_lock_slowly()
     }
@@ -145,10 +145,7 @@ impl<T: Shareable> Mutex<T> {
 
     #[inline(always)]
     fn lock_within(&self, until: Until) -> LockResult<MutexGuard<'_, T>> {
-        if self.take_at_once() {
-            return self.taken(false);
-        }
-        self.lock_slowly(until)
+        if self.take_at_once() { self.taken(false) } else { self.lock_slowly(until) }
     }
 
     #[inline(always)]
@@ -210,7 +207,7 @@ impl<T: Shareable> Mutex<T> {
         match self.owner().attempt(home.me(), Mode::Exclusive, &self.line) {
             Ok(_) => {
                 let marked = self.owner().look().is_marked();
-                self.taken(marked).map(Some).map_err(|error| error.map(Some))
+                attempted(self.taken(marked))
             }
             Err(Refused::Held(_) | Refused::Busy) => Ok(None),
             Err(refused) => Err(home.refused(refused, "lock").into()),
@@ -275,9 +272,7 @@ impl<T: Shareable> MutexGuard<'_, T> {
     pub fn is_consistent(&self) -> bool {
         self.mutex.is_consistent()
     }
-}
 
-impl<T: Shareable> MutexGuard<'_, T> {
     /// Leaves the lock to another guard of it.
     fn stays<V>(self, value: V) -> V {
         std::mem::forget(self);

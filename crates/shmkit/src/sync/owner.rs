@@ -238,7 +238,7 @@ impl<'a> OwnerWord<'a> {
         if state.holder().is_none() && !state.has_turns() && self.take(state, me, mode, false) {
             return Ok(Acquired::Free);
         }
-        self.acquire_slowly(me, mode, Wait::new(self, registrar, spin, until))
+        self.acquire_slowly(me, mode, Wait::new(self, registrar, spin, until, Instant::now()))
     }
 
     #[cold]
@@ -267,8 +267,7 @@ impl<'a> OwnerWord<'a> {
         since: Instant,
         until: Until,
     ) -> Result<(), Refused> {
-        let mut wait = Wait::new(self, registrar, spin, until);
-        wait.since = since;
+        let mut wait = Wait::new(self, registrar, spin, until, since);
         let shared = wait.sharing();
         wait.end(shared.is_ok());
         shared

@@ -48,6 +48,8 @@ pub(crate) const ASLEEP: u64 = 2;
 
 /// The longest sleep without a look at what no wake will tell: a death, a removed name.
 pub(crate) const SLICE: Duration = Duration::from_millis(if cfg!(loom) { 0 } else { 50 });
+/// Who has waited for so long, and was woken in vain, gets the next turn.
+pub(crate) const STARVES_AFTER: Duration = Duration::from_millis(if cfg!(loom) { 0 } else { 1 });
 /// Looks, with a pause before each, in a long spin: about 50 microseconds, which is what sleeping
 /// and being woken costs both sides. It outlasts the other side's waking up: two that answer each
 /// other, and once fell asleep, are awake again after it.

@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::handle::{Handle, holder};
+use super::handle::Handle;
 use super::receive;
 use super::register::{LAST, Miss, Of, Shape};
 use crate::error::{Error, ErrorKind, Result};
@@ -210,7 +210,7 @@ impl Deaths {
                     return None;
                 }
                 *told = told.wrapping_add(1);
-                let dead = last.filter(|_| deaths == *told).map(holder);
+                let dead = last.filter(|_| deaths == *told);
                 Some(dead.map_or_else(unnamed, |dead| format!("a writer, {}", handle.shown(dead))))
             }
         }

@@ -18,8 +18,7 @@ use super::register::{Geometry, Miss, Of, Published, Refusal, Register, Shape};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::AtomicU64;
 use crate::object::{
-    Attached, Contents, Frame, Kind, Name, Options, Seat, WAIT_WORD_STRIDE, Want, check_kind,
-    same_option,
+    Attached, Contents, Frame, Kind, Name, Options, WAIT_WORD_STRIDE, Want, check_kind, same_option,
 };
 use crate::shareable::{Layout, Schema, Shareable};
 use crate::sync::owner::{Holder, OwnerWord, Registrar};
@@ -266,7 +265,7 @@ impl Handle {
 
     /// How messages call a holder: by what it said of itself, and its slot.
     pub(super) fn shown(&self, holder: Holder) -> String {
-        self.attached.shown(seat(holder))
+        self.attached.shown(holder)
     }
 
     #[cold]
@@ -329,14 +328,6 @@ impl fmt::Debug for Handle {
 
 impl Registrar for Handle {
     fn is_dead(&self, holder: Holder) -> bool {
-        self.attached.is_dead(seat(holder))
+        self.attached.is_dead(holder)
     }
-}
-
-pub(super) fn seat(holder: Holder) -> Seat {
-    Seat { slot: holder.slot, generation: holder.generation }
-}
-
-pub(super) fn holder(seat: Seat) -> Holder {
-    Holder { slot: seat.slot, generation: seat.generation }
 }

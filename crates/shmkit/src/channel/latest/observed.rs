@@ -33,7 +33,7 @@ pub(crate) fn observe(site: &Site) -> Result<Observed> {
     Ok(Observed {
         sequence: register.newest().sequence,
         half_written: register.half_written(),
-        owner: owner.holder().map(super::handle::seat),
+        owner: owner.holder(),
         deaths: owner.deaths(),
         sound: register.is_sound() && register.newest().sequence < LAST && owner.is_sound(),
         shared_writers: site.frame.flags & FLAG_SHARED_WRITERS != 0,

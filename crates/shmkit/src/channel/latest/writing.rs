@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::handle::{Handle, holder};
+use super::handle::Handle;
 use super::register::{Of, Refusal, Shape};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{Role, Seat};
@@ -29,7 +29,7 @@ impl WriterSeat {
         let writer = Self { handle: handle.clone(), seat, shared: handle.has_shared_writers() };
         if !writer.shared {
             // From here on a drop gives up the seat; the role, too, once it is had.
-            match handle.owner().try_acquire(holder(seat), Mode::Exclusive, &**handle) {
+            match handle.owner().try_acquire(seat, Mode::Exclusive, &**handle) {
                 Ok(_) => {
                     crash_point!("owner: taken");
                     writer.complete();
@@ -70,7 +70,7 @@ impl WriterSeat {
     #[inline(always)]
     pub(super) fn set(&mut self, shape: impl Shape, value: &[u8]) -> Result<u64> {
         self.handle.attached.check_not_forked()?;
-        let me = holder(self.seat);
+        let me = self.seat;
         if self.shared {
             self.take_turn()?;
         } else if !self.handle.owner().is_held_by(me) {
@@ -93,7 +93,7 @@ impl WriterSeat {
         if !self.handle.attached.participants().is_held(self.seat) {
             return Err(self.handle.refused(Refusal::RoleLost));
         }
-        let (owner, me) = (self.handle.owner(), holder(self.seat));
+        let (owner, me) = (self.handle.owner(), self.seat);
         let Handle { spin, .. } = &*self.handle;
         let until = Until::after(TURN_PATIENCE);
         match owner.acquire(me, Mode::Exclusive, &*self.handle, spin, until) {
@@ -116,7 +116,7 @@ impl Drop for WriterSeat {
             return;
         }
         // CRASH: dying between the two leaves a seat without a role: the next sweep frees it.
-        self.handle.owner().release(holder(self.seat));
+        self.handle.owner().release(self.seat);
         crash_point!("owner: given up");
         self.handle.attached.give_up(self.seat);
     }

@@ -34,7 +34,7 @@
 //! the very round that is written, so it happens once. That is the round which is found behind the
 //! death: it cannot end well, so others are told where another's death ends it first.
 
-use crate::memory::atomic::{AtomicU64, Ordering};
+use crate::memory::atomic::{AtomicU64, Ordering, fence_in_model};
 use crate::sync::owner::{Holder, Registrar};
 use crate::sync::sleepers::{ASLEEP, CLOSED, Sleepers, Waiter};
 use crate::sync::until::Until;
@@ -187,7 +187,7 @@ impl<'a> Rounds<'a> {
 
     /// Ends the round if all have come. Whether it was this one who did.
     pub(crate) fn end_if_all_came(self, round: u64) -> bool {
-        in_model();
+        fence_in_model();
         let all = (0..self.records.len()).all(|it| self.has_arrived(self.load(it), round));
         all && self.end(round, false)
     }
@@ -288,14 +288,6 @@ impl<'a> Rounds<'a> {
         let ended = waiter.wait(Sleepers::new(self.word), until.deadline(), look, slow_look);
         ended.unwrap_or(Ended::TimedOut)
     }
-}
-
-/// Loom takes sequentially consistent accesses for weaker ones, and fences for what they are.
-#[inline(always)]
-fn in_model() {
-    #[cfg(loom)]
-    // ORDERING: SeqCst; of two who come last one sees the other.
-    crate::memory::atomic::fence(Ordering::SeqCst);
 }
 
 #[cfg(all(test, loom))]

@@ -8,7 +8,7 @@ use crate::shareable::schema::Field;
 use crate::sync::barrier::Rounds;
 use crate::sync::condvar::Waiters;
 use crate::sync::event::{EventWord, Reset};
-use crate::sync::home::{LINE_WORDS, seat};
+use crate::sync::home::LINE_WORDS;
 use crate::sync::owner::{Holder, OwnerWord, State};
 use crate::sync::rwlock::Shares;
 use crate::sync::semaphore::Permits;
@@ -82,7 +82,7 @@ impl<'a> Look<'a> {
     /// Who has an owner word.
     fn owner(&self, state: State, what: Holding) -> Vec<PrimitiveHolder> {
         let holder = state.holder();
-        holder.map(|it| self.held(it.slot, Some(seat(it)), what)).into_iter().collect()
+        holder.map(|it| self.held(it.slot, Some(it), what)).into_iter().collect()
     }
 
     fn mutex(&self) -> Result<Seen> {
@@ -119,9 +119,11 @@ impl<'a> Look<'a> {
         let exclusive = state.is_exclusive();
         let how = if exclusive { Holding::Exclusive } else { Holding::Upgradable };
         let mut holders = self.owner(state, how);
-        holders.extend(shares.sharers().map(|(holder, times)| {
-            self.held(holder.slot, Some(seat(holder)), Holding::Shared(times))
-        }));
+        holders.extend(
+            shares.sharers().map(|(holder, times)| {
+                self.held(holder.slot, Some(holder), Holding::Shared(times))
+            }),
+        );
         Ok(Seen {
             state: PrimitiveState::Lock {
                 exclusive,
@@ -136,7 +138,7 @@ impl<'a> Look<'a> {
     fn condvar(&self) -> Result<Seen> {
         let waiters = Waiters::of(self.line()?, self.words("records")?);
         let (waiting, notified) = waiters.count();
-        let held = |it: Holder| self.held(it.slot, Some(seat(it)), Holding::Waiting);
+        let held = |it: Holder| self.held(it.slot, Some(it), Holding::Waiting);
         let holders = waiters.holders().map(held).collect();
         let (waiting, notified) = (waiting as u64, notified as u64);
         Ok(Seen { state: PrimitiveState::Condvar { waiting, notified }, holders, sound: true })
@@ -179,7 +181,7 @@ impl<'a> Look<'a> {
             true => PrimitiveState::Latch { parties, open: rounds.is_open(), arrived, joined },
             false => PrimitiveState::Barrier { parties, round: rounds.round(), arrived, joined },
         };
-        let held = |it: Holder| self.held(it.slot, Some(seat(it)), Holding::Party);
+        let held = |it: Holder| self.held(it.slot, Some(it), Holding::Party);
         Ok(Seen { state, holders: rounds.parties().map(held).collect(), sound })
     }
 }

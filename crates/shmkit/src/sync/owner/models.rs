@@ -8,19 +8,8 @@ use loom::thread;
 
 use super::*;
 use crate::crash::ends_at;
+use crate::sync::mourning::{DEAD, DeadIs, NOBODY_DIED, holder};
 use crate::sys::wait::model::{check, let_time_pass};
-
-const DEAD: Holder = Holder { slot: 0, generation: 1 };
-
-struct DeadIs(Holder);
-
-impl Registrar for DeadIs {
-    fn is_dead(&self, holder: Holder) -> bool {
-        holder == self.0
-    }
-}
-
-const NOBODY_DIED: DeadIs = DeadIs(Holder { slot: 1_000, generation: 1_000 });
 
 /// A word, and what only its holder touches: loom reports two who do.
 struct Guarded {
@@ -48,10 +37,6 @@ unsafe impl Sync for Guarded {}
 // SAFETY: as above.
 unsafe impl Send for Guarded {}
 
-fn holder(slot: u32) -> Holder {
-    Holder { slot, generation: 7 }
-}
-
 #[test]
 fn loom_of_two_who_find_the_owner_dead_one_replaces_him() {
     check(None, || {
@@ -61,7 +46,7 @@ fn loom_of_two_who_find_the_owner_dead_one_replaces_him() {
             let guarded = guarded.clone();
             move || {
                 let taken =
-                    guarded.owner().try_acquire(holder(slot), Mode::Exclusive, &DeadIs(DEAD));
+                    guarded.owner().try_acquire(holder(slot), Mode::Exclusive, &DeadIs(Some(DEAD)));
                 if taken.is_ok() {
                     guarded.change();
                 }
@@ -148,7 +133,7 @@ fn loom_who_waits_for_one_who_dies_takes_his_place() {
                 let taken = guarded.owner().acquire(
                     holder(2),
                     Mode::Exclusive,
-                    &DeadIs(DEAD),
+                    &DeadIs(Some(DEAD)),
                     &Spin::default(),
                     Until::after(Duration::ZERO),
                 );
@@ -218,10 +203,10 @@ fn loom_a_lock_whose_holder_died_is_marked_for_all_who_come_after() {
         OwnerWord::lock(&guarded.word).try_acquire(DEAD, Mode::Exclusive, &NOBODY_DIED).unwrap();
         let other = thread::spawn({
             let guarded = guarded.clone();
-            move || lock_once(&guarded, 1, &DeadIs(DEAD))
+            move || lock_once(&guarded, 1, &DeadIs(Some(DEAD)))
         });
         let_time_pass();
-        assert!(lock_once(&guarded, 2, &DeadIs(DEAD)));
+        assert!(lock_once(&guarded, 2, &DeadIs(Some(DEAD))));
         assert!(other.join().unwrap());
     });
 }

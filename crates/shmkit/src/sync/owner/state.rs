@@ -17,21 +17,13 @@ pub(super) const DRAINING: u64 = 1 << 17;
 pub(super) const DONE: u64 = 1 << 18;
 const GENERATION_SHIFT: u32 = 32;
 
-/// A participant: a slot and the generation in which it has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Holder {
-    /// Below 1,024.
-    pub slot: u32,
-    /// Which of those who had the slot.
-    pub generation: u32,
-}
+/// Who has something: a slot, below 1,024, and the generation in which it is his.
+pub(crate) use crate::object::Seat as Holder;
 
-impl Holder {
-    /// As it stands in a word.
-    #[inline(always)]
-    pub(super) fn bits(self) -> u64 {
-        u64::from(self.generation) << GENERATION_SHIFT | u64::from(self.slot + 1) << SLOT_SHIFT
-    }
+/// A holder, as he stands in a word.
+#[inline(always)]
+fn bits_of(holder: Holder) -> u64 {
+    u64::from(holder.generation) << GENERATION_SHIFT | u64::from(holder.slot + 1) << SLOT_SHIFT
 }
 
 /// What a word is for, which decides what bits 13 to 28 say.
@@ -133,7 +125,7 @@ impl State {
             Use::Role => DEATHS_MASK | CLOSED,
             Use::Lock => MARKED | READERS | DONE | CLOSED,
         };
-        Self { word: self.word & kept | holder.bits() | mode, ..self }
+        Self { word: self.word & kept | bits_of(holder) | mode, ..self }
     }
 
     /// The same with nobody in it, once those who wait were woken.

@@ -1,16 +1,13 @@
 //! Waiting for an owner word: looking for a while, then sleeping, with a turn for who starves.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::state::{READERS, STARVING, State, WAITERS};
 use super::{Acquired, Holder, Mode, OwnerWord, Refused, Registrar};
-use crate::sync::sleepers::SLICE;
+use crate::sync::sleepers::{SLICE, STARVES_AFTER};
 use crate::sync::spin::{Spin, Spinning};
 use crate::sync::until::Until;
 use crate::sys::wait;
-
-/// Who has waited for so long, and was woken in vain, gets the next turn.
-const STARVES_AFTER: Duration = Duration::from_millis(if cfg!(loom) { 0 } else { 1 });
 
 /// One who waits.
 pub(super) struct Wait<'a, R> {
@@ -18,7 +15,7 @@ pub(super) struct Wait<'a, R> {
     registrar: &'a R,
     spinning: Spinning<'a>,
     until: Until,
-    pub(super) since: Instant,
+    since: Instant,
     slept: bool,
     /// Whether it asked for the next turn.
     starving: bool,
@@ -34,13 +31,14 @@ impl<'a, R: Registrar> Wait<'a, R> {
         registrar: &'a R,
         spin: &'a Spin,
         until: Until,
+        since: Instant,
     ) -> Self {
         Self {
             owner,
             registrar,
             spinning: spin.begin(),
             until,
-            since: Instant::now(),
+            since,
             slept: false,
             starving: false,
             slice: None,

@@ -15,6 +15,9 @@ use crate::sync::owner::Mode;
 use crate::sync::until::Until;
 
 /// An [`RwLock`] that is had to read, with others, until this is dropped.
+///
+/// A child that inherited it by `fork` has the lock no more than the value: it must not use it. So
+/// it is with the other guards.
 #[must_use = "the lock is given back when this is dropped"]
 pub struct ReadGuard<'a, T: Shareable> {
     pub(super) lock: &'a RwLock<T>,
@@ -68,13 +71,13 @@ impl<'a, T: Shareable> ReadGuard<'a, T> {
         if let Err(error) = lock.home().check() {
             return Err(NotUpgraded { guard: self, error: Some(error) });
         }
-        match lock.owner().attempt(me, Mode::Draining, lock.registrar()) {
+        match lock.owner().attempt(me, Mode::Draining, &lock.line) {
             Ok(_) => {}
             Err(refused) => return Err(self.not_upgraded(lock.outcome(Err(refused), Until::Now))),
         }
         // Nobody comes in between: the owner word is had.
         lock.shares().unshare(me);
-        match lock.shares().drain(me, lock.registrar(), &lock.habit, Until::Now) {
+        match lock.shares().drain(me, &lock.line, &lock.habit, Until::Now) {
             Ok(()) => {
                 mem::forget(self);
                 Ok(WriteGuard { lock })
@@ -97,7 +100,7 @@ impl<'a, T: Shareable> ReadGuard<'a, T> {
         if let Err(error) = lock.home().check() {
             return Err(NotUpgraded { guard: self, error: Some(error) });
         }
-        match lock.owner().attempt(me, Mode::Upgradable, lock.registrar()) {
+        match lock.owner().attempt(me, Mode::Upgradable, &lock.line) {
             Ok(_) => {
                 // It shares by the owner word from here on.
                 drop(self);
@@ -213,36 +216,6 @@ impl<'a, T: Shareable> WriteGuard<'a, T> {
     }
 }
 
-impl<T: Shareable> Drop for ReadGuard<'_, T> {
-    #[inline]
-    fn drop(&mut self) {
-        let home = self.lock.home();
-        if home.is_mine() {
-            self.lock.shares().unshare(home.me());
-        }
-    }
-}
-
-impl<T: Shareable> Drop for UpgradableGuard<'_, T> {
-    #[inline]
-    fn drop(&mut self) {
-        let home = self.lock.home();
-        if home.is_mine() {
-            self.lock.owner().release(home.me());
-        }
-    }
-}
-
-impl<T: Shareable> Drop for WriteGuard<'_, T> {
-    #[inline]
-    fn drop(&mut self) {
-        let home = self.lock.home();
-        if home.is_mine() {
-            self.lock.owner().release(home.me());
-        }
-    }
-}
-
 impl<T: Shareable> DerefMut for WriteGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
@@ -252,8 +225,16 @@ impl<T: Shareable> DerefMut for WriteGuard<'_, T> {
     }
 }
 
+/// What the guards have in common: `$unlock` gives back what such a one has, `$lock` takes it.
 macro_rules! guard {
-    ($guard:ident, $suspend:expr, $resume:expr) => {
+    ($guard:ident, $unlock:ident, $lock:ident $arguments:tt) => {
+        impl<T: Shareable> Drop for $guard<'_, T> {
+            #[inline]
+            fn drop(&mut self) {
+                self.lock.$unlock();
+            }
+        }
+
         impl<T: Shareable> Deref for $guard<'_, T> {
             type Target = T;
 
@@ -283,11 +264,11 @@ macro_rules! guard {
             }
 
             fn suspend(&mut self) {
-                $suspend(self.lock);
+                self.lock.$unlock();
             }
 
             fn resume(&mut self) -> Result<bool> {
-                let taken: Option<bool> = $resume(self.lock)?;
+                let taken = self.lock.$lock $arguments?;
                 let marked = self.lock.certainly(taken)?;
                 // SAFETY: the lock is held.
                 if unsafe { self.lock.value.is_valid() } {
@@ -300,16 +281,6 @@ macro_rules! guard {
     };
 }
 
-guard!(ReadGuard, |lock: &RwLock<T>| lock.shares().unshare(lock.home().me()), |lock: &RwLock<
-    T,
->| lock
-    .share_slowly(Until::Ever));
-guard!(
-    UpgradableGuard,
-    |lock: &RwLock<T>| lock.owner().release(lock.home().me()),
-    |lock: &RwLock<T>| lock.acquire(Mode::Upgradable, Until::Ever)
-);
-guard!(WriteGuard, |lock: &RwLock<T>| lock.owner().release(lock.home().me()), |lock: &RwLock<
-    T,
->| lock
-    .acquire(Mode::Exclusive, Until::Ever));
+guard!(ReadGuard, unshare, share_slowly(Until::Ever));
+guard!(UpgradableGuard, unlock, acquire(Mode::Upgradable, Until::Ever));
+guard!(WriteGuard, unlock, acquire(Mode::Draining, Until::Ever));

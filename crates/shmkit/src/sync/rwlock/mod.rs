@@ -11,7 +11,7 @@ pub use guards::{NotUpgraded, ReadGuard, UpgradableGuard, WriteGuard};
 use self::shares::STRIDE;
 pub(super) use self::shares::Shares;
 use super::home::{Home, Line, Words};
-use super::lock_error::{self, LockError, LockResult};
+use super::lock_error::{self, LockError, LockResult, attempted};
 use super::owner::{Mode, OwnerWord, Refused, State};
 use super::parts::{Builder, Planner, sealed::Parts};
 use super::sleepers::Habit;
@@ -141,8 +141,8 @@ impl<T: Shareable> RwLock<T> {
         self.upgradable_read_within(Until::Ever)
     }
 
-    /// Takes the lock to read with others, and maybe to write later,
-    /// if nobody who lives stands in the way.
+    /// Takes the lock to read with others, and maybe to write later, if nobody who lives stands in
+    /// the way.
     ///
     /// # Errors
     ///
@@ -166,8 +166,8 @@ impl<T: Shareable> RwLock<T> {
         self.upgradable_read_within(Until::after(timeout))
     }
 
-    /// Takes the lock to read with others, and maybe to write later,
-    /// waiting until `deadline` on the monotonic clock.
+    /// Takes the lock to read with others, and maybe to write later, waiting until `deadline` on
+    /// the monotonic clock.
     ///
     /// # Errors
     ///
@@ -199,11 +199,7 @@ impl<T: Shareable> RwLock<T> {
     /// As [`write`](Self::write).
     #[inline]
     pub fn try_write(&self) -> LockResult<Option<WriteGuard<'_, T>>> {
-        let taken = match self.write_at_once() {
-            None => self.acquire(Mode::Exclusive, Until::Now)?,
-            taken => taken,
-        };
-        self.maybe_taken(taken, |lock| WriteGuard { lock })
+        self.maybe_taken(self.enter_alone(Until::Now)?, |lock| WriteGuard { lock })
     }
 
     /// Takes the lock to write, alone, waiting up to `timeout`.
@@ -233,7 +229,7 @@ impl<T: Shareable> RwLock<T> {
     ///
     /// As [`write`](Self::write), but for what it says of the value.
     pub fn write_replacing(&self, value: T) -> Result<WriteGuard<'_, T>> {
-        self.acquire(Mode::Exclusive, Until::Ever)?;
+        self.acquire(Mode::Draining, Until::Ever)?;
         // SAFETY: the lock is held, and excludes everybody.
         unsafe { self.value.set(value) };
         let mut guard = WriteGuard { lock: self };
@@ -261,10 +257,7 @@ impl<T: Shareable> RwLock<T> {
 
     #[inline(always)]
     fn write_within(&self, until: Until) -> LockResult<WriteGuard<'_, T>> {
-        let marked = match self.write_at_once() {
-            Some(marked) => marked,
-            None => self.certainly(self.acquire(Mode::Exclusive, until)?)?,
-        };
+        let marked = self.certainly(self.enter_alone(until)?)?;
         self.taken(WriteGuard { lock: self }, marked)
     }
 
@@ -275,16 +268,18 @@ impl<T: Shareable> RwLock<T> {
         state.ok().map(State::is_marked)
     }
 
+    /// Takes the lock alone; as [`share_slowly`](Self::share_slowly).
     #[inline(always)]
-    fn write_at_once(&self) -> Option<bool> {
+    fn enter_alone(&self, until: Until) -> Result<Option<bool>> {
         if !self.take_at_once(Mode::Exclusive) {
-            return None;
+            return self.acquire(Mode::Draining, until);
         }
+        // CRASH: dying before this look leaves a mark, though nothing was changed.
         if self.shares().nobody_shares() {
-            return Some(false);
+            return Ok(Some(false));
         }
-        self.owner().release(self.home().me());
-        None
+        self.owner().change_mode(self.home().me(), Mode::Draining);
+        self.drain(Mode::Exclusive, until)
     }
 
     /// What comes of waiting, which ends in a lock or an error.
@@ -292,13 +287,27 @@ impl<T: Shareable> RwLock<T> {
         taken.ok_or_else(|| self.home().refused(Refused::Busy, "lock"))
     }
 
+    /// Gives back what this process has of the owner word.
+    #[inline]
+    fn unlock(&self) {
+        let home = self.home();
+        if home.is_mine() {
+            self.owner().release(home.me());
+        }
+    }
+
+    /// Gives a share of this process's back.
+    #[inline]
+    fn unshare(&self) {
+        let home = self.home();
+        if home.is_mine() {
+            self.shares().unshare(home.me());
+        }
+    }
+
     #[inline(always)]
     fn home(&self) -> &Home {
         self.line.home()
-    }
-
-    fn registrar(&self) -> &Line {
-        &self.line
     }
 
     #[inline(always)]
@@ -337,16 +346,17 @@ impl<T: Shareable> RwLock<T> {
         self.outcome(shared, until).map(|state| state.map(State::is_marked))
     }
 
-    /// Takes the owner word, and the lock; as [`share_slowly`](Self::share_slowly).
+    /// Takes the owner word, upgradable or draining, and the lock; as
+    /// [`share_slowly`](Self::share_slowly).
     #[cold]
     fn acquire(&self, mode: Mode, until: Until) -> Result<Option<bool>> {
         let home = self.home();
         home.check()?;
         let taken = match until {
-            Until::Now => self.owner().attempt(home.me(), entering(mode), &self.line),
+            Until::Now => self.owner().attempt(home.me(), mode, &self.line),
             _ => {
                 let _waiting = home.waiting(self.line.place());
-                self.owner().acquire(home.me(), entering(mode), &self.line, &self.spin, until)
+                self.owner().acquire(home.me(), mode, &self.line, &self.spin, until)
             }
         };
         if self.outcome(taken, until)?.is_none() {
@@ -404,19 +414,10 @@ impl<T: Shareable> RwLock<T> {
         taken: Option<bool>,
         guard: impl FnOnce(&'a Self) -> G,
     ) -> LockResult<Option<G>> {
-        match taken.map(|marked| self.taken(guard(self), marked)) {
+        match taken {
             None => Ok(None),
-            Some(Ok(guard)) => Ok(Some(guard)),
-            Some(Err(error)) => Err(error.map(Some)),
+            Some(marked) => attempted(self.taken(guard(self), marked)),
         }
-    }
-}
-
-/// How the owner word is taken by one who still has to wait for those who share.
-fn entering(mode: Mode) -> Mode {
-    match mode {
-        Mode::Exclusive => Mode::Draining,
-        other => other,
     }
 }
 

@@ -39,7 +39,7 @@
 
 use std::time::Instant;
 
-use crate::memory::atomic::{AtomicU64, Ordering};
+use crate::memory::atomic::{AtomicU64, Ordering, fence_in_model};
 use crate::sync::owner::{Holder, Mode, OwnerWord, Refused, Registrar, State};
 use crate::sync::sleepers::{ASLEEP, Habit, Sleepers};
 use crate::sync::spin::Spin;
@@ -92,7 +92,7 @@ impl<'a> Shares<'a> {
             mine.fetch_sub(ONE, Ordering::Relaxed);
             return Err(Refused::Busy);
         }
-        in_model();
+        fence_in_model();
         let state = self.owner.look();
         if state.is_sound() && !state.is_closed() && !state.is_exclusive() {
             return Ok(state);
@@ -173,7 +173,7 @@ impl<'a> Shares<'a> {
     /// Whether nobody shares at this moment.
     #[inline]
     pub(crate) fn nobody_shares(self) -> bool {
-        in_model();
+        fence_in_model();
         self.first_sharer().is_none()
     }
 
@@ -217,7 +217,7 @@ impl<'a> Shares<'a> {
         until: Until,
     ) -> Result<(), Refused> {
         let mut due = false;
-        in_model();
+        fence_in_model();
         while let Some((word, holder)) = self.first_sharer() {
             if matches!(until, Until::Now) {
                 due = due || registrar.is_due();
@@ -272,14 +272,6 @@ fn forget(word: &AtomicU64, dead: Holder) {
         // ORDERING: Relaxed; as above.
         let _ = word.compare_exchange(share, nothing, Ordering::Relaxed, Ordering::Relaxed);
     }
-}
-
-/// Loom takes sequentially consistent accesses for weaker ones, and fences for what they are.
-#[inline(always)]
-fn in_model() {
-    #[cfg(loom)]
-    // ORDERING: SeqCst; between R1 and R2, W1 and W2.
-    crate::memory::atomic::fence(Ordering::SeqCst);
 }
 
 #[cfg(all(test, loom))]

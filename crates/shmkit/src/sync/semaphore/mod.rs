@@ -202,13 +202,12 @@ impl Semaphore {
     fn try_take(&self, comes_back: bool) -> Result<bool> {
         self.home().check()?;
         let slot = self.slot(comes_back);
-        if self.permits().try_take(slot).is_ok() {
-            return Ok(true);
-        }
-        if self.line.is_due() {
+        let mut taken = self.permits().try_take(slot);
+        if taken == Err(Refusal::None) && self.line.is_due() {
             self.reap_the_dead();
+            taken = self.permits().try_take(slot);
         }
-        match self.permits().try_take(slot) {
+        match taken {
             Ok(()) => Ok(true),
             Err(Refusal::None) => Ok(false),
             Err(refusal) => Err(self.refused(refusal)),

@@ -37,11 +37,11 @@
 //! slot, and then that they are held: of the dead both words stand still. A new participant gives
 //! back what its slot still has before it takes anything.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::sync::home::LINE_WORDS;
-use crate::sync::sleepers::{ASLEEP, CLOSED, Sleepers, Waiter};
+use crate::sync::sleepers::{ASLEEP, CLOSED, STARVES_AFTER, Sleepers, Waiter};
 
 /// Words from one participant's two to the next one's.
 pub(crate) const STRIDE: usize = 8;
@@ -52,9 +52,6 @@ pub(crate) const MOST_HELD: u64 = 15_000;
 const TRIES: u32 = 64;
 /// The most permits that there can be.
 pub(crate) const MOST: u64 = 1 << 40;
-
-/// Who has waited for so long, and was woken in vain, is let go first.
-const STARVES_AFTER: Duration = Duration::from_millis(if cfg!(loom) { 0 } else { 1 });
 
 const STARVING: u64 = 1 << 2;
 const SLOT_SHIFT: u32 = 3;
@@ -215,7 +212,7 @@ impl<'a> Permits<'a> {
             match given.count().checked_sub(taken.count()) {
                 None => return Err(Refusal::Corrupt),
                 Some(0) => return Err(Refusal::None),
-                Some(_) if slot.is_some_and(|slot| self.held(slot) == MOST_HELD) => {
+                Some(_) if slot.is_some_and(|slot| self.held(slot) >= MOST_HELD) => {
                     return Err(Refusal::TooMany);
                 }
                 Some(_) => {}
@@ -231,13 +228,12 @@ impl<'a> Permits<'a> {
         }
     }
 
-    /// Gives a permit back that the participant in a slot holds.
+    /// Gives a permit back that the participant in a slot holds: its taking is on record.
     #[inline]
     pub(crate) fn give_back(self, slot: u32) {
         loop {
             let given = Self::load(self.given);
             self.settle(given, GIVEN);
-            self.settle(Self::load(self.taken), TAKEN);
             // It was given back for one that lost the proof of its life, and lives.
             if self.held(slot) == 0 || self.give(given, 1, Some(slot)) {
                 return;
@@ -284,7 +280,6 @@ impl<'a> Permits<'a> {
     /// Makes a permit that the participant in a slot holds one that nobody has, and that does not
     /// come back.
     pub(crate) fn consume(self, slot: u32) {
-        self.settle(Self::load(self.taken), TAKEN);
         let Some(word) = self.slot_word(slot, GIVEN) else { return };
         let counted = |seen: u64| {
             (self.held(slot) != 0).then_some(seen & !HELD | seen.wrapping_add(1) & HELD)

@@ -5,29 +5,14 @@ use loom::thread;
 
 use super::*;
 use crate::crash::ends_at;
+use crate::sync::mourning::{DEAD, DeadIs, NOBODY_DIED, holder};
 use crate::sync::sleepers::Habit;
 use crate::sys::wait::model::check;
-
-const DEAD: Holder = Holder { slot: 0, generation: 1 };
-
-struct DeadIs(Option<Holder>);
-
-impl Registrar for DeadIs {
-    fn is_dead(&self, holder: Holder) -> bool {
-        self.0 == Some(holder)
-    }
-}
-
-const NOBODY_DIED: DeadIs = DeadIs(None);
 
 struct Words {
     word: AtomicU64,
     records: Vec<AtomicU64>,
     once: bool,
-}
-
-fn holder(slot: u32) -> Holder {
-    Holder { slot, generation: 7 }
 }
 
 impl Words {

@@ -5,21 +5,10 @@ use loom::thread;
 
 use super::*;
 use crate::crash::ends_at;
+use crate::sync::mourning::{DEAD, DeadIs, NOBODY_DIED, holder};
 use crate::sync::owner::{Mode, OwnerWord};
 use crate::sync::spin::Spin;
 use crate::sys::wait::model::{check, let_time_pass};
-
-const DEAD: Holder = Holder { slot: 0, generation: 1 };
-
-struct DeadIs(Option<Holder>);
-
-impl Registrar for DeadIs {
-    fn is_dead(&self, holder: Holder) -> bool {
-        self.0 == Some(holder)
-    }
-}
-
-const NOBODY_DIED: DeadIs = DeadIs(None);
 
 /// A lock, what it guards, and a condition for when that is not 0.
 struct Jobs {
@@ -29,10 +18,6 @@ struct Jobs {
     turn: AtomicU64,
     bits: [AtomicU64; 1],
     records: Vec<AtomicU64>,
-}
-
-fn holder(slot: u32) -> Holder {
-    Holder { slot, generation: 7 }
 }
 
 impl Jobs {

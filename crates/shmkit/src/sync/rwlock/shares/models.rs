@@ -6,19 +6,8 @@ use loom::thread;
 
 use super::*;
 use crate::crash::ends_at;
+use crate::sync::mourning::{DEAD, DeadIs, NOBODY_DIED, holder};
 use crate::sys::wait::model::{check, let_time_pass};
-
-const DEAD: Holder = Holder { slot: 0, generation: 1 };
-
-struct DeadIs(Option<Holder>);
-
-impl Registrar for DeadIs {
-    fn is_dead(&self, holder: Holder) -> bool {
-        self.0 == Some(holder)
-    }
-}
-
-const NOBODY_DIED: DeadIs = DeadIs(None);
 
 /// A lock's words, and what it guards: loom reports who touches it out of turn.
 struct Guarded {
@@ -32,10 +21,6 @@ struct Guarded {
 unsafe impl Sync for Guarded {}
 // SAFETY: as above.
 unsafe impl Send for Guarded {}
-
-fn holder(slot: u32) -> Holder {
-    Holder { slot, generation: 7 }
-}
 
 impl Guarded {
     /// Used by the slots up to `last`.
