@@ -5,7 +5,7 @@
 //! +---------------+------+---------+---------+-------------+--------+
 //! |  generation   |  0   |  deaths | WAITERS |  slot + 1   | CLOSED |     of a role
 //! +---------------+------+---------+---------+-------------+--------+
-//!     of a lock: 18 DONE, 17 DRAINING, 16 UPGRADABLE, 15 STARVING, 14 READERS, 13 MARKED
+//!     of a lock: 26..19 turns, 18 DONE, 17 DRAINING, 16 UPGRADABLE, 14 READERS, 13 MARKED
 //! ```
 //!
 //! Slot and generation name the participant that has it. The low half is what waiters sleep on.
@@ -22,7 +22,7 @@
 //! |---|---|---|
 //! | WAITERS | who goes to sleep on the word | the holder when he frees it, and then wakes one |
 //! | READERS | who goes to sleep until others may share | the same, and then all are woken |
-//! | STARVING | who sleeps again after waiting for 1 ms | who takes the word, or gives up |
+//! | turns | who sleeps again after waiting for 1 ms, to 255 | he, by taking it or giving up |
 //! | MARKED | who replaces a dead one that may have left work half-done | a holder who mends it |
 //! | UPGRADABLE | a holder with whom others may share | the holder |
 //! | DRAINING | a holder who still waits for those who share | the holder |
@@ -41,9 +41,11 @@
 //!
 //! A word is taken by whoever comes first, which is fastest while it is short; but who comes first
 //! is seldom he who has to be woken. So one that was woken in vain, 1 ms after he began to wait,
-//! sets STARVING, and then whoever waits and has not yet slept for the word leaves it to those who
-//! have, and sleeps. (An attempt does not.) Writers leave it to readers in the same way, where both
-//! bits are set. A turn that was left to somebody who is dead or stopped is taken after a slice.
+//! has the next 255 turns be for those who slept, and then whoever waits and has not yet slept for
+//! the word leaves it to them, and sleeps. (An attempt does not.) They are woken in the order in
+//! which they went to sleep; each who takes the word leaves one turn less, and he who asked none.
+//! Writers leave it to readers in the same way, where there are turns and READERS is set.
+//! A turn that was left to somebody who is dead or stopped is taken after a slice.
 //!
 //! # If a process dies
 //!
@@ -61,7 +63,7 @@ use std::time::Instant;
 pub(crate) use self::death_watch::DeathWatch;
 #[cfg(test)]
 use self::state::CLOSED;
-use self::state::{DONE, DRAINING, MARKED, READERS, STARVING, UPGRADABLE, WAITERS};
+use self::state::{DONE, DRAINING, MARKED, READERS, UPGRADABLE, WAITERS};
 pub(crate) use self::state::{Holder, State, Use};
 use self::waiting::Wait;
 use super::spin::Spin;
@@ -193,7 +195,7 @@ impl<'a> OwnerWord<'a> {
         for _ in 0..TRIES {
             let state = self.free_to_take()?;
             let taken = match state.holder() {
-                None => self.take(state, me, mode, false).then_some(Acquired::Free),
+                None => self.take(state, me, mode, false, false).then_some(Acquired::Free),
                 Some(holder) => self.replace(state, holder, Some((me, mode)), registrar)?,
             };
             if let Some(taken) = taken {
@@ -235,7 +237,8 @@ impl<'a> OwnerWord<'a> {
             return Ok(Acquired::Free);
         }
         let state = self.free_to_take()?;
-        if state.holder().is_none() && !state.has_turns() && self.take(state, me, mode, false) {
+        let is_free = state.holder().is_none() && !state.has_turns();
+        if is_free && self.take(state, me, mode, false, false) {
             return Ok(Acquired::Free);
         }
         self.acquire_slowly(me, mode, Wait::new(self, registrar, spin, until, Instant::now()))
@@ -387,10 +390,14 @@ impl<'a> OwnerWord<'a> {
         if state.is_closed() { Err(Refused::Closed) } else { Ok(state) }
     }
 
-    /// Takes a word in which nobody is; keeps it marked for waiters where there may be some.
+    /// Takes a word in which nobody is; keeps it marked for waiters where there may be some, and
+    /// leaves one turn less, or none to one whose turn it is.
     #[inline(always)]
-    fn take(self, state: State, me: Holder, mode: Mode, waiters: bool) -> bool {
+    fn take(self, state: State, me: Holder, mode: Mode, waiters: bool, is_its_turn: bool) -> bool {
         let mut mine = state.held_by(me, mode.bits());
+        if state.has_turns() && !is_its_turn {
+            mine = mine.with_turns_after(state);
+        }
         // Some may sleep on a free word, too, which they left to another.
         if waiters || state.has(WAITERS) {
             mine = mine.with(WAITERS);
@@ -451,7 +458,7 @@ impl<'a> OwnerWord<'a> {
 
     /// Ends the turn that a word had for readers when one of them saw it in `state`.
     pub(crate) fn end_turn_of_readers(self, state: State) {
-        if state.has(STARVING | READERS) {
+        if state.has_turns() && state.has(READERS) {
             self.drop_turn();
         }
     }
@@ -460,7 +467,7 @@ impl<'a> OwnerWord<'a> {
     fn drop_turn(self) {
         let mut state = self.look();
         while state.has_turns() {
-            let dropped = state.without(STARVING);
+            let dropped = state.without_turns();
             // ORDERING: Relaxed; as in `mark`.
             match self.exchange(state, dropped, Ordering::Relaxed) {
                 Ok(()) => return wait::wake_all(self.word, state.word),

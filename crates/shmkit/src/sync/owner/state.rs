@@ -11,10 +11,13 @@ const DEATHS_SHIFT: u32 = 13;
 const DEATHS_MASK: u64 = 0xffff << DEATHS_SHIFT;
 pub(super) const MARKED: u64 = 1 << 13;
 pub(super) const READERS: u64 = 1 << 14;
-pub(super) const STARVING: u64 = 1 << 15;
 pub(super) const UPGRADABLE: u64 = 1 << 16;
 pub(super) const DRAINING: u64 = 1 << 17;
 pub(super) const DONE: u64 = 1 << 18;
+const TURN: u64 = 1 << 19;
+const TURNS: u64 = 0xff * TURN;
+/// So many turns are for those who slept once one of them starves: as many as may be before it.
+const MOST_TURNS: u64 = if cfg!(loom) { 2 * TURN } else { TURNS };
 const GENERATION_SHIFT: u32 = 32;
 
 /// Who has something: a slot, below 1,024, and the generation in which it is his.
@@ -67,7 +70,7 @@ impl State {
     pub(crate) fn is_sound(self) -> bool {
         let defined = match self.of {
             Use::Role => DEATHS_MASK,
-            Use::Lock => MARKED | READERS | STARVING | UPGRADABLE | DRAINING | DONE,
+            Use::Lock => MARKED | READERS | UPGRADABLE | DRAINING | DONE | TURNS,
         };
         let defined = defined | u64::MAX << GENERATION_SHIFT | WAITERS | SLOT_MASK | CLOSED;
         self.word & !defined == 0 && self.word & SLOT_MASK <= u64::from(MOST_SLOTS) << SLOT_SHIFT
@@ -97,10 +100,25 @@ impl State {
         self.word & (WAITERS | readers) != 0
     }
 
-    /// Of a lock: whether the next turn is somebody's who has waited for long.
+    /// Of a lock: whether the next turn is for those who slept, one of whom has waited for long.
     #[inline(always)]
     pub(super) fn has_turns(self) -> bool {
-        self.of == Use::Lock && self.has(STARVING)
+        self.of == Use::Lock && self.word & TURNS != 0
+    }
+
+    /// The same with the next turns for those who slept.
+    pub(super) fn with_turns(self) -> Self {
+        self.without(TURNS).with(MOST_TURNS)
+    }
+
+    /// The same with no turns for anybody.
+    pub(super) fn without_turns(self) -> Self {
+        self.without(TURNS)
+    }
+
+    /// The same with what is left of the turns that `before` had, after one.
+    pub(super) fn with_turns_after(self, before: Self) -> Self {
+        self.with((before.word & TURNS).saturating_sub(TURN))
     }
 
     #[inline(always)]
@@ -134,7 +152,7 @@ impl State {
         let kept = match self.of {
             Use::Role => DEATHS_MASK | CLOSED,
             // A turn that is kept for readers is kept until they have it.
-            Use::Lock if self.has(STARVING) => MARKED | DONE | CLOSED | STARVING | READERS,
+            Use::Lock if self.has_turns() => MARKED | DONE | CLOSED | TURNS | READERS,
             Use::Lock => MARKED | DONE | CLOSED,
         };
         Self { word: self.word & kept, ..self }

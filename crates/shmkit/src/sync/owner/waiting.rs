@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::state::{READERS, STARVING, State, WAITERS};
+use super::state::{READERS, State, WAITERS};
 use super::{Acquired, Holder, Mode, OwnerWord, Refused, Registrar};
 use crate::sync::sleepers::{SLICE, STARVES_AFTER};
 use crate::sync::spin::{Spin, Spinning};
@@ -53,7 +53,7 @@ impl<'a, R: Registrar> Wait<'a, R> {
             let Some(holder) = state.holder() else {
                 if self.is_others_turn(state) {
                     self.leave_turn(state)?;
-                } else if self.owner.take(state, me, mode, self.slept) {
+                } else if self.owner.take(state, me, mode, self.slept, self.is_its_turn()) {
                     return Ok(Acquired::Free);
                 }
                 continue;
@@ -97,10 +97,17 @@ impl<'a, R: Registrar> Wait<'a, R> {
 
     /// Whether a free word is left to others for now.
     fn is_others_turn(&self, state: State) -> bool {
-        if !state.has_turns() || self.leaving_until.is_some_and(|until| until <= Instant::now()) {
-            return false;
-        }
-        !self.slept || state.has(READERS)
+        state.has_turns() && !self.has_left_it_long_enough() && (!self.slept || state.has(READERS))
+    }
+
+    /// Whether those whose turn it was are dead, or stand still.
+    fn has_left_it_long_enough(&self) -> bool {
+        self.leaving_until.is_some_and(|until| until <= Instant::now())
+    }
+
+    /// Whether it is what the turns were for, if there are any; or they are for nobody.
+    fn is_its_turn(&self) -> bool {
+        self.starving || self.has_left_it_long_enough()
     }
 
     /// Sleeps while the word is free for others.
@@ -144,14 +151,14 @@ impl<'a, R: Registrar> Wait<'a, R> {
 
     /// Sleeps while `state` holds, marked as having somebody who waits.
     fn sleep(&mut self, state: State, marks: u64) {
-        let mut marked = state.with(marks);
-        if self.slept && state.of == super::Use::Lock && self.since.elapsed() >= STARVES_AFTER {
-            marked = marked.with(STARVING);
-        }
+        let of_lock = state.of == super::Use::Lock;
+        let starves = self.slept && of_lock && self.since.elapsed() >= STARVES_AFTER;
+        let marked = state.with(marks);
+        let marked = if starves { marked.with_turns() } else { marked };
         if state != marked && !self.owner.mark(state, marked) {
             return;
         }
-        self.starving |= marked.has_turns();
+        self.starving |= starves;
         let slice = self.slice.unwrap_or_else(|| Instant::now() + SLICE);
         // CRASH: dying with a mark set costs the holder a wake for nobody, and others a slice.
         wait::wait(self.owner.word, marked.word, Some(self.until.or_before(slice)));
