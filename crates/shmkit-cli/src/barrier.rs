@@ -5,7 +5,7 @@ use std::time::Duration;
 use shmkit::Kind;
 use shmkit::sync::Barrier;
 
-use crate::making::Making;
+use crate::create_args::CreateArgs;
 use crate::primitive::{self, ShowArgs};
 use crate::{Global, output, units};
 
@@ -28,7 +28,7 @@ enum Command {
         /// How many parties meet: 1 to 1024
         parties: u32,
         #[command(flatten)]
-        making: Making,
+        create_args: CreateArgs,
     },
     /// Come, wait until all have come, and leave
     ///
@@ -47,7 +47,9 @@ enum Command {
 
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     match &args.command {
-        Command::Create { name, parties, making } => making.make::<Barrier>(name, *parties, global),
+        Command::Create { name, parties, create_args } => {
+            create_args.make::<Barrier>(name, *parties, global)
+        }
         Command::Wait { name, timeout } => wait(name, *timeout, global),
         Command::Show(args) => primitive::show(args, Kind::Barrier, global).map(drop),
     }

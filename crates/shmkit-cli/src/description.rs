@@ -3,11 +3,11 @@
 use std::time::SystemTime;
 
 use serde_json::{Value as Json, json};
-use shmkit::inspect::{Condition, Description, Member};
+use shmkit::inspect::{Condition, Description, Participant};
 use shmkit::shareable::Schema;
 use shmkit::shareable::schema::Shape;
 
-use crate::{figures, primitive};
+use crate::{format, primitive};
 
 /// How a type is spelled: a struct or an enum by its name, the others as in Rust.
 pub(crate) fn type_name(schema: &Schema) -> String {
@@ -77,10 +77,10 @@ pub(crate) fn fields_json(schema: &Schema) -> Vec<Json> {
     fields(schema).iter().map(field_json).collect()
 }
 
-/// How many living members there are, and how many dead ones still have a place.
-pub(crate) fn members(description: &Description) -> (usize, usize) {
-    let alive = description.members.iter().filter(|it| it.alive).count();
-    (alive, description.members.len() - alive)
+/// How many living participants there are, and how many dead ones still have a place.
+pub(crate) fn participants(description: &Description) -> (usize, usize) {
+    let alive = description.participants.iter().filter(|it| it.alive).count();
+    (alive, description.participants.len() - alive)
 }
 
 /// What to know of an object that cannot be used as it is.
@@ -99,7 +99,7 @@ pub(crate) fn json(it: &Description) -> Json {
     let latest = it.latest();
     let guarded = || primitive::alone(it).and_then(primitive::value);
     let values = latest.map(|_| &it.schema).or_else(guarded);
-    let (alive, _) = members(it);
+    let (alive, _) = participants(it);
     json!({
         "name": it.name,
         "kind": it.kind.as_str(),
@@ -116,7 +116,7 @@ pub(crate) fn json(it: &Description) -> Json {
         "lifetime": it.lifetime.as_str(),
         "shared_writers": latest.map(|it| it.shared_writers),
         "condition": it.condition.as_str(),
-        "created": figures::moment(it.created),
+        "created": format::moment(it.created),
         "created_unix_ns": unix_ns(it.created),
         "creator_pid": it.creator_pid,
         "object_id": format!("{:032x}", it.object_id),
@@ -126,8 +126,8 @@ pub(crate) fn json(it: &Description) -> Json {
         "half_written": latest.and_then(|it| it.half_written),
         "deaths": latest.map(|it| it.deaths),
         "primitives": it.primitives().iter().map(primitive::json).collect::<Vec<_>>(),
-        "most_members": it.most_members,
-        "members": it.members.iter().map(member_json).collect::<Vec<_>>(),
+        "max_participants": it.max_participants,
+        "participants": it.participants.iter().map(participant_json).collect::<Vec<_>>(),
     })
 }
 
@@ -135,13 +135,13 @@ fn field_json(it: &Field) -> Json {
     json!({ "path": it.path, "offset": it.offset, "size": it.size, "type": it.type_name })
 }
 
-fn member_json(it: &Member) -> Json {
+fn participant_json(it: &Participant) -> Json {
     json!({
         "slot": it.slot,
         "role": it.role.as_str(),
         "pid": it.pid,
         "program": it.program,
-        "joined": figures::moment(it.joined),
+        "joined": format::moment(it.joined),
         "alive": it.alive,
         "is_owner": it.is_owner,
         "waiting": it.waiting,

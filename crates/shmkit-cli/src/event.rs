@@ -6,7 +6,7 @@ use shmkit::Kind;
 use shmkit::inspect::PrimitiveState;
 use shmkit::sync::{Event, Reset};
 
-use crate::making::Making;
+use crate::create_args::CreateArgs;
 use crate::primitive::{self, ShowArgs};
 use crate::{Global, exit, units};
 
@@ -35,7 +35,7 @@ enum Command {
         #[arg(long)]
         auto: bool,
         #[command(flatten)]
-        making: Making,
+        create_args: CreateArgs,
     },
     /// Set it: let all go on who wait, or one, if it is reset automatically
     Set {
@@ -61,9 +61,9 @@ enum Command {
 
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     match &args.command {
-        Command::Create { name, auto, making } => {
+        Command::Create { name, auto, create_args } => {
             let reset = if *auto { Reset::Automatic } else { Reset::Manual };
-            making.make::<Event>(name, reset, global)
+            create_args.make::<Event>(name, reset, global)
         }
         Command::Set { name } => Ok(primitive::open::<Event>(name, global)?.set()?),
         Command::Reset { name } => Ok(primitive::open::<Event>(name, global)?.reset()?),

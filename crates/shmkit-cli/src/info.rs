@@ -1,12 +1,12 @@
 //! `shm info`.
 
 use shmkit::Role;
-use shmkit::inspect::{self, Description, LatestContent, Member};
+use shmkit::inspect::{self, Description, LatestContent, Participant};
 use shmkit::shareable::Schema;
 use shmkit::shareable::schema::Shape;
 
 use crate::table::table;
-use crate::{Global, advice, description, figures, output, primitive};
+use crate::{Global, advice, description, format, output, primitive};
 
 /// Tell everything about an object: its type, who takes part, its state, its file
 #[derive(Debug, clap::Args)]
@@ -45,9 +45,12 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
             show_fields(value)?;
         }
     }
-    if !it.members.is_empty() {
+    if !it.participants.is_empty() {
         let headings = ["SLOT", "ROLE", "PROCESS", "PROGRAM", "SINCE", "STATE"];
-        output::line(format_args!("\n{}", table(headings, it.members.iter().map(member))))?;
+        output::line(format_args!(
+            "\n{}",
+            table(headings, it.participants.iter().map(participant))
+        ))?;
     }
     Ok(())
 }
@@ -73,7 +76,7 @@ fn lines(it: &Description) -> Vec<(&'static str, String)> {
     let other_mode = it.mode.filter(|mode| *mode != it.expected_mode());
     let mode =
         other_mode.map_or_else(String::new, |mode| format!("; but its file has mode {mode:04o}"));
-    let created = figures::moment(it.created);
+    let created = format::moment(it.created);
     let mut lines = vec![
         ("kind", it.kind.as_str().to_owned()),
         ("type", type_of(it)),
@@ -82,7 +85,7 @@ fn lines(it: &Description) -> Vec<(&'static str, String)> {
         ("access", format!("{}{peers}{mode}", it.access.as_str())),
         ("lifetime", it.lifetime.as_str().into()),
         ("created", format!("{created} by process {}", it.creator_pid)),
-        ("file", format!("{}, {}", it.file.display(), figures::bytes(it.size))),
+        ("file", format!("{}, {}", it.file.display(), format::bytes(it.size))),
         ("id", format!("{:032x}", it.object_id)),
     ];
     let numbers = match it.latest() {
@@ -109,12 +112,12 @@ fn type_of(it: &Description) -> String {
         Shape::Enum { .. } => format!(" ({})", description::variants(schema)),
         _ => String::new(),
     };
-    format!("{}{named}, {}", description::type_name(schema), figures::bytes(schema.size()))
+    format!("{}{named}, {}", description::type_name(schema), format::bytes(schema.size()))
 }
 
 fn users(it: &Description) -> String {
-    let (alive, dead) = description::members(it);
-    let told = format!("{alive}, at most {}", it.most_members);
+    let (alive, dead) = description::participants(it);
+    let told = format!("{alive}, at most {}", it.max_participants);
     match dead {
         0 => told,
         _ => format!("{told}; {dead} died, and the next to join frees the place"),
@@ -125,23 +128,28 @@ fn values(it: &Description, latest: &LatestContent) -> String {
     let set = match latest.sequence {
         0 => "none yet".into(),
         1 => "1 was set".into(),
-        many => format!("{} were set", figures::count(many)),
+        many => format!("{} were set", format::count(many)),
     };
     match latest.half_written {
-        Some(number) if it.members.iter().any(|member| member.alive && member.is_owner) => {
-            format!("{set}; number {} is being written", figures::count(number))
+        Some(number)
+            if it
+                .participants
+                .iter()
+                .any(|participant| participant.alive && participant.is_owner) =>
+        {
+            format!("{set}; number {} is being written", format::count(number))
         }
         Some(number) => {
-            format!("{set}; number {} was left half-written", figures::count(number))
+            format!("{set}; number {} was left half-written", format::count(number))
         }
         None => set,
     }
 }
 
 fn writers(it: &Description, latest: &LatestContent) -> String {
-    let (alive, dead) = description::members(it);
+    let (alive, dead) = description::participants(it);
     let mut told = match latest.shared_writers {
-        true => format!("{alive} in turn, at most {}", it.most_members),
+        true => format!("{alive} in turn, at most {}", it.max_participants),
         false => format!("{alive} of 1"),
     };
     if dead > 0 {
@@ -153,7 +161,7 @@ fn writers(it: &Description, latest: &LatestContent) -> String {
     told
 }
 
-fn member(it: &Member) -> [String; 6] {
+fn participant(it: &Participant) -> [String; 6] {
     let writes = it.role == Role::Writer;
     let state = match (it.alive, it.is_owner, it.waiting) {
         (true, true, _) if writes => "alive, may write now".into(),
@@ -168,7 +176,7 @@ fn member(it: &Member) -> [String; 6] {
         it.role.as_str().into(),
         it.pid.to_string(),
         it.program.clone(),
-        figures::moment(it.joined),
+        format::moment(it.joined),
         state,
     ]
 }

@@ -3,9 +3,9 @@
 use shmkit::sync::{AnyLock, AnyLockGuard, LockError, LockResult, NoData, named};
 use shmkit::{Error, ErrorKind};
 
-use crate::making::{PARTICIPANTS, Who};
-use crate::patience::Patience;
+use crate::create_args::{PARTICIPANTS, Who};
 use crate::running::{Run, end};
+use crate::timeout_args::TimeoutArgs;
 use crate::{Global, advice, output};
 
 /// Set to 1 for a command that is run with a lock that is marked by a death.
@@ -42,7 +42,7 @@ pub(crate) struct Args {
     #[arg(long, short)]
     shared: bool,
     #[command(flatten)]
-    patience: Patience,
+    timeout_args: TimeoutArgs,
     /// Once the command has succeeded, say that what a dead holder left half-changed is mended
     #[arg(long, conflicts_with = "shared")]
     mark_consistent: bool,
@@ -100,7 +100,7 @@ fn open(args: &Args, global: &Global) -> shmkit::Result<AnyLock> {
 }
 
 fn take<'a>(args: &Args, lock: &'a AnyLock) -> LockResult<AnyLockGuard<'a>> {
-    match (args.shared, args.patience.limit()) {
+    match (args.shared, args.timeout_args.limit()) {
         (false, None) => lock.exclusive(),
         (false, Some(limit)) => lock.exclusive_timeout(limit),
         (true, None) => lock.shared(),

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use shmkit::inspect::{self, Description, Entry};
 
 use crate::table::table;
-use crate::{Global, advice, description, figures, output, primitive, units};
+use crate::{Global, advice, description, format, output, primitive, units};
 
 /// List the objects, and how often each is changing
 ///
@@ -111,11 +111,11 @@ fn row(it: &Description, rate: Option<f64>) -> [String; 8] {
         it.name.clone(),
         it.kind.as_str().into(),
         description::type_name(&it.schema),
-        figures::bytes(it.size),
-        members(it),
+        format::bytes(it.size),
+        participants(it),
         it.readers.to_string(),
-        rate.map_or("-".into(), figures::rate),
-        figures::age(it.created),
+        rate.map_or("-".into(), format::rate),
+        format::age(it.created),
     ]
 }
 
@@ -131,17 +131,17 @@ fn row_of_primitives(it: &Description) -> [String; 9] {
         it.name.clone(),
         it.kind.as_str().into(),
         type_name,
-        figures::bytes(it.size),
-        members(it),
+        format::bytes(it.size),
+        participants(it),
         primitive::waiting(it).to_string(),
         state,
         primitive::held_by(it),
-        figures::age(it.created),
+        format::age(it.created),
     ]
 }
 
-fn members(it: &Description) -> String {
-    match description::members(it) {
+fn participants(it: &Description) -> String {
+    match description::participants(it) {
         (alive, 0) => alive.to_string(),
         (alive, dead) => format!("{alive} ({dead} dead)"),
     }

@@ -2,15 +2,13 @@
 
 use serde_json::{Value as Json, json};
 use shmkit::Kind;
-use shmkit::inspect::{
-    self, Description, Holding, PrimitiveContent, PrimitiveHolder, PrimitiveState,
-};
+use shmkit::inspect::{self, Description, Holder, Holding, PrimitiveContent, PrimitiveState};
 use shmkit::shareable::Schema;
 use shmkit::sync::named::Named;
 use shmkit::sync::{NoData, Primitive};
 
 use crate::exit::SomethingElse;
-use crate::{Global, advice, description, figures, output};
+use crate::{Global, advice, description, format, output};
 
 /// The description of the value that it guards, if there is more to it than the lock.
 pub(crate) fn value(it: &PrimitiveContent) -> Option<&Schema> {
@@ -40,7 +38,7 @@ pub(crate) fn heading(it: &PrimitiveContent) -> String {
         number => format!("{number} "),
     };
     let value = value(it).map(|schema| {
-        format!(", {}, {}", description::type_name(schema), figures::bytes(schema.size()))
+        format!(", {}, {}", description::type_name(schema), format::bytes(schema.size()))
     });
     let waiting = match it.waiting {
         0 => String::new(),
@@ -52,7 +50,7 @@ pub(crate) fn heading(it: &PrimitiveContent) -> String {
 }
 
 /// `process 42 (shm) in slot 0 holds it`.
-pub(crate) fn sentence(it: &PrimitiveHolder) -> String {
+pub(crate) fn sentence(it: &Holder) -> String {
     let who = match (it.pid, &it.program) {
         (Some(pid), Some(program)) => format!("process {pid} ({program}) in"),
         _ => "one who was in".into(),
@@ -123,7 +121,7 @@ fn state_json(state: &PrimitiveState) -> Json {
     }
 }
 
-fn holder_json(it: &PrimitiveHolder) -> Json {
+fn holder_json(it: &Holder) -> Json {
     let times = match it.what {
         Holding::Shared(times) | Holding::Permits(times) => times,
         _ => 1,

@@ -4,10 +4,10 @@ use shmkit::Kind;
 use shmkit::sync::Semaphore;
 
 use crate::Global;
-use crate::making::Making;
-use crate::patience::Patience;
+use crate::create_args::CreateArgs;
 use crate::primitive::{self, ShowArgs};
 use crate::running::{Run, end};
+use crate::timeout_args::TimeoutArgs;
 
 /// Take and give permits of a semaphore
 ///
@@ -33,7 +33,7 @@ enum Command {
         /// How many permits there are at first
         permits: u32,
         #[command(flatten)]
-        making: Making,
+        create_args: CreateArgs,
     },
     /// Run a command while holding a permit, which then comes back
     ///
@@ -44,7 +44,7 @@ enum Command {
         /// The name of the semaphore
         name: String,
         #[command(flatten)]
-        patience: Patience,
+        timeout_args: TimeoutArgs,
         #[command(flatten)]
         run: Run,
     },
@@ -53,7 +53,7 @@ enum Command {
         /// The name of the semaphore
         name: String,
         #[command(flatten)]
-        patience: Patience,
+        timeout_args: TimeoutArgs,
     },
     /// Give new permits
     Post {
@@ -69,13 +69,13 @@ enum Command {
 
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     match &args.command {
-        Command::Create { name, permits, making } => {
-            making.make::<Semaphore>(name, *permits, global)
+        Command::Create { name, permits, create_args } => {
+            create_args.make::<Semaphore>(name, *permits, global)
         }
-        Command::Acquire { name, patience, run } => acquire(name, patience, run, global),
-        Command::Consume { name, patience } => {
+        Command::Acquire { name, timeout_args, run } => acquire(name, timeout_args, run, global),
+        Command::Consume { name, timeout_args } => {
             let semaphore = primitive::open::<Semaphore>(name, global)?;
-            Ok(match patience.limit() {
+            Ok(match timeout_args.limit() {
                 None => semaphore.consume(),
                 Some(limit) => semaphore.consume_timeout(limit),
             }?)
@@ -87,14 +87,19 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     }
 }
 
-fn acquire(name: &str, patience: &Patience, run: &Run, global: &Global) -> anyhow::Result<()> {
+fn acquire(
+    name: &str,
+    timeout_args: &TimeoutArgs,
+    run: &Run,
+    global: &Global,
+) -> anyhow::Result<()> {
     run.check_given(
         "a permit comes back when its holder ends: give a command to be run with it, \
          shm sem acquire NAME -- COMMAND, or take one for good by shm sem consume NAME",
     )?;
     let semaphore =
         primitive::open::<Semaphore>(name, global).map_err(|error| run.not_run(&error))?;
-    let permit = match patience.limit() {
+    let permit = match timeout_args.limit() {
         None => semaphore.acquire(),
         Some(limit) => semaphore.acquire_timeout(limit),
     };

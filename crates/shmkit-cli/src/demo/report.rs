@@ -6,7 +6,7 @@ use anyhow::bail;
 use serde_json::{Value as Json, json};
 
 use super::values::BLOCK_WORDS;
-use crate::figures::{bytes, count, rate, short_time};
+use crate::format::{bytes, count, rate, short_time};
 use crate::{output, sys};
 
 /// A reader that waits at a hundred values a second uses less than this share of a core.

@@ -6,7 +6,7 @@ use serde_json::json;
 use shmkit::memory::{FileMapping, SharedMemory};
 
 use super::target::{Opened, Target};
-use crate::making::Who;
+use crate::create_args::Who;
 use crate::{output, sys, units};
 
 /// Make memory, or with --file a file, of a given size

@@ -18,7 +18,7 @@ fn the_clock_sets_the_time_as_often_as_asked_and_leaves() {
     let last = time.get().unwrap();
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
     assert!(last.unix_ns < now && last.text.ends_with('Z') && last.text.starts_with("20"));
-    assert_eq!(place.json(&["info", "time"])["members"], serde_json::json!([]));
+    assert_eq!(place.json(&["info", "time"])["participants"], serde_json::json!([]));
     place.shm(&["clock", "time", "--every", "1us", "--count", "1"]);
     assert_eq!(time.sequence(), 6, "the same object again");
 }

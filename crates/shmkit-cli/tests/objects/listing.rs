@@ -109,7 +109,7 @@ fn info_tells_everything() {
     let report = place.json(&["info", "robot/goal"]);
     let file = place.path().join("robot%2fgoal.shmkit");
     assert_eq!(report["file"], json!(file.to_str().unwrap()));
-    assert_eq!(report["members"][0]["pid"], json!(std::process::id()));
+    assert_eq!(report["participants"][0]["pid"], json!(std::process::id()));
     assert_eq!(
         report["fields"][1],
         json!({ "path": "at.x", "offset": 0, "size": 8, "type": "f64" })

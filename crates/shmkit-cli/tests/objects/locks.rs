@@ -51,7 +51,7 @@ fn a_command_runs_while_the_lock_is_held_and_gives_its_exit_code() {
     assert_eq!(lock["holders"][0]["program"], json!(PROGRAM));
     let after = place.json(&["info", "backup"]);
     assert_eq!(after["primitives"][0]["exclusive"], json!(false));
-    assert_eq!(after["members"], json!([]));
+    assert_eq!(after["participants"], json!([]));
     for (arguments, code) in [(&["get", "nothing"][..], 3), (&["get"], 2), (&["ls"], 0)] {
         let shm = shm_itself();
         let output = place.run(&[&["lock", "backup", "--", &shm], arguments].concat());
@@ -101,7 +101,7 @@ fn who_waits_has_the_lock_next() {
     let lock = &list.as_array().unwrap().iter().find(|it| it["name"] == "queue").unwrap();
     assert_eq!(lock["primitives"][0]["waiting"], json!(1));
     let waits = |it: &serde_json::Value| it["waiting"] == json!(1);
-    assert_eq!(lock["members"].as_array().unwrap().iter().filter(|it| waits(it)).count(), 1);
+    assert_eq!(lock["participants"].as_array().unwrap().iter().filter(|it| waits(it)).count(), 1);
     place.shm(&["event", "set", "go"]);
     assert!(holder.child.wait().unwrap().success());
     assert!(next.line().starts_with("event: set"));
@@ -125,7 +125,7 @@ fn why_a_command_was_not_run_is_told_by_codes_that_are_not_its_own() {
     let group = Named::<[Mutex<u8>; 2]>::options().directory(place.path());
     group.create("group", [1, 2]).unwrap();
     place.fails(&["lock", "group", "--", "x"], 125, "it is a group of several");
-    assert_eq!(place.json(&["info", "backup"])["members"], json!([]));
+    assert_eq!(place.json(&["info", "backup"])["participants"], json!([]));
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn the_command_is_killed_with_the_one_that_holds_the_lock_for_it() {
     let mut holder = place.start_holder("books", &[]);
     holder.kill();
     // The command waits for the event until it is dead.
-    place.await_object("go", |it| it.members.iter().all(|it| !it.alive));
+    place.await_object("go", |it| it.participants.iter().all(|it| !it.alive));
 }
 
 #[test]
@@ -240,7 +240,7 @@ fn locks_are_listed_in_a_table_of_their_own() {
 /// How this process is called where it is shown.
 fn inspect_me(place: &Place, name: &str) -> String {
     let it = place.await_holder(name);
-    let me = &it.members[0];
+    let me = &it.participants[0];
     assert_eq!(me.pid, std::process::id());
     format!("{} ({})", me.pid, me.program)
 }

@@ -58,7 +58,7 @@ fn the_doctor_finds_the_dead_and_frees_their_places() {
     let fixed = place.shm(&["doctor", "--fix"]);
     assert!(fixed.contains("free the places of the dead: done"), "{fixed}");
     assert_eq!(place.shm(&["doctor"]), well);
-    assert_eq!(place.json(&["info", "time"])["members"], json!([]));
+    assert_eq!(place.json(&["info", "time"])["participants"], json!([]));
 }
 
 #[test]

@@ -7,10 +7,12 @@ use super::{file_names, options};
 use crate::channel::observe_latest;
 use crate::error::Result;
 use crate::memory::{Access, Trust};
-use crate::object::{Ground, Kind, Lifetime, Name, Role, Seat, Site, observe};
+use crate::object::{
+    Kind, Lifetime, Name, ObjectFile, ParticipantId, RemovalTarget, Role, observe,
+};
 use crate::shareable::Schema;
 use crate::sync::observe_primitives;
-pub use crate::sync::{Holding, PrimitiveContent, PrimitiveHolder, PrimitiveState};
+pub use crate::sync::{Holder, Holding, PrimitiveContent, PrimitiveState};
 use crate::sys::directory;
 
 /// An object at one moment, as seen from outside.
@@ -46,9 +48,9 @@ pub struct Description {
     /// A number that no other object has.
     pub object_id: u128,
     /// Who takes part with a slot, the dead who are not swept yet included.
-    pub members: Vec<Member>,
+    pub participants: Vec<Participant>,
     /// How many there can be.
-    pub most_members: u32,
+    pub max_participants: u32,
     /// How many handles there are that read. Counted up to 4,096.
     pub readers: u32,
     /// What is in it.
@@ -136,7 +138,7 @@ impl Condition {
 /// A process that takes part in an object.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Member {
+pub struct Participant {
     /// Its slot.
     pub slot: u32,
     /// Its process id, in its own PID namespace: for people to read.
@@ -171,8 +173,10 @@ pub struct Entry {
 /// As opening it, but for its type.
 pub fn describe(directory: &Path, name: &str, trust: Trust) -> Result<Description> {
     let parsed = Name::new(name)?;
-    let site = observe(&parsed, &options(directory, trust));
-    site.and_then(|site| description(&site)).map_err(|error| error.doing("open").on(name))
+    let object_file = observe(&parsed, &options(directory, trust));
+    object_file
+        .and_then(|object_file| description(&object_file))
+        .map_err(|error| error.doing("open").on(name))
 }
 
 /// Describes every object in the directory, in the order of their names.
@@ -190,70 +194,73 @@ pub fn list(directory: &Path, trust: Trust) -> Result<Vec<Entry>> {
 }
 
 /// What stands in the way of using an object.
-pub(super) fn condition(site: &Site) -> Result<Condition> {
-    if site.is_retired() {
+pub(super) fn condition(object_file: &ObjectFile) -> Result<Condition> {
+    if object_file.is_retired() {
         return Ok(Condition::Retired);
     }
-    if site.anyone_present()? {
+    if object_file.anyone_present()? {
         return Ok(Condition::Ready);
     }
-    Ok(match (site.is_while_used(), site.is_of_earlier_boot()) {
+    Ok(match (object_file.is_while_used(), object_file.is_of_earlier_boot()) {
         (_, true) => Condition::EarlierBoot,
         (true, false) => Condition::Abandoned,
         (false, false) => Condition::Ready,
     })
 }
 
-pub(super) fn description(site: &Site) -> Result<Description> {
-    let frame = &site.frame;
-    let schema = Schema::parse(&frame.schema)?;
-    let (content, owners, sound) = content(site, &schema)?;
-    let members = (0..frame.participants_count).filter_map(|slot| {
-        let (seat, who) = site.participants().introduction(slot)?;
-        let alive = !site.participants().is_dead(site, seat);
-        let (waiting, _) = site.participants().threads_waiting(slot);
-        Some(Member {
+pub(super) fn description(object_file: &ObjectFile) -> Result<Description> {
+    let layout = &object_file.layout;
+    let schema = Schema::parse(&layout.schema)?;
+    let (content, owners, sound) = content(object_file, &schema)?;
+    let participants = (0..layout.participants_count).filter_map(|slot| {
+        let (id, who) = object_file.participants().info(slot)?;
+        let alive = !object_file.participants().is_dead(object_file, id);
+        let (waiting, _) = object_file.participants().threads_waiting(slot);
+        Some(Participant {
             slot,
             pid: who.pid,
             program: who.program(),
             role: who.role,
             joined: time(who.joined_unix_ns),
             alive,
-            is_owner: owners.contains(&seat),
+            is_owner: owners.contains(&id),
             waiting: if alive { waiting } else { 0 },
         })
     });
     Ok(Description {
-        name: site.name.to_string(),
-        file: site.path().into(),
-        kind: frame.kind,
+        name: object_file.name.to_string(),
+        file: object_file.path().into(),
+        kind: layout.kind,
         schema,
-        size: frame.file_size,
-        access: frame.access,
-        mode: directory::status_of_name(site.path())?.mode,
-        read_only_peers: frame.admits_read_only_peers(),
-        lifetime: frame.lifetime,
-        condition: condition(site)?,
-        owner: site.owner,
-        created: time(frame.created_unix_ns),
-        creator_pid: frame.creator_pid,
-        object_id: u128::from_le_bytes(frame.object_id),
-        members: members.collect(),
-        most_members: frame.participants_count,
-        readers: site.count_handles()?,
+        size: layout.file_size,
+        access: layout.access,
+        mode: directory::status_of_name(object_file.path())?.mode,
+        read_only_peers: layout.admits_read_only_peers(),
+        lifetime: layout.lifetime,
+        condition: condition(object_file)?,
+        owner: object_file.owner,
+        created: time(layout.created_unix_ns),
+        creator_pid: layout.creator_pid,
+        object_id: u128::from_le_bytes(layout.object_id),
+        participants: participants.collect(),
+        max_participants: layout.participants_count,
+        readers: object_file.count_handles()?,
         content,
         sound,
     })
 }
 
 /// What is in an object, who has what of it, and whether its words are sound.
-fn content(site: &Site, schema: &Schema) -> Result<(Content, Vec<Seat>, bool)> {
-    if site.frame.kind != Kind::Latest {
-        let (primitives, sound) = observe_primitives(site, schema)?;
-        let holders = primitives.iter().flat_map(|it| it.seats()).collect();
+fn content(
+    object_file: &ObjectFile,
+    schema: &Schema,
+) -> Result<(Content, Vec<ParticipantId>, bool)> {
+    if object_file.layout.kind != Kind::Latest {
+        let (primitives, sound) = observe_primitives(object_file, schema)?;
+        let holders = primitives.iter().flat_map(|it| it.ids()).collect();
         return Ok((Content::Sync(primitives), holders, sound));
     }
-    let latest = observe_latest(site)?;
+    let latest = observe_latest(object_file)?;
     let content = LatestContent {
         value_bytes: latest.value_bytes as u64,
         shared_writers: latest.shared_writers,

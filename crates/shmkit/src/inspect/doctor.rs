@@ -75,12 +75,14 @@ impl Finding {
     pub fn fix(&self) -> Result<bool> {
         let done = match &self.remedy {
             Remedy::Remove(Place { name, options }) => {
-                observe(name, options).and_then(|site| finish_removal(&site))
+                observe(name, options).and_then(|object_file| finish_removal(&object_file))
             }
-            Remedy::Sweep(Place { name, options }) => observe(name, options).and_then(|site| {
-                site.check_writable()?;
-                Ok(site.participants().sweep(&site, 0, u32::MAX) > 0)
-            }),
+            Remedy::Sweep(Place { name, options }) => {
+                observe(name, options).and_then(|object_file| {
+                    object_file.check_writable()?;
+                    Ok(object_file.participants().sweep(&object_file, 0, u32::MAX) > 0)
+                })
+            }
             Remedy::Temporary(path) => sweep_temporary(path),
             Remedy::Advice(_) | Remedy::ForAnother(_) => Ok(false),
         };
@@ -134,17 +136,17 @@ fn examine_object(directory: &Path, name: &Name, trust: Trust) -> Option<Finding
         kind => finding(error.to_string(), by_hand(kind, directory, name, trust)),
     };
     let options = options(directory, trust);
-    let site = match observe(name, &options) {
-        Ok(site) => site,
+    let object_file = match observe(name, &options) {
+        Ok(object_file) => object_file,
         Err(error) => return broken(error),
     };
     let place = Place { name: name.clone(), options };
-    match condition(&site) {
+    match condition(&object_file) {
         Ok(Condition::Ready) => {}
         Ok(stale) => return finding(stale.as_str().into(), Remedy::Remove(place)),
         Err(error) => return broken(error),
     }
-    let description = match description(&site) {
+    let description = match description(&object_file) {
         Ok(description) => description,
         Err(error) => return broken(error),
     };
@@ -159,17 +161,18 @@ fn examine_object(directory: &Path, name: &Name, trust: Trust) -> Option<Finding
 /// Who died without leaving, and with what. Empty: nobody.
 fn deaths(description: &Description) -> String {
     let (mut told, mut others) = (Vec::new(), Vec::new());
-    for member in description.members.iter().filter(|member| !member.alive) {
-        let (pid, program) = (member.pid, &member.program);
+    for participant in description.participants.iter().filter(|participant| !participant.alive) {
+        let (pid, program) = (participant.pid, &participant.program);
         let before = told.len();
         for primitive in description.primitives() {
-            let theirs = primitive.holders.iter().filter(|it| it.slot == member.slot && !it.alive);
+            let theirs =
+                primitive.holders.iter().filter(|it| it.slot == participant.slot && !it.alive);
             told.extend(theirs.map(|it| {
                 format!("process {pid} ({program}) died {}", with_what(it.what, primitive))
             }));
         }
         if told.len() == before {
-            others.push(format!("{} {pid} ({program})", member.role.as_str()));
+            others.push(format!("{} {pid} ({program})", participant.role.as_str()));
         }
     }
     if !others.is_empty() {

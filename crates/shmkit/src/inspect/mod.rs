@@ -6,8 +6,8 @@ mod describe;
 mod doctor;
 
 pub use describe::{
-    Condition, Content, Description, Entry, Holding, LatestContent, Member, PrimitiveContent,
-    PrimitiveHolder, PrimitiveState, describe, list,
+    Condition, Content, Description, Entry, Holder, Holding, LatestContent, Participant,
+    PrimitiveContent, PrimitiveState, describe, list,
 };
 pub use doctor::{Finding, examine};
 

@@ -1,7 +1,7 @@
 //! The first 256 bytes of every object, as they stand in its file.
 //!
-//! Nobody believes them: [`Frame`](super::frame::Frame) is what was read from them once and
-//! checked against the file.
+//! Nobody believes them: [`ObjectLayout`](super::layout::ObjectLayout) is what was
+//! read from them once and checked against the file.
 
 use std::mem::{offset_of, size_of};
 
@@ -27,7 +27,7 @@ pub(crate) struct Header {
     pub(crate) magic: [u8; 8],
     /// [`FORMAT_VERSION`].
     pub(crate) format_version: u32,
-    /// A number of [`Kind`](super::frame::Kind).
+    /// A number of [`Kind`](super::layout::Kind).
     pub(crate) kind: u32,
     /// Extensions that a reader must know. None are defined: 0.
     pub(crate) features: u64,

@@ -34,7 +34,7 @@ pub(crate) trait GateLock {
 }
 
 /// What the protocol needs of an object and its name.
-pub(crate) trait Ground {
+pub(crate) trait RemovalTarget {
     type Gate: GateLock;
 
     /// The object's gate.
@@ -88,7 +88,7 @@ impl<G: GateLock> Drop for Gate<'_, G> {
 }
 
 /// Whether nobody may open the object any more.
-pub(crate) fn is_stale(ground: &impl Ground) -> Result<bool> {
+pub(crate) fn is_stale(ground: &impl RemovalTarget) -> Result<bool> {
     if ground.is_retired() {
         return Ok(true);
     }
@@ -96,7 +96,7 @@ pub(crate) fn is_stale(ground: &impl Ground) -> Result<bool> {
 }
 
 /// Removes the object, whoever uses it. True if this call took the name away.
-pub(crate) fn remove(ground: &impl Ground) -> Result<bool> {
+pub(crate) fn remove(ground: &impl RemovalTarget) -> Result<bool> {
     // Before anything is changed: a retired object under a name that stays would block it.
     ground.check_removable()?;
     crash_point!("retire: gate not yet held");
@@ -105,7 +105,7 @@ pub(crate) fn remove(ground: &impl Ground) -> Result<bool> {
 }
 
 /// Finishes the removal of an object that was found stale. True if this call took the name away.
-pub(crate) fn finish_removal(ground: &impl Ground) -> Result<bool> {
+pub(crate) fn finish_removal(ground: &impl RemovalTarget) -> Result<bool> {
     ground.check_removable()?;
     crash_point!("retire: gate not yet held");
     let _gate = Gate::pass(ground.gate(), GATE_PATIENCE)?;
@@ -119,7 +119,7 @@ pub(crate) fn finish_removal(ground: &impl Ground) -> Result<bool> {
 /// Leaves the object, and takes it away if it is for use only and nobody else is present.
 ///
 /// `step_out` ends this handle's own presence.
-pub(crate) fn leave(ground: &impl Ground, step_out: impl FnOnce()) -> Result<()> {
+pub(crate) fn leave(ground: &impl RemovalTarget, step_out: impl FnOnce()) -> Result<()> {
     if !ground.is_while_used() || ground.check_removable().is_err() {
         step_out();
         return Ok(());
@@ -136,7 +136,7 @@ pub(crate) fn leave(ground: &impl Ground, step_out: impl FnOnce()) -> Result<()>
     Ok(())
 }
 
-fn retire_and_unlink(ground: &impl Ground) -> Result<bool> {
+fn retire_and_unlink(ground: &impl RemovalTarget) -> Result<bool> {
     // CRASH: from here on every opener finds it retired, and goes through `finish_removal`.
     ground.retire()?;
     if !ground.is_named()? {

@@ -1,8 +1,8 @@
 //! Who takes part in an object, and how the others know that one of them died.
 //!
 //! Whoever can hold something has a slot: an entry for people to read, and a lock that the kernel
-//! keeps for as long as the process lives. What is held names its holder by a [`Seat`], the slot
-//! and the entry's generation.
+//! keeps for as long as the process lives. What is held names its holder by a
+//! [`ParticipantId`], the slot and the entry's generation.
 //!
 //! **A holder is dead if and only if its slot's entry is not active in that generation, or the
 //! slot's lock is free.** The lock is taken before the entry is written and given up after it is
@@ -122,14 +122,14 @@ impl Role {
 
 /// A slot in one of its generations: the name by which something is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Seat {
+pub(crate) struct ParticipantId {
     pub(crate) slot: u32,
     pub(crate) generation: u32,
 }
 
 /// What a participant tells of itself.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Introduction {
+pub(crate) struct ParticipantInfo {
     pub(crate) pid: u32,
     pub(crate) role: Role,
     pub(crate) joined_unix_ns: u64,
@@ -170,7 +170,11 @@ impl<'a> Participants<'a> {
     ///
     /// One claim at a time through the same description: a lock that it holds would be granted to
     /// it again. So the lock is asked about first, through the other one.
-    pub(crate) fn claim(self, locks: &impl SlotLocks, who: &Introduction) -> Result<Seat> {
+    pub(crate) fn claim(
+        self,
+        locks: &impl SlotLocks,
+        who: &ParticipantInfo,
+    ) -> Result<ParticipantId> {
         let mut contended = false;
         for only_free in [true, false] {
             for (slot, entry) in (0..).zip(self.words.chunks_exact(WORDS)) {
@@ -204,7 +208,7 @@ impl<'a> Participants<'a> {
     }
 
     /// CRASH: dying before the last store leaves the entry as it was: free, with a free lock.
-    fn enter(slot: u32, entry: &[AtomicU64], who: &Introduction) -> Seat {
+    fn enter(slot: u32, entry: &[AtomicU64], who: &ParticipantInfo) -> ParticipantId {
         let word =
             |half: usize| u64::from_le_bytes(who.program[half..half + 8].try_into().expect("8"));
         let texts = [
@@ -224,14 +228,14 @@ impl<'a> Participants<'a> {
         // one that freed the generation before.
         entry[0].swap(taken.0, Ordering::AcqRel);
         crash_point!("slot: entered");
-        Seat { slot, generation: taken.generation() }
+        ParticipantId { slot, generation: taken.generation() }
     }
 
     /// Gives a slot up: the entry first, then the lock.
-    pub(crate) fn leave(self, locks: &impl SlotLocks, seat: Seat) {
-        self.clear(seat);
+    pub(crate) fn leave(self, locks: &impl SlotLocks, id: ParticipantId) {
+        self.clear(id);
         crash_point!("slot: left but locked");
-        locks.unlock(seat.slot);
+        locks.unlock(id.slot);
     }
 
     /// The word in which a slot's holder says that it waits.
@@ -246,17 +250,17 @@ impl<'a> Participants<'a> {
         (word as u32, (word >> 32) as u32)
     }
 
-    /// The word that says whose a slot is, and what it says as long as it is this seat's.
-    pub(crate) fn identity_of(self, seat: Seat) -> Option<(&'a AtomicU64, u64)> {
-        let held = self.is_held(seat).then(|| self.identity(seat.slot).0)?;
-        self.entry(seat.slot).map(|entry| (&entry[0], held))
+    /// The word that says whose a slot is, and what it says as long as it is this id's.
+    pub(crate) fn identity_of(self, id: ParticipantId) -> Option<(&'a AtomicU64, u64)> {
+        let held = self.is_held(id).then(|| self.identity(id.slot).0)?;
+        self.entry(id.slot).map(|entry| (&entry[0], held))
     }
 
     /// Gives a slot's entry up, and keeps its lock.
-    pub(crate) fn clear(self, seat: Seat) {
-        let Some(entry) = self.entry(seat.slot) else { return };
-        let identity = self.identity(seat.slot);
-        if identity.is_of(seat.generation) {
+    pub(crate) fn clear(self, id: ParticipantId) {
+        let Some(entry) = self.entry(id.slot) else { return };
+        let identity = self.identity(id.slot);
+        if identity.is_of(id.generation) {
             // ORDERING: Release; what this participant did comes before its end.
             entry[0].store(identity.freed(false).0, Ordering::Release);
         }
@@ -268,21 +272,21 @@ impl<'a> Participants<'a> {
         Identity(self.entry(slot).map_or(FREE, |entry| entry[0].load(Ordering::Acquire)))
     }
 
-    /// Whether the entry still is this seat's: its owner looks before it acts.
+    /// Whether the entry still is this id's: its owner looks before it acts.
     #[inline]
-    pub(crate) fn is_held(self, seat: Seat) -> bool {
-        self.identity(seat.slot).is_of(seat.generation)
+    pub(crate) fn is_held(self, id: ParticipantId) -> bool {
+        self.identity(id.slot).is_of(id.generation)
     }
 
-    /// Whether the one who had this seat died or left.
+    /// Whether the one who had this id died or left.
     ///
     /// Where the kernel cannot be asked the answer is no: nobody is robbed on a guess.
-    pub(crate) fn is_dead(self, locks: &impl SlotLocks, seat: Seat) -> bool {
-        !self.is_held(seat) || !locks.is_locked(seat.slot).unwrap_or(true)
+    pub(crate) fn is_dead(self, locks: &impl SlotLocks, id: ParticipantId) -> bool {
+        !self.is_held(id) || !locks.is_locked(id.slot).unwrap_or(true)
     }
 
     /// Frees a slot if its holder is dead. Whether nobody who lives has it.
-    pub(crate) fn bury(self, locks: &impl SlotLocks, slot: u32) -> bool {
+    pub(crate) fn reap(self, locks: &impl SlotLocks, slot: u32) -> bool {
         let identity = self.identity(slot);
         if identity.is(FREE) {
             return true;
@@ -301,7 +305,7 @@ impl<'a> Participants<'a> {
     }
 
     /// The same with those who are dead and still in their slots, and the last of these.
-    pub(crate) fn deaths(self, locks: &impl SlotLocks) -> (u16, Option<Seat>) {
+    pub(crate) fn deaths(self, locks: &impl SlotLocks) -> (u16, Option<ParticipantId>) {
         let mut last = None;
         let mut deaths = 0_u16;
         for slot in 0..self.count() {
@@ -311,7 +315,7 @@ impl<'a> Participants<'a> {
                 if again == identity {
                     // Dead, and not counted yet. Otherwise it left, or was swept, just now.
                     deaths = deaths.wrapping_add(1);
-                    last = Some(Seat { slot, generation: identity.generation() });
+                    last = Some(ParticipantId { slot, generation: identity.generation() });
                 }
                 identity = again;
             }
@@ -321,18 +325,18 @@ impl<'a> Participants<'a> {
     }
 
     /// Who has a slot, alive or dead, and what it said of itself.
-    pub(crate) fn introduction(self, slot: u32) -> Option<(Seat, Introduction)> {
-        let (seat, is_active, who) = self.last_introduction(slot)?;
-        is_active.then_some((seat, who))
+    pub(crate) fn info(self, slot: u32) -> Option<(ParticipantId, ParticipantInfo)> {
+        let (id, is_active, who) = self.last_info(slot)?;
+        is_active.then_some((id, who))
     }
 
-    /// What the one who had this seat said of itself, until another has the slot.
-    pub(crate) fn introduction_of(self, seat: Seat) -> Option<Introduction> {
-        let (last, _, who) = self.last_introduction(seat.slot)?;
-        (last == seat).then_some(who)
+    /// What the one who had this id said of itself, until another has the slot.
+    pub(crate) fn info_of(self, id: ParticipantId) -> Option<ParticipantInfo> {
+        let (last, _, who) = self.last_info(id.slot)?;
+        (last == id).then_some(who)
     }
 
-    fn last_introduction(self, slot: u32) -> Option<(Seat, bool, Introduction)> {
+    fn last_info(self, slot: u32) -> Option<(ParticipantId, bool, ParticipantInfo)> {
         let entry = self.entry(slot)?;
         let identity = self.identity(slot);
         // ORDERING: Relaxed; text for people, which may be a successor's.
@@ -340,10 +344,10 @@ impl<'a> Participants<'a> {
         let mut program = [0; 16];
         program[..8].copy_from_slice(&text(3).to_le_bytes());
         program[8..].copy_from_slice(&text(4).to_le_bytes());
-        let seat = Seat { slot, generation: identity.generation() };
+        let id = ParticipantId { slot, generation: identity.generation() };
         let role = Role::of_number((text(1) >> 32) as u32)?;
-        let who = Introduction { pid: text(1) as u32, role, joined_unix_ns: text(2), program };
-        Some((seat, identity.is(ACTIVE), who))
+        let who = ParticipantInfo { pid: text(1) as u32, role, joined_unix_ns: text(2), program };
+        Some((id, identity.is(ACTIVE), who))
     }
 
     /// Frees the slots of the dead, at most `limit` of those that look taken from `first` on.
@@ -379,7 +383,7 @@ impl<'a> Participants<'a> {
     }
 }
 
-impl Introduction {
+impl ParticipantInfo {
     /// How messages call it: `process 4242 (planner)`.
     pub(crate) fn shown(&self) -> String {
         format!("process {} ({})", self.pid, self.program())

@@ -45,14 +45,14 @@ pub(crate) fn anyone(file: &File) -> Result<bool> {
     lock::is_locked(file, ANYONE)
 }
 
-/// How many handles without a slot there are, counted up to [`MOST_COUNTED`].
+/// How many handles without a slot there are, counted up to [`MAX_COUNTED`].
 pub(crate) fn count_handles(file: &File) -> Result<u32> {
     let mut count = 0;
     let mut unknown = vec![HANDLES];
     while let Some(range) = unknown.pop() {
         let Some(locked) = lock::first_locked(file, range)? else { continue };
         count += 1;
-        if count == MOST_COUNTED {
+        if count == MAX_COUNTED {
             break;
         }
         for (start, end) in [(range.start, locked.start), (locked.end(), range.end())] {
@@ -65,4 +65,4 @@ pub(crate) fn count_handles(file: &File) -> Result<u32> {
 }
 
 /// Counting more would take too long.
-pub(crate) const MOST_COUNTED: u32 = 4096;
+pub(crate) const MAX_COUNTED: u32 = 4096;

@@ -9,8 +9,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::home::Home;
 use super::lock_error::{Guard, LockResult, sealed};
+use super::membership::Membership;
 use super::mutex::{Mutex, MutexGuard};
 use super::parts::{Builder, Planner, sealed::Parts};
 use super::reentrant::{ReentrantGuard, ReentrantMutex};
@@ -18,7 +18,7 @@ use super::rwlock::{ReadGuard, RwLock, WriteGuard};
 use super::value::NoData;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::Trust;
-use crate::object::{Attached, Frame, Kind, Name, Options, Want};
+use crate::object::{Kind, Name, ObjectLayout, OpenMode, OpenObject, Options};
 use crate::shareable::schema::Shape;
 use crate::shareable::{Schema, Shareable};
 
@@ -34,7 +34,7 @@ const _: () = assert!(NoData::ALWAYS_VALID, "bytes of another type are no `NoDat
 #[derive(Debug)]
 pub struct AnyLock {
     lock: Lock,
-    home: Arc<Home>,
+    membership: Arc<Membership>,
 }
 
 #[derive(Debug)]
@@ -53,18 +53,18 @@ impl AnyLock {
     /// [`NamedOptions::open`](super::named::NamedOptions::open), but for `WrongType`.
     pub fn open(directory: Option<&Path>, name: &str, trust: Trust) -> Result<Self> {
         let options = Options { directory: directory.map(Into::into), trust, ..Options::new() };
-        let open = || finish(Attached::open(&Name::new(name)?, &options, Want::Most)?);
+        let open = || finish(OpenObject::open(&Name::new(name)?, &options, OpenMode::Allowed)?);
         open().map_err(|error| error.doing("open").on(name))
     }
 
     /// The object's name.
     pub fn name(&self) -> &str {
-        self.home.attached().name().as_str()
+        self.membership.object().name().as_str()
     }
 
     /// What kind of lock it is.
     pub fn kind(&self) -> Kind {
-        self.home.attached().frame().kind
+        self.membership.object().layout().kind
     }
 
     /// Takes the lock alone, waiting for as long as others have it.
@@ -163,20 +163,20 @@ impl AnyLock {
             Lock::RwLock(lock) => Ok(lock),
             _ => {
                 let why = format!("it is a {}, which one at a time has", self.kind().as_str());
-                Err(self.home.error(ErrorKind::WrongKind, "share", why))
+                Err(self.membership.error(ErrorKind::WrongKind, "share", why))
             }
         }
     }
 }
 
 /// Takes part in an object, if it is a lock.
-fn finish(attached: Attached) -> Result<AnyLock> {
-    let frame = attached.frame();
-    let kind = frame.kind;
+fn finish(object: OpenObject) -> Result<AnyLock> {
+    let object_layout = object.layout();
+    let kind = object_layout.kind;
     match kind {
-        Kind::Mutex => check_words::<Mutex>(frame)?,
-        Kind::ReentrantMutex => check_words::<ReentrantMutex>(frame)?,
-        Kind::RwLock => check_words::<RwLock>(frame)?,
+        Kind::Mutex => check_words::<Mutex>(object_layout)?,
+        Kind::ReentrantMutex => check_words::<ReentrantMutex>(object_layout)?,
+        Kind::RwLock => check_words::<RwLock>(object_layout)?,
         Kind::Group => {
             let why = "it is a group of several: only a program that knows it can lock one of them";
             return Err(Error::new(ErrorKind::WrongKind, why));
@@ -186,21 +186,21 @@ fn finish(attached: Attached) -> Result<AnyLock> {
             return Err(Error::new(ErrorKind::WrongKind, why));
         }
     }
-    let lines = frame.wait_words;
-    let home = Home::join(attached)?;
-    let mut builder = Builder::new(home.clone(), lines);
+    let lines = object_layout.wait_words;
+    let membership = Membership::join(object)?;
+    let mut builder = Builder::new(membership.clone(), lines);
     let lock = match kind {
         Kind::Mutex => Lock::Mutex(Parts::build(&mut builder)?),
         Kind::ReentrantMutex => Lock::Reentrant(Parts::build(&mut builder)?),
         _ => Lock::RwLock(Parts::build(&mut builder)?),
     };
-    Ok(AnyLock { lock, home })
+    Ok(AnyLock { lock, membership })
 }
 
 /// Whether the object has the words of the lock `P` where a `P` of [`NoData`] looks for them.
-fn check_words<P: Parts>(frame: &Frame) -> Result<()> {
-    let plan = Planner::plan::<P>(frame.participants_count, None);
-    let (ours, theirs) = (plan.schema(P::KIND), Schema::parse(&frame.schema)?);
+fn check_words<P: Parts>(object_layout: &ObjectLayout) -> Result<()> {
+    let plan = Planner::plan::<P>(object_layout.participants_count, None);
+    let (ours, theirs) = (plan.schema(P::KIND), Schema::parse(&object_layout.schema)?);
     let fits = match (ours.shape(), theirs.shape()) {
         (Shape::Struct { fields: ours }, Shape::Struct { fields: theirs }) => {
             let mut words = ours.iter().filter(|it| it.name != "value");
@@ -213,10 +213,10 @@ fn check_words<P: Parts>(frame: &Frame) -> Result<()> {
         }
         _ => false,
     };
-    if fits && frame.wait_words == plan.wait_words() {
+    if fits && object_layout.wait_words == plan.wait_words() {
         return Ok(());
     }
-    let why = format!("its description is not that of a {}", frame.kind.as_str());
+    let why = format!("its description is not that of a {}", object_layout.kind.as_str());
     Err(Error::new(ErrorKind::Corrupt, why))
 }
 
@@ -300,12 +300,12 @@ impl sealed::Sealed for AnyLockGuard<'_> {}
 
 #[allow(private_interfaces, reason = "nobody else makes guards")]
 impl Guard for AnyLockGuard<'_> {
-    fn home(&self) -> &Home {
-        self.held().home()
+    fn membership(&self) -> &Membership {
+        self.held().membership()
     }
 
-    fn is_bereaved(&self) -> bool {
-        self.held().is_bereaved()
+    fn holder_is_dead(&self) -> bool {
+        self.held().holder_is_dead()
     }
 
     fn check_wait(&self) -> Result<()> {

@@ -21,8 +21,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::home::{Home, Line};
-use super::owner::Registrar;
+use super::membership::{Line, Membership};
+use super::owner::Liveness;
 use super::parts::{Builder, Planner, sealed::Parts};
 use super::sleepers::{ASLEEP, CLOSED, Habit, Sleepers, Waiter};
 use super::until::Until;
@@ -59,7 +59,7 @@ impl Reset {
 
 /// Why waiting for it ended without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Miss {
+pub(crate) enum EventError {
     Closed,
     TimedOut,
 }
@@ -148,7 +148,7 @@ impl<'a> EventWord<'a> {
         waiter: &mut Waiter,
         until: Until,
         is_gone: impl Fn() -> bool,
-    ) -> Result<(), Miss> {
+    ) -> Result<(), EventError> {
         self.wait_since(self.look(), waiter, until, is_gone)
     }
 
@@ -159,7 +159,7 @@ impl<'a> EventWord<'a> {
         waiter: &mut Waiter,
         until: Until,
         is_gone: impl Fn() -> bool,
-    ) -> Result<(), Miss> {
+    ) -> Result<(), EventError> {
         let mut has_slept = false;
         let mut look = |slept: bool| {
             has_slept = slept;
@@ -168,13 +168,13 @@ impl<'a> EventWord<'a> {
                 Reset::Manual => now & SET != 0 || (now ^ begun) / ONE != 0,
                 Reset::Automatic => now & SET != 0 && self.take(slept),
             };
-            let closed = || (now & CLOSED != 0).then_some(Err(Miss::Closed));
+            let closed = || (now & CLOSED != 0).then_some(Err(EventError::Closed));
             found.then_some(Ok(())).or_else(closed)
         };
         if matches!(until, Until::Now) {
-            return look(false).unwrap_or(Err(Miss::TimedOut));
+            return look(false).unwrap_or(Err(EventError::TimedOut));
         }
-        let slow_look = || is_gone().then_some(Err(Miss::Closed));
+        let slow_look = || is_gone().then_some(Err(EventError::Closed));
         let found = waiter.take(self.sleepers(), until.deadline(), look, slow_look);
         if has_slept && found != Some(Ok(())) && self.reset == Reset::Automatic {
             // The wake that was taken here may have been for another, and so is the mark.
@@ -183,7 +183,7 @@ impl<'a> EventWord<'a> {
                 self.sleepers().wake_one(self.look());
             }
         }
-        found.unwrap_or(Err(Miss::TimedOut))
+        found.unwrap_or(Err(EventError::TimedOut))
     }
 }
 
@@ -227,8 +227,8 @@ impl Event {
     ///
     /// `Closed` if the object was removed, `Forked`, `RoleLost`.
     pub fn set(&self) -> Result<()> {
-        self.home().check()?;
-        if self.word().set() { Ok(()) } else { Err(self.home().attached().closed()) }
+        self.membership().check()?;
+        if self.word().set() { Ok(()) } else { Err(self.membership().object().closed()) }
     }
 
     /// Resets the event: who waits from now on waits until it is set again.
@@ -237,7 +237,7 @@ impl Event {
     ///
     /// `Forked`, `RoleLost`.
     pub fn reset(&self) -> Result<()> {
-        self.home().check()?;
+        self.membership().check()?;
         self.word().reset();
         Ok(())
     }
@@ -262,11 +262,11 @@ impl Event {
     ///
     /// As [`wait`](Self::wait).
     pub fn try_wait(&self) -> Result<bool> {
-        self.home().check()?;
+        self.membership().check()?;
         match self.word().wait(&mut self.habit.waiter(), Until::Now, || false) {
             Ok(()) => Ok(true),
-            Err(Miss::TimedOut) => Ok(false),
-            Err(Miss::Closed) => Err(self.home().attached().closed()),
+            Err(EventError::TimedOut) => Ok(false),
+            Err(EventError::Closed) => Err(self.membership().object().closed()),
         }
     }
 
@@ -288,8 +288,8 @@ impl Event {
         self.wait_within(Until::Deadline(deadline))
     }
 
-    fn home(&self) -> &Home {
-        self.line.home()
+    fn membership(&self) -> &Membership {
+        self.line.membership()
     }
 
     fn word(&self) -> EventWord<'_> {
@@ -297,15 +297,15 @@ impl Event {
     }
 
     fn wait_within(&self, until: Until) -> Result<()> {
-        let home = self.home();
-        home.check()?;
-        let _waiting = home.waiting(self.line.place());
+        let membership = self.membership();
+        membership.check()?;
+        let _waiting = membership.waiting(self.line.place());
         let mut waiter = self.habit.waiter();
-        let answer = self.word().wait(&mut waiter, until, || home.is_gone());
+        let answer = self.word().wait(&mut waiter, until, || membership.is_gone());
         self.habit.keep(&waiter);
         answer.map_err(|miss| match miss {
-            Miss::Closed => home.attached().closed(),
-            Miss::TimedOut => home.timed_out("wait for"),
+            EventError::Closed => membership.object().closed(),
+            EventError::TimedOut => membership.timed_out("wait for"),
         })
     }
 }

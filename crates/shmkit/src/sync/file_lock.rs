@@ -19,7 +19,7 @@ use crate::sys::lock::{self, Mode, Range};
 use crate::sys::{directory, file};
 
 /// How often a path may change hands under an opener before `Busy`.
-const MOST_TRIES: u32 = 1000;
+const MAX_TRIES: u32 = 1000;
 /// What a wait with a limit sleeps after its first look. Each pause is twice the one before ...
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 /// ... up to this.
@@ -218,7 +218,7 @@ impl FileLock {
     }
 
     fn open_or_create_at(path: &Path) -> Result<Self> {
-        for _ in 0..MOST_TRIES {
+        for _ in 0..MAX_TRIES {
             let missing = match Self::open_at(path) {
                 Err(error) if error.kind() == ErrorKind::NotFound => error,
                 answer => return answer,

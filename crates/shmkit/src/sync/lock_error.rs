@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::home::Home;
+use super::membership::Membership;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What is said of bytes that are no value.
@@ -57,7 +57,7 @@ impl<G: Guard> From<LockError<G>> for Error {
             LockError::OwnerDied(guard) => {
                 let why = "a process died while it held the lock: what it guards may be \
                            half-changed";
-                guard.home().error(ErrorKind::OwnerDied, "lock", why.into())
+                guard.membership().error(ErrorKind::OwnerDied, "lock", why.into())
             }
             LockError::Failed(error) => error,
         }
@@ -113,11 +113,11 @@ impl<G> std::error::Error for LockError<G> {}
 #[allow(private_interfaces, private_bounds, reason = "nobody else makes guards")]
 pub trait Guard: sealed::Sealed {
     #[doc(hidden)]
-    fn home(&self) -> &Home;
+    fn membership(&self) -> &Membership;
 
     /// Whether a dead one has the lock, for one who has given it up.
     #[doc(hidden)]
-    fn is_bereaved(&self) -> bool;
+    fn holder_is_dead(&self) -> bool;
 
     /// Refuses to wait with a lock that would not be free by that.
     #[doc(hidden)]

@@ -5,9 +5,9 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
-use super::home::{Home, Line};
 use super::lock_error::{self, Guard, LockError, LockResult, attempted};
-use super::owner::{Mode, OwnerWord, Refused};
+use super::membership::{Line, Membership};
+use super::owner::{AcquireError, Mode, OwnerWord};
 use super::parts::{Builder, Planner, sealed::Parts};
 use super::spin::Spin;
 use super::until::Until;
@@ -156,22 +156,22 @@ impl<T: Shareable> Mutex<T> {
     /// Gives back what this process has.
     #[inline]
     pub(super) fn unlock(&self) {
-        let home = self.home();
-        if home.is_mine() {
-            self.owner().release(home.me());
+        let membership = self.membership();
+        if membership.is_mine() {
+            self.owner().release(membership.me());
         }
     }
 
     pub(super) fn mark_consistent(&self) {
-        self.owner().unmark(self.home().me());
+        self.owner().unmark(self.membership().me());
     }
 
     pub(super) fn is_consistent(&self) -> bool {
-        !self.owner().look().is_marked()
+        !self.owner().look().is_inconsistent()
     }
 
-    pub(super) fn is_bereaved(&self) -> bool {
-        self.home().is_bereaved(self.owner())
+    pub(super) fn holder_is_dead(&self) -> bool {
+        self.membership().holder_is_dead(self.owner())
     }
 
     pub(super) fn plan_as(name: &str, planner: &mut Planner, initial: Option<&T>) {
@@ -180,8 +180,8 @@ impl<T: Shareable> Mutex<T> {
     }
 
     #[inline(always)]
-    pub(super) fn home(&self) -> &Home {
-        self.line.home()
+    pub(super) fn membership(&self) -> &Membership {
+        self.line.membership()
     }
 
     #[inline(always)]
@@ -191,7 +191,8 @@ impl<T: Shareable> Mutex<T> {
 
     #[inline(always)]
     fn take_at_once(&self) -> bool {
-        self.home().is_well() && self.owner().acquire_at_once(self.home().me(), Mode::Exclusive)
+        self.membership().is_well()
+            && self.owner().acquire_at_once(self.membership().me(), Mode::Exclusive)
     }
 
     #[cold]
@@ -202,26 +203,27 @@ impl<T: Shareable> Mutex<T> {
 
     #[cold]
     fn try_lock_slowly(&self) -> LockResult<Option<MutexGuard<'_, T>>> {
-        let home = self.home();
-        home.check()?;
-        match self.owner().attempt(home.me(), Mode::Exclusive, &self.line) {
+        let membership = self.membership();
+        membership.check()?;
+        match self.owner().attempt(membership.me(), Mode::Exclusive, &self.line) {
             Ok(_) => {
-                let marked = self.owner().look().is_marked();
+                let marked = self.owner().look().is_inconsistent();
                 attempted(self.taken(marked))
             }
-            Err(Refused::Held(_) | Refused::Busy) => Ok(None),
-            Err(refused) => Err(home.refused(refused, "lock").into()),
+            Err(AcquireError::Held(_) | AcquireError::Busy) => Ok(None),
+            Err(refused) => Err(membership.refused(refused, "lock").into()),
         }
     }
 
     /// Takes the lock. True if it is marked by a death.
     fn acquire(&self, until: Until) -> Result<bool> {
-        let home = self.home();
-        home.check()?;
-        let _waiting = home.waiting(self.line.place());
-        let taken = self.owner().acquire(home.me(), Mode::Exclusive, &self.line, &self.spin, until);
-        taken.map_err(|refused| home.refused(refused, "lock"))?;
-        Ok(self.owner().look().is_marked())
+        let membership = self.membership();
+        membership.check()?;
+        let _waiting = membership.waiting(self.line.place());
+        let taken =
+            self.owner().acquire(membership.me(), Mode::Exclusive, &self.line, &self.spin, until);
+        taken.map_err(|refused| membership.refused(refused, "lock"))?;
+        Ok(self.owner().look().is_inconsistent())
     }
 
     /// The guard of a lock that was just taken.
@@ -232,7 +234,7 @@ impl<T: Shareable> Mutex<T> {
         let guard = MutexGuard { mutex: self };
         // SAFETY: the lock is held.
         if !unsafe { self.value.is_valid() } {
-            return Err(self.home().corrupt("lock", lock_error::NO_VALUE).into());
+            return Err(self.membership().corrupt("lock", lock_error::NO_VALUE).into());
         }
         if marked { Err(LockError::OwnerDied(guard)) } else { Ok(guard) }
     }
@@ -315,12 +317,12 @@ impl<T: Shareable> lock_error::sealed::Sealed for MutexGuard<'_, T> {}
 
 #[allow(private_interfaces, reason = "nobody else makes guards")]
 impl<T: Shareable> Guard for MutexGuard<'_, T> {
-    fn home(&self) -> &Home {
-        self.mutex.home()
+    fn membership(&self) -> &Membership {
+        self.mutex.membership()
     }
 
-    fn is_bereaved(&self) -> bool {
-        self.mutex.is_bereaved()
+    fn holder_is_dead(&self) -> bool {
+        self.mutex.holder_is_dead()
     }
 
     fn suspend(&mut self) {

@@ -40,11 +40,11 @@ use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::home::Home;
+use super::membership::Membership;
 use super::parts::{Builder, Planner, Primitive};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Access, Trust};
-use crate::object::{Attached, Contents, Lifetime, Name, Options, Want, check_kind};
+use crate::object::{Lifetime, Name, NewObject, OpenMode, OpenObject, Options, check_kind};
 use crate::shareable::Schema;
 
 /// A [`Mutex`](super::Mutex) under a name.
@@ -74,7 +74,7 @@ pub type Once = Named<super::Once>;
 #[derive(Debug)]
 pub struct Named<P> {
     primitive: P,
-    home: Arc<Home>,
+    membership: Arc<Membership>,
 }
 
 impl<P: Primitive> Named<P> {
@@ -123,7 +123,7 @@ impl<P: Primitive> Named<P> {
 impl<P> Named<P> {
     /// The object's name.
     pub fn name(&self) -> &str {
-        self.home.attached().name().as_str()
+        self.membership.object().name().as_str()
     }
 }
 
@@ -201,7 +201,7 @@ impl<P: Primitive> NamedOptions<P> {
         let create = || {
             P::check_initial(&initial)?;
             let contents = self.contents(&initial);
-            finish(Attached::create(&Name::new(name)?, &self.options, &contents)?)
+            finish(OpenObject::create(&Name::new(name)?, &self.options, &contents)?)
         };
         create().map_err(|error: Error| error.doing("create").on(name))
     }
@@ -214,7 +214,8 @@ impl<P: Primitive> NamedOptions<P> {
     /// `WrongType`, `WrongVersion`, `WrongOptions` for what is there but is something else, with
     /// the first difference; `Full` if all places are taken; `Corrupt`; `Busy`.
     pub fn open(&self, name: &str) -> Result<Named<P>> {
-        let open = || finish(Attached::open(&Name::new(name)?, &self.options, Want::Most)?);
+        let open =
+            || finish(OpenObject::open(&Name::new(name)?, &self.options, OpenMode::Allowed)?);
         open().map_err(|error: Error| error.doing("open").on(name))
     }
 
@@ -230,8 +231,8 @@ impl<P: Primitive> NamedOptions<P> {
         let open_or_create = || {
             P::check_initial(&initial)?;
             let (name, contents) = (Name::new(name)?, self.contents(&initial));
-            let (attached, _) = Attached::open_or_create(&name, &self.options, &contents)?;
-            let named = finish::<P>(attached)?;
+            let (object, _) = OpenObject::open_or_create(&name, &self.options, &contents)?;
+            let named = finish::<P>(object)?;
             named.primitive.check(&initial)?;
             Ok(named)
         };
@@ -253,29 +254,29 @@ impl<P: Primitive> NamedOptions<P> {
 }
 
 impl<P: Primitive> NamedOptions<P> {
-    fn contents(&self, initial: &P::Initial) -> Contents {
+    fn contents(&self, initial: &P::Initial) -> NewObject {
         let participants = self.options.participants.unwrap_or(PARTICIPANTS);
         Planner::plan::<P>(participants, Some(initial)).contents(P::KIND)
     }
 }
 
 /// Takes part in an object, if it is one of `P`.
-fn finish<P: Primitive>(attached: Attached) -> Result<Named<P>> {
-    let frame = attached.frame();
-    check_kind(frame.kind, P::KIND)?;
-    let plan = Planner::plan::<P>(frame.participants_count, None);
+fn finish<P: Primitive>(object: OpenObject) -> Result<Named<P>> {
+    let object_layout = object.layout();
+    check_kind(object_layout.kind, P::KIND)?;
+    let plan = Planner::plan::<P>(object_layout.participants_count, None);
     let ours = plan.schema(P::KIND);
-    if ours.fingerprint() != frame.fingerprint {
-        let why = ours.first_difference(&Schema::parse(&frame.schema)?);
+    if ours.fingerprint() != object_layout.fingerprint {
+        let why = ours.first_difference(&Schema::parse(&object_layout.schema)?);
         let why = why.unwrap_or_else(|| "the types' fingerprints differ".into());
         return Err(Error::new(ErrorKind::WrongType, why));
     }
-    let (size, lines) = (frame.payload_size, frame.wait_words);
+    let (size, lines) = (object_layout.payload_size, object_layout.wait_words);
     if (size, lines) != (plan.payload_size(), plan.wait_words()) {
         let why = format!("a payload of {size} bytes with {lines} lines does not fit its type");
         return Err(Error::new(ErrorKind::Corrupt, why));
     }
-    let home = Home::join(attached)?;
-    let primitive = P::build(&mut Builder::new(home.clone(), lines))?;
-    Ok(Named { primitive, home })
+    let membership = Membership::join(object)?;
+    let primitive = P::build(&mut Builder::new(membership.clone(), lines))?;
+    Ok(Named { primitive, membership })
 }

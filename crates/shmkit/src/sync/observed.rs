@@ -7,7 +7,7 @@ use std::fmt;
 use self::look::Look;
 use super::event::Reset;
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::{Kind, Seat, Site};
+use crate::object::{Kind, ObjectFile, ParticipantId};
 use crate::shareable::Schema;
 use crate::shareable::schema::Shape;
 
@@ -25,7 +25,7 @@ pub struct PrimitiveContent {
     /// Its state. Its text says it in words.
     pub state: PrimitiveState,
     /// Who has what of it, dead or alive.
-    pub holders: Vec<PrimitiveHolder>,
+    pub holders: Vec<Holder>,
     /// How many threads wait for it. Of a participant whose threads wait for several primitives,
     /// all are counted at one.
     pub waiting: u32,
@@ -140,7 +140,7 @@ fn write_joined(f: &mut fmt::Formatter<'_>, joined: u64) -> fmt::Result {
 /// One who has something of a primitive.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct PrimitiveHolder {
+pub struct Holder {
     /// Its slot.
     pub slot: u32,
     /// What it has.
@@ -152,7 +152,7 @@ pub struct PrimitiveHolder {
     pub program: Option<String>,
     /// The kernel's word: false once it is dead, or gone without giving it back.
     pub alive: bool,
-    seat: Option<Seat>,
+    id: Option<ParticipantId>,
 }
 
 /// What somebody has of a primitive. Its text completes the sentence "it ...".
@@ -193,14 +193,17 @@ impl fmt::Display for Holding {
 
 impl PrimitiveContent {
     /// As whom participants have something of it, those who merely wait apart.
-    pub(crate) fn seats(&self) -> impl Iterator<Item = Seat> {
+    pub(crate) fn ids(&self) -> impl Iterator<Item = ParticipantId> {
         let holders = self.holders.iter().filter(|holder| holder.what != Holding::Waiting);
-        holders.filter_map(|holder| holder.seat)
+        holders.filter_map(|holder| holder.id)
     }
 }
 
 /// What is in an object of primitives, and whether its words are sound.
-pub(crate) fn observe(site: &Site, schema: &Schema) -> Result<(Vec<PrimitiveContent>, bool)> {
+pub(crate) fn observe(
+    object_file: &ObjectFile,
+    schema: &Schema,
+) -> Result<(Vec<PrimitiveContent>, bool)> {
     let Shape::Struct { fields } = schema.shape() else {
         return Err(Error::new(ErrorKind::Corrupt, "its description is not of primitives"));
     };
@@ -210,7 +213,12 @@ pub(crate) fn observe(site: &Site, schema: &Schema) -> Result<(Vec<PrimitiveCont
         let Some(kind) = Kind::of_name(name) else { continue };
         let prefix = &field.name[..field.name.len() - name.len()];
         let part = |name: &str| fields.iter().find(|it| it.name == format!("{prefix}{name}"));
-        let look = Look { site, field, part: &part, participants: site.frame.participants_count };
+        let look = Look {
+            object_file,
+            field,
+            part: &part,
+            participants: object_file.layout.participants_count,
+        };
         let seen = look.at(kind)?;
         sound &= seen.sound;
         primitives.push(PrimitiveContent {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::home::{Home, Line};
+use super::membership::{Line, Membership};
 use super::owner::{Mode, OwnerWord};
 use super::parts::{Builder, Planner, sealed::Parts};
 use super::spin::Spin;
@@ -90,13 +90,13 @@ impl Once {
 
     #[cold]
     fn call_slowly(&self, action: impl FnOnce(bool), until: Until) -> Result<()> {
-        let home = self.home();
-        home.check()?;
+        let membership = self.membership();
+        membership.check()?;
         let taken = {
-            let _waiting = home.waiting(self.line.place());
-            self.owner().acquire(home.me(), Mode::Exclusive, &self.line, &self.spin, until)
+            let _waiting = membership.waiting(self.line.place());
+            self.owner().acquire(membership.me(), Mode::Exclusive, &self.line, &self.spin, until)
         };
-        taken.map_err(|refused| home.refused(refused, "do once"))?;
+        taken.map_err(|refused| membership.refused(refused, "do once"))?;
         let mut doing = Doing { once: self, begun: false };
         if self.is_completed() {
             return Ok(());
@@ -104,19 +104,19 @@ impl Once {
         doing.begun = true;
         // CRASH: dying from here on leaves it to the next one, marked as begun.
         crash_point!("once: begun");
-        action(self.owner().look().is_marked());
+        action(self.owner().look().is_inconsistent());
         std::mem::forget(doing);
-        if home.is_mine() && self.owner().release_done(home.me()) {
+        if membership.is_mine() && self.owner().release_done(membership.me()) {
             return Ok(());
         }
         // Another does it, or has done it, for one that lost the proof of its life.
-        home.check()?;
+        membership.check()?;
         let why = "this process lost the proof of its life while it did it: another does it again";
-        Err(home.error(ErrorKind::RoleLost, "do once", why.into()))
+        Err(membership.error(ErrorKind::RoleLost, "do once", why.into()))
     }
 
-    fn home(&self) -> &Home {
-        self.line.home()
+    fn membership(&self) -> &Membership {
+        self.line.membership()
     }
 
     #[inline(always)]
@@ -133,11 +133,11 @@ struct Doing<'a> {
 
 impl Drop for Doing<'_> {
     fn drop(&mut self) {
-        let home = self.once.home();
-        if home.is_mine() {
+        let membership = self.once.membership();
+        if membership.is_mine() {
             match self.begun {
-                true => self.once.owner().release_marked(home.me()),
-                false => self.once.owner().release(home.me()),
+                true => self.once.owner().release_inconsistent(membership.me()),
+                false => self.once.owner().release(membership.me()),
             };
         }
     }

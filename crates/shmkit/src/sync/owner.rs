@@ -5,7 +5,7 @@
 //! +---------------+------+---------+---------+-------------+--------+
 //! |  generation   |  0   |  deaths | WAITERS |  slot + 1   | CLOSED |     of a role
 //! +---------------+------+---------+---------+-------------+--------+
-//!     of a lock: 26..19 turns, 18 DONE, 17 DRAINING, 16 UPGRADABLE, 14 READERS, 13 MARKED
+//!     of a lock: 26..19 turns, 18 DONE, 17 DRAINING, 16 UPGRADABLE, 14 READERS, 13 INCONSISTENT
 //! ```
 //!
 //! Slot and generation name the participant that has it. The low half is what waiters sleep on.
@@ -16,14 +16,14 @@
 //! | held | not 0 | the holder, to free; once he is dead anybody, by replacing him |
 //! | CLOSED | any | nobody; a holder still leaves |
 //!
-//! Replacing a dead holder adds 1 to deaths in the same exchange, or sets MARKED in a lock.
+//! Replacing a dead holder adds 1 to deaths in the same exchange, or sets INCONSISTENT in a lock.
 //!
 //! | bit | set by | cleared by |
 //! |---|---|---|
 //! | WAITERS | who goes to sleep on the word | the holder when he frees it, and then wakes one |
 //! | READERS | who goes to sleep until others may share | the same, and then all are woken |
 //! | turns | who sleeps again after waiting for 1 ms, to 255 | he, by taking it or giving up |
-//! | MARKED | who replaces a dead one that may have left work half-done | a holder who mends it |
+//! | INCONSISTENT | who replaces a dead one in a critical section | a holder who mends it |
 //! | UPGRADABLE | a holder with whom others may share | the holder |
 //! | DRAINING | a holder who still waits for those who share | the holder |
 //! | DONE | a holder who has done what is done once | nobody |
@@ -50,7 +50,7 @@
 //! # If a process dies
 //!
 //! A dead holder stays in the word until someone who wants it asks about him: at once in
-//! [`OwnerWord::try_acquire`], in [`OwnerWord::acquire`] when the registrar has not been asked for
+//! [`OwnerWord::try_acquire`], in [`OwnerWord::acquire`] when the liveness has not been asked for
 //! a slice. The one exchange that replaces him names his generation, so that of two who found him
 //! dead only one does.
 
@@ -63,8 +63,8 @@ use std::time::Instant;
 pub(crate) use self::death_watch::DeathWatch;
 #[cfg(test)]
 use self::state::CLOSED;
-use self::state::{DONE, DRAINING, MARKED, READERS, UPGRADABLE, WAITERS};
-pub(crate) use self::state::{Holder, State, Use};
+use self::state::{DONE, DRAINING, INCONSISTENT, READERS, UPGRADABLE, WAITERS};
+pub(crate) use self::state::{ParticipantId, State, Use};
 use self::waiting::Wait;
 use super::spin::Spin;
 use super::until::Until;
@@ -75,9 +75,9 @@ use crate::sys::wait;
 const TRIES: u32 = 64;
 
 /// Who knows about life and death.
-pub(crate) trait Registrar {
+pub(crate) trait Liveness {
     /// Whether the participant is dead: the slot has another generation, or its lock is free.
-    fn is_dead(&self, holder: Holder) -> bool;
+    fn is_dead(&self, holder: ParticipantId) -> bool;
 
     /// Whether it is time to ask, which costs a call of the system: once in a slice.
     fn is_due(&self) -> bool {
@@ -118,18 +118,18 @@ pub(crate) enum Acquired {
     /// From nobody.
     Free,
     /// From this one, who died with it: what he left half-done is to be completed.
-    FromDead(Holder),
+    FromDead(ParticipantId),
 }
 
 /// Why it was not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
+pub(crate) enum AcquireError {
     /// A living participant has it.
-    Held(Holder),
+    Held(ParticipantId),
     /// The object was retired.
     Closed,
     /// The time is over; this one has it.
-    TimedOut(Holder),
+    TimedOut(ParticipantId),
     /// Others changed the word in each of many tries, or one of them has the next turn.
     Busy,
     /// The word holds what no participant writes.
@@ -171,7 +171,7 @@ impl<'a> OwnerWord<'a> {
 
     /// Whether `me` has it: one load, to be asked before each change.
     #[inline]
-    pub(crate) fn is_held_by(self, me: Holder) -> bool {
+    pub(crate) fn is_held_by(self, me: ParticipantId) -> bool {
         // ORDERING: Relaxed; only `me` writes himself in, and nothing of others is read by it.
         let state = self.state(self.word.load(Ordering::Relaxed));
         state.holder() == Some(me)
@@ -179,7 +179,7 @@ impl<'a> OwnerWord<'a> {
 
     /// Takes a word in which nothing is, not even a mark: one exchange, and no look before it.
     #[inline(always)]
-    pub(crate) fn acquire_at_once(self, me: Holder, mode: Mode) -> bool {
+    pub(crate) fn acquire_at_once(self, me: ParticipantId, mode: Mode) -> bool {
         let empty = self.state(0);
         self.exchange(empty, empty.held_by(me, mode.bits()), Ordering::SeqCst).is_ok()
     }
@@ -188,34 +188,34 @@ impl<'a> OwnerWord<'a> {
     #[inline]
     pub(crate) fn try_acquire(
         self,
-        me: Holder,
+        me: ParticipantId,
         mode: Mode,
-        registrar: &impl Registrar,
-    ) -> Result<Acquired, Refused> {
+        liveness: &impl Liveness,
+    ) -> Result<Acquired, AcquireError> {
         for _ in 0..TRIES {
             let state = self.free_to_take()?;
             let taken = match state.holder() {
                 None => self.take(state, me, mode, false, false).then_some(Acquired::Free),
-                Some(holder) => self.replace(state, holder, Some((me, mode)), registrar)?,
+                Some(holder) => self.replace(state, holder, Some((me, mode)), liveness)?,
             };
             if let Some(taken) = taken {
                 return Ok(taken);
             }
         }
-        Err(Refused::Busy)
+        Err(AcquireError::Busy)
     }
 
     /// Takes the word for `me` if nobody has it; or a dead one, if it is time to ask about that.
     #[inline]
     pub(crate) fn attempt(
         self,
-        me: Holder,
+        me: ParticipantId,
         mode: Mode,
-        registrar: &impl Registrar,
-    ) -> Result<Acquired, Refused> {
+        liveness: &impl Liveness,
+    ) -> Result<Acquired, AcquireError> {
         match self.free_to_take()?.holder() {
-            Some(holder) if !registrar.is_due() => Err(Refused::Held(holder)),
-            _ => self.try_acquire(me, mode, registrar),
+            Some(holder) if !liveness.is_due() => Err(AcquireError::Held(holder)),
+            _ => self.try_acquire(me, mode, liveness),
         }
     }
 
@@ -227,30 +227,30 @@ impl<'a> OwnerWord<'a> {
     #[inline]
     pub(crate) fn acquire(
         self,
-        me: Holder,
+        me: ParticipantId,
         mode: Mode,
-        registrar: &impl Registrar,
+        liveness: &impl Liveness,
         spin: &Spin,
         until: Until,
-    ) -> Result<Acquired, Refused> {
+    ) -> Result<Acquired, AcquireError> {
         if self.acquire_at_once(me, mode) {
             return Ok(Acquired::Free);
         }
         let state = self.free_to_take()?;
-        let is_free = state.holder().is_none() && !state.has_turns();
+        let is_free = state.holder().is_none() && !state.has_handoffs();
         if is_free && self.take(state, me, mode, false, false) {
             return Ok(Acquired::Free);
         }
-        self.acquire_slowly(me, mode, Wait::new(self, registrar, spin, until, Instant::now()))
+        self.acquire_slowly(me, mode, Wait::new(self, liveness, spin, until, Instant::now()))
     }
 
     #[cold]
     fn acquire_slowly(
         self,
-        me: Holder,
+        me: ParticipantId,
         mode: Mode,
-        mut wait: Wait<'_, impl Registrar>,
-    ) -> Result<Acquired, Refused> {
+        mut wait: Wait<'_, impl Liveness>,
+    ) -> Result<Acquired, AcquireError> {
         let taken = wait.acquire(me, mode);
         wait.end(taken.is_ok());
         taken
@@ -265,22 +265,26 @@ impl<'a> OwnerWord<'a> {
     #[cold]
     pub(crate) fn await_sharing(
         self,
-        registrar: &impl Registrar,
+        liveness: &impl Liveness,
         spin: &Spin,
         since: Instant,
         until: Until,
-    ) -> Result<(), Refused> {
-        let mut wait = Wait::new(self, registrar, spin, until, since);
+    ) -> Result<(), AcquireError> {
+        let mut wait = Wait::new(self, liveness, spin, until, since);
         let shared = wait.sharing();
         wait.end(shared.is_ok());
         shared
     }
 
     /// Takes `holder` out of the word if he is dead.
-    pub(crate) fn bury(self, holder: Holder, registrar: &impl Registrar) -> Result<(), Refused> {
+    pub(crate) fn reap(
+        self,
+        holder: ParticipantId,
+        liveness: &impl Liveness,
+    ) -> Result<(), AcquireError> {
         let state = self.look();
         match state.holder() == Some(holder) {
-            true => self.replace(state, holder, None, registrar).map(|_| ()),
+            true => self.replace(state, holder, None, liveness).map(|_| ()),
             false => Ok(()),
         }
     }
@@ -290,7 +294,7 @@ impl<'a> OwnerWord<'a> {
     /// # If a process dies
     /// Between giving back and waking: the sleepers look again at the end of their slice.
     #[inline]
-    pub(crate) fn release(self, me: Holder) -> bool {
+    pub(crate) fn release(self, me: ParticipantId) -> bool {
         let mine = self.state(0).held_by(me, 0);
         // ORDERING: Release; pairs with the Acquire in `take`: the next one sees what was done.
         match self.exchange(mine, self.state(0), Ordering::Release) {
@@ -300,17 +304,17 @@ impl<'a> OwnerWord<'a> {
     }
 
     /// The same, once what is done once is done.
-    pub(crate) fn release_done(self, me: Holder) -> bool {
+    pub(crate) fn release_done(self, me: ParticipantId) -> bool {
         self.release_slowly(me, self.look(), DONE)
     }
 
     /// The same, leaving the word marked.
-    pub(crate) fn release_marked(self, me: Holder) -> bool {
-        self.release_slowly(me, self.look(), MARKED)
+    pub(crate) fn release_inconsistent(self, me: ParticipantId) -> bool {
+        self.release_slowly(me, self.look(), INCONSISTENT)
     }
 
     #[cold]
-    fn release_slowly(self, me: Holder, mut state: State, marks: u64) -> bool {
+    fn release_slowly(self, me: ParticipantId, mut state: State, marks: u64) -> bool {
         while state.holder() == Some(me) {
             // ORDERING: Release; as in `release`.
             match self.exchange(state, state.free().with(marks), Ordering::Release) {
@@ -340,7 +344,7 @@ impl<'a> OwnerWord<'a> {
 
     /// Changes what `me` holds: from exclusive to upgradable and back, from draining to in.
     /// `false`: it was no longer `me` who had it.
-    pub(crate) fn change_mode(self, me: Holder, mode: Mode) -> bool {
+    pub(crate) fn change_mode(self, me: ParticipantId, mode: Mode) -> bool {
         self.change(me, |state| {
             let state = state.without(UPGRADABLE | DRAINING).with(mode.bits());
             // Whoever waits to share may.
@@ -349,11 +353,11 @@ impl<'a> OwnerWord<'a> {
     }
 
     /// Takes the mark away: what was half-done is mended.
-    pub(crate) fn unmark(self, me: Holder) -> bool {
-        self.change(me, |state| state.without(MARKED))
+    pub(crate) fn unmark(self, me: ParticipantId) -> bool {
+        self.change(me, |state| state.without(INCONSISTENT))
     }
 
-    fn change(self, me: Holder, change: impl Fn(State) -> State) -> bool {
+    fn change(self, me: ParticipantId, change: impl Fn(State) -> State) -> bool {
         let mut state = self.look();
         while state.holder() == Some(me) {
             // ORDERING: SeqCst; the others' shares are looked at behind it: see `sync::rwlock`.
@@ -382,21 +386,28 @@ impl<'a> OwnerWord<'a> {
 
     /// The state, if the word can be taken by someone.
     #[inline(always)]
-    fn free_to_take(self) -> Result<State, Refused> {
+    fn free_to_take(self) -> Result<State, AcquireError> {
         let state = self.look();
         if !state.is_sound() {
-            return Err(Refused::Corrupt);
+            return Err(AcquireError::Corrupt);
         }
-        if state.is_closed() { Err(Refused::Closed) } else { Ok(state) }
+        if state.is_closed() { Err(AcquireError::Closed) } else { Ok(state) }
     }
 
     /// Takes a word in which nobody is; keeps it marked for waiters where there may be some, and
     /// leaves one turn less, or none to one whose turn it is.
     #[inline(always)]
-    fn take(self, state: State, me: Holder, mode: Mode, waiters: bool, is_its_turn: bool) -> bool {
+    fn take(
+        self,
+        state: State,
+        me: ParticipantId,
+        mode: Mode,
+        waiters: bool,
+        is_reserved_for_it: bool,
+    ) -> bool {
         let mut mine = state.held_by(me, mode.bits());
-        if state.has_turns() && !is_its_turn {
-            mine = mine.with_turns_after(state);
+        if state.has_handoffs() && !is_reserved_for_it {
+            mine = mine.with_handoffs_after(state);
         }
         // Some may sleep on a free word, too, which they left to another.
         if waiters || state.has(WAITERS) {
@@ -417,23 +428,23 @@ impl<'a> OwnerWord<'a> {
     fn replace(
         self,
         state: State,
-        holder: Holder,
-        next: Option<(Holder, Mode)>,
-        registrar: &impl Registrar,
-    ) -> Result<Option<Acquired>, Refused> {
+        holder: ParticipantId,
+        next: Option<(ParticipantId, Mode)>,
+        liveness: &impl Liveness,
+    ) -> Result<Option<Acquired>, AcquireError> {
         // Nobody asks for a role that he has: then another wrote him in, and waiting would never
         // end. A lock may be had by another thread.
         if next.is_some_and(|(me, _)| me == holder) && self.of == Use::Role {
-            return Err(Refused::Corrupt);
+            return Err(AcquireError::Corrupt);
         }
-        if !registrar.is_dead(holder) {
-            return Err(Refused::Held(holder));
+        if !liveness.is_dead(holder) {
+            return Err(AcquireError::Held(holder));
         }
-        let bereaved = state.bereaved();
+        let holder_died = state.holder_died();
         let next = match next {
             // Others may wait for the same dead one.
-            Some((me, mode)) => bereaved.held_by(me, mode.bits()).with(WAITERS),
-            None => bereaved.free(),
+            Some((me, mode)) => holder_died.held_by(me, mode.bits()).with(WAITERS),
+            None => holder_died.free(),
         };
         // CRASH: dying behind this makes `me` a dead holder, with what the last one left.
         // ORDERING: SeqCst; what the dead one stored is seen, since the system's word for his
@@ -457,17 +468,17 @@ impl<'a> OwnerWord<'a> {
     }
 
     /// Ends the turn that a word had for readers when one of them saw it in `state`.
-    pub(crate) fn end_turn_of_readers(self, state: State) {
-        if state.has_turns() && state.has(READERS) {
-            self.drop_turn();
+    pub(crate) fn end_handoff_of_readers(self, state: State) {
+        if state.has_handoffs() && state.has(READERS) {
+            self.drop_handoffs();
         }
     }
 
     /// Takes back what was asked for by one who does not wait any longer.
-    fn drop_turn(self) {
+    fn drop_handoffs(self) {
         let mut state = self.look();
-        while state.has_turns() {
-            let dropped = state.without_turns();
+        while state.has_handoffs() {
+            let dropped = state.without_handoffs();
             // ORDERING: Relaxed; as in `mark`.
             match self.exchange(state, dropped, Ordering::Relaxed) {
                 Ok(()) => return wait::wake_all(self.word, state.word),

@@ -12,9 +12,9 @@
 
 use std::sync::Arc;
 
-use super::home::{Home, LINE_WORDS, Line, Words};
+use super::membership::{LINE_WORDS, Line, Membership, Words};
 use crate::error::Result;
-use crate::object::{Contents, Kind, WAIT_WORD_STRIDE};
+use crate::object::{Kind, NewObject, WAIT_WORD_STRIDE};
 use crate::shareable::{Layout, Schema};
 
 /// Something that processes share to be in step: a lock, a condition, a semaphore and so on; or a
@@ -173,9 +173,9 @@ impl Planner {
     }
 
     /// What is made of it.
-    pub(crate) fn contents(self, kind: Kind) -> Contents {
+    pub(crate) fn contents(self, kind: Kind) -> NewObject {
         let schema = self.schema(kind);
-        Contents {
+        NewObject {
             kind,
             flags: 0,
             fingerprint: schema.fingerprint(),
@@ -192,20 +192,20 @@ impl Planner {
 /// Gives primitives their places in an open object.
 #[derive(Debug)]
 pub(crate) struct Builder {
-    home: Arc<Home>,
+    membership: Arc<Membership>,
     places: Places,
 }
 
 impl Builder {
-    /// In the object of `home`, which has so many lines.
-    pub(crate) fn new(home: Arc<Home>, wait_words: u32) -> Self {
+    /// In the object of `membership`, which has so many lines.
+    pub(crate) fn new(membership: Arc<Membership>, wait_words: u32) -> Self {
         let base = u64::from(wait_words) * LINE;
-        let places = Places { participants: home.participants(), lines: 0, data: 0, base };
-        Self { home, places }
+        let places = Places { participants: membership.participants(), lines: 0, data: 0, base };
+        Self { membership, places }
     }
 
     pub(crate) fn line(&mut self) -> Result<Line> {
-        Words::new(&self.home, self.places.line(), LINE_WORDS)
+        Words::new(&self.membership, self.places.line(), LINE_WORDS)
     }
 
     /// So many words for each participant.
@@ -214,7 +214,7 @@ impl Builder {
     }
 
     pub(crate) fn words(&mut self, words: usize) -> Result<Words<0>> {
-        Words::new(&self.home, self.places.data(words as u64 * 8), words)
+        Words::new(&self.membership, self.places.data(words as u64 * 8), words)
     }
 }
 

@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::time::{Duration, Instant};
 
-use super::home::Home;
 use super::lock_error::{self, Guard, LockError, LockResult};
+use super::membership::Membership;
 use super::mutex::{Mutex, MutexGuard};
 use super::parts::{Builder, Planner, sealed::Parts};
 use super::value::NoData;
@@ -130,7 +130,7 @@ impl<T: Shareable> ReentrantMutex<T> {
 
     fn is_mine(&self) -> bool {
         // ORDERING: Relaxed; only this thread writes its own number, and takes it away.
-        self.thread.load(Ordering::Relaxed) == this_thread() && self.mutex.home().is_well()
+        self.thread.load(Ordering::Relaxed) == this_thread() && self.mutex.membership().is_well()
     }
 
     fn first(&self, guard: MutexGuard<'_, T>) -> ReentrantGuard<'_, T> {
@@ -247,12 +247,12 @@ impl<T: Shareable> lock_error::sealed::Sealed for ReentrantGuard<'_, T> {}
 
 #[allow(private_interfaces, reason = "nobody else makes guards")]
 impl<T: Shareable> Guard for ReentrantGuard<'_, T> {
-    fn home(&self) -> &Home {
-        self.lock.mutex.home()
+    fn membership(&self) -> &Membership {
+        self.lock.mutex.membership()
     }
 
-    fn is_bereaved(&self) -> bool {
-        self.lock.mutex.is_bereaved()
+    fn holder_is_dead(&self) -> bool {
+        self.lock.mutex.holder_is_dead()
     }
 
     fn check_wait(&self) -> Result<()> {
@@ -260,7 +260,7 @@ impl<T: Shareable> Guard for ReentrantGuard<'_, T> {
             return Ok(());
         }
         let why = format!("this thread has the lock {} times, and would keep it", self.depth());
-        Err(self.home().error(ErrorKind::InvalidArgument, "wait with", why))
+        Err(self.membership().error(ErrorKind::InvalidArgument, "wait with", why))
     }
 
     fn suspend(&mut self) {

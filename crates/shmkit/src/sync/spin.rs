@@ -3,7 +3,7 @@
 use crate::memory::atomic::{AtomicU64, Ordering, spin_loop};
 
 /// The most looks before a sleep: a few microseconds, less than sleeping and waking costs.
-const MOST: u64 = if cfg!(loom) { 0 } else { 128 };
+const MAX: u64 = if cfg!(loom) { 0 } else { 128 };
 /// So many looks are always tried, to notice when looking pays again.
 const LEAST: u64 = if cfg!(loom) { 0 } else { 8 };
 
@@ -24,11 +24,11 @@ pub(crate) struct Spinning<'a> {
 
 impl Spin {
     pub(crate) fn begin(&self) -> Spinning<'_> {
-        if MOST == 0 {
+        if MAX == 0 {
             return Spinning { spin: self, done: 0, most: 0 };
         }
         // ORDERING: Relaxed; a guess.
-        let most = (2 * self.0.load(Ordering::Relaxed) + LEAST).min(MOST);
+        let most = (2 * self.0.load(Ordering::Relaxed) + LEAST).min(MAX);
         Spinning { spin: self, done: 0, most }
     }
 }
@@ -47,7 +47,7 @@ impl Spinning<'_> {
 
     /// The waiting is over; whether looking was `enough`, or sleep was needed.
     pub(crate) fn end(self, enough: bool) {
-        if MOST == 0 {
+        if MAX == 0 {
             return;
         }
         let looks = if enough { self.done } else { 0 };
@@ -75,7 +75,7 @@ mod tests {
                 return look;
             }
         }
-        unreachable!("bounded by `MOST`")
+        unreachable!("bounded by `MAX`")
     }
 
     #[test]
@@ -92,6 +92,6 @@ mod tests {
         for _ in 0..1_000 {
             looks(&spin, 7);
         }
-        assert!(looks(&spin, u64::MAX) <= MOST);
+        assert!(looks(&spin, u64::MAX) <= MAX);
     }
 }

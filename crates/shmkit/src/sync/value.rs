@@ -5,7 +5,7 @@
 use std::ptr::NonNull;
 use std::slice;
 
-use super::home::Line;
+use super::membership::Line;
 use super::parts::{Builder, Planner, Room};
 use crate::error::Result;
 use crate::shareable::{Schema, Shareable};

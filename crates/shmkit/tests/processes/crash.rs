@@ -191,7 +191,7 @@ fn check_whole_after(point: &str, deed: &Deed, place: &Place, witness: Option<&L
     for entry in entries {
         assert_eq!(entry.name, NAME);
         let description = entry.description.unwrap();
-        let members = &description.members;
+        let members = &description.participants;
         assert!(members.iter().all(|it| !it.alive), "taken for alive: {members:?}");
         assert_eq!(description.readers, u32::from(witness.is_some()));
         // Of several threads any may be half-way when one of them dies.
@@ -239,7 +239,7 @@ fn go_on(deed: &Deed, place: &Place, witness: Option<&Latest<Value>>) {
     assert_eq!(seed_of(&latest.get().unwrap()), AFTER);
     assert_eq!(seed_of(&changes.next_timeout(SOON).unwrap()), AFTER);
     let description = place.describe(NAME);
-    assert!(description.members.is_empty(), "leaked: {:?}", description.members);
+    assert!(description.participants.is_empty(), "leaked: {:?}", description.participants);
     assert_eq!(description.condition, Condition::Ready);
     if let Some(witness) = witness {
         match witness.get() {

@@ -207,7 +207,7 @@ fn a_child_forked_while_another_thread_was_attaching_keeps_nothing_alive() {
         }
         family.kill();
         let description = place.describe(NAME);
-        let alive: Vec<_> = description.members.iter().filter(|member| member.alive).collect();
+        let alive: Vec<_> = description.participants.iter().filter(|member| member.alive).collect();
         assert!(alive.is_empty(), "kept by a child: {alive:?}");
         assert_eq!(description.readers, 1, "this test's own handle");
         latest.writer().unwrap().set(&9).unwrap();

@@ -267,7 +267,7 @@ fn a_writer_that_another_wrote_in_as_the_owner_does_not_wait_for_itself() {
     let path = place.path().join(FILE);
     let bytes = std::fs::read(&path).unwrap();
     let (participants, payload) = (number_at(&bytes, (120, 4)), number_at(&bytes, (128, 8)));
-    let slot = place.describe(NAME).members[0].slot;
+    let slot = place.describe(NAME).participants[0].slot;
     let generation = number_at(&bytes, (participants as usize + 64 * slot as usize, 8)) >> 32;
     let owner = generation << 32 | u64::from(slot + 1) << 1;
     let file = File::options().write(true).open(&path).unwrap();

@@ -173,7 +173,7 @@ fn check_after<const WORDS: usize>(load: &Load, place: &Place) {
     place.repair();
     let latest = options.open_or_create(NAME).unwrap();
     let description = place.describe(NAME);
-    assert!(description.members.is_empty(), "leaked: {:?}", description.members);
+    assert!(description.participants.is_empty(), "leaked: {:?}", description.participants);
     assert_eq!(description.readers, 1, "this one");
     let mut writer = latest.writer().unwrap();
     writer.set(&value(7)).unwrap();

@@ -46,7 +46,7 @@ fn processes_of_different_pid_namespaces_share_and_see_each_other_die() {
     let latest = place.of::<u64>().create(NAME).unwrap();
     let Some((mut writer, writer_s_number)) = start(&place, "writer") else { return };
     let (mut listener, _) = start(&place, "listener").unwrap();
-    let members = place.describe(NAME).members;
+    let members = place.describe(NAME).participants;
     assert!(members.len() == 1 && members[0].pid == 1 && members[0].alive, "{members:?}");
 
     assert_eq!(writer.ask(7), "set");
@@ -56,7 +56,7 @@ fn processes_of_different_pid_namespaces_share_and_see_each_other_die() {
 
     rustix::process::kill_process(writer_s_number, Signal::KILL).unwrap();
     assert_eq!(listener.hear(), "PeerDied");
-    assert!(!place.describe(NAME).members[0].alive);
+    assert!(!place.describe(NAME).participants[0].alive);
     assert_eq!(latest.writer().unwrap().set(&8).unwrap(), 2);
     assert_eq!(listener.hear(), "8");
     let (mut next, _) = start(&place, "writer").unwrap();

@@ -42,7 +42,7 @@ pub(crate) fn listener(link: &mut Link) {
 
 fn no_repair_is_due(place: &Place) {
     assert_eq!(place.repair(), [""; 0], "the doctor takes it for dead");
-    assert!(place.describe(NAME).members.iter().all(|member| member.alive));
+    assert!(place.describe(NAME).participants.iter().all(|member| member.alive));
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn a_writer_stopped_in_its_turn_is_waited_for() {
     let mut changes = latest.changes();
     let stopped_in_its_turn = || {
         child.stop();
-        place.describe(NAME).members.iter().any(|member| member.is_owner)
+        place.describe(NAME).participants.iter().any(|member| member.is_owner)
     };
     while !stopped_in_its_turn() {
         child.go_on();

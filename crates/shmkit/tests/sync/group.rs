@@ -130,7 +130,7 @@ fn a_hundred_locks_are_one_object_with_one_place_among_participants() {
         assert!(number % 2 == 0 || *lock.lock().unwrap() == number as u64);
     }
     let seen = inspect::describe(place.path(), NAME, Trust::Own).unwrap();
-    assert_eq!((seen.members.len(), seen.primitives().len()), (2, 100));
+    assert_eq!((seen.participants.len(), seen.primitives().len()), (2, 100));
     drop(guards);
     assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1);
 }

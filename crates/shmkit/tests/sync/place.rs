@@ -37,8 +37,9 @@ impl Place {
     /// Waits until so many threads wait for something in the object.
     pub(crate) fn until_threads_wait(&self, name: &str, threads: u32) {
         let waiting = || {
-            let members = inspect::describe(self.path(), name, Trust::Own).unwrap().members;
-            members.iter().map(|member| member.waiting).sum::<u32>()
+            let participants =
+                inspect::describe(self.path(), name, Trust::Own).unwrap().participants;
+            participants.iter().map(|member| member.waiting).sum::<u32>()
         };
         let begun = Instant::now();
         while waiting() != threads {

@@ -15,7 +15,7 @@ fn asked_to_end_the_clock_leaves_in_good_order() {
             kill.args(["-s", signal, &clock.child.id().to_string()]).status().unwrap().success()
         );
         assert!(clock.child.wait().unwrap().success());
-        assert_eq!(place.json(&["info", signal])["members"], serde_json::json!([]));
+        assert_eq!(place.json(&["info", signal])["participants"], serde_json::json!([]));
     }
 }
 

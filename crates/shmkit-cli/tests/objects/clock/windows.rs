@@ -14,7 +14,7 @@ fn asked_to_end_the_clock_leaves_in_good_order() {
         return;
     }
     assert!(clock.child.wait().unwrap().success());
-    assert_eq!(place.json(&["info", "time"])["members"], serde_json::json!([]));
+    assert_eq!(place.json(&["info", "time"])["participants"], serde_json::json!([]));
 }
 
 #[test]

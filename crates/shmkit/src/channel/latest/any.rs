@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::changes::Cursor;
 use super::handle::{Asked, Handle};
-use super::writing::WriterSeat;
+use super::writing::WriterMembership;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::Trust;
-use crate::object::{Name, Options, Want};
+use crate::object::{Name, OpenMode, Options};
 use crate::shareable::Schema;
 use crate::sync::until::Until;
 
@@ -35,7 +35,7 @@ impl AnyLatest {
         let directory = directory.map(Into::into);
         let options = Options { directory, trust, ..Options::new() };
         let asked = Asked { options: &options, shared_writers: None };
-        let handle = Handle::open(&Name::new(name)?, &asked, Want::Most).map_err(finish)?;
+        let handle = Handle::open(&Name::new(name)?, &asked, OpenMode::Allowed).map_err(finish)?;
         let schema = handle.schema().map_err(finish)?.into();
         Ok(Self { handle: handle.into(), schema })
     }
@@ -51,7 +51,7 @@ impl AnyLatest {
     ///
     /// As [`Latest::get`](super::Latest::get).
     pub fn get(&self) -> Result<Vec<u8>> {
-        self.handle.attached.check_not_forked()?;
+        self.handle.object.check_not_forked()?;
         let mut bytes = room_for(&self.handle)?;
         let read = self.handle.register().read_newest(&mut bytes);
         read.map_err(|miss| self.handle.missed(miss))?;
@@ -75,14 +75,14 @@ impl AnyLatest {
     ///
     /// Those of `change`, and as [`set`](Self::set).
     pub fn set_with(&self, change: impl FnOnce(Option<Vec<u8>>) -> Result<Vec<u8>>) -> Result<u64> {
-        let mut writer = WriterSeat::take(&self.handle)?;
+        let mut writer = WriterMembership::take(&self.handle)?;
         let old = match self.get() {
             Err(error) if matches!(error.kind(), ErrorKind::Empty | ErrorKind::Corrupt) => None,
             answer => Some(answer?),
         };
         let value = change(old)?;
         self.schema.check(&value).map_err(|error| {
-            error.of_kind(ErrorKind::InvalidArgument).doing("set").on(self.handle.attached.name())
+            error.of_kind(ErrorKind::InvalidArgument).doing("set").on(self.handle.object.name())
         })?;
         writer.set(self.handle.geometry(), &value)
     }
@@ -144,7 +144,7 @@ fn room_for(handle: &Handle) -> Result<Vec<MaybeUninit<u8>>> {
     let (size, mut room) = (handle.value_bytes(), Vec::new());
     if room.try_reserve_exact(size).is_err() {
         let error = Error::new(ErrorKind::OutOfSpace, format!("no memory for {size} bytes"));
-        return Err(error.doing("read").on(handle.attached.name()));
+        return Err(error.doing("read").on(handle.object.name()));
     }
     room.resize(size, MaybeUninit::uninit());
     Ok(room)
@@ -160,6 +160,6 @@ fn initialised(bytes: Vec<MaybeUninit<u8>>) -> Vec<u8> {
 fn check(handle: &Handle, schema: &Schema, value: Vec<u8>) -> Result<Vec<u8>> {
     match schema.check(&value) {
         Ok(()) => Ok(value),
-        Err(error) => Err(error.doing("read").on(handle.attached.name())),
+        Err(error) => Err(error.doing("read").on(handle.object.name())),
     }
 }

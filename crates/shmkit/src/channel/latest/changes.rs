@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::handle::Handle;
 use super::receive;
-use super::register::{LAST, Miss, Of, Shape};
+use super::register::{LAST, Of, ReadError, Shape};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shareable::Shareable;
 use crate::sync::owner::DeathWatch;
@@ -43,7 +43,7 @@ struct Place {
 
 impl Cursor {
     pub(super) fn new(handle: Arc<Handle>, seen: u64) -> Self {
-        let waiter = Waiter::new(handle.attached.is_writable());
+        let waiter = Waiter::new(handle.object.is_writable());
         let deaths = Deaths::from_now(&handle);
         // No sequence is beyond the last that can be.
         let place = Place { seen: seen.min(LAST), missed: 0, known: 0 };
@@ -75,7 +75,7 @@ impl Reading {
         into: &mut [MaybeUninit<u8>],
         until: Until,
     ) -> Result<()> {
-        handle.attached.check_not_forked()?;
+        handle.object.check_not_forked()?;
         if self.place.take(handle, shape, into) {
             return Ok(());
         }
@@ -128,7 +128,7 @@ impl Place {
                 self.seen += 1;
                 true
             }
-            Err(Miss::Overwritten) => self.catch_up(handle, into),
+            Err(ReadError::Overwritten) => self.catch_up(handle, into),
             Err(_) => false,
         }
     }
@@ -158,19 +158,19 @@ impl Place {
 fn look_around(handle: &Handle, known: u64, deaths: &mut Deaths) -> Result<()> {
     let newest = handle.register().newest();
     if newest.closed {
-        return Err(handle.attached.closed());
+        return Err(handle.object.closed());
     }
-    handle.attached.check_not_removed()?;
+    handle.object.check_not_removed()?;
     if newest.sequence < known || !handle.register().is_sound() {
         let now = newest.sequence;
         let why =
             format!("value {known} was there, and its words now speak of {now}: they are spoilt");
         let error = Error::new(ErrorKind::Corrupt, why);
-        return Err(error.doing("wait for").on(handle.attached.name()));
+        return Err(error.doing("wait for").on(handle.object.name()));
     }
     let Some(who) = deaths.news(handle) else { return Ok(()) };
     let why = format!("{who} died; the last whole value stays");
-    Err(Error::new(ErrorKind::PeerDied, why).doing("wait for").on(handle.attached.name()))
+    Err(Error::new(ErrorKind::PeerDied, why).doing("wait for").on(handle.object.name()))
 }
 
 /// Tells of each writer's death once.
@@ -179,14 +179,14 @@ enum Deaths {
     /// Of the one who has the right to write.
     Owner(DeathWatch),
     /// Of each of those who share it: how many deaths were told, or came before, modulo 2^16.
-    Members(u16),
+    Participants(u16),
 }
 
 impl Deaths {
     /// From now on; who is dead already and was not replaced counts as news.
     fn from_now(handle: &Handle) -> Self {
         if handle.has_shared_writers() {
-            Self::Members(handle.attached.participants().counted_deaths())
+            Self::Participants(handle.object.participants().counted_deaths())
         } else {
             Self::Owner(DeathWatch::new(handle.owner()))
         }
@@ -203,8 +203,8 @@ impl Deaths {
                 let dead = watch.died(handle.owner(), handle)?;
                 Some(format!("its writer, {}", handle.shown(dead)))
             }
-            Self::Members(told) => {
-                let (deaths, last) = handle.attached.deaths();
+            Self::Participants(told) => {
+                let (deaths, last) = handle.object.deaths();
                 // Never fewer than before: but what was told is not untold by one look too early.
                 if deaths.wrapping_sub(*told).cast_signed() <= 0 {
                     return None;

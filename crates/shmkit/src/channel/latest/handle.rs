@@ -14,14 +14,15 @@ use std::fmt;
 use std::mem::offset_of;
 use std::ptr::NonNull;
 
-use super::register::{Geometry, Miss, Of, Published, Refusal, Register, Shape};
+use super::register::{Geometry, Of, PublishError, Published, ReadError, Register, Shape};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::AtomicU64;
 use crate::object::{
-    Attached, Contents, Frame, Kind, Name, Options, WAIT_WORD_STRIDE, Want, check_kind, same_option,
+    Kind, Name, NewObject, ObjectLayout, OpenMode, OpenObject, Options, WAIT_WORD_STRIDE,
+    check_kind, same_option,
 };
 use crate::shareable::{Layout, Schema, Shareable};
-use crate::sync::owner::{Holder, OwnerWord, Registrar};
+use crate::sync::owner::{Liveness, OwnerWord, ParticipantId};
 use crate::sync::sleepers::Sleepers;
 use crate::sync::spin::Spin;
 
@@ -58,12 +59,12 @@ const _: () = {
 
 /// An open `Latest`.
 pub(super) struct Handle {
-    pub(super) attached: Attached,
+    pub(super) object: OpenObject,
     geometry: Geometry,
     /// How long writers in turn look for the turn.
     pub(super) spin: Spin,
     /// INVARIANT: the first word of the payload: `Controls`, and the slots of this geometry, in the
-    /// mapping that `attached` keeps.
+    /// mapping that `object` keeps.
     payload: NonNull<AtomicU64>,
 }
 
@@ -84,11 +85,11 @@ pub(super) fn contents(
     fingerprint: u64,
     size: usize,
     shared: bool,
-) -> Result<Contents> {
+) -> Result<NewObject> {
     let too_large =
         || Error::new(ErrorKind::InvalidArgument, format!("a value of {size} bytes is too large"));
     let geometry = Geometry::of(size).ok_or_else(too_large)?;
-    Ok(Contents {
+    Ok(NewObject {
         kind: Kind::Latest,
         flags: if shared { FLAG_SHARED_WRITERS } else { 0 },
         fingerprint,
@@ -111,14 +112,14 @@ fn parameters(geometry: Geometry) -> [u64; 4] {
 }
 
 /// The one geometry that an object's values can have, compared with what its header says.
-pub(super) fn geometry_in(frame: &Frame) -> Result<Geometry> {
-    let geometry = usize::try_from(frame.parameters[0]).ok().and_then(Geometry::of);
+pub(super) fn geometry_in(object_layout: &ObjectLayout) -> Result<Geometry> {
+    let geometry = usize::try_from(object_layout.parameters[0]).ok().and_then(Geometry::of);
     let fits = geometry.filter(|&it| {
         (parameters(it), payload_size(it), WAIT_WORDS)
-            == (frame.parameters, frame.payload_size, frame.wait_words)
+            == (object_layout.parameters, object_layout.payload_size, object_layout.wait_words)
     });
     fits.ok_or_else(|| {
-        let [size, slots, stride, _] = frame.parameters;
+        let [size, slots, stride, _] = object_layout.parameters;
         let why =
             format!("{slots} slots of {stride} bytes for values of {size} do not fit the format");
         Error::new(ErrorKind::Corrupt, why)
@@ -126,27 +127,27 @@ pub(super) fn geometry_in(frame: &Frame) -> Result<Geometry> {
 }
 
 impl Handle {
-    pub(super) fn create(name: &Name, asked: &Asked<'_>, contents: &Contents) -> Result<Self> {
-        Self::over(Attached::create(name, asked.options, contents)?)
+    pub(super) fn create(name: &Name, asked: &Asked<'_>, contents: &NewObject) -> Result<Self> {
+        Self::over(OpenObject::create(name, asked.options, contents)?)
     }
 
-    pub(super) fn open(name: &Name, asked: &Asked<'_>, want: Want) -> Result<Self> {
-        let attached = Attached::open(name, asked.options, want)?;
-        Self::checked(attached, asked)
+    pub(super) fn open(name: &Name, asked: &Asked<'_>, want: OpenMode) -> Result<Self> {
+        let object = OpenObject::open(name, asked.options, want)?;
+        Self::checked(object, asked)
     }
 
     pub(super) fn open_or_create(
         name: &Name,
         asked: &Asked<'_>,
-        contents: &Contents,
+        contents: &NewObject,
     ) -> Result<Self> {
-        let (attached, made) = Attached::open_or_create(name, asked.options, contents)?;
-        if made { Self::over(attached) } else { Self::checked(attached, asked) }
+        let (object, made) = OpenObject::open_or_create(name, asked.options, contents)?;
+        if made { Self::over(object) } else { Self::checked(object, asked) }
     }
 
-    fn checked(attached: Attached, asked: &Asked<'_>) -> Result<Self> {
-        check_kind(attached.frame().kind, Kind::Latest)?;
-        let handle = Self::over(attached)?;
+    fn checked(object: OpenObject, asked: &Asked<'_>) -> Result<Self> {
+        check_kind(object.layout().kind, Kind::Latest)?;
+        let handle = Self::over(object)?;
         let shared = handle.has_shared_writers();
         same_option("shared writers", asked.shared_writers, shared, |it| {
             if it { "on".into() } else { "off".into() }
@@ -154,12 +155,12 @@ impl Handle {
         Ok(handle)
     }
 
-    fn over(attached: Attached) -> Result<Self> {
-        let geometry = geometry_in(attached.frame())?;
+    fn over(object: OpenObject) -> Result<Self> {
+        let geometry = geometry_in(object.layout())?;
         // INVARIANT: as many words as the controls and the slots of this geometry have.
-        let words = attached.payload().words(0, SLOTS / size_of::<u64>() + geometry.words())?;
+        let words = object.payload().words(0, SLOTS / size_of::<u64>() + geometry.words())?;
         let payload = NonNull::from(words).cast();
-        Ok(Self { attached, geometry, spin: Spin::default(), payload })
+        Ok(Self { object, geometry, spin: Spin::default(), payload })
     }
 
     /// The shape of this object's values, if they are of the type: for this handle alone.
@@ -171,8 +172,8 @@ impl Handle {
 
     /// Refuses an object that holds other values than those of the layout.
     fn check_type(&self, layout: &Layout) -> Result<()> {
-        let frame = self.attached.frame();
-        if frame.fingerprint == layout.fingerprint() {
+        let object_layout = self.object.layout();
+        if object_layout.fingerprint == layout.fingerprint() {
             let size = layout.size();
             if self.value_bytes() != size {
                 let found = self.value_bytes();
@@ -189,10 +190,10 @@ impl Handle {
 
     /// The description that the object carries.
     pub(super) fn schema(&self) -> Result<Schema> {
-        let frame = self.attached.frame();
-        let schema = Schema::parse(&frame.schema)?;
+        let object_layout = self.object.layout();
+        let schema = Schema::parse(&object_layout.schema)?;
         if schema.size() != self.geometry.value_bytes() as u64
-            || schema.fingerprint() != frame.fingerprint
+            || schema.fingerprint() != object_layout.fingerprint
         {
             let why = format!("its description is not of values of {} bytes", self.value_bytes());
             return Err(Error::new(ErrorKind::Corrupt, why));
@@ -213,7 +214,7 @@ impl Handle {
     }
 
     pub(super) fn has_shared_writers(&self) -> bool {
-        self.attached.frame().flags & FLAG_SHARED_WRITERS != 0
+        self.object.layout().flags & FLAG_SHARED_WRITERS != 0
     }
 
     /// The register, of the shape that this handle gave; where that is a constant, so is every
@@ -225,7 +226,7 @@ impl Handle {
         let slots = unsafe { self.payload.byte_add(SLOTS) };
         let slots = NonNull::slice_from_raw_parts(slots, shape.geometry().words());
         // SAFETY: they have the words of this geometry, being of the same value, in the mapping
-        // that `attached` keeps for as long as `self` is borrowed.
+        // that `object` keeps for as long as `self` is borrowed.
         let slots = unsafe { slots.as_ref() };
         Register::new(self.word(LATEST), self.word(BEGUN), slots, shape)
             .expect("the words were counted by the geometry")
@@ -237,7 +238,7 @@ impl Handle {
         debug_assert!(offset < SLOTS);
         // SAFETY: within the payload.
         let word = unsafe { self.payload.byte_add(offset) };
-        // SAFETY: it lies in the mapping that `attached` keeps for as long as `self` is borrowed.
+        // SAFETY: it lies in the mapping that `object` keeps for as long as `self` is borrowed.
         unsafe { word.as_ref() }
     }
 
@@ -258,27 +259,27 @@ impl Handle {
     /// Wakes those who wait for what was published.
     #[inline]
     pub(super) fn wake(&self, published: Published) {
-        if published.asleep || self.attached.frame().admits_read_only_peers() {
+        if published.asleep || self.object.layout().admits_read_only_peers() {
             self.sleepers().wake(published.replaced());
         }
     }
 
     /// How messages call a holder: by what it said of itself, and its slot.
-    pub(super) fn shown(&self, holder: Holder) -> String {
-        self.attached.shown(holder)
+    pub(super) fn shown(&self, holder: ParticipantId) -> String {
+        self.object.shown(holder)
     }
 
     #[cold]
-    pub(super) fn missed(&self, miss: Miss) -> Error {
-        let name = self.attached.name();
+    pub(super) fn missed(&self, miss: ReadError) -> Error {
+        let name = self.object.name();
         let error = match miss {
-            Miss::Empty => Error::new(ErrorKind::Empty, "no value has been set yet"),
-            Miss::Closed => return self.attached.closed(),
-            Miss::Overwritten | Miss::Busy => {
+            ReadError::Empty => Error::new(ErrorKind::Empty, "no value has been set yet"),
+            ReadError::Closed => return self.object.closed(),
+            ReadError::Overwritten | ReadError::Busy => {
                 let why = "the writer was faster than this reader in every try";
                 Error::new(ErrorKind::Busy, why)
             }
-            Miss::Corrupt => {
+            ReadError::Corrupt => {
                 let why = "it names a newest value that its slots do not hold";
                 Error::new(ErrorKind::Corrupt, why)
             }
@@ -289,45 +290,45 @@ impl Handle {
     #[cold]
     pub(super) fn invalid(&self) -> Error {
         let why = "the bytes are no value of the type: another process wrote something else";
-        Error::new(ErrorKind::Corrupt, why).doing("read").on(self.attached.name())
+        Error::new(ErrorKind::Corrupt, why).doing("read").on(self.object.name())
     }
 
     #[cold]
     pub(super) fn timed_out(&self) -> Error {
         let error = Error::new(ErrorKind::TimedOut, "nothing was set in the time given");
-        error.doing("wait for").on(self.attached.name())
+        error.doing("wait for").on(self.object.name())
     }
 
     #[cold]
-    pub(super) fn refused(&self, refusal: Refusal) -> Error {
+    pub(super) fn refused(&self, refusal: PublishError) -> Error {
         let error = match refusal {
-            Refusal::Closed => return self.attached.closed(),
-            Refusal::RoleLost if !self.owner().look().is_sound() => {
+            PublishError::Closed => return self.object.closed(),
+            PublishError::RoleLost if !self.owner().look().is_sound() => {
                 Error::new(ErrorKind::Corrupt, "its owner word is garbage")
             }
-            Refusal::RoleLost => {
+            PublishError::RoleLost => {
                 let why = match self.owner().look().holder() {
                     Some(holder) => format!("{} took the role over", self.shown(holder)),
                     None => "this writer's place was given away".into(),
                 };
                 Error::new(ErrorKind::RoleLost, why)
             }
-            Refusal::Corrupt => {
+            PublishError::Corrupt => {
                 Error::new(ErrorKind::Corrupt, "its sequence number is beyond all that can be")
             }
         };
-        error.doing("set").on(self.attached.name())
+        error.doing("set").on(self.object.name())
     }
 }
 
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Handle").field(&self.attached.name().as_str()).finish()
+        f.debug_tuple("Handle").field(&self.object.name().as_str()).finish()
     }
 }
 
-impl Registrar for Handle {
-    fn is_dead(&self, holder: Holder) -> bool {
-        self.attached.is_dead(holder)
+impl Liveness for Handle {
+    fn is_dead(&self, holder: ParticipantId) -> bool {
+        self.object.is_dead(holder)
     }
 }

@@ -39,7 +39,7 @@ pub use writing::LatestWriter;
 use self::changes::Cursor;
 use self::handle::Handle;
 use self::register::Of;
-use self::writing::WriterSeat;
+use self::writing::WriterMembership;
 use crate::error::Result;
 use crate::shareable::Shareable;
 
@@ -144,7 +144,7 @@ impl<T: Shareable> Latest<T> {
     /// `RoleTaken`, naming who has it and in which slot; `Full` if all places are taken;
     /// `PermissionDenied` where the object is open for reading alone; `Closed`; `Forked`.
     pub fn writer(&self) -> Result<LatestWriter<T>> {
-        Ok(LatestWriter::new(WriterSeat::take(&self.handle)?, self.shape))
+        Ok(LatestWriter::new(WriterMembership::take(&self.handle)?, self.shape))
     }
 
     /// The newest value: a copy, whole and checked.
@@ -200,7 +200,7 @@ impl<T: Shareable> Latest<T> {
         if register.try_newest(bytes) {
             return Ok(());
         }
-        self.handle.attached.check_not_forked()?;
+        self.handle.object.check_not_forked()?;
         register.read_newest(bytes).map(|_| ()).map_err(|miss| self.handle.missed(miss))
     }
 
@@ -223,7 +223,7 @@ impl<T: Shareable> Latest<T> {
 
     /// The object's name.
     pub fn name(&self) -> &str {
-        self.handle.attached.name().as_str()
+        self.handle.object.name().as_str()
     }
 
     /// [`LatestOptions::remove`] with the default choices.

@@ -8,7 +8,7 @@ use super::Latest;
 use super::handle::{self, Asked, Handle};
 use crate::error::{Error, Result};
 use crate::memory::{Access, Trust};
-use crate::object::{Lifetime, Name, Options, Want};
+use crate::object::{Lifetime, Name, OpenMode, Options};
 use crate::shareable::{Schema, Shareable};
 
 /// Choices for a [`Latest`], made before it is created or opened.
@@ -118,7 +118,7 @@ impl<T: Shareable> LatestOptions<T> {
     /// `WrongOptions` for what is there but is something else, with the first difference;
     /// `Corrupt` for what breaks the format; `Busy` if others keep replacing it.
     pub fn open(&self, name: &str) -> Result<Latest<T>> {
-        self.open_as(name, Want::Most)
+        self.open_as(name, OpenMode::Allowed)
     }
 
     /// Opens the object for reading alone: this process then cannot write to its memory by mistake.
@@ -130,7 +130,7 @@ impl<T: Shareable> LatestOptions<T> {
     ///
     /// As [`open`](Self::open).
     pub fn open_read_only(&self, name: &str) -> Result<Latest<T>> {
-        self.open_as(name, Want::ReadOnly)
+        self.open_as(name, OpenMode::ReadOnly)
     }
 
     /// Opens the object, or creates it where there is none. Of any number of processes that race,
@@ -160,7 +160,7 @@ impl<T: Shareable> LatestOptions<T> {
         crate::object::remove_named(name, &self.options)
     }
 
-    fn open_as(&self, name: &str, want: Want) -> Result<Latest<T>> {
+    fn open_as(&self, name: &str, want: OpenMode) -> Result<Latest<T>> {
         let finish = |error: Error| error.doing("open").on(name);
         let handle = Handle::open(&Name::new(name)?, &self.asked(), want).map_err(finish)?;
         Self::typed(handle).map_err(finish)
@@ -175,7 +175,7 @@ impl<T: Shareable> LatestOptions<T> {
         Asked { options: &self.options, shared_writers: self.shared_writers }
     }
 
-    fn contents(&self) -> Result<crate::object::Contents> {
+    fn contents(&self) -> Result<crate::object::NewObject> {
         handle::contents(
             Schema::of::<T>().to_string(),
             T::LAYOUT.fingerprint(),
@@ -189,7 +189,7 @@ impl<T: Shareable> LatestOptions<T> {
 mod tests {
     use super::*;
     use crate::error::ErrorKind;
-    use crate::object::Attached;
+    use crate::object::OpenObject;
 
     #[test]
     fn an_object_whose_values_are_not_as_large_as_their_type_is_corrupt() {
@@ -197,7 +197,7 @@ mod tests {
         let latest = Latest::<u64>::options().directory(directory.path());
         let fingerprint = <u64 as Shareable>::LAYOUT.fingerprint();
         let contents = handle::contents("u64".into(), fingerprint, 16, false).unwrap();
-        Attached::create(&Name::new("lying").unwrap(), &latest.options, &contents).unwrap();
+        OpenObject::create(&Name::new("lying").unwrap(), &latest.options, &contents).unwrap();
         let error = latest.open("lying").expect_err("an error");
         assert_eq!(error.kind(), ErrorKind::Corrupt);
         let told = r#"cannot open "lying": values of 16 bytes, whose type has 8"#;

@@ -47,7 +47,8 @@
 //! # Bytes that nobody wrote by these rules
 //!
 //! Slots are found by masking, so every sequence has one. Reads are tried a bounded number of
-//! times. Any stamp and any `latest` is possible: the worst is a value nobody set, or [`Miss`].
+//! times. Any stamp and any `latest` is possible: the worst is a value nobody set, or a
+//! [`ReadError`].
 
 use core::fmt;
 use core::hint::cold_path;
@@ -76,7 +77,7 @@ const SECOND_LINE: usize = 7;
 const BITS: u64 = STEP - 1;
 /// Sequences end here: 2^61 values take 70 years at one in a nanosecond.
 pub(super) const LAST: u64 = 1 << 61;
-/// How often something is tried while others keep changing it: reading, before [`Miss::Busy`].
+/// How often something is tried while others keep changing it: reading, before [`ReadError::Busy`].
 pub(crate) const TRIES: u32 = if cfg!(loom) { 2 } else { 256 };
 
 /// How large the slots for a value are, and how many there are.
@@ -195,7 +196,7 @@ pub(crate) struct Newest {
 
 /// Why there is no value to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Miss {
+pub(crate) enum ReadError {
     /// There is no value yet, or not yet this one.
     Empty,
     /// The object was retired.
@@ -226,7 +227,7 @@ impl Published {
 
 /// Why a value could not be published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum PublishError {
     /// The object was retired. The value may have been seen nevertheless.
     Closed,
     /// Someone else published meanwhile: this writer is no longer the one.
@@ -309,13 +310,13 @@ impl<'a, S: Shape> Register<'a, S> {
     ///
     /// # Panics
     /// If `into` is not as long as a value.
-    pub(crate) fn read_newest(self, into: &mut [MaybeUninit<u8>]) -> Result<u64, Miss> {
+    pub(crate) fn read_newest(self, into: &mut [MaybeUninit<u8>]) -> Result<u64, ReadError> {
         let mut stuck = 0;
         for _ in 0..TRIES {
             let newest = self.newest();
             match self.read(newest.sequence, into) {
-                _ if newest.closed => return Err(Miss::Closed),
-                _ if newest.sequence == 0 => return Err(Miss::Empty),
+                _ if newest.closed => return Err(ReadError::Closed),
+                _ if newest.sequence == 0 => return Err(ReadError::Empty),
                 Ok(()) => return Ok(newest.sequence),
                 // The writer went on meanwhile. If it did not, `latest` lies.
                 Err(_) if self.newest() == newest => stuck += 1,
@@ -324,7 +325,7 @@ impl<'a, S: Shape> Register<'a, S> {
             retries::count();
             spin_loop();
         }
-        Err(if stuck == TRIES { Miss::Corrupt } else { Miss::Busy })
+        Err(if stuck == TRIES { ReadError::Corrupt } else { ReadError::Busy })
     }
 
     /// Copies the value `sequence` into `into`, which then is initialised.
@@ -335,14 +336,14 @@ impl<'a, S: Shape> Register<'a, S> {
     /// # Panics
     /// If `into` is not as long as a value.
     #[inline(always)]
-    pub(crate) fn read(self, sequence: u64, into: &mut [MaybeUninit<u8>]) -> Result<(), Miss> {
+    pub(crate) fn read(self, sequence: u64, into: &mut [MaybeUninit<u8>]) -> Result<(), ReadError> {
         let stamp = sequence << SHIFT | COMPLETE;
         fetch_early(self.slot(stamp).1, SECOND_LINE);
         if self.copy_value(stamp, into) {
             return Ok(());
         }
         let found = self.stamp(stamp);
-        Err(if found & !BITS > stamp { Miss::Overwritten } else { Miss::Empty })
+        Err(if found & !BITS > stamp { ReadError::Overwritten } else { ReadError::Empty })
     }
 
     /// Publishes `value`. Only for the one writer, who then wakes those who sleep on `latest`.
@@ -353,15 +354,15 @@ impl<'a, S: Shape> Register<'a, S> {
     /// # Panics
     /// If `value` is not as long as a value.
     #[inline(always)]
-    pub(crate) fn publish(self, value: &[u8]) -> Result<Published, Refusal> {
+    pub(crate) fn publish(self, value: &[u8]) -> Result<Published, PublishError> {
         assert!(value.len() == self.shape.geometry().value_bytes, "a value of another size");
         // ORDERING: Relaxed; only the writer moves it, and taking that role was an acquire.
         let latest = self.latest.load(Ordering::Relaxed);
         if latest & CLOSED != 0 {
-            return Err(Refusal::Closed);
+            return Err(PublishError::Closed);
         }
         if latest >> SHIFT >= LAST {
-            return Err(Refusal::Corrupt);
+            return Err(PublishError::Corrupt);
         }
         let next = (latest & !BITS) + STEP;
         let (stamp, words) = self.slot(next);
@@ -389,14 +390,14 @@ impl<'a, S: Shape> Register<'a, S> {
 
     /// Moves `latest` on from `from` to the next sequence.
     #[inline(always)]
-    fn advance(self, mut from: u64) -> Result<Published, Refusal> {
+    fn advance(self, mut from: u64) -> Result<Published, PublishError> {
         let next = (from & !BITS) + STEP;
         for _ in 0..TRIES {
             if from & CLOSED != 0 {
-                return Err(Refusal::Closed);
+                return Err(PublishError::Closed);
             }
             if from & !BITS != next - STEP {
-                return Err(Refusal::RoleLost);
+                return Err(PublishError::RoleLost);
             }
             // ORDERING: Release; pairs with the Acquire in `newest`, `try_newest` and `resume`: the
             // slot's stamp is seen too.
@@ -410,7 +411,7 @@ impl<'a, S: Shape> Register<'a, S> {
                 Err(found) => from = found,
             }
         }
-        Err(Refusal::Corrupt)
+        Err(PublishError::Corrupt)
     }
 
     /// Completes what a dead writer left: to be called by the one who takes its place, before the

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::handle::Handle;
-use super::register::{Of, Refusal, Shape};
+use super::register::{Of, PublishError, Shape};
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::{Role, Seat};
+use crate::object::{ParticipantId, Role};
 use crate::shareable::{Shareable, bytes_of};
-use crate::sync::owner::{Acquired, Mode, Refused};
+use crate::sync::owner::{AcquireError, Acquired, Mode};
 use crate::sync::until::Until;
 
 /// How long one of several writers waits for the others before `Busy`.
@@ -16,20 +16,20 @@ const TURN_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A place among the writers, whatever the type of the values.
 #[derive(Debug)]
-pub(super) struct WriterSeat {
+pub(super) struct WriterMembership {
     handle: Arc<Handle>,
-    seat: Seat,
+    id: ParticipantId,
     shared: bool,
 }
 
-impl WriterSeat {
+impl WriterMembership {
     pub(super) fn take(handle: &Arc<Handle>) -> Result<Self> {
-        let named = |error: Error| error.doing("write to").on(handle.attached.name());
-        let seat = handle.attached.join(Role::Writer).map_err(named)?;
-        let writer = Self { handle: handle.clone(), seat, shared: handle.has_shared_writers() };
+        let named = |error: Error| error.doing("write to").on(handle.object.name());
+        let id = handle.object.join(Role::Writer).map_err(named)?;
+        let writer = Self { handle: handle.clone(), id, shared: handle.has_shared_writers() };
         if !writer.shared {
-            // From here on a drop gives up the seat; the role, too, once it is had.
-            match handle.owner().try_acquire(seat, Mode::Exclusive, &**handle) {
+            // From here on a drop gives up the id; the role, too, once it is had.
+            match handle.owner().try_acquire(id, Mode::Exclusive, &**handle) {
                 Ok(_) => {
                     crash_point!("owner: taken");
                     writer.complete();
@@ -50,31 +50,31 @@ impl WriterSeat {
     }
 
     #[cold]
-    fn not_acquired(&self, refused: Refused) -> Error {
+    fn not_acquired(&self, refused: AcquireError) -> Error {
         match refused {
-            Refused::Held(other) => {
+            AcquireError::Held(other) => {
                 let why = format!("{} is its only writer", self.handle.shown(other));
                 Error::new(ErrorKind::RoleTaken, why)
             }
-            Refused::Closed => self.handle.attached.closed(),
-            Refused::TimedOut(other) => {
+            AcquireError::Closed => self.handle.object.closed(),
+            AcquireError::TimedOut(other) => {
                 let (who, waited) = (self.handle.shown(other), TURN_PATIENCE.as_millis());
                 Error::new(ErrorKind::Busy, format!("{who} is writing for more than {waited} ms"))
             }
-            Refused::Busy => Error::new(ErrorKind::Busy, "others keep taking the turn"),
-            Refused::Corrupt => Error::new(ErrorKind::Corrupt, "its owner word is garbage"),
+            AcquireError::Busy => Error::new(ErrorKind::Busy, "others keep taking the turn"),
+            AcquireError::Corrupt => Error::new(ErrorKind::Corrupt, "its owner word is garbage"),
         }
     }
 
     /// Publishes the bytes of a value and wakes who waits for it; returns its sequence number.
     #[inline(always)]
     pub(super) fn set(&mut self, shape: impl Shape, value: &[u8]) -> Result<u64> {
-        self.handle.attached.check_not_forked()?;
-        let me = self.seat;
+        self.handle.object.check_not_forked()?;
+        let me = self.id;
         if self.shared {
             self.take_turn()?;
         } else if !self.handle.owner().is_held_by(me) {
-            return Err(self.handle.refused(Refusal::RoleLost));
+            return Err(self.handle.refused(PublishError::RoleLost));
         }
         let published = self.handle.register_of(shape).publish(value);
         if self.shared {
@@ -90,10 +90,10 @@ impl WriterSeat {
     }
 
     fn take_turn(&self) -> Result<()> {
-        if !self.handle.attached.participants().is_held(self.seat) {
-            return Err(self.handle.refused(Refusal::RoleLost));
+        if !self.handle.object.participants().is_held(self.id) {
+            return Err(self.handle.refused(PublishError::RoleLost));
         }
-        let (owner, me) = (self.handle.owner(), self.seat);
+        let (owner, me) = (self.handle.owner(), self.id);
         let Handle { spin, .. } = &*self.handle;
         let until = Until::after(TURN_PATIENCE);
         match owner.acquire(me, Mode::Exclusive, &*self.handle, spin, until) {
@@ -104,21 +104,21 @@ impl WriterSeat {
                 Ok(())
             }
             Err(refused) => {
-                Err(self.not_acquired(refused).doing("set").on(self.handle.attached.name()))
+                Err(self.not_acquired(refused).doing("set").on(self.handle.object.name()))
             }
         }
     }
 }
 
-impl Drop for WriterSeat {
+impl Drop for WriterMembership {
     fn drop(&mut self) {
-        if self.handle.attached.check_not_forked().is_err() {
+        if self.handle.object.check_not_forked().is_err() {
             return;
         }
-        // CRASH: dying between the two leaves a seat without a role: the next sweep frees it.
-        self.handle.owner().release(self.seat);
+        // CRASH: dying between the two leaves a id without a role: the next sweep frees it.
+        self.handle.owner().release(self.id);
         crash_point!("owner: given up");
-        self.handle.attached.give_up(self.seat);
+        self.handle.object.give_up(self.id);
     }
 }
 
@@ -132,16 +132,16 @@ impl Drop for WriterSeat {
 /// Its right goes to the next who asks for it, and who waits for changes is told `PeerDied`.
 #[derive(Debug)]
 pub struct LatestWriter<T: Shareable> {
-    seat: WriterSeat,
+    id: WriterMembership,
     /// Where a padded value is laid out, so that its padding reaches nobody.
     encoded: Box<[u8]>,
     shape: Of<T>,
 }
 
 impl<T: Shareable> LatestWriter<T> {
-    pub(super) fn new(seat: WriterSeat, shape: Of<T>) -> Self {
+    pub(super) fn new(id: WriterMembership, shape: Of<T>) -> Self {
         let encoded = vec![0; if T::PADDED { size_of::<T>() } else { 0 }];
-        Self { seat, encoded: encoded.into(), shape }
+        Self { id, encoded: encoded.into(), shape }
     }
 
     /// Makes `value` the latest one, and returns its sequence number: 1 for the first ever set.
@@ -165,11 +165,11 @@ impl<T: Shareable> LatestWriter<T> {
     #[inline]
     pub fn set(&mut self, value: &T) -> Result<u64> {
         match bytes_of(value) {
-            Some(bytes) => self.seat.set(self.shape, bytes),
+            Some(bytes) => self.id.set(self.shape, bytes),
             None => {
                 self.encoded.fill(0);
                 value.encode(&mut self.encoded);
-                self.seat.set(self.shape, &self.encoded)
+                self.id.set(self.shape, &self.encoded)
             }
         }
     }

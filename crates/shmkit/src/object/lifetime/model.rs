@@ -61,7 +61,7 @@ impl GateLock for Peer {
     }
 }
 
-impl Ground for Peer {
+impl RemovalTarget for Peer {
     type Gate = Self;
 
     fn gate(&self) -> &Self {
@@ -109,7 +109,7 @@ impl Ground for Peer {
     }
 }
 
-/// As `Attached::open_or_create` does it.
+/// As `OpenObject::open_or_create` does it.
 fn open_or_create(directory: &Arc<Mutex<Directory>>) -> Peer {
     loop {
         let named = directory.lock().unwrap().name;

@@ -56,19 +56,20 @@ impl World {
         Participants::new(&self.words)
     }
 
-    fn claim(&self) -> Option<Seat> {
+    fn claim(&self) -> Option<ParticipantId> {
         let me = self.locks.me;
-        let who = Introduction { pid: me, role: Role::Writer, joined_unix_ns: 0, program: [0; 16] };
+        let who =
+            ParticipantInfo { pid: me, role: Role::Writer, joined_unix_ns: 0, program: [0; 16] };
         self.participants().claim(&self.locks, &who).ok()
     }
 
     /// The kernel ends the process of this view.
-    fn die(&self, seat: Seat) {
-        self.locks.unlock(seat.slot);
+    fn die(&self, id: ParticipantId) {
+        self.locks.unlock(id.slot);
     }
 
-    fn is_dead(&self, seat: Seat) -> bool {
-        self.participants().is_dead(&self.locks, seat)
+    fn is_dead(&self, id: ParticipantId) -> bool {
+        self.participants().is_dead(&self.locks, id)
     }
 }
 
@@ -98,19 +99,19 @@ fn loom_a_sweep_never_frees_the_living_nor_a_successor() {
     check(|| {
         let world = World::new();
         let victim = world.as_process(1);
-        let seat = victim.claim().expect("a slot");
-        victim.die(seat);
+        let id = victim.claim().expect("a slot");
+        victim.die(id);
         let sweeper = world.as_process(2);
         let sweeping = loom::thread::spawn(move || {
             sweeper.participants().sweep(&sweeper.locks, 0, 8);
         });
         let successor = world.as_process(3);
         // Fills the slot of the dead one too, be it swept or not.
-        let seats = [successor.claim(), successor.claim()].map(|seat| seat.expect("a slot"));
+        let ids = [successor.claim(), successor.claim()].map(|id| id.expect("a slot"));
         sweeping.join().unwrap();
-        assert!(world.is_dead(seat));
-        for seat in seats {
-            assert!(!world.is_dead(seat), "{seat:?} lives and was taken for dead");
+        assert!(world.is_dead(id));
+        for id in ids {
+            assert!(!world.is_dead(id), "{id:?} lives and was taken for dead");
         }
     });
 }
@@ -120,12 +121,12 @@ fn loom_who_leaves_is_dead_and_never_unlocks_a_successor() {
     check(|| {
         let world = World::new();
         let leaver = world.as_process(1);
-        let seat = leaver.claim().expect("a slot");
+        let id = leaver.claim().expect("a slot");
         let successor = world.as_process(2);
         let claiming = loom::thread::spawn(move || successor.claim().expect("a slot"));
-        leaver.participants().leave(&leaver.locks, seat);
+        leaver.participants().leave(&leaver.locks, id);
         let next = claiming.join().unwrap();
-        assert!(world.is_dead(seat));
+        assert!(world.is_dead(id));
         assert!(!world.is_dead(next));
     });
 }

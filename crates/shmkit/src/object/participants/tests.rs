@@ -31,8 +31,8 @@ fn words(slots: usize) -> Vec<AtomicU64> {
     (0..slots * WORDS).map(|_| AtomicU64::new(0)).collect()
 }
 
-fn somebody(pid: u32) -> Introduction {
-    Introduction {
+fn somebody(pid: u32) -> ParticipantInfo {
+    ParticipantInfo {
         pid,
         role: Role::Writer,
         joined_unix_ns: 7,
@@ -45,7 +45,7 @@ fn a_seat_is_dead_once_its_lock_is_free_or_its_generation_is_over() {
     let (words, locks) = (words(2), Locks::default());
     let participants = Participants::new(&words);
     let first = participants.claim(&locks, &somebody(1)).unwrap();
-    assert_eq!(first, Seat { slot: 0, generation: 1 });
+    assert_eq!(first, ParticipantId { slot: 0, generation: 1 });
     assert!(!participants.is_dead(&locks, first));
     locks.kill_owner_of(0);
     assert!(participants.is_dead(&locks, first));
@@ -53,13 +53,16 @@ fn a_seat_is_dead_once_its_lock_is_free_or_its_generation_is_over() {
     let second = participants.claim(&locks, &somebody(2)).unwrap();
     assert_eq!(second.slot, 1, "a free slot comes before a dead one's");
     let third = participants.claim(&locks, &somebody(3)).unwrap();
-    assert_eq!(third, Seat { slot: 0, generation: 2 });
+    assert_eq!(third, ParticipantId { slot: 0, generation: 2 });
     assert!(participants.is_dead(&locks, first), "the slot is taken, but by another generation");
     assert!(!participants.is_dead(&locks, third));
 
     participants.leave(&locks, third);
     assert!(participants.is_dead(&locks, third));
-    assert!(participants.is_dead(&locks, Seat { slot: 99, generation: 1 }), "no such slot");
+    assert!(
+        participants.is_dead(&locks, ParticipantId { slot: 99, generation: 1 }),
+        "no such slot"
+    );
 }
 
 #[test]
@@ -78,7 +81,7 @@ fn the_last_place_is_given_and_then_refused_with_the_number() {
 fn a_sweep_frees_the_dead_alone_and_asks_no_more_than_its_limit() {
     let (words, locks) = (words(4), Locks::default());
     let participants = Participants::new(&words);
-    let seats: Vec<_> =
+    let ids: Vec<_> =
         (0..4).map(|pid| participants.claim(&locks, &somebody(pid)).unwrap()).collect();
     locks.kill_owner_of(1);
     locks.kill_owner_of(3);
@@ -86,8 +89,8 @@ fn a_sweep_frees_the_dead_alone_and_asks_no_more_than_its_limit() {
     assert_eq!(participants.sweep(&locks, 3, 1), 1);
     assert_eq!(participants.sweep(&locks, 0, 4), 1);
     assert_eq!(participants.sweep(&locks, 0, 4), 0);
-    assert!(participants.introduction(1).is_none());
-    assert!(!participants.is_dead(&locks, seats[0]) && !participants.is_dead(&locks, seats[2]));
+    assert!(participants.info(1).is_none());
+    assert!(!participants.is_dead(&locks, ids[0]) && !participants.is_dead(&locks, ids[2]));
 }
 
 #[test]
@@ -136,16 +139,16 @@ fn an_introduction_comes_back_and_cannot_spoil_a_terminal() {
     let participants = Participants::new(&words);
     let mut who = somebody(42);
     who.program = *b"\x1b[0mplanner\0\0\0\0\0";
-    let seat = participants.claim(&locks, &who).unwrap();
-    let (found, told) = participants.introduction(0).unwrap();
-    assert_eq!(found, seat);
+    let id = participants.claim(&locks, &who).unwrap();
+    let (found, told) = participants.info(0).unwrap();
+    assert_eq!(found, id);
     assert_eq!((told.pid, told.joined_unix_ns, told.role), (42, 7, Role::Writer));
     assert_eq!(told.shown(), "process 42 (?[0mplanner)");
-    participants.leave(&locks, seat);
-    assert!(participants.introduction(0).is_none());
-    assert_eq!(participants.introduction_of(seat).map(|who| who.pid), Some(42), "the last word");
+    participants.leave(&locks, id);
+    assert!(participants.info(0).is_none());
+    assert_eq!(participants.info_of(id).map(|who| who.pid), Some(42), "the last word");
     participants.claim(&locks, &somebody(43)).unwrap();
-    assert!(participants.introduction_of(seat).is_none(), "a successor's");
+    assert!(participants.info_of(id).is_none(), "a successor's");
 }
 
 #[test]
@@ -155,9 +158,9 @@ fn garbage_in_the_entries_is_survived() {
         word.store(u64::MAX, Ordering::Relaxed);
     }
     let participants = Participants::new(&words);
-    assert!(participants.introduction(0).is_none());
-    assert!(participants.is_dead(&locks, Seat { slot: 0, generation: u32::MAX }));
+    assert!(participants.info(0).is_none());
+    assert!(participants.is_dead(&locks, ParticipantId { slot: 0, generation: u32::MAX }));
     assert_eq!(participants.sweep(&locks, 0, 8), 0, "neither free nor taken: left alone");
-    let seat = participants.claim(&locks, &somebody(1)).unwrap();
-    assert_eq!(seat, Seat { slot: 0, generation: 0 }, "nobody has its lock");
+    let id = participants.claim(&locks, &somebody(1)).unwrap();
+    assert_eq!(id, ParticipantId { slot: 0, generation: 0 }, "nobody has its lock");
 }

@@ -4,9 +4,9 @@ use std::mem;
 use std::time::{Duration, Instant};
 
 use super::rounds::Ended;
-use super::{Builder, Kind, Meeting, Parts, Planner};
+use super::{Builder, Kind, Parts, Planner, Rendezvous};
 use crate::error::Result;
-use crate::sync::owner::Registrar;
+use crate::sync::owner::Liveness;
 use crate::sync::until::Until;
 
 /// A gate that opens once, when a number of parties have come, and stays open.
@@ -38,7 +38,7 @@ use crate::sync::until::Until;
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct Latch(Meeting);
+pub struct Latch(Rendezvous);
 
 impl Latch {
     /// Becomes one of the parties that have to come.
@@ -66,11 +66,11 @@ impl Latch {
     ///
     /// As [`wait`](Self::wait), but for `PeerDied`.
     pub fn try_wait(&self) -> Result<bool> {
-        let (home, rounds) = (self.0.home(), self.0.rounds());
-        home.check()?;
+        let (membership, rounds) = (self.0.membership(), self.0.rounds());
+        membership.check()?;
         if !rounds.is_open() && self.0.line.is_due() {
             // The last one may have died before it saw that it was the last.
-            rounds.repair(home);
+            rounds.repair(membership);
         }
         match rounds.is_open() {
             false if rounds.is_closed() => Err(self.0.error(Ended::Closed)),
@@ -102,7 +102,7 @@ impl Latch {
     }
 
     fn wait_within(&self, until: Until) -> Result<()> {
-        self.0.home().check()?;
+        self.0.membership().check()?;
         match self.0.wait(self.0.rounds().round(), until) {
             Ended::Complete(_) => Ok(()),
             other => Err(self.0.error(other)),
@@ -116,15 +116,15 @@ impl Parts for Latch {
     const KIND: Kind = Kind::Latch;
 
     fn plan(planner: &mut Planner, initial: Option<&u32>) {
-        Meeting::plan("latch", planner, initial);
+        Rendezvous::plan("latch", planner, initial);
     }
 
     fn build(builder: &mut Builder) -> Result<Self> {
-        Meeting::build(builder, true).map(Self)
+        Rendezvous::build(builder, true).map(Self)
     }
 
     fn check_initial(parties: &u32) -> Result<()> {
-        Meeting::check_parties(*parties)
+        Rendezvous::check_parties(*parties)
     }
 
     fn check(&self, parties: &u32) -> Result<()> {
@@ -135,7 +135,7 @@ impl Parts for Latch {
 /// One of those who have to come to a [`Latch`]. Dropping it leaves a place for another.
 #[derive(Debug)]
 pub struct LatchParty<'a> {
-    meeting: &'a Meeting,
+    meeting: &'a Rendezvous,
     index: usize,
 }
 

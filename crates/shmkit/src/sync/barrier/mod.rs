@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 pub use latch::{Latch, LatchParty};
 
 pub(super) use self::rounds::Rounds;
-use self::rounds::{Ended, MOST_PARTIES};
-use super::home::{Home, Line, Words};
+use self::rounds::{Ended, MAX_PARTIES};
+use super::membership::{Line, Membership, Words};
 use super::parts::{Builder, Planner, sealed::Parts};
 use super::sleepers::Habit;
 use super::until::Until;
@@ -19,7 +19,7 @@ use crate::object::{Kind, same_option};
 
 /// The words of a barrier or a latch.
 #[derive(Debug)]
-struct Meeting {
+struct Rendezvous {
     line: Line,
     records: Words<0>,
     parties: u32,
@@ -27,17 +27,17 @@ struct Meeting {
     habit: Habit,
 }
 
-impl Meeting {
+impl Rendezvous {
     fn plan(name: &str, planner: &mut Planner, parties: Option<&u32>) {
         let line = planner.line(name);
-        planner.words("records", MOST_PARTIES);
+        planner.words("records", MAX_PARTIES);
         if let Some(&parties) = parties {
             planner.write(line + 8, &u64::from(parties).to_le_bytes());
         }
     }
 
     fn build(builder: &mut Builder, once: bool) -> Result<Self> {
-        let (line, records) = (builder.line()?, builder.words(MOST_PARTIES)?);
+        let (line, records) = (builder.line()?, builder.words(MAX_PARTIES)?);
         // ORDERING: Relaxed; written before the object had its name.
         let parties = line.fixed()[1].load(Ordering::Relaxed);
         let parties = u32::try_from(parties).unwrap_or(u32::MAX);
@@ -46,10 +46,10 @@ impl Meeting {
     }
 
     fn check_parties(parties: u32) -> Result<()> {
-        if (1..=MOST_PARTIES as u32).contains(&parties) {
+        if (1..=MAX_PARTIES as u32).contains(&parties) {
             return Ok(());
         }
-        let why = format!("{parties} parties: 1 to {MOST_PARTIES} can meet");
+        let why = format!("{parties} parties: 1 to {MAX_PARTIES} can meet");
         Err(Error::new(ErrorKind::InvalidArgument, why))
     }
 
@@ -57,8 +57,8 @@ impl Meeting {
         same_option("the number of parties", Some(parties), self.parties, |it| it.to_string())
     }
 
-    fn home(&self) -> &Home {
-        self.line.home()
+    fn membership(&self) -> &Membership {
+        self.line.membership()
     }
 
     fn rounds(&self) -> Rounds<'_> {
@@ -67,47 +67,51 @@ impl Meeting {
     }
 
     fn join(&self) -> Result<usize> {
-        let home = self.home();
-        home.check()?;
-        self.rounds().join(home.me(), home).ok_or_else(|| {
+        let membership = self.membership();
+        membership.check()?;
+        self.rounds().join(membership.me(), membership).ok_or_else(|| {
             let why = format!("all {} parties have joined", self.parties);
-            home.error(ErrorKind::Full, "join", why)
+            membership.error(ErrorKind::Full, "join", why)
         })
     }
 
     fn leave(&self, index: usize) {
-        if self.home().is_well() {
-            self.rounds().leave(index, self.home().me());
+        if self.membership().is_well() {
+            self.rounds().leave(index, self.membership().me());
         }
     }
 
     fn arrive(&self, index: usize) -> Result<u64> {
-        let home = self.home();
-        home.check()?;
-        self.rounds().arrive(index, home.me()).ok_or_else(|| {
-            home.error(ErrorKind::RoleLost, "come to", "this party's place was given away".into())
+        let membership = self.membership();
+        membership.check()?;
+        self.rounds().arrive(index, membership.me()).ok_or_else(|| {
+            membership.error(
+                ErrorKind::RoleLost,
+                "come to",
+                "this party's place was given away".into(),
+            )
         })
     }
 
     fn wait(&self, round: u64, until: Until) -> Ended {
-        let home = self.home();
-        let _waiting = home.waiting(self.line.place());
+        let membership = self.membership();
+        let _waiting = membership.waiting(self.line.place());
         let mut waiter = self.habit.waiter();
-        let ended = self.rounds().wait(round, &mut waiter, until, home);
+        let ended = self.rounds().wait(round, &mut waiter, until, membership);
         self.habit.keep(&waiter);
         ended
     }
 
     #[cold]
     fn error(&self, ended: Ended) -> Error {
-        let home = self.home();
+        let membership = self.membership();
         match ended {
             Ended::Broken => {
                 let why = "a process died that others were waiting for".into();
-                home.error(ErrorKind::PeerDied, "meet at", why)
+                membership.error(ErrorKind::PeerDied, "meet at", why)
             }
-            Ended::Closed => home.attached().closed(),
-            _ => home.timed_out("meet at"),
+            Ended::Closed => membership.object().closed(),
+            _ => membership.timed_out("meet at"),
         }
     }
 }
@@ -144,7 +148,7 @@ impl Meeting {
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct Barrier(Meeting);
+pub struct Barrier(Rendezvous);
 
 impl Barrier {
     /// Becomes one of the parties.
@@ -168,15 +172,15 @@ impl Parts for Barrier {
     const KIND: Kind = Kind::Barrier;
 
     fn plan(planner: &mut Planner, initial: Option<&u32>) {
-        Meeting::plan("barrier", planner, initial);
+        Rendezvous::plan("barrier", planner, initial);
     }
 
     fn build(builder: &mut Builder) -> Result<Self> {
-        Meeting::build(builder, false).map(Self)
+        Rendezvous::build(builder, false).map(Self)
     }
 
     fn check_initial(parties: &u32) -> Result<()> {
-        Meeting::check_parties(*parties)
+        Rendezvous::check_parties(*parties)
     }
 
     fn check(&self, parties: &u32) -> Result<()> {
@@ -187,7 +191,7 @@ impl Parts for Barrier {
 /// One of those who meet at a [`Barrier`]. Dropping it leaves a place for another.
 #[derive(Debug)]
 pub struct BarrierParty<'a> {
-    meeting: &'a Meeting,
+    meeting: &'a Rendezvous,
     index: usize,
     /// The round that it came to, as long as that is not over for it.
     arrived: Option<u64>,
@@ -236,7 +240,7 @@ impl BarrierParty<'_> {
     }
 
     fn wait_within(&mut self, until: Until) -> Result<BarrierWaitResult> {
-        self.meeting.home().check()?;
+        self.meeting.membership().check()?;
         let round = match self.arrived {
             Some(round) => round,
             None => {

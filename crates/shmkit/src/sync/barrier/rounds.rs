@@ -35,12 +35,12 @@
 //! death: it cannot end well, so others are told where another's death ends it first.
 
 use crate::memory::atomic::{AtomicU64, Ordering, fence_in_model};
-use crate::sync::owner::{Holder, Registrar};
+use crate::sync::owner::{Liveness, ParticipantId};
 use crate::sync::sleepers::{ASLEEP, CLOSED, Sleepers, Waiter};
 use crate::sync::until::Until;
 
 /// The most parties.
-pub(crate) const MOST_PARTIES: usize = 1_024;
+pub(crate) const MAX_PARTIES: usize = 1_024;
 
 const OPEN: u64 = 1 << 2;
 const BROKEN_SHIFT: u32 = 4;
@@ -79,13 +79,13 @@ pub(crate) struct Rounds<'a> {
     pub(crate) once: bool,
 }
 
-fn with_holder(me: Holder, state: u64) -> u64 {
+fn with_holder(me: ParticipantId, state: u64) -> u64 {
     u64::from(me.generation) << 32 | u64::from(me.slot + 1) << SLOT_SHIFT | state
 }
 
-fn holder_of(record: u64) -> Option<Holder> {
+fn holder_of(record: u64) -> Option<ParticipantId> {
     let slot = ((record & SLOT) >> SLOT_SHIFT) as u32;
-    slot.checked_sub(1).map(|slot| Holder { slot, generation: (record >> 32) as u32 })
+    slot.checked_sub(1).map(|slot| ParticipantId { slot, generation: (record >> 32) as u32 })
 }
 
 /// The record in another state, in a round.
@@ -141,15 +141,15 @@ impl<'a> Rounds<'a> {
     }
 
     /// Who is a party.
-    pub(crate) fn parties(self) -> impl Iterator<Item = Holder> {
+    pub(crate) fn parties(self) -> impl Iterator<Item = ParticipantId> {
         (0..self.records.len()).filter_map(move |index| holder_of(self.load(index)))
     }
 
     /// Takes a place among the parties. `None`: none is free.
-    pub(crate) fn join(self, me: Holder, registrar: &impl Registrar) -> Option<usize> {
+    pub(crate) fn join(self, me: ParticipantId, liveness: &impl Liveness) -> Option<usize> {
         // Who comes from outside ends no round that one of the parties can end.
-        if self.break_for_the_dead(registrar) && self.end_if_all_came(self.round()) {
-            self.break_for_the_dead(registrar);
+        if self.break_for_the_dead(liveness) && self.end_if_all_came(self.round()) {
+            self.break_for_the_dead(liveness);
         }
         let free = |index: &usize| {
             let record = self.load(*index);
@@ -162,7 +162,7 @@ impl<'a> Rounds<'a> {
     }
 
     /// Gives a place up.
-    pub(crate) fn leave(self, index: usize, me: Holder) {
+    pub(crate) fn leave(self, index: usize, me: ParticipantId) {
         let record = self.load(index);
         if holder_of(record) == Some(me) {
             self.exchange(index, record, FREE);
@@ -170,7 +170,7 @@ impl<'a> Rounds<'a> {
     }
 
     /// Comes to the round that it is: which one. `None`: the place is another's by now.
-    pub(crate) fn arrive(self, index: usize, me: Holder) -> Option<u64> {
+    pub(crate) fn arrive(self, index: usize, me: ParticipantId) -> Option<u64> {
         loop {
             let (round, record) = (self.round(), self.load(index));
             if holder_of(record) != Some(me) || record & STATE == BREAKING {
@@ -235,17 +235,17 @@ impl<'a> Rounds<'a> {
 
     /// Breaks the round of those who died, and ends one whose last one died before it did. Whether
     /// it was this one who did.
-    pub(crate) fn repair(self, registrar: &impl Registrar) -> bool {
-        self.break_for_the_dead(registrar);
+    pub(crate) fn repair(self, liveness: &impl Liveness) -> bool {
+        self.break_for_the_dead(liveness);
         self.end_if_all_came(self.round())
     }
 
     /// Breaks the round of those who died before they came. Whether others died who had come.
-    fn break_for_the_dead(self, registrar: &impl Registrar) -> bool {
+    fn break_for_the_dead(self, liveness: &impl Liveness) -> bool {
         let mut had_come = false;
         for index in 0..self.records.len() {
             let mut record = self.load(index);
-            let dead = holder_of(record).is_none_or(|holder| registrar.is_dead(holder));
+            let dead = holder_of(record).is_none_or(|holder| liveness.is_dead(holder));
             // Behind the death: one who died in this round breaks no earlier one.
             let (round, state) = (self.round(), record & STATE);
             if state == FREE || !dead {
@@ -278,12 +278,12 @@ impl<'a> Rounds<'a> {
         round: u64,
         waiter: &mut Waiter,
         until: Until,
-        registrar: &impl Registrar,
+        liveness: &impl Liveness,
     ) -> Ended {
         let look = || self.ended(round);
         let slow_look = || {
-            let completed = self.repair(registrar).then_some(Ended::Complete(true));
-            completed.or_else(|| registrar.is_gone().then_some(Ended::Closed))
+            let completed = self.repair(liveness).then_some(Ended::Complete(true));
+            completed.or_else(|| liveness.is_gone().then_some(Ended::Closed))
         };
         let ended = waiter.wait(Sleepers::new(self.word), until.deadline(), look, slow_look);
         ended.unwrap_or(Ended::TimedOut)

@@ -6,10 +6,10 @@ use std::mem;
 use std::time::{Duration, Instant};
 
 pub(super) use self::waiters::Waiters;
-use self::waiters::{Ended, RECORDS, Refusal};
-use super::home::{Home, Line, Words};
+use self::waiters::{Ended, EnlistError, RECORDS};
 use super::lock_error::{Guard, LockError, LockResult};
-use super::owner::{Holder, Registrar};
+use super::membership::{Line, Membership, Words};
+use super::owner::{Liveness, ParticipantId};
 use super::parts::{Builder, Planner, sealed::Parts};
 use super::sleepers::Habit;
 use super::until::Until;
@@ -185,23 +185,23 @@ impl Condvar {
         mut guard: G,
         until: Until,
     ) -> LockResult<(G, WaitTimeoutResult)> {
-        let home = self.home();
-        home.check()?;
+        let membership = self.membership();
+        membership.check()?;
         guard.check_wait()?;
-        let index = match self.waiters().enlist(home.me(), home) {
+        let index = match self.waiters().enlist(membership.me(), membership) {
             Ok(index) => index,
-            Err(Refusal::Notified) => return Ok((guard, WaitTimeoutResult(false))),
-            Err(Refusal::Full) => {
+            Err(EnlistError::Notified) => return Ok((guard, WaitTimeoutResult(false))),
+            Err(EnlistError::Full) => {
                 let why = format!("{RECORDS} wait already");
-                return Err(home.error(ErrorKind::Full, "wait for", why).into());
+                return Err(membership.error(ErrorKind::Full, "wait for", why).into());
             }
         };
         guard.suspend();
         crash_point!("condvar: waiting");
         let ended = {
-            let _waiting = home.waiting(self.line.place());
-            let lookout = Lookout { home, guard: &guard };
-            self.waiters().wait(index, home.me(), &lookout, &self.habit, until)
+            let _waiting = membership.waiting(self.line.place());
+            let liveness = ConditionLiveness { membership, guard: &guard };
+            self.waiters().wait(index, membership.me(), &liveness, &self.habit, until)
         };
         crash_point!("condvar: notified, lock not yet taken");
         if let Err(error) = self.check_whole(ended, &guard) {
@@ -230,20 +230,20 @@ impl Condvar {
 
     /// What a notified one does once it has the lock: what comes from here on is not another's.
     fn go_on(&self, index: usize) {
-        self.waiters().leave(index, self.home().me());
+        self.waiters().leave(index, self.membership().me());
         self.waiters().wake_notified(index + 1);
     }
 
     /// Refuses to go on where the condition or the lock is gone, or this participant's place.
     fn check_whole(&self, ended: Ended, guard: &impl Guard) -> Result<()> {
-        let (home, other) = (self.home(), guard.home());
+        let (membership, other) = (self.membership(), guard.membership());
         match ended {
-            Ended::Closed if home.is_gone() => Err(home.attached().closed()),
-            Ended::Closed if other.is_gone() => Err(other.attached().closed()),
+            Ended::Closed if membership.is_gone() => Err(membership.object().closed()),
+            Ended::Closed if other.is_gone() => Err(other.object().closed()),
             Ended::Lost => {
-                home.check()?;
+                membership.check()?;
                 let why = "its place among those who wait was given away".into();
-                Err(home.error(ErrorKind::RoleLost, "wait for", why))
+                Err(membership.error(ErrorKind::RoleLost, "wait for", why))
             }
             _ => Ok(()),
         }
@@ -251,15 +251,15 @@ impl Condvar {
 
     /// Refuses to notify those of a removed condition.
     fn check(&self) -> Result<()> {
-        self.home().check()?;
+        self.membership().check()?;
         match self.waiters().is_closed() {
-            true => Err(self.home().attached().closed()),
+            true => Err(self.membership().object().closed()),
             false => Ok(()),
         }
     }
 
-    fn home(&self) -> &Home {
-        self.line.home()
+    fn membership(&self) -> &Membership {
+        self.line.membership()
     }
 
     fn waiters(&self) -> Waiters<'_> {
@@ -269,18 +269,20 @@ impl Condvar {
 
 /// Looks for what ends the waiting without a notification: the object's end, or a death with the
 /// lock that the waiter has given up.
-struct Lookout<'a, G> {
-    home: &'a Home,
+struct ConditionLiveness<'a, G> {
+    membership: &'a Membership,
     guard: &'a G,
 }
 
-impl<G: Guard> Registrar for Lookout<'_, G> {
-    fn is_dead(&self, holder: Holder) -> bool {
-        self.home.is_dead(holder)
+impl<G: Guard> Liveness for ConditionLiveness<'_, G> {
+    fn is_dead(&self, holder: ParticipantId) -> bool {
+        self.membership.is_dead(holder)
     }
 
     fn is_gone(&self) -> bool {
-        self.guard.is_bereaved() || self.home.is_gone() || self.guard.home().is_gone()
+        self.guard.holder_is_dead()
+            || self.membership.is_gone()
+            || self.guard.membership().is_gone()
     }
 }
 

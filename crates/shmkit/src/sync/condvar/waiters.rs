@@ -38,8 +38,8 @@
 //! next notified one once it has the lock again, so that two are awake at a time, not all.
 
 use crate::memory::atomic::{AtomicU64, Ordering};
-use crate::sync::home::LINE_WORDS;
-use crate::sync::owner::{Holder, Registrar};
+use crate::sync::membership::LINE_WORDS;
+use crate::sync::owner::{Liveness, ParticipantId};
 use crate::sync::sleepers::{ASLEEP, CLOSED, Habit, Sleepers};
 use crate::sync::until::Until;
 
@@ -67,7 +67,7 @@ pub(crate) enum Ended {
     TimedOut,
     /// The record is another's: this one lost the proof of its life.
     Lost,
-    /// By the object's end, or by what else the registrar takes for one.
+    /// By the object's end, or by what else the liveness takes for one.
     Closed,
 }
 
@@ -80,7 +80,7 @@ impl Ended {
 
 /// Why nobody can wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum EnlistError {
     /// All records are taken by the living.
     Full,
     /// There was a notification that nobody living waits for: it is this one's.
@@ -98,14 +98,14 @@ pub(crate) struct Waiters<'a> {
     pub(crate) records: &'a [AtomicU64],
 }
 
-fn record_of(me: Holder) -> u64 {
+fn record_of(me: ParticipantId) -> u64 {
     u64::from(me.generation) << 32 | u64::from(me.slot + 1) << SLOT_SHIFT
 }
 
-fn holder_of(record: u64) -> Option<Holder> {
+fn holder_of(record: u64) -> Option<ParticipantId> {
     let slot = (record >> SLOT_SHIFT) as u16;
     let generation = (record >> 32) as u32;
-    u32::from(slot).checked_sub(1).map(|slot| Holder { slot, generation })
+    u32::from(slot).checked_sub(1).map(|slot| ParticipantId { slot, generation })
 }
 
 impl<'a> Waiters<'a> {
@@ -131,7 +131,7 @@ impl<'a> Waiters<'a> {
     }
 
     /// Who waits, or was notified.
-    pub(crate) fn holders(self) -> impl Iterator<Item = Holder> {
+    pub(crate) fn holders(self) -> impl Iterator<Item = ParticipantId> {
         let records = (0..self.records.len()).map(move |index| self.load(index));
         records.filter(|record| record & STATE != FREE).filter_map(holder_of)
     }
@@ -179,7 +179,11 @@ impl<'a> Waiters<'a> {
     }
 
     /// Takes a record. `Err`: all are taken, or one of them gave a notification right away.
-    pub(crate) fn enlist(self, me: Holder, registrar: &impl Registrar) -> Result<usize, Refusal> {
+    pub(crate) fn enlist(
+        self,
+        me: ParticipantId,
+        liveness: &impl Liveness,
+    ) -> Result<usize, EnlistError> {
         let records = || (0..self.records.len()).map(|index| (index, self.load(index)));
         let free = || records().find(|(_, record)| record & STATE == FREE);
         let mine = record_of(me) | WAITING;
@@ -190,7 +194,7 @@ impl<'a> Waiters<'a> {
                         return Ok(self.be_seen(index));
                     }
                 }
-                None => self.make_room(me, registrar)?,
+                None => self.make_room(me, liveness)?,
             }
         }
     }
@@ -206,7 +210,7 @@ impl<'a> Waiters<'a> {
     }
 
     /// Gives a record back, if it is one's own.
-    pub(crate) fn leave(self, index: usize, me: Holder) {
+    pub(crate) fn leave(self, index: usize, me: ParticipantId) {
         if holder_of(self.load(index)) != Some(me) {
             // One that lost the proof of its life was taken out, and another may be in it.
             return;
@@ -221,11 +225,11 @@ impl<'a> Waiters<'a> {
 
     /// Frees a dead one's record.
     #[cold]
-    fn make_room(self, me: Holder, registrar: &impl Registrar) -> Result<(), Refusal> {
+    fn make_room(self, me: ParticipantId, liveness: &impl Liveness) -> Result<(), EnlistError> {
         let mut left = None;
         for index in 0..self.records.len() {
             let record = self.load(index);
-            let dead = holder_of(record).is_none_or(|holder| registrar.is_dead(holder));
+            let dead = holder_of(record).is_none_or(|holder| liveness.is_dead(holder));
             if !dead {
                 continue;
             }
@@ -238,14 +242,14 @@ impl<'a> Waiters<'a> {
             }
         }
         match left {
-            Some((index, record)) if self.take_out(index, record, me) => Err(Refusal::Notified),
+            Some((index, record)) if self.take_out(index, record, me) => Err(EnlistError::Notified),
             Some(_) => Ok(()),
-            None => Err(Refusal::Full),
+            None => Err(EnlistError::Full),
         }
     }
 
     /// Makes a dead one's record one's own, and gives it back. False if another did.
-    fn take_out(self, index: usize, record: u64, me: Holder) -> bool {
+    fn take_out(self, index: usize, record: u64, me: ParticipantId) -> bool {
         let taken = self.exchange(index, record, record_of(me) | LEAVING);
         if taken {
             self.leave(index, me);
@@ -255,9 +259,9 @@ impl<'a> Waiters<'a> {
 
     /// Takes a notification over that went to one who is dead: for who waits in the record at
     /// `index`, which is notified then. False if there is none.
-    fn inherit(self, index: usize, me: Holder, registrar: &impl Registrar) -> bool {
+    fn inherit(self, index: usize, me: ParticipantId, liveness: &impl Liveness) -> bool {
         let records = self.marked(0).map(|index| (index, self.load(index)));
-        let of_dead = |record| holder_of(record).is_some_and(|holder| registrar.is_dead(holder));
+        let of_dead = |record| holder_of(record).is_some_and(|holder| liveness.is_dead(holder));
         let mut left = records.filter(|(_, record)| record & STATE == NOTIFIED && of_dead(*record));
         let Some((dead, record)) = left.next() else { return false };
         if self.notify(index, 0).is_some() {
@@ -273,8 +277,8 @@ impl<'a> Waiters<'a> {
     pub(crate) fn wait(
         self,
         index: usize,
-        me: Holder,
-        registrar: &impl Registrar,
+        me: ParticipantId,
+        liveness: &impl Liveness,
         habit: &Habit,
         until: Until,
     ) -> Ended {
@@ -284,8 +288,8 @@ impl<'a> Waiters<'a> {
             record => (record & STATE == NOTIFIED).then_some(Ended::Notified),
         };
         let slow_look = || {
-            let inherited = self.inherit(index, me, registrar).then_some(Ended::Inherited);
-            inherited.or_else(|| registrar.is_gone().then_some(Ended::Closed))
+            let inherited = self.inherit(index, me, liveness).then_some(Ended::Inherited);
+            inherited.or_else(|| liveness.is_gone().then_some(Ended::Closed))
         };
         let sleepers = Sleepers::new(&self.records[index]);
         let ended = waiter.wait(sleepers, until.deadline(), look, slow_look);
@@ -301,7 +305,7 @@ impl<'a> Waiters<'a> {
     }
 
     /// Gives up waiting. False if it was notified before.
-    fn give_up(self, index: usize, me: Holder) -> bool {
+    fn give_up(self, index: usize, me: ParticipantId) -> bool {
         loop {
             let record = self.load(index);
             if record & STATE != WAITING || holder_of(record) != Some(me) {

@@ -12,9 +12,9 @@ const LONG: Duration = Duration::from_secs(3600);
 const SHORT: Duration = Duration::from_millis(15);
 
 /// A file to be locked, which goes with this value.
-struct Site(tempfile::TempDir);
+struct ObjectFile(tempfile::TempDir);
 
-impl Site {
+impl ObjectFile {
     fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
@@ -28,7 +28,7 @@ impl Site {
     }
 }
 
-/// Refused in these words, which name the file.
+/// AcquireError in these words, which name the file.
 #[track_caller]
 fn refused<T>(answer: Result<T>, kind: ErrorKind, path: &Path, words: &str) {
     let error = answer.err().expect("an error");
@@ -39,8 +39,8 @@ fn refused<T>(answer: Result<T>, kind: ErrorKind, path: &Path, words: &str) {
 
 #[test]
 fn handles_of_one_process_exclude_each_other_and_share_to_read() {
-    let site = Site::new();
-    let [mut one, mut two, mut three] = [(); 3].map(|()| site.handle());
+    let object_file = ObjectFile::new();
+    let [mut one, mut two, mut three] = [(); 3].map(|()| object_file.handle());
     let held = one.lock().unwrap();
     assert!(two.try_lock().unwrap().is_none());
     assert!(two.try_read().unwrap().is_none());
@@ -69,9 +69,9 @@ const TIMED: [(Wait, bool); 4] = [
 #[test]
 fn who_waits_gets_the_lock_that_is_given_up_and_not_before() {
     let endless: [Wait; 2] = [|it, _| it.lock(), |it, _| it.read()];
-    let site = Site::new();
+    let object_file = ObjectFile::new();
     for wait in TIMED.map(|(wait, _)| wait).into_iter().chain(endless) {
-        let (mut holder, mut waiter) = (site.handle(), site.handle());
+        let (mut holder, mut waiter) = (object_file.handle(), object_file.handle());
         let held = holder.lock().unwrap();
         let (begin, given_up) = (Barrier::new(2), AtomicBool::new(false));
         thread::scope(|scope| {
@@ -91,12 +91,12 @@ fn who_waits_gets_the_lock_that_is_given_up_and_not_before() {
 
 #[test]
 fn a_wait_with_a_limit_ends_when_the_time_is_over() {
-    let site = Site::new();
-    let (mut holder, mut waiter) = (site.handle(), site.handle());
+    let object_file = ObjectFile::new();
+    let (mut holder, mut waiter) = (object_file.handle(), object_file.handle());
     let times_out = |waiter: &mut FileLock, wait: Wait| {
         let begin = Instant::now();
         let why = "others held it for all of the time given";
-        refused(wait(waiter, SHORT), ErrorKind::TimedOut, &site.path(), why);
+        refused(wait(waiter, SHORT), ErrorKind::TimedOut, &object_file.path(), why);
         assert!(begin.elapsed() >= SHORT);
     };
     let held = holder.lock().unwrap();
@@ -121,8 +121,8 @@ fn a_wait_with_a_limit_ends_when_the_time_is_over() {
 
 #[test]
 fn a_forgotten_guard_s_lock_is_the_handle_s_until_it_asks_for_another() {
-    let site = Site::new();
-    let [mut one, mut two, mut three] = [(); 3].map(|()| site.handle());
+    let object_file = ObjectFile::new();
+    let [mut one, mut two, mut three] = [(); 3].map(|()| object_file.handle());
     std::mem::forget(one.lock().unwrap());
     assert!(two.try_lock().unwrap().is_none());
     let shared = one.read().unwrap();
@@ -143,8 +143,8 @@ fn a_forgotten_guard_s_lock_is_the_handle_s_until_it_asks_for_another() {
 
 #[test]
 fn a_file_is_made_where_there_is_none_and_kept_where_there_is_one() {
-    let site = Site::new();
-    let path = site.path();
+    let object_file = ObjectFile::new();
+    let path = object_file.path();
     refused(FileLock::open(&path), ErrorKind::NotFound, &path, "cannot open");
     drop(FileLock::open_or_create(&path).unwrap());
     assert_eq!(fs::metadata(&path).unwrap().len(), 0);
@@ -161,11 +161,11 @@ fn a_file_is_made_where_there_is_none_and_kept_where_there_is_one() {
 fn of_many_who_make_the_file_at_once_all_lock_the_same() {
     const HANDLES: usize = 4;
     for _ in 0..20 {
-        let site = Site::new();
+        let object_file = ObjectFile::new();
         let start = Barrier::new(HANDLES);
         let open = || {
             start.wait();
-            FileLock::open_or_create(site.path()).unwrap()
+            FileLock::open_or_create(object_file.path()).unwrap()
         };
         let mut handles: Vec<_> = thread::scope(|scope| {
             let opening: Vec<_> = (0..HANDLES).map(|_| scope.spawn(open)).collect();
@@ -180,8 +180,8 @@ fn of_many_who_make_the_file_at_once_all_lock_the_same() {
 
 #[test]
 fn a_directory_is_refused_in_words() {
-    let site = Site::new();
-    let path = site.0.path();
+    let object_file = ObjectFile::new();
+    let path = object_file.0.path();
     refused(FileLock::open(path), ErrorKind::WrongKind, path, "it is a directory");
     refused(FileLock::open_or_create(path), ErrorKind::WrongKind, path, "it is a directory");
 }

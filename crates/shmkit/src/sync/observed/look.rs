@@ -1,28 +1,28 @@
 //! How the words of each kind of primitive are read.
 
-use super::{Holding, PrimitiveHolder, PrimitiveState};
+use super::{Holder, Holding, PrimitiveState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::{AtomicU64, Ordering};
-use crate::object::{Kind, Seat, Site};
+use crate::object::{Kind, ObjectFile, ParticipantId};
 use crate::shareable::schema::Field;
 use crate::sync::barrier::Rounds;
 use crate::sync::condvar::Waiters;
 use crate::sync::event::{EventWord, Reset};
-use crate::sync::home::LINE_WORDS;
-use crate::sync::owner::{Holder, OwnerWord, State};
+use crate::sync::membership::LINE_WORDS;
+use crate::sync::owner::{OwnerWord, State};
 use crate::sync::rwlock::Shares;
 use crate::sync::semaphore::Permits;
 
 /// What was seen of one.
 pub(super) struct Seen {
     pub(super) state: PrimitiveState,
-    pub(super) holders: Vec<PrimitiveHolder>,
+    pub(super) holders: Vec<Holder>,
     pub(super) sound: bool,
 }
 
 /// Where to look.
 pub(super) struct Look<'a> {
-    pub(super) site: &'a Site,
+    pub(super) object_file: &'a ObjectFile,
     pub(super) field: &'a Field,
     pub(super) part: &'a dyn Fn(&str) -> Option<&'a Field>,
     pub(super) participants: u32,
@@ -43,44 +43,44 @@ impl<'a> Look<'a> {
 
     /// How many threads of the living wait for it.
     pub(super) fn waiting(&self) -> u32 {
-        let participants = self.site.participants();
+        let participants = self.object_file.participants();
         let waiting = (0..self.participants).filter_map(|slot| {
             let (threads, place) = participants.threads_waiting(slot);
             if threads == 0 || u64::from(place) != self.field.offset {
                 return None;
             }
-            let (seat, _) = participants.introduction(slot)?;
-            (!participants.is_dead(self.site, seat)).then_some(threads)
+            let (id, _) = participants.info(slot)?;
+            (!participants.is_dead(self.object_file, id)).then_some(threads)
         });
         waiting.fold(0, u32::saturating_add)
     }
 
     fn line(&self) -> Result<&'a [AtomicU64; LINE_WORDS]> {
-        let words = self.site.payload().words(self.field.offset as usize, LINE_WORDS)?;
+        let words = self.object_file.payload().words(self.field.offset as usize, LINE_WORDS)?;
         Ok(words.try_into().expect("as many as were asked for"))
     }
 
     fn words(&self, name: &str) -> Result<&'a [AtomicU64]> {
         let missing = || Error::new(ErrorKind::Corrupt, format!("no {name} are described"));
         let field = (self.part)(name).ok_or_else(missing)?;
-        self.site.payload().words(field.offset as usize, (field.schema.size() / 8) as usize)
+        self.object_file.payload().words(field.offset as usize, (field.schema.size() / 8) as usize)
     }
 
-    fn held(&self, slot: u32, seat: Option<Seat>, what: Holding) -> PrimitiveHolder {
-        let participants = self.site.participants();
-        let who = seat.and_then(|seat| participants.introduction_of(seat));
-        PrimitiveHolder {
+    fn held(&self, slot: u32, id: Option<ParticipantId>, what: Holding) -> Holder {
+        let participants = self.object_file.participants();
+        let who = id.and_then(|id| participants.info_of(id));
+        Holder {
             slot,
             what,
             pid: who.map(|who| who.pid),
             program: who.map(|who| who.program()),
-            alive: seat.is_some_and(|seat| !participants.is_dead(self.site, seat)),
-            seat,
+            alive: id.is_some_and(|id| !participants.is_dead(self.object_file, id)),
+            id,
         }
     }
 
     /// Who has an owner word.
-    fn owner(&self, state: State, what: Holding) -> Vec<PrimitiveHolder> {
+    fn owner(&self, state: State, what: Holding) -> Vec<Holder> {
         let holder = state.holder();
         holder.map(|it| self.held(it.slot, Some(it), what)).into_iter().collect()
     }
@@ -91,7 +91,7 @@ impl<'a> Look<'a> {
             state: PrimitiveState::Lock {
                 exclusive: state.holder().is_some(),
                 shared: false,
-                inconsistent: state.is_marked(),
+                inconsistent: state.is_inconsistent(),
             },
             holders: self.owner(state, Holding::Exclusive),
             sound: state.is_sound(),
@@ -104,7 +104,7 @@ impl<'a> Look<'a> {
             state: PrimitiveState::Once {
                 done: state.is_done(),
                 doing: state.holder().is_some(),
-                failed: state.is_marked(),
+                failed: state.is_inconsistent(),
             },
             holders: self.owner(state, Holding::Doing),
             sound: state.is_sound(),
@@ -128,7 +128,7 @@ impl<'a> Look<'a> {
             state: PrimitiveState::Lock {
                 exclusive,
                 shared: !holders.is_empty() && !exclusive,
-                inconsistent: state.is_marked(),
+                inconsistent: state.is_inconsistent(),
             },
             holders,
             sound: state.is_sound(),
@@ -138,7 +138,7 @@ impl<'a> Look<'a> {
     fn condvar(&self) -> Result<Seen> {
         let waiters = Waiters::of(self.line()?, self.words("records")?);
         let (waiting, notified) = waiters.count();
-        let held = |it: Holder| self.held(it.slot, Some(it), Holding::Waiting);
+        let held = |it: ParticipantId| self.held(it.slot, Some(it), Holding::Waiting);
         let holders = waiters.holders().map(held).collect();
         let (waiting, notified) = (waiting as u64, notified as u64);
         Ok(Seen { state: PrimitiveState::Condvar { waiting, notified }, holders, sound: true })
@@ -148,8 +148,8 @@ impl<'a> Look<'a> {
         let permits = Permits::of(self.line()?, self.words("slots")?);
         let holders = (0..self.participants).filter_map(|slot| {
             let held = Some(permits.held(slot)).filter(|held| *held > 0)?;
-            let (seat, _) = self.site.participants().introduction(slot).unzip();
-            Some(self.held(slot, seat, Holding::Permits(held)))
+            let (id, _) = self.object_file.participants().info(slot).unzip();
+            Some(self.held(slot, id, Holding::Permits(held)))
         });
         Ok(Seen {
             state: PrimitiveState::Semaphore { available: permits.available() },
@@ -181,7 +181,7 @@ impl<'a> Look<'a> {
             true => PrimitiveState::Latch { parties, open: rounds.is_open(), arrived, joined },
             false => PrimitiveState::Barrier { parties, round: rounds.round(), arrived, joined },
         };
-        let held = |it: Holder| self.held(it.slot, Some(it), Holding::Party);
+        let held = |it: ParticipantId| self.held(it.slot, Some(it), Holding::Party);
         Ok(Seen { state, holders: rounds.parties().map(held).collect(), sound })
     }
 }

@@ -8,7 +8,7 @@ use loom::thread;
 
 use super::*;
 use crate::crash::ends_at;
-use crate::sync::mourning::{DEAD, DeadIs, NOBODY_DIED, holder};
+use crate::sync::liveness::{DEAD, DeadIs, NOBODY_DIED, holder};
 use crate::sys::wait::model::{check, let_time_pass};
 
 /// A word, and what only its holder touches: loom reports two who do.
@@ -58,8 +58,8 @@ fn loom_of_two_who_find_the_owner_dead_one_replaces_him() {
         let other = other.join().unwrap();
         let taken = Ok(Acquired::FromDead(DEAD));
         assert!(
-            (mine == taken && other == Err(Refused::Held(holder(2))))
-                || (other == taken && mine == Err(Refused::Held(holder(1)))),
+            (mine == taken && other == Err(AcquireError::Held(holder(2))))
+                || (other == taken && mine == Err(AcquireError::Held(holder(1)))),
             "{mine:?} {other:?}"
         );
         assert_eq!(guarded.owner().look().deaths(), 1);
@@ -117,7 +117,7 @@ fn loom_who_waits_is_told_that_the_word_was_closed() {
             }
         });
         guarded.owner().close();
-        assert_eq!(waiting.join().unwrap(), Err(Refused::Closed));
+        assert_eq!(waiting.join().unwrap(), Err(AcquireError::Closed));
         assert!(guarded.owner().release(holder(1)));
     });
 }
@@ -173,11 +173,11 @@ fn loom_one_who_dies_before_waking_others_only_delays_them() {
 }
 
 /// Takes a lock once, changes what it guards, and gives it back.
-fn lock_once(guarded: &Guarded, slot: u32, registrar: &impl Registrar) -> bool {
+fn lock_once(guarded: &Guarded, slot: u32, liveness: &impl Liveness) -> bool {
     let (lock, spin) = (OwnerWord::lock(&guarded.word), Spin::default());
-    lock.acquire(holder(slot), Mode::Exclusive, registrar, &spin, Until::Ever).unwrap();
+    lock.acquire(holder(slot), Mode::Exclusive, liveness, &spin, Until::Ever).unwrap();
     guarded.change();
-    let marked = lock.look().is_marked();
+    let marked = lock.look().is_inconsistent();
     assert!(lock.release(holder(slot)));
     marked
 }

@@ -1,7 +1,7 @@
 //! What an owner word says.
 
 /// Slots are below this.
-pub(super) const MOST_SLOTS: u32 = 1_024;
+pub(super) const MAX_SLOTS: u32 = 1_024;
 
 pub(super) const CLOSED: u64 = 1;
 const SLOT_SHIFT: u32 = 1;
@@ -9,23 +9,23 @@ pub(super) const SLOT_MASK: u64 = ((1 << 11) - 1) << SLOT_SHIFT;
 pub(super) const WAITERS: u64 = 1 << 12;
 const DEATHS_SHIFT: u32 = 13;
 const DEATHS_MASK: u64 = 0xffff << DEATHS_SHIFT;
-pub(super) const MARKED: u64 = 1 << 13;
+pub(super) const INCONSISTENT: u64 = 1 << 13;
 pub(super) const READERS: u64 = 1 << 14;
 pub(super) const UPGRADABLE: u64 = 1 << 16;
 pub(super) const DRAINING: u64 = 1 << 17;
 pub(super) const DONE: u64 = 1 << 18;
-const TURN: u64 = 1 << 19;
-const TURNS: u64 = 0xff * TURN;
+const HANDOFF: u64 = 1 << 19;
+const HANDOFFS: u64 = 0xff * HANDOFF;
 /// So many turns are for those who slept once one of them starves: as many as may be before it.
-const MOST_TURNS: u64 = if cfg!(loom) { 2 * TURN } else { TURNS };
+const MAX_HANDOFFS: u64 = if cfg!(loom) { 2 * HANDOFF } else { HANDOFFS };
 const GENERATION_SHIFT: u32 = 32;
 
 /// Who has something: a slot, below 1,024, and the generation in which it is his.
-pub(crate) use crate::object::Seat as Holder;
+pub(crate) use crate::object::ParticipantId;
 
 /// A holder, as he stands in a word.
 #[inline(always)]
-fn bits_of(holder: Holder) -> u64 {
+fn bits_of(holder: ParticipantId) -> u64 {
     u64::from(holder.generation) << GENERATION_SHIFT | u64::from(holder.slot + 1) << SLOT_SHIFT
 }
 
@@ -48,10 +48,10 @@ pub(crate) struct State {
 impl State {
     /// Who has it.
     #[inline(always)]
-    pub(crate) fn holder(self) -> Option<Holder> {
+    pub(crate) fn holder(self) -> Option<ParticipantId> {
         let slot = ((self.word & SLOT_MASK) >> SLOT_SHIFT) as u32;
         let generation = (self.word >> GENERATION_SHIFT) as u32;
-        slot.checked_sub(1).map(|slot| Holder { slot, generation })
+        slot.checked_sub(1).map(|slot| ParticipantId { slot, generation })
     }
 
     /// Of a role: how many dead holders were replaced, modulo 2^16.
@@ -70,16 +70,16 @@ impl State {
     pub(crate) fn is_sound(self) -> bool {
         let defined = match self.of {
             Use::Role => DEATHS_MASK,
-            Use::Lock => MARKED | READERS | UPGRADABLE | DRAINING | DONE | TURNS,
+            Use::Lock => INCONSISTENT | READERS | UPGRADABLE | DRAINING | DONE | HANDOFFS,
         };
         let defined = defined | u64::MAX << GENERATION_SHIFT | WAITERS | SLOT_MASK | CLOSED;
-        self.word & !defined == 0 && self.word & SLOT_MASK <= u64::from(MOST_SLOTS) << SLOT_SHIFT
+        self.word & !defined == 0 && self.word & SLOT_MASK <= u64::from(MAX_SLOTS) << SLOT_SHIFT
     }
 
     /// Of a lock: whether the mark is set.
     #[inline(always)]
-    pub(crate) fn is_marked(self) -> bool {
-        self.has(MARKED)
+    pub(crate) fn is_inconsistent(self) -> bool {
+        self.has(INCONSISTENT)
     }
 
     /// Of a lock: whether what is done under it once is done.
@@ -102,23 +102,23 @@ impl State {
 
     /// Of a lock: whether the next turn is for those who slept, one of whom has waited for long.
     #[inline(always)]
-    pub(super) fn has_turns(self) -> bool {
-        self.of == Use::Lock && self.word & TURNS != 0
+    pub(super) fn has_handoffs(self) -> bool {
+        self.of == Use::Lock && self.word & HANDOFFS != 0
     }
 
     /// The same with the next turns for those who slept.
-    pub(super) fn with_turns(self) -> Self {
-        self.without(TURNS).with(MOST_TURNS)
+    pub(super) fn with_handoffs(self) -> Self {
+        self.without(HANDOFFS).with(MAX_HANDOFFS)
     }
 
     /// The same with no turns for anybody.
-    pub(super) fn without_turns(self) -> Self {
-        self.without(TURNS)
+    pub(super) fn without_handoffs(self) -> Self {
+        self.without(HANDOFFS)
     }
 
     /// The same with what is left of the turns that `before` had, after one.
-    pub(super) fn with_turns_after(self, before: Self) -> Self {
-        self.with((before.word & TURNS).saturating_sub(TURN))
+    pub(super) fn with_handoffs_after(self, before: Self) -> Self {
+        self.with((before.word & HANDOFFS).saturating_sub(HANDOFF))
     }
 
     #[inline(always)]
@@ -138,10 +138,10 @@ impl State {
 
     /// The same with `holder` in it, who knows of no others that wait for their turn.
     #[inline(always)]
-    pub(super) fn held_by(self, holder: Holder, mode: u64) -> Self {
+    pub(super) fn held_by(self, holder: ParticipantId, mode: u64) -> Self {
         let kept = match self.of {
             Use::Role => DEATHS_MASK | CLOSED,
-            Use::Lock => MARKED | READERS | DONE | CLOSED,
+            Use::Lock => INCONSISTENT | READERS | DONE | CLOSED,
         };
         Self { word: self.word & kept | bits_of(holder) | mode, ..self }
     }
@@ -152,14 +152,14 @@ impl State {
         let kept = match self.of {
             Use::Role => DEATHS_MASK | CLOSED,
             // A turn that is kept for readers is kept until they have it.
-            Use::Lock if self.has_turns() => MARKED | DONE | CLOSED | TURNS | READERS,
-            Use::Lock => MARKED | DONE | CLOSED,
+            Use::Lock if self.has_handoffs() => INCONSISTENT | DONE | CLOSED | HANDOFFS | READERS,
+            Use::Lock => INCONSISTENT | DONE | CLOSED,
         };
         Self { word: self.word & kept, ..self }
     }
 
     /// The same, once its holder's death is on record: he is still in it.
-    pub(super) fn bereaved(self) -> Self {
+    pub(super) fn holder_died(self) -> Self {
         match self.of {
             Use::Role => {
                 let deaths = u64::from(self.deaths().wrapping_add(1)) << DEATHS_SHIFT;
@@ -167,7 +167,7 @@ impl State {
             }
             // Who was not yet in, or only looked, has changed nothing.
             Use::Lock if self.has(UPGRADABLE) || self.has(DRAINING) => self,
-            Use::Lock => self.with(MARKED),
+            Use::Lock => self.with(INCONSISTENT),
         }
     }
 }

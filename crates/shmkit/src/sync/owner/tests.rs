@@ -7,22 +7,22 @@ use crate::sync::spin::Spin;
 
 /// Those who are dead.
 #[derive(Default)]
-struct Dead(RefCell<Vec<Holder>>);
+struct Dead(RefCell<Vec<ParticipantId>>);
 
 impl Dead {
-    fn add(&self, holder: Holder) {
+    fn add(&self, holder: ParticipantId) {
         self.0.borrow_mut().push(holder);
     }
 }
 
-impl Registrar for Dead {
-    fn is_dead(&self, holder: Holder) -> bool {
+impl Liveness for Dead {
+    fn is_dead(&self, holder: ParticipantId) -> bool {
         self.0.borrow().contains(&holder)
     }
 }
 
-const ANNA: Holder = Holder { slot: 0, generation: 1 };
-const BERT: Holder = Holder { slot: 1_023, generation: u32::MAX };
+const ANNA: ParticipantId = ParticipantId { slot: 0, generation: 1 };
+const BERT: ParticipantId = ParticipantId { slot: 1_023, generation: u32::MAX };
 
 fn with_word(check: impl FnOnce(OwnerWord<'_>, &Dead)) {
     check(OwnerWord::role(&AtomicU64::new(0)), &Dead::default());
@@ -33,7 +33,7 @@ fn one_has_it_until_he_gives_it_back() {
     with_word(|word, dead| {
         assert_eq!(word.try_acquire(ANNA, Mode::Exclusive, dead), Ok(Acquired::Free));
         assert!(word.is_held_by(ANNA) && !word.is_held_by(BERT));
-        assert_eq!(word.try_acquire(BERT, Mode::Exclusive, dead), Err(Refused::Held(ANNA)));
+        assert_eq!(word.try_acquire(BERT, Mode::Exclusive, dead), Err(AcquireError::Held(ANNA)));
         assert!(!word.release(BERT));
         assert!(word.release(ANNA));
         assert_eq!(
@@ -48,10 +48,10 @@ fn one_has_it_until_he_gives_it_back() {
 #[test]
 fn the_same_slot_in_another_generation_is_another() {
     with_word(|word, dead| {
-        let later = Holder { generation: 2, ..ANNA };
+        let later = ParticipantId { generation: 2, ..ANNA };
         word.try_acquire(ANNA, Mode::Exclusive, dead).unwrap();
         assert!(!word.is_held_by(later) && !word.release(later));
-        assert_eq!(word.try_acquire(later, Mode::Exclusive, dead), Err(Refused::Held(ANNA)));
+        assert_eq!(word.try_acquire(later, Mode::Exclusive, dead), Err(AcquireError::Held(ANNA)));
     });
 }
 
@@ -86,7 +86,7 @@ fn waiting_ends_with_the_time_and_names_the_holder() {
             &Spin::default(),
             Until::after(Duration::from_millis(1)),
         );
-        assert_eq!(answer, Err(Refused::TimedOut(ANNA)));
+        assert_eq!(answer, Err(AcquireError::TimedOut(ANNA)));
         assert!(Instant::now() >= until);
     });
 }
@@ -108,27 +108,27 @@ fn a_closed_word_is_left_but_not_taken() {
     with_word(|word, dead| {
         word.try_acquire(ANNA, Mode::Exclusive, dead).unwrap();
         word.close();
-        assert_eq!(word.try_acquire(BERT, Mode::Exclusive, dead), Err(Refused::Closed));
+        assert_eq!(word.try_acquire(BERT, Mode::Exclusive, dead), Err(AcquireError::Closed));
         assert_eq!(
             word.acquire(BERT, Mode::Exclusive, dead, &Spin::default(), Until::Ever),
-            Err(Refused::Closed)
+            Err(AcquireError::Closed)
         );
         assert!(word.release(ANNA));
         assert!(word.look().is_closed());
-        assert_eq!(word.try_acquire(BERT, Mode::Exclusive, dead), Err(Refused::Closed));
+        assert_eq!(word.try_acquire(BERT, Mode::Exclusive, dead), Err(AcquireError::Closed));
     });
 }
 
 #[test]
 fn threads_take_turns() {
-    const TURNS: u64 = 2_000;
+    const HANDOFFS: u64 = 2_000;
     let (word, value) = (AtomicU64::new(0), AtomicU64::new(0));
     std::thread::scope(|scope| {
         for slot in 0..4 {
             let (word, value) = (OwnerWord::role(&word), &value);
             scope.spawn(move || {
-                let me = Holder { slot, generation: 9 };
-                for _ in 0..TURNS {
+                let me = ParticipantId { slot, generation: 9 };
+                for _ in 0..HANDOFFS {
                     word.acquire(
                         me,
                         Mode::Exclusive,
@@ -145,7 +145,7 @@ fn threads_take_turns() {
             });
         }
     });
-    assert_eq!(value.into_inner(), 4 * TURNS);
+    assert_eq!(value.into_inner(), 4 * HANDOFFS);
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn any_word_is_answered_in_time() {
     }
     let reserved = AtomicU64::new(1 << 29);
     let refused = OwnerWord::role(&reserved).try_acquire(ANNA, Mode::Exclusive, &Dead::default());
-    assert_eq!(refused, Err(Refused::Corrupt));
+    assert_eq!(refused, Err(AcquireError::Corrupt));
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn each_death_is_told_once() {
 
         // The next one is news to both.
         dead.add(BERT);
-        word.try_acquire(Holder { slot: 5, generation: 5 }, Mode::Exclusive, dead).unwrap();
+        word.try_acquire(ParticipantId { slot: 5, generation: 5 }, Mode::Exclusive, dead).unwrap();
         assert!(early.replaced(word) && late.replaced(word));
         assert!(!early.replaced(word) && !late.replaced(word));
     });
@@ -209,7 +209,7 @@ fn one_that_seemed_dead_and_left_does_not_hide_the_next_death() {
         word.try_acquire(BERT, Mode::Exclusive, dead).unwrap();
         assert!(!watch.replaced(word));
         dead.add(BERT);
-        word.try_acquire(Holder { slot: 5, generation: 5 }, Mode::Exclusive, dead).unwrap();
+        word.try_acquire(ParticipantId { slot: 5, generation: 5 }, Mode::Exclusive, dead).unwrap();
         assert!(watch.replaced(word));
     });
 }

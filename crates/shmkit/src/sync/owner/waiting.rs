@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::state::{READERS, State, WAITERS};
-use super::{Acquired, Holder, Mode, OwnerWord, Refused, Registrar};
+use super::{AcquireError, Acquired, Liveness, Mode, OwnerWord, ParticipantId};
 use crate::sync::sleepers::{SLICE, STARVES_AFTER};
 use crate::sync::spin::{Spin, Spinning};
 use crate::sync::until::Until;
@@ -12,7 +12,7 @@ use crate::sys::wait;
 /// One who waits.
 pub(super) struct Wait<'a, R> {
     owner: OwnerWord<'a>,
-    registrar: &'a R,
+    liveness: &'a R,
     spinning: Spinning<'a>,
     until: Until,
     since: Instant,
@@ -25,17 +25,17 @@ pub(super) struct Wait<'a, R> {
     leaving_until: Option<Instant>,
 }
 
-impl<'a, R: Registrar> Wait<'a, R> {
+impl<'a, R: Liveness> Wait<'a, R> {
     pub(super) fn new(
         owner: OwnerWord<'a>,
-        registrar: &'a R,
+        liveness: &'a R,
         spin: &'a Spin,
         until: Until,
         since: Instant,
     ) -> Self {
         Self {
             owner,
-            registrar,
+            liveness,
             spinning: spin.begin(),
             until,
             since,
@@ -47,13 +47,17 @@ impl<'a, R: Registrar> Wait<'a, R> {
     }
 
     /// Waits for the word, and takes it.
-    pub(super) fn acquire(&mut self, me: Holder, mode: Mode) -> Result<Acquired, Refused> {
+    pub(super) fn acquire(
+        &mut self,
+        me: ParticipantId,
+        mode: Mode,
+    ) -> Result<Acquired, AcquireError> {
         loop {
             let state = self.owner.free_to_take()?;
             let Some(holder) = state.holder() else {
-                if self.is_others_turn(state) {
-                    self.leave_turn(state)?;
-                } else if self.owner.take(state, me, mode, self.slept, self.is_its_turn()) {
+                if self.is_reserved_for_others(state) {
+                    self.yield_handoff(state)?;
+                } else if self.owner.take(state, me, mode, self.slept, self.is_reserved_for_it()) {
                     return Ok(Acquired::Free);
                 }
                 continue;
@@ -69,7 +73,7 @@ impl<'a, R: Registrar> Wait<'a, R> {
     }
 
     /// Waits until nobody is in the word who excludes those who share.
-    pub(super) fn sharing(&mut self) -> Result<(), Refused> {
+    pub(super) fn sharing(&mut self) -> Result<(), AcquireError> {
         loop {
             let state = self.owner.free_to_take()?;
             let holder = state.holder().filter(|_| state.is_exclusive());
@@ -86,7 +90,7 @@ impl<'a, R: Registrar> Wait<'a, R> {
     /// What is to be done when the waiting is over.
     pub(super) fn end(self, well: bool) {
         if self.starving && !well {
-            self.owner.drop_turn();
+            self.owner.drop_handoffs();
         }
         if self.slept && !well {
             // The wake that was taken here may have been for another.
@@ -96,8 +100,10 @@ impl<'a, R: Registrar> Wait<'a, R> {
     }
 
     /// Whether a free word is left to others for now.
-    fn is_others_turn(&self, state: State) -> bool {
-        state.has_turns() && !self.has_left_it_long_enough() && (!self.slept || state.has(READERS))
+    fn is_reserved_for_others(&self, state: State) -> bool {
+        state.has_handoffs()
+            && !self.has_left_it_long_enough()
+            && (!self.slept || state.has(READERS))
     }
 
     /// Whether those whose turn it was are dead, or stand still.
@@ -106,15 +112,15 @@ impl<'a, R: Registrar> Wait<'a, R> {
     }
 
     /// Whether it is what the turns were for, if there are any; or they are for nobody.
-    fn is_its_turn(&self) -> bool {
+    fn is_reserved_for_it(&self) -> bool {
         self.starving || self.has_left_it_long_enough()
     }
 
     /// Sleeps while the word is free for others.
-    fn leave_turn(&mut self, state: State) -> Result<(), Refused> {
+    fn yield_handoff(&mut self, state: State) -> Result<(), AcquireError> {
         let now = Instant::now();
         if self.until.is_over(now) {
-            return Err(Refused::Busy);
+            return Err(AcquireError::Busy);
         }
         let slice = *self.leaving_until.get_or_insert(now + SLICE);
         self.slice = Some(slice);
@@ -126,25 +132,25 @@ impl<'a, R: Registrar> Wait<'a, R> {
     fn look_slowly(
         &mut self,
         state: State,
-        holder: Holder,
-        next: Option<(Holder, Mode)>,
-    ) -> Result<Option<Acquired>, Refused> {
+        holder: ParticipantId,
+        next: Option<(ParticipantId, Mode)>,
+    ) -> Result<Option<Acquired>, AcquireError> {
         let now = Instant::now();
         let late = self.until.is_over(now);
-        let due = self.slice.map_or_else(|| self.registrar.is_due(), |slice| slice <= now);
+        let due = self.slice.map_or_else(|| self.liveness.is_due(), |slice| slice <= now);
         if self.slice.is_none() || due {
             self.slice = Some(now + SLICE);
         }
         if !late && !due {
             return Ok(None);
         }
-        if due && self.registrar.is_gone() {
-            return Err(Refused::Closed);
+        if due && self.liveness.is_gone() {
+            return Err(AcquireError::Closed);
         }
-        match self.owner.replace(state, holder, next, self.registrar) {
+        match self.owner.replace(state, holder, next, self.liveness) {
             Ok(Some(taken)) => Ok(Some(taken)),
-            Err(Refused::Corrupt) => Err(Refused::Corrupt),
-            _ if late => Err(Refused::TimedOut(holder)),
+            Err(AcquireError::Corrupt) => Err(AcquireError::Corrupt),
+            _ if late => Err(AcquireError::TimedOut(holder)),
             _ => Ok(None),
         }
     }
@@ -154,7 +160,7 @@ impl<'a, R: Registrar> Wait<'a, R> {
         let of_lock = state.of == super::Use::Lock;
         let starves = self.slept && of_lock && self.since.elapsed() >= STARVES_AFTER;
         let marked = state.with(marks);
-        let marked = if starves { marked.with_turns() } else { marked };
+        let marked = if starves { marked.with_handoffs() } else { marked };
         if state != marked && !self.owner.mark(state, marked) {
             return;
         }

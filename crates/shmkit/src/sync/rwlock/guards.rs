@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use super::RwLock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shareable::Shareable;
-use crate::sync::home::Home;
 use crate::sync::lock_error::{self, Guard};
+use crate::sync::membership::Membership;
 use crate::sync::owner::Mode;
 use crate::sync::until::Until;
 
@@ -48,7 +48,7 @@ impl<G: Guard> From<NotUpgraded<G>> for Error {
     fn from(not: NotUpgraded<G>) -> Self {
         let busy = || {
             let why = "others have it, too".into();
-            not.guard.home().error(ErrorKind::Busy, "upgrade", why)
+            not.guard.membership().error(ErrorKind::Busy, "upgrade", why)
         };
         not.error.unwrap_or_else(busy)
     }
@@ -67,8 +67,8 @@ impl<'a, T: Shareable> ReadGuard<'a, T> {
     ///
     /// [`NotUpgraded`], with this guard.
     pub fn try_upgrade(self) -> Result<WriteGuard<'a, T>, NotUpgraded<Self>> {
-        let (lock, me) = (self.lock, self.lock.home().me());
-        if let Err(error) = lock.home().check() {
+        let (lock, me) = (self.lock, self.lock.membership().me());
+        if let Err(error) = lock.membership().check() {
             return Err(NotUpgraded { guard: self, error: Some(error) });
         }
         match lock.owner().attempt(me, Mode::Draining, &lock.line) {
@@ -96,8 +96,8 @@ impl<'a, T: Shareable> ReadGuard<'a, T> {
     ///
     /// [`NotUpgraded`], with this guard.
     pub fn try_into_upgradable(self) -> Result<UpgradableGuard<'a, T>, NotUpgraded<Self>> {
-        let (lock, me) = (self.lock, self.lock.home().me());
-        if let Err(error) = lock.home().check() {
+        let (lock, me) = (self.lock, self.lock.membership().me());
+        if let Err(error) = lock.membership().check() {
             return Err(NotUpgraded { guard: self, error: Some(error) });
         }
         match lock.owner().attempt(me, Mode::Upgradable, &lock.line) {
@@ -163,19 +163,19 @@ impl<'a, T: Shareable> UpgradableGuard<'a, T> {
     /// Turns it into one to read, with others of which one may be upgradable.
     pub fn downgrade(self) -> ReadGuard<'a, T> {
         let lock = self.lock;
-        lock.shares().share_more(lock.home().me());
+        lock.shares().share_more(lock.membership().me());
         drop(self);
         ReadGuard { lock }
     }
 
     fn upgrade_within(self, until: Until) -> Result<WriteGuard<'a, T>, NotUpgraded<Self>> {
         let lock = self.lock;
-        if let Err(error) = lock.home().check() {
+        if let Err(error) = lock.membership().check() {
             return Err(NotUpgraded { guard: self, error: Some(error) });
         }
-        if !lock.owner().change_mode(lock.home().me(), Mode::Draining) {
+        if !lock.owner().change_mode(lock.membership().me(), Mode::Draining) {
             let why = "it was taken over: this process closed what proves its life";
-            let error = lock.home().error(ErrorKind::RoleLost, "upgrade", why.into());
+            let error = lock.membership().error(ErrorKind::RoleLost, "upgrade", why.into());
             return Err(NotUpgraded { guard: self, error: Some(error) });
         }
         match lock.drain(Mode::Upgradable, until) {
@@ -191,18 +191,18 @@ impl<'a, T: Shareable> UpgradableGuard<'a, T> {
 impl<'a, T: Shareable> WriteGuard<'a, T> {
     /// Says that what a dead process may have left half-changed is mended.
     pub fn mark_consistent(&mut self) {
-        self.lock.owner().unmark(self.lock.home().me());
+        self.lock.owner().unmark(self.lock.membership().me());
     }
 
     /// Whether no process died writing since somebody last said that all is mended.
     pub fn is_consistent(&self) -> bool {
-        !self.lock.owner().look().is_marked()
+        !self.lock.owner().look().is_inconsistent()
     }
 
     /// Turns it into one to read, with others. Nobody writes in between.
     pub fn downgrade(self) -> ReadGuard<'a, T> {
         let lock = self.lock;
-        lock.shares().share_more(lock.home().me());
+        lock.shares().share_more(lock.membership().me());
         drop(self);
         ReadGuard { lock }
     }
@@ -210,7 +210,7 @@ impl<'a, T: Shareable> WriteGuard<'a, T> {
     /// Turns it into an upgradable one: others may read. Nobody writes in between.
     pub fn downgrade_to_upgradable(self) -> UpgradableGuard<'a, T> {
         let lock = self.lock;
-        lock.owner().change_mode(lock.home().me(), Mode::Upgradable);
+        lock.owner().change_mode(lock.membership().me(), Mode::Upgradable);
         mem::forget(self);
         UpgradableGuard { lock }
     }
@@ -255,12 +255,12 @@ macro_rules! guard {
 
         #[allow(private_interfaces, reason = "nobody else makes guards")]
         impl<T: Shareable> Guard for $guard<'_, T> {
-            fn home(&self) -> &Home {
-                self.lock.home()
+            fn membership(&self) -> &Membership {
+                self.lock.membership()
             }
 
-            fn is_bereaved(&self) -> bool {
-                self.lock.home().is_bereaved(self.lock.owner())
+            fn holder_is_dead(&self) -> bool {
+                self.lock.membership().holder_is_dead(self.lock.owner())
             }
 
             fn suspend(&mut self) {
@@ -275,7 +275,7 @@ macro_rules! guard {
                     return Ok(marked);
                 }
                 self.suspend();
-                Err(self.lock.home().corrupt("lock", lock_error::NO_VALUE))
+                Err(self.lock.membership().corrupt("lock", lock_error::NO_VALUE))
             }
         }
     };

@@ -10,9 +10,9 @@ pub use guards::{NotUpgraded, ReadGuard, UpgradableGuard, WriteGuard};
 
 use self::shares::STRIDE;
 pub(super) use self::shares::Shares;
-use super::home::{Home, Line, Words};
 use super::lock_error::{self, LockError, LockResult, attempted};
-use super::owner::{Mode, OwnerWord, Refused, State};
+use super::membership::{Line, Membership, Words};
+use super::owner::{AcquireError, Mode, OwnerWord, State};
 use super::parts::{Builder, Planner, sealed::Parts};
 use super::sleepers::Habit;
 use super::spin::Spin;
@@ -263,9 +263,9 @@ impl<T: Shareable> RwLock<T> {
 
     #[inline(always)]
     fn share_at_once(&self) -> Option<bool> {
-        let home = self.home();
-        let state = home.is_well().then(|| self.shares().try_share(home.me()))?;
-        state.ok().map(State::is_marked)
+        let membership = self.membership();
+        let state = membership.is_well().then(|| self.shares().try_share(membership.me()))?;
+        state.ok().map(State::is_inconsistent)
     }
 
     /// Takes the lock alone; as [`share_slowly`](Self::share_slowly).
@@ -278,36 +278,36 @@ impl<T: Shareable> RwLock<T> {
         if self.shares().nobody_shares() {
             return Ok(Some(false));
         }
-        self.owner().change_mode(self.home().me(), Mode::Draining);
+        self.owner().change_mode(self.membership().me(), Mode::Draining);
         self.drain(Mode::Exclusive, until)
     }
 
     /// What comes of waiting, which ends in a lock or an error.
     fn certainly(&self, taken: Option<bool>) -> Result<bool> {
-        taken.ok_or_else(|| self.home().refused(Refused::Busy, "lock"))
+        taken.ok_or_else(|| self.membership().refused(AcquireError::Busy, "lock"))
     }
 
     /// Gives back what this process has of the owner word.
     #[inline]
     fn unlock(&self) {
-        let home = self.home();
-        if home.is_mine() {
-            self.owner().release(home.me());
+        let membership = self.membership();
+        if membership.is_mine() {
+            self.owner().release(membership.me());
         }
     }
 
     /// Gives a share of this process's back.
     #[inline]
     fn unshare(&self) {
-        let home = self.home();
-        if home.is_mine() {
-            self.shares().unshare(home.me());
+        let membership = self.membership();
+        if membership.is_mine() {
+            self.shares().unshare(membership.me());
         }
     }
 
     #[inline(always)]
-    fn home(&self) -> &Home {
-        self.line.home()
+    fn membership(&self) -> &Membership {
+        self.line.membership()
     }
 
     #[inline(always)]
@@ -327,43 +327,43 @@ impl<T: Shareable> RwLock<T> {
 
     #[inline(always)]
     fn take_at_once(&self, mode: Mode) -> bool {
-        self.home().is_well() && self.owner().acquire_at_once(self.home().me(), mode)
+        self.membership().is_well() && self.owner().acquire_at_once(self.membership().me(), mode)
     }
 
     /// Takes a share. Whether the lock is marked by a death; nothing if it could not be at once,
     /// and was not to be waited for.
     #[cold]
     fn share_slowly(&self, until: Until) -> Result<Option<bool>> {
-        let home = self.home();
-        home.check()?;
+        let membership = self.membership();
+        membership.check()?;
         let shared = match until {
-            Until::Now => self.shares().attempt(home.me(), &self.line),
+            Until::Now => self.shares().attempt(membership.me(), &self.line),
             _ => {
-                let _waiting = home.waiting(self.line.place());
-                self.shares().share_slowly(home.me(), &self.line, &self.spin, until)
+                let _waiting = membership.waiting(self.line.place());
+                self.shares().share_slowly(membership.me(), &self.line, &self.spin, until)
             }
         };
-        self.outcome(shared, until).map(|state| state.map(State::is_marked))
+        self.outcome(shared, until).map(|state| state.map(State::is_inconsistent))
     }
 
     /// Takes the owner word, upgradable or draining, and the lock; as
     /// [`share_slowly`](Self::share_slowly).
     #[cold]
     fn acquire(&self, mode: Mode, until: Until) -> Result<Option<bool>> {
-        let home = self.home();
-        home.check()?;
+        let membership = self.membership();
+        membership.check()?;
         let taken = match until {
-            Until::Now => self.owner().attempt(home.me(), mode, &self.line),
+            Until::Now => self.owner().attempt(membership.me(), mode, &self.line),
             _ => {
-                let _waiting = home.waiting(self.line.place());
-                self.owner().acquire(home.me(), mode, &self.line, &self.spin, until)
+                let _waiting = membership.waiting(self.line.place());
+                self.owner().acquire(membership.me(), mode, &self.line, &self.spin, until)
             }
         };
         if self.outcome(taken, until)?.is_none() {
             return Ok(None);
         }
         match mode {
-            Mode::Upgradable => Ok(Some(self.owner().look().is_marked())),
+            Mode::Upgradable => Ok(Some(self.owner().look().is_inconsistent())),
             _ => self.drain(Mode::Exclusive, until),
         }
     }
@@ -372,27 +372,29 @@ impl<T: Shareable> RwLock<T> {
     /// given up where that is exclusive. As [`share_slowly`](Self::share_slowly).
     #[cold]
     fn drain(&self, instead: Mode, until: Until) -> Result<Option<bool>> {
-        let home = self.home();
+        let membership = self.membership();
         let drained = {
-            let _waiting = home.waiting(self.line.place());
-            self.shares().drain(home.me(), &self.line, &self.habit, until)
+            let _waiting = membership.waiting(self.line.place());
+            self.shares().drain(membership.me(), &self.line, &self.habit, until)
         };
         if drained.is_err() {
             match instead {
-                Mode::Upgradable => self.owner().change_mode(home.me(), instead),
-                _ => self.owner().release(home.me()),
+                Mode::Upgradable => self.owner().change_mode(membership.me(), instead),
+                _ => self.owner().release(membership.me()),
             };
         }
         let drained = self.outcome(drained, until)?;
-        Ok(drained.map(|()| self.owner().look().is_marked()))
+        Ok(drained.map(|()| self.owner().look().is_inconsistent()))
     }
 
     /// Others standing in the way is no error of an attempt.
-    fn outcome<R>(&self, outcome: Result<R, Refused>, until: Until) -> Result<Option<R>> {
+    fn outcome<R>(&self, outcome: Result<R, AcquireError>, until: Until) -> Result<Option<R>> {
         match outcome {
             Ok(done) => Ok(Some(done)),
-            Err(Refused::Held(_) | Refused::Busy) if matches!(until, Until::Now) => Ok(None),
-            Err(refused) => Err(self.home().refused(refused, "lock")),
+            Err(AcquireError::Held(_) | AcquireError::Busy) if matches!(until, Until::Now) => {
+                Ok(None)
+            }
+            Err(refused) => Err(self.membership().refused(refused, "lock")),
         }
     }
 
@@ -402,7 +404,7 @@ impl<T: Shareable> RwLock<T> {
         crash_point!("rwlock: taken");
         // SAFETY: the lock is held, in the way that `guard` says.
         if !unsafe { self.value.is_valid() } {
-            return Err(self.home().corrupt("lock", lock_error::NO_VALUE).into());
+            return Err(self.membership().corrupt("lock", lock_error::NO_VALUE).into());
         }
         if marked { Err(LockError::OwnerDied(guard)) } else { Ok(guard) }
     }
@@ -438,7 +440,7 @@ impl<T: Shareable> Parts for RwLock<T> {
         let value = Value::build(builder, &line)?;
         let (spin, habit) = (Spin::default(), Habit::default());
         let lock = Self { line, shares, value, spin, habit };
-        lock.shares().adopt(lock.home().me());
+        lock.shares().adopt(lock.membership().me());
         Ok(lock)
     }
 }

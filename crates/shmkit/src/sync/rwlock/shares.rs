@@ -40,7 +40,7 @@
 use std::time::Instant;
 
 use crate::memory::atomic::{AtomicU64, Ordering, fence_in_model};
-use crate::sync::owner::{Holder, Mode, OwnerWord, Refused, Registrar, State};
+use crate::sync::owner::{AcquireError, Liveness, Mode, OwnerWord, ParticipantId, State};
 use crate::sync::sleepers::{ASLEEP, Habit, Sleepers};
 use crate::sync::spin::Spin;
 use crate::sync::until::Until;
@@ -62,7 +62,7 @@ pub(crate) struct Shares<'a> {
 
 impl<'a> Shares<'a> {
     /// Makes the share of `me` its own: who had the slot before is gone, with what it shared.
-    pub(crate) fn adopt(self, me: Holder) {
+    pub(crate) fn adopt(self, me: ParticipantId) {
         if let Some(mine) = self.share(me.slot) {
             // ORDERING: SeqCst; a writer that does not see it sees what was there before.
             let had = mine.swap(u64::from(me.generation) << 32, Ordering::SeqCst);
@@ -81,8 +81,8 @@ impl<'a> Shares<'a> {
 
     /// Shares, if nobody excludes it. What the owner word says.
     #[inline]
-    pub(crate) fn try_share(self, me: Holder) -> Result<State, Refused> {
-        let mine = self.share(me.slot).ok_or(Refused::Corrupt)?;
+    pub(crate) fn try_share(self, me: ParticipantId) -> Result<State, AcquireError> {
+        let mine = self.share(me.slot).ok_or(AcquireError::Corrupt)?;
         // CRASH: dying from here on leaves a share that is a dead one's: nobody waits for it long.
         // ORDERING: SeqCst; R1 before R2, see above.
         let had = mine.fetch_add(ONE, Ordering::SeqCst);
@@ -90,7 +90,7 @@ impl<'a> Shares<'a> {
         if !is_of(had, me) {
             // ORDERING: Relaxed; it was never read by.
             mine.fetch_sub(ONE, Ordering::Relaxed);
-            return Err(Refused::Busy);
+            return Err(AcquireError::Busy);
         }
         fence_in_model();
         let state = self.owner.look();
@@ -103,14 +103,14 @@ impl<'a> Shares<'a> {
             Sleepers::new(mine).wake(had);
         }
         Err(match state.holder() {
-            _ if !state.is_sound() => Refused::Corrupt,
-            Some(holder) if !state.is_closed() => Refused::Held(holder),
-            _ => Refused::Closed,
+            _ if !state.is_sound() => AcquireError::Corrupt,
+            Some(holder) if !state.is_closed() => AcquireError::Held(holder),
+            _ => AcquireError::Closed,
         })
     }
 
     /// One more thread shares: for one who has the lock in a way that lets it.
-    pub(crate) fn share_more(self, me: Holder) {
+    pub(crate) fn share_more(self, me: ParticipantId) {
         if let Some(mine) = self.share(me.slot) {
             let more = |share| is_of(share, me).then(|| share + ONE);
             // ORDERING: SeqCst; before the owner word is given up, as R1.
@@ -120,7 +120,7 @@ impl<'a> Shares<'a> {
 
     /// Gives a share back.
     #[inline]
-    pub(crate) fn unshare(self, me: Holder) {
+    pub(crate) fn unshare(self, me: ParticipantId) {
         let Some(mine) = self.share(me.slot) else { return };
         let less =
             |share| (is_of(share, me) && share & COUNT != 0).then(|| (share - ONE) & !ASLEEP);
@@ -136,10 +136,14 @@ impl<'a> Shares<'a> {
 
     /// Shares, if nobody excludes it; or if who does is dead, and it is time to ask about that.
     #[cold]
-    pub(crate) fn attempt(self, me: Holder, registrar: &impl Registrar) -> Result<State, Refused> {
+    pub(crate) fn attempt(
+        self,
+        me: ParticipantId,
+        liveness: &impl Liveness,
+    ) -> Result<State, AcquireError> {
         match self.try_share(me) {
-            Err(Refused::Held(holder)) if registrar.is_due() => {
-                self.owner.bury(holder, registrar)?;
+            Err(AcquireError::Held(holder)) if liveness.is_due() => {
+                self.owner.reap(holder, liveness)?;
                 self.try_share(me)
             }
             answer => answer,
@@ -150,21 +154,21 @@ impl<'a> Shares<'a> {
     #[cold]
     pub(crate) fn share_slowly(
         self,
-        me: Holder,
-        registrar: &impl Registrar,
+        me: ParticipantId,
+        liveness: &impl Liveness,
         spin: &Spin,
         until: Until,
-    ) -> Result<State, Refused> {
+    ) -> Result<State, AcquireError> {
         let since = Instant::now();
         loop {
-            self.owner.await_sharing(registrar, spin, since, until)?;
+            self.owner.await_sharing(liveness, spin, since, until)?;
             match self.try_share(me) {
                 Ok(state) => {
                     // A turn that was kept for those who share is over.
-                    self.owner.end_turn_of_readers(state);
+                    self.owner.end_handoff_of_readers(state);
                     return Ok(state);
                 }
-                Err(Refused::Held(_)) => {}
+                Err(AcquireError::Held(_)) => {}
                 Err(refused) => return Err(refused),
             }
         }
@@ -178,7 +182,7 @@ impl<'a> Shares<'a> {
     }
 
     /// Who shares, and how many threads of each.
-    pub(crate) fn sharers(self) -> impl Iterator<Item = (Holder, u64)> {
+    pub(crate) fn sharers(self) -> impl Iterator<Item = (ParticipantId, u64)> {
         (0..(self.words.len() / STRIDE) as u32).filter_map(move |slot| {
             let word = self.share(slot)?;
             // ORDERING: Relaxed; for people.
@@ -188,7 +192,7 @@ impl<'a> Shares<'a> {
     }
 
     #[inline]
-    fn first_sharer(self) -> Option<(&'a AtomicU64, Holder)> {
+    fn first_sharer(self) -> Option<(&'a AtomicU64, ParticipantId)> {
         // ORDERING: SeqCst; W1 before W2, see above.
         let used = self.used.load(Ordering::SeqCst);
         (0..used.min(1 << 10) as u32).find_map(|slot| {
@@ -198,10 +202,10 @@ impl<'a> Shares<'a> {
     }
 
     /// Takes away what the dead shared: all at once, since looking is seldom.
-    fn forget_the_dead(self, registrar: &impl Registrar) {
+    fn forget_the_dead(self, liveness: &impl Liveness) {
         for slot in 0..(self.words.len() / STRIDE) as u32 {
             let Some(word) = self.share(slot) else { return };
-            if let Some(holder) = sharer(word, slot).filter(|it| registrar.is_dead(*it)) {
+            if let Some(holder) = sharer(word, slot).filter(|it| liveness.is_dead(*it)) {
                 forget(word, holder);
             }
         }
@@ -211,18 +215,18 @@ impl<'a> Shares<'a> {
     #[cold]
     pub(crate) fn drain(
         self,
-        me: Holder,
-        registrar: &impl Registrar,
+        me: ParticipantId,
+        liveness: &impl Liveness,
         habit: &Habit,
         until: Until,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), AcquireError> {
         let mut due = false;
         fence_in_model();
         while let Some((word, holder)) = self.first_sharer() {
             if matches!(until, Until::Now) {
-                due = due || registrar.is_due();
-                if !due || !registrar.is_dead(holder) {
-                    return Err(Refused::Held(holder));
+                due = due || liveness.is_due();
+                if !due || !liveness.is_dead(holder) {
+                    return Err(AcquireError::Held(holder));
                 }
                 forget(word, holder);
                 continue;
@@ -234,13 +238,13 @@ impl<'a> Shares<'a> {
                 until.deadline(),
                 || has_left().then_some(Ok(())),
                 || {
-                    self.forget_the_dead(registrar);
+                    self.forget_the_dead(liveness);
                     let left = has_left().then_some(Ok(()));
-                    left.or_else(|| registrar.is_gone().then_some(Err(Refused::Closed)))
+                    left.or_else(|| liveness.is_gone().then_some(Err(AcquireError::Closed)))
                 },
             );
             habit.keep(&waiter);
-            left.unwrap_or(Err(Refused::TimedOut(holder)))?;
+            left.unwrap_or(Err(AcquireError::TimedOut(holder)))?;
         }
         // CRASH: dying before this is no death in the middle of a change: nothing was changed.
         crash_point!("rwlock: drained, not yet in");
@@ -251,20 +255,20 @@ impl<'a> Shares<'a> {
 
 /// Whether a share is in the generation in which `me` has the slot.
 #[inline(always)]
-fn is_of(share: u64, me: Holder) -> bool {
+fn is_of(share: u64, me: ParticipantId) -> bool {
     (share >> 32) as u32 == me.generation
 }
 
 /// Who shares, by its word.
 #[inline(always)]
-fn sharer(word: &AtomicU64, slot: u32) -> Option<Holder> {
+fn sharer(word: &AtomicU64, slot: u32) -> Option<ParticipantId> {
     // ORDERING: SeqCst; W1 before W2. As Acquire it pairs with the Release in `unshare`.
     let share = word.load(Ordering::SeqCst);
-    (share & COUNT != 0).then_some(Holder { slot, generation: (share >> 32) as u32 })
+    (share & COUNT != 0).then_some(ParticipantId { slot, generation: (share >> 32) as u32 })
 }
 
 /// Takes away what a dead one shared, unless its slot is another's by now.
-fn forget(word: &AtomicU64, dead: Holder) {
+fn forget(word: &AtomicU64, dead: ParticipantId) {
     // ORDERING: Relaxed; nobody reads by it, and the exchange decides.
     let share = word.load(Ordering::Relaxed);
     if is_of(share, dead) {

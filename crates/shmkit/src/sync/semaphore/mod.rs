@@ -6,9 +6,9 @@ use std::mem;
 use std::time::{Duration, Instant};
 
 pub(super) use self::permits::Permits;
-use self::permits::{MOST, MOST_HELD, Refusal, STRIDE, at_first};
-use super::home::{Home, Line, Words};
-use super::owner::Registrar;
+use self::permits::{MAX, MAX_HELD, PermitError, STRIDE, at_first};
+use super::membership::{Line, Membership, Words};
+use super::owner::Liveness;
 use super::parts::{Builder, Planner, sealed::Parts};
 use super::sleepers::Habit;
 use super::until::Until;
@@ -146,15 +146,15 @@ impl Semaphore {
     /// `RoleLost`.
     #[inline]
     pub fn post(&self, permits: u32) -> Result<()> {
-        self.home().check()?;
+        self.membership().check()?;
         if permits == 0 {
             return Ok(());
         }
         self.permits().post(permits.into()).map_err(|refusal| match refusal {
-            Refusal::Closed => self.home().attached().closed(),
+            PermitError::Closed => self.membership().object().closed(),
             _ => {
-                let why = format!("there would be more than {MOST} permits");
-                self.home().error(ErrorKind::Full, "post to", why)
+                let why = format!("there would be more than {MAX} permits");
+                self.membership().error(ErrorKind::Full, "post to", why)
             }
         })
     }
@@ -173,8 +173,8 @@ impl Semaphore {
         self.permits().available()
     }
 
-    fn home(&self) -> &Home {
-        self.line.home()
+    fn membership(&self) -> &Membership {
+        self.line.membership()
     }
 
     #[inline(always)]
@@ -185,14 +185,14 @@ impl Semaphore {
     /// Whose a permit is, if it is to come back.
     #[inline(always)]
     fn slot(&self, comes_back: bool) -> Option<u32> {
-        comes_back.then(|| self.home().me().slot)
+        comes_back.then(|| self.membership().me().slot)
     }
 
     #[inline]
     fn take(&self, comes_back: bool, until: Until) -> Result<()> {
-        self.home().check()?;
+        self.membership().check()?;
         let (permits, slot) = (self.permits(), self.slot(comes_back));
-        if !permits.is_others_turn(false) && permits.try_take(slot).is_ok() {
+        if !permits.is_reserved_for_others(false) && permits.try_take(slot).is_ok() {
             return Ok(());
         }
         self.take_slowly(slot, until)
@@ -200,60 +200,60 @@ impl Semaphore {
 
     #[inline]
     fn try_take(&self, comes_back: bool) -> Result<bool> {
-        self.home().check()?;
+        self.membership().check()?;
         let slot = self.slot(comes_back);
         let mut taken = self.permits().try_take(slot);
-        if taken == Err(Refusal::None) && self.line.is_due() {
+        if taken == Err(PermitError::None) && self.line.is_due() {
             self.reap_the_dead();
             taken = self.permits().try_take(slot);
         }
         match taken {
             Ok(()) => Ok(true),
-            Err(Refusal::None) => Ok(false),
+            Err(PermitError::None) => Ok(false),
             Err(refusal) => Err(self.refused(refusal)),
         }
     }
 
     #[cold]
     fn take_slowly(&self, slot: Option<u32>, until: Until) -> Result<()> {
-        let (home, permits) = (self.home(), self.permits());
-        let _waiting = home.waiting(self.line.place());
+        let (membership, permits) = (self.membership(), self.permits());
+        let _waiting = membership.waiting(self.line.place());
         let mut waiter = self.habit.waiter();
         let slow_look = || {
             self.reap_the_dead();
-            home.is_gone()
+            membership.is_gone()
         };
         let taken = permits.take(slot, &mut waiter, until.deadline(), slow_look);
         self.habit.keep(&waiter);
         match taken {
             Some(taken) => taken.map_err(|refusal| self.refused(refusal)),
-            None => Err(home.timed_out("take a permit of")),
+            None => Err(membership.timed_out("take a permit of")),
         }
     }
 
     /// Gives back what the dead hold.
     #[cold]
     fn reap_the_dead(&self) {
-        let (home, permits) = (self.home(), self.permits());
-        for slot in 0..home.participants() {
+        let (membership, permits) = (self.membership(), self.permits());
+        for slot in 0..membership.participants() {
             if permits.may_hold(slot) {
-                permits.reap(slot, || home.is_vacant(slot));
+                permits.reap(slot, || membership.reap_slot(slot));
             }
         }
     }
 
     #[cold]
-    fn refused(&self, refusal: Refusal) -> crate::Error {
-        let home = self.home();
+    fn refused(&self, refusal: PermitError) -> crate::Error {
+        let membership = self.membership();
         match refusal {
-            Refusal::Closed => home.attached().closed(),
-            Refusal::None => home.timed_out("take a permit of"),
-            Refusal::TooMany => {
-                let why = format!("this participant holds {MOST_HELD}, which is the most");
-                home.error(ErrorKind::Full, "take a permit of", why)
+            PermitError::Closed => membership.object().closed(),
+            PermitError::None => membership.timed_out("take a permit of"),
+            PermitError::TooMany => {
+                let why = format!("this participant holds {MAX_HELD}, which is the most");
+                membership.error(ErrorKind::Full, "take a permit of", why)
             }
-            Refusal::Corrupt => {
-                home.corrupt("take a permit of", "more permits were taken than given")
+            PermitError::Corrupt => {
+                membership.corrupt("take a permit of", "more permits were taken than given")
             }
         }
     }
@@ -279,7 +279,7 @@ impl Parts for Semaphore {
         let permits_at_first = line.fixed()[1].load(Ordering::Relaxed) as u32;
         let semaphore = Self { line, slots, permits_at_first, habit: Habit::default() };
         // What the one who had this slot before still holds.
-        semaphore.permits().reap(semaphore.home().me().slot, || true);
+        semaphore.permits().reap(semaphore.membership().me().slot, || true);
         Ok(semaphore)
     }
 
@@ -299,9 +299,9 @@ pub struct Permit<'a> {
 impl Permit<'_> {
     /// Makes it one that does not come back: it was consumed.
     pub fn forget(self) {
-        let home = self.semaphore.home();
-        if home.is_well() {
-            self.semaphore.permits().consume(home.me().slot);
+        let membership = self.semaphore.membership();
+        if membership.is_well() {
+            self.semaphore.permits().consume(membership.me().slot);
         }
         mem::forget(self);
     }
@@ -310,9 +310,9 @@ impl Permit<'_> {
 impl Drop for Permit<'_> {
     #[inline]
     fn drop(&mut self) {
-        let home = self.semaphore.home();
-        if home.is_well() {
-            self.semaphore.permits().give_back(home.me().slot);
+        let membership = self.semaphore.membership();
+        if membership.is_well() {
+            self.semaphore.permits().give_back(membership.me().slot);
         }
     }
 }

@@ -40,18 +40,18 @@
 use std::time::Instant;
 
 use crate::memory::atomic::{AtomicU64, Ordering};
-use crate::sync::home::LINE_WORDS;
+use crate::sync::membership::LINE_WORDS;
 use crate::sync::sleepers::{ASLEEP, CLOSED, STARVES_AFTER, Sleepers, Waiter};
 
 /// Words from one participant's two to the next one's.
 pub(crate) const STRIDE: usize = 8;
 /// The most permits that one participant can hold: less than can be counted, since its threads may
 /// all look before any of them takes the last.
-pub(crate) const MOST_HELD: u64 = 15_000;
+pub(crate) const MAX_HELD: u64 = 15_000;
 /// How often a participant's two words are looked at until they stand still.
 const TRIES: u32 = 64;
 /// The most permits that there can be.
-pub(crate) const MOST: u64 = 1 << 40;
+pub(crate) const MAX: u64 = 1 << 40;
 
 const STARVING: u64 = 1 << 2;
 const SLOT_SHIFT: u32 = 3;
@@ -92,7 +92,7 @@ const GIVEN: usize = 1;
 
 /// Why a permit was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum PermitError {
     /// None is there to be had.
     None,
     /// The object was retired.
@@ -196,24 +196,24 @@ impl<'a> Permits<'a> {
     pub(crate) fn is_sound(self) -> bool {
         let taken = Self::load(self.taken);
         let difference = Self::load(self.given).count().checked_sub(taken.count());
-        difference.is_some_and(|permits| permits <= MOST)
+        difference.is_some_and(|permits| permits <= MAX)
     }
 
     /// Takes a permit: for the participant in a slot, or for good.
     #[inline]
-    pub(crate) fn try_take(self, slot: Option<u32>) -> Result<(), Refusal> {
+    pub(crate) fn try_take(self, slot: Option<u32>) -> Result<(), PermitError> {
         loop {
             let taken = Self::load(self.taken);
             self.settle(taken, TAKEN);
             let given = Self::load(self.given);
             if given.0 & CLOSED != 0 {
-                return Err(Refusal::Closed);
+                return Err(PermitError::Closed);
             }
             match given.count().checked_sub(taken.count()) {
-                None => return Err(Refusal::Corrupt),
-                Some(0) => return Err(Refusal::None),
-                Some(_) if slot.is_some_and(|slot| self.held(slot) >= MOST_HELD) => {
-                    return Err(Refusal::TooMany);
+                None => return Err(PermitError::Corrupt),
+                Some(0) => return Err(PermitError::None),
+                Some(_) if slot.is_some_and(|slot| self.held(slot) >= MAX_HELD) => {
+                    return Err(PermitError::TooMany);
                 }
                 Some(_) => {}
             }
@@ -243,15 +243,15 @@ impl<'a> Permits<'a> {
 
     /// Gives so many new ones.
     #[inline]
-    pub(crate) fn post(self, many: u64) -> Result<(), Refusal> {
+    pub(crate) fn post(self, many: u64) -> Result<(), PermitError> {
         loop {
             let given = Self::load(self.given);
             self.settle(given, GIVEN);
             if given.0 & CLOSED != 0 {
-                return Err(Refusal::Closed);
+                return Err(PermitError::Closed);
             }
-            if self.available() + many > MOST {
-                return Err(Refusal::TooMany);
+            if self.available() + many > MAX {
+                return Err(PermitError::TooMany);
             }
             if self.give(given, many, None) {
                 return Ok(());
@@ -291,7 +291,7 @@ impl<'a> Permits<'a> {
     /// Gives back what a slot holds, as long as `may` says so.
     pub(crate) fn reap(self, slot: u32, may: impl Fn() -> bool) {
         // A garbage word may say for ever that there is one more.
-        for _ in 0..=MOST_HELD {
+        for _ in 0..=MAX_HELD {
             let given = Self::load(self.given);
             self.settle(given, GIVEN);
             self.settle(Self::load(self.taken), TAKEN);
@@ -322,11 +322,11 @@ impl<'a> Permits<'a> {
         waiter: &mut Waiter,
         until: Option<Instant>,
         mut slow_look: impl FnMut() -> bool,
-    ) -> Option<Result<(), Refusal>> {
+    ) -> Option<Result<(), PermitError>> {
         let (since, mut starving, mut slept) = (Instant::now(), false, false);
         let take = |has_slept: bool| {
             slept = has_slept;
-            if self.is_others_turn(slept) {
+            if self.is_reserved_for_others(slept) {
                 return None;
             }
             if slept {
@@ -334,20 +334,20 @@ impl<'a> Permits<'a> {
                 self.sleepers().announce(|_| self.available() > 0);
             }
             let taken = self.try_take(slot);
-            if taken != Err(Refusal::None) {
+            if taken != Err(PermitError::None) {
                 return Some(taken);
             }
             if slept && since.elapsed() >= STARVES_AFTER {
-                self.ask_for_turn();
+                self.request_handoff();
                 starving = true;
             }
             None
         };
-        let slow_look = || slow_look().then_some(Err(Refusal::Closed));
+        let slow_look = || slow_look().then_some(Err(PermitError::Closed));
         let taken = waiter.take(self.sleepers(), until, take, slow_look);
         // Also where another asked for it: he asks again, unless he is dead.
         if starving || slept && taken.is_some() {
-            self.end_turn();
+            self.end_handoff();
         }
         if slept {
             if taken != Some(Ok(())) {
@@ -361,12 +361,12 @@ impl<'a> Permits<'a> {
 
     /// Whether what there is to be had is left to those who have waited for long.
     #[inline]
-    pub(crate) fn is_others_turn(self, slept: bool) -> bool {
+    pub(crate) fn is_reserved_for_others(self, slept: bool) -> bool {
         !slept && Self::load(self.given).0 & STARVING != 0
     }
 
     /// Has those who come leave what there is to those who slept.
-    fn ask_for_turn(self) {
+    fn request_handoff(self) {
         if Self::load(self.given).0 & STARVING != 0 {
             return;
         }
@@ -378,7 +378,7 @@ impl<'a> Permits<'a> {
     }
 
     /// Ends that.
-    fn end_turn(self) {
+    fn end_handoff(self) {
         if Self::load(self.given).0 & STARVING != 0 {
             // ORDERING: AcqRel; as above.
             let had = self.given.fetch_and(!STARVING, Ordering::AcqRel);

@@ -343,11 +343,11 @@ pub(crate) fn support(directory: &Path) -> Result<Support> {
         return Err(Error::from_os(io::Error::from(io::ErrorKind::NotADirectory)));
     }
     /// The longest path.
-    const MOST_UNITS: usize = 32_768;
+    const MAX_UNITS: usize = 32_768;
     let path = wide_path(directory)?;
-    let mut volume = vec![0; MOST_UNITS];
+    let mut volume = vec![0; MAX_UNITS];
     // SAFETY: the path ends in zero, and the answer has as many units as are told.
-    done(unsafe { GetVolumePathNameW(path.as_ptr(), volume.as_mut_ptr(), MOST_UNITS as u32) })
+    done(unsafe { GetVolumePathNameW(path.as_ptr(), volume.as_mut_ptr(), MAX_UNITS as u32) })
         .map_err(Error::from_os)?;
     // SAFETY: a path that ends in zero.
     match unsafe { GetDriveTypeW(volume.as_ptr()) } {

@@ -33,7 +33,7 @@ use std::fs::File;
 use std::ops::Deref;
 
 use super::fork::WipedOnFork;
-use super::wait::MeetingPlace;
+use super::wait::WakeScope;
 use crate::error::{Error, ErrorKind, Result};
 
 /// All of an object's file: a forked child finds zeros there, and those who sleep on its words find
@@ -41,7 +41,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub(crate) struct ObjectMapping {
     // Both end before the pages are unmapped.
     _wiped: WipedOnFork,
-    _meeting_place: MeetingPlace,
+    _meeting_place: WakeScope,
     mapping: Mapping,
 }
 
@@ -60,7 +60,7 @@ impl ObjectMapping {
         // A process that dies with a core keeps its locks until the core is written.
         mapping.exclude_from_core_dumps()?;
         let (first, bytes) = mapping.pages();
-        let _meeting_place = MeetingPlace::new(first, bytes, id, shared);
+        let _meeting_place = WakeScope::new(first, bytes, id, shared);
         // SAFETY: whole pages, which outlive the registration, being dropped behind it; what is in
         // a mapping may change at any time, so nobody relies on it.
         let _wiped = unsafe { WipedOnFork::register(first, bytes) }?;

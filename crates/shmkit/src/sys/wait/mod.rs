@@ -21,11 +21,11 @@ pub(crate) use macos::{moved, wait, wake_all, wake_one};
 #[cfg(loom)]
 pub(crate) use model::{moved, wait, wake_all, wake_one};
 #[cfg(unix)]
-pub(crate) use place::MeetingPlace;
+pub(crate) use place::WakeScope;
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub(crate) use windows::{MeetingPlace, moved, wait, wake_all, wake_one};
+pub(crate) use windows::{WakeScope, moved, wait, wake_all, wake_one};
 
 /// Why [`wait`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,9 +45,9 @@ mod place {
 
     /// Nothing: the system knows a word by its place in the file.
     #[derive(Debug)]
-    pub(crate) struct MeetingPlace;
+    pub(crate) struct WakeScope;
 
-    impl MeetingPlace {
+    impl WakeScope {
         pub(crate) fn new(
             _first: NonNull<u8>,
             _bytes: usize,

@@ -48,7 +48,7 @@ const WITHOUT_EVENT: Duration = Duration::from_millis(1);
 
 /// Where sleepers on words of a mapping find each other: for as long as this lives.
 #[derive(Debug)]
-pub(crate) struct MeetingPlace(Place);
+pub(crate) struct WakeScope(Place);
 
 /// A mapping of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ fn places() -> MutexGuard<'static, Vec<Place>> {
     PLACES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl MeetingPlace {
+impl WakeScope {
     /// Of the object `id`, whose `bytes` are from `first` on in this process. If it is `shared`,
     /// other users come there, too.
     pub(crate) fn new(first: NonNull<u8>, bytes: usize, id: [u8; 16], shared: bool) -> Self {
@@ -75,7 +75,7 @@ impl MeetingPlace {
     }
 }
 
-impl Drop for MeetingPlace {
+impl Drop for WakeScope {
     fn drop(&mut self) {
         let mut places = places();
         if let Some(this) = places.iter().position(|place| *place == self.0) {
@@ -211,7 +211,7 @@ mod tests {
         let words: [Box<[AtomicU64; 4]>; 2] = Default::default();
         let places = words
             .each_ref()
-            .map(|words| MeetingPlace::new(NonNull::from(&**words).cast(), 32, [7; 16], false));
+            .map(|words| WakeScope::new(NonNull::from(&**words).cast(), 32, [7; 16], false));
         thread::scope(|scope| {
             let waiting = scope.spawn(|| {
                 while words[0][3].load(Ordering::Acquire) == 0 {

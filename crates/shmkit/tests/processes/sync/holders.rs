@@ -125,8 +125,9 @@ fn kill_holder(place: &Place, of: &str) {
 fn start_waiter(place: &Place, of: &str) -> Child {
     println!("waited for: {of}");
     let child = Child::start(place, "waiter in sync", of);
-    let waits =
-        || place.describe(NAME).members.iter().any(|it| it.pid == child.id() && it.waiting > 0);
+    let waits = || {
+        place.describe(NAME).participants.iter().any(|it| it.pid == child.id() && it.waiting > 0)
+    };
     while !waits() {
         thread::yield_now();
     }
@@ -246,7 +247,7 @@ fn who_waits_for_a_condition_is_told_of_a_death_with_its_lock() {
                 _ => false,
             }
         });
-        while place.describe(NAME).members.iter().all(|it| it.waiting == 0) {
+        while place.describe(NAME).participants.iter().all(|it| it.waiting == 0) {
             thread::yield_now();
         }
         kill_holder(&place, "lock of the condition");
@@ -266,7 +267,7 @@ fn a_notification_to_one_who_died_waiting_is_another_s() {
                 let (_, result) = all.3.1.wait_timeout(guard, PATIENCE).unwrap();
                 assert!(!result.timed_out(), "it went to the dead one");
             });
-            while place.describe(NAME).members.iter().map(|it| it.waiting).sum::<u32>() < 2 {
+            while place.describe(NAME).participants.iter().map(|it| it.waiting).sum::<u32>() < 2 {
                 thread::yield_now();
             }
             first.kill();

@@ -10,7 +10,7 @@ fn what_a_process_of_another_pid_namespace_holds_is_waited_for_and_its_death_is_
     let stage = Stage::new(2, 2);
     let Some((mut first, its_number)) = start(&stage.place, "actor") else { return };
     let (mut second, _) = start(&stage.place, "actor").unwrap();
-    let members = stage.place.describe(NAME).members;
+    let members = stage.place.describe(NAME).participants;
     assert_eq!(members.iter().filter(|it| it.pid == 1).count(), 2, "{members:?}");
 
     told(&mut first, "lock, acquire, acquire");

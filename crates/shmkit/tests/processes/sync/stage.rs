@@ -86,7 +86,7 @@ impl Stage {
     /// Waits until so many threads of all processes wait.
     pub(crate) fn until_threads_wait(&self, threads: u32) {
         let waiting = || {
-            let members = self.place.describe(NAME).members;
+            let members = self.place.describe(NAME).participants;
             members.iter().filter(|it| it.alive).map(|it| it.waiting).sum::<u32>()
         };
         let begun = Instant::now();
@@ -101,7 +101,7 @@ impl Stage {
     pub(crate) fn all_are_alive(&self) {
         let found = inspect::examine(self.place.path(), Trust::Own).unwrap();
         assert!(found.is_empty(), "{}", found[0]);
-        assert!(self.place.describe(NAME).members.iter().all(|member| member.alive));
+        assert!(self.place.describe(NAME).participants.iter().all(|member| member.alive));
     }
 }
 

@@ -216,7 +216,7 @@ fn an_event_that_was_set_and_reset_while_one_who_waits_stood_still_lets_it_go_on
     let event = options.create(SIGNAL, Reset::Manual).unwrap();
     let mut child = Child::start(&place, "waiter", "");
     let begun = Instant::now();
-    let waits = || place.describe(SIGNAL).members.iter().any(|member| member.waiting > 0);
+    let waits = || place.describe(SIGNAL).participants.iter().any(|member| member.waiting > 0);
     while !waits() {
         std::thread::yield_now();
     }

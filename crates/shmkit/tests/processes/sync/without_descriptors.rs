@@ -40,7 +40,7 @@ fn without_descriptors(stage: &Stage, task: &str) -> (Child, u32) {
 }
 
 fn slot_of(stage: &Stage, pid: u32) -> Option<u32> {
-    let members = stage.place.describe(NAME).members;
+    let members = stage.place.describe(NAME).participants;
     members.into_iter().rfind(|member| member.pid == pid).map(|member| member.slot)
 }
 

@@ -54,7 +54,7 @@ fn publish(words: &Words, sequence: u64) {
     assert_eq!(words.register().publish(&value(sequence, 0)), published(sequence));
 }
 
-fn published(sequence: u64) -> Result<Published, Refusal> {
+fn published(sequence: u64) -> Result<Published, PublishError> {
     Ok(Published { sequence, asleep: false })
 }
 
@@ -82,7 +82,7 @@ fn read_newest(words: &Words) -> u64 {
             assert_whole(sequence, &into);
             sequence
         }
-        Err(Miss::Empty | Miss::Busy) => 0,
+        Err(ReadError::Empty | ReadError::Busy) => 0,
         Err(miss) => panic!("{miss:?}"),
     }
 }
@@ -193,8 +193,8 @@ fn loom_closing_and_publishing_agree_on_what_was_last() {
         closer.join().unwrap();
         let newest = words.register().newest();
         assert!(newest.closed);
-        assert!(result == published(2) || result == Err(Refusal::Closed), "{result:?}");
+        assert!(result == published(2) || result == Err(PublishError::Closed), "{result:?}");
         assert!(result.is_err() || newest.sequence == 2);
-        assert_eq!(words.register().publish(&value(3, 0)), Err(Refusal::Closed));
+        assert_eq!(words.register().publish(&value(3, 0)), Err(PublishError::Closed));
     });
 }

@@ -12,7 +12,7 @@ fn with_register(bytes: usize, check: impl FnOnce(Register<'_>)) {
     check(Register::new(latest, begun, slots, geometry).unwrap());
 }
 
-fn newest(register: &Register<'_>) -> Result<(u64, Vec<u8>), Miss> {
+fn newest(register: &Register<'_>) -> Result<(u64, Vec<u8>), ReadError> {
     let mut value = vec![MaybeUninit::uninit(); register.shape.geometry().value_bytes()];
     let sequence = register.read_newest(&mut value)?;
     // SAFETY: `read_newest` initialises all of it.
@@ -24,7 +24,7 @@ fn newest(register: &Register<'_>) -> Result<(u64, Vec<u8>), Miss> {
 fn the_newest_value_is_read_whole_at_every_size() {
     for bytes in [0, 1, 7, 8, 9, 63, 64, 65, 1_000, 1_024, 1_025, 100_003] {
         with_register(bytes, |register| {
-            assert_eq!(newest(&register), Err(Miss::Empty));
+            assert_eq!(newest(&register), Err(ReadError::Empty));
             for sequence in 1..=200_u64 {
                 let value: Vec<u8> =
                     (0..bytes).map(|at| (at as u64 * 7 + sequence) as u8).collect();
@@ -43,12 +43,12 @@ fn older_values_last_as_long_as_there_are_slots() {
             register.publish(&n.to_le_bytes()).unwrap();
         });
         let mut into = [MaybeUninit::uninit(); 8];
-        assert_eq!(register.read(10, &mut into), Err(Miss::Overwritten));
+        assert_eq!(register.read(10, &mut into), Err(ReadError::Overwritten));
         assert_eq!(register.read(11, &mut into), Ok(()));
         // SAFETY: `read` initialised all of it.
         assert_eq!(into.map(|byte| unsafe { byte.assume_init() }), 11_u64.to_le_bytes());
         assert_eq!(register.read(slots + 10, &mut into), Ok(()));
-        assert_eq!(register.read(slots + 11, &mut into), Err(Miss::Empty));
+        assert_eq!(register.read(slots + 11, &mut into), Err(ReadError::Empty));
     });
 }
 
@@ -57,10 +57,10 @@ fn a_closed_register_keeps_its_values_and_says_so() {
     with_register(8, |register| {
         register.publish(&[7; 8]).unwrap();
         register.close();
-        assert_eq!(newest(&register), Err(Miss::Closed));
+        assert_eq!(newest(&register), Err(ReadError::Closed));
         assert_eq!(register.newest(), Newest { sequence: 1, closed: true });
         assert_eq!(register.read(1, &mut [MaybeUninit::uninit(); 8]), Ok(()));
-        assert_eq!(register.publish(&[8; 8]), Err(Refusal::Closed));
+        assert_eq!(register.publish(&[8; 8]), Err(PublishError::Closed));
     });
 }
 
@@ -68,7 +68,7 @@ fn a_closed_register_keeps_its_values_and_says_so() {
 fn who_sleeps_is_reported_to_the_writer_once() {
     with_register(8, |register| {
         register.latest.fetch_or(ASLEEP, Ordering::Relaxed);
-        assert_eq!(newest(&register), Err(Miss::Empty));
+        assert_eq!(newest(&register), Err(ReadError::Empty));
         let published = |sequence, asleep| Ok(Published { sequence, asleep });
         assert_eq!(register.publish(&[7; 8]), published(1, true));
         assert_eq!(register.publish(&[7; 8]), published(2, false));
@@ -81,7 +81,7 @@ fn who_sleeps_is_reported_to_the_writer_once() {
 fn a_writer_that_was_replaced_is_told() {
     with_register(8, |register| {
         register.publish(&[7; 8]).unwrap();
-        assert_eq!(register.advance(0), Err(Refusal::RoleLost));
+        assert_eq!(register.advance(0), Err(PublishError::RoleLost));
     });
 }
 
@@ -113,9 +113,9 @@ fn garbage_in_any_word_gives_a_value_or_a_miss() {
 fn a_newest_that_its_slot_never_held_is_corrupt() {
     with_register(8, |register| {
         register.latest.store(5 << SHIFT, Ordering::Relaxed);
-        assert_eq!(newest(&register), Err(Miss::Corrupt));
+        assert_eq!(newest(&register), Err(ReadError::Corrupt));
         register.latest.store(LAST << SHIFT, Ordering::Relaxed);
-        assert_eq!(register.publish(&[0; 8]), Err(Refusal::Corrupt));
+        assert_eq!(register.publish(&[0; 8]), Err(PublishError::Corrupt));
     });
 }
 
@@ -125,8 +125,8 @@ fn zeros_hold_no_value_at_any_size() {
         with_register(bytes, |register| {
             let mut into = vec![MaybeUninit::uninit(); bytes];
             assert!(!register.try_newest(&mut into), "{bytes} bytes");
-            assert_eq!(register.read_newest(&mut into), Err(Miss::Empty));
-            assert_eq!(register.read(0, &mut into), Err(Miss::Empty));
+            assert_eq!(register.read_newest(&mut into), Err(ReadError::Empty));
+            assert_eq!(register.read(0, &mut into), Err(ReadError::Empty));
         });
     }
 }

@@ -1,11 +1,11 @@
-//! Meeting under loom.
+//! Rendezvous under loom.
 
 use loom::sync::Arc;
 use loom::thread;
 
 use super::*;
 use crate::crash::ends_at;
-use crate::sync::mourning::{DEAD, DeadIs, NOBODY_DIED, holder};
+use crate::sync::liveness::{DEAD, DeadIs, NOBODY_DIED, holder};
 use crate::sync::sleepers::Habit;
 use crate::sys::wait::model::check;
 
@@ -26,12 +26,12 @@ impl Words {
     }
 
     /// Comes, and waits until all have come.
-    fn meet(&self, index: usize, me: Holder, registrar: &impl Registrar) -> Ended {
+    fn meet(&self, index: usize, me: ParticipantId, liveness: &impl Liveness) -> Ended {
         let round = self.rounds().arrive(index, me).unwrap();
         if self.rounds().end_if_all_came(round) {
             return Ended::Complete(true);
         }
-        self.rounds().wait(round, &mut Habit::default().waiter(), Until::Ever, registrar)
+        self.rounds().wait(round, &mut Habit::default().waiter(), Until::Ever, liveness)
     }
 }
 

@@ -5,7 +5,7 @@ use loom::thread;
 
 use super::*;
 use crate::crash::ends_at;
-use crate::sync::mourning::{DEAD, DeadIs, NOBODY_DIED, holder};
+use crate::sync::liveness::{DEAD, DeadIs, NOBODY_DIED, holder};
 use crate::sync::owner::{Mode, OwnerWord};
 use crate::sync::spin::Spin;
 use crate::sys::wait::model::{check, let_time_pass};
@@ -38,22 +38,22 @@ impl Jobs {
         Waiters { state: &self.state, turn: &self.turn, bits: &self.bits, records: &self.records }
     }
 
-    fn lock(&self, me: Holder) {
+    fn lock(&self, me: ParticipantId) {
         let (owner, spin) = (OwnerWord::lock(&self.lock), Spin::default());
         owner.acquire(me, Mode::Exclusive, &NOBODY_DIED, &spin, Until::Ever).unwrap();
     }
 
-    fn unlock(&self, me: Holder) {
+    fn unlock(&self, me: ParticipantId) {
         assert!(OwnerWord::lock(&self.lock).release(me));
     }
 
     /// Waits until there is a job, and takes it.
-    fn take(&self, me: Holder, registrar: &impl Registrar) {
+    fn take(&self, me: ParticipantId, liveness: &impl Liveness) {
         self.lock(me);
         while self.count.load(Ordering::Relaxed) == 0 {
-            let index = self.waiters().enlist(me, registrar).unwrap();
+            let index = self.waiters().enlist(me, liveness).unwrap();
             self.unlock(me);
-            let ended = self.waiters().wait(index, me, registrar, &Habit::default(), Until::Ever);
+            let ended = self.waiters().wait(index, me, liveness, &Habit::default(), Until::Ever);
             assert!(ended.is_notified());
             self.lock(me);
             self.waiters().leave(index, me);
@@ -64,7 +64,7 @@ impl Jobs {
     }
 
     /// Makes so many jobs.
-    fn put(&self, me: Holder, jobs: u64, notify: impl FnOnce(Waiters<'_>)) {
+    fn put(&self, me: ParticipantId, jobs: u64, notify: impl FnOnce(Waiters<'_>)) {
         self.lock(me);
         self.count.store(self.count.load(Ordering::Relaxed) + jobs, Ordering::Relaxed);
         self.unlock(me);

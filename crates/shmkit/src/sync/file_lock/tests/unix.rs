@@ -9,15 +9,15 @@ use super::*;
 
 #[test]
 fn a_new_file_is_its_owner_s_alone() {
-    let site = Site::new();
-    drop(site.handle());
-    assert_eq!(fs::metadata(site.path()).unwrap().permissions().mode() & 0o7777, 0o600);
+    let object_file = ObjectFile::new();
+    drop(object_file.handle());
+    assert_eq!(fs::metadata(object_file.path()).unwrap().permissions().mode() & 0o7777, 0o600);
 }
 
 #[test]
 fn a_fifo_and_a_device_are_refused_in_words_and_not_waited_for() {
-    let site = Site::new();
-    let path = site.path();
+    let object_file = ObjectFile::new();
+    let path = object_file.path();
     mknodat(CWD, &path, FileType::Fifo, 0o600.into(), 0).unwrap();
     refused(FileLock::open(&path), ErrorKind::WrongKind, &path, "it is a FIFO");
     refused(FileLock::open_or_create(&path), ErrorKind::WrongKind, &path, "it is a FIFO");
@@ -27,12 +27,12 @@ fn a_fifo_and_a_device_are_refused_in_words_and_not_waited_for() {
 
 #[test]
 fn a_symbolic_link_is_followed_and_one_that_leads_to_nothing_is_told() {
-    let site = Site::new();
-    let link = site.path().with_file_name("link");
+    let object_file = ObjectFile::new();
+    let link = object_file.path().with_file_name("link");
     symlink("it", &link).unwrap();
     let why = "a symbolic link that leads to nothing";
     refused(FileLock::open_or_create(&link), ErrorKind::NotFound, &link, why);
-    let mut through_the_name = site.handle();
+    let mut through_the_name = object_file.handle();
     let mut through_the_link = FileLock::open_or_create(&link).unwrap();
     let held = through_the_link.lock().unwrap();
     assert!(through_the_name.try_lock().unwrap().is_none());
@@ -53,10 +53,10 @@ const SHARED: FlockOperation = FlockOperation::NonBlockingLockShared;
 
 #[test]
 fn plain_locks_of_fcntl_are_excluded_and_exclude() {
-    let site = Site::new();
-    let mut lock = site.handle();
+    let object_file = ObjectFile::new();
+    let mut lock = object_file.handle();
     // Not closed before the end: that would drop the process's plain locks on the file.
-    let file = fs::File::options().read(true).write(true).open(site.path()).unwrap();
+    let file = fs::File::options().read(true).write(true).open(object_file.path()).unwrap();
 
     let held = lock.lock().unwrap();
     assert!(!set_plain_lock(&file, EXCLUSIVE) && !set_plain_lock(&file, SHARED));

@@ -6,7 +6,7 @@ use loom::thread;
 
 use super::*;
 use crate::crash::ends_at;
-use crate::sync::mourning::{DEAD, DeadIs, NOBODY_DIED, holder};
+use crate::sync::liveness::{DEAD, DeadIs, NOBODY_DIED, holder};
 use crate::sys::wait::model::{check, let_time_pass};
 
 /// A lock's words, and what it guards: loom reports who touches it out of turn.
@@ -38,31 +38,31 @@ impl Guarded {
         Shares { owner, used: &self.used, words: &self.shares }
     }
 
-    fn take(&self, me: Holder, registrar: &impl Registrar) {
+    fn take(&self, me: ParticipantId, liveness: &impl Liveness) {
         let spin = Spin::default();
-        let taken = self.shares().owner.acquire(me, Mode::Draining, registrar, &spin, Until::Ever);
+        let taken = self.shares().owner.acquire(me, Mode::Draining, liveness, &spin, Until::Ever);
         taken.unwrap();
-        self.shares().drain(me, registrar, &Habit::default(), Until::Ever).unwrap();
+        self.shares().drain(me, liveness, &Habit::default(), Until::Ever).unwrap();
     }
 
-    fn write(&self, slot: u32, registrar: &impl Registrar) {
-        self.take(holder(slot), registrar);
+    fn write(&self, slot: u32, liveness: &impl Liveness) {
+        self.take(holder(slot), liveness);
         // SAFETY: nobody else has the lock, or loom reports it.
         self.value.with_mut(|value| unsafe { *value += 1 });
         assert!(self.shares().owner.release(holder(slot)));
     }
 
-    fn share(&self, slot: u32, registrar: &impl Registrar) -> bool {
+    fn share(&self, slot: u32, liveness: &impl Liveness) -> bool {
         let me = holder(slot);
         let shared = self
             .shares()
             .try_share(me)
-            .or_else(|_| self.shares().share_slowly(me, registrar, &Spin::default(), Until::Ever));
-        shared.unwrap().is_marked()
+            .or_else(|_| self.shares().share_slowly(me, liveness, &Spin::default(), Until::Ever));
+        shared.unwrap().is_inconsistent()
     }
 
-    fn read(&self, slot: u32, registrar: &impl Registrar) -> u32 {
-        self.share(slot, registrar);
+    fn read(&self, slot: u32, liveness: &impl Liveness) -> u32 {
+        self.share(slot, liveness);
         // SAFETY: nobody changes it, or loom reports it.
         let seen = self.value.with(|value| unsafe { *value });
         self.shares().unshare(holder(slot));

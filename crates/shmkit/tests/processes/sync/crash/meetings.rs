@@ -178,7 +178,7 @@ fn count_down(case: &Case) {
             latch.join().unwrap().count_down().unwrap();
             thread::scope(|scope| {
                 let waits = scope.spawn(|| latch.wait_timeout(PATIENCE));
-                while place.describe(NAME).members.iter().all(|it| it.waiting == 0) {
+                while place.describe(NAME).participants.iter().all(|it| it.waiting == 0) {
                     thread::yield_now();
                 }
                 child.say("go");

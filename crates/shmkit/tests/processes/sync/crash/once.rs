@@ -45,7 +45,8 @@ fn survive(case: &Case) {
         let word = child.hear_if_alive();
         let acts = race(&starts, next, || {
             if word.is_some() {
-                while place.describe(NAME).members.iter().map(|it| it.waiting).sum::<u32>() < 2 {
+                while place.describe(NAME).participants.iter().map(|it| it.waiting).sum::<u32>() < 2
+                {
                     thread::yield_now();
                 }
                 child.say("go");

@@ -169,7 +169,7 @@ fn go_on(place: &Place, stages: &[Named<Stage>; SURVIVORS], seeds: [u64; SURVIVO
     }
     meet(&stages[0].6);
     place.repair();
-    let members = place.describe(STAGE).members;
+    let members = place.describe(STAGE).participants;
     assert_eq!(members.len(), SURVIVORS, "{members:?}");
 }
 

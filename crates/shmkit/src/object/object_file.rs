@@ -4,13 +4,13 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::frame::{CLOSED, Contents, Frame, WAIT_WORD_STRIDE, compose, recognise};
 use super::header::{FLAG_READ_ONLY_PEERS, Header, RETIRED};
-use super::lifetime::{GATE_PATIENCE, GateLock, Ground, pass_gate};
+use super::layout::{CLOSED, NewObject, ObjectLayout, WAIT_WORD_STRIDE, compose, recognise};
+use super::lifetime::{GATE_PATIENCE, GateLock, RemovalTarget, pass_gate};
 use super::name::Name;
 use super::options::{Lifetime, Options};
 use super::participants::{Participant, Participants, SlotLocks};
-use super::{place, presence};
+use super::{new_file, presence};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::memory::{Access, Trust, View};
@@ -22,15 +22,15 @@ use crate::sys::{process, wait};
 
 /// An object as this process has it: three views of one file that must not be mixed.
 ///
-/// INVARIANT 1: `mapping` covers `frame.file_size` bytes, and is writable if `opening` says so.
+/// INVARIANT 1: `mapping` covers `layout.file_size` bytes, and is writable if `opening` says so.
 /// INVARIANT 2: `lock_file` is a description of its own. It is never asked, and never mapped:
 /// asked through it, its locks look free; mapped, they would outlive it.
-pub(crate) struct Site {
+pub(crate) struct ObjectFile {
     pub(crate) name: Name,
     path: PathBuf,
     identity: Identity,
     pub(crate) opening: Opening,
-    pub(crate) frame: Frame,
+    pub(crate) layout: ObjectLayout,
     pub(crate) owner: u32,
     /// Of the run of the machine before this one, and not meant to last.
     earlier_boot: bool,
@@ -43,27 +43,27 @@ pub(crate) struct Site {
 
 /// How an object is to be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Want {
+pub(crate) enum OpenMode {
     /// For reading and writing, or for reading where that is all that is allowed.
-    Most,
+    Allowed,
     /// For reading alone.
     ReadOnly,
 }
 
 /// The file was renamed, replaced or removed between two looks.
-pub(crate) struct Moved;
+pub(crate) struct Raced;
 
-impl Site {
+impl ObjectFile {
     /// Opens and maps what has the name, and holds its gate in shared mode when it returns.
     ///
-    /// `Ok(Err(Moved))` asks to try again.
+    /// `Ok(Err(Raced))` asks to try again.
     pub(crate) fn meet(
         directory: &Path,
         name: &Name,
-        want: Want,
+        want: OpenMode,
         trust: Trust,
-    ) -> Result<Result<Self, Moved>> {
-        let support = place::support(directory)?;
+    ) -> Result<Result<Self, Raced>> {
+        let support = new_file::support(directory)?;
         let path = directory.join(name.file_name());
         let (lock_file, opening) =
             open_lock_file(&path, want).map_err(|error| match error.kind() {
@@ -77,31 +77,31 @@ impl Site {
         pass_gate(&lock_file, Mode::Shared, GATE_PATIENCE)?;
         crash_point!("open: gate passed");
         let main = match directory::open(&path, opening) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Err(Moved)),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Err(Raced)),
             answer => answer?,
         };
         let status = single_name(&main)?;
         check_file(&status, trust)?;
         if status.links == 0 || status.identity != directory::status(&lock_file)?.identity {
-            return Ok(Err(Moved));
+            return Ok(Err(Raced));
         }
         if support == Support::Memory && status.committed < status.size {
             let (size, committed) = (status.size, status.committed);
             let why = format!("only {committed} of its {size} bytes are there");
             return Err(Error::new(ErrorKind::Corrupt, why));
         }
-        let frame = read_frame(&main, name, status.size)?;
+        let layout = read_frame(&main, name, status.size)?;
         crash_point!("open: header read");
-        let mapping = map(&main, &frame, opening)?;
+        let mapping = map(&main, &layout, opening)?;
         crash_point!("open: mapped");
-        let earlier_boot = support != Support::Memory && is_of_earlier_boot(&frame);
+        let earlier_boot = support != Support::Memory && is_of_earlier_boot(&layout);
         Ok(Ok(Self {
             name: name.clone(),
             main: Removable::new(main, &path),
             path,
             identity: status.identity,
             opening,
-            frame,
+            layout,
             owner: status.owner,
             earlier_boot,
             mapping,
@@ -116,10 +116,10 @@ impl Site {
         directory: &Path,
         name: &Name,
         options: &Options,
-        contents: &Contents,
+        contents: &NewObject,
         handle: Range,
-    ) -> Result<Result<Self, Moved>> {
-        place::try_once(directory)?;
+    ) -> Result<Result<Self, Raced>> {
+        new_file::try_once(directory)?;
         let path = directory.join(name.file_name());
         let access = options.access.unwrap_or(Access::Owner);
         let lifetime = options.lifetime.unwrap_or(Lifetime::Persistent);
@@ -128,7 +128,7 @@ impl Site {
         let participants = options.participants.unwrap_or(contents.participants);
         let (bytes, size) = compose(name, contents, flags, access, lifetime, participants)?;
 
-        let new = place::NewFile::make(directory, access.mode(read_only_peers))?;
+        let new = new_file::NewFile::make(directory, access.mode(read_only_peers))?;
         crash_point!("create: unnamed file made");
         if lifetime != Lifetime::Durable {
             directory::spare_the_disk(&new.file)?;
@@ -140,13 +140,13 @@ impl Site {
         directory::write_all_at(&new.file, &contents.payload, payload_offset)?;
         crash_point!("create: contents written");
         if !lock::take(&new.file, handle, lock::PRESENCE)? {
-            return Ok(Err(Moved));
+            return Ok(Err(Raced));
         }
         pass_gate(&new.file, Mode::Shared, GATE_PATIENCE)?;
         crash_point!("create: locked");
         let lock_file = match new.give_name(&path) {
             // Swept by one who looked before its maker's locks were there: made once more.
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Err(Moved)),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Err(Raced)),
             answer => answer?,
         };
         crash_point!("create: named");
@@ -162,17 +162,17 @@ impl Site {
         bytes: &[u8],
         size: u64,
         lock_file: LockFile,
-    ) -> Result<Result<Self, Moved>> {
+    ) -> Result<Result<Self, Raced>> {
         let main = match directory::open(&path, Opening::ReadWrite) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Err(Moved)),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Err(Raced)),
             answer => answer?,
         };
         let status = directory::status(&main)?;
         if status.identity != directory::status(&lock_file)?.identity {
-            return Ok(Err(Moved));
+            return Ok(Err(Raced));
         }
-        let frame = recognise(bytes)?.check(name, bytes, size)?;
-        let mapping = map(&main, &frame, Opening::ReadWrite)?;
+        let layout = recognise(bytes)?.check(name, bytes, size)?;
+        let mapping = map(&main, &layout, Opening::ReadWrite)?;
         crash_point!("create: mapped");
         Ok(Ok(Self {
             name: name.clone(),
@@ -180,7 +180,7 @@ impl Site {
             path,
             identity: status.identity,
             opening: Opening::ReadWrite,
-            frame,
+            layout,
             owner: status.owner,
             earlier_boot: false,
             mapping,
@@ -192,9 +192,9 @@ impl Site {
         View::of_mapping(&self.mapping)
     }
 
-    /// A word of the frame. Its place was checked when the object was opened.
+    /// A word of the layout. Its place was checked when the object was opened.
     fn word(&self, offset: u64) -> &AtomicU64 {
-        self.view().word(offset as usize).expect("a part of a checked frame")
+        self.view().word(offset as usize).expect("a part of a checked layout")
     }
 
     fn state(&self) -> &AtomicU64 {
@@ -202,15 +202,15 @@ impl Site {
     }
 
     pub(crate) fn participants(&self) -> Participants<'_> {
-        let words = self.frame.participants_count as usize * size_of::<Participant>() / 8;
-        let offset = self.frame.participants_offset as usize;
-        Participants::new(self.view().words(offset, words).expect("a part of a checked frame"))
+        let words = self.layout.participants_count as usize * size_of::<Participant>() / 8;
+        let offset = self.layout.participants_offset as usize;
+        Participants::new(self.view().words(offset, words).expect("a part of a checked layout"))
     }
 
     pub(crate) fn payload(&self) -> View<'_> {
-        let Frame { payload_offset, payload_size, .. } = self.frame;
+        let ObjectLayout { payload_offset, payload_size, .. } = self.layout;
         let payload = self.view().sub(payload_offset as usize, payload_size as usize);
-        payload.expect("a part of a checked frame")
+        payload.expect("a part of a checked layout")
     }
 
     /// Where its file was when it was opened.
@@ -251,18 +251,18 @@ impl Site {
     }
 }
 
-impl Drop for Site {
+impl Drop for ObjectFile {
     fn drop(&mut self) {
         // It is unmapped first, and then goes.
         self.main.removed = self.is_retired();
     }
 }
 
-fn open_lock_file(path: &Path, want: Want) -> Result<(LockFile, Opening)> {
+fn open_lock_file(path: &Path, want: OpenMode) -> Result<(LockFile, Opening)> {
     let open = |opening| Ok((LockFile::open(|| directory::open(path, opening))?, opening));
     match want {
-        Want::ReadOnly => open(Opening::ReadOnly),
-        Want::Most => match open(Opening::ReadWrite) {
+        OpenMode::ReadOnly => open(Opening::ReadOnly),
+        OpenMode::Allowed => match open(Opening::ReadWrite) {
             Err(error) if error.kind() == ErrorKind::PermissionDenied => open(Opening::ReadOnly),
             answer => answer,
         },
@@ -298,19 +298,19 @@ fn check_file(status: &Status, trust: Trust) -> Result<()> {
     Ok(())
 }
 
-/// Whether the frame was made before this run of the machine, and is not meant to last.
+/// Whether the layout was made before this run of the machine, and is not meant to last.
 ///
 /// Containers may have boot ids of their own, and a wall clock can be set: both must say so.
-fn is_of_earlier_boot(frame: &Frame) -> bool {
-    let (made, now) = (frame.boot_id, process::boot_id());
-    frame.lifetime != Lifetime::Durable
+fn is_of_earlier_boot(layout: &ObjectLayout) -> bool {
+    let (made, now) = (layout.boot_id, process::boot_id());
+    layout.lifetime != Lifetime::Durable
         && made != now
         && made != [0; 16]
         && now != [0; 16]
-        && frame.created_unix_ns < process::booted_unix_ns()
+        && layout.created_unix_ns < process::booted_unix_ns()
 }
 
-fn read_frame(file: &File, name: &Name, file_size: u64) -> Result<Frame> {
+fn read_frame(file: &File, name: &Name, file_size: u64) -> Result<ObjectLayout> {
     let mut bytes = vec![0; 4096];
     let length = directory::read_at(file, &mut bytes, 0)?;
     bytes.truncate(length);
@@ -324,13 +324,13 @@ fn read_frame(file: &File, name: &Name, file_size: u64) -> Result<Frame> {
     recognised.check(name, &bytes, file_size)
 }
 
-fn map(file: &File, frame: &Frame, opening: Opening) -> Result<ObjectMapping> {
+fn map(file: &File, layout: &ObjectLayout, opening: Opening) -> Result<ObjectMapping> {
     let protection = match opening {
         Opening::ReadOnly => Protection::ReadOnly,
         Opening::ReadWrite => Protection::ReadWrite,
     };
-    let shared = frame.access != Access::Owner;
-    ObjectMapping::map(file, frame.file_size as usize, protection, frame.object_id, shared)
+    let shared = layout.access != Access::Owner;
+    ObjectMapping::map(file, layout.file_size as usize, protection, layout.object_id, shared)
 }
 
 impl GateLock for LockFile {
@@ -353,7 +353,7 @@ impl GateLock for LockFile {
     }
 }
 
-impl Ground for Site {
+impl RemovalTarget for ObjectFile {
     type Gate = LockFile;
 
     fn gate(&self) -> &LockFile {
@@ -378,7 +378,7 @@ impl Ground for Site {
     }
 
     fn is_while_used(&self) -> bool {
-        self.frame.lifetime == Lifetime::WhileUsed
+        self.layout.lifetime == Lifetime::WhileUsed
     }
 
     fn is_of_earlier_boot(&self) -> bool {
@@ -389,8 +389,8 @@ impl Ground for Site {
         // ORDERING: Release; pairs with the Acquire in `is_retired`.
         self.state().store(RETIRED, Ordering::Release);
         crash_point!("retire: marked");
-        for index in 0..u64::from(self.frame.wait_words) {
-            let word = self.word(self.frame.payload_offset + index * WAIT_WORD_STRIDE);
+        for index in 0..u64::from(self.layout.wait_words) {
+            let word = self.word(self.layout.payload_offset + index * WAIT_WORD_STRIDE);
             // ORDERING: AcqRel; whoever sees the bit also sees the state.
             let had = word.fetch_or(CLOSED, Ordering::AcqRel);
             wait::wake_all(word, had);
@@ -418,7 +418,7 @@ impl Ground for Site {
     }
 }
 
-impl SlotLocks for Site {
+impl SlotLocks for ObjectFile {
     fn try_lock(&self, slot: u32) -> Result<bool> {
         lock::take(&self.lock_file, presence::slot(slot), Mode::Exclusive)
     }

@@ -97,7 +97,7 @@ pub(crate) const CLOSED: u64 = 1;
 const PAGE: u64 = 4096;
 
 /// What a kind asks for when an object is made.
-pub(crate) struct Contents {
+pub(crate) struct NewObject {
     pub(crate) kind: Kind,
     /// The kind's own, from bit 16.
     pub(crate) flags: u32,
@@ -115,9 +115,10 @@ pub(crate) struct Contents {
 /// An object's parts, as read from its header and checked. Never read again.
 ///
 /// INVARIANT: every part lies inside `file_size` and is aligned as the picture says;
-/// `participants_count` is 1 to [`Frame::MAX_PARTICIPANTS`]; the wait words lie in the payload.
+/// `participants_count` is 1 to [`ObjectLayout::MAX_PARTICIPANTS`]; the wait words
+/// lie in the payload.
 #[derive(Clone, Debug)]
-pub(crate) struct Frame {
+pub(crate) struct ObjectLayout {
     pub(crate) kind: Kind,
     pub(crate) file_size: u64,
     pub(crate) object_id: [u8; 16],
@@ -137,7 +138,7 @@ pub(crate) struct Frame {
     pub(crate) parameters: [u64; 4],
 }
 
-impl Frame {
+impl ObjectLayout {
     pub(crate) const MAX_PARTICIPANTS: u32 = 1024;
     /// The most bytes of a schema's text.
     pub(crate) const MAX_SCHEMA: u32 = MAX_TEXT as u32;
@@ -154,20 +155,23 @@ impl Frame {
 /// The first bytes of a new object, and the size of its file; what follows them is zeros.
 pub(crate) fn compose(
     name: &Name,
-    contents: &Contents,
+    contents: &NewObject,
     flags: u32,
     access: Access,
     lifetime: Lifetime,
     participants: u32,
 ) -> Result<(Vec<u8>, u64)> {
     let (name, schema) = (name.as_str().as_bytes(), contents.schema.as_bytes());
-    if schema.len() > Frame::MAX_SCHEMA as usize || contents.payload_size > Frame::MAX_PAYLOAD {
+    if schema.len() > ObjectLayout::MAX_SCHEMA as usize
+        || contents.payload_size > ObjectLayout::MAX_PAYLOAD
+    {
         let (text, payload) = (schema.len(), contents.payload_size);
         let why = format!("a description of {text} bytes or a payload of {payload} is too large");
         return Err(Error::new(ErrorKind::InvalidArgument, why));
     }
-    if !(1..=Frame::MAX_PARTICIPANTS).contains(&participants) {
-        let why = format!("{participants} participants: 1 to {} can be", Frame::MAX_PARTICIPANTS);
+    if !(1..=ObjectLayout::MAX_PARTICIPANTS).contains(&participants) {
+        let why =
+            format!("{participants} participants: 1 to {} can be", ObjectLayout::MAX_PARTICIPANTS);
         return Err(Error::new(ErrorKind::InvalidArgument, why));
     }
     let name_offset = size_of::<Header>();
@@ -249,7 +253,7 @@ impl Recognised {
     /// How many bytes of the file hold header, name and schema.
     pub(crate) fn described_size(&self) -> Result<usize> {
         let Header { name_offset, name_length, schema_offset, schema_length, .. } = self.header;
-        if name_length as usize > Name::MAX_LENGTH || schema_length > Frame::MAX_SCHEMA {
+        if name_length as usize > Name::MAX_LENGTH || schema_length > ObjectLayout::MAX_SCHEMA {
             return Err(corrupt(format!(
                 "a name of {name_length} bytes and a schema of {schema_length} are too long"
             )));
@@ -263,10 +267,15 @@ impl Recognised {
         Ok((schema_offset + schema_length) as usize)
     }
 
-    /// The frame, if all parts agree with each other, with the name and with the file's size.
+    /// The layout, if all parts agree with each other, with the name and with the file's size.
     ///
     /// `described` holds the file's first [`Recognised::described_size`] bytes.
-    pub(crate) fn check(&self, name: &Name, described: &[u8], file_size: u64) -> Result<Frame> {
+    pub(crate) fn check(
+        &self,
+        name: &Name,
+        described: &[u8],
+        file_size: u64,
+    ) -> Result<ObjectLayout> {
         let header = &self.header;
         let (schema_offset, end) = (header.schema_offset as usize, self.described_size()?);
         let found_name = described.get(size_of::<Header>()..schema_offset);
@@ -290,7 +299,7 @@ impl Recognised {
             return Err(corrupt(format!("state {} is not defined", header.state)));
         }
         self.check_parts(end as u64)?;
-        self.frame(schema)
+        self.layout(schema)
     }
 
     fn check_parts(&self, described_end: u64) -> Result<()> {
@@ -300,7 +309,7 @@ impl Recognised {
         let participants_size = u64::from(participants_count) * size_of::<Participant>() as u64;
         if participants % 64 != 0
             || participants < described_end
-            || !(1..=Frame::MAX_PARTICIPANTS).contains(&participants_count)
+            || !(1..=ObjectLayout::MAX_PARTICIPANTS).contains(&participants_count)
             || participants + participants_size > payload_offset
         {
             return Err(corrupt(format!(
@@ -310,7 +319,7 @@ impl Recognised {
         if payload_offset % 128 != 0
             || payload_size % 8 != 0
             || payload_offset.checked_add(payload_size).is_none_or(|end| end > file_size)
-            || wait_words > Frame::MAX_WAIT_WORDS
+            || wait_words > ObjectLayout::MAX_WAIT_WORDS
             || u64::from(wait_words) * WAIT_WORD_STRIDE > payload_size
         {
             return Err(corrupt(format!(
@@ -321,7 +330,7 @@ impl Recognised {
         Ok(())
     }
 
-    fn frame(&self, schema: &[u8]) -> Result<Frame> {
+    fn layout(&self, schema: &[u8]) -> Result<ObjectLayout> {
         let header = &self.header;
         let Some(kind) = Kind::of_number(header.kind) else {
             let why = format!("the object is of kind {}, unknown to this program", header.kind);
@@ -335,7 +344,7 @@ impl Recognised {
         let Ok(schema) = std::str::from_utf8(schema) else {
             return Err(corrupt("the schema is not UTF-8"));
         };
-        Ok(Frame {
+        Ok(ObjectLayout {
             kind,
             file_size: header.file_size,
             object_id: header.object_id,

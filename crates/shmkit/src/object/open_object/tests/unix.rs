@@ -15,7 +15,7 @@ fn the_mode_is_what_was_asked_for_whatever_the_umask() {
     ] {
         let read_only_peers = Some(read_only_peers);
         let asked = Options { access, read_only_peers, ..options(&directory) };
-        let _made = Attached::create(&name(), &asked, &contents()).unwrap();
+        let _made = OpenObject::create(&name(), &asked, &contents()).unwrap();
         let file = fs::metadata(directory.path().join("robot%2fpose.shmkit")).unwrap();
         assert_eq!(file.permissions().mode() & 0o7777, mode);
         remove(&name(), &options(&directory)).unwrap();
@@ -26,7 +26,7 @@ fn the_mode_is_what_was_asked_for_whatever_the_umask() {
 fn a_link_and_a_fifo_under_the_name_are_refused_in_words() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("robot%2fpose.shmkit");
-    let open = || Attached::open(&name(), &options(&directory), Want::Most).err().unwrap();
+    let open = || OpenObject::open(&name(), &options(&directory), OpenMode::Allowed).err().unwrap();
 
     fs::write(directory.path().join("other"), b"text").unwrap();
     symlink("other", &path).unwrap();
@@ -42,33 +42,33 @@ fn a_link_and_a_fifo_under_the_name_are_refused_in_words() {
 #[test]
 fn another_user_s_object_is_refused_unless_trusted() {
     let directory = tempfile::tempdir().unwrap();
-    drop(Attached::create(&name(), &options(&directory), &contents()).unwrap());
+    drop(OpenObject::create(&name(), &options(&directory), &contents()).unwrap());
     let path = directory.path().join("robot%2fpose.shmkit");
     if std::os::unix::fs::chown(&path, Some(12345), None).is_err() {
         eprintln!("SKIPPED: only root can give a file to another user");
         assert!(std::env::var_os("CI").is_none(), "CI runs as root");
         return;
     }
-    let error = Attached::open(&name(), &options(&directory), Want::Most).err().unwrap();
+    let error = OpenObject::open(&name(), &options(&directory), OpenMode::Allowed).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::PermissionDenied);
     assert!(error.to_string().contains("belongs to user 12345"), "{error}");
     for trust in [Trust::User(12345), Trust::Anyone] {
         let asked = Options { trust, ..options(&directory) };
-        Attached::open(&name(), &asked, Want::Most).unwrap();
+        OpenObject::open(&name(), &asked, OpenMode::Allowed).unwrap();
     }
 }
 
 #[test]
 fn an_object_whose_space_is_not_there_is_refused() {
     let directory = tempfile::tempdir_in("/dev/shm").unwrap();
-    let large = Contents { payload_size: 8192, ..contents() };
-    drop(Attached::create(&name(), &options(&directory), &large).unwrap());
+    let large = NewObject { payload_size: 8192, ..contents() };
+    drop(OpenObject::create(&name(), &options(&directory), &large).unwrap());
     let path = directory.path().join("robot%2fpose.shmkit");
     let whole = fs::read(&path).unwrap();
     fs::remove_file(&path).unwrap();
     fs::write(&path, &whole[..4096]).unwrap();
     fs::File::options().write(true).open(&path).unwrap().set_len(whole.len() as u64).unwrap();
-    let error = Attached::open(&name(), &options(&directory), Want::Most).err().unwrap();
+    let error = OpenObject::open(&name(), &options(&directory), OpenMode::Allowed).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     assert!(error.to_string().contains("only 4096 of its"), "{error}");
 }
@@ -79,9 +79,9 @@ fn who_may_not_remove_an_object_does_not_retire_it() {
     let open_to_all = fs::Permissions::from_mode(0o1777);
     fs::set_permissions(directory.path(), open_to_all).unwrap();
     let asked = Options { access: Some(Access::Everyone), ..options(&directory) };
-    let mine = Attached::create(&name(), &asked, &contents()).unwrap();
-    let site = observe(&name(), &options(&directory)).unwrap();
-    site.check_removable().unwrap();
+    let mine = OpenObject::create(&name(), &asked, &contents()).unwrap();
+    let object_file = observe(&name(), &options(&directory)).unwrap();
+    object_file.check_removable().unwrap();
     let stranger = directory.path().join("robot%2fpose.shmkit");
     assert!(crate::sys::directory::may_unlink(&stranger, 0).unwrap(), "root and owners may");
     mine.check_not_removed().unwrap();
@@ -90,7 +90,7 @@ fn who_may_not_remove_an_object_does_not_retire_it() {
 #[test]
 fn an_object_whose_file_was_removed_by_hand_is_closed() {
     let directory = tempfile::tempdir().unwrap();
-    let made = Attached::create(&name(), &options(&directory), &contents()).unwrap();
+    let made = OpenObject::create(&name(), &options(&directory), &contents()).unwrap();
     made.check_not_removed().unwrap();
     fs::remove_file(directory.path().join("robot%2fpose.shmkit")).unwrap();
     assert_eq!(kind_of(made.check_not_removed()), ErrorKind::Closed);

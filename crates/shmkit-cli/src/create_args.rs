@@ -27,7 +27,7 @@ impl From<Who> for Access {
 
 /// What `create` is told beside the name.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Making {
+pub(crate) struct CreateArgs {
     /// Who may use it
     #[arg(long, value_enum, default_value = "owner")]
     access: Who,
@@ -42,7 +42,7 @@ pub(crate) struct Making {
 /// Each command that waits is a participant, so that there may be many.
 pub(crate) const PARTICIPANTS: u32 = 256;
 
-impl Making {
+impl CreateArgs {
     /// Makes a primitive, and leaves it.
     pub(crate) fn make<P: Primitive>(
         &self,

@@ -4,8 +4,8 @@ use std::path::Path;
 use super::*;
 use crate::object::options::Lifetime;
 
-fn contents() -> Contents {
-    Contents {
+fn contents() -> NewObject {
+    NewObject {
         kind: Kind::Latest,
         flags: 0,
         fingerprint: 7,
@@ -42,26 +42,26 @@ fn kind_of<T>(answer: Result<T>) -> ErrorKind {
 #[test]
 fn what_one_creates_another_opens_with_every_part_the_same() {
     let directory = tempfile::tempdir().unwrap();
-    let made = Attached::create(&name(), &options(&directory), &contents()).unwrap();
+    let made = OpenObject::create(&name(), &options(&directory), &contents()).unwrap();
     assert_eq!(files(directory.path()), ["robot%2fpose.shmkit"]);
-    let opened = Attached::open(&name(), &options(&directory), Want::Most).unwrap();
-    assert_eq!(opened.frame().object_id, made.frame().object_id);
-    assert_eq!((opened.frame().schema.as_str(), opened.frame().fingerprint), ("u64", 7));
-    assert_eq!(opened.frame().parameters, [1, 2, 3, 4]);
+    let opened = OpenObject::open(&name(), &options(&directory), OpenMode::Allowed).unwrap();
+    assert_eq!(opened.layout().object_id, made.layout().object_id);
+    assert_eq!((opened.layout().schema.as_str(), opened.layout().fingerprint), ("u64", 7));
+    assert_eq!(opened.layout().parameters, [1, 2, 3, 4]);
     made.payload().word(16).unwrap().store(5, std::sync::atomic::Ordering::Relaxed);
     assert_eq!(opened.payload().word(16).unwrap().load(std::sync::atomic::Ordering::Relaxed), 5);
-    let again = Attached::create(&name(), &options(&directory), &contents());
+    let again = OpenObject::create(&name(), &options(&directory), &contents());
     assert_eq!(kind_of(again), ErrorKind::AlreadyExists);
-    assert_eq!(made.site().count_handles().unwrap(), 2);
+    assert_eq!(made.object_file().count_handles().unwrap(), 2);
 }
 
 #[test]
 fn an_object_for_use_only_goes_with_its_last_user() {
     let directory = tempfile::tempdir().unwrap();
     let (first, made) =
-        Attached::open_or_create(&name(), &while_used(&directory), &contents()).unwrap();
+        OpenObject::open_or_create(&name(), &while_used(&directory), &contents()).unwrap();
     assert!(made);
-    let second = Attached::open(&name(), &options(&directory), Want::Most).unwrap();
+    let second = OpenObject::open(&name(), &options(&directory), OpenMode::Allowed).unwrap();
     drop(first);
     assert_eq!(files(directory.path()).len(), 1);
     drop(second);
@@ -72,12 +72,12 @@ fn an_object_for_use_only_goes_with_its_last_user() {
 #[test]
 fn a_removed_object_is_closed_to_who_still_has_it_and_its_name_is_free() {
     let directory = tempfile::tempdir().unwrap();
-    let old = Attached::create(&name(), &options(&directory), &contents()).unwrap();
+    let old = OpenObject::create(&name(), &options(&directory), &contents()).unwrap();
     remove(&name(), &options(&directory)).unwrap();
     assert_eq!(kind_of(old.check_not_removed()), ErrorKind::Closed);
     assert_eq!(kind_of(remove(&name(), &options(&directory))), ErrorKind::NotFound);
-    let new = Attached::create(&name(), &options(&directory), &contents()).unwrap();
-    assert_ne!(new.frame().object_id, old.frame().object_id);
+    let new = OpenObject::create(&name(), &options(&directory), &contents()).unwrap();
+    assert_ne!(new.layout().object_id, old.layout().object_id);
     drop(old);
     assert_eq!(files(directory.path()).len(), 1, "the old handle leaves the new object alone");
 }
@@ -85,9 +85,9 @@ fn a_removed_object_is_closed_to_who_still_has_it_and_its_name_is_free() {
 #[test]
 fn options_that_differ_are_refused_with_both_values() {
     let directory = tempfile::tempdir().unwrap();
-    let _made = Attached::create(&name(), &options(&directory), &contents()).unwrap();
+    let _made = OpenObject::create(&name(), &options(&directory), &contents()).unwrap();
     let asked = Options { participants: Some(3), ..options(&directory) };
-    let error = Attached::open_or_create(&name(), &asked, &contents()).err().unwrap();
+    let error = OpenObject::open_or_create(&name(), &asked, &contents()).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::WrongOptions);
     assert!(error.to_string().contains("participants is 3 here and 16 in the object"), "{error}");
 }
@@ -96,7 +96,7 @@ fn options_that_differ_are_refused_with_both_values() {
 fn traps_under_the_name_are_refused_in_words() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("robot%2fpose.shmkit");
-    let open = || Attached::open(&name(), &options(&directory), Want::Most).err().unwrap();
+    let open = || OpenObject::open(&name(), &options(&directory), OpenMode::Allowed).err().unwrap();
 
     fs::create_dir(&path).unwrap();
     assert!(open().to_string().contains("it is a directory"), "{}", open());
@@ -107,13 +107,13 @@ fn traps_under_the_name_are_refused_in_words() {
     assert!(open().to_string().contains("no object of shmkit"), "{}", open());
     fs::remove_file(&path).unwrap();
 
-    drop(Attached::create(&name(), &options(&directory), &contents()).unwrap());
+    drop(OpenObject::create(&name(), &options(&directory), &contents()).unwrap());
     fs::hard_link(&path, directory.path().join("elsewhere")).unwrap();
     assert!(open().to_string().contains("its file has 2 names"), "{}", open());
     fs::remove_file(directory.path().join("elsewhere")).unwrap();
 
     fs::rename(&path, directory.path().join("lie.shmkit")).unwrap();
-    let lie = Attached::open(&Name::new("lie").unwrap(), &options(&directory), Want::Most);
+    let lie = OpenObject::open(&Name::new("lie").unwrap(), &options(&directory), OpenMode::Allowed);
     let error = lie.err().unwrap();
     assert!(error.to_string().contains(r#"calls itself "robot/pose""#), "{error}");
 }
@@ -121,7 +121,7 @@ fn traps_under_the_name_are_refused_in_words() {
 #[test]
 fn every_garbled_byte_of_the_description_is_an_error_or_harmless() {
     let directory = tempfile::tempdir().unwrap();
-    drop(Attached::create(&name(), &options(&directory), &contents()).unwrap());
+    drop(OpenObject::create(&name(), &options(&directory), &contents()).unwrap());
     let path = directory.path().join("robot%2fpose.shmkit");
     let whole = fs::read(&path).unwrap();
     for garbage in [0x00, 0x01, 0x7f, 0x80, 0xff] {
@@ -134,18 +134,18 @@ fn every_garbled_byte_of_the_description_is_an_error_or_harmless() {
             }
             spoilt[place] = garbage;
             fs::write(&path, &spoilt).unwrap();
-            let answer = Attached::open(&name(), &options(&directory), Want::Most);
+            let answer = OpenObject::open(&name(), &options(&directory), OpenMode::Allowed);
             assert!(answer.is_err(), "byte {place} set to {garbage:#x} was believed");
         }
     }
     for length in (0..whole.len()).step_by(97) {
         fs::write(&path, &whole[..length]).unwrap();
-        let kind = kind_of(Attached::open(&name(), &options(&directory), Want::Most));
+        let kind = kind_of(OpenObject::open(&name(), &options(&directory), OpenMode::Allowed));
         let expected = if length < 8 { ErrorKind::WrongKind } else { ErrorKind::Corrupt };
         assert_eq!(kind, expected, "cut to {length} bytes");
     }
     fs::write(&path, &whole).unwrap();
-    Attached::open(&name(), &options(&directory), Want::Most).unwrap();
+    OpenObject::open(&name(), &options(&directory), OpenMode::Allowed).unwrap();
 }
 
 #[cfg(unix)]

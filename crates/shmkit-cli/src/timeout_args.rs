@@ -6,7 +6,7 @@ use crate::units;
 
 /// How long to wait: as long as it takes, unless told otherwise.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Patience {
+pub(crate) struct TimeoutArgs {
     /// How long to wait at the most; without it, as long as it takes
     #[arg(long, short = 'w', value_name = "TIME", value_parser = units::duration)]
     #[arg(conflicts_with = "no_wait")]
@@ -16,7 +16,7 @@ pub(crate) struct Patience {
     no_wait: bool,
 }
 
-impl Patience {
+impl TimeoutArgs {
     /// The longest time; nothing: as long as it takes.
     pub(crate) fn limit(&self) -> Option<Duration> {
         if self.no_wait { Some(Duration::ZERO) } else { self.timeout }
