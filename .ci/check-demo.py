@@ -1,4 +1,4 @@
-"""Holds what `shm demo --json` reports, read from standard input, to what the project promises."""
+"""Compares the report of `shm demo --json`, from standard input, with the promises of the project."""
 
 import json
 import sys

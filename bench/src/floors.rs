@@ -1,159 +1,128 @@
-//! The least that anything between two processes can cost.
+//! The floors of communication: the least that a round trip between two processes can cost.
 
-use std::hint::black_box;
+use std::hint::{black_box, spin_loop};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::futex;
-use crate::ground::{
-    BYTES_BACK, BYTES_THERE, FLOOR, Ground, LINE_BACK, LINE_THERE, OtherSide, Play, Player,
-    spin_until,
-};
-use crate::report::{Case, Report, Samples};
-use crate::sizes::{SIZES, WithWords, boxed, rounds, with_words};
+use crate::harness::arena::{Arena, BYTES_BACK, BYTES_THERE, LINE_BACK, LINE_THERE};
+use crate::harness::futex;
+use crate::harness::mailbox::RUN;
+use crate::harness::sizes::{Value, by_size, for_size, rounds};
+use crate::harness::worker::{Command, Worker, Workload};
+use crate::harness::workers::Workers;
 
-/// What the other side echoes.
-pub(crate) const LINE: u64 = FLOOR + 10;
-pub(crate) const BYTES: u64 = FLOOR + 11;
-pub(crate) const FUTEX: u64 = FLOOR + 12;
+pub(crate) const WORKLOADS: &[Workload] =
+    &[Workload::process("echo/floor", |it| for_size(it.bytes(), by_size!(serve))(it))];
 
-/// The other side of all floors.
-pub(crate) struct Echo<'a, const N: usize> {
-    ground: &'a Ground,
-    value: Box<[u64; N]>,
+/// What a worker that echoes is commanded to echo.
+const LINE: u64 = RUN + 1;
+const BYTES: u64 = RUN + 2;
+const FUTEX: u64 = RUN + 3;
+
+fn serve<const N: usize>(worker: &Worker) {
+    let mut value = Value::<N>::boxed();
+    worker.serve(|command| echo(worker.arena(), command, &mut value));
 }
 
-impl<'a, const N: usize> Echo<'a, N> {
-    pub(crate) fn new(ground: &'a Ground) -> Self {
-        Self { ground, value: boxed() }
-    }
-}
-
-impl<const N: usize> Player for Echo<'_, N> {
-    fn play(&mut self, what: u64, rounds: u64) {
-        let Self { ground, value } = self;
-        let (there, back) = (ground.word(LINE_THERE), ground.word(LINE_BACK));
-        for round in 1..=rounds {
-            match what {
-                LINE => {
-                    spin_until(there, round);
-                    back.store(round, Ordering::Release);
-                }
-                BYTES => {
-                    take(ground.words(BYTES_THERE, N + 1), round, value);
-                    give(ground.words(BYTES_BACK, N + 1), round, value);
-                }
-                _ => {
-                    futex_wait_for(there, round);
-                    futex_give(back, round);
-                }
+/// The worker's side of the floors.
+pub(crate) fn echo<const N: usize>(arena: &Arena, command: &Command<'_>, value: &mut [u64; N]) {
+    let (there, back) = (arena.word(LINE_THERE), arena.word(LINE_BACK));
+    let mut round = 0;
+    command.repeat(|| {
+        round += 1;
+        match command.what {
+            LINE => {
+                spin_until(there, round);
+                back.store(round, Ordering::Release);
             }
+            BYTES => {
+                receive(arena.words(BYTES_THERE, N + 1), round, value);
+                send(arena.words(BYTES_BACK, N + 1), round, value);
+            }
+            FUTEX => {
+                futex_receive(there, round);
+                futex_send(back, round);
+            }
+            other => panic!("there is no floor {other}"),
         }
-    }
+    });
 }
 
-fn reset(ground: &Ground) {
+fn reset(arena: &Arena) {
     for at in [LINE_THERE, LINE_BACK, BYTES_THERE, BYTES_BACK] {
-        ground.word(at).store(0, Ordering::Release);
+        arena.word(at).store(0, Ordering::Release);
     }
 }
 
-/// One line there and back.
-pub(crate) fn line(other: &mut OtherSide<'_>, ground: &Ground) -> f64 {
+/// Times a cache line there and back, in nanoseconds.
+pub(crate) fn line(workers: &Workers<'_>) -> f64 {
     const ROUNDS: u64 = 10_000;
-    reset(ground);
-    other.time(LINE, ROUNDS, || {
+    let arena = workers.arena();
+    reset(arena);
+    workers.time_with(LINE, ROUNDS, || {
         for round in 1..=ROUNDS {
-            ground.word(LINE_THERE).store(round, Ordering::Release);
-            spin_until(ground.word(LINE_BACK), round);
+            arena.word(LINE_THERE).store(round, Ordering::Release);
+            spin_until(arena.word(LINE_BACK), round);
         }
     })
 }
 
-/// `N` words there and back: copied in, and copied out, on either side.
-pub(crate) fn bytes<const N: usize>(
-    other: &mut OtherSide<'_>,
-    ground: &Ground,
-    value: &mut [u64; N],
-) -> f64 {
-    let rounds = rounds(N * 8, 200.0, 0.3);
-    reset(ground);
-    other.time(BYTES, rounds, || {
+/// Times `N` words there and back, copied in and out on either side, in nanoseconds.
+pub(crate) fn bytes<const N: usize>(workers: &Workers<'_>, value: &mut [u64; N]) -> f64 {
+    let (arena, rounds) = (workers.arena(), rounds(N * 8, 200.0, 0.3));
+    reset(arena);
+    workers.time_with(BYTES, rounds, || {
         for round in 1..=rounds {
-            give(ground.words(BYTES_THERE, N + 1), round, value);
-            take(ground.words(BYTES_BACK, N + 1), round, value);
+            send(arena.words(BYTES_THERE, N + 1), round, value);
+            receive(arena.words(BYTES_BACK, N + 1), round, value);
         }
     })
 }
 
-/// A bare futex there and back, both sides asleep.
-pub(crate) fn futex(other: &mut OtherSide<'_>, ground: &Ground) -> f64 {
+/// Times a futex wake-up there and back, both sides asleep, in microseconds.
+pub(crate) fn futex_us(workers: &Workers<'_>) -> f64 {
     const ROUNDS: u64 = 500;
-    reset(ground);
-    other.time(FUTEX, ROUNDS, || {
+    let arena = workers.arena();
+    reset(arena);
+    let nanoseconds = workers.time_with(FUTEX, ROUNDS, || {
         for round in 1..=ROUNDS {
-            futex_give(ground.word(LINE_THERE), round);
-            futex_wait_for(ground.word(LINE_BACK), round);
+            futex_send(arena.word(LINE_THERE), round);
+            futex_receive(arena.word(LINE_BACK), round);
         }
-    })
+    });
+    nanoseconds / 1_000.0
 }
 
-fn give<const N: usize>(words: &[AtomicU64], round: u64, value: &[u64; N]) {
+fn spin_until(word: &AtomicU64, value: u64) {
+    while word.load(Ordering::Acquire) != value {
+        spin_loop();
+    }
+}
+
+fn send<const N: usize>(words: &[AtomicU64], round: u64, value: &[u64; N]) {
     let to = words[1..=N].as_ptr().cast_mut().cast::<[u64; N]>();
-    // SAFETY: `N` words of the ground, which the other side reads only behind the store below.
+    // SAFETY: `N` words of the arena, which the other side reads only after the store below.
     unsafe { black_box(to).copy_from_nonoverlapping(value, 1) };
     words[0].store(round, Ordering::Release);
 }
 
-fn take<const N: usize>(words: &[AtomicU64], round: u64, value: &mut [u64; N]) {
+fn receive<const N: usize>(words: &[AtomicU64], round: u64, value: &mut [u64; N]) {
     spin_until(&words[0], round);
     let from = words[1..=N].as_ptr().cast::<[u64; N]>();
-    // SAFETY: `N` words of the ground, which the other side does not write before it is answered.
+    // SAFETY: `N` words of the arena, which the other side writes only after the next answer.
     unsafe { black_box(from).copy_to_nonoverlapping(value, 1) };
 }
 
-fn futex_give(word: &AtomicU64, round: u64) {
+fn futex_send(word: &AtomicU64, round: u64) {
     word.store(round, Ordering::SeqCst);
     futex::wake_one(word);
 }
 
-fn futex_wait_for(word: &AtomicU64, round: u64) {
+fn futex_receive(word: &AtomicU64, round: u64) {
     loop {
         let found = word.load(Ordering::SeqCst);
         if found == round {
             return;
         }
         futex::wait(word, found);
-    }
-}
-
-pub(crate) fn run(ground: &Ground, report: &mut Report) {
-    for (case, cpu) in [("futex, two processors", 1), ("futex, one processor", 0)] {
-        let mut other = ground.start(Play::Floor, 8, cpu);
-        let samples = Samples::alone(|| futex(&mut other, ground) / 1_000.0);
-        report.tell(&Case { suite: "floor", case, bytes: 8, unit: "us" }, &samples);
-    }
-    let mut other = ground.start(Play::Floor, 8, 1);
-    let samples = Samples::alone(|| line(&mut other, ground));
-    drop(other);
-    report.tell(&Case { suite: "floor", case: "line", bytes: 8, unit: "ns" }, &samples);
-    for size in SIZES {
-        with_words(size, Bytes { ground, report });
-    }
-}
-
-struct Bytes<'a> {
-    ground: &'a Ground,
-    report: &'a mut Report,
-}
-
-impl WithWords for Bytes<'_> {
-    type Output = ();
-
-    fn run<const N: usize>(self) {
-        let mut other = self.ground.start(Play::Floor, N * 8, 1);
-        let mut value = boxed();
-        let samples = Samples::alone(|| bytes::<N>(&mut other, self.ground, &mut value));
-        let case = Case { suite: "floor", case: "copied back and forth", bytes: N * 8, unit: "ns" };
-        self.report.tell(&case, &samples);
     }
 }

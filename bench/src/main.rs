@@ -1,125 +1,152 @@
-//! Timing side by side: the bare floor, shmkit, and the naive way.
+//! Measures shmkit beside the bare floors, its peers, and the naive way.
 //!
 //! ```text
-//! this process, on processor 0          the other side, itself again, on processor 1 or 0
-//! floor  - subject - floor  - ...       does its half of each
+//! suites               what is measured
+//! floors peers         what it is measured beside
+//! workloads objects    what workers do with locks; how shmkit's objects are opened
+//! harness              workers, samples, reports
 //! ```
 //!
-//! Where more than two take part, or the two are not this program, each is a hand of a `crew`.
-//!
-//! Virtual machines change their pace within seconds. So every sample of a subject has a sample of
-//! its floor right before and right after it, and its ratio is taken to the mean of these two.
+//! Each file imports only from the lines below it. This file passes the table of workloads to the
+//! harness, which starts this program again for each worker.
 
-#![expect(unsafe_code, reason = "bare copies and futexes, to compare with")]
+#![expect(unsafe_code, reason = "bare copies, futexes and POSIX locks, to compare with")]
 
-mod attach;
-mod crew;
 mod floors;
-mod futex;
-mod ground;
-mod hand;
-mod latest;
-mod naive;
+mod harness;
+mod objects;
 mod peers;
-mod readers;
-mod report;
-mod sight;
-mod sizes;
-mod sync;
+mod suites;
+mod workloads;
+
+use std::io;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use ground::{Ground, Role};
-use report::Report;
+use harness::report::Report;
+use harness::worker::{Assignment, Workloads};
+use harness::workers::Harness;
+use peers::{bare_futex, boost, pthread, threads};
+use suites::{
+    attach, contended, floor, get, idle, lock, naive, readers, set, sight, takeover, turns,
+};
 
-/// Measures shmkit beside the bare floor and the naive way, in two pinned processes.
+const WORKLOADS: Workloads = &[
+    floors::WORKLOADS,
+    get::WORKLOADS,
+    sight::WORKLOADS,
+    readers::WORKLOADS,
+    naive::WORKLOADS,
+    peers::shmkit::WORKLOADS,
+    threads::WORKLOADS,
+    bare_futex::WORKLOADS,
+    pthread::WORKLOADS,
+    boost::WORKLOADS,
+];
+
+/// Measure shmkit beside bare memory, futexes, POSIX, std and Boost
+///
+/// All processes are pinned to processors 0 and 1. Each figure is a median, with its minimum and
+/// maximum, the median of its floor, and the median of the ratios to it.
 #[derive(Parser)]
 #[command(name = "bench", version)]
 struct Arguments {
-    /// What to measure: everything, if not given.
+    /// The suite to run; all suites by default
     #[arg(value_enum)]
     suite: Option<Suite>,
-    /// A line of JSON for each case.
+    /// Print a line of JSON for each case
     #[arg(long)]
     json: bool,
     #[command(subcommand)]
-    other_side: Option<OtherSide>,
+    worker: Option<WorkerCommand>,
 }
 
 #[derive(Subcommand)]
-enum OtherSide {
-    /// The other process of a case. Started by this program.
+enum WorkerCommand {
+    /// Run a workload on the controller's commands. Only this program uses it
     #[command(hide = true)]
-    Role(Role),
-    /// One of several that lock or wait. Started by this program.
-    #[command(hide = true)]
-    Hand(hand::Role),
+    Worker(Assignment),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Suite {
-    /// One line, some bytes, a bare futex, back and forth.
+    /// Send a cache line, bytes and a futex wake-up to another process and back
     Floor,
-    /// Getting a value that nobody changes, and one that is changed without pause.
+    /// Get a `Latest` value without a writer, and under a writer that never pauses
     Get,
-    /// Setting a value.
+    /// Set a `Latest` value without a reader
     Set,
-    /// From one process's set to the other's sight and back, awake.
+    /// Set a `Latest` value until another process sees it, and back; both spin
     Sight,
-    /// The same, both asleep: on two processors, and on one.
+    /// The same with both asleep, on two processors and on one
     Asleep,
-    /// 1 to 16 readers.
+    /// Set and get a `Latest` value while 1 to 16 other processes get it
     Readers,
-    /// Opening an object.
+    /// Open an existing object
     Attach,
-    /// A string copied into a mapping, and a reader that spins.
+    /// Copy a string into a mapping while a reader spins, and count torn values
     Naive,
-    /// Locking and unlocking what nobody else wants.
+    /// Acquire and release locks without contention
     Lock,
-    /// A mutex that 2 or 8 want, for a moment or a microsecond.
+    /// Acquire a mutex from 2 and 8 workers, for short and for long sections
     Contend,
-    /// A lock that many read under and few write.
+    /// Acquire a lock mostly for reading, from 2 workers
     Rwlock,
-    /// Turns by a mutex and conditions: on two processors, and on one.
+    /// Take turns by a mutex and conditions, on two processors and on one
     Condition,
-    /// Turns by semaphores: on two processors, and on one.
+    /// Take turns by semaphores, on two processors and on one
     Semaphore,
-    /// Turns by events: on two processors, and on one.
+    /// Take turns by events, on two processors and on one
     Event,
-    /// From the kill of who holds something, or is awaited, until another goes on.
+    /// Kill a holder, and time until its waiter continues
     Takeover,
-    /// What waiting costs that lasts.
+    /// Wait for 2 seconds, and measure the processor time of the waiter
     Idle,
 }
 
-fn main() {
+impl Suite {
+    fn run(self, report: &mut Report) -> io::Result<()> {
+        let run = match self {
+            Self::Floor => floor::run,
+            Self::Get => get::run,
+            Self::Set => set::run,
+            Self::Sight => sight::run_awake,
+            Self::Asleep => sight::run_asleep,
+            Self::Readers => readers::run,
+            Self::Attach => attach::run,
+            Self::Naive => naive::run,
+            Self::Lock => lock::run,
+            Self::Contend => contended::run_mutex,
+            Self::Rwlock => contended::run_rw_lock,
+            Self::Condition => turns::run_condition,
+            Self::Semaphore => turns::run_semaphore,
+            Self::Event => turns::run_event,
+            Self::Takeover => takeover::run,
+            Self::Idle => idle::run,
+        };
+        let name = self.to_possible_value().expect("no suite is hidden");
+        report.begin(name.get_name())?;
+        run(&Harness::new(WORKLOADS), report)
+    }
+}
+
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match arguments.other_side {
-        Some(OtherSide::Role(role)) => return role.play(),
-        Some(OtherSide::Hand(role)) => return role.play(),
-        None => {}
+    if let Some(WorkerCommand::Worker(assignment)) = arguments.worker {
+        assignment.run_process(WORKLOADS);
+        return ExitCode::SUCCESS;
     }
     let suites = Suite::value_variants().iter();
+    let mut chosen = suites.filter(|it| arguments.suite.is_none_or(|suite| suite == **it));
     let mut report = Report::new(arguments.json);
-    for suite in suites.filter(|suite| arguments.suite.is_none_or(|only| only == **suite)) {
-        let ground = Ground::new();
-        match suite {
-            Suite::Floor => floors::run(&ground, &mut report),
-            Suite::Get => latest::run_get(&ground, &mut report),
-            Suite::Set => latest::run_set(&ground, &mut report),
-            Suite::Sight => sight::run_awake(&ground, &mut report),
-            Suite::Asleep => sight::run_asleep(&ground, &mut report),
-            Suite::Readers => readers::run(&ground, &mut report),
-            Suite::Attach => attach::run(&ground, &mut report),
-            Suite::Naive => naive::run(&ground, &mut report),
-            Suite::Lock => sync::lock::run(&ground, &mut report),
-            Suite::Contend => sync::contend::run(&ground, &mut report),
-            Suite::Rwlock => sync::contend::run_rw_lock(&ground, &mut report),
-            Suite::Condition => sync::turns::run_condition(&ground, &mut report),
-            Suite::Semaphore => sync::turns::run_semaphore(&ground, &mut report),
-            Suite::Event => sync::turns::run_event(&ground, &mut report),
-            Suite::Takeover => sync::takeover::run(&ground, &mut report),
-            Suite::Idle => sync::idle::run(&ground, &mut report),
+    match chosen.try_for_each(|suite| suite.run(&mut report)) {
+        Ok(()) => ExitCode::SUCCESS,
+        // The reader of the output has closed it, and wants no more.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
         }
     }
 }

@@ -1,6 +1,5 @@
-//! Files from anybody under an object's name: everything that can be asked of an object, asked of
-//! them. Whatever they hold, the answer is a value or an error: no panic, no fault, no hang.
-//! (How the input makes the file: see the crate.)
+//! Every operation of a `Latest` on any file. Each returns a value or an error, without a panic, a
+//! fault or a hang. For the form of the input see the crate.
 #![no_main]
 
 use std::path::Path;
@@ -8,8 +7,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use shmkit::{AnyLatest, FixedString, Latest, LatestOptions, Maybe, Result, Shareable, Trust};
-use shmkit_fuzz::{NAME, World, look_from_outside};
+use shmkit::{AnyLatest, FixedString, Latest, Options, Maybe, Result, Shareable, Trust};
+use shmkit_fuzz::{NAME, Template, inspect_all};
 
 #[derive(Shareable, Debug)]
 #[repr(C)]
@@ -28,44 +27,44 @@ impl Value {
     }
 }
 
-fn options(directory: &Path) -> LatestOptions<Value> {
+fn options(directory: &Path) -> Options<Latest<Value>> {
     Latest::<Value>::options().directory(directory)
 }
 
-/// An object of three values.
-fn make(directory: &Path) {
-    let latest = options(directory).create(NAME).expect("an object can be made");
-    let mut writer = latest.writer().expect("nobody else writes");
+/// Creates the object, and sets three values.
+fn create(directory: &Path) {
+    let latest = options(directory).create(NAME).expect("an object can be created");
+    let mut writer = latest.writer().expect("there is no other writer");
     for count in 0..3 {
-        writer.set(&Value::new(count)).expect("the writer writes");
+        writer.set(&Value::new(count)).expect("the writer can set");
     }
 }
 
 fuzz_target!(|input: &[u8]| {
-    static WORLD: OnceLock<World> = OnceLock::new();
-    let world = WORLD.get_or_init(|| World::new(make));
-    let (directory, made) = (world.directory(), world.make_file(input));
-    look_from_outside(directory);
+    static TEMPLATE: OnceLock<Template> = OnceLock::new();
+    let template = TEMPLATE.get_or_init(|| Template::new(create));
+    let (directory, file) = (template.directory(), template.create_file(input));
+    inspect_all(directory);
     let typed = options(directory).open(NAME);
-    let reading = options(directory).open_read_only(NAME);
+    let read_only = options(directory).open_read_only(NAME);
     let any = AnyLatest::open(Some(directory), NAME, Trust::Own);
-    made.patch();
-    for latest in [&typed, &reading].into_iter().flatten() {
-        let _ = ask(latest);
+    file.patch();
+    for latest in [&typed, &read_only].into_iter().flatten() {
+        let _ = use_latest(latest);
     }
     if let Ok(any) = &any {
-        let _ = ask_any(any);
+        let _ = use_any(any);
     }
-    look_from_outside(directory);
-    drop((typed, reading, any));
+    inspect_all(directory);
+    drop((typed, read_only, any));
     if let Ok(latest) = options(directory).open_or_create(NAME) {
-        let _ = ask(&latest);
+        let _ = use_latest(&latest);
     }
-    made.repair(directory);
+    file.fix(directory);
     let _ = options(directory).remove(NAME);
 });
 
-fn ask(latest: &Latest<Value>) -> Result<()> {
+fn use_latest(latest: &Latest<Value>) -> Result<()> {
     let show = |value: &Value| format!("{value:?}");
     let _ = latest.get().map(|value| show(&value));
     let _ = latest.get_boxed().map(|value| show(&value));
@@ -77,7 +76,7 @@ fn ask(latest: &Latest<Value>) -> Result<()> {
     for _ in 0..3 {
         let _ = changes.try_next();
         let _ = changes.next_timeout(Duration::ZERO);
-        (changes.sequence(), changes.missed());
+        let _ = (changes.sequence(), changes.missed());
     }
     let mut writer = latest.writer()?;
     writer.set(&Value::new(4))?;
@@ -86,16 +85,16 @@ fn ask(latest: &Latest<Value>) -> Result<()> {
     Ok(())
 }
 
-fn ask_any(any: &AnyLatest) -> Result<()> {
+fn use_any(any: &AnyLatest) -> Result<()> {
     any.schema().to_string();
     if let Ok(bytes) = any.get() {
-        any.schema().read(&bytes).expect("what is handed out was checked").to_string();
+        any.schema().read(&bytes).expect("a returned value is valid").to_string();
     }
-    (any.sequence(), any.half_written());
+    let _ = (any.sequence(), any.half_written());
     let mut changes = any.changes_since(0);
     for _ in 0..3 {
         let _ = changes.next(Some(Duration::ZERO));
-        (changes.sequence(), changes.missed());
+        let _ = (changes.sequence(), changes.missed());
     }
     any.set_with(|old| old.map_or_else(|| any.schema().zeroed(), Ok))?;
     Ok(())

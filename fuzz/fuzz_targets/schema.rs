@@ -1,8 +1,8 @@
-//! Text from anybody as a schema, and bytes from anybody as values.
+//! Any text as a schema, and any bytes as values.
 //!
-//! The input is the schema's text, `path=value` to be set in it, and bytes, with a zero byte
-//! between them. A text that is taken for a schema must be the one text of that schema; bytes that
-//! are taken for a value must be encoded to bytes that are one; type and schema must agree.
+//! The input is the text of a schema, a change as `path=value`, and bytes, separated by zero bytes.
+//! A text that is accepted as a schema must be the text of that schema. Bytes that are accepted as
+//! a value must be encoded to valid bytes. A type and its schema must agree.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -16,7 +16,7 @@ enum Mode {
     Driving = 7,
 }
 
-/// Something of every kind, with padding.
+/// Fields of every kind, with padding.
 #[derive(Shareable)]
 #[repr(C)]
 struct Everything {
@@ -30,7 +30,7 @@ struct Everything {
     array: [[f32; 2]; 2],
 }
 
-/// Larger values would only be slower.
+/// The maximum size of values: larger ones are only slower.
 const MAX_VALUE: u64 = 1 << 16;
 
 fuzz_target!(|input: &[u8]| {
@@ -63,7 +63,7 @@ fn as_schema(text: &str, change: &str, bytes: &[u8]) {
     if let (Ok(mut value), Some((path, text))) = (schema.zeroed(), change.split_once('='))
         && schema.set(&mut value, path, text).is_ok()
     {
-        schema.read(&value).expect("what was set can be read");
+        schema.read(&value).expect("a value that was set is valid");
     }
 }
 

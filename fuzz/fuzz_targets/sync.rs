@@ -1,7 +1,5 @@
-//! Files from anybody where locks and all that is for being in step should be, and garbage that is
-//! written into them while they are used. Whatever they hold, every call returns in its time, with
-//! what it is for or with an error: no panic, no fault, no hang.
-//! (How the input makes the file: see the crate.)
+//! Every operation of the primitives on any file, which also changes while it is open. Each returns
+//! within its timeout, without a panic or a fault. For the form of the input see the crate.
 #![no_main]
 
 use std::path::Path;
@@ -9,43 +7,43 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use shmkit::sync::named::{Named, NamedOptions};
+use shmkit::{Object, Options, Primitive};
 use shmkit::sync::{
     Barrier, Condvar, Event, Latch, Mutex, Once, ReentrantMutex, Reset, RwLock, Semaphore,
 };
 use shmkit::{Maybe, Result};
-use shmkit_fuzz::{NAME, World, look_from_outside};
+use shmkit_fuzz::{NAME, Template, inspect_all};
 
 type Locks = (Mutex<Maybe<u32>>, ReentrantMutex<u64>, RwLock<[bool; 200]>, Condvar);
 type All = (Locks, (Semaphore, [Event; 2], Barrier, Latch, Once));
 
-/// Nobody is waited for.
+/// No operation waits.
 const AT_ONCE: Duration = Duration::ZERO;
 
-fn options(directory: &Path) -> NamedOptions<All> {
-    Named::<All>::options().directory(directory).max_participants(3)
+fn options(directory: &Path) -> Options<All> {
+    Object::<All>::options().directory(directory).max_participants(3)
 }
 
-fn make(directory: &Path) {
+fn create(directory: &Path) {
     let locks = (Maybe::from(Some(7)), 8, [true; 200], ());
     let others = (2, [Reset::Manual, Reset::Automatic], 2, 2, ());
-    options(directory).create(NAME, (locks, others)).expect("an object can be made");
+    options(directory).create(NAME, (locks, others)).expect("an object can be created");
 }
 
 fuzz_target!(|input: &[u8]| {
-    static WORLD: OnceLock<World> = OnceLock::new();
-    let world = WORLD.get_or_init(|| World::new(make));
-    let (directory, made) = (world.directory(), world.make_file(input));
-    look_from_outside(directory);
-    let both = [(); 2].map(|()| options(directory).open(NAME));
-    made.patch();
-    for all in both.iter().flatten() {
+    static TEMPLATE: OnceLock<Template> = OnceLock::new();
+    let template = TEMPLATE.get_or_init(|| Template::new(create));
+    let (directory, file) = (template.directory(), template.create_file(input));
+    inspect_all(directory);
+    let handles = [(); 2].map(|()| options(directory).open(NAME));
+    file.patch();
+    for all in handles.iter().flatten() {
         let _ = use_locks(&all.0);
         use_others(all);
     }
-    look_from_outside(directory);
-    drop(both);
-    made.repair(directory);
+    inspect_all(directory);
+    drop(handles);
+    file.fix(directory);
     let _ = options(directory).remove(NAME);
 });
 

@@ -1,12 +1,12 @@
-//! What the targets share: an input taken byte by byte, and the file that it makes of a good one.
+//! What the targets share: how an input describes an object file, as changes of a valid one.
 //!
 //! ```text
-//! choice      bit 0: the file is the rest of the input, as it is
-//!             bit 1: the file is cut or grown to the size that follows (u16)
-//!             bit 2: the header's checksum is made right again
-//!             bit 3: what is wrong is put right at the end
-//! patches     of a good image: a number, and for each a place (u16), a length, and bytes
-//! patches     again, made in the file while it is open
+//! choice      bit 0: the file is the rest of the input
+//!             bit 1: the file has the size that follows (u16)
+//!             bit 2: the header's checksum is corrected
+//!             bit 3: the findings of `inspect` are fixed at the end
+//! patches     of the valid file: a count, and for each an offset (u16), a length, and bytes
+//! patches     in the same form, made while the file is open
 //! ```
 
 use std::fs::{self, File, OpenOptions};
@@ -16,35 +16,35 @@ use std::path::Path;
 use shmkit::{Trust, inspect};
 use tempfile::TempDir;
 
-/// What every object here is called.
+/// The name of the object.
 pub const NAME: &str = "fuzz";
 const FILE: &str = "fuzz.shmkit";
 
-/// A good object, as it stands in its file; and where it is made.
-pub struct World {
+/// A valid object file, and the directory for the files that inputs describe.
+pub struct Template {
     directory: TempDir,
     image: Vec<u8>,
 }
 
-impl World {
-    /// With the object that `make` makes in the directory.
-    pub fn new(make: impl FnOnce(&Path)) -> Self {
+impl Template {
+    /// With the object that `create` creates in the directory.
+    pub fn new(create: impl FnOnce(&Path)) -> Self {
         let in_memory = Path::new("/dev/shm");
         let parent = if in_memory.is_dir() { in_memory.to_owned() } else { std::env::temp_dir() };
         let directory = tempfile::Builder::new().prefix("shmkit-fuzz-").tempdir_in(parent);
-        let directory = directory.expect("a directory can be made");
-        make(directory.path());
+        let directory = directory.expect("a directory can be created");
+        create(directory.path());
         let image = fs::read(directory.path().join(FILE)).expect("the object is a file");
         Self { directory, image }
     }
 
-    /// Where the objects are.
+    /// The directory of the object.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// Makes the file that the input describes.
-    pub fn make_file<'a>(&self, input: &'a [u8]) -> Made<'a> {
+    /// Creates the file that the input describes.
+    pub fn create_file<'a>(&self, input: &'a [u8]) -> ObjectFile<'a> {
         let mut input = Input(input);
         let choice = input.byte();
         let (mut image, mut live) = (self.image.clone(), Vec::new());
@@ -55,7 +55,7 @@ impl World {
             input.patches().iter().for_each(|patch| patch.apply(&mut image));
             image.resize(size.unwrap_or(image.len()), 0);
             if choice & 4 != 0 {
-                mend_checksum(&mut image);
+                correct_checksum(&mut image);
             }
             live = input.patches();
         }
@@ -63,34 +63,34 @@ impl World {
         let _ = fs::remove_file(&path);
         let file =
             OpenOptions::new().create_new(true).read(true).write(true).mode(0o600).open(&path);
-        let file = file.expect("the file can be made");
+        let file = file.expect("the file can be created");
         file.write_all_at(&image, 0).expect("the file can be written");
-        Made { file, size: image.len(), live, repairs: choice & 8 != 0 }
+        ObjectFile { file, size: image.len(), live, fix: choice & 8 != 0 }
     }
 }
 
-/// A file that was made, and what is to become of it.
-pub struct Made<'a> {
+/// A file that was created, and what the input does with it.
+pub struct ObjectFile<'a> {
     file: File,
     size: usize,
     live: Vec<Patch<'a>>,
-    repairs: bool,
+    fix: bool,
 }
 
-impl Made<'_> {
-    /// Changes the file under those who have it open.
+impl ObjectFile<'_> {
+    /// Changes the file while it is open.
     pub fn patch(&self) {
         for patch in &self.live {
-            // Never past the end: that would be a truthful file of another size.
-            let place = patch.place.min(self.size);
-            let bytes = &patch.bytes[..patch.bytes.len().min(self.size - place)];
-            self.file.write_all_at(bytes, place as u64).expect("the file can be written");
+            // Never beyond the end: the file must keep the size that was checked at the open.
+            let offset = patch.offset.min(self.size);
+            let bytes = &patch.bytes[..patch.bytes.len().min(self.size - offset)];
+            self.file.write_all_at(bytes, offset as u64).expect("the file can be written");
         }
     }
 
-    /// Puts right what is wrong, if it is to be.
-    pub fn repair(&self, directory: &Path) {
-        if self.repairs {
+    /// Fixes all findings, if the input says so.
+    pub fn fix(&self, directory: &Path) {
+        if self.fix {
             let findings = inspect::examine(directory, Trust::Own);
             let findings = findings.expect("the directory can be read");
             findings.iter().for_each(|finding| drop(finding.fix()));
@@ -98,17 +98,17 @@ impl Made<'_> {
     }
 }
 
-/// Asks all that can be asked without taking part.
-pub fn look_from_outside(directory: &Path) {
+/// Uses everything of `inspect` that does not change the object.
+pub fn inspect_all(directory: &Path) {
     let _ = inspect::describe(directory, NAME, Trust::Own);
     let entries = inspect::list(directory, Trust::Own).expect("the directory can be read");
     assert!(entries.len() <= 1, "{entries:?}");
     for finding in inspect::examine(directory, Trust::Own).expect("the directory can be read") {
-        (finding.object(), finding.what(), finding.remedy(), finding.can_be_fixed());
+        let _ = (finding.object(), finding.what(), finding.remedy(), finding.can_be_fixed());
     }
 }
 
-/// What is left of the input; zeros behind its end.
+/// The rest of the input, which is followed by zeros.
 struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
@@ -129,29 +129,29 @@ impl<'a> Input<'a> {
     fn patches(&mut self) -> Vec<Patch<'a>> {
         let count = self.byte() % 8;
         let patch = |_| {
-            let (place, length) = (self.number(), usize::from(self.byte() % 33));
-            Patch { place, bytes: self.bytes(length) }
+            let (offset, length) = (self.number(), usize::from(self.byte() % 33));
+            Patch { offset, bytes: self.bytes(length) }
         };
         (0..count).map(patch).collect()
     }
 }
 
 struct Patch<'a> {
-    place: usize,
+    offset: usize,
     bytes: &'a [u8],
 }
 
 impl Patch<'_> {
     fn apply(&self, image: &mut [u8]) {
-        let place = self.place % image.len().max(1);
-        for (to, from) in image[place..].iter_mut().zip(self.bytes) {
+        let offset = self.offset % image.len().max(1);
+        for (to, from) in image[offset..].iter_mut().zip(self.bytes) {
             *to = *from;
         }
     }
 }
 
-/// As FORMAT.md says: over the header up to the checksum, the name, and the schema text.
-fn mend_checksum(image: &mut [u8]) {
+/// The checksum of FORMAT.md: over the header up to the checksum, the name, and the schema.
+fn correct_checksum(image: &mut [u8]) {
     const LENGTHS: [usize; 2] = [108, 116];
     const CHECKSUM: usize = 176;
     const HEADER: usize = 256;

@@ -1,3 +1,3 @@
-//! Chores of the workspace. So far one: the [`tidy`] checks, which `cargo test` runs.
+//! Tasks of the workspace: the [`tidy`] checks, which `cargo test` runs.
 
 pub mod tidy;

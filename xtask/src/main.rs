@@ -1,9 +1,9 @@
-//! Chores of the workspace:
+//! Tasks of the workspace:
 //!
-//! - `cargo run -p xtask` prints what the tidy checks find, and fails where they find something;
+//! - `cargo run -p xtask` prints the findings of the tidy checks, and fails if there are any;
 //! - `cargo run -p xtask -- boxes` prints the tables of FORMAT.md.
 //!
-//! A folder behind it is looked at in place of this workspace.
+//! A last argument names another folder to check.
 
 use std::env;
 use std::path::PathBuf;

@@ -1,9 +1,9 @@
-// Hands as in `hand.rs`, which has Boost.Interprocess do its tasks:
+// A worker as in `harness/worker.rs`, whose workloads use Boost.Interprocess:
 //
-//   hand --ground DIRECTORY --task TASK --way WAY --cpu CPU --number NUMBER
-//        --words WORD --place WORD --make 0|1
+//   worker --arena DIRECTORY --workload TASK/PEER --cpu CPU --number NUMBER
+//          --mailbox WORD --shared WORD --creates true|false
 //
-// Names in capitals are handed in by who compiles this: `WORDS_OF_A_HAND`.
+// `boost.rs` defines the names in capitals when it compiles this file.
 
 #include <boost/interprocess/sync/interprocess_condition.hpp>
 #include <boost/interprocess/sync/interprocess_mutex.hpp>
@@ -44,60 +44,60 @@ void futex(Word& word, int operation, std::uint32_t value) {
   syscall(SYS_futex, &word, operation, value, nullptr);
 }
 
-// What a crew shares, and this hand's own words.
-struct Hand {
-  Word* words;
-  Word* place;
-  bool make;
+// The worker's mailbox, and the words that the workers share.
+struct Worker {
+  Word* mailbox;
+  Word* shared_words;
+  bool creates;
   std::size_t number;
 
   void answer(std::uint64_t answer) const {
-    words[ANSWER].store(answer, std::memory_order_release);
-    futex(words[ANSWER], FUTEX_WAKE, 1);
+    mailbox[ANSWER].store(answer, std::memory_order_release);
+    futex(mailbox[ANSWER], FUTEX_WAKE, 1);
   }
 
-  // Says that it is there, and then does `operation` when and as often as it is told.
+  // Reports that the worker has started, then repeats `operation` for each command.
   template <class Operation>
-  void obey(Operation operation) const {
+  void repeat(Operation operation) const {
     std::uint64_t last = 0, count = 0;
     answer(ENDED);
     for (;;) {
       std::uint64_t command;
-      while ((command = words[COMMAND].load(std::memory_order_acquire)) == last)
-        futex(words[COMMAND], FUTEX_WAIT, std::uint32_t(last));
+      while ((command = mailbox[COMMAND].load(std::memory_order_acquire)) == last)
+        futex(mailbox[COMMAND], FUTEX_WAIT, std::uint32_t(last));
       last = command;
       if ((last & 0xff) == LEAVE) return;
-      const std::uint64_t rounds = words[ROUNDS].load(std::memory_order_relaxed);
-      words[ANSWER].store(last, std::memory_order_release);
-      words[BEGAN_NS].store(now_ns(), std::memory_order_relaxed);
+      const std::uint64_t rounds = mailbox[ROUNDS].load(std::memory_order_relaxed);
+      mailbox[ANSWER].store(last, std::memory_order_release);
+      mailbox[BEGAN_NS].store(now_ns(), std::memory_order_relaxed);
       if (rounds == 0) {
-        while (words[STOP].load(std::memory_order_relaxed) == 0) {
+        while (mailbox[STOP].load(std::memory_order_relaxed) == 0) {
           operation();
-          words[COUNT].store(++count, std::memory_order_relaxed);
+          mailbox[COUNT].store(++count, std::memory_order_relaxed);
         }
       }
       for (std::uint64_t round = 0; round < rounds; ++round) operation();
-      words[ENDED_NS].store(now_ns(), std::memory_order_relaxed);
+      mailbox[ENDED_NS].store(now_ns(), std::memory_order_relaxed);
       answer(last | ENDED);
     }
   }
 
-  // A `T` that the crew shares, which begins `at` words into the place.
+  // Returns a `T` in the shared words, from word `at` on.
   template <class T, class... Arguments>
   T& shared(std::size_t at, Arguments... arguments) const {
-    static_assert(sizeof(T) <= PLACE_WORDS * 8, "it does not fit");
-    void* const there = place + at;
-    return make ? *new (there) T(arguments...) : *static_cast<T*>(there);
+    static_assert(sizeof(T) <= SHARED_WORDS * 8, "a shared value fits into the shared words");
+    void* const there = shared_words + at;
+    return creates ? *new (there) T(arguments...) : *static_cast<T*>(there);
   }
 };
 
-// Adds one to what only the holder of a lock changes.
+// Adds one to a counter that only the holder of a lock changes.
 void add_one(Word& total) {
   total.store(total.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
-// What is done in a long section: each step waits for the one before.
-void work_long() {
+// Runs the work of a long section, in which each step waits for the one before.
+void run_long_section() {
   std::uint64_t number = 1;
   asm volatile("" : "+r"(number));
   for (int step = 0; step < LONG_STEPS; ++step) {
@@ -108,14 +108,14 @@ void work_long() {
   asm volatile("" : : "r"(number));
 }
 
-void lock(const Hand& hand, bool is_long) {
-  static_assert(sizeof(ipc::interprocess_mutex) <= TOTAL * 8, "it is beside the counter");
-  auto& mutex = hand.shared<ipc::interprocess_mutex>(0);
-  Word& total = hand.shared<Word>(TOTAL, 0);
-  hand.obey([&] {
+void add(const Worker& worker, bool is_long) {
+  static_assert(sizeof(ipc::interprocess_mutex) <= TOTAL * 8, "the mutex ends before the counter");
+  auto& mutex = worker.shared<ipc::interprocess_mutex>(0);
+  Word& total = worker.shared<Word>(TOTAL, 0);
+  worker.repeat([&] {
     ipc::scoped_lock<ipc::interprocess_mutex> locked(mutex);
     add_one(total);
-    if (is_long) work_long();
+    if (is_long) run_long_section();
   });
 }
 
@@ -136,12 +136,12 @@ struct Counted {
 };
 
 template <class Mutex>
-void read_and_write(const Hand& hand, const std::string& task) {
-  auto& counted = hand.shared<Counted<Mutex>>(0);
-  if (task == "read") return hand.obey([&] { counted.read(); });
-  if (task == "write") return hand.obey([&] { counted.write(); });
+void read_and_write(const Worker& worker, const std::string& task) {
+  auto& counted = worker.shared<Counted<Mutex>>(0);
+  if (task == "read") return worker.repeat([&] { counted.read(); });
+  if (task == "write") return worker.repeat([&] { counted.write(); });
   std::uint64_t operations = 0;
-  hand.obey([&] {
+  worker.repeat([&] {
     if (++operations % OPERATIONS_PER_WRITE == 0)
       counted.write();
     else
@@ -150,7 +150,7 @@ void read_and_write(const Hand& hand, const std::string& task) {
 }
 
 // A flag and a condition for each side, under one mutex.
-struct Mailboxes {
+struct Conditions {
   ipc::interprocess_mutex mutex;
   bool full[2] = {false, false};
   alignas(128) ipc::interprocess_condition filled[2];
@@ -181,29 +181,30 @@ struct Semaphores {
 };
 
 template <class Turns>
-void take_turns(const Hand& hand, Turns& turns) {
-  const std::size_t own = hand.number, other = 1 - own;
+void take_turns(const Worker& worker, Turns& turns) {
+  const std::size_t own = worker.number, other = 1 - own;
   if (own == GIVER)
-    hand.obey([&] { turns.give(other), turns.take(own); });
+    worker.repeat([&] { turns.give(other), turns.take(own); });
   else
-    hand.obey([&] { turns.take(own), turns.give(other); });
+    worker.repeat([&] { turns.take(own), turns.give(other); });
 }
 
-bool work(const Hand& hand, const std::string& task, const std::string& way) {
+// Returns whether there is such a workload.
+bool run(const Worker& worker, const std::string& task, const std::string& peer) {
   if (task == "mutex" || task == "long-mutex") {
-    lock(hand, task == "long-mutex");
+    add(worker, task == "long-mutex");
   } else if (task == "read" || task == "write" || task == "read-mostly") {
-    if (way == "boost-upgradable")
-      read_and_write<ipc::interprocess_upgradable_mutex>(hand, task);
+    if (peer == "boost-upgradable")
+      read_and_write<ipc::interprocess_upgradable_mutex>(worker, task);
     else
-      read_and_write<ipc::interprocess_sharable_mutex>(hand, task);
+      read_and_write<ipc::interprocess_sharable_mutex>(worker, task);
   } else if (task == "permit") {
-    auto& semaphores = hand.shared<Semaphores>(0, 1);
-    hand.obey([&] { semaphores.take(0), semaphores.give(0); });
+    auto& semaphores = worker.shared<Semaphores>(0, 1);
+    worker.repeat([&] { semaphores.take(0), semaphores.give(0); });
   } else if (task == "condition") {
-    take_turns(hand, hand.shared<Mailboxes>(0));
+    take_turns(worker, worker.shared<Conditions>(0));
   } else if (task == "semaphore") {
-    take_turns(hand, hand.shared<Semaphores>(0, 0));
+    take_turns(worker, worker.shared<Semaphores>(0, 0));
   } else {
     return false;
   }
@@ -214,27 +215,30 @@ int main(int argc, char** argv) {
   std::map<std::string, std::string> options;
   for (int at = 2; at + 1 < argc; at += 2) options[argv[at]] = argv[at + 1];
 
-  // Otherwise it would outlive one who commands and is killed, and work on for ever.
+  // Without this, the worker would outlive a killed controller and run forever.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   cpu_set_t cpus;
   CPU_ZERO(&cpus);
   CPU_SET(std::stoul(options["--cpu"]), &cpus);
   const bool pinned = sched_setaffinity(0, sizeof cpus, &cpus) == 0;
 
-  const int file = open((options["--ground"] + "/ground").c_str(), O_RDWR);
+  const int file = open((options["--arena"] + "/arena").c_str(), O_RDWR);
   struct stat status{};
   const bool known = fstat(file, &status) == 0;
   void* const mapped = mmap(nullptr, std::size_t(status.st_size), PROT_READ | PROT_WRITE,
                             MAP_SHARED | MAP_POPULATE, file, 0);
   if (!pinned || !known || mapped == MAP_FAILED) {
-    std::cerr << "no place to work at: " << options["--ground"] << "\n";
+    std::cerr << "bench-boost: cannot pin itself or map the arena in " << options["--arena"] << "\n";
     return 1;
   }
   const auto words = static_cast<Word*>(mapped);
-  const Hand hand{words + std::stoul(options["--words"]), words + std::stoul(options["--place"]),
-                  options["--make"] == "1", std::stoul(options["--number"])};
-  if (!work(hand, options["--task"], options["--way"])) {
-    std::cerr << "Boost has nothing for " << options["--task"] << "\n";
+  const Worker worker{words + std::stoul(options["--mailbox"]),
+                      words + std::stoul(options["--shared"]), options["--creates"] == "true",
+                      std::stoul(options["--number"])};
+  const std::string& workload = options["--workload"];
+  const std::size_t slash = workload.find('/');
+  if (!run(worker, workload.substr(0, slash), workload.substr(slash + 1))) {
+    std::cerr << "bench-boost: no workload is called " << workload << "\n";
     return 1;
   }
 }

@@ -1,42 +1,78 @@
-//! Boost.Interprocess: a program in C++, compiled when it is first needed.
+//! Boost.Interprocess: a C++ program, compiled when a suite first needs it.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use crate::hand::WORDS_OF_A_HAND;
+use crate::harness::mailbox::{
+    ANSWER, BEGAN_NS, COMMAND, COUNT, ENDED, ENDED_NS, LEAVE, ROUNDS, SHARED_WORDS, STOP, TOTAL,
+};
+use crate::harness::worker::Workload;
+use crate::workloads::{GIVER, LONG_STEPS, OPERATIONS_PER_WRITE};
+
+pub(crate) const WORKLOADS: &[Workload] = &[
+    Workload::program("mutex/boost", program),
+    Workload::program("long-mutex/boost", program),
+    Workload::program("read/boost-sharable", program),
+    Workload::program("read/boost-upgradable", program),
+    Workload::program("write/boost-upgradable", program),
+    Workload::program("read-mostly/boost-sharable", program),
+    Workload::program("read-mostly/boost-upgradable", program),
+    Workload::program("permit/boost", program),
+    Workload::program("condition/boost", program),
+    Workload::program("semaphore/boost", program),
+];
 
 const SOURCE: &str = include_str!("boost.cpp");
 
-/// The program; `None`, and said aloud once, where there is no compiler or no Boost.
-pub(crate) fn program() -> Option<&'static Path> {
+/// Constants with their names, for the compiler's command line.
+macro_rules! definitions {
+    ($($name:ident),* $(,)?) => { [$(format!("-D{}={}", stringify!($name), $name)),*] };
+}
+
+/// Returns the program; `None`, and a note on stderr the first time, if it cannot be compiled.
+fn program() -> Option<&'static Path> {
     static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
     let program = PROGRAM.get_or_init(|| {
         let compiled = compile();
         if let Err(reason) = &compiled {
-            eprintln!("bench: Boost is left out, since its peers cannot be compiled: {reason}");
+            eprintln!("bench: cannot compile the program for Boost, leaving it out: {reason}");
         }
         compiled.ok()
     });
     program.as_deref()
 }
 
-/// Compiles the program to where this one is.
+/// Compiles the program into the folder of this one.
 fn compile() -> Result<PathBuf, String> {
-    let this = std::env::current_exe().expect("this program has a path");
+    let this = std::env::current_exe().expect("cannot find this program");
     let program = this.with_file_name("bench-boost");
-    let words = WORDS_OF_A_HAND.iter().map(|(name, value)| format!("-D{name}={value}"));
     let mut compiler = Command::new("g++")
         .args(["-std=c++17", "-O2", "-Wall", "-pthread", "-x", "c++", "-", "-o"])
         .arg(&program)
-        .args(words)
+        .args(definitions![
+            COMMAND,
+            ROUNDS,
+            STOP,
+            ANSWER,
+            BEGAN_NS,
+            ENDED_NS,
+            COUNT,
+            LEAVE,
+            ENDED,
+            SHARED_WORDS,
+            TOTAL,
+            OPERATIONS_PER_WRITE,
+            LONG_STEPS,
+            GIVER,
+        ])
         .stdin(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| format!("g++: {error}"))?;
-    let mut stdin = compiler.stdin.take().expect("it was asked for");
-    // A compiler that ended early says why.
+    let mut stdin = compiler.stdin.take().expect("stdin is a pipe");
+    // A compiler that ends early reports the reason itself.
     let _ = stdin.write_all(SOURCE.as_bytes());
     drop(stdin);
     let output = compiler.wait_with_output().map_err(|error| format!("g++: {error}"))?;

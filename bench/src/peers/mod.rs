@@ -1,7 +1,7 @@
-//! What others have for locking and waiting, each with the little around it that makes it
-//! comparable: the traits are in `sync`.
+//! The implementations that are compared, each with the workloads that it can run.
 
-pub(crate) mod bare;
+pub(crate) mod bare_futex;
 pub(crate) mod boost;
 pub(crate) mod pthread;
+pub(crate) mod shmkit;
 pub(crate) mod threads;

@@ -1,74 +1,138 @@
-//! What POSIX has for processes: bytes of a place on the ground, initialised by one of the hands.
+//! POSIX primitives that processes share, in the shared words. Worker 0 initialises them.
 
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use libc::{PTHREAD_MUTEX_ROBUST, PTHREAD_PROCESS_SHARED, c_int};
 
-use crate::hand::{Place, TOTAL, add_one};
-use crate::sync::{Lock, ReadWrite, Turns};
+use crate::harness::mailbox::TOTAL;
+use crate::harness::worker::{Shared, Worker, Workload};
+use crate::workloads::{
+    self, Turns, add, add_long, add_one, hold_or_wait, read, read_mostly, take_turns, write,
+};
 
-/// Fails unless a call succeeded.
-fn sure(code: c_int) {
-    assert_eq!(code, 0, "POSIX refused: {}", std::io::Error::from_raw_os_error(code));
+pub(crate) const WORKLOADS: &[Workload] = &[
+    Workload::process("mutex/pthread", |it| add(it, Mutex::at(it.shared(), false))),
+    Workload::process("mutex/robust", |it| add(it, Mutex::at(it.shared(), true))),
+    Workload::process("long-mutex/pthread", |it| add_long(it, Mutex::at(it.shared(), false))),
+    Workload::process("long-mutex/robust", |it| add_long(it, Mutex::at(it.shared(), true))),
+    Workload::process("read/pthread", |it| read(it, RwLock::at(it.shared()))),
+    Workload::process("write/pthread", |it| write(it, RwLock::at(it.shared()))),
+    Workload::process("read-mostly/pthread", |it| read_mostly(it, RwLock::at(it.shared()))),
+    Workload::process("permit/pthread", acquire_permits),
+    Workload::process("condition/robust", |it| take_turns(it, Condvars::at(it.shared()))),
+    Workload::process("semaphore/pthread", |it| take_turns(it, Semaphores::at(it.shared(), 0))),
+    Workload::process("takeover/robust", take_over),
+];
+
+/// Acquires the only permit of a semaphore and releases it.
+fn acquire_permits(worker: &Worker) {
+    let permits = Semaphores::at(worker.shared(), 1);
+    worker.repeat(|| {
+        permits.take(0);
+        permits.give(0);
+    });
+}
+
+fn take_over(worker: &Worker) {
+    let mutex = Mutex::at(worker.shared(), true);
+    let wait = || {
+        mutex.lock();
+        mutex.unlock();
+    };
+    hold_or_wait(worker, || mutex.lock(), wait);
+}
+
+/// Panics unless a call succeeded.
+fn check(code: c_int) {
+    assert_eq!(code, 0, "POSIX refused a call: {}", std::io::Error::from_raw_os_error(code));
+}
+
+/// The functions that make the attributes `A`, and with them a primitive `T`.
+struct Initialiser<T, A> {
+    init_attributes: unsafe extern "C" fn(*mut A) -> c_int,
+    set_shared: unsafe extern "C" fn(*mut A, c_int) -> c_int,
+    init: unsafe extern "C" fn(*mut T, *const A) -> c_int,
+}
+
+impl<T, A> Initialiser<T, A> {
+    /// Initialises a primitive that processes share, after `adapt` completed its attributes.
+    ///
+    /// # Safety
+    ///
+    /// The functions belong together, `raw` has room for a `T`, and no process uses it yet.
+    unsafe fn run(&self, raw: *mut T, adapt: impl FnOnce(*mut A)) {
+        let mut attributes = MaybeUninit::uninit();
+        let attributes = attributes.as_mut_ptr();
+        // SAFETY: room for attributes, which are not in use.
+        check(unsafe { (self.init_attributes)(attributes) });
+        // SAFETY: initialised above.
+        check(unsafe { (self.set_shared)(attributes, PTHREAD_PROCESS_SHARED) });
+        adapt(attributes);
+        // SAFETY: the attributes are initialised, and the caller answers for `raw`.
+        check(unsafe { (self.init)(raw, attributes) });
+    }
 }
 
 /// A mutex, and a counter beside it.
-pub(crate) struct Mutex<'a> {
+struct Mutex<'a> {
     raw: *mut libc::pthread_mutex_t,
     total: &'a AtomicU64,
 }
 
 impl<'a> Mutex<'a> {
-    pub(crate) fn at(place: Place<'a>, robust: bool) -> Self {
+    fn at(shared: Shared<'a>, robust: bool) -> Self {
         const { assert!(size_of::<libc::pthread_mutex_t>() <= TOTAL * 8) };
-        let mutex = Self { raw: place.pointer(0), total: place.word(TOTAL) };
-        if place.make {
+        let mutex = Self { raw: shared.pointer(0), total: shared.word(TOTAL) };
+        if shared.create {
             mutex.total.store(0, Ordering::Relaxed);
-            mutex.make(robust);
+            mutex.init(robust);
         }
         mutex
     }
 
-    fn make(&self, robust: bool) {
-        let mut attributes = MaybeUninit::uninit();
-        let attributes = attributes.as_mut_ptr();
-        // SAFETY: room for attributes, which nobody uses yet.
-        sure(unsafe { libc::pthread_mutexattr_init(attributes) });
-        // SAFETY: initialised above, as for the two calls below.
-        sure(unsafe { libc::pthread_mutexattr_setpshared(attributes, PTHREAD_PROCESS_SHARED) });
-        if robust {
-            // SAFETY: as above.
-            sure(unsafe { libc::pthread_mutexattr_setrobust(attributes, PTHREAD_MUTEX_ROBUST) });
-        }
-        // SAFETY: room for a mutex in the place, which is the crew's and not yet used.
-        sure(unsafe { libc::pthread_mutex_init(self.raw, attributes) });
+    fn init(&self, robust: bool) {
+        let initialiser = Initialiser {
+            init_attributes: libc::pthread_mutexattr_init,
+            set_shared: libc::pthread_mutexattr_setpshared,
+            init: libc::pthread_mutex_init,
+        };
+        let adapt = |attributes| {
+            if robust {
+                // SAFETY: `run` passes initialised attributes.
+                check(unsafe {
+                    libc::pthread_mutexattr_setrobust(attributes, PTHREAD_MUTEX_ROBUST)
+                });
+            }
+        };
+        // SAFETY: the three are for mutexes. Other workers start only later.
+        unsafe { initialiser.run(self.raw, adapt) };
     }
 
     #[inline]
-    pub(crate) fn lock(&self) {
-        // SAFETY: one hand initialised it before the others started; this one does not hold it.
+    fn lock(&self) {
+        // SAFETY: worker 0 initialised it before the others started. This thread does not hold it.
         let code = unsafe { libc::pthread_mutex_lock(self.raw) };
         if code != 0 {
-            self.inherit(code);
+            self.make_consistent(code);
         }
     }
 
     #[cold]
-    fn inherit(&self, code: c_int) {
-        assert_eq!(code, libc::EOWNERDEAD, "a mutex gives itself, or that of a dead owner");
-        // SAFETY: robust, held by this thread, and told to be inconsistent.
-        sure(unsafe { libc::pthread_mutex_consistent(self.raw) });
+    fn make_consistent(&self, code: c_int) {
+        assert_eq!(code, libc::EOWNERDEAD, "cannot acquire a mutex");
+        // SAFETY: robust, held by this thread, and inconsistent.
+        check(unsafe { libc::pthread_mutex_consistent(self.raw) });
     }
 
     #[inline]
-    pub(crate) fn unlock(&self) {
+    fn unlock(&self) {
         // SAFETY: initialised, and held by this thread.
-        sure(unsafe { libc::pthread_mutex_unlock(self.raw) });
+        check(unsafe { libc::pthread_mutex_unlock(self.raw) });
     }
 }
 
-impl Lock for Mutex<'_> {
+impl workloads::Mutex for Mutex<'_> {
     #[inline]
     fn add(&self, section: impl FnOnce()) {
         self.lock();
@@ -79,45 +143,40 @@ impl Lock for Mutex<'_> {
 }
 
 /// A lock for readers and writers, and a counter beside it.
-pub(crate) struct RwLock<'a> {
+struct RwLock<'a> {
     raw: *mut libc::pthread_rwlock_t,
     total: &'a AtomicU64,
 }
 
 impl<'a> RwLock<'a> {
-    pub(crate) fn at(place: Place<'a>) -> Self {
+    fn at(shared: Shared<'a>) -> Self {
         const { assert!(size_of::<libc::pthread_rwlock_t>() <= TOTAL * 8) };
-        let lock = Self { raw: place.pointer(0), total: place.word(TOTAL) };
-        if place.make {
+        let lock = Self { raw: shared.pointer(0), total: shared.word(TOTAL) };
+        if shared.create {
             lock.total.store(0, Ordering::Relaxed);
-            lock.make();
+            let initialiser = Initialiser {
+                init_attributes: libc::pthread_rwlockattr_init,
+                set_shared: libc::pthread_rwlockattr_setpshared,
+                init: libc::pthread_rwlock_init,
+            };
+            // SAFETY: the three are for rwlocks. Other workers start only later.
+            unsafe { initialiser.run(lock.raw, |_| ()) };
         }
         lock
-    }
-
-    fn make(&self) {
-        let mut attributes = MaybeUninit::uninit();
-        let attributes = attributes.as_mut_ptr();
-        // SAFETY: room for attributes, which nobody uses yet.
-        sure(unsafe { libc::pthread_rwlockattr_init(attributes) });
-        // SAFETY: initialised above.
-        sure(unsafe { libc::pthread_rwlockattr_setpshared(attributes, PTHREAD_PROCESS_SHARED) });
-        // SAFETY: room for a lock in the place, which is the crew's and not yet used.
-        sure(unsafe { libc::pthread_rwlock_init(self.raw, attributes) });
     }
 
     #[inline]
     fn unlock(&self) {
         // SAFETY: initialised, and held by this thread.
-        sure(unsafe { libc::pthread_rwlock_unlock(self.raw) });
+        check(unsafe { libc::pthread_rwlock_unlock(self.raw) });
     }
 }
 
-impl ReadWrite for RwLock<'_> {
+impl workloads::RwLock for RwLock<'_> {
     #[inline]
     fn read(&self) -> u64 {
-        // SAFETY: one hand initialised it before the others started.
-        sure(unsafe { libc::pthread_rwlock_rdlock(self.raw) });
+        // SAFETY: worker 0 initialised it before the others started.
+        check(unsafe { libc::pthread_rwlock_rdlock(self.raw) });
         let total = self.total.load(Ordering::Relaxed);
         self.unlock();
         total
@@ -125,75 +184,72 @@ impl ReadWrite for RwLock<'_> {
 
     #[inline]
     fn write(&self) {
-        // SAFETY: one hand initialised it before the others started; this one does not hold it.
-        sure(unsafe { libc::pthread_rwlock_wrlock(self.raw) });
+        // SAFETY: worker 0 initialised it before the others started. This thread does not hold it.
+        check(unsafe { libc::pthread_rwlock_wrlock(self.raw) });
         add_one(self.total);
         self.unlock();
     }
 }
 
 /// A flag and a condition for each side, under one robust mutex.
-pub(crate) struct Mailboxes<'a> {
+struct Condvars<'a> {
     mutex: Mutex<'a>,
     full: [&'a AtomicU64; 2],
     filled: [*mut libc::pthread_cond_t; 2],
 }
 
-impl<'a> Mailboxes<'a> {
-    pub(crate) fn at(place: Place<'a>) -> Self {
-        let mutex = Mutex::at(place, true);
-        let full = [5, 6].map(|at| place.word(at));
-        let mailboxes = Self { mutex, full, filled: [16, 32].map(|at| place.pointer(at)) };
-        if place.make {
+impl<'a> Condvars<'a> {
+    fn at(shared: Shared<'a>) -> Self {
+        let mutex = Mutex::at(shared, true);
+        let full = [5, 6].map(|at| shared.word(at));
+        let filled = [16, 32].map(|at| shared.pointer(at));
+        if shared.create {
             full.iter().for_each(|full| full.store(0, Ordering::Relaxed));
-            mailboxes.filled.into_iter().for_each(Self::make);
+            let initialiser = Initialiser {
+                init_attributes: libc::pthread_condattr_init,
+                set_shared: libc::pthread_condattr_setpshared,
+                init: libc::pthread_cond_init,
+            };
+            for raw in filled {
+                // SAFETY: the three are for conditions. Other workers start only later.
+                unsafe { initialiser.run(raw, |_| ()) };
+            }
         }
-        mailboxes
-    }
-
-    fn make(raw: *mut libc::pthread_cond_t) {
-        let mut attributes = MaybeUninit::uninit();
-        let attributes = attributes.as_mut_ptr();
-        // SAFETY: room for attributes, which nobody uses yet.
-        sure(unsafe { libc::pthread_condattr_init(attributes) });
-        // SAFETY: initialised above.
-        sure(unsafe { libc::pthread_condattr_setpshared(attributes, PTHREAD_PROCESS_SHARED) });
-        // SAFETY: room for a condition in the place, which is the crew's and not yet used.
-        sure(unsafe { libc::pthread_cond_init(raw, attributes) });
+        Self { mutex, full, filled }
     }
 }
 
-impl Turns for Mailboxes<'_> {
+impl Turns for Condvars<'_> {
     fn give(&self, to: usize) {
         self.mutex.lock();
         self.full[to].store(1, Ordering::Relaxed);
         self.mutex.unlock();
-        // SAFETY: one hand initialised it before the others started.
-        sure(unsafe { libc::pthread_cond_signal(self.filled[to]) });
+        // SAFETY: worker 0 initialised it before the others started.
+        check(unsafe { libc::pthread_cond_signal(self.filled[to]) });
     }
 
     fn take(&self, own: usize) {
         self.mutex.lock();
         while self.full[own].load(Ordering::Relaxed) == 0 {
-            // SAFETY: both are initialised, all wait with this mutex, and this thread holds it.
-            sure(unsafe { libc::pthread_cond_wait(self.filled[own], self.mutex.raw) });
+            // SAFETY: both are initialised, all waiters use this mutex, and this thread holds it.
+            check(unsafe { libc::pthread_cond_wait(self.filled[own], self.mutex.raw) });
         }
         self.full[own].store(0, Ordering::Relaxed);
         self.mutex.unlock();
     }
 }
 
-/// Two semaphores.
-pub(crate) struct Semaphores([*mut libc::sem_t; 2]);
+/// A semaphore for each side.
+struct Semaphores([*mut libc::sem_t; 2]);
 
 impl Semaphores {
-    pub(crate) fn at(place: Place<'_>, permits: u32) -> Self {
-        let raw = [0, 16].map(|at| place.pointer(at));
-        if place.make {
+    fn at(shared: Shared<'_>, permits: u32) -> Self {
+        let raw = [0, 16].map(|at| shared.pointer(at));
+        if shared.create {
             for raw in raw {
-                // SAFETY: room for a semaphore in the place, which is the crew's and not yet used.
+                // SAFETY: room for a semaphore, which other workers use only when they started.
                 let code = unsafe { libc::sem_init(raw, 1, permits) };
-                assert_eq!(code, 0, "a semaphore can be made");
+                assert_eq!(code, 0, "cannot initialise a semaphore");
             }
         }
         Self(raw)
@@ -203,15 +259,15 @@ impl Semaphores {
 impl Turns for Semaphores {
     #[inline]
     fn give(&self, to: usize) {
-        // SAFETY: one hand initialised it before the others started.
+        // SAFETY: worker 0 initialised it before the others started.
         let code = unsafe { libc::sem_post(self.0[to]) };
-        assert_eq!(code, 0, "there are few permits");
+        assert_eq!(code, 0, "cannot release a permit");
     }
 
     #[inline]
     fn take(&self, own: usize) {
-        // SAFETY: as above. A signal may end it early, and there is none here.
+        // SAFETY: as above. Only a signal could end the wait early, and a worker gets none.
         let code = unsafe { libc::sem_wait(self.0[own]) };
-        assert_eq!(code, 0, "no signal comes");
+        assert_eq!(code, 0, "cannot acquire a permit");
     }
 }

@@ -1,13 +1,23 @@
-//! The standard library's, between threads: statics, since these share everything.
+//! The standard library's primitives, between threads of one process. They are statics.
 
 use std::hint::black_box;
 use std::sync;
 
-use crate::sync::{Lock, ReadWrite, Turns};
+use crate::harness::worker::Workload;
+use crate::workloads::{self, Turns, add, add_long, read, read_mostly, take_turns, write};
 
-const INTACT: &str = "nobody panicked";
+pub(crate) const WORKLOADS: &[Workload] = &[
+    Workload::thread("mutex/std", |it| add(it, Mutex::new())),
+    Workload::thread("long-mutex/std", |it| add_long(it, Mutex::new())),
+    Workload::thread("read/std", |it| read(it, RwLock::new())),
+    Workload::thread("write/std", |it| write(it, RwLock::new())),
+    Workload::thread("read-mostly/std", |it| read_mostly(it, RwLock::new())),
+    Workload::thread("condition/std", |it| take_turns(it, Condvars)),
+];
 
-/// What has two cache lines for itself.
+const UNPOISONED: &str = "no thread panics while it holds a lock";
+
+/// Two cache lines of its own for a value.
 #[repr(align(128))]
 struct Lines<T>(T);
 
@@ -16,57 +26,57 @@ static RW_LOCK: Lines<sync::RwLock<u64>> = Lines(sync::RwLock::new(0));
 static FULL: Lines<sync::Mutex<[bool; 2]>> = Lines(sync::Mutex::new([false; 2]));
 static FILLED: [Lines<sync::Condvar>; 2] = [const { Lines(sync::Condvar::new()) }; 2];
 
-/// `std::sync::Mutex`, behind a pointer as the others.
-pub(crate) struct Mutex(&'static sync::Mutex<u64>);
+/// `std::sync::Mutex`, behind a pointer like the peers' mutexes.
+struct Mutex(&'static sync::Mutex<u64>);
 
 impl Mutex {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self(black_box(&MUTEX.0))
     }
 }
 
-impl Lock for Mutex {
+impl workloads::Mutex for Mutex {
     #[inline]
     fn add(&self, section: impl FnOnce()) {
-        let mut total = self.0.lock().expect(INTACT);
+        let mut total = self.0.lock().expect(UNPOISONED);
         *total += 1;
         section();
     }
 }
 
-/// `std::sync::RwLock`, likewise.
-pub(crate) struct RwLock(&'static sync::RwLock<u64>);
+/// `std::sync::RwLock`, behind a pointer too.
+struct RwLock(&'static sync::RwLock<u64>);
 
 impl RwLock {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self(black_box(&RW_LOCK.0))
     }
 }
 
-impl ReadWrite for RwLock {
+impl workloads::RwLock for RwLock {
     #[inline]
     fn read(&self) -> u64 {
-        *self.0.read().expect(INTACT)
+        *self.0.read().expect(UNPOISONED)
     }
 
     #[inline]
     fn write(&self) {
-        *self.0.write().expect(INTACT) += 1;
+        *self.0.write().expect(UNPOISONED) += 1;
     }
 }
 
-/// `std::sync::Condvar`, one for each side.
-pub(crate) struct Mailboxes;
+/// A `std::sync::Condvar` for each side.
+struct Condvars;
 
-impl Turns for Mailboxes {
+impl Turns for Condvars {
     fn give(&self, to: usize) {
-        FULL.0.lock().expect(INTACT)[to] = true;
+        FULL.0.lock().expect(UNPOISONED)[to] = true;
         FILLED[to].0.notify_one();
     }
 
     fn take(&self, own: usize) {
-        let full = FULL.0.lock().expect(INTACT);
-        let mut full = FILLED[own].0.wait_while(full, |full| !full[own]).expect(INTACT);
+        let full = FULL.0.lock().expect(UNPOISONED);
+        let mut full = FILLED[own].0.wait_while(full, |full| !full[own]).expect(UNPOISONED);
         full[own] = false;
     }
 }

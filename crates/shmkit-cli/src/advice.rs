@@ -1,45 +1,78 @@
-//! What this command adds to errors of the library: where it looked, and how to go on.
+//! What a user of this command can do about an error or a finding of the library.
 
-use std::error::Error as _;
 use std::path::Path;
 
+use shmkit::inspect::{Finding, Remedy};
 use shmkit::{Error, ErrorKind};
 
-use crate::exit::Hint;
+use crate::exit::Failure;
 
-/// The error, over an object in the directory, with what this command knows of it.
-pub(crate) fn explained(error: Error, directory: &Path) -> anyhow::Error {
-    Hint { message: message(&error, directory), error }.into()
-}
-
-/// The same, as words alone.
-pub(crate) fn message(error: &Error, directory: &Path) -> String {
-    let message = error.to_string();
-    let (place, reason) = (directory.display(), error.source().map(ToString::to_string));
-    let before = reason.as_ref().and_then(|it| message.strip_suffix(it.as_str()));
-    match (error.kind(), before, reason.as_ref()) {
-        (ErrorKind::PermissionDenied, Some(before), Some(reason)) => {
-            format!("{before}in {place}: {reason}")
+/// Adds to an error over an object in `directory` where the object is, and how to continue.
+pub(crate) fn explain(error: Error, directory: &Path) -> anyhow::Error {
+    let message = match (error.kind(), error.action(), error.object(), error.os_error()) {
+        (ErrorKind::PermissionDenied, Some(action), Some(object), Some(_)) => {
+            let (directory, reason) = (directory.display(), error.reason());
+            format!("cannot {action} \"{object}\" in {directory}: {reason}")
         }
-        _ => trusting(message),
+        _ => error.to_string() + &trust(&error),
+    };
+    Failure::Library { error, message }.into()
+}
+
+/// Adds to an error over raw memory how to continue.
+pub(crate) fn explain_raw(error: Error) -> anyhow::Error {
+    let message = error.to_string() + &trust(&error);
+    Failure::Library { error, message }.into()
+}
+
+/// Returns the reason of an error, and how to continue.
+pub(crate) fn reason(error: &Error) -> String {
+    error.reason() + &trust(error)
+}
+
+/// Returns the option that accepts an owner that is not trusted.
+fn trust(error: &Error) -> String {
+    error.untrusted_user().map(|user| format!(": --trust {user} does")).unwrap_or_default()
+}
+
+/// Returns what to do about a finding in `directory`, with the command line that does it.
+pub(crate) fn remedy(finding: &Finding, directory: &Path) -> String {
+    let (remedy, name) = (finding.remedy(), finding.object());
+    let command = match remedy {
+        Remedy::RemoveFile => {
+            let dir = match directory == shmkit::default_directory() {
+                true => String::new(),
+                false => format!("--dir {} ", quoted(&directory.to_string_lossy())),
+            };
+            let dashes = if name.starts_with('-') { "-- " } else { "" };
+            format!("shm {dir}rm --force {dashes}{}", quoted(name))
+        }
+        Remedy::RemoveDirectory(path) => format!("rm -r {}", quoted(&path.to_string_lossy())),
+        Remedy::RemoveOtherNames(inode) => {
+            format!("find {} -inum {inode}", quoted(&directory.to_string_lossy()))
+        }
+        Remedy::TrustUser(user) => format!("--trust {user}"),
+        _ => return remedy.to_string(),
+    };
+    format!("{remedy}: {command}")
+}
+
+/// Returns the text as a shell takes it for one word.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:,".contains(c);
+    if word.chars().all(is_plain) {
+        return word.into();
     }
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// An error over raw memory, with what this command knows of it.
-pub(crate) fn explained_raw(error: Error) -> anyhow::Error {
-    Hint { message: trusting(error.to_string()), error }.into()
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The message, with the way to trust the stranger that it names.
-fn trusting(message: String) -> String {
-    match stranger(&message) {
-        Some(user) => format!("{message}: --trust {user} does"),
-        None => message,
+    #[test]
+    fn a_quoted_word_is_one_word_for_a_shell() {
+        assert_eq!(quoted("/tmp/robot-1/pose"), "/tmp/robot-1/pose");
+        assert_eq!(quoted("my object; it's"), r"'my object; it'\''s'");
     }
-}
-
-/// The number of the user whom nobody asked to trust.
-fn stranger(message: &str) -> Option<&str> {
-    let (user, rest) = message.split_once("it belongs to user ")?.1.split_once(", ")?;
-    rest.ends_with("did not ask to trust them").then_some(user)
 }

@@ -6,10 +6,11 @@ use shmkit::Kind;
 use shmkit::sync::Barrier;
 
 use crate::create_args::CreateArgs;
-use crate::primitive::{self, ShowArgs};
-use crate::{Global, output, units};
+use crate::global::Global;
+use crate::show::{ShowArgs, show};
+use crate::{output, units};
 
-/// Meet others at a barrier: none goes on before all have come
+/// Wait at a barrier until all parties have arrived
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm barrier create simulation/step 4
@@ -21,46 +22,46 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Make a barrier where so many parties meet
+    /// Create a barrier
     Create {
         /// The name of the barrier
         name: String,
-        /// How many parties meet: 1 to 1024
+        /// The number of parties, 1 to 1024
         parties: u32,
         #[command(flatten)]
         create_args: CreateArgs,
     },
-    /// Come, wait until all have come, and leave
+    /// Wait until all parties have arrived
     ///
-    /// One of all that meet prints `leader`, the others nothing. Where one dies that had joined and
-    /// not come, those who wait are told, with exit code 9; waiting again begins a new round.
+    /// One of the parties prints `leader`, the others print nothing. If a party dies before it
+    /// arrives, the waiters end with exit code 9. The next wait begins a new round.
     Wait {
         /// The name of the barrier
         name: String,
-        /// How long to wait at the most, and then leave; without it, as long as it takes
+        /// Wait at most this long, then leave, for example 500ms or 2s [default: no limit]
         #[arg(long, short = 'w', value_name = "TIME", value_parser = units::duration)]
         timeout: Option<Duration>,
     },
-    /// Show how many have come, and who they are
+    /// Show how many parties have arrived, and which processes they are
     Show(ShowArgs),
 }
 
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     match &args.command {
         Command::Create { name, parties, create_args } => {
-            create_args.make::<Barrier>(name, *parties, global)
+            create_args.create::<Barrier>(name, *parties, global)
         }
         Command::Wait { name, timeout } => wait(name, *timeout, global),
-        Command::Show(args) => primitive::show(args, Kind::Barrier, global).map(drop),
+        Command::Show(args) => show(args, Kind::Barrier, global).map(drop),
     }
 }
 
 fn wait(name: &str, timeout: Option<Duration>, global: &Global) -> anyhow::Result<()> {
-    let barrier = primitive::open::<Barrier>(name, global)?;
+    let barrier = global.open::<Barrier>(name)?;
     let mut party = barrier.join()?;
     let met = match timeout {
         None => party.wait(),
-        Some(limit) => party.wait_timeout(limit),
+        Some(timeout) => party.wait_timeout(timeout),
     };
     drop(party);
     if met?.is_leader() {

@@ -1,40 +1,41 @@
 //! `shm clock`.
 
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
 use shmkit::memory::{Region, SharedMemory, Trust};
 use shmkit::{ErrorKind, FixedString, Latest, LatestWriter, Shareable};
 
-use crate::exit::Usage;
+use crate::exit::Failure;
+use crate::global::Global;
 use crate::pace::Pace;
-use crate::{Global, advice, output, sys, units};
+use crate::{advice, output, sys, units};
 
-/// Set an object to the time, again and again, at a steady pace
+/// Set an object to the current time repeatedly
 ///
-/// The object is made where there is none: a `Clock { unix_ns: u64, text: FixedString<32> }`. It
-/// stays when the clock ends, by ctrl-c or after --count. A moment that was slept through is left
-/// out; delays do not add up.
+/// If there is no object, a `Clock { unix_ns: u64, text: FixedString<32> }` is created. It stays
+/// when the command ends, by ctrl-c or after --count. Delays do not add up: a missed moment is
+/// skipped.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm clock time --every 10ms
   shm watch time                                in another terminal
-  shm clock --raw MySharedMemory --every 10ms   raw memory, for programs without shmkit
+  shm clock --raw MySharedMemory --every 10ms   for programs without shmkit
   shm raw read MySharedMemory --text --watch    in another terminal")]
 pub(crate) struct Args {
-    /// The name of the object, or with --raw of the memory
+    /// The name of the object, or of the raw memory with --raw
     name: String,
-    /// The time from one value to the next
+    /// Set a value every TIME
     #[arg(long, value_name = "TIME", default_value = "10ms", value_parser = units::period)]
     every: Duration,
-    /// End after that many values
+    /// End after N values [default: no limit]
     #[arg(long, value_name = "N")]
     count: Option<u64>,
-    /// Write the time as text, ended by a zero byte, into raw memory; 64 bytes where there is none
+    /// Write the time to raw memory, as text with a zero byte at its end
     ///
-    /// Raw memory is not protected from half-way states: a reader can see a mixture of two times.
-    /// On Windows it goes with the last who has it: with the clock, if nobody else does.
+    /// If there is no memory of this name, 64 bytes are created. A reader can see a mixture of two
+    /// times. On Windows the memory disappears when the last process closes it.
     #[arg(long)]
     raw: bool,
 }
@@ -49,64 +50,62 @@ struct Clock {
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     if args.raw && global.dir.is_some() {
         let why = format!("--dir is for objects: raw memory is {}", sys::raw::PLACE);
-        return Err(Usage(why).into());
+        return Err(Failure::Usage(why).into());
     }
-    let mut face =
+    let mut target =
         if args.raw { raw(&args.name, global.trust)? } else { typed(&args.name, global)? };
-    let (interrupt, interrupted) = sync_channel(1);
-    sys::on_interrupt(move || _ = interrupt.send(()))?;
+    let interruption = sys::interruption()?;
     if output::is_terminal() {
         let (name, every) = (&args.name, args.every);
         output::note(format_args!("setting \"{name}\" every {every:?}; ctrl-c ends it"));
     }
     let mut pace = Pace::new(args.every);
     let mut count = 0;
-    while args.count.is_none_or(|most| count < most) {
-        if comes_before(&interrupted, pace.next_moment()) {
+    while args.count.is_none_or(|end| count < end) {
+        if is_interrupted_before(pace.next_moment(), &interruption) {
             break;
         }
-        face.show(SystemTime::now())?;
+        target.set(SystemTime::now())?;
         count += 1;
     }
     Ok(())
 }
 
-/// Waits; true if somebody wants the end first.
-fn comes_before(interrupted: &Receiver<()>, moment: Instant) -> bool {
+/// Waits until `moment` or ctrl-c. Returns whether ctrl-c came first.
+fn is_interrupted_before(moment: Instant, interruption: &Receiver<()>) -> bool {
     let left = moment.saturating_duration_since(Instant::now());
-    interrupted.recv_timeout(left).is_ok()
+    interruption.recv_timeout(left).is_ok()
 }
 
-/// Where the time is shown.
-enum Face {
+/// Where the time is written.
+enum Target {
     Typed(LatestWriter<Clock>),
     Raw {
         region: Region,
-        /// Where memory goes with its last handle, this keeps the name.
+        /// Keeps the name on a system where it disappears with the last handle.
         _memory: SharedMemory,
     },
 }
 
-fn typed(name: &str, global: &Global) -> anyhow::Result<Face> {
-    let options = Latest::<Clock>::options().directory(global.directory()).trust(global.trust);
-    let object = options.open_or_create(name);
-    let object = object.map_err(|error| advice::explained(error, &global.directory()))?;
-    Ok(Face::Typed(object.writer()?))
+fn typed(name: &str, global: &Global) -> anyhow::Result<Target> {
+    let object = global.apply(Latest::<Clock>::options()).open_or_create(name);
+    let object = object.map_err(|error| global.explain(error))?;
+    Ok(Target::Typed(object.writer()?))
 }
 
-fn raw(name: &str, trust: Trust) -> anyhow::Result<Face> {
+fn raw(name: &str, trust: Trust) -> anyhow::Result<Target> {
     const BYTES: u64 = 64;
     let options = SharedMemory::options().trust(trust);
     let memory = match options.open(name) {
         Err(error) if error.kind() == ErrorKind::NotFound => options.open_or_create(name, BYTES),
         answer => answer,
     };
-    let memory = memory.map_err(advice::explained_raw)?;
-    Ok(Face::Raw { region: memory.map()?, _memory: memory })
+    let memory = memory.map_err(advice::explain_raw)?;
+    Ok(Target::Raw { region: memory.map()?, _memory: memory })
 }
 
-impl Face {
-    fn show(&mut self, time: SystemTime) -> anyhow::Result<()> {
+impl Target {
+    fn set(&mut self, time: SystemTime) -> anyhow::Result<()> {
         let stamp = Timestamp::try_from(time)?;
         let text = format!("{stamp:.6}");
         match self {

@@ -1,4 +1,4 @@
-//! `shm completions`: what a shell needs to complete command lines.
+//! `shm completions`: made from the same definitions as the command line.
 
 use std::io::Write;
 
@@ -6,12 +6,12 @@ use clap_complete::Shell;
 
 use crate::output;
 
-/// Print the completions for a shell
+/// Print a completion script for a shell
 ///
 /// For bash: `shm completions bash > ~/.local/share/bash-completion/completions/shm`
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The shell
+    /// The shell that reads the script
     shell: Shell,
 }
 

@@ -1,62 +1,59 @@
-//! What can be chosen for what is made.
+//! The arguments of subcommands that create an object.
 
 use clap::ValueEnum;
-use shmkit::Access;
-use shmkit::sync::Primitive;
-use shmkit::sync::named::{Named, NamedOptions};
+use shmkit::{Access, Object, Primitive};
 
-use crate::Global;
+use crate::global::Global;
 
-/// Who may use what is made.
+/// The users that may use a new object.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum Who {
+pub(crate) enum AccessArg {
     Owner,
     Group,
     Everyone,
 }
 
-impl From<Who> for Access {
-    fn from(who: Who) -> Self {
-        match who {
-            Who::Owner => Self::Owner,
-            Who::Group => Self::Group,
-            Who::Everyone => Self::Everyone,
+impl From<AccessArg> for Access {
+    fn from(access: AccessArg) -> Self {
+        match access {
+            AccessArg::Owner => Self::Owner,
+            AccessArg::Group => Self::Group,
+            AccessArg::Everyone => Self::Everyone,
         }
     }
 }
 
-/// What `create` is told beside the name.
+/// The options of a new object.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CreateArgs {
-    /// Who may use it
+    /// Allow these users to use it
     #[arg(long, value_enum, default_value = "owner")]
-    access: Who,
-    /// How many processes can have it open at a time, those that wait included: 1 to 1024
-    #[arg(long, value_name = "N", default_value_t = PARTICIPANTS)]
+    access: AccessArg,
+    /// Allow this many processes to have it open at a time, 1 to 1024
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_PARTICIPANTS)]
     participants: u32,
-    /// Also where it is there already, if it began in the same way
+    /// Succeed if it exists and began with the same numbers
     #[arg(long)]
     if_missing: bool,
 }
 
-/// Each command that waits is a participant, so that there may be many.
-pub(crate) const PARTICIPANTS: u32 = 256;
+/// More than the library's default, because each command that waits is a participant.
+pub(crate) const DEFAULT_PARTICIPANTS: u32 = 256;
 
 impl CreateArgs {
-    /// Makes a primitive, and leaves it.
-    pub(crate) fn make<P: Primitive>(
+    /// Creates a primitive and closes it.
+    pub(crate) fn create<P: Primitive>(
         &self,
         name: &str,
         initial: P::Initial,
         global: &Global,
     ) -> anyhow::Result<()> {
-        let options = Named::<P>::options().directory(global.directory()).trust(global.trust);
-        let options: NamedOptions<P> =
-            options.access(self.access.into()).max_participants(self.participants);
-        let made = match self.if_missing {
+        let options = global.apply(Object::<P>::options());
+        let options = options.access(self.access.into()).max_participants(self.participants);
+        let created = match self.if_missing {
             true => options.open_or_create(name, initial),
             false => options.create(name, initial),
         };
-        made.map(drop).map_err(|error| crate::advice::explained(error, &global.directory()))
+        created.map(drop).map_err(|error| global.explain(error))
     }
 }

@@ -1,21 +1,25 @@
 //! `shm doctor`.
 
+use std::path::Path;
+
 use serde_json::json;
 use shmkit::inspect::{self, Finding};
 
-use crate::{Global, exit, output};
+use crate::exit::Failure;
+use crate::global::Global;
+use crate::{advice, output};
 
-/// Say what is stale, who died, and what to do; with --fix, do it
+/// Find stale objects and dead participants; with --fix, repair them
 ///
-/// Only what the kernel proves to be nobody's is touched; the rest is advice. The exit code is 1 as
-/// long as something is left to be done, but for advice on the directory itself and on what belongs
-/// to other users.
+/// --fix changes only what no living process uses, as the locks in the kernel prove. For everything
+/// else the command prints what to do. The exit code is 1 while something is left to do: files of
+/// other users and settings of the directory do not count.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm doctor
   shm doctor --fix")]
 pub(crate) struct Args {
-    /// Do what can be done without asking anybody
+    /// Remove stale objects, and free the slots of dead participants
     #[arg(long)]
     fix: bool,
     /// Print a JSON array: `object`, `what`, `remedy`, `fixable`, `fixed` and `error` for each
@@ -26,29 +30,26 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     let directory = global.directory();
     let findings = inspect::examine(&directory, global.trust)?;
-    let outcomes: Vec<_> = findings.iter().map(|it| outcome(it, args.fix)).collect();
+    let examined: Vec<_> =
+        findings.iter().map(|finding| (finding, outcome(finding, args.fix))).collect();
     if args.json {
-        let all: Vec<_> =
-            findings.iter().zip(&outcomes).map(|(it, end)| as_json(it, end)).collect();
-        output::line(json!(all))?;
-    } else if findings.is_empty() {
-        output::line(format_args!("all is well in {}", directory.display()))?;
+        let all = examined.iter().map(|(finding, outcome)| as_json(finding, outcome, &directory));
+        output::line(json!(all.collect::<Vec<_>>()))?;
+    } else if examined.is_empty() {
+        output::line(format_args!("nothing to repair in {}", directory.display()))?;
     } else {
-        for (finding, outcome) in findings.iter().zip(&outcomes) {
-            show(finding, outcome)?;
+        for (finding, outcome) in &examined {
+            show(finding, outcome, &directory)?;
         }
     }
-    let about_directory = directory.display().to_string();
-    let left = findings.iter().zip(&outcomes).filter(|(finding, outcome)| {
-        !matches!(outcome, Outcome::Fixed)
-            && finding.object() != about_directory
-            && !finding.is_for_another_user()
-    });
-    let left = left.count();
-    if !args.json && left > 0 && !args.fix && findings.iter().any(Finding::can_be_fixed) {
-        output::line("\nto have it done: shm doctor --fix")?;
+    let mut left = examined.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Fixed));
+    if left.all(|(finding, _)| finding.is_about_directory() || finding.is_for_another_user()) {
+        return Ok(());
     }
-    if left > 0 { Err(exit::Told(1).into()) } else { Ok(()) }
+    if !args.json && !args.fix && findings.iter().any(Finding::can_be_fixed) {
+        output::line("\nto repair what can be repaired: shm doctor --fix")?;
+    }
+    Err(Failure::Reported(1).into())
 }
 
 enum Outcome {
@@ -57,18 +58,19 @@ enum Outcome {
     Failed(shmkit::Error),
 }
 
+/// Fixes the finding if it is asked for and possible.
 fn outcome(finding: &Finding, fix: bool) -> Outcome {
     if !fix || !finding.can_be_fixed() {
         return Outcome::Left;
     }
     match finding.fix() {
-        // Done by us, or by somebody else meanwhile.
+        // By this process, or by another one meanwhile.
         Ok(_) => Outcome::Fixed,
         Err(error) => Outcome::Failed(error),
     }
 }
 
-fn as_json(finding: &Finding, outcome: &Outcome) -> serde_json::Value {
+fn as_json(finding: &Finding, outcome: &Outcome, directory: &Path) -> serde_json::Value {
     let error = match outcome {
         Outcome::Failed(error) => Some(error.to_string()),
         _ => None,
@@ -76,23 +78,22 @@ fn as_json(finding: &Finding, outcome: &Outcome) -> serde_json::Value {
     json!({
         "object": finding.object(),
         "what": finding.what(),
-        "remedy": finding.remedy(),
+        "remedy": advice::remedy(finding, directory),
         "fixable": finding.can_be_fixed(),
         "fixed": matches!(outcome, Outcome::Fixed),
         "error": error,
     })
 }
 
-fn show(finding: &Finding, outcome: &Outcome) -> anyhow::Result<()> {
+fn show(finding: &Finding, outcome: &Outcome, directory: &Path) -> anyhow::Result<()> {
     let ((bold, plain), (faint, _)) = (output::bold(), output::faint());
-    let (object, what, remedy) = (finding.object(), finding.what(), finding.remedy());
-    // Messages of errors begin with what they are about.
-    let what = what.strip_prefix(&format!("cannot open \"{object}\": ")).unwrap_or(what);
+    let (object, what) = (finding.object(), finding.what());
     output::line(format_args!("{bold}{object}{plain}: {what}"))?;
-    let end = match outcome {
+    let remedy = advice::remedy(finding, directory);
+    let text = match outcome {
         Outcome::Fixed => format!("{remedy}: done"),
         Outcome::Left => format!("to do: {remedy}"),
         Outcome::Failed(error) => format!("{remedy}: {error}"),
     };
-    Ok(output::line(format_args!("  {faint}{end}{plain}"))?)
+    Ok(output::line(format_args!("  {faint}{text}{plain}"))?)
 }

@@ -3,17 +3,18 @@
 use std::time::Duration;
 
 use shmkit::Kind;
-use shmkit::inspect::PrimitiveState;
 use shmkit::sync::{Event, Reset};
 
 use crate::create_args::CreateArgs;
-use crate::primitive::{self, ShowArgs};
-use crate::{Global, exit, units};
+use crate::exit::{self, Failure};
+use crate::global::Global;
+use crate::show::{ShowArgs, show};
+use crate::units;
 
-/// Set an event, or wait for one
+/// Set, reset and wait for an event
 ///
-/// An event that is set lets all go on who wait for it, until it is reset. One that was made with
-/// --auto lets a single one go on, and is reset by that.
+/// While an event is set, every waiter continues. An event that was created with --auto is reset
+/// by the first waiter that continues.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm event create camera/ready
@@ -27,35 +28,35 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Make an event, which is not set
+    /// Create an event that is not set
     Create {
         /// The name of the event
         name: String,
-        /// Reset it automatically: it is taken by one who waits
+        /// Reset it automatically when a waiter continues
         #[arg(long)]
         auto: bool,
         #[command(flatten)]
         create_args: CreateArgs,
     },
-    /// Set it: let all go on who wait, or one, if it is reset automatically
+    /// Set an event: all waiters continue, or one if the reset is automatic
     Set {
         /// The name of the event
         name: String,
     },
-    /// Reset it: who waits from now on waits until it is set again
+    /// Reset an event: later waiters wait until it is set again
     Reset {
         /// The name of the event
         name: String,
     },
-    /// Wait until it is set
+    /// Wait until an event is set
     Wait {
         /// The name of the event
         name: String,
-        /// How long to wait at the most; without it, as long as it takes
+        /// Wait at most this long, for example 500ms or 2s [default: no limit]
         #[arg(long, short = 'w', value_name = "TIME", value_parser = units::duration)]
         timeout: Option<Duration>,
     },
-    /// Show whether it is set: the exit code is 0 if it is, and 8 if not
+    /// Show whether an event is set, with exit code 0 if it is and 8 if not
     Show(ShowArgs),
 }
 
@@ -63,18 +64,16 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     match &args.command {
         Command::Create { name, auto, create_args } => {
             let reset = if *auto { Reset::Automatic } else { Reset::Manual };
-            create_args.make::<Event>(name, reset, global)
+            create_args.create::<Event>(name, reset, global)
         }
-        Command::Set { name } => Ok(primitive::open::<Event>(name, global)?.set()?),
-        Command::Reset { name } => Ok(primitive::open::<Event>(name, global)?.reset()?),
-        Command::Wait { name, timeout: None } => {
-            Ok(primitive::open::<Event>(name, global)?.wait()?)
+        Command::Set { name } => Ok(global.open::<Event>(name)?.set()?),
+        Command::Reset { name } => Ok(global.open::<Event>(name)?.reset()?),
+        Command::Wait { name, timeout } => {
+            let event = global.open::<Event>(name)?;
+            Ok(timeout.map_or_else(|| event.wait(), |timeout| event.wait_timeout(timeout))?)
         }
-        Command::Wait { name, timeout: Some(limit) } => {
-            Ok(primitive::open::<Event>(name, global)?.wait_timeout(*limit)?)
-        }
-        Command::Show(args) => match primitive::show(args, Kind::Event, global)? {
-            PrimitiveState::Event { set: false, .. } => Err(exit::Told(exit::NOT_NOW).into()),
+        Command::Show(args) => match show(args, Kind::Event, global)?.flag("set") {
+            Some(false) => Err(Failure::Reported(exit::NOT_NOW).into()),
             _ => Ok(()),
         },
     }

@@ -1,5 +1,6 @@
-//! What the command says to the shell when it ends.
+//! How the command ends: exit codes, and the errors that have one.
 
+use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
@@ -7,38 +8,36 @@ use shmkit::ErrorKind;
 
 use crate::output;
 
-/// Every code and its meaning, as `shm --help` shows them.
+/// Every exit code with its meaning, as `shm --help` shows them.
 const CODES: [(u8, &str); 16] = [
-    (0, "done"),
-    (1, "it failed, or a promise was broken"),
-    (2, "the command line, a name, a value or a range makes no sense"),
-    (3, "there is nothing of this name"),
-    (4, "there is something of this name already, or with other options"),
-    (5, "not allowed"),
+    (0, "success"),
+    (1, "another error; a broken promise in demo; something left to do in doctor"),
+    (2, "invalid command line, name, value or range"),
+    (3, "no such object, memory or file"),
+    (4, "the name is taken, or the object exists with other options"),
+    (5, "permission denied"),
     (6, "no space left"),
-    (7, "it is something else: of another kind, type or version, or corrupt"),
-    (NOT_NOW, "not now: others are in the way, the time is over, it is not set, or has no value"),
-    (9, "the other side died, or the object was removed"),
-    (10, "this system cannot do it"),
-    (NOT_IN_TIME, "lock, sem acquire: not got in time, so the command was not run"),
-    (BEFORE_COMMAND, "lock, sem acquire: it failed before the command was run"),
+    (7, "wrong kind, type or version, or corrupt"),
+    (NOT_NOW, "not now: a timeout, a busy object, no free slot, no value yet, an event not set"),
+    (9, "a process on the other side died, or the object was removed"),
+    (10, "not supported on this system"),
+    (NOT_IN_TIME, "lock, sem acquire: timeout, the command was not run"),
+    (BEFORE_COMMAND, "lock, sem acquire: another error before the command was run"),
     (CANNOT_RUN, "lock, sem acquire: the command cannot be run"),
-    (NO_COMMAND, "lock, sem acquire: there is no such command"),
+    (NO_COMMAND, "lock, sem acquire: no such command"),
     (INTERRUPTED, "interrupted by ctrl-c"),
 ];
 
-/// Where a command is run, all smaller codes are its own. This one is as timeout(1) has it.
+/// The code for what may succeed later.
+pub(crate) const NOT_NOW: u8 = 8;
+/// The code of timeout(1). Smaller ones are those of the command that was run.
 pub(crate) const NOT_IN_TIME: u8 = 124;
-/// As timeout(1), env(1) and nohup(1) have them.
+/// The codes of timeout(1), env(1) and nohup(1).
 const BEFORE_COMMAND: u8 = 125;
 const CANNOT_RUN: u8 = 126;
 const NO_COMMAND: u8 = 127;
-
-/// As shells say it: 128 and the number of the signal.
+/// The code of shells: 128 and the number of the signal.
 pub(crate) const INTERRUPTED: u8 = 130;
-
-/// Not now.
-pub(crate) const NOT_NOW: u8 = 8;
 
 fn code_of(kind: ErrorKind) -> u8 {
     match kind {
@@ -64,6 +63,8 @@ fn code_of(kind: ErrorKind) -> u8 {
 
 fn code_of_system(kind: io::ErrorKind) -> u8 {
     match kind {
+        // The reader of our output has closed it: it has read enough.
+        io::ErrorKind::BrokenPipe => 0,
         io::ErrorKind::NotFound => 3,
         io::ErrorKind::AlreadyExists => 4,
         io::ErrorKind::PermissionDenied => 5,
@@ -72,129 +73,90 @@ fn code_of_system(kind: io::ErrorKind) -> u8 {
     }
 }
 
-/// The end of `shm --help`.
+/// Returns the table of exit codes at the end of `shm --help`.
 pub(crate) fn table() -> String {
     let lines = CODES.iter().map(|(code, meaning)| format!("\n  {code:3}  {meaning}"));
     format!("Exit codes:{}", lines.collect::<String>())
 }
 
-/// A value on the command line that only turns out to make no sense once more is known.
+/// An end of the command that is neither an error of the library nor one of the system.
 #[derive(Debug)]
-pub(crate) struct Usage(pub(crate) String);
+pub(crate) enum Failure {
+    /// An argument is invalid, which parsing the command line cannot find.
+    Usage(String),
+    /// The object is of another kind than the subcommand expects.
+    WrongKind(String),
+    /// An error of the library, with a message that also says what this command can do about it.
+    Library { error: shmkit::Error, message: String },
+    /// The command that was run ended with this code. On Windows it can be larger than 255.
+    Command(i32),
+    /// The command ends with this code, and has reported why.
+    Reported(u8),
+}
 
-impl std::fmt::Display for Usage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(message) | Self::WrongKind(message) | Self::Library { message, .. } => {
+                f.write_str(message)
+            }
+            Self::Command(code) => write!(f, "the command ended with exit code {code}"),
+            Self::Reported(code) => write!(f, "exit code {code}"),
+        }
     }
 }
 
-impl std::error::Error for Usage {}
+impl std::error::Error for Failure {}
 
-/// An object that is not of the kind that was asked for.
-#[derive(Debug)]
-pub(crate) struct SomethingElse(pub(crate) String);
-
-impl std::fmt::Display for SomethingElse {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for SomethingElse {}
-
-/// The end of a command that was run, with this code, which Windows has larger ones of.
-#[derive(Debug)]
-pub(crate) struct OfCommand(pub(crate) i32);
-
-impl std::fmt::Display for OfCommand {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "exit code {} of the command", self.0)
-    }
-}
-
-impl std::error::Error for OfCommand {}
-
-/// An end with this code, all of whose reasons were told already.
-#[derive(Debug)]
-pub(crate) struct Told(pub(crate) u8);
-
-impl std::fmt::Display for Told {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "exit code {}", self.0)
-    }
-}
-
-impl std::error::Error for Told {}
-
-/// An error of the library, in words that also tell what this command can do about it.
-#[derive(Debug)]
-pub(crate) struct Hint {
-    pub(crate) error: shmkit::Error,
-    pub(crate) message: String,
-}
-
-impl std::fmt::Display for Hint {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Hint {}
-
-/// Says how the process ends, after a word about why.
+/// Reports the error of a subcommand, and returns how the process ends.
 pub(crate) fn code(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => match error.downcast_ref() {
-            Some(&OfCommand(code)) => std::process::exit(code),
-            None => ExitCode::from(report(&error)),
+            Some(Failure::Command(code)) => std::process::exit(*code),
+            _ => ExitCode::from(report(&error)),
         },
     }
 }
 
-/// Reports why a command was not run, and says how the process ends then.
-pub(crate) fn before_command(error: &anyhow::Error, not_in_time: u8) -> Told {
+/// Reports why a command was not run, and returns how the process ends.
+pub(crate) fn before_command(error: &anyhow::Error, not_in_time: u8) -> Failure {
     let code = report(error);
-    Told(if code == NOT_NOW { not_in_time } else { BEFORE_COMMAND })
+    Failure::Reported(if code == NOT_NOW { not_in_time } else { BEFORE_COMMAND })
 }
 
-/// Reports why the system did not start a command, and says how the process ends then.
-pub(crate) fn not_started(command: &str, error: &io::Error) -> Told {
+/// Reports why the system did not start a command, and returns how the process ends.
+pub(crate) fn not_started(command: &str, error: &io::Error) -> Failure {
     output::note(format_args!("cannot run {command}: {error}"));
-    Told(if error.kind() == io::ErrorKind::NotFound { NO_COMMAND } else { CANNOT_RUN })
+    let is_missing = error.kind() == io::ErrorKind::NotFound;
+    Failure::Reported(if is_missing { NO_COMMAND } else { CANNOT_RUN })
 }
 
-/// Reports an error, and says which exit code it has.
+/// Reports an error, and returns its exit code.
 pub(crate) fn report(error: &anyhow::Error) -> u8 {
-    let mut message = String::new();
-    let mut code = 1;
+    let (mut message, mut code) = (String::new(), 1);
     for cause in error.chain() {
-        if let Some(Told(code)) = cause.downcast_ref() {
-            return *code;
-        }
         let separator = if message.is_empty() { "" } else { ": " };
         message = format!("{message}{separator}{cause}");
-        let hinted = cause.downcast_ref::<Hint>().map(|it| &it.error);
-        if let Some(error) = hinted.or(cause.downcast_ref::<shmkit::Error>()) {
-            // Its message holds those of its causes.
-            code = code_of(error.kind());
-            break;
+        match cause.downcast_ref() {
+            Some(Failure::Reported(code)) => return *code,
+            Some(Failure::Usage(_)) => code = 2,
+            Some(Failure::WrongKind(_)) => code = 7,
+            Some(Failure::Library { error, .. }) => code = code_of(error.kind()),
+            Some(Failure::Command(_)) | None => {}
         }
         if let Some(error) = cause.downcast_ref::<io::Error>() {
-            if error.kind() == io::ErrorKind::BrokenPipe {
-                // Whoever read our output has seen enough.
-                return 0;
-            }
             code = code_of_system(error.kind());
         }
-        if cause.is::<Usage>() {
-            code = 2;
-        }
-        if cause.is::<SomethingElse>() {
-            code = 7;
+        if let Some(error) = cause.downcast_ref::<shmkit::Error>() {
+            code = code_of(error.kind());
+            // Its message holds those of its causes.
+            break;
         }
     }
-    output::note(message);
+    if code != 0 {
+        output::note(message);
+    }
     code
 }
 
@@ -203,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_that_is_given_is_in_the_table_in_order() {
+    fn the_table_has_every_code_in_order() {
         let kinds = [
             ErrorKind::NotFound,
             ErrorKind::AlreadyExists,

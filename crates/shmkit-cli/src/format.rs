@@ -1,8 +1,8 @@
-//! Numbers as people read them.
+//! Numbers and times in a form that people read.
 
 use std::time::{Duration, SystemTime};
 
-/// Bytes: `100 B`, `8 KiB`, `1.5 MiB`.
+/// Returns a number of bytes: `100 B`, `8 KiB`, `1.5 MiB`.
 pub(crate) fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     let (mut size, mut unit) = (bytes as f64, "B");
@@ -16,7 +16,7 @@ pub(crate) fn bytes(bytes: u64) -> String {
     format!("{size:.decimals$} {unit}")
 }
 
-/// How long ago: `5s`, `2m`, `3h`, `12d`.
+/// Returns the time that has passed: `5s`, `2m`, `3h`, `12d`.
 pub(crate) fn age(since: SystemTime) -> String {
     let seconds = since.elapsed().unwrap_or_default().as_secs();
     match seconds {
@@ -27,7 +27,7 @@ pub(crate) fn age(since: SystemTime) -> String {
     }
 }
 
-/// How often in a second: `0/s`, `2.5/s`, `100/s`, `12M/s`.
+/// Returns a number per second: `0/s`, `2.5/s`, `100/s`, `12M/s`.
 pub(crate) fn rate(per_second: f64) -> String {
     let (number, unit) = match per_second {
         1e9.. => (per_second / 1e9, "G"),
@@ -39,21 +39,21 @@ pub(crate) fn rate(per_second: f64) -> String {
     format!("{number:.decimals$}{unit}/s")
 }
 
-/// A count with its thousands apart: `20 118 332`.
+/// Returns a number in groups of three digits: `20,118,332`.
 pub(crate) fn count(count: u64) -> String {
     let digits = count.to_string();
     let mut shown = String::new();
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            shown.push(' ');
+            shown.push(',');
         }
         shown.push(digit);
     }
     shown
 }
 
-/// A short time: `54 us`, `1.2 ms`, `3.0 s`.
-pub(crate) fn short_time(time: Duration) -> String {
+/// Returns a duration: `54 us`, `1.2 ms`, `3.0 s`.
+pub(crate) fn duration(time: Duration) -> String {
     let ns = time.as_nanos() as f64;
     let (number, unit) = match ns {
         1e9.. => (ns / 1e9, "s"),
@@ -65,11 +65,11 @@ pub(crate) fn short_time(time: Duration) -> String {
     format!("{number:.decimals$} {unit}")
 }
 
-/// A point in time, in UTC, to the millisecond: `2026-11-23T12:55:22.123Z`.
-pub(crate) fn moment(time: SystemTime) -> String {
+/// Returns a time in UTC, in milliseconds: `2026-11-23T12:55:22.123Z`.
+pub(crate) fn timestamp(time: SystemTime) -> String {
     match jiff::Timestamp::try_from(time) {
         Ok(time) => format!("{time:.3}"),
-        Err(_) => "a time that no calendar has".into(),
+        Err(_) => "out of range".into(),
     }
 }
 
@@ -78,19 +78,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_short() {
+    fn numbers_and_times_are_short() {
         let sizes = [0, 100, 8192, 1 << 20, 1_572_864, 11 << 30, u64::MAX].map(bytes);
         let shown = ["0 B", "100 B", "8 KiB", "1 MiB", "1.5 MiB", "11 GiB", "16384 PiB"];
         assert_eq!(sizes, shown);
         let rates = [0.0, 2.5, 100.2, 99.96, 9999.0, 12_345.0, 1_234_567.0].map(rate);
         assert_eq!(rates, ["0/s", "2.5/s", "100/s", "100/s", "9999/s", "12k/s", "1.2M/s"]);
-        assert_eq!([7, 999, 1000, 20_118_332].map(count), ["7", "999", "1 000", "20 118 332"]);
+        assert_eq!([7, 999, 1000, 20_118_332].map(count), ["7", "999", "1,000", "20,118,332"]);
         let times = [999, 54_321, 1_230_000, 3_000_000_000].map(Duration::from_nanos);
-        assert_eq!(times.map(short_time), ["999 ns", "54 us", "1.2 ms", "3.0 s"]);
+        assert_eq!(times.map(duration), ["999 ns", "54 us", "1.2 ms", "3.0 s"]);
         let ago = [5, 125, 7300, 900_000].map(|it| SystemTime::now() - Duration::from_secs(it));
         assert_eq!(ago.map(age), ["5s", "2m", "2h", "10d"]);
         assert_eq!(age(SystemTime::now() + Duration::from_secs(5)), "0s");
         let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_410_000_123);
-        assert_eq!(moment(time), "2026-11-23T05:00:00.123Z");
+        assert_eq!(timestamp(time), "2026-11-23T05:00:00.123Z");
     }
 }

@@ -2,12 +2,12 @@
 
 use anyhow::Context;
 
-use crate::{Global, output, value};
+use crate::global::Global;
+use crate::{output, value};
 
-/// Print the latest value of an object, or a part of it
+/// Print the latest value of an object, or one field of it
 ///
-/// A text or a character alone is printed as it is; within a larger value it has quotes, so that
-/// what is printed can be given to `shm set`.
+/// The output can be passed to `shm set`. A single text or character is printed without quotes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm get robot/pose
@@ -16,22 +16,22 @@ use crate::{Global, output, value};
 pub(crate) struct Args {
     /// The name of the object
     name: String,
-    /// Which part: `x`, `position.x`, `joints[2]`
+    /// Print only this field: `x`, `position.x`, `joints[2]`
     #[arg(value_name = "FIELD")]
     field: Option<String>,
-    /// Print it as JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Print it over several lines
+    /// Print one line for each field
     #[arg(long)]
     pretty: bool,
 }
 
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
-    let object = global.open(&args.name)?;
+    let object = global.open_latest(&args.name)?;
     let schema = object.schema();
     if let Some(field) = &args.field {
-        // What no value can have is told first.
+        // A wrong field is reported even if there is no value yet.
         schema.part(field).with_context(|| format!("cannot get \"{}\"", args.name))?;
     }
     let bytes = object.get()?;
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
         (true, true) => format!("{:#}", value::json(&value)),
         (true, false) => value::json(&value).to_string(),
         (false, true) => format!("{value:#}"),
-        (false, false) => value::line(&value),
+        (false, false) => value::plain(&value),
     };
     Ok(output::line(shown)?)
 }

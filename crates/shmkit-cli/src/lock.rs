@@ -3,74 +3,76 @@
 use shmkit::sync::{AnyLock, AnyLockGuard, LockError, LockResult, NoData, named};
 use shmkit::{Error, ErrorKind};
 
-use crate::create_args::{PARTICIPANTS, Who};
-use crate::running::{Run, end};
+use crate::command_args::{CommandArgs, end};
+use crate::create_args::{AccessArg, DEFAULT_PARTICIPANTS};
+use crate::global::Global;
+use crate::output;
 use crate::timeout_args::TimeoutArgs;
-use crate::{Global, advice, output};
 
-/// Set to 1 for a command that is run with a lock that is marked by a death.
+/// Set to 1 for the command if the lock is inconsistent.
 const OWNER_DIED: &str = "SHMKIT_OWNER_DIED";
 
-/// Run a command while holding a lock, in step with every program that uses it
+/// Run a command while holding a lock
 ///
-/// The lock is any mutex, reentrant mutex or rwlock that has a name of its own, whatever value it
-/// guards. Where nothing has the name, an rwlock without a value is made, which stays until
-/// `shm rm`. This process holds the lock as long as the command runs, and hands SIGTERM and SIGHUP
-/// on to it; ctrl-c reaches it from the terminal. If this process is killed, the kernel gives the
-/// lock to the next, and the command is killed with it (but on macOS). What the command has started
-/// in turn goes on without the lock (but on Windows): end this process by SIGTERM, not by SIGKILL,
-/// or have what must not run twice take the lock itself.
+/// The lock is a named mutex, reentrant mutex or rwlock of any program, also one that guards a
+/// value. If no object has the name, an rwlock without a value is created, which stays until
+/// `shm rm`.
 ///
-/// If a process died while it held the lock alone, what it guards may be half-changed. That is told
-/// on standard error, and the command is run all the same, with SHMKIT_OWNER_DIED=1 in its
-/// environment, so that it can mend it. Everybody who takes the lock is told the same until one
-/// says that all is mended: with --mark-consistent, once the command has succeeded.
+/// This process holds the lock until the command ends, and forwards SIGTERM and SIGHUP to the
+/// command. Ctrl-c reaches the command from the terminal. If this process is killed, the next
+/// waiter gets the lock, and the command is killed, too (not on macOS). Processes that the command
+/// has started continue without the lock (not on Windows). So end this process by SIGTERM and not
+/// by SIGKILL, or let those processes acquire the lock themselves.
 ///
-/// The exit code is that of the command, or 128 and the number of the signal that ended it. If it
-/// was not run: 124 where the lock could not be had in time, 125 for another failure, 126 or 127
-/// where there is no such command that can be run.
+/// If a process died while it held the lock exclusively, the data may be half-changed. The command
+/// is run all the same: with SHMKIT_OWNER_DIED=1 in its environment, and a message on standard
+/// error. Every later holder gets the same notice until a process has repaired the data and marked
+/// the lock consistent, for example by --mark-consistent.
+///
+/// The exit code is that of the command, or 128 plus the number of the signal that ended it. If the
+/// command was not run, the exit code is 124 for a timeout, 126 or 127 for a command that cannot be
+/// run or does not exist, and 125 for another error.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm lock backup -- tar -cf /backup/home.tar /home
   shm lock backup --timeout 2s -- ./backup || echo \"not now: $?\"
   shm lock robot/limits --shared -- ./report
-  shm lock accounts --mark-consistent -- sh -c '[ -z \"$SHMKIT_OWNER_DIED\" ] || ./mend; ./book'")]
+  shm lock accounts --mark-consistent -- sh -c '[ -z \"$SHMKIT_OWNER_DIED\" ] || ./fix; ./book'")]
 pub(crate) struct Args {
     /// The name of the lock
     name: String,
-    /// Hold it together with others who share it: only an rwlock can be shared
+    /// Share the lock with other readers: only for an rwlock
     #[arg(long, short)]
     shared: bool,
     #[command(flatten)]
     timeout_args: TimeoutArgs,
-    /// Once the command has succeeded, say that what a dead holder left half-changed is mended
+    /// Mark the lock consistent once the command has succeeded: it has repaired the data
     #[arg(long, conflicts_with = "shared")]
     mark_consistent: bool,
-    /// Fail where nothing has the name
+    /// Fail if no object has the name
     #[arg(long)]
     no_create: bool,
-    /// Who may use it, where it is made
+    /// Allow these users to use a lock that is created
     #[arg(long, value_enum, default_value = "owner")]
-    access: Who,
+    access: AccessArg,
     #[command(flatten)]
-    run: Run,
+    command: CommandArgs,
 }
 
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
-    let why = "a lock is held as long as a command runs: shm lock NAME -- COMMAND";
-    args.run.check_given(why)?;
-    let lock = open(args, global)
-        .map_err(|error| args.run.not_run(&advice::explained(error, &global.directory())))?;
-    let (mut guard, died) = match take(args, &lock) {
+    let command = &args.command;
+    command.check_present("a lock is held while a command runs: write shm lock NAME -- COMMAND")?;
+    let lock = open(args, global).map_err(|error| command.not_run(&global.explain(error)))?;
+    let (mut guard, owner_died) = match acquire(args, &lock) {
         Ok(guard) => (guard, false),
         Err(LockError::OwnerDied(guard)) => (guard, true),
-        Err(other) => return Err(args.run.not_run(&Error::from(other).into())),
+        Err(other) => return Err(command.not_run(&Error::from(other).into())),
     };
-    if died {
-        note_death(args);
+    if owner_died {
+        report_death(args);
     }
-    let code = args.run.run(|command| {
-        if died {
+    let code = command.run(|command| {
+        if owner_died {
             command.env(OWNER_DIED, "1");
         } else {
             command.env_remove(OWNER_DIED);
@@ -82,11 +84,11 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     end(code)
 }
 
-/// Opens the lock, or makes one. Whoever removes it at that very moment has it made again.
+/// Opens the lock, or creates it. Tries again if another process creates or removes it meanwhile.
 fn open(args: &Args, global: &Global) -> shmkit::Result<AnyLock> {
     let directory = global.directory();
-    let options = named::RwLock::<NoData>::options().directory(&directory).trust(global.trust);
-    let options = options.access(args.access.into()).max_participants(PARTICIPANTS);
+    let options = global.apply(named::RwLock::<NoData>::options());
+    let options = options.access(args.access.into()).max_participants(DEFAULT_PARTICIPANTS);
     loop {
         match AnyLock::open(Some(&directory), &args.name, global.trust) {
             Err(error) if error.kind() == ErrorKind::NotFound && !args.no_create => {}
@@ -99,23 +101,22 @@ fn open(args: &Args, global: &Global) -> shmkit::Result<AnyLock> {
     }
 }
 
-fn take<'a>(args: &Args, lock: &'a AnyLock) -> LockResult<AnyLockGuard<'a>> {
-    match (args.shared, args.timeout_args.limit()) {
+fn acquire<'a>(args: &Args, lock: &'a AnyLock) -> LockResult<AnyLockGuard<'a>> {
+    match (args.shared, args.timeout_args.timeout()) {
         (false, None) => lock.exclusive(),
-        (false, Some(limit)) => lock.exclusive_timeout(limit),
+        (false, Some(timeout)) => lock.exclusive_timeout(timeout),
         (true, None) => lock.shared(),
-        (true, Some(limit)) => lock.shared_timeout(limit),
+        (true, Some(timeout)) => lock.shared_timeout(timeout),
     }
 }
 
-fn note_death(args: &Args) {
+fn report_death(args: &Args) {
     let next = match args.mark_consistent {
-        true => "this command is to mend it",
-        false => "a command run with --mark-consistent can say that it is mended",
+        true => "this command repairs it",
+        false => "run a command that repairs it with --mark-consistent",
     };
-    let name = &args.name;
     output::note(format_args!(
-        "\"{name}\": a process died while it held the lock, and what it guards may be \
-         half-changed; {next}"
+        "\"{}\": a process died while it held the lock, and the data may be half-changed; {next}",
+        args.name
     ));
 }

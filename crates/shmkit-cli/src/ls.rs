@@ -4,29 +4,33 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
-use shmkit::inspect::{self, Description, Entry};
+use shmkit::inspect::{self, Column, Description, Entry};
 
+use crate::global::Global;
 use crate::table::table;
-use crate::{Global, advice, description, format, output, primitive, units};
+use crate::{advice, description, format, json, output, units};
 
-/// List the objects, and how often each is changing
+/// List objects, and count their changes per second
 ///
-/// What is broken is shown with its reason. READERS are open handles that do not write. Locks and
-/// the like have a table of their own: USERS have one open, WAITING are threads that wait for it.
+/// Kinds with the same columns share a table. An object that cannot be used is listed last, with
+/// the reason.
+///
+/// WRITERS and USERS count the participants, READERS the open handles that only read, WAITING the
+/// threads that wait, and RATE the changes per second.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm ls
   shm ls robot/
   shm ls --json | jq -r '.[].name'")]
 pub(crate) struct Args {
-    /// Only names that begin with this
+    /// List only names that begin with PREFIX
     #[arg(value_name = "PREFIX", default_value = "", hide_default_value = true)]
     prefix: String,
-    /// How long changes are counted, for RATE
+    /// Count changes for this time: RATE is their number per second
     #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = units::duration)]
     sample: Duration,
-    /// Print a JSON array: all that `shm info` tells of each, and `rate_per_second`; or `name` and
-    /// `error` where one is broken
+    /// Print a JSON array: for each object what `shm info --json` prints and `rate_per_second`, or
+    /// `name` and `error` if it cannot be opened
     #[arg(long)]
     json: bool,
 }
@@ -37,134 +41,155 @@ struct Sample {
     entries: Vec<Entry>,
 }
 
+impl Sample {
+    fn take(directory: &Path, args: &Args, global: &Global) -> shmkit::Result<Self> {
+        let mut entries = inspect::list(directory, global.trust)?;
+        entries.retain(|it| it.name.starts_with(&args.prefix));
+        Ok(Self { taken: Instant::now(), entries })
+    }
+
+    fn descriptions(&self) -> impl Iterator<Item = &Description> {
+        self.entries.iter().filter_map(|it| it.description.as_ref().ok())
+    }
+}
+
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     let directory = global.directory();
-    let sample = || -> shmkit::Result<Sample> {
-        let mut entries = inspect::list(&directory, global.trust)?;
-        entries.retain(|it| it.name.starts_with(&args.prefix));
-        Ok(Sample { taken: Instant::now(), entries })
-    };
-    let before = sample()?;
+    let before = Sample::take(&directory, args, global)?;
     if before.entries.is_empty() {
-        return none(args, &directory);
+        return report_none(args, &directory);
     }
     std::thread::sleep(args.sample);
-    let now = sample()?;
+    let now = Sample::take(&directory, args, global)?;
     if args.json {
-        let all: Vec<Json> = now.entries.iter().map(|it| as_json(it, &before, &now)).collect();
-        return Ok(output::line(json!(all))?);
+        let entries: Vec<Json> = now.entries.iter().map(|it| as_json(it, &before, &now)).collect();
+        return Ok(output::line(json!(entries))?);
     }
-    tables(&before, &now)?;
+    let tables = tables(&before, &now);
+    if !tables.is_empty() {
+        output::line(tables.join("\n\n"))?;
+    }
     for entry in &now.entries {
-        if let Some(wrong) = wrong(entry, &directory) {
+        if let Some(hindrance) = hindrance(entry) {
             let ((red, plain), name) = (output::red(), &entry.name);
-            output::line(format_args!("{red}{name}: {wrong}{plain}"))?;
+            output::line(format_args!("{red}{name}: {hindrance}{plain}"))?;
         }
     }
     Ok(())
 }
 
-/// A table of values, and one of what is to be in step.
-fn tables(before: &Sample, now: &Sample) -> anyhow::Result<()> {
-    let sound = now.entries.iter().filter_map(|it| it.description.as_ref().ok());
-    let (values, others): (Vec<_>, Vec<_>) = sound.partition(|it| it.latest().is_some());
-    if !values.is_empty() {
-        let headings = ["NAME", "KIND", "TYPE", "SIZE", "WRITERS", "READERS", "RATE", "AGE"];
-        let rows = values.iter().map(|it| row(it, rate(it, before, now)));
-        output::line(table(headings, rows))?;
-    }
-    if !others.is_empty() {
-        if !values.is_empty() {
-            output::line("")?;
-        }
-        let headings =
-            ["NAME", "KIND", "TYPE", "SIZE", "USERS", "WAITING", "STATE", "HELD BY", "AGE"];
-        output::line(table(headings, others.iter().map(|it| row_of_primitives(it))))?;
-    }
-    Ok(())
-}
-
-fn none(args: &Args, directory: &Path) -> anyhow::Result<()> {
+fn report_none(args: &Args, directory: &Path) -> anyhow::Result<()> {
     if args.json {
         return Ok(output::line("[]")?);
     }
-    let whose = match args.prefix.as_str() {
+    let prefix = match args.prefix.as_str() {
         "" => String::new(),
-        prefix => format!(" whose name begins with {prefix:?}"),
+        prefix => format!(" with a name that begins with {prefix:?}"),
     };
-    // Not on standard output, where a script would take it for a name.
-    output::note(format_args!("no objects in {}{whose}", directory.display()));
+    // A script would take a line of standard output for a name.
+    output::note(format_args!("no objects in {}{prefix}", directory.display()));
     Ok(())
 }
 
-/// Changes in a second, where the object was there at both moments.
-fn rate(it: &Description, before: &Sample, now: &Sample) -> Option<f64> {
-    let mut earlier = before.entries.iter().filter_map(|entry| entry.description.as_ref().ok());
-    let earlier = earlier.find(|earlier| earlier.object_id == it.object_id)?;
-    let seconds = now.taken.duration_since(before.taken).as_secs_f64();
-    let (now, earlier) = (it.latest()?.sequence, earlier.latest()?.sequence);
-    (seconds > 0.0).then(|| now.saturating_sub(earlier) as f64 / seconds)
+/// Returns a table for each list of columns that objects have.
+fn tables(before: &Sample, now: &Sample) -> Vec<String> {
+    let mut tables: Vec<(Vec<Column>, Vec<Vec<String>>)> = Vec::new();
+    for it in now.descriptions() {
+        let columns = columns(it);
+        let row = row(it, &columns, rate(it, before, now));
+        match tables.iter_mut().find(|(known, _)| *known == columns) {
+            Some((_, rows)) => rows.push(row),
+            None => tables.push((columns, vec![row])),
+        }
+    }
+    tables.into_iter().map(|(columns, rows)| table(headings(&columns), rows)).collect()
 }
 
-fn row(it: &Description, rate: Option<f64>) -> [String; 8] {
-    [
-        it.name.clone(),
-        it.kind.as_str().into(),
-        description::type_name(&it.schema),
-        format::bytes(it.size),
-        participants(it),
-        it.readers.to_string(),
-        rate.map_or("-".into(), format::rate),
-        format::age(it.created),
-    ]
+/// Returns the columns of all parts, each once.
+fn columns(it: &Description) -> Vec<Column> {
+    let mut columns = Vec::new();
+    for column in it.parts.iter().flat_map(|part| part.state.columns) {
+        if !columns.contains(column) {
+            columns.push(*column);
+        }
+    }
+    columns
 }
 
-fn row_of_primitives(it: &Description) -> [String; 9] {
-    let (type_name, state) = match primitive::alone(it) {
-        Some(alone) => (
-            primitive::value(alone).map(description::type_name).unwrap_or("-".into()),
-            alone.state.to_string(),
-        ),
-        None => (primitive::kinds(it), "-".into()),
-    };
-    [
-        it.name.clone(),
-        it.kind.as_str().into(),
-        type_name,
-        format::bytes(it.size),
-        participants(it),
-        primitive::waiting(it).to_string(),
-        state,
-        primitive::held_by(it),
-        format::age(it.created),
-    ]
+fn headings(columns: &[Column]) -> Vec<&'static str> {
+    let mut headings = vec!["NAME", "KIND", "TYPE", "SIZE"];
+    headings.extend(columns.iter().map(|column| match column {
+        Column::Participants(heading) => heading,
+        Column::Readers => "READERS",
+        Column::Waiting => "WAITING",
+        Column::State => "STATE",
+        Column::HeldBy => "HELD BY",
+        Column::Rate => "RATE",
+        _ => "",
+    }));
+    headings.push("AGE");
+    headings
+}
+
+fn row(it: &Description, columns: &[Column], rate: Option<f64>) -> Vec<String> {
+    let (name, kind) = (it.name.clone(), it.kind.as_str().to_owned());
+    let mut row = vec![name, kind, description::type_of(it), format::bytes(it.size)];
+    row.extend(columns.iter().map(|column| match column {
+        Column::Participants(_) => participants(it),
+        Column::Readers => it.readers.to_string(),
+        Column::Waiting => it.parts.iter().map(|it| u64::from(it.waiting)).sum::<u64>().to_string(),
+        Column::State => it.only_part().map_or("-".into(), |part| part.state.text.clone()),
+        Column::HeldBy => held_by(it),
+        Column::Rate => rate.map_or("-".into(), format::rate),
+        _ => String::new(),
+    }));
+    row.push(format::age(it.created));
+    row
 }
 
 fn participants(it: &Description) -> String {
-    match description::participants(it) {
+    match it.count_participants() {
         (alive, 0) => alive.to_string(),
         (alive, dead) => format!("{alive} ({dead} dead)"),
     }
 }
 
-fn wrong(entry: &Entry, directory: &Path) -> Option<String> {
+/// Returns the first holder, and how many more there are.
+fn held_by(it: &Description) -> String {
+    let mut holders = it.holders();
+    let Some(first) = holders.next() else { return "-".into() };
+    let who = match (first.pid, &first.program) {
+        (Some(pid), Some(program)) => format!("{pid} ({program})"),
+        _ => format!("slot {}", first.slot),
+    };
+    let dead = if first.is_alive { "" } else { ", dead" };
+    match holders.count() {
+        0 => format!("{who}{dead}"),
+        more => format!("{who}{dead} and {more} more"),
+    }
+}
+
+/// Returns the changes per second, of an object that counts them and was there at both moments.
+fn rate(it: &Description, before: &Sample, now: &Sample) -> Option<f64> {
+    let earlier = before.descriptions().find(|earlier| earlier.object_id == it.object_id)?;
+    let changes = |it: &Description| it.only_part()?.state.changes;
+    let changes = changes(it)?.saturating_sub(changes(earlier)?);
+    let seconds = now.taken.duration_since(before.taken).as_secs_f64();
+    (seconds > 0.0).then(|| changes as f64 / seconds)
+}
+
+/// Returns why the object cannot be used, if it cannot be used.
+fn hindrance(entry: &Entry) -> Option<String> {
     match &entry.description {
-        Ok(it) => {
-            let hindrance = description::hindrance(it)?;
-            Some(format!("{hindrance}; `shm doctor --fix` removes it"))
-        }
-        Err(error) => {
-            let (message, action) =
-                (advice::message(error, directory), format!("cannot open \"{}\": ", entry.name));
-            Some(message.strip_prefix(&action).unwrap_or(&message).to_owned())
-        }
+        Ok(it) => description::hindrance(it),
+        Err(error) => Some(advice::reason(error)),
     }
 }
 
 fn as_json(entry: &Entry, before: &Sample, now: &Sample) -> Json {
     match &entry.description {
         Ok(it) => {
-            let mut report = description::json(it);
+            let mut report = json::object(it);
             report["rate_per_second"] = json!(rate(it, before, now));
             report
         }

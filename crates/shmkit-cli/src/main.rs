@@ -1,12 +1,16 @@
-//! The `shm` command: look into, change and repair what processes share.
+//! The `shm` command: inspect, change and repair the objects that processes share.
 //!
-//! One module for each subcommand: its `Args` are its command line, its `run` does it. To add one,
-//! add the module and a variant of [`Command`].
+//! Each subcommand is a module: its `Args` are the command line, its `run` does the work. To add a
+//! subcommand, add the module and a variant of [`Command`].
+//!
+//! The command knows no kinds of object beyond the subcommands that are made for one: `ls`, `info`
+//! and `doctor` show what the library describes.
 #![deny(unsafe_code)]
 
 mod advice;
 mod barrier;
 mod clock;
+mod command_args;
 mod completions;
 mod create_args;
 mod demo;
@@ -16,36 +20,38 @@ mod event;
 mod exit;
 mod format;
 mod get;
+mod global;
 mod info;
+mod json;
 mod lock;
 mod ls;
 mod man;
 mod output;
 mod pace;
-mod primitive;
 mod raw;
 mod rm;
-mod running;
 mod sem;
 mod set;
+mod show;
 mod sys;
 mod table;
 mod timeout_args;
+mod types;
 mod units;
 mod value;
 mod watch;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use shmkit::{AnyLatest, Trust};
 
-/// Look into, change and repair what processes share
+use self::global::Global;
+
+/// Inspect, change and repair objects in shared memory
 ///
-/// An object describes itself: its file carries its name, its kind and the layout of its type. So
-/// it can be read, and changed where no sole writer lives, also when the program that made it is
-/// gone.
+/// An object describes itself: its file contains its name, its kind and the layout of its type.
+/// This command can therefore read it, and change it unless another process has the right to write,
+/// also after the program that created it has ended.
 #[derive(Debug, Parser)]
 #[command(name = "shm", bin_name = "shm", version)]
 #[command(after_help = exit::table(), max_term_width = 100)]
@@ -54,47 +60,6 @@ struct CommandLine {
     global: Global,
     #[command(subcommand)]
     command: Command,
-}
-
-/// What every subcommand understands.
-#[derive(Debug, clap::Args)]
-struct Global {
-    #[arg(long, global = true, value_name = "DIR", help = help_of_dir())]
-    dir: Option<PathBuf>,
-    /// Whose objects are opened: `own` (yours and the administrator's), `anyone`, or the number of
-    /// a user
-    ///
-    /// In a directory that all may write to, anybody can lie in wait under a name.
-    #[arg(long, global = true, value_name = "WHOSE", default_value = "own", value_parser = trust)]
-    #[arg(hide_short_help = true, hide_default_value = true)]
-    trust: Trust,
-}
-
-fn help_of_dir() -> String {
-    let usual = shmkit::default_directory();
-    format!("The directory of the objects, in place of that of SHMKIT_DIR, or {}", usual.display())
-}
-
-fn trust(text: &str) -> Result<Trust, String> {
-    match (text, text.parse()) {
-        ("own", _) => Ok(Trust::Own),
-        ("anyone", _) => Ok(Trust::Anyone),
-        (_, Ok(user)) => Ok(Trust::User(user)),
-        _ => Err("there are own, anyone, and numbers of users".into()),
-    }
-}
-
-impl Global {
-    fn directory(&self) -> PathBuf {
-        self.dir.clone().unwrap_or_else(shmkit::default_directory)
-    }
-
-    /// Opens an object by the description that it carries.
-    fn open(&self, name: &str) -> anyhow::Result<AnyLatest> {
-        let directory = self.directory();
-        let object = AnyLatest::open(Some(&directory), name, self.trust);
-        object.map_err(|error| advice::explained(error, &directory))
-    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -148,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_definitions_of_the_command_line_agree_with_each_other() {
+    fn the_definitions_of_the_command_line_are_consistent() {
         CommandLine::command().debug_assert();
     }
 }

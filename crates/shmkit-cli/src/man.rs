@@ -1,28 +1,28 @@
-//! `shm man`: the manual, made from the same definitions as the command line.
+//! `shm man`: made from the same definitions as the command line.
 
 use std::io::Write;
 
-use crate::exit::Usage;
+use crate::exit::Failure;
 use crate::output;
 
 /// Print a manual page: `shm man | man -l -`
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The subcommand whose page is wanted, as in `shm man raw read`
+    /// Print the page of this subcommand, as in `shm man raw read` [default: the page of shm]
     #[arg(value_name = "COMMAND")]
     path: Vec<String>,
 }
 
 pub(crate) fn run(args: &Args, root: clap::Command) -> anyhow::Result<()> {
     let mut root = root;
-    // Hands the options of the root on to all below, and gives them their full names.
+    // Propagates the global options to the subcommands, and gives these their full names.
     root.build();
     let mut command = &root;
     for name in &args.path {
         command = command.find_subcommand(name).ok_or_else(|| {
             let known = command.get_subcommands().map(clap::Command::get_name);
-            Usage(format!(
-                "no subcommand {name:?}: there are {}",
+            Failure::Usage(format!(
+                "no subcommand {name:?}: use one of {}",
                 known.collect::<Vec<_>>().join(", ")
             ))
         })?;
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Args, root: clap::Command) -> anyhow::Result<()> {
     let manual = clap_mangen::Man::new(command.clone().after_help("")).title(title);
     manual.source(format!("shm {version}")).render(&mut page)?;
     if let Some(examples) = examples {
-        // As it stands: examples and tables are not to be filled.
+        // Without filling, which would join the lines.
         write!(page, ".SH NOTES\n.nf\n{}\n.fi\n", escaped(&examples))?;
     }
     let mut stdout = output::stdout();
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Args, root: clap::Command) -> anyhow::Result<()> {
     Ok(stdout.flush()?)
 }
 
-/// Lines that `man` takes for text.
+/// Returns the text without what `man` would take for its own commands.
 fn escaped(text: &str) -> String {
     let lines = text.lines().map(|line| {
         let line = line.replace('\\', "\\e").replace('-', "\\-");

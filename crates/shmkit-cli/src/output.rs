@@ -1,62 +1,63 @@
-//! What goes to standard output: bytes, lines, colours where somebody sees them.
+//! Standard output and standard error: bytes, lines, and styles on a terminal.
 //!
-//! Not `println!`, which panics when the reader has gone.
+//! `println!` panics when the reader has closed the pipe, so nothing here uses it.
 
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 
-/// Standard output, written in large pieces: flush before waiting and at the end.
+/// Returns buffered standard output. The caller flushes it before it waits and at the end.
 pub(crate) fn stdout() -> BufWriter<StdoutLock<'static>> {
     BufWriter::new(io::stdout().lock())
 }
 
-/// Writes one line, at once.
+/// Writes one line and flushes it.
 pub(crate) fn line(line: impl std::fmt::Display) -> io::Result<()> {
     let mut stdout = stdout();
     writeln!(stdout, "{line}")?;
     stdout.flush()
 }
 
-/// Says something beside the output, on standard error. Where nobody listens, it is not said.
+/// Writes a message to standard error. A closed standard error is no failure.
 pub(crate) fn note(note: impl std::fmt::Display) {
     let _ = writeln!(io::stderr().lock(), "shm: {note}");
 }
 
-/// Whether a person reads standard output.
+/// Returns whether standard output is a terminal.
 pub(crate) fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Whether that person wants colours: see <https://no-color.org>.
-fn colours() -> bool {
-    let said = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    is_terminal() && said("NO_COLOR").is_none() && said("TERM").is_none_or(|term| term != "dumb")
+/// Returns whether to use styles: on a terminal, unless NO_COLOR is set (<https://no-color.org>).
+fn has_styles() -> bool {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let is_dumb = variable("TERM").is_some_and(|term| term == "dumb");
+    is_terminal() && variable("NO_COLOR").is_none() && !is_dumb
 }
 
 fn styled(code: &'static str) -> (&'static str, &'static str) {
-    if colours() { (code, "\x1b[0m") } else { ("", "") }
+    if has_styles() { (code, "\x1b[0m") } else { ("", "") }
 }
 
-/// What stands before and behind what matters less.
+/// Returns the start and the end of text that matters less.
 pub(crate) fn faint() -> (&'static str, &'static str) {
     styled("\x1b[2m")
 }
 
-/// What stands before and behind headings.
+/// Returns the start and the end of a heading.
 pub(crate) fn bold() -> (&'static str, &'static str) {
     styled("\x1b[1m")
 }
 
-/// What stands before and behind what is wrong.
+/// Returns the start and the end of an error.
 pub(crate) fn red() -> (&'static str, &'static str) {
     styled("\x1b[31m")
 }
 
-/// The text without what would control a terminal, where it goes to one.
-pub(crate) fn harmless(text: String) -> String {
+/// Returns the text unchanged, but on a terminal with control characters escaped.
+pub(crate) fn printable(text: String) -> String {
     if is_terminal() { escaped(&text, |letter| letter == '\n' || letter == '\t') } else { text }
 }
 
-/// The text with its control characters escaped, but for those that are allowed.
+/// Returns the text with its control characters escaped, except those that are allowed.
 pub(crate) fn escaped(text: &str, allowed: impl Fn(char) -> bool) -> String {
     let mut plain = String::new();
     for letter in text.chars() {
@@ -74,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_controls_a_terminal_is_escaped() {
+    fn control_characters_are_escaped() {
         let text = "a\\b\n\tö\x1b[2J\u{9b}";
         assert_eq!(escaped(text, |_| false), r"a\b\n\tö\u{1b}[2J\u{9b}");
         assert_eq!(escaped(text, |it| it == '\n'), "a\\b\n\\tö\\u{1b}[2J\\u{9b}");

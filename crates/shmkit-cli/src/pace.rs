@@ -1,20 +1,20 @@
-//! Doing something at a steady pace.
+//! A steady pace.
 
 use std::time::{Duration, Instant};
 
-/// Moments that lie `every` apart, counted from the first: no delay adds up.
+/// Moments at a constant distance from the first: delays do not add up.
 pub(crate) struct Pace {
     next: Instant,
     every: Duration,
 }
 
 impl Pace {
-    /// The first moment is now. `every` is more than zero.
+    /// The first moment is now. `every` is longer than 0.
     pub(crate) fn new(every: Duration) -> Self {
         Self { next: Instant::now(), every }
     }
 
-    /// The next moment. Those that went by meanwhile are left out, none is made up for in a hurry.
+    /// Returns the next moment, and skips those that have passed already.
     pub(crate) fn next_moment(&mut self) -> Instant {
         let moment = self.next;
         let late = Instant::now().saturating_duration_since(moment);
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_are_on_the_grid_and_those_that_went_by_are_left_out() {
+    fn missed_moments_are_skipped_and_delays_do_not_add_up() {
         let every = Duration::from_millis(1);
         let mut pace = Pace::new(every);
         let first = pace.next_moment();

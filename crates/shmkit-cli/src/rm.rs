@@ -1,10 +1,14 @@
 //! `shm rm`.
 
-use shmkit::{ErrorKind, inspect};
+use shmkit::ErrorKind;
+use shmkit::inspect::{self, Finding, Remedy};
 
-use crate::{Global, advice, exit};
+use crate::exit::{self, Failure};
+use crate::global::Global;
 
-/// Remove objects: whoever has one open is told that it is closed
+/// Remove objects
+///
+/// Processes that have an object open learn that it was removed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm rm robot/pose robot/goal
@@ -13,9 +17,9 @@ pub(crate) struct Args {
     /// The names of the objects
     #[arg(value_name = "NAME", required = true)]
     names: Vec<String>,
-    /// Also files that only look like objects; and say nothing where there is none
+    /// Also remove files that are not valid objects, and ignore missing ones
     ///
-    /// Nobody can be told of the removal of a file that is no whole object.
+    /// Processes that have such a file open do not learn that it was removed.
     #[arg(long, short)]
     force: bool,
 }
@@ -25,7 +29,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     for name in &args.names {
         if let Err(error) = remove(name, args.force, global) {
             let code = exit::report(&error);
-            outcome = outcome.and(Err(exit::Told(code).into()));
+            outcome = outcome.and(Err(Failure::Reported(code).into()));
         }
     }
     outcome
@@ -34,19 +38,22 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
 fn remove(name: &str, force: bool, global: &Global) -> anyhow::Result<()> {
     let directory = global.directory();
     let Err(error) = inspect::remove(&directory, name, global.trust) else { return Ok(()) };
-    let is_directory = error.to_string().ends_with(": it is a directory");
-    let is_no_object = !is_directory
-        && matches!(
-            error.kind(),
-            ErrorKind::Corrupt | ErrorKind::WrongKind | ErrorKind::WrongVersion
-        );
+    let is_invalid =
+        matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::WrongKind | ErrorKind::WrongVersion);
     match error.kind() {
         ErrorKind::NotFound if force => Ok(()),
-        _ if is_no_object && force => Ok(inspect::remove_file(&directory, name)?),
-        _ if is_no_object => {
-            let message = format!("{error}; with --force its file is removed all the same");
-            Err(exit::Hint { error, message }.into())
+        _ if is_invalid && force => Ok(inspect::remove_file(&directory, name)?),
+        _ if is_invalid && !is_directory(name, global) => {
+            let message = format!("{error}; --force removes its file");
+            Err(Failure::Library { error, message }.into())
         }
-        _ => Err(advice::explained(error, &directory)),
+        _ => Err(global.explain(error)),
     }
+}
+
+/// Returns whether a directory has the name. `--force` does not remove it.
+fn is_directory(name: &str, global: &Global) -> bool {
+    let findings = inspect::examine(&global.directory(), global.trust).unwrap_or_default();
+    let is_directory = |it: &Finding| matches!(it.remedy(), Remedy::RemoveDirectory(_));
+    findings.iter().any(|it| it.object() == name && is_directory(it))
 }

@@ -1,18 +1,19 @@
-//! `shm sem`: semaphores.
+//! `shm sem`.
 
 use shmkit::Kind;
 use shmkit::sync::Semaphore;
 
-use crate::Global;
+use crate::command_args::{CommandArgs, end};
 use crate::create_args::CreateArgs;
-use crate::primitive::{self, ShowArgs};
-use crate::running::{Run, end};
+use crate::global::Global;
+use crate::show::{ShowArgs, show};
 use crate::timeout_args::TimeoutArgs;
 
-/// Take and give permits of a semaphore
+/// Acquire, consume and post permits of a semaphore
 ///
-/// A permit that was acquired comes back when its holder ends, however it ends: as a place in a
-/// pool. A permit that was consumed does not: as a signal, given by post.
+/// An acquired permit is released when its holder ends, also when it is killed: use this to limit
+/// how many processes do something at a time. A consumed permit is not released: use this, together
+/// with post, as a signal.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm sem create solver/licences 3
@@ -26,85 +27,83 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Make a semaphore with so many permits
+    /// Create a semaphore
     Create {
         /// The name of the semaphore
         name: String,
-        /// How many permits there are at first
+        /// The number of permits at first
         permits: u32,
         #[command(flatten)]
         create_args: CreateArgs,
     },
-    /// Run a command while holding a permit, which then comes back
+    /// Run a command while holding a permit
     ///
-    /// It comes back as well when this process is killed; the command is killed with it (but on
-    /// macOS).
-    /// Exit codes and signals are as with `shm lock`.
+    /// The permit is released when the command ends, and also when this process is killed. Then the
+    /// command is killed, too (not on macOS). Exit codes and signals are those of `shm lock`.
     Acquire {
         /// The name of the semaphore
         name: String,
         #[command(flatten)]
         timeout_args: TimeoutArgs,
         #[command(flatten)]
-        run: Run,
+        command: CommandArgs,
     },
-    /// Take a permit for good, once there is one
+    /// Consume a permit, which is not released again, and wait until one is available
     Consume {
         /// The name of the semaphore
         name: String,
         #[command(flatten)]
         timeout_args: TimeoutArgs,
     },
-    /// Give new permits
+    /// Add permits
     Post {
         /// The name of the semaphore
         name: String,
-        /// How many
+        /// The number of permits to add
         #[arg(value_name = "N", default_value_t = 1)]
         permits: u32,
     },
-    /// Show how many permits there are to be had, and who holds others
+    /// Show how many permits are available, and which processes hold permits
     Show(ShowArgs),
 }
 
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     match &args.command {
         Command::Create { name, permits, create_args } => {
-            create_args.make::<Semaphore>(name, *permits, global)
+            create_args.create::<Semaphore>(name, *permits, global)
         }
-        Command::Acquire { name, timeout_args, run } => acquire(name, timeout_args, run, global),
+        Command::Acquire { name, timeout_args, command } => {
+            acquire(name, timeout_args, command, global)
+        }
         Command::Consume { name, timeout_args } => {
-            let semaphore = primitive::open::<Semaphore>(name, global)?;
-            Ok(match timeout_args.limit() {
+            let semaphore = global.open::<Semaphore>(name)?;
+            Ok(match timeout_args.timeout() {
                 None => semaphore.consume(),
-                Some(limit) => semaphore.consume_timeout(limit),
+                Some(timeout) => semaphore.consume_timeout(timeout),
             }?)
         }
-        Command::Post { name, permits } => {
-            Ok(primitive::open::<Semaphore>(name, global)?.post(*permits)?)
-        }
-        Command::Show(args) => primitive::show(args, Kind::Semaphore, global).map(drop),
+        Command::Post { name, permits } => Ok(global.open::<Semaphore>(name)?.post(*permits)?),
+        Command::Show(args) => show(args, Kind::Semaphore, global).map(drop),
     }
 }
 
 fn acquire(
     name: &str,
     timeout_args: &TimeoutArgs,
-    run: &Run,
+    command: &CommandArgs,
     global: &Global,
 ) -> anyhow::Result<()> {
-    run.check_given(
-        "a permit comes back when its holder ends: give a command to be run with it, \
-         shm sem acquire NAME -- COMMAND, or take one for good by shm sem consume NAME",
+    command.check_present(
+        "a permit is held while a command runs: write shm sem acquire NAME -- COMMAND, or \
+         shm sem consume NAME to take one that is not released again",
     )?;
-    let semaphore =
-        primitive::open::<Semaphore>(name, global).map_err(|error| run.not_run(&error))?;
-    let permit = match timeout_args.limit() {
+    let semaphore = global.open::<Semaphore>(name).map_err(|error| command.not_run(&error))?;
+    let permit = match timeout_args.timeout() {
         None => semaphore.acquire(),
-        Some(limit) => semaphore.acquire_timeout(limit),
+        Some(timeout) => semaphore.acquire_timeout(timeout),
     };
-    let permit = permit.map_err(|error| run.not_run(&error.into()))?;
-    let code = run.run(|_| {})?;
+    let permit = permit.map_err(|error| command.not_run(&error.into()))?;
+    let code = command.run(|_| {})?;
     drop(permit);
     end(code)
 }

@@ -4,14 +4,17 @@ use serde_json::json;
 use shmkit::shareable::Schema;
 use shmkit::shareable::schema::Shape;
 
-use crate::exit::Usage;
-use crate::{Global, description, output, value};
+use crate::exit::Failure;
+use crate::global::Global;
+use crate::types::fields;
+use crate::{output, value};
 
-/// Change an object: some of its fields, or all of it
+/// Set the value of an object, or some of its fields
 ///
-/// The object's own description says what fits. All fields change at once: nobody sees some of them
-/// changed. What is not named stays; where there is no value yet it is zero. Refused as long as a
-/// sole writer lives, which would overwrite it anyway.
+/// The values are checked against the type that the object describes. All fields change at once:
+/// a reader sees all of them or none. Other fields keep their value, which is zero if no value was
+/// set before. The command fails while the only writer of the object lives, which would overwrite
+/// the change.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm set robot/goal x=3.5 mode=Fast 'path[0].y=-1'
@@ -20,43 +23,32 @@ use crate::{Global, description, output, value};
 pub(crate) struct Args {
     /// The name of the object
     name: String,
-    /// What to change: FIELD=VALUE, or a VALUE alone for the whole
+    /// Set a field with FIELD=VALUE, or the whole value with VALUE
     ///
-    /// A value is written as `shm get` prints it: -1.5, true, Fast, "a text", [1, 2], Some(3),
-    /// Point { x: 1.0, y: 2.0 }. A text alone needs no quotes.
+    /// Values have the form that `shm get` prints: -1.5, true, Fast, "a text", [1, 2], Some(3),
+    /// Point { x: 1.0, y: 2.0 }. A single text needs no quotes.
     #[arg(value_name = "FIELD=VALUE", required = true, allow_negative_numbers = true)]
     changes: Vec<String>,
-    /// Print what it is now, as JSON: `name`, `sequence`, `value`
+    /// Print the new value as a JSON object: `name`, `sequence`, `value`
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
-    let object = global.open(&args.name)?;
+    let object = global.open_latest(&args.name)?;
     let schema = object.schema();
     let changes: Vec<_> = args.changes.iter().map(|it| assignment(schema, it)).collect();
-    if let Some(name) = changes.iter().find_map(|(path, text)| bare_word(schema, path, text)) {
-        let known: Vec<_> = description::fields(schema).into_iter().map(|it| it.path).collect();
-        let why = format!("{name:?} is no FIELD=VALUE: there are {}", known.join(", "));
-        return Err(Usage(format!("cannot set \"{}\": {why}", args.name)).into());
-    }
-    if changes.len() > 1 && changes.iter().any(|(path, _)| path.is_empty()) {
-        let why = "either one VALUE for the whole, or FIELD=VALUE each";
-        return Err(Usage(format!("cannot set \"{}\": {why}", args.name)).into());
-    }
-    let repeated = |(index, change): &(usize, &(&str, &str))| {
-        changes[..*index].iter().any(|(path, _)| *path == change.0)
-    };
-    if let Some((_, (path, _))) = changes.iter().enumerate().find(repeated) {
-        let why = format!("{path} is there twice");
-        return Err(Usage(format!("cannot set \"{}\": {why}", args.name)).into());
+    if let Some(why) = conflict(schema, &changes) {
+        return Err(Failure::Usage(format!("cannot set \"{}\": {why}", args.name)).into());
     }
     let (mut now, mut from_zero) = (Vec::new(), false);
     let sequence = object.set_with(|old| {
-        let replaced_whole = changes.iter().any(|(path, _)| path.is_empty());
         let mut value = match old {
             Some(value) => value,
-            None if replaced_whole => vec![0; schema.size() as usize],
+            // Every byte is set.
+            None if changes.iter().any(|(path, _)| path.is_empty()) => {
+                vec![0; schema.size() as usize]
+            }
             None => {
                 from_zero = true;
                 schema.zeroed()?
@@ -70,8 +62,8 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     });
     let sequence = sequence.map_err(|error| {
         if from_zero && schema.zeroed().is_err() {
-            let why = "there is no value to change yet: set all of it at once";
-            return Usage(format!("cannot set \"{}\": {error}; {why}", args.name)).into();
+            let why = "there is no value to change yet: set all fields at once with one VALUE";
+            return Failure::Usage(format!("cannot set \"{}\": {error}; {why}", args.name)).into();
         }
         named(error, &args.name)
     })?;
@@ -82,14 +74,28 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Errors over what was typed do not name the object yet.
+/// Returns why these changes cannot be made together, if they cannot.
+fn conflict(schema: &Schema, changes: &[(&str, &str)]) -> Option<String> {
+    if let Some(word) = changes.iter().find_map(|(path, text)| bare_word(schema, path, text)) {
+        let known: Vec<_> = fields(schema).into_iter().map(|it| it.path).collect();
+        return Some(format!("{word:?} is not FIELD=VALUE: the fields are {}", known.join(", ")));
+    }
+    if changes.len() > 1 && changes.iter().any(|(path, _)| path.is_empty()) {
+        return Some("give either one VALUE for the whole, or FIELD=VALUE each".into());
+    }
+    let mut paths = changes.iter().map(|(path, _)| path).enumerate();
+    let repeated = paths.find(|(index, path)| changes[..*index].iter().any(|it| it.0 == **path));
+    repeated.map(|(_, path)| format!("{path} is given twice"))
+}
+
+/// Adds the name of the object to an error about an argument.
 fn named(error: shmkit::Error, name: &str) -> anyhow::Error {
     let is_named = error.object().is_some();
     let error = anyhow::Error::from(error);
     if is_named { error } else { error.context(format!("cannot set \"{name}\"")) }
 }
 
-/// The path, empty for the whole value, and the text of its new value.
+/// Returns the path, which is empty for the whole value, and the text of the new value.
 fn assignment<'a>(schema: &Schema, argument: &'a str) -> (&'a str, &'a str) {
     match argument.split_once('=') {
         Some(("value", text)) if !matches!(schema.shape(), Shape::Struct { .. }) => ("", text),
@@ -98,17 +104,18 @@ fn assignment<'a>(schema: &Schema, argument: &'a str) -> (&'a str, &'a str) {
     }
 }
 
-/// What cannot be meant for a whole struct, which has braces.
+/// Returns a text that was given for a whole struct and is none, since it has no braces.
 fn bare_word<'a>(schema: &Schema, path: &str, text: &'a str) -> Option<&'a str> {
     let is_struct = matches!(schema.shape(), Shape::Struct { .. });
     (is_struct && path.is_empty() && !text.contains(['{', '('])).then_some(text)
 }
 
+/// Returns whether a path can lead into a value of this type.
 fn has_parts(schema: &Schema) -> bool {
     matches!(schema.shape(), Shape::Struct { .. } | Shape::Array { .. } | Shape::List { .. })
 }
 
-/// `x`, `[2]`, `joints[2].angle`: not the beginning of a list, a text or a struct.
+/// Returns whether the text is a path: `x`, `[2]`, `joints[2].angle`.
 fn is_path(text: &str) -> bool {
     let letter = |c: char| c.is_alphanumeric() || "_.[]".contains(c);
     !text.is_empty()

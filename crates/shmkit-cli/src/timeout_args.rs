@@ -1,24 +1,24 @@
-//! How long a command waits for what others have.
+//! The arguments of subcommands that wait.
 
 use std::time::Duration;
 
 use crate::units;
 
-/// How long to wait: as long as it takes, unless told otherwise.
+/// How long to wait. The default is without a limit.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TimeoutArgs {
-    /// How long to wait at the most; without it, as long as it takes
+    /// Wait at most this long, for example 500ms or 2s [default: no limit]
     #[arg(long, short = 'w', value_name = "TIME", value_parser = units::duration)]
     #[arg(conflicts_with = "no_wait")]
     timeout: Option<Duration>,
-    /// Do not wait
+    /// Do not wait: the same as --timeout 0s
     #[arg(long, short)]
     no_wait: bool,
 }
 
 impl TimeoutArgs {
-    /// The longest time; nothing: as long as it takes.
-    pub(crate) fn limit(&self) -> Option<Duration> {
+    /// Returns the longest time to wait. None without a limit.
+    pub(crate) fn timeout(&self) -> Option<Duration> {
         if self.no_wait { Some(Duration::ZERO) } else { self.timeout }
     }
 }

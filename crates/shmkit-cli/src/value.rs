@@ -5,16 +5,16 @@ use shmkit::shareable::Value;
 
 use crate::output;
 
-/// One line, as Rust's `Debug` shows it; a text or a character alone goes out as it is.
-pub(crate) fn line(value: &Value<'_>) -> String {
+/// Returns the value as Rust's `Debug` shows it, but a single text or character without quotes.
+pub(crate) fn plain(value: &Value<'_>) -> String {
     match value {
-        Value::Text(text) => output::harmless(text.clone()),
-        Value::Char(letter) => output::harmless(letter.to_string()),
+        Value::Text(text) => output::printable(text.clone()),
+        Value::Char(letter) => output::printable(letter.to_string()),
         value => value.to_string(),
     }
 }
 
-/// One line, whatever is in it.
+/// Returns the same in one line: control characters of a text are escaped.
 pub(crate) fn one_line(value: &Value<'_>) -> String {
     match value {
         Value::Text(text) => output::escaped(text, |_| false),
@@ -23,13 +23,13 @@ pub(crate) fn one_line(value: &Value<'_>) -> String {
     }
 }
 
-/// JSON. Its numbers have no infinity and no NaN, and readers differ over integers beyond 64 bits:
-/// these are texts.
+/// Returns the value as JSON. Infinity, NaN and integers beyond 64 bits, which JSON readers do not
+/// agree on, are strings.
 pub(crate) fn json(value: &Value<'_>) -> Json {
     match value {
         Value::Unsigned(value) => u64::try_from(*value).map_or_else(|_| text(value), Json::from),
         Value::Signed(value) => i64::try_from(*value).map_or_else(|_| text(value), Json::from),
-        // By its text, so that 0.1 stays 0.1.
+        // Through its text, so that 0.1 stays 0.1.
         Value::F32(value) => float(value.to_string().parse().unwrap_or(f64::from(*value))),
         Value::F64(value) => float(*value),
         Value::Bool(value) => json!(value),
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_value_has_a_json() {
+    fn every_value_has_a_json_form() {
         let point = Value::Struct {
             name: "Point",
             fields: vec![

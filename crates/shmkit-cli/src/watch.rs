@@ -6,13 +6,14 @@ use anyhow::Context;
 use serde_json::json;
 use shmkit::ErrorKind;
 
-use crate::{Global, output, units, value};
+use crate::global::Global;
+use crate::{output, units, value};
 
-/// Print a line for each change of an object
+/// Print each new value of an object in a line
 ///
-/// It sleeps in between. When a writer dies, standard error says so, and watching goes on for the
-/// next writer. What was overwritten before it could be printed is counted there, too. Line ends
-/// and other control characters in a text are printed as `\n` and the like.
+/// The command sleeps between changes. It reports the death of a writer and the number of missed
+/// values on standard error, and continues. A value is missed if it was overwritten before it was
+/// printed. Control characters in a text are escaped.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm watch robot/pose
@@ -22,28 +23,28 @@ use crate::{Global, output, units, value};
 pub(crate) struct Args {
     /// The name of the object
     name: String,
-    /// Which part: `x`, `position.x`, `joints[2]`
+    /// Print only this field: `x`, `position.x`, `joints[2]`
     #[arg(value_name = "FIELD")]
     field: Option<String>,
-    /// Begin with the value that is there already
+    /// Begin with the value that is already set
     #[arg(long)]
     now: bool,
-    /// End after that many lines
+    /// End after N lines [default: no limit]
     #[arg(long, value_name = "N")]
     count: Option<u64>,
-    /// End, with exit code 8, when nothing has changed for this long
+    /// End with exit code 8 after this long without a change [default: no limit]
     #[arg(long, value_name = "TIME", value_parser = units::duration)]
     timeout: Option<Duration>,
-    /// Print a JSON object on each line: `sequence`, `missed` before it, `value`
+    /// Print a JSON object in each line: `sequence`, `missed` (before it), `value`
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
-    let object = global.open(&args.name)?;
+    let object = global.open_latest(&args.name)?;
     let schema = object.schema();
     if let Some(field) = &args.field {
-        // What is wrong with it is told at once, not at the first change.
+        // A wrong field is reported at once, and not at the first change.
         let part = match object.get() {
             Ok(now) => schema.read_part(&now, field).map(|_| ()),
             Err(_) => schema.part(field).map(|_| ()),
@@ -59,10 +60,10 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
         let bytes = match changes.next(args.timeout) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::PeerDied => {
-                output::note(without_action(&error, &args.name));
+                output::note(format_args!("\"{}\": {}", args.name, error.reason()));
                 continue;
             }
-            // That value is skipped.
+            // The value is skipped.
             Err(error) if error.kind() == ErrorKind::Corrupt => {
                 output::note(error);
                 continue;
@@ -88,11 +89,4 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
         shown += 1;
     }
     Ok(())
-}
-
-/// News that is no failure: `"pose": its writer, process 12 (planner), in slot 0, died; ...`.
-fn without_action(error: &shmkit::Error, name: &str) -> String {
-    let message = error.to_string();
-    let start = message.find(&format!("\"{name}\"")).unwrap_or(0);
-    message[start..].to_owned()
 }

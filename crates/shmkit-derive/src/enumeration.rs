@@ -5,8 +5,9 @@ use quote::quote;
 use syn::ext::IdentExt;
 use syn::{DataEnum, DeriveInput, Error, Result};
 
-use crate::Repr;
+use crate::repr::Repr;
 
+/// Generates the implementation for an enum.
 pub(crate) fn expand(input: &DeriveInput, data: &DataEnum, repr: &Repr) -> Result<TokenStream> {
     let repr = check(input, data, repr)?;
     let ident = &input.ident;
@@ -16,7 +17,7 @@ pub(crate) fn expand(input: &DeriveInput, data: &DataEnum, repr: &Repr) -> Resul
     let names = variants.iter().map(|variant| variant.unraw().to_string());
     let (impl_generics, type_generics, where_clause) = input.generics.split_for_impl();
 
-    // An enum with a destructor is refused by the compiler where it is cast.
+    // The compiler refuses an enum with a destructor at its cast.
     Ok(quote! {
         #[automatically_derived]
         unsafe impl #impl_generics ::shmkit::Shareable for #ident #type_generics #where_clause {
@@ -56,26 +57,26 @@ pub(crate) fn expand(input: &DeriveInput, data: &DataEnum, repr: &Repr) -> Resul
     })
 }
 
-/// The integer that holds the enum.
+/// Checks the enum. Returns the integer type that holds it.
 fn check<'a>(input: &DeriveInput, data: &DataEnum, repr: &'a Repr) -> Result<&'a Ident> {
     let ident = &input.ident;
     if let Some(variant) = data.variants.iter().find(|variant| !variant.fields.is_empty()) {
-        let why = "an enum with fields cannot be shared: not all its bytes mean something in each \
-                   variant. Use a struct of an enum without fields and a `Maybe<T>` for each part";
+        let why = "an enum with fields cannot be shared: its variants use different bytes. Use a \
+                   struct of an enum without fields and a `Maybe<T>` for each part";
         return Err(Error::new_spanned(&variant.fields, why));
     }
     if data.variants.is_empty() {
-        let why = format!("`{ident}` cannot be shared: without variants it has no value");
+        let why = format!("`{ident}` cannot be shared: without variants it has no values");
         return Err(Error::new_spanned(ident, why));
     }
     if let Some(align) = &repr.align {
-        let why = "an enum with an alignment of its own cannot be shared: its size is not that of \
-                   its integer. Align the struct that it is in";
+        let why = "an enum with an alignment of its own cannot be shared: its size differs from \
+                   its integer. Align the struct that contains it";
         return Err(Error::new_spanned(align, why));
     }
     let Some(integer) = &repr.integer else {
         let why = format!(
-            "`{ident}` cannot be shared: its size is the compiler's choice. Add `#[repr(u8)]`, or \
+            "`{ident}` cannot be shared: the compiler chooses its size. Add `#[repr(u8)]`, or \
              another integer of up to 64 bits"
         );
         return Err(Error::new_spanned(ident, why));

@@ -6,8 +6,9 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{DeriveInput, Error, Fields, Member, Result, Type, WherePredicate, parse_quote_spanned};
 
-use crate::Repr;
+use crate::repr::Repr;
 
+/// Generates the implementation for a struct.
 pub(crate) fn expand(input: &DeriveInput, fields: &Fields, repr: &Repr) -> Result<TokenStream> {
     refuse(input, fields, repr)?;
     let ident = &input.ident;
@@ -24,11 +25,12 @@ pub(crate) fn expand(input: &DeriveInput, fields: &Fields, repr: &Repr) -> Resul
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
     let methods = methods(&members, &types);
     let destructor = format!(
-        "`{name}` cannot be shared: it has a destructor, and no process knows when the last one is \
-         done with the value. Remove `impl Drop`"
+        "`{name}` cannot be shared: it has a destructor, and no process knows which one uses the \
+         value last. Remove `impl Drop`"
     );
-    // Without parameters, nobody need use the type to be told. What a field drops is told there.
-    let told_at_once = input.generics.params.is_empty().then(|| {
+    // Without parameters the check does not depend on a use of the type. A field that needs drop
+    // has an error of its own.
+    let early_check = input.generics.params.is_empty().then(|| {
         quote! {
             const _: () = ::core::assert!(
                 !::core::mem::needs_drop::<#ident>() #(|| ::core::mem::needs_drop::<#types>())*,
@@ -37,7 +39,7 @@ pub(crate) fn expand(input: &DeriveInput, fields: &Fields, repr: &Repr) -> Resul
         }
     });
     Ok(quote! {
-        #told_at_once
+        #early_check
 
         #[automatically_derived]
         unsafe impl #impl_generics ::shmkit::Shareable for #ident #type_generics #where_clause {
@@ -60,13 +62,15 @@ pub(crate) fn expand(input: &DeriveInput, fields: &Fields, repr: &Repr) -> Resul
     })
 }
 
-/// A bound for each field, also where its type is concrete: where it is not shareable, this is the
-/// one place that says so, and what the derive writes takes the bound for granted.
+/// Returns a bound for the type of a field, even for a concrete type.
+///
+/// If the type is not shareable, the compiler reports the bound only, because the generated code
+/// relies on it.
 fn bound(ty: &Type) -> WherePredicate {
     parse_quote_spanned!(ty.span()=> #ty: ::shmkit::Shareable)
 }
 
-/// `valid` and `encode`: field by field.
+/// Generates `valid` and `encode`, field by field.
 fn methods(members: &[Member], types: &[&Type]) -> TokenStream {
     quote! {
         #[inline]
@@ -94,6 +98,7 @@ fn methods(members: &[Member], types: &[&Type]) -> TokenStream {
     }
 }
 
+/// Refuses a struct that cannot be shared.
 fn refuse(input: &DeriveInput, fields: &Fields, repr: &Repr) -> Result<()> {
     let ident = &input.ident;
     if let Some(packed) = &repr.packed {
@@ -103,13 +108,14 @@ fn refuse(input: &DeriveInput, fields: &Fields, repr: &Repr) -> Result<()> {
     }
     if !repr.fixed {
         let why = format!(
-            "`{ident}` cannot be shared: without `#[repr(C)]` the compiler may order its fields in \
-             another way in another program. Add `#[repr(C)]`"
+            "`{ident}` cannot be shared: without `#[repr(C)]` the compiler can order its fields \
+             differently in each program. Add `#[repr(C)]`"
         );
         return Err(Error::new_spanned(ident, why));
     }
     if fields.is_empty() {
-        let why = format!("`{ident}` cannot be shared: it has no fields, so no bytes. Add a field");
+        let why =
+            format!("`{ident}` cannot be shared: without fields it has no bytes. Add a field");
         return Err(Error::new_spanned(ident, why));
     }
     Ok(())

@@ -1,7 +1,6 @@
-//! Named points at which a test has its child process killed, or stopped, half-way through a
-//! protocol.
+//! Named points at which a test kills or stops its child process in the middle of a protocol.
 //!
-//! Without the feature `crash-points` a point is nothing at all.
+//! Without the feature `crash-points` a point compiles to nothing.
 
 /// Dies here by `SIGKILL` if the environment's `SHMKIT_CRASH_POINT` names this point.
 #[cfg(not(any(feature = "crash-points", all(test, loom))))]
@@ -43,14 +42,14 @@ pub const POINTS: &[&str] = &[
     "slot: locked",
     "slot: entered",
     "slot: left but locked",
+    "slot: death counted, not freed",
     "owner: taken",
     "owner: given up",
-    "owner: freed, nobody woken",
     "latest: slot in writing",
     "latest: slot half written",
     "latest: slot written, not complete",
     "latest: slot complete, latest not moved",
-    "sleepers: word changed, nobody woken",
+    "wait: word changed, nobody woken",
     "leave: gate held",
     "leave: nobody else present",
     "retire: gate not yet held",
@@ -59,21 +58,21 @@ pub const POINTS: &[&str] = &[
     "retire: unlinked",
 ];
 
-/// Those in locks, conditions, semaphores and so on, besides the ones above that they come to.
+/// The points in locks, conditions, semaphores and so on, in addition to the ones above.
 #[cfg(feature = "crash-points")]
 pub const SYNC_POINTS: &[&str] = &[
     "lock: taken",
     "rwlock: shared, owner not yet seen",
     "rwlock: drained, not yet in",
     "rwlock: taken",
-    "rwlock: share given back, nobody woken",
     "condvar: enlisted, not yet seen",
     "condvar: waiting",
     "condvar: notified, lock not yet taken",
     "condvar: leaving",
+    "condvar: notified, nobody woken",
     "semaphore: taken, not on record",
     "semaphore: given back, not on record",
-    "semaphore: permit of a dead one found",
+    "semaphore: dead participant's permit found",
     "barrier: joined",
     "barrier: arrived, not yet seen",
     "barrier: death on record, round not broken",
@@ -81,23 +80,30 @@ pub const SYNC_POINTS: &[&str] = &[
     "once: begun",
 ];
 
-/// How often one of this process's sleepers found something that no wake had told it of.
+/// The points in objects in a region of memory, in addition to the ones above.
+#[cfg(feature = "crash-points")]
+pub const REGION_POINTS: &[&str] = &["region: marked, not written"];
+
+/// How often a waiter of this process found a change after its slice, without a wake.
 #[cfg(all(feature = "crash-points", not(loom)))]
 pub fn late_finds() -> u64 {
-    crate::sync::sleepers::late::finds()
+    crate::wait::late_finds()
 }
 
 #[cfg(feature = "crash-points")]
 mod armed {
-    use std::sync::{Once, OnceLock};
+    use std::sync::Once;
 
     /// The environment variable that names the point to die at.
     pub const VARIABLE: &str = "SHMKIT_CRASH_POINT";
-    /// The one that names the point to stand still at when it is come to first, as by `SIGSTOP`.
+    /// The environment variable that names the point to stop at, the first time that it is reached,
+    /// as by `SIGSTOP`.
     pub const STOP_VARIABLE: &str = "SHMKIT_STOP_POINT";
 
     pub(crate) const fn is_known(name: &str) -> bool {
-        is_in(super::POINTS, name) || is_in(super::SYNC_POINTS, name)
+        is_in(super::POINTS, name)
+            || is_in(super::SYNC_POINTS, name)
+            || is_in(super::REGION_POINTS, name)
     }
 
     const fn is_in(points: &[&str], name: &str) -> bool {
@@ -123,14 +129,13 @@ mod armed {
     }
 
     pub(crate) fn pass(name: &str) {
-        static CHOSEN: OnceLock<[Option<String>; 2]> = OnceLock::new();
         static STOPPED: Once = Once::new();
-        let look = || [VARIABLE, STOP_VARIABLE].map(|variable| std::env::var(variable).ok());
-        let [death, stop] = CHOSEN.get_or_init(look);
-        if stop.as_deref() == Some(name) {
+        // Read at each point, without a lock that a fork could leave locked.
+        let names = |variable| std::env::var_os(variable).is_some_and(|chosen| chosen == name);
+        if names(STOP_VARIABLE) {
             STOPPED.call_once(crate::sys::process::stop);
         }
-        if death.as_deref() == Some(name) {
+        if names(VARIABLE) {
             crate::sys::process::die();
         }
     }
@@ -138,10 +143,10 @@ mod armed {
 
 #[cfg(feature = "crash-points")]
 pub use armed::{STOP_VARIABLE, VARIABLE};
-#[cfg(feature = "crash-points")]
+#[cfg(all(feature = "crash-points", not(all(test, loom))))]
 pub(crate) use armed::{is_known, pass};
 
-/// Under loom a thread ends at a point, with what it stored so far.
+/// Under loom a thread ends at a point; what it stored until then stays.
 #[cfg(all(test, loom))]
 mod model {
     use std::cell::Cell;
@@ -151,7 +156,7 @@ mod model {
         static ENDS_AT: Cell<Option<&'static str>> = Cell::new(None);
     }
 
-    /// Runs `steps`, which end at the crash point `name`. Returns whether they came there.
+    /// Runs `steps`, which end at the crash point `name`. Returns whether they reached it.
     pub(crate) fn ends_at(name: &'static str, steps: impl FnOnce()) -> bool {
         ENDS_AT.with(|ends| ends.set(Some(name)));
         let ended = catch_unwind(AssertUnwindSafe(steps)).is_err();

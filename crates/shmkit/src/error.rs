@@ -1,6 +1,7 @@
 //! One error type. Its kind is for the program, its message for the person who reads it.
 //!
-//! A message is `cannot <what was being done> "<object>": <why, with the numbers>`.
+//! A message is `cannot <action> "<object>": <reason, with the numbers>`. Each part of it has an
+//! accessor, so that no program has to parse it.
 
 use std::borrow::Cow;
 use std::{fmt, io};
@@ -15,53 +16,53 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 #[repr(u32)]
 pub enum ErrorKind {
-    /// Nothing has this name.
+    /// No object has this name.
     NotFound = 1,
-    /// The name is taken.
+    /// An object has this name already.
     AlreadyExists = 2,
-    /// The system, or the rule about whose objects are accepted, forbids it.
+    /// The system forbids it, or the object belongs to a user who is not trusted.
     PermissionDenied = 3,
     /// The name breaks the rules for names.
     InvalidName = 4,
-    /// An argument makes no sense: a size of 0, a value that does not fit its field.
+    /// An argument is out of its range: a size of 0, a value that does not fit its field.
     InvalidArgument = 5,
-    /// An offset or a length lies outside the object.
+    /// An offset or a length is outside the object.
     OutOfRange = 6,
-    /// The file system or the quota is full. Nothing was made.
+    /// The file system or the quota is full. Nothing was created.
     OutOfSpace = 7,
-    /// The object is of another kind, or no object of `shmkit` at all.
+    /// The object is of another kind, or the file is no object of `shmkit`.
     WrongKind = 8,
     /// The object holds another type: the message names the first field that differs.
     WrongType = 9,
-    /// The object was made by a version whose format this one does not read.
+    /// The object has a version of the format that this program does not read.
     WrongVersion = 10,
     /// The object exists with other options: the message names the first that differs.
     WrongOptions = 11,
     /// The bytes break the format. They were not used.
     Corrupt = 12,
-    /// Others were in the way for longer than the bounded patience. Trying again is sound.
+    /// Other processes were in the way for longer than the limit. Trying again can succeed.
     Busy = 13,
-    /// The time given for waiting is over.
+    /// The timeout expired.
     TimedOut = 14,
-    /// There is no value yet.
+    /// No value has been set yet.
     Empty = 15,
-    /// Every place is taken.
+    /// Every slot is taken.
     Full = 16,
-    /// A living process has the role that only one may have: the message says which.
+    /// A living process has the role that only one can have: see [`Error::peer`].
     RoleTaken = 17,
-    /// This handle lost its role to another process, because its own proof of life was gone.
+    /// This process lost its role or its slot, since it closed the descriptor of its liveness lock.
     RoleLost = 18,
-    /// A process on the other side died.
+    /// A process on the other side died: see [`Error::peer`].
     PeerDied = 19,
-    /// A process died while it held this, and the data may be half-changed.
+    /// A process died while it held the lock, and the data may be half-changed.
     OwnerDied = 20,
-    /// The object was removed. A new one may have the name.
+    /// The object was removed. Another object may have the name by now.
     Closed = 21,
-    /// The handle was inherited through `fork`, and refuses to act for its parent.
+    /// The object was opened by the parent process: a forked child opens it again.
     Forked = 22,
-    /// This system, or this file system, cannot do it.
+    /// This system or this file system cannot do it.
     Unsupported = 23,
-    /// Another error of the operating system: see the source.
+    /// Another error of the operating system: see [`Error::os_error`].
     Os = 24,
 }
 
@@ -74,21 +75,46 @@ pub struct Error(Box<Body>);
 #[error("{}", Message(self))]
 struct Body {
     kind: ErrorKind,
-    doing: Cow<'static, str>,
+    action: Cow<'static, str>,
     object: Option<String>,
     why: Cow<'static, str>,
+    peer: Option<Peer>,
+    untrusted_user: Option<u32>,
     source: Option<io::Error>,
 }
 
+/// A participant of an object, as messages name it: it may be dead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Peer {
+    /// Its slot.
+    pub slot: u32,
+    /// Its process id, in its own PID namespace: for people. None once another has the slot.
+    pub pid: Option<u32>,
+    /// The name of its program, up to 16 bytes.
+    pub program: Option<String>,
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let slot = self.slot;
+        match (self.pid, &self.program) {
+            (Some(pid), Some(program)) => write!(f, "process {pid} ({program}) in slot {slot}"),
+            _ => write!(f, "a process that was in slot {slot}"),
+        }
+    }
+}
+
 impl Error {
-    /// An error of `kind`; `why` completes the sentence "cannot ...: why".
+    /// Returns an error of `kind`. `why` completes the sentence "cannot ...: why".
     #[cold]
     pub(crate) fn new(kind: ErrorKind, why: impl Into<Cow<'static, str>>) -> Self {
-        let doing = Cow::Borrowed("");
-        Self(Box::new(Body { kind, doing, object: None, why: why.into(), source: None }))
+        let (action, why) = (Cow::Borrowed(""), why.into());
+        let (object, peer, untrusted_user, source) = (None, None, None, None);
+        Self(Box::new(Body { kind, action, object, why, peer, untrusted_user, source }))
     }
 
-    /// The error that the system gave, sorted into the kinds that callers act on.
+    /// Returns the error of the system, sorted into the kinds that callers act on.
     #[cold]
     pub(crate) fn from_os(source: impl Into<io::Error>) -> Self {
         let source = source.into();
@@ -107,44 +133,89 @@ impl Error {
         error
     }
 
-    /// Says what was being done: a verb, as in "open" or "set the size of". The innermost stays.
+    /// Adds what was being done: a verb, as in "open" or "set the size of". The innermost stays.
     #[cold]
     pub(crate) fn doing(mut self, verb: impl Into<Cow<'static, str>>) -> Self {
-        if self.0.doing.is_empty() {
-            self.0.doing = verb.into();
+        if self.0.action.is_empty() {
+            self.0.action = verb.into();
         }
         self
     }
 
-    /// Says to which object. The innermost stays.
+    /// Adds to which object. The innermost stays.
     #[cold]
     pub(crate) fn on(mut self, object: impl fmt::Display) -> Self {
         self.0.object.get_or_insert_with(|| object.to_string());
         self
     }
 
-    /// Gives the reason in our words, before those of the system.
+    /// Adds the reason in our words, before those of the system.
     #[cold]
     pub(crate) fn because(mut self, why: impl Into<Cow<'static, str>>) -> Self {
         self.0.why = why.into();
         self
     }
 
-    /// The same error under a kind that fits better than the one derived from the system's.
+    /// Adds the participant that is the reason.
+    #[cold]
+    pub(crate) fn by_peer(mut self, peer: Peer) -> Self {
+        self.0.peer = Some(peer);
+        self
+    }
+
+    /// Adds the user that owns the file, whom the caller does not trust.
+    #[cold]
+    pub(crate) fn of_untrusted_user(mut self, user: u32) -> Self {
+        self.0.untrusted_user = Some(user);
+        self
+    }
+
+    /// Replaces the kind that was derived from the system's error.
     #[cold]
     pub(crate) fn of_kind(mut self, kind: ErrorKind) -> Self {
         self.0.kind = kind;
         self
     }
 
-    /// What went wrong, as far as a caller can act on it.
+    /// Returns what went wrong, as far as a caller can act on it.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The name of the object that it happened to, where there is one.
+    /// Returns what was being done, as a verb: `open`. None if it is not known.
+    pub fn action(&self) -> Option<&str> {
+        Some(&*self.0.action).filter(|action| !action.is_empty())
+    }
+
+    /// Returns the name of the object that it happened to, if there is one.
     pub fn object(&self) -> Option<&str> {
         self.0.object.as_deref()
+    }
+
+    /// Returns the reason: the message without the action and the object.
+    pub fn reason(&self) -> String {
+        match &self.0.source {
+            Some(source) if self.0.why.is_empty() => source.to_string(),
+            Some(source) => format!("{}: {source}", self.0.why),
+            None => self.0.why.to_string(),
+        }
+    }
+
+    /// Returns the participant that is the reason: the holder of a lock, the one writer, the
+    /// process that died.
+    pub fn peer(&self) -> Option<&Peer> {
+        self.0.peer.as_ref()
+    }
+
+    /// Returns the user that owns the object, if the reason is that the caller does not trust it:
+    /// see [`Trust`](crate::Trust).
+    pub fn untrusted_user(&self) -> Option<u32> {
+        self.0.untrusted_user
+    }
+
+    /// Returns the error of the operating system, if it was the cause.
+    pub fn os_error(&self) -> Option<&io::Error> {
+        self.0.source.as_ref()
     }
 }
 
@@ -158,14 +229,14 @@ struct Message<'a>(&'a Body);
 
 impl fmt::Display for Message<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Body { doing, object, why, source, .. } = self.0;
+        let Body { action, object, why, source, .. } = self.0;
         let mut separator = "";
-        if !doing.is_empty() {
-            write!(f, "cannot {doing}")?;
+        if !action.is_empty() {
+            write!(f, "cannot {action}")?;
             separator = ": ";
         }
         if let Some(object) = object {
-            write!(f, "{}\"{object}\"", if doing.is_empty() { "" } else { " " })?;
+            write!(f, "{}\"{object}\"", if action.is_empty() { "" } else { " " })?;
             separator = ": ";
         }
         if !why.is_empty() {
@@ -189,6 +260,21 @@ mod tests {
         let error = error.on("prices").doing("attach to").on("other");
         assert_eq!(error.to_string(), r#"cannot open "prices": field Tick.size is u32 here"#);
         assert_eq!((error.kind(), error.object()), (ErrorKind::WrongType, Some("prices")));
+        assert_eq!(
+            (error.action(), error.reason()),
+            (Some("open"), "field Tick.size is u32 here".into())
+        );
+        assert!(error.peer().is_none() && error.os_error().is_none());
+    }
+
+    #[test]
+    fn a_peer_is_named_by_what_is_known_of_it() {
+        let mut peer = Peer { slot: 3, pid: Some(42), program: Some("planner".into()) };
+        assert_eq!(peer.to_string(), "process 42 (planner) in slot 3");
+        let error = Error::new(ErrorKind::RoleTaken, "it writes").by_peer(peer.clone());
+        assert_eq!(error.peer(), Some(&peer));
+        peer.pid = None;
+        assert_eq!(peer.to_string(), "a process that was in slot 3");
     }
 
     #[test]
@@ -199,7 +285,8 @@ mod tests {
         let error = Error::from_os(io::Error::from_raw_os_error(code)).doing("create").on("big");
         assert_eq!(error.kind(), ErrorKind::OutOfSpace);
         assert_eq!(error.to_string(), format!(r#"cannot create "big": {told}"#));
-        assert!(std::error::Error::source(&error).is_some());
+        assert_eq!(error.reason(), told);
+        assert_eq!(error.os_error().and_then(io::Error::raw_os_error), Some(code));
         assert_eq!(size_of::<Result<(), Error>>(), size_of::<usize>());
     }
 }

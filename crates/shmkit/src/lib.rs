@@ -12,16 +12,19 @@ mod error;
 pub mod inspect;
 pub mod memory;
 mod object;
+mod participant;
 pub mod shareable;
 pub mod sync;
 mod sys;
+mod wait;
 
 #[cfg(feature = "count-retries")]
 #[doc(hidden)]
 pub use channel::read_retries;
-pub use channel::{AnyChanges, AnyLatest, Changes, Latest, LatestOptions, LatestWriter};
-pub use error::{Error, ErrorKind, Result};
+pub use channel::{AnyChanges, AnyLatest, Changes, Latest, LatestWriter};
+pub use error::{Error, ErrorKind, Peer, Result};
 pub use memory::{Access, FileMapping, Region, SharedMemory, Trust};
-pub use object::{Kind, Lifetime, Role, default_directory};
+pub use object::{Kind, Lifetime, Object, Options, Payload, Primitive, default_directory};
+pub use participant::Role;
 pub use shareable::{FixedString, FixedVec, Maybe, Shareable};
 pub use shmkit_derive::Shareable;

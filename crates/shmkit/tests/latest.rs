@@ -1,10 +1,11 @@
-//! What `Latest` promises within one process. Deaths are in `deaths.rs`.
+//! What `Latest` promises within one process. Between processes: `tests/processes`.
 
 use std::time::Duration;
 
-use shmkit::{ErrorKind, FixedString, Latest, LatestOptions, Lifetime, Shareable};
+use shmkit::{ErrorKind, FixedString, Latest, Lifetime, Options, Shareable};
 
-const SOON: Duration = Duration::from_secs(10);
+/// No wait in a passing test takes this long.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Shareable, Clone, Copy, Debug, PartialEq)]
 #[repr(C)]
@@ -17,15 +18,20 @@ struct Pose {
 
 const POSE: Pose = Pose { stamp_ns: 1, x: 2.5, heading: -0.5, parked: true };
 
-struct Place(tempfile::TempDir);
+/// A directory that is removed with this value.
+struct TestDir(tempfile::TempDir);
 
-impl Place {
+impl TestDir {
     fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn of<T: Shareable>(&self) -> LatestOptions<T> {
-        Latest::<T>::options().directory(self.0.path())
+    fn path(&self) -> &std::path::Path {
+        self.0.path()
+    }
+
+    fn options<T: Shareable>(&self) -> Options<Latest<T>> {
+        Latest::<T>::options().directory(self.path())
     }
 }
 
@@ -34,10 +40,10 @@ fn kind<T>(answer: shmkit::Result<T>) -> ErrorKind {
 }
 
 #[test]
-fn the_latest_value_is_got_whole_by_another_handle() {
-    let place = Place::new();
-    let pose = place.of::<Pose>().open_or_create("robot/pose").unwrap();
-    let other = place.of::<Pose>().open("robot/pose").unwrap();
+fn another_handle_gets_the_latest_value_whole() {
+    let dir = TestDir::new();
+    let pose = dir.options::<Pose>().open_or_create("robot/pose").unwrap();
+    let other = dir.options::<Pose>().open("robot/pose").unwrap();
     assert_eq!(kind(other.get()), ErrorKind::Empty);
     let mut writer = pose.writer().unwrap();
     for n in 1..200 {
@@ -46,23 +52,23 @@ fn the_latest_value_is_got_whole_by_another_handle() {
         assert_eq!(other.get().unwrap(), value);
         assert_eq!(other.sequence(), n);
     }
-    let mut place = POSE;
-    other.get_into(&mut place).unwrap();
-    assert_eq!(place.stamp_ns, 199);
+    let mut value = POSE;
+    other.get_into(&mut value).unwrap();
+    assert_eq!(value.stamp_ns, 199);
     assert_eq!(other.get_boxed().unwrap().stamp_ns, 199);
 }
 
 #[test]
-fn a_second_writer_is_refused_by_name_and_slot_until_the_first_leaves() {
-    let place = Place::new();
-    let first = place.of::<u64>().create("count").unwrap();
-    let second = place.of::<u64>().open("count").unwrap();
+fn a_second_writer_is_refused_with_process_and_slot_until_the_first_leaves() {
+    let dir = TestDir::new();
+    let first = dir.options::<u64>().create("count").unwrap();
+    let second = dir.options::<u64>().open("count").unwrap();
     let writer = first.writer().unwrap();
     let error = second.writer().err().unwrap();
     assert_eq!(error.kind(), ErrorKind::RoleTaken);
-    let me = format!("process {} (", std::process::id());
-    assert!(error.to_string().contains(&me), "{error}");
-    assert!(error.to_string().contains("slot 0, is its only writer"), "{error}");
+    let this_process = format!("process {} (", std::process::id());
+    assert!(error.to_string().contains(&this_process), "{error}");
+    assert!(error.to_string().contains("slot 0 is its only writer"), "{error}");
     drop(writer);
     second.writer().unwrap().set(&7).unwrap();
     assert_eq!(first.get().unwrap(), 7);
@@ -70,8 +76,8 @@ fn a_second_writer_is_refused_by_name_and_slot_until_the_first_leaves() {
 
 #[test]
 fn shared_writers_take_turns() {
-    let place = Place::new();
-    let count = place.of::<u64>().shared_writers(true).create("count").unwrap();
+    let dir = TestDir::new();
+    let count = dir.options::<u64>().shared_writers(true).create("count").unwrap();
     let rounds = 2_000;
     std::thread::scope(|scope| {
         for _ in 0..3 {
@@ -83,15 +89,15 @@ fn shared_writers_take_turns() {
             });
         }
     });
-    assert_eq!(count.sequence(), 3 * rounds, "no set was lost");
-    let sole = place.of::<u64>().shared_writers(false).open("count");
+    assert_eq!(count.sequence(), 3 * rounds, "each set counts");
+    let sole = dir.options::<u64>().shared_writers(false).open("count");
     assert_eq!(kind(sole), ErrorKind::WrongOptions);
 }
 
 #[test]
-fn changes_hands_out_each_value_once_in_order_and_counts_what_was_missed() {
-    let place = Place::new();
-    let count = place.of::<u64>().create("count").unwrap();
+fn changes_returns_each_value_once_in_order_and_counts_missed_ones() {
+    let dir = TestDir::new();
+    let count = dir.options::<u64>().create("count").unwrap();
     let mut writer = count.writer().unwrap();
     let mut changes = count.changes();
     assert_eq!(changes.try_next().unwrap(), None);
@@ -108,7 +114,7 @@ fn changes_hands_out_each_value_once_in_order_and_counts_what_was_missed() {
     }
     let first = changes.next().unwrap();
     assert!(first > 900, "recent values are kept: {first}");
-    assert_eq!(changes.missed(), first, "those from 0 on are gone");
+    assert_eq!(changes.missed(), first, "the values from 0 on were overwritten");
     let rest = std::iter::from_fn(|| changes.try_next().unwrap());
     assert_eq!(rest.last(), Some(999));
     assert_eq!(count.changes_since(1_009).next().unwrap(), 999);
@@ -116,43 +122,43 @@ fn changes_hands_out_each_value_once_in_order_and_counts_what_was_missed() {
 
 #[test]
 fn a_sleeping_reader_is_woken_by_each_set() {
-    let place = Place::new();
-    let count = place.of::<u64>().create("count").unwrap();
-    let mut ready = place.of::<u64>().create("ready").unwrap().changes();
-    let answers = place.of::<u64>().open("ready").unwrap();
+    let dir = TestDir::new();
+    let count = dir.options::<u64>().create("count").unwrap();
+    let mut ready = dir.options::<u64>().create("ready").unwrap().changes();
+    let answers = dir.options::<u64>().open("ready").unwrap();
     std::thread::scope(|scope| {
         let mut changes = count.changes().without_spinning();
         scope.spawn(move || {
             let mut answer = answers.writer().unwrap();
             for expected in 1..=500 {
-                assert_eq!(changes.next_timeout(SOON).unwrap(), expected);
+                assert_eq!(changes.next_timeout(TIMEOUT).unwrap(), expected);
                 answer.set(&expected).unwrap();
             }
         });
         let mut writer = count.writer().unwrap();
         for value in 1..=500 {
             writer.set(&value).unwrap();
-            assert_eq!(ready.next_timeout(SOON).unwrap(), value);
+            assert_eq!(ready.next_timeout(TIMEOUT).unwrap(), value);
         }
     });
 }
 
 #[test]
-fn removal_is_told_to_reader_writer_and_waiter() {
-    let place = Place::new();
-    let count = place.of::<u64>().create("count").unwrap();
+fn removal_is_reported_to_reader_writer_and_waiter() {
+    let dir = TestDir::new();
+    let count = dir.options::<u64>().create("count").unwrap();
     let mut writer = count.writer().unwrap();
     writer.set(&1).unwrap();
     let mut changes = count.changes();
     std::thread::scope(|scope| {
-        let waiter = scope.spawn(move || kind(changes.next_timeout(SOON)));
-        place.of::<u64>().remove("count").unwrap();
+        let waiter = scope.spawn(move || kind(changes.next_timeout(TIMEOUT)));
+        dir.options::<u64>().remove("count").unwrap();
         assert_eq!(waiter.join().unwrap(), ErrorKind::Closed);
     });
     assert_eq!(kind(writer.set(&2)), ErrorKind::Closed);
     assert_eq!(kind(count.get()), ErrorKind::Closed);
     assert_eq!(kind(count.writer()), ErrorKind::Closed);
-    assert_eq!(kind(place.of::<u64>().remove("count")), ErrorKind::NotFound);
+    assert_eq!(kind(dir.options::<u64>().remove("count")), ErrorKind::NotFound);
     assert_eq!(count.changes().iter().count(), 0);
 }
 
@@ -174,19 +180,19 @@ fn another_type_is_refused_with_the_first_field_that_differs() {
         heading: f32,
         parked: bool,
     }
-    let place = Place::new();
-    let _pose = place.of::<Pose>().create("pose").unwrap();
-    let error = place.of::<Renamed>().open("pose").err().unwrap();
+    let dir = TestDir::new();
+    let _pose = dir.options::<Pose>().create("pose").unwrap();
+    let error = dir.options::<Renamed>().open("pose").err().unwrap();
     assert_eq!(error.kind(), ErrorKind::WrongType);
     let message = error.to_string();
     assert!(message.starts_with(r#"cannot open "pose": "#), "{message}");
     assert!(message.contains("direction") && message.contains("heading"), "{message}");
-    assert_eq!(kind(place.of::<Renamed>().open_or_create("pose")), ErrorKind::WrongType);
-    place.of::<Twin>().open("pose").unwrap();
+    assert_eq!(kind(dir.options::<Renamed>().open_or_create("pose")), ErrorKind::WrongType);
+    dir.options::<Twin>().open("pose").unwrap();
 }
 
 #[test]
-fn a_value_far_larger_than_the_stack_never_crosses_it() {
+fn a_value_larger_than_the_stack_is_never_on_it() {
     const MIB: usize = 1 << 20;
     #[derive(Shareable)]
     #[repr(C)]
@@ -194,68 +200,69 @@ fn a_value_far_larger_than_the_stack_never_crosses_it() {
         stamp_ns: u64,
         pixels: [u8; 8 * MIB],
     }
-    let place = Place::new();
-    let frames = place.of::<Frame>().create("camera").unwrap();
+    let dir = TestDir::new();
+    let frames = dir.options::<Frame>().create("camera").unwrap();
     let mut writer = frames.writer().unwrap();
-    // SAFETY: zeros are a value of every field.
+    // SAFETY: zeros are a valid value of every field.
     let mut frame = unsafe { Box::<Frame>::new_zeroed().assume_init() };
     frame.stamp_ns = 9;
     frame.pixels[8 * MIB - 1] = 3;
     writer.set(&frame).unwrap();
-    let got = frames.get_boxed().unwrap();
-    assert_eq!((got.stamp_ns, got.pixels[8 * MIB - 1]), (9, 3));
+    let value = frames.get_boxed().unwrap();
+    assert_eq!((value.stamp_ns, value.pixels[8 * MIB - 1]), (9, 3));
     let mut changes = frames.changes();
     frame.stamp_ns = 10;
     writer.set(&frame).unwrap();
-    changes.next_into(&mut frame, SOON).unwrap();
+    changes.next_into(&mut frame, TIMEOUT).unwrap();
     assert_eq!(frame.stamp_ns, 10);
 }
 
 #[test]
-fn bytes_that_are_no_value_are_an_error_and_padding_is_zeros() {
-    let place = Place::new();
-    let pose = place.of::<Pose>().create("pose").unwrap();
+fn invalid_bytes_are_corrupt_and_padding_is_zero() {
+    let dir = TestDir::new();
+    let pose = dir.options::<Pose>().create("pose").unwrap();
     pose.writer().unwrap().set(&POSE).unwrap();
-    let path = place.0.path().join("pose.shmkit");
+    let path = dir.path().join("pose.shmkit");
     let mut file = std::fs::read(&path).unwrap();
     let encoded: Vec<u8> = [1_u64.to_le_bytes(), 2.5_f64.to_le_bytes()].concat();
     let at = file.windows(16).position(|bytes| bytes == encoded).expect("the value in its slot");
-    assert_eq!(file[at + 20..at + 24], [1, 0, 0, 0], "the flag, and padding");
+    assert_eq!(file[at + 20..at + 24], [1, 0, 0, 0], "the flag and the padding");
     file[at + 20] = 7;
-    write_over(&path, &file);
+    overwrite(&path, &file);
     assert_eq!(kind(pose.get()), ErrorKind::Corrupt);
     let mut value = POSE;
     assert_eq!(kind(pose.get_into(&mut value)), ErrorKind::Corrupt);
-    assert_eq!(value, POSE, "left as it was");
+    assert_eq!(value, POSE, "a refused value changes nothing");
 }
 
-fn write_over(path: &std::path::Path, bytes: &[u8]) {
+fn overwrite(path: &std::path::Path, bytes: &[u8]) {
     use std::io::Write;
     std::fs::File::options().write(true).open(path).unwrap().write_all(bytes).unwrap();
 }
 
 #[test]
-fn an_object_for_use_only_lives_with_its_handles() {
-    let place = Place::new();
-    let make = || place.of::<u64>().lifetime(Lifetime::WhileUsed).open_or_create("count").unwrap();
-    let first = make();
+fn a_while_used_object_is_removed_with_its_last_handle() {
+    let dir = TestDir::new();
+    let open =
+        || dir.options::<u64>().lifetime(Lifetime::WhileUsed).open_or_create("count").unwrap();
+    let first = open();
     first.writer().unwrap().set(&1).unwrap();
-    let second = make();
+    let second = open();
     drop(first);
     assert_eq!(second.get().unwrap(), 1);
     drop(second);
-    assert_eq!(kind(make().get()), ErrorKind::Empty, "a new one");
+    assert_eq!(kind(open().get()), ErrorKind::Empty, "a new object");
 }
 
 #[test]
-fn a_reader_without_write_permission_gets_waits_and_cannot_write() {
-    let place = Place::new();
-    let text = place.of::<FixedString<16>>().read_only_peers(true).create("text").unwrap();
-    let reader = place.of::<FixedString<16>>().open_read_only("text").unwrap();
+fn a_read_only_handle_gets_and_waits_and_cannot_write() {
+    let dir = TestDir::new();
+    let text = dir.options::<FixedString<16>>().read_only_peers(true).create("text").unwrap();
+    let reader = dir.options::<FixedString<16>>().open_read_only("text").unwrap();
     assert_eq!(kind(reader.writer()), ErrorKind::PermissionDenied);
     std::thread::scope(|scope| {
         let mut changes = reader.changes();
-        let seen = scope.spawn(move || changes.next_timeout(SOON).unwrap());
+        let seen = scope.spawn(move || changes.next_timeout(TIMEOUT).unwrap());
         text.writer().unwrap().set(&"hello".parse().unwrap()).unwrap();
         assert_eq!(seen.join().unwrap().as_str(), "hello");
     });
@@ -263,28 +270,28 @@ fn a_reader_without_write_permission_gets_waits_and_cannot_write() {
 }
 
 #[test]
-fn a_handle_never_gives_its_own_writers_place_away() {
-    let place = Place::new();
-    let sole = place.of::<u64>().max_writers(1).create("sole").unwrap();
+fn a_handle_does_not_reuse_the_slot_of_its_own_writer() {
+    let dir = TestDir::new();
+    let sole = dir.options::<u64>().max_writers(1).create("sole").unwrap();
     let mut writer = sole.writer().unwrap();
     assert_eq!(kind(sole.writer()), ErrorKind::Full);
     assert_eq!(writer.set(&1).unwrap(), 1);
 
-    let shared = place.of::<u64>().shared_writers(true).max_writers(2).create("shared").unwrap();
+    let shared = dir.options::<u64>().shared_writers(true).max_writers(2).create("shared").unwrap();
     let mut changes = shared.changes();
     let mut writers = [shared.writer().unwrap(), shared.writer().unwrap()];
     assert_eq!(kind(shared.writer()), ErrorKind::Full);
     for (writer, value) in writers.iter_mut().zip([7, 8]) {
         writer.set(&value).unwrap();
-        assert_eq!(changes.next_timeout(SOON).unwrap(), value);
+        assert_eq!(changes.next_timeout(TIMEOUT).unwrap(), value);
     }
     assert_eq!(kind(changes.next_timeout(Duration::from_millis(120))), ErrorKind::TimedOut);
 }
 
 #[test]
-fn changes_since_a_number_that_was_never_reached_waits() {
-    let place = Place::new();
-    let count = place.of::<u64>().create("count").unwrap();
+fn changes_since_a_future_sequence_number_waits() {
+    let dir = TestDir::new();
+    let count = dir.options::<u64>().create("count").unwrap();
     count.writer().unwrap().set(&1).unwrap();
     for beyond in [2, 1 << 60, 1 << 61, 1 << 62, u64::MAX] {
         assert_eq!(count.changes_since(beyond).try_next().unwrap(), None, "{beyond}");
@@ -292,37 +299,37 @@ fn changes_since_a_number_that_was_never_reached_waits() {
 }
 
 #[test]
-fn a_stale_object_is_not_found_by_a_reader_either() {
-    let place = Place::new();
-    let options = place.of::<u64>().lifetime(Lifetime::WhileUsed);
+fn a_read_only_open_removes_an_abandoned_object() {
+    let dir = TestDir::new();
+    let options = dir.options::<u64>().lifetime(Lifetime::WhileUsed);
     drop(options.create("count").unwrap());
-    let path = place.0.path().join("count.shmkit");
+    let path = dir.path().join("count.shmkit");
     assert!(!path.exists());
-    let kept = options.create("count").unwrap();
+    let object = options.create("count").unwrap();
     let bytes = std::fs::read(&path).unwrap();
-    drop(kept);
-    // As a killed last user leaves it.
+    drop(object);
+    // The state that the death of the last user leaves.
     std::fs::write(&path, bytes).unwrap();
-    assert_eq!(kind(place.of::<u64>().open_read_only("count")), ErrorKind::NotFound);
-    assert!(!path.exists(), "the removal was finished");
+    assert_eq!(kind(dir.options::<u64>().open_read_only("count")), ErrorKind::NotFound);
+    assert!(!path.exists(), "the open has removed it");
 }
 
 #[test]
 fn a_small_value_with_a_writer_and_a_reader_is_one_file_of_at_most_12_kib() {
-    let place = Place::new();
-    let latest = place.of::<[u64; 8]>().create("value").unwrap();
+    let dir = TestDir::new();
+    let latest = dir.options::<[u64; 8]>().create("value").unwrap();
     let _writer = latest.writer().unwrap();
-    let _reader = place.of::<[u64; 8]>().open("value").unwrap();
-    let files: Vec<_> = std::fs::read_dir(place.0.path()).unwrap().map(Result::unwrap).collect();
+    let _reader = dir.options::<[u64; 8]>().open("value").unwrap();
+    let files: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(Result::unwrap).collect();
     assert_eq!(files.len(), 1);
     assert!(files[0].metadata().unwrap().len() <= 12 * 1024);
 }
 
 #[test]
-fn the_object_tells_what_is_in_it_to_who_does_not_know_the_type() {
-    let place = Place::new();
-    let pose = place.of::<Pose>().create("pose").unwrap();
-    let any = shmkit::AnyLatest::open(Some(place.0.path()), "pose", Default::default()).unwrap();
+fn an_object_can_be_read_and_set_without_its_type() {
+    let dir = TestDir::new();
+    let pose = dir.options::<Pose>().create("pose").unwrap();
+    let any = shmkit::AnyLatest::open(Some(dir.path()), "pose", Default::default()).unwrap();
     let mut changes = any.changes_since(0);
     let sole = pose.writer().unwrap();
     assert_eq!(kind(any.set(&[0; 24])), ErrorKind::RoleTaken);
@@ -336,16 +343,16 @@ fn the_object_tells_what_is_in_it_to_who_does_not_know_the_type() {
     });
     assert_eq!(set.unwrap(), 1);
     assert_eq!(pose.get().unwrap(), Pose { stamp_ns: 0, heading: 0.0, ..POSE });
-    let bytes = changes.next(Some(SOON)).unwrap();
+    let bytes = changes.next(Some(TIMEOUT)).unwrap();
     let shown = any.schema().read(&bytes).unwrap().to_string();
     assert_eq!(shown, "Pose { stamp_ns: 0, x: 2.5, heading: 0.0, parked: true }");
     assert_eq!(kind(any.set(&[255; 24])), ErrorKind::InvalidArgument);
 }
 
 #[test]
-fn the_longest_names_in_the_longest_directories_have_objects() {
-    let place = Place::new();
-    let deep = (0..4).fold(place.0.path().to_owned(), |path, _| path.join("d".repeat(60)));
+fn objects_can_have_the_longest_names_in_deep_directories() {
+    let dir = TestDir::new();
+    let deep = (0..4).fold(dir.path().to_owned(), |path, _| path.join("d".repeat(60)));
     std::fs::create_dir_all(&deep).unwrap();
     let options = Latest::<u64>::options().directory(&deep);
     for name in ["x".repeat(200), "ю".repeat(40)] {

@@ -1,4 +1,4 @@
-//! The rules of CONTRIBUTING.md that a machine can hold, over the whole workspace.
+//! Checks the whole workspace against the rules of CONTRIBUTING.md that a program can check.
 
 #[test]
 fn the_workspace_is_tidy() {

@@ -1,5 +1,5 @@
-//! What another process can see is `repr(C)`, of fixed width, without padding, its size asserted,
-//! and has a box in FORMAT.md with the same fields:
+//! A type that another process can see is `repr(C)` and has fields of fixed width and no padding.
+//! Its size is asserted, and FORMAT.md has a table of the same fields:
 //!
 //! ```text
 //! ### Header (256 bytes)
@@ -9,8 +9,8 @@
 //! | 0 | 8 | magic | ... |
 //! ```
 //!
-//! The library's types are the one source: offsets are computed from them here, the compiler's own
-//! figure is in the assertion under each type, and a box that differs from either is found.
+//! The types of the library are the source. This check computes the offsets from them, compares the
+//! size with the assertion under each type, and compares both with the table.
 
 use std::collections::BTreeMap;
 
@@ -21,11 +21,11 @@ use super::tree::{File, Rust};
 use super::{Finding, Tree};
 
 const LIBRARY: &str = "crates/shmkit/src/";
-/// Its types are the system's, not ours.
+/// Its types are defined by the system.
 const SYSTEM: &str = "crates/shmkit/src/sys/";
 const DOCUMENT: &str = "FORMAT.md";
 
-/// A `repr(C)` type: where it stands, and its fields in order.
+/// A `repr(C)` type: its place, and its fields in order.
 struct Record {
     file: String,
     line: usize,
@@ -44,7 +44,7 @@ struct Field {
     meaning: String,
 }
 
-/// The fields' sizes are known by name: of constants, and of other records.
+/// The sizes of constants and records by name.
 #[derive(Default)]
 struct Known {
     constants: BTreeMap<String, usize>,
@@ -69,7 +69,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// The boxes of all types, as FORMAT.md wants them, with the fields' comments as their meaning.
+/// Returns the tables of all types for FORMAT.md, with the comments of the fields as their meaning.
 pub fn boxes(tree: &Tree) -> String {
     let mut text = String::new();
     for (name, record) in &collect(tree).records {
@@ -90,7 +90,7 @@ fn collect(tree: &Tree) -> Known {
         known.visit_file(&rust.syntax);
     }
     let mut structs: Vec<_> = sources().flat_map(|(file, rust)| structs(file, rust)).collect();
-    // A record may hold another, which may stand in any file: as many rounds as there are records.
+    // A record can contain another one of any file, so this takes up to one round for each record.
     while !structs.is_empty() {
         let before = structs.len();
         let last_round = !structs.iter().any(|(_, _, item)| known.has_all(item));
@@ -115,7 +115,7 @@ fn structs<'a>(file: &'a File, rust: &'a Rust) -> Vec<(&'a File, &'a Rust, &'a s
                 attr.path().is_ident("repr")
                     && attr.meta.require_list().is_ok_and(|list| first_word(&list.tokens) == "C")
             };
-            // The layout of a generic type is a rule, not a table: FORMAT.md tells it in words.
+            // FORMAT.md describes the layout of a generic type in words, not by a table.
             if item.attrs.iter().any(of_c) && item.generics.params.is_empty() {
                 self.0.push(item);
             }
@@ -176,7 +176,7 @@ impl Known {
         Record { file: file.path.clone(), line, fields, asserted, size, align: widest, faults }
     }
 
-    /// Size and alignment.
+    /// Returns size and alignment.
     fn layout(&self, ty: &syn::Type) -> Option<(usize, usize)> {
         match ty {
             syn::Type::Array(array) => {
@@ -211,7 +211,7 @@ impl Known {
     }
 }
 
-/// A field's comment as one line, its links as plain text.
+/// Returns the comment of a field as one line, with links as plain text.
 fn comment(attrs: &[syn::Attribute]) -> String {
     let lines = attrs.iter().filter(|attr| attr.path().is_ident("doc")).filter_map(|attr| {
         match &attr.meta.require_name_value().ok()?.value {
@@ -232,7 +232,7 @@ fn compare(document: &File, records: &BTreeMap<String, Record>) -> Vec<Finding> 
     let drawn = drawn(document);
     for (name, record) in records {
         let Some((line, size, rows)) = drawn.get(name) else {
-            let what = format!("no box for `{name}`: 'cargo run -p xtask -- boxes' prints it");
+            let what = format!("no table for `{name}`: 'cargo run -p xtask -- boxes' prints it");
             findings.push(document.finding(1, what));
             continue;
         };
@@ -243,7 +243,7 @@ fn compare(document: &File, records: &BTreeMap<String, Record>) -> Vec<Finding> 
         let plain = record.fields.iter().map(|it| (it.offset, it.size, it.name.clone()));
         let plain: Vec<_> = plain.collect();
         for (line, row) in rows.iter().filter(|(_, row)| !plain.contains(row)) {
-            let what = format!("`{name}` has no field like this: {row:?}");
+            let what = format!("`{name}` has no such field: {row:?}");
             findings.push(document.finding(*line, what));
         }
         for field in plain.iter().filter(|field| !rows.iter().any(|(_, row)| row == *field)) {
@@ -251,7 +251,7 @@ fn compare(document: &File, records: &BTreeMap<String, Record>) -> Vec<Finding> 
         }
     }
     for (name, (line, ..)) in drawn.iter().filter(|(name, _)| !records.contains_key(*name)) {
-        let what = format!("a box for `{name}`, which is no `repr(C)` type of the library");
+        let what = format!("a table for `{name}`, which is not a `repr(C)` type of the library");
         findings.push(document.finding(*line, what));
     }
     findings
@@ -260,10 +260,10 @@ fn compare(document: &File, records: &BTreeMap<String, Record>) -> Vec<Finding> 
 /// Offset, size, name.
 type Row = (usize, usize, String);
 
-/// A box of the document: its line, the size in its heading, and its rows with their lines.
+/// A table of the document: its line, the size in its heading, and its rows with their lines.
 type Drawn = (usize, usize, Vec<(usize, Row)>);
 
-/// The boxes of the document by their type's name.
+/// Returns the tables of the document by the name of their type.
 fn drawn(document: &File) -> BTreeMap<String, Drawn> {
     let mut boxes: BTreeMap<String, Drawn> = BTreeMap::new();
     let mut current: Option<String> = None;
@@ -282,14 +282,14 @@ fn drawn(document: &File) -> BTreeMap<String, Drawn> {
     boxes
 }
 
-/// `### Name (N bytes)`.
+/// Parses `### Name (N bytes)`.
 fn heading(text: &str) -> Option<(String, usize)> {
     let (name, size) = text.strip_prefix("### ")?.split_once(" (")?;
     let size = size.strip_suffix(" bytes)")?.replace(',', "").parse().ok()?;
     Some((name.trim_matches('`').to_owned(), size))
 }
 
-/// `| offset | size | field | ... |`.
+/// Parses `| offset | size | field | ... |`.
 fn row(text: &str) -> Option<Row> {
     let mut cells = text.strip_prefix('|')?.split('|').map(|cell| cell.trim().trim_matches('`'));
     Some((cells.next()?.parse().ok()?, cells.next()?.parse().ok()?, cells.next()?.to_owned()))
@@ -332,13 +332,13 @@ mod tests {
     }
 
     #[test]
-    fn the_printed_boxes_are_the_right_ones() {
+    fn the_printed_tables_pass() {
         assert_eq!(boxes(&tree(HEADER, "")), BOXES);
         assert_eq!(findings(HEADER, BOXES), [""; 0]);
     }
 
     #[test]
-    fn a_box_that_differs_is_found() {
+    fn a_different_table_is_found() {
         for (from, to, line) in [
             ("(64", "(72", 1),
             ("| 8 | 32 | parts", "| 8 | 32 | pieces", 6),
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_fixed_padded_or_not_asserted_is_found() {
+    fn a_variable_size_padding_and_a_missing_assertion_are_found() {
         for (from, to, what) in [
             ("magic: [u8; 8]", "magic: usize", "not of fixed width"),
             ("magic: [u8; 8]", "magic: [u8; 4]", "padding before `parts`"),

@@ -1,5 +1,5 @@
-//! Links in documents lead somewhere. The README starts the program and its tests, and its Rust is
-//! run with the library's doctests.
+//! The documents exist, and their links have targets. The README shows how to start the program and
+//! its tests, and the doctests of the library run its Rust code.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::{Finding, Tree};
 
 const README: &str = "README.md";
 const LIBRARY: &str = "crates/shmkit/src/lib.rs";
-/// What a project of this kind is expected to have, with the most lines that some may have.
+/// The documents that a project of this kind has, and the limits of their lines.
 const DOCUMENTS: [(&str, usize); 8] = [
     (README, usize::MAX),
     ("ARCHITECTURE.md", 300),
@@ -19,13 +19,13 @@ const DOCUMENTS: [(&str, usize); 8] = [
     ("LICENSE-MIT", usize::MAX),
     ("LICENSE-APACHE", usize::MAX),
 ];
-/// What a newcomer types, each in a block of its own or with others.
+/// The commands that the README must show.
 const COMMANDS: [&str; 2] = ["cargo run --release -- demo", "cargo test"];
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     let documents = tree.files().filter(|file| file.path.ends_with(".md"));
-    // The copies of the README in the crates' folders are links to it: it is looked at once.
+    // The folders of the crates have links to the README, which is checked only once.
     let copied = |file: &File| tree.get(README).is_some_and(|readme| readme.text == file.text);
     for file in documents.filter(|file| file.path == README || !copied(file)) {
         for (line, target) in links(&file.text) {
@@ -39,14 +39,14 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// The documents are there, and not too long.
+/// Checks that the documents exist and are not too long.
 pub(super) fn check_present(tree: &Tree) -> Vec<Finding> {
-    let judge = |&(path, most): &(&str, usize)| {
+    let judge = |&(path, max_lines): &(&str, usize)| {
         let finding = |line, what| Finding { file: path.to_owned(), line, what };
         match tree.get(path) {
             None => Some(finding(1, "is missing".to_owned())),
-            Some(file) if file.text.lines().count() > most => {
-                Some(finding(most + 1, format!("shorten it: at most {most} lines")))
+            Some(file) if file.text.lines().count() > max_lines => {
+                Some(finding(max_lines + 1, format!("shorten it: at most {max_lines} lines")))
             }
             Some(_) => None,
         }
@@ -54,7 +54,7 @@ pub(super) fn check_present(tree: &Tree) -> Vec<Finding> {
     DOCUMENTS.iter().filter_map(judge).collect()
 }
 
-/// What is wrong with a link from `file` to `target`.
+/// Returns what is wrong with a link from `file` to `target`.
 fn broken(tree: &Tree, file: &File, target: &str) -> Option<String> {
     if target.contains("://") || target.starts_with("mailto:") {
         return None;
@@ -62,14 +62,15 @@ fn broken(tree: &Tree, file: &File, target: &str) -> Option<String> {
     let (path, heading) = target.split_once('#').unwrap_or((target, ""));
     let path = if path.is_empty() { file.path.clone() } else { resolve(&file.path, path)? };
     if !tree.has(&path) {
-        return Some(format!("the link `{target}` leads to nothing: there is no `{path}`"));
+        return Some(format!("the link `{target}` has no target: there is no `{path}`"));
     }
     let document = tree.get(&path).filter(|to| !heading.is_empty() && to.path.ends_with(".md"))?;
     (!headings(&document.text).contains(heading))
-        .then(|| format!("the link `{target}` leads to no heading of `{path}`"))
+        .then(|| format!("the link `{target}` has no target: `{path}` has no such heading"))
 }
 
-/// `path` as seen from the folder of `file`; above the root it stays as it is, and is not found.
+/// Resolves `path` relative to the folder of `file`. A path above the root keeps its `..`, so that
+/// it is not found.
 fn resolve(file: &str, path: &str) -> Option<String> {
     let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
     let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
@@ -84,7 +85,7 @@ fn resolve(file: &str, path: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
-/// The lines of `text` that are not in a fenced block, with their numbers; code spans are blank.
+/// Returns the lines of `text` outside of fenced blocks, with their numbers and without code spans.
 fn prose(text: &str) -> Vec<(usize, String)> {
     let mut fenced = false;
     let mut lines = Vec::new();
@@ -99,7 +100,7 @@ fn prose(text: &str) -> Vec<(usize, String)> {
     lines
 }
 
-/// The targets of `[text](target)` and of `[label]: target`.
+/// Returns the targets of `[text](target)` and of `[label]: target`.
 fn links(text: &str) -> Vec<(usize, String)> {
     let mut links = Vec::new();
     for (line, text) in prose(text) {
@@ -116,7 +117,7 @@ fn links(text: &str) -> Vec<(usize, String)> {
     links
 }
 
-/// The names under which the headings of `text` can be linked to.
+/// Returns the anchors of the headings of `text`.
 fn headings(text: &str) -> BTreeSet<String> {
     let without_spans = text.replace('`', "\u{1}");
     let mut names = BTreeSet::new();
@@ -132,24 +133,24 @@ fn headings(text: &str) -> BTreeSet<String> {
     names
 }
 
-/// The README shows, in code blocks, how to run the program and its tests.
+/// Checks that the README shows the commands.
 fn commands(readme: &File) -> Vec<Finding> {
     let shown: Vec<_> =
         readme.text.lines().map(|line| line.trim().trim_start_matches("$ ")).collect();
     let missing = COMMANDS.iter().filter(|command| !shown.contains(command));
-    missing
-        .map(|command| readme.finding(1, format!("does not show `{command}`: it must")))
-        .collect()
+    missing.map(|command| readme.finding(1, format!("must show the command `{command}`"))).collect()
 }
 
-/// The Rust in the README is the library's own documentation, so that its doctests run it. The copy
-/// that is included lies in the library's folder, by a link, since that folder alone is published.
+/// Checks that the library includes the README as documentation, so that its doctests run the Rust
+/// code. The library includes a link in its own folder, because only that folder is published.
 fn blocks(tree: &Tree, readme: &File) -> Vec<Finding> {
     let fences = (1..).zip(readme.text.lines()).filter(|(_, line)| line.starts_with("```rust"));
     let fences: Vec<_> = fences.collect();
     let unrun = fences.iter().filter(|(_, fence)| fence.contains("ignore"));
     let mut findings: Vec<_> = unrun
-        .map(|(line, _)| readme.finding(*line, "a block that nothing compiles: `no_run` at most"))
+        .map(|(line, _)| {
+            readme.finding(*line, "no test compiles this block: use `no_run` instead of `ignore`")
+        })
         .collect();
     let Some(library) = tree.get(LIBRARY).filter(|_| !fences.is_empty()) else { return findings };
     let included = library.text.split("#![doc = include_str!(\"").skip(1).any(|rest| {
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn links_that_lead_somewhere_are_let_pass() {
+    fn links_with_a_target_pass() {
         let text = "[a](OTHER.md) [b](../src) [c](../src/lib.rs), [d](OTHER.md#a-b-c)
                     [e](OTHER.md#twice-1) <https://x.y> [f](https://x.y/z) [g](#here)
                     `[h](code.md)`\n# Here\n```\n[i](fenced.md)\n```\n[j]: OTHER.md";
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn links_that_lead_nowhere_are_found() {
+    fn links_without_a_target_are_found() {
         for target in ["GONE.md", "../../out.md", "OTHER.md#gone", "#gone", "../src/gone.rs"] {
             assert_eq!(findings(&format!("x\n[a]({target})"))[0].line, 2, "{target}");
             assert_eq!(findings(&format!("[a]: {target}")).len(), 1, "{target}");
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_of_the_readme_is_looked_at_in_its_place_only() {
+    fn a_copy_of_the_readme_is_checked_only_once() {
         let text = "[a](CHANGELOG.md)\n[b](GONE.md)\ncargo run --release -- demo\ncargo test";
         let copy = ("crates/shmkit/README.md", text);
         let found = check(&Tree::of([(README, text), copy, ("CHANGELOG.md", "")]));

@@ -1,4 +1,4 @@
-//! Nothing unfinished is committed: an issue is the place for it.
+//! No marks of unfinished work are committed: an issue is the place for that.
 
 use super::{Finding, Tree};
 

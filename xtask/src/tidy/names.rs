@@ -1,4 +1,4 @@
-//! Names that say nothing are not used: for files, folders, modules, types, and in front of others.
+//! Files, folders, modules and types have no names without meaning, and functions no such prefix.
 
 use proc_macro2::Ident;
 use syn::visit::{self, Visit};
@@ -6,9 +6,9 @@ use syn::visit::{self, Visit};
 use super::tree::File;
 use super::{Finding, Tree};
 
-/// Also in the plural.
+/// Words without meaning, also in the plural.
 const EMPTY: [&str; 6] = ["util", "common", "misc", "helper", "detail", "manager"];
-/// In front of a function, a module or a macro.
+/// A prefix of functions, modules and macros without meaning.
 const PREFIX: &str = "impl_";
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
@@ -27,7 +27,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// What is wrong with `name`, word by word: `page_util`, `LockManager`.
+/// Returns what is wrong with a name such as `page_util` or `LockManager`.
 fn empty(name: &str) -> Option<String> {
     let mut words = vec![String::new()];
     for letter in name.chars() {
@@ -37,13 +37,13 @@ fn empty(name: &str) -> Option<String> {
         words.last_mut()?.extend(letter.to_lowercase().filter(|it| it.is_alphanumeric()));
     }
     let bad = words.iter().any(|word| EMPTY.contains(&word.trim_end_matches('s')));
-    bad.then(|| format!("the name `{name}` says nothing: name the concept"))
+    bad.then(|| format!("the name `{name}` has no meaning: name the concept"))
         .or_else(|| prefix(name))
 }
 
 fn prefix(name: &str) -> Option<String> {
     name.starts_with(PREFIX)
-        .then(|| format!("the name `{name}`: say what it does, without `{PREFIX}`"))
+        .then(|| format!("the name `{name}`: tell what it does, without `{PREFIX}`"))
 }
 
 struct Names<'a> {

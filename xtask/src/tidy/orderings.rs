@@ -1,4 +1,4 @@
-//! Every ordering that synchronises has a comment that names its partner, in front of it.
+//! A comment before every ordering that synchronises names its partner.
 
 use std::collections::BTreeSet;
 
@@ -9,11 +9,11 @@ use super::paths::paths;
 use super::{Finding, Tree};
 
 const LIBRARY: &str = "crates/shmkit/src/";
-/// Where orderings come from, and what is private to a process.
+/// The definition of the atomics, and code that is private to a process.
 const EXEMPT: [&str; 2] = ["crates/shmkit/src/memory/atomic.rs", "crates/shmkit/src/sys/"];
 const ORDERINGS: [&str; 4] = ["Acquire", "Release", "AcqRel", "SeqCst"];
 const TAG: &str = "// ORDERING:";
-/// So far behind the comment, since one may speak for a few lines.
+/// The number of lines that a comment covers.
 const REACH: usize = 12;
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {

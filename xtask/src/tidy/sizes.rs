@@ -1,4 +1,5 @@
-//! A file is one concept, a function one screen, a line 100 columns.
+//! Limits of sizes: a file is one concept, a function one screen, a line 100 columns, and most
+//! functions are short.
 
 use std::collections::BTreeSet;
 
@@ -9,25 +10,49 @@ use syn::visit::{self, Visit};
 use super::tree::{File, Rust};
 use super::{Finding, Tree};
 
-/// Tests do not count.
-const FILE_LINES: usize = 600;
-/// From its signature to its closing brace.
+/// The most lines of a file, without tests.
+const FILE_LINES: usize = 500;
+/// The most lines of a function, from its signature to its closing brace.
 const FUNCTION_LINES: usize = 70;
+/// The largest median of the lines of the library's functions, counted in the same way.
+const MEDIAN_LINES: usize = 6;
 const COLUMNS: usize = 100;
+const LIBRARY: &str = "crates/shmkit/src/";
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (file, rust) in tree.rust("") {
         findings.extend(long_file(file, rust));
         findings.extend(long_lines(file, rust));
-        let mut functions = Functions { file, findings: Vec::new() };
-        functions.visit_file(&rust.syntax);
-        findings.append(&mut functions.findings);
+        let long = functions(rust).into_iter().filter(|function| function.lines > FUNCTION_LINES);
+        findings.extend(long.map(|Function { name, line, lines }| {
+            let what = format!("`{name}` has {lines} lines: split it, at most {FUNCTION_LINES}");
+            file.finding(line, what)
+        }));
     }
+    findings.extend(long_median(tree));
     findings
 }
 
-/// Files under a `tests` folder are programs of their own, and count whole.
+/// Checks the median of the library's functions without tests: the lower one, if there are two.
+fn long_median(tree: &Tree) -> Option<Finding> {
+    let lengths = tree.rust(LIBRARY).flat_map(|(_, rust)| {
+        let functions = functions(rust).into_iter();
+        functions.filter(|function| !rust.in_test(function.line)).map(|function| function.lines)
+    });
+    let mut lengths: Vec<_> = lengths.collect();
+    lengths.sort_unstable();
+    let median = *lengths.get(lengths.len().saturating_sub(1) / 2)?;
+    (median > MEDIAN_LINES).then(|| {
+        let what = format!(
+            "half of the library's functions have {median} lines or more: split some, so that the \
+             median is at most {MEDIAN_LINES}"
+        );
+        Finding { file: format!("{LIBRARY}lib.rs"), line: 1, what }
+    })
+}
+
+/// Checks the lines of a file. A file in a `tests` folder is a program, and all its lines count.
 fn long_file(file: &File, rust: &Rust) -> Option<Finding> {
     let whole = file.path.contains("/tests/") && !file.path.ends_with("/tests.rs");
     let lines = file.text.lines().count();
@@ -38,7 +63,8 @@ fn long_file(file: &File, rust: &Rust) -> Option<Finding> {
     })
 }
 
-/// rustfmt leaves comments and strings as they are. A string in a test may be as long as it likes.
+/// Checks the columns of comments and strings, which rustfmt does not break. Strings in tests have
+/// no limit.
 fn long_lines(file: &File, rust: &Rust) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut strings = BTreeSet::new();
@@ -54,7 +80,7 @@ fn long_lines(file: &File, rust: &Rust) -> Vec<Finding> {
     findings
 }
 
-/// The lines in which a literal stands.
+/// Collects the lines of literals.
 fn literals(tokens: TokenStream, lines: &mut BTreeSet<usize>) {
     for token in tokens {
         match token {
@@ -68,37 +94,43 @@ fn literals(tokens: TokenStream, lines: &mut BTreeSet<usize>) {
     }
 }
 
-struct Functions<'a> {
-    file: &'a File,
-    findings: Vec<Finding>,
+struct Function {
+    name: String,
+    line: usize,
+    lines: usize,
 }
 
-impl Functions<'_> {
-    fn measure(&mut self, signature: &syn::Signature, body: &syn::Block) {
-        let start = signature.span().start().line;
-        let lines = body.span().end().line - start + 1;
-        if lines > FUNCTION_LINES {
-            let name = &signature.ident;
-            let what = format!("`{name}` has {lines} lines: split it, at most {FUNCTION_LINES}");
-            self.findings.push(self.file.finding(start, what));
-        }
+/// Returns all functions that have a body.
+fn functions(rust: &Rust) -> Vec<Function> {
+    let mut functions = Functions(Vec::new());
+    functions.visit_file(&rust.syntax);
+    functions.0
+}
+
+struct Functions(Vec<Function>);
+
+impl Functions {
+    fn add(&mut self, signature: &syn::Signature, body: &syn::Block) {
+        let line = signature.span().start().line;
+        let lines = body.span().end().line - line + 1;
+        self.0.push(Function { name: signature.ident.to_string(), line, lines });
     }
 }
 
-impl Visit<'_> for Functions<'_> {
+impl Visit<'_> for Functions {
     fn visit_item_fn(&mut self, item: &syn::ItemFn) {
-        self.measure(&item.sig, &item.block);
+        self.add(&item.sig, &item.block);
         visit::visit_item_fn(self, item);
     }
 
     fn visit_impl_item_fn(&mut self, item: &syn::ImplItemFn) {
-        self.measure(&item.sig, &item.block);
+        self.add(&item.sig, &item.block);
         visit::visit_impl_item_fn(self, item);
     }
 
     fn visit_trait_item_fn(&mut self, item: &syn::TraitItemFn) {
         if let Some(body) = &item.default {
-            self.measure(&item.sig, body);
+            self.add(&item.sig, body);
         }
         visit::visit_trait_item_fn(self, item);
     }
@@ -129,12 +161,26 @@ mod tests {
     }
 
     #[test]
+    fn a_library_of_long_functions_is_found() {
+        let path = "crates/shmkit/src/sys/mod.rs";
+        let functions = |lengths: &[usize]| -> String {
+            lengths.iter().map(|lines| function("f", *lines)).collect()
+        };
+        assert_eq!(findings(path, &functions(&[1, 6, 60, 60])), []);
+        let tests = format!("#[cfg(test)]\nmod tests {{ {} }}", functions(&[9; 9]));
+        assert_eq!(findings(path, &(functions(&[1, 6, 7]) + &tests)), []);
+        let found = findings(path, &functions(&[1, 7, 7]));
+        assert!(found[0].what.contains("have 7 lines or more"), "{found:?}");
+        assert_eq!(findings("bench/src/main.rs", &functions(&[7, 7])), []);
+    }
+
+    #[test]
     fn a_long_file_is_found_and_its_tests_do_not_count() {
-        let code = "const _: () = ();\n".repeat(600);
+        let code = "const _: () = ();\n".repeat(500);
         let tests = format!("#[cfg(test)]\nmod tests {{\n{}}}", "\n".repeat(300));
         assert_eq!(findings("a.rs", &(code.clone() + &tests)), []);
         let found = findings("a.rs", &(code + "\n" + &tests));
-        assert!(found[0].what.starts_with("601 lines without tests"), "{found:?}");
+        assert!(found[0].what.starts_with("501 lines without tests"), "{found:?}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! Only `sys/` knows an operating system, and only `memory/atomic.rs` knows where atomics come
-//! from. Tests may know both. `sys/`, a floor below `memory`, takes `core`'s atomics for what is
-//! private to its process: loom has no business there.
+//! Only `sys/` depends on an operating system, and only `memory/atomic.rs` on the source of
+//! atomics. Tests may depend on both. `sys/`, a floor below `memory`, uses the atomics of `core`
+//! for data that is private to a process and needs no model.
 
 use proc_macro2::{TokenStream, TokenTree};
 
@@ -36,12 +36,12 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
         let paths = paths(&rust.tokens);
         if !file.path.starts_with(SYSTEM) {
             let advice =
-                format!("belongs in {SYSTEM}: give it an operation without a system's name");
+                format!("belongs in {SYSTEM}, behind an operation without the name of a system");
             findings.extend(named(file, rust, &paths, &SYSTEM_PATHS, &advice));
             findings.extend(conditions(file, rust, &advice));
         }
         if file.path != ATOMICS && !file.path.starts_with(SYSTEM) {
-            let advice = "take atomics from `crate::memory::atomic`, which loom can replace";
+            let advice = "use the atomics of `crate::memory::atomic`, which loom can replace";
             findings.extend(named(file, rust, &paths, &ATOMIC_PATHS, advice));
         }
     }
@@ -70,7 +70,7 @@ fn conditions(file: &File, rust: &Rust, advice: &str) -> Vec<Finding> {
     bad.map(|(line, name)| file.finding(line, format!("`cfg({name})` {advice}"))).collect()
 }
 
-/// Every banned name in the condition of a `cfg`, `cfg!` or `cfg_attr`, with its line.
+/// Collects each forbidden name in the condition of a `cfg`, `cfg!` or `cfg_attr`, with its line.
 fn walk(tokens: TokenStream, found: &mut Vec<(usize, String)>) {
     let tokens: Vec<_> = tokens.into_iter().collect();
     for (at, token) in tokens.iter().enumerate() {
@@ -125,14 +125,14 @@ mod tests {
 
     #[test]
     fn a_system_named_outside_sys_is_found() {
-        // Line 4 is compiled for tests only.
+        // Line 4 is for tests only.
         assert_eq!(lines("crates/shmkit/src/object/mod.rs", SYSTEMS), [1, 2, 3, 8, 5, 6, 7]);
         assert_eq!(lines("crates/shmkit/src/sys/file.rs", SYSTEMS), []);
         assert_eq!(lines("crates/shmkit/tests/main.rs", SYSTEMS), []);
     }
 
     #[test]
-    fn what_only_looks_like_a_system_is_let_pass() {
+    fn names_that_only_look_like_a_system_pass() {
         let text = "fn f(windows: &[u8]) { x.windows(2); #[cfg(target_arch = \"x86_64\")] g(); }
                     /// `libc` and `std::os` in words.
                     #[cfg_attr(loom, doc = \"unix\")] fn h() {} const A: &str = \"rustix::b\";";

@@ -1,4 +1,4 @@
-//! The files of the project, read once, and parsed where they are Rust.
+//! The files of the project, read once. Rust files are parsed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,12 +11,12 @@ use syn::visit::{self, Visit};
 
 use super::Finding;
 
-/// What is generated, foreign, or of one machine only.
+/// Folders of generated files.
 const SKIPPED: [&str; 4] = ["target", "corpus", "artifacts", "node_modules"];
-/// The hidden things that belong to the project.
+/// Hidden files and folders that belong to the project.
 const HIDDEN: [&str; 2] = [".ci", ".gitignore"];
 
-/// Every file of the project by its path from the root, with `/` on every system.
+/// All files of the project by their path from the root, with `/` on every system.
 pub struct Tree {
     files: BTreeMap<String, File>,
 }
@@ -25,18 +25,18 @@ pub struct Tree {
 pub struct File {
     /// Its path from the root.
     pub path: String,
-    /// What is in it; empty where it is not UTF-8.
+    /// Its content; empty if that is not UTF-8.
     pub text: String,
-    /// Its tokens, where it is Rust that parses.
+    /// The parsed content of a Rust file.
     pub rust: Option<Rust>,
     error: Option<(usize, String)>,
 }
 
-/// A file of Rust.
+/// The parsed content of a Rust file.
 pub struct Rust {
-    /// All tokens, those inside macros included.
+    /// All tokens, also those inside macros.
     pub tokens: TokenStream,
-    /// The same, as syntax.
+    /// The syntax tree.
     pub syntax: syn::File,
     tests: Vec<RangeInclusive<usize>>,
 }
@@ -46,14 +46,14 @@ impl Tree {
     ///
     /// # Panics
     ///
-    /// When something there cannot be read.
+    /// If a file cannot be read.
     pub fn load(root: &Path) -> Self {
         let mut texts = Vec::new();
         read(root, "", &mut texts);
         Self::of(texts)
     }
 
-    /// A project of the given paths and texts.
+    /// Makes a project of paths and texts.
     pub fn of<P: Into<String>, T: Into<String>>(files: impl IntoIterator<Item = (P, T)>) -> Self {
         let files = files.into_iter().map(|(path, text)| {
             let file = File::new(path.into(), text.into());
@@ -68,23 +68,23 @@ impl Tree {
         tree
     }
 
-    /// All files, by path.
+    /// Returns all files, by path.
     pub fn files(&self) -> impl Iterator<Item = &File> {
         self.files.values()
     }
 
-    /// The Rust files whose path starts with `folder`.
+    /// Returns the Rust files whose path starts with `folder`.
     pub fn rust(&self, folder: &str) -> impl Iterator<Item = (&File, &Rust)> {
         let files = self.files().filter(move |file| file.path.starts_with(folder));
         files.filter_map(|file| Some((file, file.rust.as_ref()?)))
     }
 
-    /// The file at `path`.
+    /// Returns the file at `path`.
     pub fn get(&self, path: &str) -> Option<&File> {
         self.files.get(path)
     }
 
-    /// Whether `path` is a file or a folder of the project.
+    /// Returns whether `path` is a file or a folder of the project.
     pub fn has(&self, path: &str) -> bool {
         let folder = format!("{path}/");
         path.is_empty()
@@ -92,7 +92,7 @@ impl Tree {
             || self.files.keys().any(|file| file.starts_with(&folder))
     }
 
-    /// The files that hold tests and nothing else: by their place, or declared under `cfg(test)`.
+    /// Returns the files that contain only tests, by their place or by a `cfg(test)` declaration.
     fn test_modules(&self) -> BTreeSet<String> {
         let mut declared = Vec::new();
         for (file, rust) in self.rust("") {
@@ -128,12 +128,12 @@ impl File {
         file
     }
 
-    /// A finding in line `line` of this file.
+    /// Makes a finding in line `line` of this file.
     pub fn finding(&self, line: usize, what: impl Into<String>) -> Finding {
         Finding { file: self.path.clone(), line, what: what.into() }
     }
 
-    /// The folder in which the modules that this file declares lie.
+    /// Returns the folder of the modules that this file declares.
     fn module_folder(&self) -> &str {
         let (folder, name) = self.path.rsplit_once('/').unwrap_or(("", &self.path));
         match name {
@@ -154,7 +154,7 @@ impl Rust {
         Self { tokens, syntax, tests: tests.lines }
     }
 
-    /// Whether line `line` is compiled for tests only.
+    /// Returns whether line `line` is compiled for tests only.
     pub fn in_test(&self, line: usize) -> bool {
         self.tests.iter().any(|lines| lines.contains(&line))
     }
@@ -195,7 +195,7 @@ impl Visit<'_> for TestItems {
     }
 }
 
-/// Whether the attributes say that the item is there for tests only.
+/// Returns whether the attributes compile an item for tests only.
 fn is_test(attrs: &[syn::Attribute]) -> bool {
     attrs
         .iter()
@@ -203,7 +203,7 @@ fn is_test(attrs: &[syn::Attribute]) -> bool {
         .any(|attr| attr.meta.require_list().is_ok_and(|list| demands_test(list.tokens.clone())))
 }
 
-/// Whether a `cfg` predicate can hold under `test` only: `test`, or `all(.., test, ..)`.
+/// Returns whether a `cfg` predicate holds only under `test`: `test`, or `all(.., test, ..)`.
 fn demands_test(predicate: TokenStream) -> bool {
     let tokens: Vec<_> = predicate.into_iter().collect();
     match tokens.as_slice() {
@@ -236,7 +236,7 @@ fn read(folder: &Path, path: &str, texts: &mut Vec<(String, String)>) {
     }
 }
 
-/// Everything that ends in `.rs` parses.
+/// Checks that all Rust files parse.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let broken = |file: &File| {
         let (line, error) = file.error.as_ref()?;
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_compiled_for_tests_only_are_known() {
+    fn lines_for_tests_only_are_recognised() {
         let text = "fn a() {}\n#[cfg(all(test, loom))]\nmod tests {\n    fn b() {}\n}\n\
                     #[cfg(not(test))]\nfn c() {}\n#[cfg(any(test, loom))]\nfn d() {}";
         let tree = Tree::of([("a.rs", text)]);
@@ -276,7 +276,7 @@ mod tests {
         ]);
         let tests = tree.rust("").filter(|(_, rust)| rust.in_test(1));
         let tests: Vec<_> = tests.map(|(file, _)| file.path.as_str()).collect();
-        // The first line of `lib.rs` is the declaration itself.
+        // The first line of `lib.rs` is the declaration.
         let expected = ["src/deaths.rs", "src/deaths/half.rs", "src/lib.rs", "src/live/tests.rs"];
         assert_eq!(tests, expected);
     }

@@ -1,12 +1,12 @@
-//! `shm demo`: what the library promises, tried out here and now.
+//! `shm demo`: tries the promises of the library on this machine.
 //!
-//! | file | what it does |
+//! | file | what is in it |
 //! |---|---|
-//! | `values` | values that prove of themselves that they are whole |
-//! | `roles` | what writer and reader do, each a process of its own |
-//! | `processes` | starts them, listens to them, cleans up after them |
-//! | `death` | kills a writer half-way through a write |
-//! | `report` | what came out, in words and as JSON, and which promises did not hold |
+//! | `values` | values that show whether they are whole |
+//! | `roles` | what the writer and the reader do, each in a process of its own |
+//! | `processes` | starting, reading and ending these processes; creating and removing objects |
+//! | `death` | killing a writer half-way through a write |
+//! | `report` | the results as text and as JSON, and the broken promises |
 
 mod death;
 mod processes;
@@ -20,72 +20,71 @@ use anyhow::Context;
 use clap::Parser;
 use shmkit::Latest;
 
-use self::processes::{Place, Process};
+use self::processes::{Objects, PARTS, Process};
 use self::report::{Report, Sharing};
 use self::roles::Role;
-use self::values::Beat;
-use crate::{Global, output, units};
+use self::values::Stamp;
+use crate::global::Global;
+use crate::{output, units};
 
-/// The first argument when the demonstration runs this program again. No subcommand, so that no
-/// help, manual or completion shows it.
-const PART_OF_DEMO: &str = "part-of-demo";
-/// The parts of the demonstration, each with an object of its own; the last ones are tries.
-const PARTS: [&str; 5] = ["paced", "flat-out", "death", "second-death", "third-death"];
-/// The pace of the first part.
+/// The time between two values of the first part.
 const EVERY: Duration = Duration::from_millis(10);
 
-/// Share, measure, kill: see the promises hold on this machine
+/// Run a demonstration: share values, measure, kill a writer
 ///
-/// A writer and a reader, two processes, share time stamps every 10 ms, then as fast as they can.
-/// Each value can be checked for being whole. Then the writer is killed half-way through a write,
-/// the reader says what it is told, and a new writer carries on. It takes about 5 seconds, in a
-/// place of its own that is gone afterwards. The exit code is 1 where a promise did not hold. On a
-/// busy machine, a death that is told late is tried up to 3 times, and the best is shown; what a
-/// waiting reader costs is judged from 1 second on.
+/// Two processes, a writer and a reader, share time stamps every 10 ms, and then as fast as they
+/// can. The reader checks that each value is whole. Then the writer is killed half-way through a
+/// write, the reader gets a death notice, and a new writer continues. The demonstration takes about
+/// 5 seconds and removes its objects.
+///
+/// The exit code is 1 if a promise was broken. A busy machine can delay the death notice: there are
+/// up to 3 tries, and the best is shown. The processor time of the waiting reader is judged only if
+/// --during is 1s or more.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm demo
   shm demo --json | jq .paced.delay_us
   shm --dir /tmp demo      through files on a disk")]
 pub(crate) struct Args {
-    /// How long each of the first two parts takes, 100ms or more
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = long_enough)]
+    /// Run each of the first two parts for this time, 100ms or more
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = part_duration)]
     during: Duration,
-    /// Print a JSON object: `paced`, `flat_out`, `after_kill`, `broken` promises
+    /// Print a JSON object: `paced`, `flat_out`, `after_kill`, and the promises in `broken`
     #[arg(long)]
     json: bool,
 }
 
-/// A time in which values can be counted at [`EVERY`].
-fn long_enough(text: &str) -> Result<Duration, String> {
+/// Parses a time that is long enough for several values at [`EVERY`].
+fn part_duration(text: &str) -> Result<Duration, String> {
     let during = units::duration(text)?;
-    if during < EVERY * 10 { Err("it must be 100ms or more".into()) } else { Ok(during) }
+    if during < EVERY * 10 { Err("the time must be 100ms or more".into()) } else { Ok(during) }
 }
 
-/// What this process is to do if a demonstration has started it.
+/// Runs this process as a part of a demonstration, if one has started it.
 pub(crate) fn run_as_part() -> Option<anyhow::Result<()>> {
     let mut arguments = std::env::args_os().skip(1).peekable();
-    (arguments.peek()? == PART_OF_DEMO).then(|| roles::run(&roles::Args::parse_from(arguments)))
+    let is_part = arguments.peek()? == roles::PART_OF_DEMO;
+    is_part.then(|| roles::run(&roles::Args::parse_from(arguments)))
 }
 
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
-    let place = Place::new(global.directory())?;
+    let objects = Objects::new(global.directory())?;
+    let stamps = objects.create(PARTS[0])?;
     let narrator = Narrator { silent: args.json };
-    let beats = place.make(PARTS[0])?;
     narrator.say(format_args!(
-        "A writer and a reader, two processes, share values of {} bytes in {}.\n",
-        size_of::<Beat>(),
-        place.directory.display(),
+        "Two processes, a writer and a reader, share values of {} bytes in {}.\n",
+        size_of::<Stamp>(),
+        objects.directory.display(),
     ))?;
     narrator.heading("A time stamp every 10 ms")?;
-    let paced = share(&place, &beats, Some(EVERY), args.during)?;
-    narrator.say(paced.words())?;
+    let paced = share(&objects, &stamps, Some(EVERY), args.during)?;
+    narrator.say(paced.text())?;
     narrator.heading("As fast as they can")?;
-    let flat_out = share(&place, &place.make(PARTS[1])?, None, args.during)?;
-    narrator.say(flat_out.words())?;
+    let flat_out = share(&objects, &objects.create(PARTS[1])?, None, args.during)?;
+    narrator.say(flat_out.text())?;
     narrator.heading("The writer is killed half-way through a write")?;
-    let after_kill = death::kill_until_told_soon(&place, &PARTS[2..])?;
-    narrator.say(after_kill.words())?;
+    let after_kill = death::kill_until_told_in_time(&objects, &PARTS[2..])?;
+    narrator.say(after_kill.text())?;
     let report = Report { during: args.during, paced, flat_out, after_kill };
     if args.json {
         output::line(report.json())?;
@@ -94,34 +93,34 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     narrator.say("All promises held.")
 }
 
-/// Tells people; scripts get the JSON alone.
+/// Prints text, unless the output is JSON.
 struct Narrator {
     silent: bool,
 }
 
 impl Narrator {
-    fn say(&self, words: impl std::fmt::Display) -> anyhow::Result<()> {
+    fn say(&self, text: impl std::fmt::Display) -> anyhow::Result<()> {
         if !self.silent {
-            output::line(words)?;
+            output::line(text)?;
         }
         Ok(())
     }
 
-    fn heading(&self, words: &str) -> anyhow::Result<()> {
+    fn heading(&self, text: &str) -> anyhow::Result<()> {
         let (bold, plain) = output::bold();
-        self.say(format_args!("{bold}{words}{plain}"))
+        self.say(format_args!("{bold}{text}{plain}"))
     }
 }
 
-/// A writer and a reader share time stamps, for `during`.
+/// Has a writer and a reader share time stamps, for `during`.
 fn share(
-    place: &Place,
-    beats: &Latest<Beat>,
+    objects: &Objects,
+    stamps: &Latest<Stamp>,
     every: Option<Duration>,
     during: Duration,
 ) -> anyhow::Result<Sharing> {
     let start =
-        |role, options: &[&str]| Process::start(role, &place.directory, beats.name(), options);
+        |role, options: &[&str]| Process::start(role, &objects.directory, stamps.name(), options);
     let mut reader = start(Role::Reader, &[])?;
     reader.report()?;
     let during = format!("{}ns", during.as_nanos());
@@ -133,5 +132,5 @@ fn share(
     let mut writer = start(Role::Writer, &options)?;
     let written = writer.report()?;
     let seen = reader.report()?;
-    Sharing::from_reports(&written, &seen).context("a process reported something else")
+    Sharing::from_reports(&written, &seen).context("a report of a process is incomplete")
 }

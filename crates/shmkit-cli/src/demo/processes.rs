@@ -1,4 +1,4 @@
-//! The demonstration's other processes, as it sees them; and what it cleans up.
+//! The processes and the objects of the demonstration, which it ends and removes.
 
 use std::io::{BufRead, BufReader, Lines};
 use std::path::{Path, PathBuf};
@@ -9,14 +9,17 @@ use anyhow::{Context, bail};
 use serde_json::Value as Json;
 use shmkit::{Latest, Lifetime, Shareable, inspect};
 
-use super::roles::Role;
+use super::roles::{PART_OF_DEMO, Role};
 use crate::exit::INTERRUPTED;
 use crate::{advice, sys};
 
-/// A writer or a reader. It ends at the latest with this value.
+/// The parts of the demonstration, each with an object of its own. The last three are tries.
+pub(super) const PARTS: [&str; 5] = ["paced", "flat-out", "death", "second-death", "third-death"];
+
+/// A writer or a reader, which is killed when this is dropped.
 pub(super) struct Process {
     pub(super) child: Child,
-    /// Its end tells the process to end.
+    /// The process ends when this is closed.
     _input: ChildStdin,
     reports: Lines<BufReader<ChildStdout>>,
     role: Role,
@@ -31,7 +34,7 @@ impl Process {
     ) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("cannot find this program's own file")?;
         let mut child = Command::new(program)
-            .args([super::PART_OF_DEMO, role.as_str()])
+            .args([PART_OF_DEMO, role.as_str()])
             .arg(directory)
             .arg(name)
             .args(options)
@@ -39,18 +42,18 @@ impl Process {
             .stdout(Stdio::piped())
             .spawn()
             .context("cannot start a process")?;
-        let input = child.stdin.take().expect("it was asked for");
-        let reports = BufReader::new(child.stdout.take().expect("it was asked for")).lines();
+        let input = child.stdin.take().expect("it is piped");
+        let reports = BufReader::new(child.stdout.take().expect("it is piped")).lines();
         Ok(Self { child, _input: input, reports, role })
     }
 
-    /// What it says next.
+    /// Returns its next report.
     pub(super) fn report(&mut self) -> anyhow::Result<Json> {
         match self.reports.next() {
             Some(line) => Ok(serde_json::from_str(&line?)?),
             None => {
-                // After ctrl-c it is no news that it ended.
-                let _not_interrupted = hold_interruption();
+                // At ctrl-c this waits until the demonstration ends.
+                let _not_interrupted = lock_cleanup();
                 bail!("the {} ended too early: {}", self.role.as_str(), self.child.wait()?)
             }
         }
@@ -64,50 +67,50 @@ impl Drop for Process {
     }
 }
 
-/// Where the demonstration's objects are. They are gone with this value, and after ctrl-c.
-pub(super) struct Place {
+/// The objects of the demonstration, which are removed when this is dropped, and at ctrl-c.
+pub(super) struct Objects {
     pub(super) directory: PathBuf,
     prefix: String,
 }
 
-/// What waits until ctrl-c has been dealt with, and what that waits for.
-fn hold_interruption() -> MutexGuard<'static, ()> {
-    static HELD: Mutex<()> = Mutex::new(());
-    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+/// Excludes the cleanup at ctrl-c while an object is created.
+fn lock_cleanup() -> MutexGuard<'static, ()> {
+    static CLEANUP: Mutex<()> = Mutex::new(());
+    CLEANUP.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Place {
-    /// `prefix` begins the names of the objects, and of no others.
+impl Objects {
+    /// The names of the objects begin with a prefix that no other object has.
     pub(super) fn new(directory: PathBuf) -> anyhow::Result<Self> {
         let unique = sys::monotonic_ns();
         let prefix = format!("demo-{}-{unique:x}", std::process::id());
-        let (there, those) = (directory.clone(), prefix.clone());
+        let (its_directory, its_prefix) = (directory.clone(), prefix.clone());
         sys::on_interrupt(move || {
-            // For ever: nothing is made or said from here on.
-            let _held = hold_interruption();
-            remove_all(&there, &those);
+            // Until the process exits: no object is created and no end reported from here on.
+            let _locked = lock_cleanup();
+            remove_all(&its_directory, &its_prefix);
             std::process::exit(i32::from(INTERRUPTED));
         })?;
         Ok(Self { directory, prefix })
     }
 
-    /// Makes an object that lives as long as somebody uses it.
-    pub(super) fn make<T: Shareable>(&self, part: &str) -> anyhow::Result<Latest<T>> {
-        let _held = hold_interruption();
+    /// Creates an object that lives as long as a process uses it.
+    pub(super) fn create<T: Shareable>(&self, part: &str) -> anyhow::Result<Latest<T>> {
+        let _locked = lock_cleanup();
         let options = Latest::options().directory(&self.directory).lifetime(Lifetime::WhileUsed);
         let object = options.create(&format!("{}/{part}", self.prefix));
-        object.map_err(|error| advice::explained(error, &self.directory))
+        object.map_err(|error| advice::explain(error, &self.directory))
     }
 }
 
-impl Drop for Place {
+impl Drop for Objects {
     fn drop(&mut self) {
         remove_all(&self.directory, &self.prefix);
     }
 }
 
 fn remove_all(directory: &Path, prefix: &str) {
-    for part in super::PARTS {
+    for part in PARTS {
         let _ = inspect::remove(directory, &format!("{prefix}/{part}"), Default::default());
     }
 }

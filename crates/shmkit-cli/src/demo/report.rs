@@ -1,4 +1,4 @@
-//! What came out of the demonstration: in words, as JSON, and what did not hold.
+//! The results of the demonstration: as text, as JSON, and which promises were broken.
 
 use std::time::Duration;
 
@@ -6,18 +6,18 @@ use anyhow::bail;
 use serde_json::{Value as Json, json};
 
 use super::values::BLOCK_WORDS;
-use crate::format::{bytes, count, rate, short_time};
+use crate::format::{bytes, count, duration, rate};
 use crate::{output, sys};
 
-/// A reader that waits at a hundred values a second uses less than this share of a core.
-const READER_PERCENT: f64 = 2.0;
-/// In less time than this, what the reader did before its first wait counts for too much.
-const READER_JUDGED: Duration = Duration::from_secs(1);
-/// The reader is told of a death within this time.
-const TOLD_MS: f64 = 100.0;
-const TOLD_SOON: &str = "a death is told within 100 ms";
+/// A reader that waits for 100 values per second uses less than this share of a core.
+const MAX_READER_PERCENT: f64 = 2.0;
+/// In a shorter time the start of the reader counts for too much.
+const MIN_JUDGED: Duration = Duration::from_secs(1);
+/// The reader gets the death notice within this time.
+const MAX_TOLD_MS: f64 = 100.0;
+const IN_TIME: &str = "a death is reported within 100 ms";
 
-/// What a writer and a reader shared.
+/// The results of a writer and a reader.
 pub(super) struct Sharing {
     written: u64,
     seconds: f64,
@@ -42,15 +42,15 @@ impl Sharing {
         })
     }
 
-    pub(super) fn words(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let Self { written, seen, missed, torn, reader_cpu_percent, .. } = *self;
-        let [p50, p99, max] = self.delay_us.map(|us| short_time(Duration::from_secs_f64(us / 1e6)));
+        let [p50, p99, max] = self.delay_us.map(|us| duration(Duration::from_secs_f64(us / 1e6)));
         let per_second = rate(written as f64 / self.seconds);
         let (written, seen, missed) = (count(written), count(seen), count(missed));
         format!(
             "  written  {written} ({per_second})
-  seen     {seen}, missed {missed}, torn {torn}
-  delay    median {p50}, 99 % within {p99}, worst {max}, from write to sight
+  read     {seen}, missed {missed}, torn {torn}
+  delay    median {p50}, 99 % within {p99}, maximum {max}, from write to read
   reader   used {reader_cpu_percent:.1} % of a core
 "
         )
@@ -69,77 +69,82 @@ impl Sharing {
     }
 }
 
-/// What happened when a writer was killed half-way through a write.
+/// The results of killing a writer half-way through a write.
 pub(super) struct AfterKill {
-    /// How often it was tried; this is the best.
+    /// The number of tries. This is the best of them.
     pub(super) tries: u32,
     pub(super) killed_pid: u32,
     pub(super) new_pid: u32,
-    /// The number of the value that was being written.
+    /// The number of the half-written value.
     pub(super) half_written: u64,
+    /// From the kill to the death notice.
     pub(super) told_ms: f64,
-    /// What the reader was told.
+    /// The death notice.
     pub(super) message: String,
-    /// The number of the value that stayed.
+    /// The number of the newest value after the death.
     pub(super) last: u64,
     pub(super) last_value_whole: bool,
-    /// The number of the first value that the reader saw of the new writer.
+    /// The number of the first value of the new writer.
     pub(super) next: u64,
 }
 
 impl AfterKill {
-    /// The new writer's first value follows upon the last whole one.
+    /// Returns whether the first value of the new writer follows the last whole one.
     fn resumed(&self) -> bool {
         self.next == self.last + 1
     }
 
-    /// A better one than another try: told sooner. But a try in which more than the time is wrong
-    /// outdoes every other, so that none hides it.
+    /// Returns whether to show this try and not the other. A broken promise must not be hidden, so
+    /// only a try that is merely late gives way to an earlier death notice.
     pub(super) fn is_better_than(&self, other: &Self) -> bool {
-        !self.held_but_for_time() || self.told_ms < other.told_ms
+        !self.holds_except_time() || self.told_ms < other.told_ms
     }
 
-    /// Another try would change nothing.
+    /// Returns whether another try would change nothing.
     pub(super) fn is_settled(&self) -> bool {
-        self.told_ms <= TOLD_MS || !self.held_but_for_time()
+        self.told_ms <= MAX_TOLD_MS || !self.holds_except_time()
     }
 
-    fn held_but_for_time(&self) -> bool {
-        self.promises().iter().all(|(promise, held)| *held || *promise == TOLD_SOON)
+    /// Returns whether all promises hold, except that of the time.
+    fn holds_except_time(&self) -> bool {
+        self.promises().iter().all(|(promise, held)| *held || *promise == IN_TIME)
     }
 
     fn promises(&self) -> [(&'static str, bool); 5] {
         [
-            ("a stopped process is not taken for dead", self.told_ms >= 0.0),
-            (TOLD_SOON, self.told_ms <= TOLD_MS),
-            ("a dead writer leaves the last whole value", self.last_value_whole),
-            ("the value before the half-written one stays", self.half_written == self.last + 1),
-            ("a new writer carries on", self.resumed()),
+            ("a stopped process does not count as dead", self.told_ms >= 0.0),
+            (IN_TIME, self.told_ms <= MAX_TOLD_MS),
+            ("the last whole value survives the death of the writer", self.last_value_whole),
+            (
+                "the value before the half-written one is the latest",
+                self.half_written == self.last + 1,
+            ),
+            ("a new writer continues", self.resumed()),
         ]
     }
 
-    pub(super) fn words(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let Self { killed_pid, new_pid, message, .. } = self;
         let (half, last, next) = (count(self.half_written), count(self.last), count(self.next));
         let (kill, size) = (sys::KILL, bytes(size_of::<[u64; BLOCK_WORDS]>() as u64));
         let told = if self.told_ms < 0.0 {
-            "before its death".into()
+            "before the kill".into()
         } else {
-            format!("{} after the kill", short_time(Duration::from_secs_f64(self.told_ms / 1e3)))
+            format!("{} after the kill", duration(Duration::from_secs_f64(self.told_ms / 1e3)))
         };
         let tries = match self.tries {
             1 => String::new(),
             many => format!(" (the best of {many} tries)"),
         };
         let whole = if self.last_value_whole { "whole" } else { "torn" };
-        let resumed = if self.resumed() { "carried on" } else { "did not carry on" };
+        let resumed = if self.resumed() { "continued" } else { "did not continue" };
         format!(
-            "  killed   process {killed_pid}, by {kill}, while number {half}, of {size}, was \
+            "  killed   process {killed_pid}, by {kill}, while value {half}, of {size}, was \
              half-written
-  told     the reader, {told}{tries}:
+  notice   the reader got it {told}{tries}:
            {message}
-  value    number {last} is the latest, and {whole}
-  resumed  process {new_pid}, a new writer, {resumed} with number {next}
+  value    {last} is the latest, and {whole}
+  resumed  process {new_pid}, a new writer, {resumed} with value {next}
 "
         )
     }
@@ -158,7 +163,7 @@ impl AfterKill {
 }
 
 pub(super) struct Report {
-    /// How long the sharing was to take.
+    /// How long each of the first two parts was asked to take.
     pub(super) during: Duration,
     pub(super) paced: Sharing,
     pub(super) flat_out: Sharing,
@@ -175,30 +180,33 @@ impl Report {
         })
     }
 
-    /// An error if a promise did not hold.
+    /// Returns an error if a promise was broken.
     pub(super) fn verdict(&self) -> anyhow::Result<()> {
         let broken = self.broken();
         for promise in &broken {
-            output::note(format_args!("this did not hold: {promise}"));
+            output::note(format_args!("broken promise: {promise}"));
         }
         match broken.len() {
             0 => Ok(()),
-            1 => bail!("a promise did not hold"),
-            many => bail!("{many} promises did not hold"),
+            1 => bail!("1 promise was broken"),
+            many => bail!("{many} promises were broken"),
         }
     }
 
-    /// The promises that did not hold.
+    /// Returns the broken promises.
     fn broken(&self) -> Vec<&'static str> {
         let Self { during, paced, flat_out, after_kill } = self;
         let all_counted = |it: &Sharing| it.written > 0 && it.seen + it.missed == it.written;
         let promises = [
             ("no value is torn", paced.torn == 0 && flat_out.torn == 0),
-            ("every value is seen or counted", all_counted(paced) && all_counted(flat_out)),
-            ("at 10 ms every value is seen", paced.missed == 0),
+            (
+                "every value is read or counted as missed",
+                all_counted(paced) && all_counted(flat_out),
+            ),
+            ("at 10 ms every value is read", paced.missed == 0),
             (
                 "a waiting reader sleeps",
-                paced.reader_cpu_percent < READER_PERCENT || *during < READER_JUDGED,
+                paced.reader_cpu_percent < MAX_READER_PERCENT || *during < MIN_JUDGED,
             ),
         ];
         let promises = promises.into_iter().chain(after_kill.promises());
@@ -210,7 +218,7 @@ impl Report {
 mod tests {
     use super::*;
 
-    fn held() -> Report {
+    fn all_held() -> Report {
         let sharing = || Sharing {
             written: 200,
             seconds: 2.0,
@@ -231,57 +239,60 @@ mod tests {
             last_value_whole: true,
             next: 8,
         };
-        let during = READER_JUDGED;
+        let during = MIN_JUDGED;
         Report { during, paced: sharing(), flat_out: sharing(), after_kill }
     }
 
     #[test]
-    fn a_promise_that_did_not_hold_is_an_error_by_name() {
-        assert!(held().verdict().is_ok());
+    fn a_broken_promise_is_an_error_by_name() {
+        assert!(all_held().verdict().is_ok());
         type Spoil = fn(&mut Report);
         let breaks: [(Spoil, &str); 8] = [
             (|it| it.flat_out.torn = 1, "no value is torn"),
-            (|it| it.flat_out.seen -= 1, "every value is seen or counted"),
+            (|it| it.flat_out.seen -= 1, "every value is read or counted as missed"),
             (|it| it.paced.reader_cpu_percent = 2.0, "a waiting reader sleeps"),
-            (|it| it.after_kill.told_ms = -1.0, "a stopped process is not taken for dead"),
-            (|it| it.after_kill.told_ms = 101.0, "a death is told within 100 ms"),
+            (|it| it.after_kill.told_ms = -1.0, "a stopped process does not count as dead"),
+            (|it| it.after_kill.told_ms = 101.0, "a death is reported within 100 ms"),
             (
                 |it| it.after_kill.last_value_whole = false,
-                "a dead writer leaves the last whole value",
+                "the last whole value survives the death of the writer",
             ),
-            (|it| it.after_kill.half_written = 9, "the value before the half-written one stays"),
-            (|it| it.after_kill.next = 9, "a new writer carries on"),
+            (
+                |it| it.after_kill.half_written = 9,
+                "the value before the half-written one is the latest",
+            ),
+            (|it| it.after_kill.next = 9, "a new writer continues"),
         ];
         for (spoil, name) in breaks {
-            let mut report = held();
+            let mut report = all_held();
             spoil(&mut report);
             assert_eq!(report.broken(), [name]);
             assert!(report.verdict().is_err());
         }
-        let mut report = held();
+        let mut report = all_held();
         (report.paced.seen, report.paced.missed) = (199, 1);
-        assert_eq!(report.broken(), ["at 10 ms every value is seen"]);
+        assert_eq!(report.broken(), ["at 10 ms every value is read"]);
     }
 
     #[test]
-    fn what_a_reader_costs_is_not_judged_from_a_short_time() {
-        let mut report = held();
+    fn processor_time_is_not_judged_after_a_short_run() {
+        let mut report = all_held();
         report.paced.reader_cpu_percent = 50.0;
         assert_eq!(report.broken(), ["a waiting reader sleeps"]);
-        report.during = READER_JUDGED - Duration::from_millis(1);
+        report.during = MIN_JUDGED - Duration::from_millis(1);
         assert!(report.broken().is_empty());
     }
 
     #[test]
-    fn only_a_death_that_is_told_late_is_tried_again_and_the_best_try_counts() {
-        let try_of = |told_ms| AfterKill { told_ms, ..held().after_kill };
+    fn only_a_late_death_notice_is_tried_again_and_the_best_try_counts() {
+        let try_of = |told_ms| AfterKill { told_ms, ..all_held().after_kill };
         assert!(try_of(100.0).is_settled() && !try_of(101.0).is_settled());
         assert!(try_of(150.0).is_better_than(&try_of(200.0)));
         assert!(!try_of(200.0).is_better_than(&try_of(150.0)));
         let torn = AfterKill { last_value_whole: false, ..try_of(200.0) };
-        assert!(torn.is_settled() && torn.is_better_than(&try_of(150.0)), "no try hides it");
+        assert!(torn.is_settled() && torn.is_better_than(&try_of(150.0)), "no other try hides it");
         let again = AfterKill { tries: 2, ..try_of(150.0) };
-        assert!(again.words().contains("150 ms after the kill (the best of 2 tries)"));
-        assert!(!try_of(150.0).words().contains("tries"));
+        assert!(again.text().contains("150 ms after the kill (the best of 2 tries)"));
+        assert!(!try_of(150.0).text().contains("tries"));
     }
 }

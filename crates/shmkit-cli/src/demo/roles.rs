@@ -1,8 +1,8 @@
-//! What the demonstration's other processes do. Each is this program again, with a role.
+//! What the processes of the demonstration do. Each of them is this program with a role.
 //!
 //! ```text
-//!  demonstration ── standard input: its end is theirs ──> writer, reader
-//!                <─ standard output: a JSON on a line ───
+//!  demonstration ── standard input: its end ends them ──> writer, reader
+//!                <─ standard output: JSON in lines ──────
 //! ```
 
 use std::io::{self, Read};
@@ -15,14 +15,19 @@ use hdrhistogram::Histogram;
 use serde_json::{Value as Json, json};
 use shmkit::{Changes, ErrorKind, Latest, Shareable, inspect};
 
-use super::values::{Beat, Block, new_block, number_of};
+use super::values::{Block, Stamp, new_block, number_of};
+use crate::exit::Failure;
 use crate::pace::Pace;
-use crate::{exit, output, sys, units};
+use crate::{output, sys, units};
 
-/// How long a process waits for another of the demonstration before it gives up.
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
-/// How long it may take to leave when the demonstration is gone.
-const TO_LEAVE: Duration = Duration::from_secs(2);
+/// The first argument of this program as a part of the demonstration. It is no subcommand, so that
+/// no help, manual or completion shows it.
+pub(super) const PART_OF_DEMO: &str = "part-of-demo";
+
+/// How long a process of the demonstration waits for another.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a process may take to leave its object after the demonstration has ended.
+const LEAVE_TIME: Duration = Duration::from_secs(2);
 
 /// A process of the demonstration
 #[derive(Debug, clap::Parser)]
@@ -30,12 +35,12 @@ pub(super) struct Args {
     role: Role,
     directory: PathBuf,
     name: String,
-    /// Without: as fast as it can
+    /// The time between two values [default: as fast as possible]
     #[arg(long, value_parser = units::period)]
     every: Option<Duration>,
     #[arg(long, value_parser = units::duration, default_value = "2s")]
     during: Duration,
-    /// How many blocks are written [default: without end]
+    /// The number of blocks [default: no limit]
     #[arg(long)]
     count: Option<u64>,
 }
@@ -60,12 +65,12 @@ impl Role {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
-    // Ctrl-c is for the demonstration to hear, which then ends this process too.
+    // The demonstration handles ctrl-c, and ends this process.
     sys::on_interrupt(|| ())?;
     end_with_the_demonstration(args.directory.clone(), args.name.clone())?;
     match play(args) {
-        // The demonstration ends before its time, and says why itself.
-        Err(error) if is_gone(&error) => Err(exit::Told(1).into()),
+        // The demonstration has ended early, and reports why.
+        Err(error) if is_removed(&error) => Err(Failure::Reported(1).into()),
         answer => answer,
     }
 }
@@ -79,7 +84,7 @@ fn play(args: &Args) -> anyhow::Result<()> {
     }
 }
 
-fn is_gone(error: &anyhow::Error) -> bool {
+fn is_removed(error: &anyhow::Error) -> bool {
     let error: Option<&shmkit::Error> = error.downcast_ref();
     error.is_some_and(|it| matches!(it.kind(), ErrorKind::Closed | ErrorKind::NotFound))
 }
@@ -88,29 +93,29 @@ fn open<T: Shareable>(args: &Args) -> shmkit::Result<Latest<T>> {
     Latest::options().directory(&args.directory).open(&args.name)
 }
 
-/// Nothing is left behind, however the demonstration ends: its death closes this input.
+/// Ends this process when the demonstration ends, also when it is killed: that closes this input.
 ///
-/// Whoever uses the object is told that it was removed, and leaves in good order: on Windows, the
-/// last one takes the file away. Ended is only who does not.
+/// The removal of the object lets its users leave it, which on Windows removes the file. A process
+/// that does not leave in time exits.
 fn end_with_the_demonstration(directory: PathBuf, name: String) -> io::Result<()> {
-    let watching = std::thread::Builder::new().spawn(move || {
+    let watch = std::thread::Builder::new().spawn(move || {
         let _ = std::io::stdin().read(&mut [0]);
         let _ = inspect::remove(&directory, &name, Default::default());
-        std::thread::sleep(TO_LEAVE);
+        std::thread::sleep(LEAVE_TIME);
         std::process::exit(1);
     });
-    watching.map(|_| ())
+    watch.map(|_| ())
 }
 
-fn say(report: Json) -> anyhow::Result<()> {
+fn report(report: Json) -> anyhow::Result<()> {
     Ok(output::line(report)?)
 }
 
-fn write(args: &Args, beats: &Latest<Beat>) -> anyhow::Result<()> {
-    let mut writer = beats.writer()?;
+fn write(args: &Args, stamps: &Latest<Stamp>) -> anyhow::Result<()> {
+    let mut writer = stamps.writer()?;
     let mut written = 0;
     let mut set = |is_last| -> shmkit::Result<()> {
-        written = writer.set(&Beat::now(written + 1, is_last))?;
+        written = writer.set(&Stamp::now(written + 1, is_last))?;
         Ok(())
     };
     let start = Instant::now();
@@ -123,41 +128,41 @@ fn write(args: &Args, beats: &Latest<Beat>) -> anyhow::Result<()> {
             set(moment >= start + args.during)?;
         }
     } else {
-        const BETWEEN_LOOKS: u32 = 256;
+        const VALUES_PER_CHECK: u32 = 256;
         while start.elapsed() < args.during {
-            for _ in 0..BETWEEN_LOOKS {
+            for _ in 0..VALUES_PER_CHECK {
                 set(false)?;
             }
         }
         set(true)?;
     }
     let seconds = start.elapsed().as_secs_f64();
-    say(json!({ "written": written, "seconds": seconds }))
+    report(json!({ "written": written, "seconds": seconds }))
 }
 
-fn read(beats: &Latest<Beat>) -> anyhow::Result<()> {
-    let mut changes = beats.changes();
-    say(json!({ "ready": true }))?;
+fn read(stamps: &Latest<Stamp>) -> anyhow::Result<()> {
+    let mut changes = stamps.changes();
+    report(json!({ "ready": true }))?;
     let (mut seen, mut torn) = (0_u64, 0_u64);
-    let mut delays = Histogram::<u64>::new_with_bounds(1, PATIENCE.as_nanos() as u64, 3)?;
-    // Up to the first value it waits for the writer to start.
+    let mut delays = Histogram::<u64>::new_with_bounds(1, TIMEOUT.as_nanos() as u64, 3)?;
+    // The time until the writer starts does not count.
     let mut since = (Instant::now(), sys::processor_time());
     loop {
-        let beat = changes.next_timeout(PATIENCE)?;
+        let stamp = changes.next_timeout(TIMEOUT)?;
         let now_ns = sys::monotonic_ns();
         if seen == 0 {
             since = (Instant::now(), sys::processor_time());
         }
         seen += 1;
-        torn += u64::from(!beat.is_whole() || beat.number != changes.sequence());
-        delays.saturating_record(now_ns.saturating_sub(beat.written_ns).max(1));
-        if beat.is_last == 1 {
+        torn += u64::from(!stamp.is_whole() || stamp.number != changes.sequence());
+        delays.saturating_record(now_ns.saturating_sub(stamp.written_ns).max(1));
+        if stamp.is_last == 1 {
             break;
         }
     }
     let busy = sys::processor_time().saturating_sub(since.1);
     let percent = busy.as_secs_f64() / since.0.elapsed().as_secs_f64().max(1e-9) * 100.0;
-    say(json!({
+    report(json!({
         "seen": seen,
         "missed": changes.missed(),
         "torn": torn,
@@ -186,14 +191,14 @@ fn write_blocks(args: &Args, blocks: &Latest<Block>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reads whole blocks until their writer dies, tells of that, and of the next writer's first.
+/// Reads blocks until their writer dies. Reports the death, and the first block of a new writer.
 fn read_blocks(blocks: &Latest<Block>) -> anyhow::Result<()> {
     let mut changes = blocks.changes();
     let mut block = new_block();
     let mut torn = 0;
-    say(json!({ "ready": true }))?;
+    report(json!({ "ready": true }))?;
     let death = loop {
-        match changes.next_into(&mut block, PATIENCE) {
+        match changes.next_into(&mut block, TIMEOUT) {
             Ok(()) => torn += u64::from(number_of(&block) != Some(changes.sequence())),
             Err(error) if error.kind() == ErrorKind::PeerDied => break error,
             Err(error) => return Err(error.into()),
@@ -203,27 +208,27 @@ fn read_blocks(blocks: &Latest<Block>) -> anyhow::Result<()> {
     blocks.get_into(&mut block)?;
     let last = blocks.sequence();
     let last_value_whole = torn == 0 && number_of(&block) == Some(last);
-    say(json!({
+    report(json!({
         "told_ns": told_ns,
         "message": death.to_string(),
         "last": last,
         "last_value_whole": last_value_whole,
     }))?;
     let next = next_block(&mut changes, &mut block, last)?;
-    say(json!({ "next": next }))
+    report(json!({ "next": next }))
 }
 
-/// The first after `last`. A reader that had fallen behind is served those before it, too.
+/// Returns the number of the first block after `last`. A slow reader gets those before it, too.
 fn next_block(changes: &mut Changes<Block>, block: &mut Block, last: u64) -> anyhow::Result<u64> {
     loop {
-        changes.next_into(block, PATIENCE)?;
+        changes.next_into(block, TIMEOUT)?;
         match number_of(block) {
             Some(number) if number != changes.sequence() => {
-                bail!("a value came under another's number")
+                bail!("a value has the number of another")
             }
             Some(number) if number > last => return Ok(number),
             Some(_) => {}
-            None => bail!("the new writer's first value is torn"),
+            None => bail!("the first value of the new writer is torn"),
         }
     }
 }

@@ -1,48 +1,46 @@
 //! `shm raw create`.
 
-use std::sync::mpsc::{Receiver, sync_channel};
-
 use serde_json::json;
 use shmkit::memory::{FileMapping, SharedMemory};
 
 use super::target::{Opened, Target};
-use crate::create_args::Who;
+use crate::create_args::AccessArg;
 use crate::{output, sys, units};
 
-/// Make memory, or with --file a file, of a given size
+/// Create named memory, or a file with --file
 ///
-/// On Windows its size is rounded up to whole pages, and it is gone with the last who has it open:
-/// use --hold.
+/// On Windows the size is rounded up to whole pages, and the memory disappears when the last
+/// process closes it: use --hold.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
-    /// How large: 100, 4K, 1MiB
+    /// The size in bytes: 100, 4K, 1MiB
     #[arg(long, value_name = "BYTES", value_parser = units::bytes)]
     size: u64,
-    /// Fill it with this byte: 0 to 255
+    /// Fill it with this byte, 0 to 255 or 0x00 to 0xff [default: 0]
     #[arg(long, value_name = "BYTE", value_parser = byte)]
     fill: Option<u8>,
-    /// Who may use it
+    /// Allow these users to use it
     #[arg(long, value_enum, default_value = "owner")]
-    access: Who,
-    /// Keep it open until ended, by ctrl-c; on Windows memory goes with the last who has it
+    access: AccessArg,
+    /// Keep it open until ctrl-c
     #[arg(long)]
     hold: bool,
-    /// Print what was made, as JSON
+    /// Print a JSON object: `name` or `file`, and `size`
     #[arg(long)]
     json: bool,
 }
 
 fn byte(text: &str) -> Result<u8, String> {
     let number = units::bytes(text).ok().and_then(|number| u8::try_from(number).ok());
-    number.ok_or_else(|| format!("{text:?} is no byte: such are 0 to 255 and 0x00 to 0xff"))
+    number.ok_or_else(|| format!("{text:?} is not a byte from 0 to 255 or 0x00 to 0xff"))
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
-    let interrupted = if args.hold { Some(interruption()?) } else { None };
+    let interruption = args.hold.then(sys::interruption).transpose()?;
     let access = args.access.into();
-    let made = match (&args.target.file, &args.target.name) {
+    let created = match (&args.target.file, &args.target.name) {
         (Some(path), _) => {
             Opened::File(FileMapping::options().access(access).create(path, args.size)?)
         }
@@ -52,29 +50,22 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         }
     };
     if let Some(byte) = args.fill.filter(|_| args.size > 0) {
-        made.region().map()?.fill(.., byte)?;
+        created.region().map()?.fill(.., byte)?;
     }
     if args.json {
         let mut report = args.target.json();
-        report["size"] = json!(made.size()?);
+        report["size"] = json!(created.size()?);
         output::line(report)?;
     }
-    if let Some(interrupted) = interrupted {
+    if let Some(interruption) = interruption {
         if output::is_terminal() {
-            output::note("holding it; ctrl-c ends that");
+            output::note("keeping it open until ctrl-c");
         }
-        return Ok(interrupted.recv()?);
+        return Ok(interruption.recv()?);
     }
-    if let (Opened::Memory(memory), false) = (&made, sys::raw::STAYS) {
+    if let (Opened::Memory(memory), false) = (&created, sys::raw::IS_PERSISTENT) {
         let name = memory.name().unwrap_or_default();
-        output::note(format_args!("\"{name}\" is gone with this command: --hold keeps it"));
+        output::note(format_args!("\"{name}\" disappears with this command: --hold keeps it"));
     }
     Ok(())
-}
-
-/// Hears ctrl-c from now on.
-fn interruption() -> std::io::Result<Receiver<()>> {
-    let (interrupt, interrupted) = sync_channel(1);
-    sys::on_interrupt(move || _ = interrupt.send(()))?;
-    Ok(interrupted)
 }

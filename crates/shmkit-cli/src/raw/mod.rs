@@ -1,4 +1,4 @@
-//! `shm raw`: memory and files without any structure.
+//! `shm raw`: memory and files without structure.
 
 mod create;
 mod dump;
@@ -8,10 +8,11 @@ mod rm;
 mod target;
 mod write;
 
-use crate::exit::Usage;
-use crate::{Global, sys};
+use crate::exit::Failure;
+use crate::global::Global;
+use crate::sys;
 
-/// Share bytes without structure: named memory and files, also with programs that do not use shmkit
+/// Read and write raw shared memory and files, also of programs that do not use shmkit
 #[derive(Debug, clap::Args)]
 #[command(long_about = about())]
 pub(crate) struct Args {
@@ -29,20 +30,20 @@ enum Command {
 }
 
 fn about() -> String {
-    let names = sys::raw::NAME;
     format!(
-        "Share bytes without structure: named memory and files, also with programs that do not use \
-         shmkit\n\n{names}. With `--file PATH` in its place it is any file."
+        "Read and write raw shared memory and files, also of programs that do not use \
+         shmkit\n\n{}. With `--file PATH` instead of NAME it is any file.",
+        sys::raw::NAME
     )
 }
 
 pub(crate) fn run(args: Args, global: &Global) -> anyhow::Result<()> {
     if global.dir.is_some() {
         let why = format!(
-            "--dir is for objects of shmkit: raw memory is {}, and a file is a --file",
+            "--dir is for objects: raw memory is {}, and --file names a file",
             sys::raw::PLACE
         );
-        return Err(Usage(why).into());
+        return Err(Failure::Usage(why).into());
     }
     match args.command {
         Command::Create(args) => create::run(&args),

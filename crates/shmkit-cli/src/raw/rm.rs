@@ -5,9 +5,10 @@ use shmkit::memory::SharedMemory;
 
 use super::target::Target;
 
-/// Remove memory, or with --file a file: who has it keeps it
+/// Remove named memory, or a file with --file
 ///
-/// On Windows memory cannot be removed: it goes with the last who has it.
+/// Processes that have it open keep it. On Windows memory cannot be removed: it disappears when the
+/// last process closes it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! What a raw command works on, and which bytes of it.
+//! The memory or the file that a raw command uses, and which bytes of it.
 
 use std::path::PathBuf;
 
@@ -8,18 +8,18 @@ use shmkit::memory::{FileMapping, Region, RegionOptions, SharedMemory, Trust};
 
 use crate::{advice, units};
 
-/// Either named memory or a file.
+/// Named memory or a file.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 pub(super) struct Target {
     /// The name of the memory
     pub(super) name: Option<String>,
-    /// A file, in place of named memory
+    /// Use this file instead of named memory
     #[arg(long, value_name = "PATH")]
     pub(super) file: Option<PathBuf>,
 }
 
-/// The memory or the file, open.
+/// Open memory or an open file.
 pub(super) enum Opened {
     Memory(SharedMemory),
     File(FileMapping),
@@ -37,12 +37,12 @@ impl Target {
                 let options = SharedMemory::options().trust(trust);
                 let options = if writable { options } else { options.read_only() };
                 let memory = options.open(name.as_deref().unwrap_or_default());
-                Ok(Opened::Memory(memory.map_err(advice::explained_raw)?))
+                Ok(Opened::Memory(memory.map_err(advice::explain_raw)?))
             }
         }
     }
 
-    /// What it is called in JSON.
+    /// Returns the beginning of a JSON report: the name or the file.
     pub(super) fn json(&self) -> Value {
         match &self.file {
             Some(path) => json!({ "file": path.to_string_lossy() }),
@@ -66,39 +66,39 @@ impl Opened {
         }
     }
 
-    /// Refuses what was made so small that these bytes are no longer in it.
-    pub(super) fn check_holds(&self, offset: u64, length: usize) -> anyhow::Result<()> {
+    /// Refuses memory or a file that was truncated and does not contain these bytes any more.
+    pub(super) fn check_contains(&self, offset: u64, length: usize) -> anyhow::Result<()> {
         let size = self.size()?;
         if offset.saturating_add(length as u64) > size {
-            bail!("it was cut to {size} bytes: the {length} at {offset} are not there any more");
+            bail!("it was truncated to {size} bytes, before the end of {length} bytes at {offset}");
         }
         Ok(())
     }
 }
 
-/// Room for bytes whose number another chose.
-pub(super) fn room(length: usize) -> anyhow::Result<Vec<u8>> {
-    let mut room = Vec::new();
-    if room.try_reserve_exact(length).is_err() {
-        bail!("no memory for {length} bytes at once: ask for fewer, by --length");
+/// Returns a buffer of a length that another process chose.
+pub(super) fn buffer(length: usize) -> anyhow::Result<Vec<u8>> {
+    let mut buffer = Vec::new();
+    if buffer.try_reserve_exact(length).is_err() {
+        bail!("no memory for {length} bytes: read fewer at a time with --offset and --length");
     }
-    room.resize(length, 0);
-    Ok(room)
+    buffer.resize(length, 0);
+    Ok(buffer)
 }
 
-/// Which of its bytes.
+/// The bytes to read.
 #[derive(Debug, clap::Args)]
-pub(super) struct Bytes {
-    /// The first byte
+pub(super) struct RangeArgs {
+    /// Begin at this byte
     #[arg(long, value_name = "BYTES", default_value = "0", value_parser = units::bytes)]
     pub(super) offset: u64,
-    /// How many bytes [default: up to the end]
+    /// Use this many bytes [default: up to the end]
     #[arg(long, value_name = "BYTES", value_parser = units::bytes)]
     pub(super) length: Option<u64>,
 }
 
-impl Bytes {
-    /// Maps them for reading.
+impl RangeArgs {
+    /// Maps the bytes for reading.
     pub(super) fn map(&self, opened: &Opened) -> shmkit::Result<Region> {
         let region = opened.region().read_only().offset(self.offset);
         match self.length {

@@ -9,19 +9,19 @@ use super::hex;
 use super::target::Target;
 use crate::units;
 
-/// Write bytes: those of a text, of hexadecimal digits, or of standard input
+/// Write bytes from a text, from hexadecimal digits or from standard input
 ///
-/// What does not fit is refused as a whole. Others may see a part of the bytes before the rest.
+/// If the bytes do not fit, nothing is written. A reader can see some of the bytes before the rest.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
-    /// Where the first byte goes
+    /// Begin at this byte
     #[arg(long, value_name = "BYTES", default_value = "0", value_parser = units::bytes)]
     offset: u64,
     #[command(flatten)]
     source: Source,
-    /// Write a zero byte behind, where C and `shm raw read --text` end a text
+    /// Add a zero byte, which ends a text in C and for `shm raw read --text`
     #[arg(long)]
     zero: bool,
 }
@@ -29,19 +29,19 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Args)]
 #[group(multiple = false)]
 struct Source {
-    /// The bytes of this text, as UTF-8
+    /// Write this text as UTF-8
     #[arg(long)]
     text: Option<String>,
-    /// These bytes: 01ff, "01 ff", 0x01ff
-    #[arg(long, value_name = "BYTES", value_parser = Spelled::new)]
-    hex: Option<Spelled>,
+    /// Write these bytes: 01ff, "01 ff", 0x01ff
+    #[arg(long, value_name = "BYTES", value_parser = HexBytes::parse)]
+    hex: Option<HexBytes>,
 }
 
 #[derive(Clone, Debug)]
-struct Spelled(Vec<u8>);
+struct HexBytes(Vec<u8>);
 
-impl Spelled {
-    fn new(text: &str) -> Result<Self, String> {
+impl HexBytes {
+    fn parse(text: &str) -> Result<Self, String> {
         hex::bytes(text).map(Self)
     }
 }
@@ -50,9 +50,9 @@ pub(super) fn run(args: &Args, trust: Trust) -> anyhow::Result<()> {
     let region = args.target.open(true, trust)?.region().map()?;
     let mut bytes = match &args.source {
         Source { text: Some(text), .. } => text.clone().into_bytes(),
-        Source { hex: Some(Spelled(bytes)), .. } => bytes.clone(),
+        Source { hex: Some(HexBytes(bytes)), .. } => bytes.clone(),
         _ => {
-            // One byte more than fits is enough to be refused.
+            // One byte too many is enough for the error.
             let mut bytes = Vec::new();
             let mut stdin = std::io::stdin().lock().take(region.len() as u64 + 1);
             stdin.read_to_end(&mut bytes).context("cannot read standard input")?;
@@ -64,6 +64,6 @@ pub(super) fn run(args: &Args, trust: Trust) -> anyhow::Result<()> {
     }
     let offset = usize::try_from(args.offset).unwrap_or(usize::MAX);
     region.write_at(offset, &bytes)?;
-    // Of a file, the device should have it when the command says that it is done.
+    // When the command has ended, the bytes of a file are on its device.
     Ok(region.flush(offset..offset + bytes.len())?)
 }

@@ -1,11 +1,23 @@
-//! What the command asks of the operating system itself: clocks, ctrl-c, the state of a child,
-//! running a command, and what raw memory is there. The only code of the command that knows one.
+//! The only code of the command that knows an operating system: clocks, ctrl-c, stopping a child,
+//! running a command, and facts about raw memory.
+
+use std::io;
+use std::sync::mpsc::{Receiver, sync_channel};
 
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
-pub(crate) use unix::{KILL, go_on, monotonic_ns, on_interrupt, processor_time, raw, run, stop};
+pub(crate) use unix::{KILL, monotonic_ns, on_interrupt, processor_time, raw, resume, run, stop};
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub(crate) use windows::{KILL, go_on, monotonic_ns, on_interrupt, processor_time, raw, run, stop};
+pub(crate) use windows::{
+    KILL, monotonic_ns, on_interrupt, processor_time, raw, resume, run, stop,
+};
+
+/// Returns a channel that gets a message at ctrl-c.
+pub(crate) fn interruption() -> io::Result<Receiver<()>> {
+    let (sender, interruption) = sync_channel(1);
+    on_interrupt(move || _ = sender.send(()))?;
+    Ok(interruption)
+}

@@ -1,4 +1,4 @@
-//! Clocks, console events, suspended threads, and memory that `CreateFileMapping` knows.
+//! Clocks, console events, suspended threads, and the memory of `CreateFileMapping`.
 
 #![allow(unsafe_code, reason = "calls of Win32")]
 
@@ -31,78 +31,83 @@ use windows_sys::Win32::System::Threading::{
 };
 use windows_sys::core::BOOL;
 
-/// Raw memory here.
+/// Facts about raw memory.
 pub(crate) mod raw {
-    /// Whether it stays when the last who has it leaves.
-    pub(crate) const STAYS: bool = false;
-    /// Where it is.
+    /// Whether it stays when the last process closes it.
+    pub(crate) const IS_PERSISTENT: bool = false;
+    /// Where it is, in words.
     pub(crate) const PLACE: &str = "in no directory";
-    /// What its name is to other programs.
-    pub(crate) const NAME: &str = "NAME is what `CreateFileMapping`, Boost's \
-        `windows_shared_memory` and Python's `SharedMemory` know by that name. Without `Local\\` \
-        or `Global\\` before it, it is the session's alone. Memory and name go with the last who \
-        has it open; its size is in whole pages";
+    /// How other programs find it, in words.
+    pub(crate) const NAME: &str = "NAME is the same memory as for `CreateFileMapping`, for \
+        Boost's `windows_shared_memory` and for Python's `SharedMemory`. Without the prefix \
+        `Local\\` or `Global\\` it belongs to the session. It disappears when the last process \
+        closes it, and its size is rounded up to whole pages";
 }
 
-/// How `Child::kill` ends a child.
+/// By what `Child::kill` ends a child.
 pub(crate) const KILL: &str = "TerminateProcess";
 
-/// Nanoseconds on the clock that never jumps, the same for all processes of the machine.
+/// Returns nanoseconds on a monotonic clock, which is the same for all processes of the machine.
 pub(crate) fn monotonic_ns() -> u64 {
     static PER_SECOND: OnceLock<i64> = OnceLock::new();
     let per_second = *PER_SECOND.get_or_init(|| {
         let mut frequency = 0;
-        // SAFETY: the answer has room. It never fails since Windows XP.
+        // SAFETY: the pointer is valid for the answer. The call never fails since Windows XP.
         unsafe { QueryPerformanceFrequency(&raw mut frequency) };
         frequency.max(1)
     });
     let mut count = 0;
-    // SAFETY: the answer has room. It never fails since Windows XP.
+    // SAFETY: the pointer is valid for the answer. The call never fails since Windows XP.
     unsafe { QueryPerformanceCounter(&raw mut count) };
     (i128::from(count) * 1_000_000_000 / i128::from(per_second)) as u64
 }
 
-/// The processor time that this process has used, all threads and the system's work included. Some
+/// Returns the processor time of this process: of all threads, in user and in system mode. Some
 /// systems count it in ticks of some milliseconds.
 pub(crate) fn processor_time() -> Duration {
     let mut times = [FILETIME::default(); 4];
-    let [made, ended, kernel, user] = &mut times;
-    // SAFETY: names this process, without a handle to close.
+    let [created, ended, kernel, user] = &mut times;
+    // SAFETY: the call has no requirements. The handle is not closed.
     let process = unsafe { GetCurrentProcess() };
-    // SAFETY: the process lives, and the answers have room.
-    let told = unsafe {
-        GetProcessTimes(process, &raw mut *made, &raw mut *ended, &raw mut *kernel, &raw mut *user)
+    // SAFETY: the handle is valid, and so are the pointers for the answers.
+    let answer = unsafe {
+        GetProcessTimes(
+            process,
+            &raw mut *created,
+            &raw mut *ended,
+            &raw mut *kernel,
+            &raw mut *user,
+        )
     };
-    if told == 0 {
+    if answer == 0 {
         return Duration::ZERO;
     }
-    /// What a `FILETIME` counts.
+    /// The unit of a `FILETIME`.
     const UNIT_NS: u64 = 100;
     let units =
         |time: &FILETIME| u64::from(time.dwHighDateTime) << 32 | u64::from(time.dwLowDateTime);
     Duration::from_nanos((units(kernel) + units(user)) * UNIT_NS)
 }
 
-type Heard = Box<dyn FnOnce() + Send>;
-static HEARD: Mutex<Option<Heard>> = Mutex::new(None);
+type Callback = Box<dyn FnOnce() + Send>;
+static ON_INTERRUPT: Mutex<Option<Callback>> = Mutex::new(None);
 
-/// Has `heard` called in a thread of its own, once, when ctrl-c or ctrl-break is pressed, or the
-/// console is closed.
-pub(crate) fn on_interrupt(heard: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    *HEARD.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(heard));
-    // SAFETY: `hear` may be called from any thread, for as long as the program is there.
-    done(unsafe { SetConsoleCtrlHandler(Some(hear), 1) })
+/// Calls `then` once, in a new thread, at ctrl-c, ctrl-break or the end of the console.
+pub(crate) fn on_interrupt(then: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    *ON_INTERRUPT.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(then));
+    // SAFETY: any thread can call `handle_event` while the program runs.
+    check(unsafe { SetConsoleCtrlHandler(Some(handle_event), 1) })
 }
 
-/// Called by the system, in a thread that it makes for that. Says that no other handler, of which
-/// the last ends the process, need be asked.
-unsafe extern "system" fn hear(event: u32) -> BOOL {
-    let heard = HEARD.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(heard) = heard {
-        heard();
+/// The system calls this in a thread of its own. The answer 1 keeps it from calling its own
+/// handler, which ends the process.
+unsafe extern "system" fn handle_event(event: u32) -> BOOL {
+    let then = ON_INTERRUPT.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(then) = then {
+        then();
     }
     if event != CTRL_C_EVENT && event != CTRL_BREAK_EVENT {
-        // The console is being closed. Going back would end the process in the midst of its end.
+        // The console closes. The process would end at the return, while it cleans up.
         loop {
             std::thread::park();
         }
@@ -110,14 +115,14 @@ unsafe extern "system" fn hear(event: u32) -> BOOL {
     1
 }
 
-/// Stops a child, wherever it is, and returns once it stands still.
+/// Stops a child at any instruction, and returns when it has stopped.
 pub(crate) fn stop(child: &Child) -> io::Result<()> {
     let mut stopped = Vec::new();
     loop {
         let mut more = threads_of(child)?;
         more.retain(|id| !stopped.contains(id));
         if more.is_empty() {
-            // All stood still before this look, so that none makes another.
+            // All threads had stopped before the list was made, so there are no new ones.
             return Ok(());
         }
         for id in more {
@@ -129,61 +134,61 @@ pub(crate) fn stop(child: &Child) -> io::Result<()> {
     }
 }
 
-/// Lets a stopped child go on.
-pub(crate) fn go_on(child: &Child) -> io::Result<()> {
+/// Resumes a stopped child.
+pub(crate) fn resume(child: &Child) -> io::Result<()> {
     for id in threads_of(child)? {
         if let Some(thread) = open_thread(child, id)? {
-            // SAFETY: the thread is open for this.
-            counted(unsafe { ResumeThread(thread.as_raw_handle()) })?;
+            // SAFETY: the handle is open with this right.
+            check_count(unsafe { ResumeThread(thread.as_raw_handle()) })?;
         }
     }
     Ok(())
 }
 
-/// The numbers of the child's threads.
+/// Returns the ids of the child's threads.
 fn threads_of(child: &Child) -> io::Result<Vec<u32>> {
-    // SAFETY: takes numbers alone.
+    // SAFETY: the arguments are numbers.
     let snapshot = unsafe { CreateToolhelp32Snapshot(TH32CS_SNAPTHREAD, 0) };
-    // SAFETY: made for us.
+    // SAFETY: the call returned this new handle.
     let snapshot = unsafe { owned(snapshot) }?;
     let mut entry =
         THREADENTRY32 { dwSize: size_of::<THREADENTRY32>() as u32, ..Default::default() };
     let mut threads = Vec::new();
-    // SAFETY: the snapshot is open, and the answer says how much room it has.
-    let mut told = done(unsafe { Thread32First(snapshot.as_raw_handle(), &raw mut entry) });
-    while told.is_ok() {
+    // SAFETY: the snapshot is open, and the entry holds its own size.
+    let mut answer = check(unsafe { Thread32First(snapshot.as_raw_handle(), &raw mut entry) });
+    while answer.is_ok() {
         if entry.th32OwnerProcessID == child.id() {
             threads.push(entry.th32ThreadID);
         }
-        // SAFETY: as above.
-        told = done(unsafe { Thread32Next(snapshot.as_raw_handle(), &raw mut entry) });
+        // SAFETY: the snapshot is open, and the entry holds its own size.
+        answer = check(unsafe { Thread32Next(snapshot.as_raw_handle(), &raw mut entry) });
     }
-    match told {
+    match answer {
         Err(error) if !is(&error, ERROR_NO_MORE_FILES) => Err(error),
         _ => Ok(threads),
     }
 }
 
-/// Opens a thread of the child; `None` where it has ended, and another may have its number.
+/// Opens a thread of the child. None if it has ended: another thread can have its id.
 fn open_thread(child: &Child, id: u32) -> io::Result<Option<OwnedHandle>> {
     let access = THREAD_SUSPEND_RESUME | THREAD_GET_CONTEXT | THREAD_QUERY_LIMITED_INFORMATION;
-    // SAFETY: takes numbers alone.
+    // SAFETY: the arguments are numbers.
     let thread = unsafe { OpenThread(access, 0, id) };
-    // SAFETY: opened for us.
+    // SAFETY: the call returned this new handle.
     match unsafe { owned(thread) } {
         Err(error) if is(&error, ERROR_INVALID_PARAMETER) => Ok(None),
         Err(error) => Err(error),
         Ok(thread) => {
-            // SAFETY: the thread is open for this.
+            // SAFETY: the handle is open with this right.
             let process = unsafe { GetProcessIdOfThread(thread.as_raw_handle()) };
             Ok((process == child.id()).then_some(thread))
         }
     }
 }
 
-/// Suspends a thread, and waits until it is.
+/// Suspends a thread, and waits until it has stopped.
 fn stop_thread(thread: &OwnedHandle) -> io::Result<()> {
-    /// Aligned as the system wants it.
+    /// Aligned as the system requires.
     #[repr(C, align(16))]
     struct State(CONTEXT);
     const WANTED: CONTEXT_FLAGS = if cfg!(target_arch = "aarch64") {
@@ -193,32 +198,32 @@ fn stop_thread(thread: &OwnedHandle) -> io::Result<()> {
     } else {
         CONTEXT_CONTROL_AMD64
     };
-    // SAFETY: numbers alone, for which 0 is a value.
+    // SAFETY: the structure holds numbers, and all of them can be 0.
     let mut state: State = unsafe { MaybeUninit::zeroed().assume_init() };
     state.0.ContextFlags = WANTED;
-    // SAFETY: the thread is open for this; it is another process's, so that none of its locks is
-    // wanted here.
-    match counted(unsafe { SuspendThread(thread.as_raw_handle()) }) {
-        // It may be suspended, so it is just ending: it stands still for ever.
+    // SAFETY: the handle is open with this right. The thread is of another process, so this process
+    // needs none of its locks.
+    match check_count(unsafe { SuspendThread(thread.as_raw_handle()) }) {
+        // This process has the right to suspend it, so the thread is ending: it runs no more.
         Err(error) if is(&error, ERROR_ACCESS_DENIED) => return Ok(()),
         answer => answer?,
     }
-    // The state is that in which the thread stands still, so it is not there before.
-    // SAFETY: the thread is open for this, and the answer has room.
-    match done(unsafe { GetThreadContext(thread.as_raw_handle(), &raw mut state.0) }) {
-        // As above.
+    // The system returns the state only after the thread has stopped.
+    // SAFETY: the handle is open with this right, and the pointer is valid for the answer.
+    match check(unsafe { GetThreadContext(thread.as_raw_handle(), &raw mut state.0) }) {
+        // The thread is ending.
         Err(error) if is(&error, ERROR_INVALID_PARAMETER) => Ok(()),
         answer => answer,
     }
 }
 
-/// What a function that answers with true or false did.
-fn done(answer: BOOL) -> io::Result<()> {
+/// Returns the outcome of a call that returns true or false.
+fn check(answer: BOOL) -> io::Result<()> {
     if answer == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// What a function that answers with how often a thread was suspended did.
-fn counted(answer: u32) -> io::Result<()> {
+/// Returns the outcome of a call that returns how often a thread was suspended.
+fn check_count(answer: u32) -> io::Result<()> {
     if answer == u32::MAX { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
@@ -226,15 +231,16 @@ fn is(error: &io::Error, code: u32) -> bool {
     error.raw_os_error() == Some(code as i32)
 }
 
-/// A handle that a function made.
+/// Returns the outcome of a call that returns a new handle.
 ///
 /// # Safety
-/// The function made it for this caller alone, or answered with none.
+///
+/// The call returned the handle to this caller only, or it failed.
 unsafe fn owned(handle: HANDLE) -> io::Result<OwnedHandle> {
     if handle.is_null() || handle == INVALID_HANDLE_VALUE {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: open, and nobody else's, by the caller's promise.
+    // SAFETY: by the contract of this function the handle is open and has no other owner.
     Ok(unsafe { OwnedHandle::from_raw_handle(handle) })
 }
 
@@ -245,18 +251,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ctrl_c_is_heard_once_and_ends_nothing_by_itself() {
-        let (sender, heard) = channel();
+    fn ctrl_c_calls_back_once_and_does_not_end_the_process() {
+        let (sender, calls) = channel();
         on_interrupt(move || sender.send(()).unwrap()).unwrap();
         for event in [CTRL_C_EVENT, CTRL_BREAK_EVENT] {
-            // SAFETY: as the system calls it.
-            assert_eq!(unsafe { hear(event) }, 1);
+            // SAFETY: the system calls it in the same way.
+            assert_eq!(unsafe { handle_event(event) }, 1);
         }
-        assert_eq!(heard.iter().count(), 1);
+        assert_eq!(calls.iter().count(), 1);
     }
 
     #[test]
-    fn the_clock_goes_on_and_work_is_counted() {
+    fn the_clock_advances_and_processor_time_is_counted() {
         let (start, before) = (monotonic_ns(), processor_time());
         while processor_time() == before {}
         assert!(monotonic_ns() > start);

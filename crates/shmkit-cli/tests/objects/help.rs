@@ -1,48 +1,35 @@
-//! Help, manual and completions: made from the same definitions, and complete.
+//! Help, manual and completions.
 
-use crate::Place;
+use crate::TestDir;
 
-const SUBCOMMANDS: [&str; 15] = [
-    "demo",
-    "ls",
-    "info",
-    "get",
-    "set",
-    "watch",
-    "clock",
-    "lock",
-    "sem",
-    "event",
-    "barrier",
-    "rm",
-    "doctor",
-    "completions",
-    "man",
-];
+fn subcommands() -> Vec<&'static str> {
+    let names = "demo ls info get set watch clock lock sem event barrier rm doctor completions man";
+    names.split(' ').collect()
+}
 
 #[test]
 fn every_subcommand_is_in_the_help_the_manual_and_the_completions() {
-    let place = Place::new();
-    let help = place.shm(&["--help"]);
+    let dir = TestDir::new();
+    let help = dir.shm(&["--help"]);
     assert!(help.contains("\n    8  not now: "), "{help}");
-    for name in SUBCOMMANDS {
+    for name in subcommands() {
         assert!(help.contains(&format!("\n  {name} ")), "{name}");
-        let page = place.shm(&["man", name]);
+        let page = dir.shm(&["man", name]);
         assert!(page.contains(&format!(".TH SHM-{}", name.to_uppercase())), "{page}");
     }
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        let script = place.shm(&["completions", shell]);
-        assert!(SUBCOMMANDS.iter().all(|name| script.contains(name)), "{shell}");
+        let script = dir.shm(&["completions", shell]);
+        assert!(subcommands().iter().all(|name| script.contains(name)), "{shell}");
         assert!(script.contains("timeout") && !script.contains("part-of-demo"), "{shell}");
     }
 }
 
 #[test]
-fn help_shows_by_examples() {
-    let place = Place::new();
-    for name in &SUBCOMMANDS[..13] {
+fn help_has_examples() {
+    let dir = TestDir::new();
+    for name in &subcommands()[..13] {
         for help in ["-h", "--help"] {
-            let help = place.shm(&[name, help]);
+            let help = dir.shm(&[name, help]);
             assert!(help.contains("\nExamples:\n  shm "), "{help}");
             assert!(help.contains(&format!(" {name}")), "{help}");
         }
@@ -50,9 +37,11 @@ fn help_shows_by_examples() {
 }
 
 #[test]
-fn nothing_asked_for_is_answered_with_the_help() {
-    let place = Place::new();
-    place.fails_with_usage(&[]);
-    place.fails_with_usage(&["fly"]);
-    place.fails_with_usage(&["get"]);
+fn an_incomplete_command_line_prints_the_usage() {
+    let dir = TestDir::new();
+    let output = dir.run(&[]);
+    let help = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), help.contains("Usage: shm ")), (Some(2), true), "{help}");
+    dir.fails(&["fly"], 2, "Usage: shm ");
+    dir.fails(&["get"], 2, "Usage: shm get ");
 }

@@ -8,28 +8,20 @@ use std::fs;
 use serde_json::json;
 use shmkit::{Access, Lifetime};
 
-use crate::{Goal, Place, goal};
-
-/// The columns of each line.
-fn table(text: &str) -> Vec<Vec<&str>> {
-    text.lines()
-        .map(|line| line.split("  ").map(str::trim).filter(|it| !it.is_empty()).collect())
-        .collect()
-}
+use crate::{Goal, TestDir, goal};
 
 #[test]
-fn all_objects_are_listed_with_who_takes_part() {
-    let place = Place::new();
-    place.leave("robot/goal", &goal());
-    let level = place.of::<f64>().create("tank/level").unwrap();
+fn objects_are_listed_with_their_participants() {
+    let dir = TestDir::new();
+    dir.leave("robot/goal", &goal());
+    let level = dir.latest::<f64>().create("tank/level").unwrap();
     let _writer = level.writer().unwrap();
-    let _readers = [0, 1].map(|_| place.of::<f64>().open("tank/level").unwrap());
-    let list = place.shm(&["ls", "--sample", "1ms"]);
-    let rows = table(&list);
+    let _readers = [0, 1].map(|_| dir.latest::<f64>().open("tank/level").unwrap());
+    let rows = dir.table(&["ls", "--sample", "1ms"]);
     let headings = ["NAME", "KIND", "TYPE", "SIZE", "WRITERS", "READERS", "RATE", "AGE"];
     assert_eq!(rows[0], headings);
     let size = |file: &str| {
-        let bytes = fs::metadata(place.path().join(file)).unwrap().len();
+        let bytes = fs::metadata(dir.path().join(file)).unwrap().len();
         format!("{} KiB", bytes / 1024)
     };
     let (goal, level) = (size("robot%2fgoal.shmkit"), size("tank%2flevel.shmkit"));
@@ -37,57 +29,57 @@ fn all_objects_are_listed_with_who_takes_part() {
     assert_eq!(rows[2][..7], ["tank/level", "latest", "f64", &level, "1", "2", "0/s"]);
     assert!(rows[1][7].ends_with('s'));
     assert_eq!(rows.len(), 3);
-    assert!(!list.contains('\x1b'), "colours are for terminals");
-    let some = place.shm(&["ls", "tank/", "--sample", "1ms"]);
+    assert!(!rows[0][0].contains('\x1b'), "styles are for terminals");
+    let some = dir.shm(&["ls", "tank/", "--sample", "1ms"]);
     assert!(some.contains("tank/level") && !some.contains("robot"));
 }
 
 #[test]
-fn the_rate_is_counted() {
-    let place = Place::new();
-    let _clock = place.start_clock("time");
-    let list = place.json(&["ls", "--sample", "50ms"]);
+fn the_rate_is_measured() {
+    let dir = TestDir::new();
+    let _clock = dir.start_clock("time");
+    let list = dir.json(&["ls", "--sample", "50ms"]);
     assert!(list[0]["rate_per_second"].as_f64().unwrap() > 0.0, "{list}");
     assert_eq!(list[0]["writers"], json!(1));
 }
 
 #[test]
 fn a_broken_object_is_listed_with_its_reason() {
-    let place = Place::new();
-    place.leave("sound", &1_u8);
-    place.leave("cut", &1_u8);
-    fs::write(place.path().join("foreign.shmkit"), "something else").unwrap();
-    let cut = fs::File::options().write(true).open(place.path().join("cut.shmkit")).unwrap();
+    let dir = TestDir::new();
+    dir.leave("sound", &1_u8);
+    dir.leave("cut", &1_u8);
+    fs::write(dir.path().join("foreign.shmkit"), "something else").unwrap();
+    let cut = fs::File::options().write(true).open(dir.path().join("cut.shmkit")).unwrap();
     cut.set_len(2048).unwrap();
-    let list = place.shm(&["ls", "--sample", "1ms"]);
+    let list = dir.shm(&["ls", "--sample", "1ms"]);
     let lines: Vec<_> = list.lines().collect();
     assert!(lines[1].starts_with("sound"), "{list}");
     assert!(lines[2].starts_with("cut: ") && lines[3].starts_with("foreign: "), "{list}");
     assert!(lines[3].contains("no object of shmkit"), "{list}");
-    let report = place.json(&["ls", "--sample", "1ms"]);
+    let report = dir.json(&["ls", "--sample", "1ms"]);
     assert_eq!(report.as_array().unwrap().len(), 3);
     assert!(report[0]["error"].as_str().unwrap().starts_with("cannot open \"cut\": "));
-    place.fails(&["get", "foreign"], 7, "cannot open \"foreign\": ");
+    dir.fails(&["get", "foreign"], 7, "cannot open \"foreign\": ");
 }
 
 #[test]
-fn nothing_is_listed_where_nothing_is() {
-    let place = Place::new();
-    let output = place.run(&["ls"]);
-    let note = format!("shm: no objects in {}\n", place.path().display());
+fn an_empty_directory_lists_nothing() {
+    let dir = TestDir::new();
+    let output = dir.run(&["ls"]);
+    let note = format!("shm: no objects in {}\n", dir.path().display());
     assert_eq!((output.stdout, String::from_utf8(output.stderr).unwrap()), (vec![], note));
-    assert_eq!(place.shm(&["ls", "--json"]), "[]\n");
+    assert_eq!(dir.shm(&["ls", "--json"]), "[]\n");
 }
 
 #[test]
-fn info_tells_everything() {
-    let place = Place::new();
-    let goals = place.of::<Goal>().access(Access::Group).read_only_peers(true);
+fn info_shows_type_state_and_participants() {
+    let dir = TestDir::new();
+    let goals = dir.latest::<Goal>().access(Access::Group).read_only_peers(true);
     let goals = goals.lifetime(Lifetime::WhileUsed).create("robot/goal").unwrap();
     let mut writer = goals.writer().unwrap();
     writer.set(&goal()).unwrap();
-    let info = place.shm(&["info", "robot/goal"]);
-    let rows = table(&info);
+    let info = dir.shm(&["info", "robot/goal"]);
+    let rows = dir.table(&["info", "robot/goal"]);
     for row in [
         &["kind", "latest"][..],
         &["state", "ready"],
@@ -101,30 +93,28 @@ fn info_tells_everything() {
         &["mode", "48", "1", "Mode: u8, Parked = 0, Driving = 1"],
         &["label", "56", "24", "FixedString<16>"],
     ] {
-        let shown = |it: &Vec<&str>| it.join(" ") == row.join(" ");
+        let shown = |it: &Vec<String>| it.join(" ") == row.join(" ");
         assert!(rows.iter().any(shown), "{row:?} is not in\n{info}");
     }
-    assert!(info.contains("group, others only to read"), "{info}");
-    assert!(info.contains("alive, may write now"), "{info}");
-    let report = place.json(&["info", "robot/goal"]);
-    let file = place.path().join("robot%2fgoal.shmkit");
+    assert!(info.contains("group, other users read only"), "{info}");
+    assert!(info.contains(" in slot 0 may write\n") && info.contains("alive, holder"), "{info}");
+    let report = dir.json(&["info", "robot/goal"]);
+    let file = dir.path().join("robot%2fgoal.shmkit");
     assert_eq!(report["file"], json!(file.to_str().unwrap()));
     assert_eq!(report["participants"][0]["pid"], json!(std::process::id()));
-    assert_eq!(
-        report["fields"][1],
-        json!({ "path": "at.x", "offset": 0, "size": 8, "type": "f64" })
-    );
+    let field = json!({ "path": "at.x", "offset": 0, "size": 8, "type": "f64" });
+    assert_eq!(report["fields"][1], field);
     assert_eq!(report["half_written"], json!(null));
     assert_eq!(report["mode"], if cfg!(unix) { json!("0640") } else { json!(null) });
     assert!(!info.contains("mode 0"), "{info}");
 }
 
 #[test]
-fn dir_comes_before_the_environment() {
-    let (place, other) = (Place::new(), Place::new());
+fn dir_overrides_the_environment() {
+    let (dir, other) = (TestDir::new(), TestDir::new());
     other.leave("count", &5_u64);
-    place.fails(&["get", "count"], 3, "cannot open");
-    let dir = other.path().to_str().unwrap();
-    assert_eq!(place.shm(&["--dir", dir, "get", "count"]), "5\n");
-    assert_eq!(place.shm(&["get", "count", "--dir", dir]), "5\n");
+    dir.fails(&["get", "count"], 3, "cannot open");
+    let path = other.path().to_str().unwrap();
+    assert_eq!(dir.shm(&["--dir", path, "get", "count"]), "5\n");
+    assert_eq!(dir.shm(&["get", "count", "--dir", path]), "5\n");
 }

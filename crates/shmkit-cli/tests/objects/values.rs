@@ -1,4 +1,4 @@
-//! `get`, `set`, `watch`: values through the description that the object carries.
+//! `get`, `set` and `watch`.
 
 use std::io::Read;
 use std::process::Stdio;
@@ -6,13 +6,13 @@ use std::process::Stdio;
 use serde_json::json;
 use shmkit::FixedString;
 
-use crate::{GOAL, Goal, Mode, PROGRAM, Place, goal, started};
+use crate::{GOAL, Goal, Mode, PROGRAM, TestDir, goal, started};
 
 #[test]
-fn a_value_whose_program_is_gone_is_printed_whole_and_in_part() {
-    let place = Place::new();
-    place.leave("goal", &goal());
-    let get = |rest: &[&str]| place.shm(&[&["get", "goal"], rest].concat());
+fn a_value_is_printed_whole_and_by_field() {
+    let dir = TestDir::new();
+    dir.leave("goal", &goal());
+    let get = |rest: &[&str]| dir.shm(&[&["get", "goal"], rest].concat());
     assert_eq!(get(&[]), format!("{GOAL}\n"));
     for (part, shown) in [
         ("at.x", "1.5"),
@@ -31,19 +31,12 @@ fn a_value_whose_program_is_gone_is_printed_whole_and_in_part() {
 }
 
 #[test]
-fn fields_are_set_together_and_the_rest_stays() {
-    let place = Place::new();
-    place.leave("goal", &goal());
-    place.shm(&[
-        "set",
-        "goal",
-        "at.y=7",
-        "path[0].x=-1e3",
-        "mode=Parked",
-        "label=a=b",
-        "loads=[1, -2]",
-    ]);
-    let now = place.of::<Goal>().open("goal").unwrap().get().unwrap();
+fn fields_are_set_together_and_others_keep_their_value() {
+    let dir = TestDir::new();
+    dir.leave("goal", &goal());
+    let changes = ["at.y=7", "path[0].x=-1e3", "mode=Parked", "label=a=b", "loads=[1, -2]"];
+    dir.shm(&[&["set", "goal"], &changes[..]].concat());
+    let now = dir.latest::<Goal>().open("goal").unwrap().get().unwrap();
     let mut expected = goal();
     expected.at.y = 7.0;
     expected.path[0].x = -1e3;
@@ -52,23 +45,23 @@ fn fields_are_set_together_and_the_rest_stays() {
     expected.loads.push(1).unwrap();
     expected.loads.push(-2).unwrap();
     assert_eq!(now, expected);
-    let shown = place.shm(&["get", "goal"]);
-    place.shm(&["set", "goal", "mode=Driving"]);
-    // What is printed can be set.
-    place.shm(&["set", "goal", shown.trim_end()]);
-    assert_eq!(place.shm(&["get", "goal"]), shown);
-    let report = place.json(&["set", "goal", "at.x=0.25"]);
+    let shown = dir.shm(&["get", "goal"]);
+    dir.shm(&["set", "goal", "mode=Driving"]);
+    // The printed value can be set.
+    dir.shm(&["set", "goal", shown.trim_end()]);
+    assert_eq!(dir.shm(&["get", "goal"]), shown);
+    let report = dir.json(&["set", "goal", "at.x=0.25"]);
     assert_eq!((&report["name"], &report["sequence"]), (&json!("goal"), &json!(5)));
     assert_eq!(report["value"]["at"], json!({ "x": 0.25, "y": 7.0 }));
 }
 
 #[test]
-fn what_is_no_struct_is_set_whole_or_by_item() {
-    let place = Place::new();
-    place.leave("level", &0.5_f64);
-    place.leave("name", &"a".parse::<FixedString<16>>().unwrap());
-    place.leave("list", &[1_u8, 2, 3]);
-    place.leave("mode", &Mode::Parked);
+fn a_value_that_is_not_a_struct_is_set_whole_or_by_item() {
+    let dir = TestDir::new();
+    dir.leave("level", &0.5_f64);
+    dir.leave("name", &"a".parse::<FixedString<16>>().unwrap());
+    dir.leave("list", &[1_u8, 2, 3]);
+    dir.leave("mode", &Mode::Parked);
     for (name, change, shown) in [
         ("level", "-1.25", "-1.25"),
         ("level", "value=2", "2.0"),
@@ -78,18 +71,18 @@ fn what_is_no_struct_is_set_whole_or_by_item() {
         ("list", "[1]=9", "[4, 9, 6]"),
         ("mode", "Driving", "Driving"),
     ] {
-        place.shm(&["set", name, change]);
-        assert_eq!(place.shm(&["get", name]), format!("{shown}\n"));
+        dir.shm(&["set", name, change]);
+        assert_eq!(dir.shm(&["get", name]), format!("{shown}\n"));
     }
 }
 
 #[test]
-fn the_first_value_of_all_can_be_set() {
-    let place = Place::new();
-    place.of::<Goal>().create("goal").unwrap();
-    place.fails(&["get", "goal"], 8, "cannot read \"goal\": no value has been set yet");
-    place.shm(&["set", "goal", "at.x=1"]);
-    assert_eq!(place.shm(&["get", "goal", "at"]), "Point { x: 1.0, y: 0.0 }\n");
+fn the_first_value_can_be_set() {
+    let dir = TestDir::new();
+    dir.latest::<Goal>().create("goal").unwrap();
+    dir.fails(&["get", "goal"], 8, "cannot read \"goal\": no value has been set yet");
+    dir.shm(&["set", "goal", "at.x=1"]);
+    assert_eq!(dir.shm(&["get", "goal", "at"]), "Point { x: 1.0, y: 0.0 }\n");
 
     #[derive(shmkit::Shareable)]
     #[repr(u8)]
@@ -104,86 +97,93 @@ fn the_first_value_of_all_can_be_set() {
         side: Side,
         angle: f32,
     }
-    place.of::<Turn>().create("turn").unwrap();
-    let all = "enum Side has no variant of value 0; there is no value to change yet: set all of it";
-    place.fails(&["set", "turn", "angle=1"], 2, all);
-    place.shm(&["set", "turn", "Turn { side: Left, angle: 1 }"]);
-    place.shm(&["set", "turn", "angle=2"]);
-    assert_eq!(place.shm(&["get", "turn"]), "Turn { side: Left, angle: 2.0 }\n");
-    place.of::<Side>().create("side").unwrap();
-    place.shm(&["set", "side", "Right"]);
-    assert_eq!(place.shm(&["get", "side"]), "Right\n");
+    dir.latest::<Turn>().create("turn").unwrap();
+    let all =
+        "enum Side has no variant of value 0; there is no value to change yet: set all fields";
+    dir.fails(&["set", "turn", "angle=1"], 2, all);
+    dir.shm(&["set", "turn", "Turn { side: Left, angle: 1 }"]);
+    dir.shm(&["set", "turn", "angle=2"]);
+    assert_eq!(dir.shm(&["get", "turn"]), "Turn { side: Left, angle: 2.0 }\n");
+    dir.latest::<Side>().create("side").unwrap();
+    dir.shm(&["set", "side", "Right"]);
+    assert_eq!(dir.shm(&["get", "side"]), "Right\n");
 }
 
 #[test]
-fn wrong_input_is_refused_in_words() {
-    let place = Place::new();
-    place.leave("goal", &goal());
-    let fails = |arguments: &[&str], message: &str| place.fails(arguments, 2, message);
-    let no_field = "cannot get \"goal\": the value has no field z: there are at, path, mode";
+fn invalid_input_is_refused_with_a_reason() {
+    let dir = TestDir::new();
+    dir.leave("goal", &goal());
+    let fails = |arguments: &[&str], message: &str| dir.fails(arguments, 2, message);
+    let no_field = "cannot get \"goal\": the value has no field z: the fields are at, path, mode";
     fails(&["get", "goal", "z"], no_field);
     fails(&["get", "goal", "path[2]"], "path has 2 items, counted from 0: there is no [2]");
     fails(&["get", ""], "cannot use the name \"\": it is empty");
     fails(&["get", "a//b"], "it has an empty part");
     let not_a_variant =
-        "cannot set \"goal\": mode: Flying is no variant: there are Parked, Driving";
+        "cannot set \"goal\": mode: Flying is not a variant: the variants are Parked, Driving";
     fails(&["set", "goal", "mode=Flying"], not_a_variant);
-    fails(&["set", "goal", "at.x=fast"], "at.x: fast is no f64");
-    fails(&["set", "goal", "loads=[99999]"], "99999 is no i16: it goes from -32768 to 32767");
+    fails(&["set", "goal", "at.x=fast"], "at.x: fast is not a valid f64");
+    fails(
+        &["set", "goal", "loads=[99999]"],
+        "99999 is not a valid i16: the range is -32768 to 32767",
+    );
     fails(&["set", "goal", "label=seventeen letters"], "17 bytes of text do not fit");
-    fails(&["set", "goal", "at"], "\"at\" is no FIELD=VALUE: there are at, at.x, at.y, path");
+    fails(&["set", "goal", "at"], "\"at\" is not FIELD=VALUE: the fields are at, at.x, at.y, path");
     fails(&["set", "goal", "at.x=1", "Goal { }"], "either one VALUE for the whole");
-    fails(&["set", "goal", "at.x=1", "mode=Parked", "at.x=2"], "at.x is there twice");
+    fails(&["set", "goal", "at.x=1", "mode=Parked", "at.x=2"], "at.x is given twice");
     fails(&["set", "goal"], "FIELD=VALUE");
-    fails(&["watch", "goal", "at.z"], "cannot watch \"goal\": at has no field z: there are x, y");
-    fails(&["watch", "goal", "--timeout", "soon"], "\"soon\" is no time");
-    fails(&["--trust", "nobody", "get", "goal"], "there are own, anyone, and numbers of users");
-    assert_eq!(place.shm(&["get", "goal"]), format!("{GOAL}\n"), "nothing has changed");
+    fails(
+        &["watch", "goal", "at.z"],
+        "cannot watch \"goal\": at has no field z: the fields are x, y",
+    );
+    fails(&["watch", "goal", "--timeout", "soon"], "\"soon\" is not a time");
+    fails(&["--trust", "nobody", "get", "goal"], "expected own, anyone or a user number");
+    assert_eq!(dir.shm(&["get", "goal"]), format!("{GOAL}\n"), "nothing has changed");
     for command in ["get", "info", "watch", "rm"] {
-        place.fails(&[command, "nothing"], 3, "\"nothing\": ");
+        dir.fails(&[command, "nothing"], 3, "\"nothing\": ");
     }
-    let looked = format!("no object of this name in {}", place.path().display());
-    place.fails(&["get", "nothing"], 3, &format!("cannot open \"nothing\": {looked}\n"));
-    place.fails(&["rm", "nothing"], 3, &format!("cannot remove \"nothing\": {looked}\n"));
-    place.fails(&["set", "nothing", "1"], 3, "cannot open \"nothing\"");
-    place.fails(&["--dir", "/nowhere", "ls"], 3, "cannot list \"/nowhere\"");
+    let reason = format!("no object of this name in {}", dir.path().display());
+    dir.fails(&["get", "nothing"], 3, &format!("cannot open \"nothing\": {reason}\n"));
+    dir.fails(&["rm", "nothing"], 3, &format!("cannot remove \"nothing\": {reason}\n"));
+    dir.fails(&["set", "nothing", "1"], 3, "cannot open \"nothing\"");
+    dir.fails(&["--dir", "/nowhere", "ls"], 3, "cannot list \"/nowhere\"");
 }
 
 #[test]
-fn setting_is_refused_as_long_as_a_sole_writer_lives() {
-    let place = Place::new();
-    let mut clock = place.start_clock("time");
-    let who = format!("process {} ({PROGRAM}), in slot 0, is its only writer", clock.child.id());
-    place.fails(&["set", "time", "unix_ns=1"], 8, &who);
+fn set_fails_while_the_only_writer_lives() {
+    let dir = TestDir::new();
+    let mut clock = dir.start_clock("time");
+    let who = format!("process {} ({PROGRAM}) in slot 0 is its only writer", clock.child.id());
+    dir.fails(&["set", "time", "unix_ns=1"], 8, &who);
     clock.kill();
-    place.shm(&["set", "time", "unix_ns=1"]);
-    assert_eq!(place.shm(&["get", "time", "unix_ns"]), "1\n");
+    dir.shm(&["set", "time", "unix_ns=1"]);
+    assert_eq!(dir.shm(&["get", "time", "unix_ns"]), "1\n");
 }
 
 #[test]
-fn several_writers_may_set_where_they_share() {
-    let place = Place::new();
-    let count = place.of::<u64>().shared_writers(true).create("count").unwrap();
+fn set_works_beside_shared_writers() {
+    let dir = TestDir::new();
+    let count = dir.latest::<u64>().shared_writers(true).create("count").unwrap();
     let mut writer = count.writer().unwrap();
     writer.set(&1).unwrap();
-    place.shm(&["set", "count", "2"]);
+    dir.shm(&["set", "count", "2"]);
     assert_eq!(count.get().unwrap(), 2);
     assert_eq!(writer.set(&3).unwrap(), 3);
 }
 
 #[test]
-fn watching_prints_a_line_for_each_change() {
-    let place = Place::new();
-    let count = place.of::<u64>().create("count").unwrap();
+fn watch_prints_a_line_for_each_change() {
+    let dir = TestDir::new();
+    let count = dir.latest::<u64>().create("count").unwrap();
     let mut writer = count.writer().unwrap();
     writer.set(&7).unwrap();
-    let mut watch = place.start(&["watch", "count", "--now"]);
+    let mut watch = dir.start(&["watch", "count", "--now"]);
     assert_eq!(watch.line(), "7");
     for value in [8, 9, 10] {
         writer.set(&value).unwrap();
         assert_eq!(watch.line(), value.to_string());
     }
-    let mut counted = place.start(&["watch", "count", "--now", "--count", "2", "--json"]);
+    let mut counted = dir.start(&["watch", "count", "--now", "--count", "2", "--json"]);
     assert_eq!(counted.line(), r#"{"sequence":4,"missed":0,"value":10}"#);
     writer.set(&11).unwrap();
     assert_eq!(counted.line(), r#"{"sequence":5,"missed":0,"value":11}"#);
@@ -191,65 +191,65 @@ fn watching_prints_a_line_for_each_change() {
     assert!(counted.lines.next().is_none());
 
     assert_eq!(watch.line(), "11");
-    place.shm(&["rm", "count"]);
+    dir.shm(&["rm", "count"]);
     assert_eq!(watch.note().unwrap(), "shm: cannot use \"count\": the object was removed");
     assert_eq!(watch.child.wait().unwrap().code(), Some(9));
 }
 
 #[test]
-fn watching_tells_of_a_death_and_goes_on() {
-    let place = Place::new();
-    let mut clock = place.start_clock("time");
-    let mut watch = place.start(&["watch", "time", "unix_ns"]);
+fn watch_reports_a_death_and_continues() {
+    let dir = TestDir::new();
+    let mut clock = dir.start_clock("time");
+    let mut watch = dir.start(&["watch", "time", "unix_ns"]);
     watch.line();
     clock.kill();
     let note = watch.note().unwrap();
-    let who = format!("its writer, process {} ({PROGRAM}), in slot 0, died", clock.child.id());
+    let who = format!("its writer, process {} ({PROGRAM}) in slot 0, died", clock.child.id());
     assert!(note.starts_with(&format!("shm: \"time\": {who}")), "{note}");
-    place.shm(&["set", "time", "unix_ns=5"]);
+    dir.shm(&["set", "time", "unix_ns=5"]);
     while watch.line() != "5" {}
     watch.kill();
-    assert_eq!(watch.note(), None, "told once");
+    assert_eq!(watch.note(), None, "reported once");
 }
 
 #[test]
-fn a_field_that_no_value_has_is_refused_before_there_is_any() {
-    let place = Place::new();
-    place.of::<Goal>().create("goal").unwrap();
-    let fields = "the value has no field q: there are at, path, mode, label, loads";
-    place.fails(&["watch", "goal", "q"], 2, &format!("cannot watch \"goal\": {fields}"));
-    place.fails(&["get", "goal", "q"], 2, &format!("cannot get \"goal\": {fields}"));
-    place.fails(&["get", "goal", "loads[4]"], 2, "loads has at most 4 items, counted from 0");
-    place.fails(&["get", "goal", "loads[3]"], 8, "no value has been set yet");
+fn an_unknown_field_is_refused_before_the_first_value() {
+    let dir = TestDir::new();
+    dir.latest::<Goal>().create("goal").unwrap();
+    let fields = "the value has no field q: the fields are at, path, mode, label, loads";
+    dir.fails(&["watch", "goal", "q"], 2, &format!("cannot watch \"goal\": {fields}"));
+    dir.fails(&["get", "goal", "q"], 2, &format!("cannot get \"goal\": {fields}"));
+    dir.fails(&["get", "goal", "loads[4]"], 2, "loads has at most 4 items, counted from 0");
+    dir.fails(&["get", "goal", "loads[3]"], 8, "no value has been set yet");
 }
 
 #[test]
-fn a_change_is_one_line_whatever_is_in_it() {
-    let place = Place::new();
+fn watch_escapes_control_characters() {
+    let dir = TestDir::new();
     let text = |text: &str| text.parse::<FixedString<16>>().unwrap();
-    place.leave("text", &text("a\nb\x1b[2J"));
-    let watched = place.shm(&["watch", "text", "--now", "--count", "1"]);
-    assert_eq!(watched, "a\\nb\\u{1b}[2J\n");
-    assert_eq!(place.shm(&["get", "text"]), "a\nb\x1b[2J\n", "for a program, as it is");
+    dir.leave("text", &text("a\nb\x1b[2J"));
+    let line = dir.shm(&["watch", "text", "--now", "--count", "1"]);
+    assert_eq!(line, "a\\nb\\u{1b}[2J\n");
+    assert_eq!(dir.shm(&["get", "text"]), "a\nb\x1b[2J\n", "unchanged for a program");
 }
 
 #[test]
-fn silence_ends_watching_where_that_was_asked_for() {
-    let place = Place::new();
-    place.leave("count", &1_u64);
+fn watch_ends_after_its_timeout() {
+    let dir = TestDir::new();
+    dir.leave("count", &1_u64);
     let watch = ["watch", "count", "--timeout", "10ms"];
-    place.fails(&watch, 8, "cannot wait for \"count\": ");
+    dir.fails(&watch, 8, "cannot wait for \"count\": ");
 }
 
 #[test]
-fn what_a_slow_watcher_missed_is_counted() {
-    let place = Place::new();
-    let count = place.of::<u64>().create("count").unwrap();
+fn missed_values_are_counted() {
+    let dir = TestDir::new();
+    let count = dir.latest::<u64>().create("count").unwrap();
     let mut writer = count.writer().unwrap();
     writer.set(&0).unwrap();
-    let mut watch = place.start(&["watch", "count", "--now", "--json"]);
+    let mut watch = dir.start(&["watch", "count", "--now", "--json"]);
     watch.line();
-    // The pipe is full long before the end, so it falls behind by more than the object keeps.
+    // The pipe is full before the end, so the reader falls behind by more than the object keeps.
     for value in 1..=100_000 {
         writer.set(&value).unwrap();
     }
@@ -267,13 +267,13 @@ fn what_a_slow_watcher_missed_is_counted() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_error() {
-    let place = Place::new();
-    place.leave("goal", &goal());
-    // It does not end by itself, and notices at the next change.
-    let _clock = place.start_clock("time");
+fn a_closed_output_is_no_error() {
+    let dir = TestDir::new();
+    dir.leave("goal", &goal());
+    // `watch` ends at the next change after its output is closed.
+    let _clock = dir.start_clock("time");
     for arguments in [&["ls"][..], &["info", "goal"], &["get", "goal"], &["watch", "time"]] {
-        let mut command = place.command(arguments);
+        let mut command = dir.command(arguments);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = started(|| command.spawn());
         drop(child.stdout.take());

@@ -1,5 +1,5 @@
-// Named shared memory as Boost's users have it:
-//   fill NAME SIZE BYTE   makes memory of SIZE bytes and fills it
+// Uses named shared memory through Boost:
+//   fill NAME SIZE BYTE   creates memory of SIZE bytes and fills it
 //   count NAME BYTE       prints how many of its bytes are BYTE
 //   remove NAME
 

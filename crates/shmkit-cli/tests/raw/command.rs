@@ -1,4 +1,4 @@
-//! What the subcommands do.
+//! The subcommands.
 
 #[cfg(unix)]
 mod unix;
@@ -9,12 +9,12 @@ use std::fs;
 use std::io::Read;
 use std::process::{Command, Stdio};
 
-use crate::{Running, Unique, bytes_of, create, output_of, raw, shm, started, whole};
+use crate::{Unique, bytes_of, create, output_of, raw, shm, start, started, whole};
 
 const ONES: &str = "01 01 01 01 01 01 01 01  01 01 01 01 01 01 01 01  |................|";
 
 #[test]
-fn a_large_file_comes_out_as_it_is() {
+fn a_large_file_is_printed_unchanged() {
     let name = Unique::new();
     let bytes: Vec<u8> = (0..3_000_000_u32).map(|at| (at / 7) as u8).collect();
     std::fs::write(name.file(), &bytes).unwrap();
@@ -29,7 +29,7 @@ fn create_write_read_dump_and_rm_work_on_memory_and_on_a_file() {
         let path = name.file();
         let target: &[&str] = if in_file { &["--file", path.to_str().unwrap()] } else { &[&name] };
         let raw = |command: &str, rest: &[&str]| raw(&[&[command], target, rest].concat());
-        // What is to be in it, without what memory has beyond.
+        // The 100 bytes, without those that the memory has beyond them.
         let rest = |from: usize| match in_file || whole(100) == 100 {
             true => vec![],
             false => vec!["--length".to_owned(), (100 - from).to_string()],
@@ -40,16 +40,16 @@ fn create_write_read_dump_and_rm_work_on_memory_and_on_a_file() {
             raw(command, &[&["--offset", &from], &rest[..], more].concat())
         };
 
-        let _made = match in_file {
+        let _memory = match in_file {
             true => {
                 assert_eq!(raw("create", &["--size", "100", "--fill", "1"]), "");
                 assert_eq!(fs::read(&path).unwrap(), [1; 100]);
                 None
             }
             false => {
-                let made = create(&name, &["--size", "100", "--fill", "1"]);
+                let memory = create(&name, &["--size", "100", "--fill", "1"]);
                 assert_eq!(bytes_of(&name), vec![1; whole(100)]);
-                Some(made)
+                Some(memory)
             }
         };
         let dump = from("dump", 0, &[]);
@@ -77,7 +77,7 @@ fn create_write_read_dump_and_rm_work_on_memory_and_on_a_file() {
 #[test]
 fn standard_input_is_written_whole() {
     let name = Unique::new();
-    let _made = create(&name, &["--size", "1M"]);
+    let _memory = create(&name, &["--size", "1M"]);
     let bytes: Vec<u8> = (0..1 << 20).map(|at: u32| (at % 251) as u8).collect();
     shm().args(["raw", "write", &name]).write_stdin(bytes.clone()).assert().success();
     assert!(bytes_of(&name) == bytes);
@@ -86,10 +86,10 @@ fn standard_input_is_written_whole() {
 }
 
 #[test]
-fn json_says_the_same_for_scripts() {
+fn json_reports_name_range_and_bytes() {
     let name = Unique::new();
-    let made = create(&name, &["--size", "4KiB"]);
-    assert_eq!(made.told, format!("{{\"name\":\"{}\",\"size\":4096}}", &*name));
+    let memory = create(&name, &["--size", "4KiB"]);
+    assert_eq!(memory.report, format!("{{\"name\":\"{}\",\"size\":4096}}", &*name));
     raw(&["write", &name, "--text", "hi \"you\""]);
     let range = ["--length", "9", "--json"];
     let read = raw(&[&["read", &name][..], &range].concat());
@@ -101,23 +101,23 @@ fn json_says_the_same_for_scripts() {
 }
 
 #[test]
-fn watching_shows_each_change_on_a_line() {
+fn watch_prints_a_line_for_each_change() {
     let name = Unique::new();
-    let _made = create(&name, &["--size", "32"]);
+    let _memory = create(&name, &["--size", "32"]);
     raw(&["write", &name, "--text", "first", "--zero"]);
-    let mut watcher = Running::shm(&["raw", "read", &name, "--text", "--watch", "--every", "1ms"]);
+    let mut watcher = start(&["raw", "read", &name, "--text", "--watch", "--every", "1ms"]);
     assert_eq!(watcher.line(), "first");
     for text in ["second", "third, longer", "4"] {
         raw(&["write", &name, "--text", text, "--zero"]);
-        // A look can fall between two bytes of a write.
+        // A read can fall between two bytes of a write.
         while watcher.line() != text {}
     }
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_error() {
+fn a_closed_output_is_no_error() {
     let name = Unique::new();
-    let _made = create(&name, &["--size", "1M"]);
+    let _memory = create(&name, &["--size", "1M"]);
     for arguments in [&["raw", "dump", &name][..], &["raw", "read", &name], &["completions", "zsh"]]
     {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin("shm"));
@@ -131,7 +131,7 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 }
 
 #[test]
-fn completions_and_the_manual_know_every_subcommand() {
+fn completions_and_the_manual_have_every_subcommand() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let output = output_of(shm().args(["completions", shell]));
         assert!(String::from_utf8(output.stdout).unwrap().contains("dump"), "{shell}");

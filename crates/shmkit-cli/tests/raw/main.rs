@@ -1,40 +1,33 @@
-//! `shm raw`, run as a command; and beside programs that know nothing of it.
+//! `shm raw`, as a command beside programs that do not use shmkit.
 
 mod command;
+mod other_programs;
 mod refusals;
-mod strangers;
+#[path = "../running/mod.rs"]
+mod running;
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Output, Stdio};
+use std::process::Output;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use assert_cmd::Command;
 use shmkit::memory::{Region, SharedMemory};
 
-/// The command, with nothing of this process's environment that it heeds.
+use running::{Running, started};
+
+/// Returns the command, without variables of this process that it uses.
 fn shm() -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin("shm"));
     command.env_remove("SHMKIT_DIR").env_remove("NO_COLOR");
     command
 }
 
-/// Starts a process. Wine fails to now and then, with this error of its own, and can the next time.
-fn started<T>(mut start: impl FnMut() -> io::Result<T>) -> T {
-    const INTERNAL_ERROR: i32 = 1359;
-    loop {
-        match start() {
-            Err(error) if cfg!(windows) && error.raw_os_error() == Some(INTERNAL_ERROR) => {}
-            answer => return answer.unwrap(),
-        }
-    }
-}
-
 fn output_of(command: &mut Command) -> Output {
     started(|| command.output())
 }
 
-/// Runs `shm raw` with these arguments; it must succeed. Gives its standard output.
+/// Runs `shm raw`, which must succeed. Returns its standard output.
 #[track_caller]
 fn raw(arguments: &[&str]) -> String {
     let output = output_of(shm().arg("raw").args(arguments));
@@ -43,63 +36,33 @@ fn raw(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A command in the background, which ends at the latest with this value.
-struct Running {
-    child: Child,
-    output: BufReader<ChildStdout>,
+/// Starts `shm` in the background.
+fn start(arguments: &[&str]) -> Running {
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("shm"));
+    Running::new(command.args(arguments).env_remove("SHMKIT_DIR"))
 }
 
-impl Running {
-    fn new(command: &mut std::process::Command) -> Self {
-        command.stdout(Stdio::piped());
-        let mut child = started(|| command.spawn());
-        let output = BufReader::new(child.stdout.take().unwrap());
-        Self { child, output }
-    }
-
-    /// `shm` with these arguments.
-    fn shm(arguments: &[&str]) -> Self {
-        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("shm"));
-        Self::new(command.args(arguments).env_remove("SHMKIT_DIR"))
-    }
-
-    /// What it says next, without the end of the line.
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.output.read_line(&mut line).unwrap();
-        assert!(line.ends_with('\n'), "it ended: {line:?}");
-        line.trim_end().to_owned()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Memory that is there for as long as this value.
-struct Made {
-    /// What the command said, as JSON.
-    told: String,
-    /// Where memory goes with the last who has it, who that is.
-    _held: Option<Running>,
+/// Memory that exists at least until this is dropped.
+struct Created {
+    /// The JSON output of the command.
+    report: String,
+    /// The command, where memory disappears with its last user.
+    _holder: Option<Running>,
 }
 
 /// Runs `shm raw create`.
 #[track_caller]
-fn create(name: &str, rest: &[&str]) -> Made {
+fn create(name: &str, rest: &[&str]) -> Created {
     let arguments = [&["create", name, "--json"], rest].concat();
     if cfg!(unix) {
-        let told = raw(&arguments);
-        return Made { told: told.trim_end().to_owned(), _held: None };
+        let report = raw(&arguments);
+        return Created { report: report.trim_end().to_owned(), _holder: None };
     }
-    let mut held = Running::shm(&[&["raw"], &arguments[..], &["--hold"]].concat());
-    Made { told: held.line(), _held: Some(held) }
+    let mut holder = start(&[&["raw"], &arguments[..], &["--hold"]].concat());
+    Created { report: holder.line(), _holder: Some(holder) }
 }
 
-/// All bytes of memory.
+/// Returns all bytes of memory.
 fn bytes_of(name: &str) -> Vec<u8> {
     let memory = SharedMemory::options().read_only().open(name).unwrap().map().unwrap();
     let mut bytes = vec![0; memory.len()];
@@ -107,24 +70,24 @@ fn bytes_of(name: &str) -> Vec<u8> {
     bytes
 }
 
-/// The size of memory that was asked for with this one.
+/// Returns the size of memory that was created with `size`.
 fn whole(size: usize) -> usize {
     if cfg!(windows) { size.next_multiple_of(Region::page_size()) } else { size }
 }
 
-/// A name that nobody else uses; memory or a temporary file of that name goes with this value.
+/// A name that no other test uses, for memory or a temporary file, which is removed with it.
 struct Unique(String);
 
 impl Unique {
     fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        // ORDERING: Relaxed; only its own value counts.
+        // ORDERING: Relaxed; no other data depends on the counter.
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let time = std::time::UNIX_EPOCH.elapsed().unwrap().subsec_nanos();
         Self(format!("shm-test-{}-{count}-{time:x}", std::process::id()))
     }
 
-    /// The file that memory of this name is.
+    /// Returns the file of memory with this name.
     #[cfg(unix)]
     fn memory(&self) -> PathBuf {
         PathBuf::from("/dev/shm").join(&self.0)
@@ -151,17 +114,17 @@ impl Drop for Unique {
     }
 }
 
-/// Asserts how a command ended, and that it said why.
+/// Asserts the exit code of a command, and its message.
 #[track_caller]
 fn ended(output: &Output, code: i32, message: &str) {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{errors}");
-    assert!(errors.contains(message), "{errors}\nwas to contain: {message}");
+    assert!(errors.contains(message), "{errors}\nmust contain: {message}");
 }
 
-/// Says aloud that something cannot be tried here; under CI that is a failure.
-fn cannot_be_tried(what: &str) {
-    // Not by `eprintln!`, which the harness keeps to itself when a test passes.
+/// Prints that a test cannot run here. Under CI that is a failure.
+fn skip(what: &str) {
+    // The harness hides the output of `eprintln!` when a test passes.
     let _ = writeln!(io::stderr(), "SKIPPED: {what}");
-    assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "must be tried under CI: {what}");
+    assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "must run under CI: {what}");
 }

@@ -1,4 +1,4 @@
-//! What the subcommands refuse, with which exit code, and in which words.
+//! Errors: exit codes and messages.
 
 #[cfg(unix)]
 mod unix;
@@ -7,50 +7,50 @@ use std::process::Output;
 
 use crate::{Unique, bytes_of, create, ended, output_of, shm, whole};
 
-/// What the system says where nothing is; each Windows has its own words, in its own language.
-const NOTHING: &str = if cfg!(unix) { "No such file" } else { "" };
+/// The message of the system for a missing file. On Windows it depends on the language.
+const MISSING: &str = if cfg!(unix) { "No such file" } else { "" };
 
 fn run(arguments: &[&str]) -> Output {
     output_of(shm().args(arguments))
 }
 
 #[test]
-fn each_error_has_its_exit_code_and_says_why() {
+fn each_error_has_an_exit_code_and_a_reason() {
     let name = Unique::new();
     let name: &str = &name;
-    let missing = format!("cannot open \"{name}\": {NOTHING}");
+    let missing = format!("cannot open \"{name}\": {MISSING}");
     ended(&run(&["raw", "dump", name]), 3, &missing);
     ended(&run(&["raw", "read", name]), 3, &missing);
     ended(&run(&["raw", "write", name, "--text", "x"]), 3, &missing);
     ended(&run(&["raw", "rm", name]), 3, "cannot remove");
     let file = ["raw", "rm", "--file", "/nowhere/file"];
-    ended(&run(&file), 3, &format!("cannot remove \"/nowhere/file\": {NOTHING}"));
+    ended(&run(&file), 3, &format!("cannot remove \"/nowhere/file\": {MISSING}"));
 
-    let _made = create(name, &["--size", "100"]);
+    let _memory = create(name, &["--size", "100"]);
     let size = whole(100);
     ended(&run(&["raw", "create", name, "--size", "1"]), 4, "cannot create");
     ended(&run(&["raw", "create", "a/b", "--size", "1"]), 2, "a \"/\" that is not its first byte");
-    ended(&run(&["raw", "create", "a.shmkit", "--size", "1"]), 2, "only files of framed objects");
+    ended(&run(&["raw", "create", "a.shmkit", "--size", "1"]), 2, "belong to the files of objects");
     let other = Unique::new();
     ended(&run(&["raw", "create", &other, "--size", "1024T"]), 6, "no space for 1125899906842624");
 
     let write = |rest: &[&str]| run(&[&["raw", "write", name][..], rest].concat());
     let last = (size - 2).to_string();
-    let outside = format!("3 bytes at {last} are not within its {size}");
+    let outside = format!("3 bytes at {last} are outside its {size} bytes");
     ended(&write(&["--offset", &last, "--text", "abc"]), 2, &outside);
-    ended(&write(&["--hex", "abc"]), 2, "3 hexadecimal digits: each byte has two");
+    ended(&write(&["--hex", "abc"]), 2, "3 hexadecimal digits: each byte needs two");
     ended(&write(&["--text", "x", "--hex", "00"]), 2, "cannot be used with");
     let long = output_of(shm().args(["raw", "write", name]).write_stdin([1; 5000]));
-    ended(&long, 2, &format!("{} bytes at 0 are not within its {size}", size + 1));
+    ended(&long, 2, &format!("{} bytes at 0 are outside its {size} bytes", size + 1));
     assert_eq!(bytes_of(name), vec![0; size]);
 
     let read = |rest: &[&str]| run(&[&["raw", "read", name][..], rest].concat());
     let end = size.to_string();
-    let nothing = format!("it has {size} bytes, so that none is left at {size}");
-    ended(&read(&["--offset", &end]), 2, &nothing);
-    let outside = format!("{size} bytes at 1 are not within its {size}");
+    let reason = format!("its {size} bytes end before the offset {size}");
+    ended(&read(&["--offset", &end]), 2, &reason);
+    let outside = format!("{size} bytes at 1 are outside its {size} bytes");
     ended(&read(&["--offset", "1", "--length", &end]), 2, &outside);
-    ended(&read(&["--length", "ten"]), 2, "is no size");
+    ended(&read(&["--length", "ten"]), 2, "is not a size");
     ended(&read(&["--text", "--hex"]), 2, "cannot be used with");
     ended(&run(&["raw", "read", "--file", "/"]), 7, "cannot open \"/\": it is a directory");
     ended(&run(&["raw", "read"]), 2, "<NAME|--file <PATH>>");
@@ -60,5 +60,5 @@ fn each_error_has_its_exit_code_and_says_why() {
         2,
         if cfg!(unix) { "raw memory is in /dev/shm" } else { "raw memory is in no directory" },
     );
-    ended(&run(&["man", "raw", "fly"]), 2, "no subcommand \"fly\": there are create");
+    ended(&run(&["man", "raw", "fly"]), 2, "no subcommand \"fly\": use one of create");
 }

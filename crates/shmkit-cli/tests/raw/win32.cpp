@@ -1,9 +1,9 @@
-// Named shared memory as Win32's users have it, by the calls of the system alone:
-//   write [NAME]      makes memory of 256 bytes and writes the time into it, as text that ends in a
-//                     zero byte, every 10 ms, until it is ended or its standard input ends
-//   read N [NAME]     opens it and prints the text each time that it changed, N times
+// Uses named shared memory through Win32:
+//   write [NAME]      creates memory of 256 bytes and writes the time to it every 10 ms, as text
+//                     with a zero byte at its end, until it is killed or its standard input ends
+//   read N [NAME]     opens memory and prints the text after each change, N times
 //   count NAME BYTE   prints how many of its bytes are BYTE
-// NAME is ShareMemory unless given.
+// The default NAME is ShareMemory.
 //
 // Build it with `x86_64-w64-mingw32-g++-posix -std=c++17 -O1 -static win32.cpp -o win32.exe`, or
 // with `cl /std:c++17 /EHsc win32.cpp`.
@@ -20,7 +20,7 @@ namespace {
 constexpr DWORD kSize = 256;
 constexpr DWORD kEveryMs = 10;
 constexpr DWORD kLookMs = 1;
-// A reader gives up after so many looks that saw no change.
+// A reader gives up after this many reads without a change.
 constexpr int kPatience = 20000;
 
 int failed(const char* what) {
@@ -64,7 +64,7 @@ int write(const std::wstring& name) {
   }
 }
 
-// The memory's text, as far as it is in the first bytes; another process may be writing it.
+// Returns the text in the first bytes of the memory. Another process can be writing it.
 std::string text_of(const char* memory) {
   std::string text;
   for (DWORD at = 0; at < 64; ++at) {

@@ -1,109 +1,103 @@
-//! What an object is, and who takes part in it.
+//! What an object is, and its participants.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{file_names, options};
-use crate::channel::observe_latest;
+use super::{choices, file_names, kinds};
 use crate::error::Result;
 use crate::memory::{Access, Trust};
 use crate::object::{
-    Kind, Lifetime, Name, ObjectFile, ParticipantId, RemovalTarget, Role, observe,
+    Holder, Kind, Lifetime, Name, ObjectFile, PartState, RemovalTarget, Storage, observe, parts,
 };
+use crate::participant::Role;
 use crate::shareable::Schema;
-use crate::sync::observe_primitives;
-pub use crate::sync::{Holder, Holding, PrimitiveContent, PrimitiveState};
 use crate::sys::directory;
 
-/// An object at one moment, as seen from outside.
+/// An object at one moment, as a process that does not participate in it sees it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Description {
-    /// Its name.
+    /// The name of the object.
     pub name: String,
-    /// The file that it is.
+    /// The path of its file.
     pub file: PathBuf,
     /// What kind of object it is.
     pub kind: Kind,
-    /// The description of its values; an error if that cannot be read.
+    /// The description of its payload.
     pub schema: Schema,
-    /// Bytes of its file.
+    /// The size of its file in bytes.
     pub size: u64,
     /// Who may use it.
     pub access: Access,
-    /// The permission bits of its file, where files have such.
+    /// The permission bits of its file, if the system has them.
     pub mode: Option<u32>,
-    /// Whether others than its owner may only read it.
+    /// Whether users other than its owner may only read it.
     pub read_only_peers: bool,
-    /// How long it stays.
+    /// When it is removed.
     pub lifetime: Lifetime,
     /// Whether it can be used.
     pub condition: Condition,
     /// The user whose file it is.
     pub owner: u32,
-    /// When it was made.
+    /// When it was created.
     pub created: SystemTime,
-    /// The process that made it, in its own PID namespace.
+    /// The process that created it, in its own PID namespace.
     pub creator_pid: u32,
     /// A number that no other object has.
     pub object_id: u128,
-    /// Who takes part with a slot, the dead who are not swept yet included.
+    /// Its participants, including dead participants whose slots are not freed yet.
     pub participants: Vec<Participant>,
-    /// How many there can be.
+    /// The largest number of participants.
     pub max_participants: u32,
-    /// How many handles there are that read. Counted up to 4,096.
+    /// How many open objects have no slot, because they only read. Counted up to 4,096.
     pub readers: u32,
-    /// What is in it.
-    pub content: Content,
-    /// Whether its words are such that it can be used: `false` where somebody wrote what no
-    /// participant does.
-    pub sound: bool,
+    /// How many bytes its payload can have, if it can grow; otherwise how many it has.
+    pub max_payload: u64,
+    /// What is in it: one part, or those of a group.
+    pub parts: Vec<PartDescription>,
 }
 
-/// What is in an object, by its kind.
+/// A part of an object at one moment.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Content {
-    /// Of a `Latest`.
-    Latest(LatestContent),
-    /// Of what is to be in step: each primitive.
-    Sync(Vec<PrimitiveContent>),
-}
-
-/// What is in a `Latest`.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct LatestContent {
-    /// Bytes of a value.
-    pub value_bytes: u64,
-    /// Whether several may write, in turn.
-    pub shared_writers: bool,
-    /// How many values were set: the newest one's sequence number.
-    pub sequence: u64,
-    /// The value that is being written at this moment, or that a writer left half-written.
-    pub half_written: Option<u64>,
-    /// How many dead writers were replaced, modulo 2^16.
-    pub deaths: u16,
+pub struct PartDescription {
+    /// Its number in the object, as in `0` or `2.1`. Empty if it is the only part.
+    pub number: String,
+    /// What kind of part it is.
+    pub kind: Kind,
+    /// The type of the value that it holds, if it holds one.
+    pub value: Option<Schema>,
+    /// Its state and its holders.
+    pub state: PartState,
+    /// How many threads wait for it. All waiting threads of a participant are counted at the part
+    /// that one of them waits for.
+    pub waiting: u32,
 }
 
 impl Description {
-    /// What is in it, if it is a `Latest`.
-    pub fn latest(&self) -> Option<&LatestContent> {
-        match &self.content {
-            Content::Latest(latest) => Some(latest),
-            Content::Sync(_) => None,
-        }
+    /// Returns the only part of the object. None if the object is a group.
+    pub fn only_part(&self) -> Option<&PartDescription> {
+        self.parts.first().filter(|_| self.kind != Kind::Group)
     }
 
-    /// The primitives in it; none, if it is a `Latest`.
-    pub fn primitives(&self) -> &[PrimitiveContent] {
-        match &self.content {
-            Content::Latest(_) => &[],
-            Content::Sync(primitives) => primitives,
-        }
+    /// Returns what participants hold of all parts.
+    pub fn holders(&self) -> impl Iterator<Item = &Holder> {
+        let holders = self.parts.iter().flat_map(|part| &part.state.holders);
+        holders.filter(|holder| !holder.holding.is_waiting)
     }
 
-    /// The permission bits that its file was made with.
+    /// Returns whether all words have values that participants write.
+    pub fn is_sound(&self) -> bool {
+        self.parts.iter().all(|part| part.state.is_sound)
+    }
+
+    /// Returns how many participants live, and how many dead participants still have a slot.
+    pub fn count_participants(&self) -> (usize, usize) {
+        let alive = self.participants.iter().filter(|it| it.is_alive).count();
+        (alive, self.participants.len() - alive)
+    }
+
+    /// Returns the permission bits with which its file was created.
     pub fn expected_mode(&self) -> u32 {
         self.access.mode(self.read_only_peers)
     }
@@ -113,29 +107,29 @@ impl Description {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Condition {
-    /// It can.
+    /// It can be used.
     Ready,
-    /// It was being removed when the remover died.
+    /// A process died while it was removing the object.
     Retired,
-    /// It was for use only, and its last user died.
+    /// Its lifetime is [`Lifetime::WhileUsed`], and its last user died.
     Abandoned,
-    /// It was left by an earlier run of the machine.
+    /// It is from an earlier boot of the machine.
     EarlierBoot,
 }
 
 impl Condition {
-    /// The words for it, as `shm` prints it.
+    /// Returns the condition in words, as `shm` prints it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ready => "ready",
-            Self::Retired => "half removed",
-            Self::Abandoned => "abandoned",
-            Self::EarlierBoot => "of an earlier boot",
+            Self::Retired => "half removed: the process that removed it died",
+            Self::Abandoned => "abandoned: its lifetime is while used, and its last user died",
+            Self::EarlierBoot => "from an earlier boot of the machine",
         }
     }
 }
 
-/// A process that takes part in an object.
+/// A participant of an object.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Participant {
@@ -145,45 +139,44 @@ pub struct Participant {
     pub pid: u32,
     /// The name of its program, up to 16 bytes.
     pub program: String,
-    /// What it joined for.
+    /// The role in which it joined.
     pub role: Role,
     /// When it joined.
     pub joined: SystemTime,
-    /// The kernel's word: false once it is dead.
-    pub alive: bool,
-    /// Whether it has the right to write at this moment, or holds a lock or a permit.
-    pub is_owner: bool,
-    /// How many of its threads wait for others.
+    /// Whether it lives, by its liveness lock.
+    pub is_alive: bool,
+    /// Whether it holds something: the right to write, a lock, a permit.
+    pub is_holder: bool,
+    /// How many of its threads wait.
     pub waiting: u32,
 }
 
-/// A name in the directory, with the object or the reason why it is none.
+/// A name in a directory, with the object or the reason why it is not an object.
 #[derive(Debug)]
 pub struct Entry {
-    /// The object's name.
+    /// The name.
     pub name: String,
-    /// What it is.
+    /// The object, or what is wrong with it.
     pub description: Result<Description>,
 }
 
-/// Describes the object that has the name, without being present in it.
+/// Describes the object with the name, without participating in it.
 ///
 /// # Errors
 ///
-/// As opening it, but for its type.
+/// `NotFound`, `InvalidName`, `PermissionDenied`, `WrongKind` for a file that is not an object,
+/// `WrongVersion`, `Corrupt`, `Busy`.
 pub fn describe(directory: &Path, name: &str, trust: Trust) -> Result<Description> {
-    let parsed = Name::new(name)?;
-    let object_file = observe(&parsed, &options(directory, trust));
-    object_file
-        .and_then(|object_file| description(&object_file))
-        .map_err(|error| error.doing("open").on(name))
+    let describe = || description(observe(&Name::new(name)?, &choices(directory, trust))?);
+    describe().map_err(|error| error.doing("open").on(name))
 }
 
 /// Describes every object in the directory, in the order of their names.
 ///
 /// # Errors
 ///
-/// Those of reading the directory. What is wrong with one object is in its entry.
+/// Those of reading the directory: `NotFound`, `PermissionDenied`, `Os`. An error about one object
+/// is in its entry.
 pub fn list(directory: &Path, trust: Trust) -> Result<Vec<Entry>> {
     let names = file_names(directory)?.into_iter().filter_map(|file| Name::of_file(&file));
     let entries = names.map(|name| {
@@ -193,82 +186,82 @@ pub fn list(directory: &Path, trust: Trust) -> Result<Vec<Entry>> {
     Ok(entries.collect())
 }
 
-/// What stands in the way of using an object.
-pub(super) fn condition(object_file: &ObjectFile) -> Result<Condition> {
-    if object_file.is_retired() {
+/// Returns whether an object can be used, or why not.
+pub(super) fn condition(file: &ObjectFile) -> Result<Condition> {
+    if file.is_retired() {
         return Ok(Condition::Retired);
     }
-    if object_file.anyone_present()? {
+    if file.is_anyone_present()? {
         return Ok(Condition::Ready);
     }
-    Ok(match (object_file.is_while_used(), object_file.is_of_earlier_boot()) {
+    Ok(match (file.is_while_used(), file.is_of_earlier_boot()) {
         (_, true) => Condition::EarlierBoot,
         (true, false) => Condition::Abandoned,
         (false, false) => Condition::Ready,
     })
 }
 
-pub(super) fn description(object_file: &ObjectFile) -> Result<Description> {
-    let layout = &object_file.layout;
+pub(super) fn description(file: ObjectFile) -> Result<Description> {
+    let (condition, readers) = (condition(&file)?, file.count_readers()?);
+    let (name, path, owner) = (file.name.to_string(), file.path().to_owned(), file.owner);
+    let mode = directory::status_of_name(&path)?.mode;
+    let storage = Storage::File(file);
+    let layout = storage.layout();
     let schema = Schema::parse(&layout.schema)?;
-    let (content, owners, sound) = content(object_file, &schema)?;
-    let participants = (0..layout.participants_count).filter_map(|slot| {
-        let (id, who) = object_file.participants().info(slot)?;
-        let alive = !object_file.participants().is_dead(object_file, id);
-        let (waiting, _) = object_file.participants().threads_waiting(slot);
-        Some(Participant {
-            slot,
-            pid: who.pid,
-            program: who.program(),
-            role: who.role,
-            joined: time(who.joined_unix_ns),
-            alive,
-            is_owner: owners.contains(&id),
-            waiting: if alive { waiting } else { 0 },
+    let parts: Vec<_> = parts(&storage, &schema)?
+        .iter()
+        .map(|part| {
+            Ok(PartDescription {
+                number: part.number.clone(),
+                kind: part.kind,
+                value: part.value().cloned(),
+                state: kinds::describe(part)?,
+                waiting: part.waiting(),
+            })
         })
-    });
+        .collect::<Result<_>>()?;
     Ok(Description {
-        name: object_file.name.to_string(),
-        file: object_file.path().into(),
+        name,
+        file: path,
         kind: layout.kind,
-        schema,
-        size: layout.file_size,
+        size: layout.size,
         access: layout.access,
-        mode: directory::status_of_name(object_file.path())?.mode,
-        read_only_peers: layout.admits_read_only_peers(),
+        mode,
+        read_only_peers: layout.has_read_only_peers(),
         lifetime: layout.lifetime,
-        condition: condition(object_file)?,
-        owner: object_file.owner,
+        condition,
+        owner,
         created: time(layout.created_unix_ns),
         creator_pid: layout.creator_pid,
         object_id: u128::from_le_bytes(layout.object_id),
-        participants: participants.collect(),
+        participants: participants(&storage, &parts),
         max_participants: layout.participants_count,
-        readers: object_file.count_handles()?,
-        content,
-        sound,
+        max_payload: layout.payload_max,
+        readers,
+        parts,
+        schema,
     })
 }
 
-/// What is in an object, who has what of it, and whether its words are sound.
-fn content(
-    object_file: &ObjectFile,
-    schema: &Schema,
-) -> Result<(Content, Vec<ParticipantId>, bool)> {
-    if object_file.layout.kind != Kind::Latest {
-        let (primitives, sound) = observe_primitives(object_file, schema)?;
-        let holders = primitives.iter().flat_map(|it| it.ids()).collect();
-        return Ok((Content::Sync(primitives), holders, sound));
-    }
-    let latest = observe_latest(object_file)?;
-    let content = LatestContent {
-        value_bytes: latest.value_bytes as u64,
-        shared_writers: latest.shared_writers,
-        sequence: latest.sequence,
-        half_written: latest.half_written,
-        deaths: latest.deaths,
-    };
-    Ok((Content::Latest(content), latest.owner.into_iter().collect(), latest.sound))
+fn participants(storage: &Storage, parts: &[PartDescription]) -> Vec<Participant> {
+    let holders = || parts.iter().flat_map(|part| &part.state.holders);
+    let table = storage.participants();
+    let participants = (0..storage.layout().participants_count).filter_map(|slot| {
+        let (id, info) = table.info(slot)?;
+        let is_alive = !table.is_dead(storage, id);
+        let (waiting, _) = table.threads_waiting(slot);
+        Some(Participant {
+            slot,
+            pid: info.pid,
+            program: info.program(),
+            role: info.role,
+            joined: time(info.joined_unix_ns),
+            is_alive,
+            is_holder: holders().any(|it| it.id == Some(id) && !it.holding.is_waiting),
+            waiting: if is_alive { waiting } else { 0 },
+        })
+    });
+    participants.collect()
 }
 
 fn time(unix_ns: u64) -> SystemTime {

@@ -1,259 +1,252 @@
-//! What is stale, who died, what to do about it.
+//! Finds stale objects and dead participants, and says what to do about them.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::describe::{Condition, Description, Holding, PrimitiveContent, condition, description};
-use super::{file_names, options};
-use crate::default_directory;
-use crate::error::{Error, ErrorKind, Result};
+use super::describe::{Condition, Description, condition, description};
+use super::{choices, file_names};
+use crate::error::{ErrorKind, Result};
 use crate::memory::Trust;
-use crate::object::{Name, Options, finish_removal, is_left_over, observe, sweep_temporary};
+use crate::object::{
+    Choices, Name, Storage, finish_removal, is_left_over, observe, sweep_temporary,
+};
 use crate::sys::directory::{self, FileType};
 use crate::sys::process;
 
-/// Something that is not as it should be. Its text says what, and what to do.
+/// A problem in a directory of objects.
 pub struct Finding {
     object: String,
     what: String,
     remedy: Remedy,
+    file: File,
 }
 
-enum Remedy {
-    Remove(Place),
-    Sweep(Place),
+/// What to do about a [`Finding`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Remedy {
+    /// Remove the object, which no process can use. [`Finding::fix`] does it.
+    RemoveStale,
+    /// Free the slots of dead participants. [`Finding::fix`] does it.
+    FreeSlots,
+    /// Remove the file that a dead creator left. [`Finding::fix`] does it.
+    RemoveTemporary,
+    /// Remove the file, if no process needs it: [`remove_file`](super::remove_file) does it.
+    RemoveFile,
+    /// Remove the directory, if no process needs it.
+    RemoveDirectory(PathBuf),
+    /// Remove the other names of the file with this inode.
+    RemoveOtherNames(u64),
+    /// Look as the user with this number, or trust that user.
+    TrustUser(u32),
+    /// Look as the owner of the file: its permissions forbid it to others.
+    LookAsOwner,
+    /// Use the version of shmkit that created the object.
+    UseOtherVersion,
+    /// Look again later.
+    LookLater,
+    /// Change a setting of the system: this text says which.
+    ChangeSetting(String),
+}
+
+impl fmt::Display for Remedy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RemoveStale => f.write_str("remove it"),
+            Self::FreeSlots => f.write_str("free the slots of dead participants"),
+            Self::RemoveTemporary => f.write_str("remove the file"),
+            Self::RemoveFile => f.write_str("remove the file if no process needs it"),
+            Self::RemoveDirectory(_) => f.write_str("remove the directory if no process needs it"),
+            Self::RemoveOtherNames(inode) => {
+                write!(f, "remove the other names of the file with inode {inode}")
+            }
+            Self::TrustUser(user) => write!(f, "look as user {user}, or trust that user"),
+            Self::LookAsOwner => f.write_str("look as its owner"),
+            Self::UseOtherVersion => f.write_str("use the version of shmkit that created it"),
+            Self::LookLater => f.write_str("look again later"),
+            Self::ChangeSetting(setting) => f.write_str(setting),
+        }
+    }
+}
+
+/// What the finding is about: it is examined again when it is fixed.
+enum File {
+    Object { name: Name, choices: Choices },
     Temporary(PathBuf),
-    /// What a person has to decide.
-    Advice(String),
-    /// What another user has to decide.
-    ForAnother(String),
-}
-
-/// Where an object is, to be looked at again when it is repaired.
-struct Place {
-    name: Name,
-    options: Options,
+    Directory,
+    OfAnotherUser,
 }
 
 impl Finding {
-    /// The name of the object or file.
+    /// Returns the name of the object or the file.
     pub fn object(&self) -> &str {
         &self.object
     }
 
-    /// What was found.
+    /// Returns the text that says what was found.
     pub fn what(&self) -> &str {
         &self.what
     }
 
-    /// What to do about it.
-    pub fn remedy(&self) -> &str {
-        match &self.remedy {
-            Remedy::Remove(_) => "remove it",
-            Remedy::Sweep(_) => "free the places of the dead",
-            Remedy::Temporary(_) => "remove the file",
-            Remedy::Advice(advice) | Remedy::ForAnother(advice) => advice,
-        }
+    /// Returns what to do about it.
+    pub fn remedy(&self) -> &Remedy {
+        &self.remedy
     }
 
-    /// Whether [`fix`](Self::fix) can do it.
+    /// Returns whether [`fix`](Self::fix) can do it.
     pub fn can_be_fixed(&self) -> bool {
-        !matches!(self.remedy, Remedy::Advice(_) | Remedy::ForAnother(_))
+        matches!(self.remedy, Remedy::RemoveStale | Remedy::FreeSlots | Remedy::RemoveTemporary)
     }
 
-    /// Whether it is left to another user, to whom the file belongs.
+    /// Returns whether it is about a file of another user, so that only that user can fix it.
     pub fn is_for_another_user(&self) -> bool {
-        matches!(self.remedy, Remedy::ForAnother(_))
+        matches!(self.file, File::OfAnotherUser)
     }
 
-    /// Does what is to be done: only what the kernel proves to be nobody's is touched. False if it
-    /// was not needed any more, or is for a person to decide.
+    /// Returns whether it is about the directory itself.
+    pub fn is_about_directory(&self) -> bool {
+        matches!(self.file, File::Directory)
+    }
+
+    /// Applies the remedy. It changes only what no living process uses, by its liveness locks.
+    /// Returns false if there was nothing to do any more.
     ///
     /// # Errors
     ///
     /// `PermissionDenied`, `Busy`.
     pub fn fix(&self) -> Result<bool> {
-        let done = match &self.remedy {
-            Remedy::Remove(Place { name, options }) => {
-                observe(name, options).and_then(|object_file| finish_removal(&object_file))
+        let fixed = match (&self.file, &self.remedy) {
+            (File::Object { name, choices }, Remedy::RemoveStale) => {
+                observe(name, choices).and_then(|file| finish_removal(&file))
             }
-            Remedy::Sweep(Place { name, options }) => {
-                observe(name, options).and_then(|object_file| {
-                    object_file.check_writable()?;
-                    Ok(object_file.participants().sweep(&object_file, 0, u32::MAX) > 0)
-                })
-            }
-            Remedy::Temporary(path) => sweep_temporary(path),
-            Remedy::Advice(_) | Remedy::ForAnother(_) => Ok(false),
+            (File::Object { name, choices }, Remedy::FreeSlots) => free_slots(name, choices),
+            (File::Temporary(path), _) => sweep_temporary(path),
+            _ => Ok(false),
         };
-        let done = match done {
-            // Somebody else did.
+        let fixed = match fixed {
+            // Another process fixed it.
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            done => done,
+            fixed => fixed,
         };
-        done.map_err(|error| error.doing("repair").on(&self.object))
+        fixed.map_err(|error| error.doing("repair").on(&self.object))
     }
+}
+
+fn free_slots(name: &Name, choices: &Choices) -> Result<bool> {
+    let storage = Storage::File(observe(name, choices)?);
+    storage.check_writable()?;
+    Ok(storage.participants().sweep(&storage, 0, u32::MAX) > 0)
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}; {}", self.object, self.what, self.remedy())
+        write!(f, "{}: {}; {}", self.object, self.what, self.remedy)
     }
 }
 
-/// Looks at everything in the directory, and at the directory itself.
+/// Examines everything in the directory, and the directory itself.
 ///
 /// # Errors
 ///
-/// Those of reading the directory.
+/// Those of reading the directory: `NotFound`, `PermissionDenied`, `Os`.
 pub fn examine(directory: &Path, trust: Trust) -> Result<Vec<Finding>> {
-    let mut findings = Vec::new();
-    for advice in directory::cleaners(directory) {
-        let object = directory.display().to_string();
-        let remedy = Remedy::Advice(advice.remedy);
-        findings.push(Finding { object, what: advice.what, remedy });
-    }
+    let cleaners = directory::cleaners(directory).into_iter().map(|cleaner| Finding {
+        object: directory.display().to_string(),
+        what: cleaner.what,
+        remedy: Remedy::ChangeSetting(cleaner.remedy),
+        file: File::Directory,
+    });
+    let mut findings: Vec<_> = cleaners.collect();
     for file in file_names(directory)? {
         if directory::is_temporary(&file) {
             let path = directory.join(&file);
-            if !is_left_over(&path).unwrap_or(false) {
-                continue;
+            if is_left_over(&path).unwrap_or(false) {
+                findings.push(Finding {
+                    object: file,
+                    what: "its creator died before it had a name".into(),
+                    remedy: Remedy::RemoveTemporary,
+                    file: File::Temporary(path),
+                });
             }
-            let what = "left by a creator who died before it had a name".into();
-            findings.push(Finding { object: file, what, remedy: Remedy::Temporary(path) });
         } else if let Some(name) = Name::of_file(&file) {
-            findings.extend(examine_object(directory, &name, trust));
+            findings.extend(examine_object(directory, name, trust));
         }
     }
     Ok(findings)
 }
 
-fn examine_object(directory: &Path, name: &Name, trust: Trust) -> Option<Finding> {
-    let finding = |what: String, remedy| Some(Finding { object: name.to_string(), what, remedy });
-    let broken = |error: Error| match error.kind() {
-        // Gone meanwhile.
-        ErrorKind::NotFound => None,
-        kind => finding(error.to_string(), by_hand(kind, directory, name, trust)),
+fn examine_object(directory: &Path, name: Name, trust: Trust) -> Option<Finding> {
+    let (object, choices) = (name.to_string(), choices(directory, trust));
+    let looked = observe(&name, &choices).and_then(|file| match condition(&file)? {
+        Condition::Ready => Ok((None, Some(description(file)?))),
+        stale => Ok((Some(stale), None)),
+    });
+    let (what, remedy) = match looked {
+        Ok((Some(stale), _)) => (stale.as_str().to_owned(), Remedy::RemoveStale),
+        Ok((None, Some(description))) if !description.is_sound() => {
+            let what = "its words have values that no participant writes: it cannot be used";
+            return Some(by_hand(directory, name, what.into(), ErrorKind::Corrupt, trust));
+        }
+        Ok((None, Some(description))) => (deaths(&description)?, Remedy::FreeSlots),
+        // Removed meanwhile.
+        Ok((None, None)) => return None,
+        Err(error) if error.kind() == ErrorKind::NotFound => return None,
+        Err(error) => return Some(by_hand(directory, name, error.reason(), error.kind(), trust)),
     };
-    let options = options(directory, trust);
-    let object_file = match observe(name, &options) {
-        Ok(object_file) => object_file,
-        Err(error) => return broken(error),
-    };
-    let place = Place { name: name.clone(), options };
-    match condition(&object_file) {
-        Ok(Condition::Ready) => {}
-        Ok(stale) => return finding(stale.as_str().into(), Remedy::Remove(place)),
-        Err(error) => return broken(error),
-    }
-    let description = match description(&object_file) {
-        Ok(description) => description,
-        Err(error) => return broken(error),
-    };
-    if !description.sound {
-        let what = "its words are spoilt: nobody can write to it, or read what is written";
-        return finding(what.into(), by_hand(ErrorKind::Corrupt, directory, name, trust));
-    }
-    let dead = deaths(&description);
-    if dead.is_empty() { None } else { finding(dead, Remedy::Sweep(place)) }
+    Some(Finding { object, what, remedy, file: File::Object { name, choices } })
 }
 
-/// Who died without leaving, and with what. Empty: nobody.
-fn deaths(description: &Description) -> String {
-    let (mut told, mut others) = (Vec::new(), Vec::new());
-    for participant in description.participants.iter().filter(|participant| !participant.alive) {
-        let (pid, program) = (participant.pid, &participant.program);
-        let before = told.len();
-        for primitive in description.primitives() {
-            let theirs =
-                primitive.holders.iter().filter(|it| it.slot == participant.slot && !it.alive);
-            told.extend(theirs.map(|it| {
-                format!("process {pid} ({program}) died {}", with_what(it.what, primitive))
+/// Says which participants died without leaving, and what they held. `None` if none died.
+fn deaths(description: &Description) -> Option<String> {
+    let (mut with_something, mut others) = (Vec::new(), Vec::new());
+    for dead in description.participants.iter().filter(|it| !it.is_alive) {
+        let process = format!("process {} ({})", dead.pid, dead.program);
+        let before = with_something.len();
+        for part in &description.parts {
+            let which = match part.number.as_str() {
+                "" => format!("the {}", part.kind.as_str()),
+                number => format!("the {} in part {number}", part.kind.as_str()),
+            };
+            let holders = part.state.holders.iter();
+            let theirs = holders.filter(|it| it.slot == dead.slot && !it.is_alive);
+            with_something.extend(theirs.map(|it| {
+                let died = it.holding.died.replace("{count}", &it.count.to_string());
+                format!("{process} died {}", died.replace("{part}", &which))
             }));
         }
-        if told.len() == before {
-            others.push(format!("{} {pid} ({program})", participant.role.as_str()));
+        if with_something.len() == before {
+            others.push(format!("{} {} ({})", dead.role.as_str(), dead.pid, dead.program));
         }
     }
     if !others.is_empty() {
-        told.push(format!("died without leaving: {}", others.join(", ")));
+        with_something.push(format!("died without leaving: {}", others.join(", ")));
     }
-    told.join("; ")
+    Some(with_something.join("; ")).filter(|what| !what.is_empty())
 }
 
-/// How it died, and what comes of that.
-fn with_what(what: Holding, primitive: &PrimitiveContent) -> String {
-    let which = match primitive.number.as_str() {
-        "" => format!("the {}", primitive.kind.as_str()),
-        number => format!("the {} of number {number}", primitive.kind.as_str()),
-    };
-    match what {
-        Holding::Exclusive => {
-            format!("holding {which}: the next who takes it is told")
-        }
-        Holding::Upgradable | Holding::Shared(_) => {
-            format!("reading what {which} guards: that is whole, and free for the next")
-        }
-        Holding::Permits(1) => format!("with a permit of {which}: it goes to the next"),
-        Holding::Permits(permits) => {
-            format!("with {permits} permits of {which}: they go to the next")
-        }
-        Holding::Party => format!("as a party of {which}: those who come there are told"),
-        Holding::Waiting => format!("waiting for {which}"),
-        Holding::Doing => format!("doing what {which} is for: the next does it"),
-    }
-}
-
-/// What a person can do about a file that cannot be used.
-fn by_hand(kind: ErrorKind, directory: &Path, name: &Name, trust: Trust) -> Remedy {
-    let path = directory.join(name.file_name());
-    let Ok(status) = directory::status_of_name(&path) else {
-        return Remedy::Advice("look at it by hand".into());
+/// A finding about a file that cannot be used, with what a person can do about it.
+fn by_hand(directory: &Path, name: Name, what: String, kind: ErrorKind, trust: Trust) -> Finding {
+    let object = name.to_string();
+    let Ok(status) = directory::status_of_name(&directory.join(name.file_name())) else {
+        return Finding { object, what, remedy: Remedy::LookLater, file: File::OfAnotherUser };
     };
     let (owner, me) = (status.owner, process::user_id());
-    let advice = match kind {
+    let remedy = match kind {
         ErrorKind::PermissionDenied if status.links > 1 => {
-            format!("take away its other names: find . -inum {}", status.identity.file)
+            Remedy::RemoveOtherNames(status.identity.file)
         }
-        ErrorKind::PermissionDenied if trust.accepts(owner, me) => "look as its owner".into(),
-        ErrorKind::PermissionDenied => format!("look as its owner, or with --trust {owner}"),
+        ErrorKind::PermissionDenied if trust.accepts(owner, me) => Remedy::LookAsOwner,
+        ErrorKind::PermissionDenied => Remedy::TrustUser(owner),
         ErrorKind::WrongKind if status.file_type == FileType::Directory => {
-            format!(
-                "remove it by hand if nobody needs it: rm -r {}",
-                quoted(&path.to_string_lossy())
-            )
+            Remedy::RemoveDirectory(directory.join(name.file_name()))
         }
-        ErrorKind::Corrupt | ErrorKind::WrongKind => {
-            let place = match *directory == default_directory() {
-                true => String::new(),
-                false => format!("--dir {} ", quoted(&directory.to_string_lossy())),
-            };
-            let dashes = if name.as_str().starts_with('-') { "-- " } else { "" };
-            let name = quoted(name.as_str());
-            format!("remove it by hand if nobody needs it: shm {place}rm --force {dashes}{name}")
-        }
-        ErrorKind::WrongVersion => "look with the version that made it".into(),
-        _ => "look again later".into(),
+        ErrorKind::Corrupt | ErrorKind::WrongKind => Remedy::RemoveFile,
+        ErrorKind::WrongVersion => Remedy::UseOtherVersion,
+        _ => Remedy::LookLater,
     };
-    if owner == me { Remedy::Advice(advice) } else { Remedy::ForAnother(advice) }
-}
-
-/// As a shell takes it for one word.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:,".contains(c);
-    if word.chars().all(is_plain) {
-        return word.into();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_to_be_pasted_is_one_word() {
-        assert_eq!(quoted("/tmp/robot-1/pose"), "/tmp/robot-1/pose");
-        assert_eq!(quoted("my object; it's"), r"'my object; it'\''s'");
-    }
+    let file = match owner == me {
+        true => File::Object { name, choices: choices(directory, trust) },
+        false => File::OfAnotherUser,
+    };
+    Finding { object, what, remedy, file }
 }

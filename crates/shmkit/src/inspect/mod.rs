@@ -1,38 +1,41 @@
-//! Looking at objects without taking part in them: for the command, for monitors, for repairs.
+//! Describing objects without participating in them: for the command, for monitors, for repairs.
 //!
-//! Nothing here needs to know an object's type, and nothing is changed but by [`Finding::fix`].
+//! Nothing here knows the type of an object, and only [`Finding::fix`] changes anything. The code
+//! that describes a kind is in the folder of the kind; `kinds` is the table of all kinds.
 
 mod describe;
 mod doctor;
+mod kinds;
 
-pub use describe::{
-    Condition, Content, Description, Entry, Holder, Holding, LatestContent, Participant,
-    PrimitiveContent, PrimitiveState, describe, list,
-};
-pub use doctor::{Finding, examine};
+pub use describe::{Condition, Description, Entry, PartDescription, Participant, describe, list};
+pub use doctor::{Finding, Remedy, examine};
+
+pub use crate::object::{Column, Holder, Holding, PartState, Value};
 
 use std::path::Path;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::Trust;
-use crate::object::{Name, Options};
+use crate::object::{Choices, Name};
 use crate::sys::directory;
 
-/// Removes the object that has the name, whatever its type is. Whoever has it open is told.
+/// Removes the object with the name, whatever its type is. Processes that have it open get
+/// `Closed`.
 ///
 /// # Errors
 ///
-/// `NotFound`, `PermissionDenied`; `Corrupt` or `WrongKind` for a file that is no object:
-/// [`remove_file`] takes that away. `Busy` if others have been opening it for more than 1 s.
+/// `NotFound`, `InvalidName`, `PermissionDenied`; `Corrupt`, `WrongKind` or `WrongVersion` for a
+/// file that this program cannot open as an object: [`remove_file`] removes that. `Busy` if other
+/// processes have been opening or removing it for more than 1 s.
 pub fn remove(directory: &Path, name: &str, trust: Trust) -> Result<()> {
-    crate::object::remove_named(name, &options(directory, trust))
+    crate::object::remove_named(name, &choices(directory, trust))
 }
 
-/// Takes the file of that name away, whatever is in it, and tells nobody.
+/// Removes the file with the name, whatever it contains. Processes that have it open get no error.
 ///
 /// # Errors
 ///
-/// `NotFound`, `PermissionDenied`; `WrongKind` for a directory, which is left.
+/// `NotFound`, `InvalidName`, `PermissionDenied`; `WrongKind` for a directory, which stays.
 pub fn remove_file(directory: &Path, name: &str) -> Result<()> {
     let path = directory.join(Name::new(name)?.file_name());
     let removed = match path.symlink_metadata() {
@@ -42,16 +45,16 @@ pub fn remove_file(directory: &Path, name: &str) -> Result<()> {
     removed.map_err(|error| error.doing("remove").on(name))
 }
 
-fn options(directory: &Path, trust: Trust) -> Options {
-    Options { directory: Some(directory.into()), trust, ..Options::new() }
+fn choices(directory: &Path, trust: Trust) -> Choices {
+    Choices { directory: Some(directory.into()), trust, ..Choices::new() }
 }
 
-/// The names of the files in the directory, in order.
+/// Returns the names of the files in the directory, in order.
 fn file_names(directory: &Path) -> Result<Vec<String>> {
     let look = || -> std::io::Result<Vec<String>> {
         let mut names = Vec::new();
         for file in std::fs::read_dir(directory)? {
-            // Ours are UTF-8.
+            // Only UTF-8: the file names of objects are.
             names.extend(file?.file_name().into_string());
         }
         names.sort();
@@ -59,10 +62,9 @@ fn file_names(directory: &Path) -> Result<Vec<String>> {
     };
     look().map_err(|error| {
         let error = Error::from_os(error).doing("list").on(directory.display());
-        if error.kind() == ErrorKind::Os {
-            error.because("its entries cannot be read")
-        } else {
-            error
+        match error.kind() {
+            ErrorKind::Os => error.because("its entries cannot be read"),
+            _ => error,
         }
     })
 }

@@ -1,24 +1,25 @@
-//! Who may use what was made, and whose is opened.
+//! Which users may use something new, and whose things this process opens.
 
-/// Who may use something shared, besides the machine's administrator.
+/// The users that may use something shared, besides the administrator of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[repr(u32)]
 pub enum Access {
-    /// The user who made it. The default.
+    /// The user who created it. The default.
     Owner = 1,
-    /// The user who made it, and the members of that user's group.
+    /// The user who created it, and the members of that user's group.
     Group = 2,
     /// Every user of the machine.
     Everyone = 3,
 }
 
 impl Access {
+    /// Returns the access with this number, if there is one.
     pub(crate) fn of_number(number: u32) -> Option<Self> {
         [Self::Owner, Self::Group, Self::Everyone].into_iter().find(|it| *it as u32 == number)
     }
 
-    /// The word for it, as `shm` prints it.
+    /// Returns the word for it, as `shm` prints it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Owner => "owner",
@@ -27,7 +28,7 @@ impl Access {
         }
     }
 
-    /// Permission bits, in which the owner's peers can only read if `read_only_peers`.
+    /// Returns the permission bits. With `read_only_peers` only the owner may write.
     pub(crate) fn mode(self, read_only_peers: bool) -> u32 {
         match (self, read_only_peers) {
             (Self::Owner, _) => 0o600,
@@ -39,22 +40,24 @@ impl Access {
     }
 }
 
-/// Whose objects are opened.
+/// The users whose objects this process opens.
 ///
-/// In a directory that all may write to, anybody can lie in wait under a name.
+/// In a directory that every user may write to, any user can create an object under the name that a
+/// program expects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Trust {
-    /// This user's and the administrator's (root). The default.
+    /// This user and the administrator (root). The default.
     #[default]
     Own,
-    /// Also those of the user with this number.
+    /// Also the user with this number.
     User(u32),
-    /// Whoever's.
+    /// Every user.
     Anyone,
 }
 
 impl Trust {
+    /// Returns whether user `me` opens an object of user `owner`.
     pub(crate) fn accepts(self, owner: u32, me: u32) -> bool {
         match self {
             Self::Own => owner == me || owner == 0,

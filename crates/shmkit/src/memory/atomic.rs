@@ -1,4 +1,4 @@
-//! Where atomics come from: `core`, or `loom` when a protocol is being model-checked.
+//! The atomics of this crate: those of `core`, or of `loom` in a model.
 
 #[cfg(not(loom))]
 pub(crate) use core::hint::spin_loop;
@@ -9,11 +9,12 @@ pub(crate) use loom::hint::spin_loop;
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
 
-/// To stand between two sequentially consistent accesses that must not pass each other: nothing,
-/// but in a model, since loom takes such accesses for weaker ones, and fences for what they are.
+/// Separates two sequentially consistent accesses that must not be reordered.
+///
+/// Does nothing except in a model: loom treats such accesses as weaker ones, but fences correctly.
 #[inline(always)]
 pub(crate) fn fence_in_model() {
     #[cfg(loom)]
-    // ORDERING: SeqCst; what the accesses say outside of a model.
+    // ORDERING: SeqCst; the order that the accesses have outside of a model.
     fence(Ordering::SeqCst);
 }

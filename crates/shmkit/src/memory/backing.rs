@@ -1,13 +1,12 @@
-//! A file whose bytes are to be shared: what named memory and mapped files have in common.
+//! An open file whose bytes are shared: the common part of named memory and mapped files.
 
 use std::fs::File;
 
-use super::region::RegionOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::directory::Status;
 use crate::sys::file;
 
-/// An open regular file, what it is called in errors, and whether it may be changed.
+/// An open regular file, its name in errors, and whether it is open for writing.
 #[derive(Debug)]
 pub(super) struct Backing {
     file: File,
@@ -16,7 +15,7 @@ pub(super) struct Backing {
 }
 
 impl Backing {
-    /// Takes an open file, which must be a regular one. Gives what the system says of it, too.
+    /// Takes an open file, which must be a regular one. Also returns its status.
     pub(super) fn new(file: File, label: String) -> Result<(Self, Status)> {
         let status = file::status(&file)?;
         status.file_type.check_regular()?;
@@ -41,31 +40,29 @@ impl Backing {
     }
 
     pub(super) fn size(&self) -> Result<u64> {
-        Ok(file::status(&self.file).map_err(|error| self.say(error, "look at"))?.size)
+        Ok(file::status(&self.file)
+            .map_err(|error| self.with_context(error, "get the size of"))?
+            .size)
     }
 
     pub(super) fn set_size(&self, size: u64) -> Result<()> {
         let set = || {
             if !self.writable {
-                let why = "it is open for reading alone";
+                let why = "it is open read-only";
                 return Err(Error::new(ErrorKind::PermissionDenied, why));
             }
             let old = file::status(&self.file)?.size;
             if size > old {
                 return file::commit(&self.file, old, size);
             }
-            file::cut(&self.file, size)
+            file::shrink(&self.file, size)
         };
-        set().map_err(|error| self.say(error, "set the size of"))
+        set().map_err(|error| self.with_context(error, "set the size of"))
     }
 
-    pub(super) fn region(&self) -> RegionOptions<'_> {
-        RegionOptions::new(self)
-    }
-
-    /// Completes an error that happened to this file.
+    /// Adds the operation and the name of this file to an error.
     #[cold]
-    pub(super) fn say(&self, error: Error, doing: &'static str) -> Error {
+    pub(super) fn with_context(&self, error: Error, doing: &'static str) -> Error {
         error.doing(doing).on(&self.label)
     }
 }

@@ -1,21 +1,22 @@
-//! Copying between private memory and words that others change meanwhile.
+//! Copying between private memory and words that other processes change meanwhile.
 //!
-//! What comes out may be a mixture of old and new: the caller's protocol finds that out afterwards
-//! and throws it away. Every word is read or written once, as by a relaxed atomic access.
+//! A copy can be a mixture of old and new words. The caller's protocol detects that afterwards, and
+//! discards the copy. Each word is read or written once, as by a relaxed atomic access.
 //!
-//! # Why vector instructions may do it
+//! # Why vector instructions are correct here
 //!
-//! On x86-64 the copies are inline assembly, since the compiler copies atomics word by word: five
-//! times slower at 1 KiB. To the compiler such a block may do whatever relaxed accesses of those
-//! words could, and is never moved over an atomic access or a fence.
-//! The processor keeps ordinary loads in order with loads, and stores with stores, also 16 or 32
-//! bytes wide ones; where it splits them, it does so between words. So the fences around a copy,
-//! which are nothing but words to the compiler there, hold for its parts. That is not so for string
-//! instructions and for stores past the cache, which are not used here. (`rep movsb` is also 12
-//! times slower where the destination lies a few bytes further into its page than the source.)
+//! On x86-64 the copies are inline assembly, because the compiler copies atomics word by word,
+//! which is five times slower at 1 KiB. For the compiler such a block can do whatever relaxed
+//! accesses of the words can do, and is never moved across an atomic access or a fence.
 //!
-//! Everywhere else, under loom, and with `--cfg shmkit_words`, for ThreadSanitizer, which does not
-//! see into assembly, it is a loop over words.
+//! The processor keeps ordinary loads in order with loads, and stores with stores, for widths of 16
+//! and 32 bytes too. Where it splits an access, it does so between words. So the fences around a
+//! copy, for which the compiler emits no instruction there, also order its parts. This does not
+//! hold for string instructions and non-temporal stores, which are not used here. (`rep movsb` is
+//! also 12 times slower if the destination is a few bytes further into its page than the source.)
+//!
+//! On other processors, under loom, and with `--cfg shmkit_words` the copy is a loop over words.
+//! That option is for ThreadSanitizer, which does not see the accesses of assembly.
 
 #![allow(unsafe_code, reason = "moves bytes between private memory and shared words")]
 
@@ -25,7 +26,7 @@ use super::atomic::{AtomicU64, Ordering};
 
 const WORD: usize = size_of::<u64>();
 
-/// Copies the first bytes of `words` into all of `into`. Afterwards `into` is initialised.
+/// Fills `into` with the first bytes of `words`. After this `into` is initialised.
 ///
 /// # Panics
 /// If `words` is shorter than `into`.
@@ -35,13 +36,13 @@ pub(crate) fn copy_out(words: &[AtomicU64], into: &mut [MaybeUninit<u8>]) {
     let (whole, rest) = into.split_at_mut(into.len() / WORD * WORD);
     whole_words_out(words, whole);
     if !rest.is_empty() {
-        // ORDERING: Relaxed; the caller's protocol orders the copy as a whole.
+        // ORDERING: Relaxed; the protocol of the caller orders the whole copy.
         let last = words[whole.len() / WORD].load(Ordering::Relaxed).to_le_bytes();
         rest.copy_from_slice(&last.map(MaybeUninit::new)[..rest.len()]);
     }
 }
 
-/// Copies all of `from` into the first bytes of `words`. The rest of the last word becomes 0.
+/// Copies `from` to the first bytes of `words`, and zeros to the rest of the last word.
 ///
 /// # Panics
 /// If `words` is shorter than `from`.
@@ -53,12 +54,12 @@ pub(crate) fn copy_in(from: &[u8], words: &[AtomicU64]) {
     if !rest.is_empty() {
         let mut last = [0; WORD];
         last[..rest.len()].copy_from_slice(rest);
-        // ORDERING: Relaxed; the caller's protocol orders the copy as a whole.
+        // ORDERING: Relaxed; the protocol of the caller orders the whole copy.
         words[whole.len() / WORD].store(u64::from_le_bytes(last), Ordering::Relaxed);
     }
 }
 
-/// Asks the processor for the line of `words[at]`, if there is such a word, and goes on at once.
+/// Prefetches the cache line of `words[at]`, if there is such a word.
 #[inline(always)]
 pub(crate) fn fetch_early(words: &[AtomicU64], at: usize) {
     #[cfg(all(target_arch = "x86_64", not(any(loom, shmkit_words))))]
@@ -76,7 +77,7 @@ fn whole_words_out(words: &[AtomicU64], into: &mut [MaybeUninit<u8>]) {
         return vectors::copy_out(words, into);
     }
     for (bytes, word) in into.chunks_exact_mut(WORD).zip(words) {
-        // ORDERING: Relaxed; the caller's protocol orders the copy as a whole.
+        // ORDERING: Relaxed; the protocol of the caller orders the whole copy.
         let word = word.load(Ordering::Relaxed).to_le_bytes();
         bytes.copy_from_slice(&word.map(MaybeUninit::new));
     }
@@ -91,12 +92,12 @@ fn whole_words_in(from: &[u8], words: &[AtomicU64]) {
     for (bytes, word) in from.chunks_exact(WORD).zip(words) {
         let mut whole = [0; WORD];
         whole.copy_from_slice(bytes);
-        // ORDERING: Relaxed; the caller's protocol orders the copy as a whole.
+        // ORDERING: Relaxed; the protocol of the caller orders the whole copy.
         word.store(u64::from_le_bytes(whole), Ordering::Relaxed);
     }
 }
 
-/// By instructions that move 8, 16 or 32 bytes.
+/// Copies by instructions that move 8, 16 or 32 bytes.
 #[cfg(all(target_arch = "x86_64", not(any(loom, shmkit_words))))]
 mod vectors {
     use core::arch::asm;
@@ -104,19 +105,20 @@ mod vectors {
 
     use super::*;
 
-    /// Up to here a value comes out word by word. Above, by vectors: what is stored in words is
-    /// slow to be loaded by vectors again, as the compiler does it when it moves the value.
+    /// A value of up to this many bytes is copied out word by word, a larger one by vectors. The
+    /// compiler moves a large value by vector loads, which are slow after stores of words.
     pub(super) const OUT_BY_WORDS: usize = 3 * WORD;
-    /// Up to here a value goes in word by word, since it may have been stored so just before.
+    /// A value of up to this many bytes is copied in word by word, because stores of words may have
+    /// just written it.
     pub(super) const IN_BY_WORDS: usize = 8 * WORD;
-    /// Up to here, a copy of constant length becomes a few moves in the caller.
+    /// A copy of a constant length up to this becomes a few moves in the caller.
     const INLINE: usize = 2 * BLOCK;
-    /// What one turn of a loop moves.
+    /// The bytes that one iteration of a loop moves.
     const BLOCK: usize = 64;
 
     #[inline(always)]
     pub(super) fn fetch_early(word: &AtomicU64) {
-        // SAFETY: changes nothing but what is in the cache; the processor has SSE, as every x86-64.
+        // SAFETY: a prefetch only changes the cache, and every x86-64 processor has SSE.
         unsafe { _mm_prefetch::<_MM_HINT_T0>((&raw const *word).cast()) };
     }
 
@@ -126,32 +128,36 @@ mod vectors {
         if into.len() <= INLINE {
             return copy_out_short(words, into);
         }
-        // SAFETY: `words` holds at least `into.len()` bytes, which nobody here has a reference to
-        // other than as atomics; `into` is borrowed exclusively; its length is whole words.
+        // SAFETY: `words` has at least `into.len()` bytes, and this process has no references to
+        // them except as atomics; `into` is borrowed exclusively; its length is a number of whole
+        // words.
         unsafe { copy(words.as_ptr().cast(), into.as_mut_ptr().cast(), into.len()) };
     }
 
-    /// Loads by vectors and leaves storing to the compiler, which may keep the value in registers.
+    /// Loads by vectors, and leaves the stores to the compiler, which can keep the value in
+    /// registers.
     #[inline(always)]
     fn copy_out_short(words: &[AtomicU64], into: &mut [MaybeUninit<u8>]) {
         let count = into.len() / WORD;
         let mut pairs = into.chunks_exact_mut(2 * WORD);
         for (pair, words) in (&mut pairs).zip(words.chunks_exact(2)) {
-            // SAFETY: two words.
+            // SAFETY: the slice has two words.
             let loaded = unsafe { load_16(words.as_ptr().cast()) };
-            // SAFETY: 16 bytes, of any alignment, borrowed exclusively.
+            // SAFETY: the slice has 16 bytes, which are borrowed exclusively, at any alignment.
             unsafe { pair.as_mut_ptr().cast::<__m128i>().write_unaligned(loaded) };
         }
         let last = pairs.into_remainder();
         if !last.is_empty() {
-            // ORDERING: Relaxed; the caller's protocol orders the copy as a whole.
+            // ORDERING: Relaxed; the protocol of the caller orders the whole copy.
             let word = words[count - 1].load(Ordering::Relaxed).to_le_bytes();
             last.copy_from_slice(&word.map(MaybeUninit::new));
         }
     }
 
+    /// Loads 16 bytes.
+    ///
     /// # Safety
-    /// 16 bytes are readable at `from`. Others may change them meanwhile.
+    /// 16 bytes are readable at `from`. Other processes can change them meanwhile.
     #[inline(always)]
     unsafe fn load_16(from: *const u8) -> __m128i {
         let loaded;
@@ -170,14 +176,18 @@ mod vectors {
     #[inline(always)]
     pub(super) fn copy_in(from: &[u8], words: &[AtomicU64]) {
         debug_assert!(from.len().is_multiple_of(WORD) && from.len() <= words.len() * WORD);
-        // SAFETY: `words` holds at least `from.len()` bytes, and atomics may be changed; `from` is
-        // another place, since it is borrowed as plain bytes; its length is whole words.
+        // SAFETY: `words` has at least `from.len()` bytes, and atomics can be changed through a
+        // shared borrow; `from` does not overlap, because it is borrowed as plain bytes; its length
+        // is a number of whole words.
         unsafe { copy(from.as_ptr(), words.as_ptr().cast_mut().cast(), from.len()) };
     }
 
+    /// Copies `length` bytes.
+    ///
     /// # Safety
-    /// `length` is a multiple of 8. That many bytes are readable at `from` and writable at `to`;
-    /// on one side they are private, on the other words which others may change meanwhile.
+    /// `length` is a multiple of 8. That many bytes are readable at `from` and writable at `to`.
+    /// One side is private; the other side consists of words that other processes can change
+    /// meanwhile.
     #[inline(always)]
     unsafe fn copy(from: *const u8, to: *mut u8, length: usize) {
         if length <= INLINE {
@@ -189,13 +199,15 @@ mod vectors {
         }
     }
 
+    /// Copies a large number of bytes in blocks.
+    ///
     /// # Safety
-    /// As [`copy`].
+    /// As for [`copy`].
     #[inline(never)]
     unsafe fn copy_long(from: *const u8, to: *mut u8, length: usize) {
         let blocks = length / BLOCK * BLOCK;
         if std::arch::is_x86_feature_detected!("avx") {
-            // SAFETY: the processor has AVX; the rest as the caller promises.
+            // SAFETY: the processor has AVX; otherwise as the caller promises.
             unsafe { copy_blocks_avx(from, to, blocks) };
         } else {
             // SAFETY: as the caller promises.
@@ -205,12 +217,14 @@ mod vectors {
         let from = unsafe { from.add(blocks) };
         // SAFETY: as above.
         let to = unsafe { to.add(blocks) };
-        // SAFETY: what is left of that which the caller allows.
+        // SAFETY: these are the remaining bytes of the range that the caller allows.
         unsafe { copy_short(from, to, length - blocks) };
     }
 
+    /// Copies blocks by vectors of 32 bytes.
+    ///
     /// # Safety
-    /// As [`copy`]; `length` is a multiple of 64, and not 0.
+    /// As for [`copy`]; `length` is a multiple of 64, and not 0.
     #[target_feature(enable = "avx")]
     unsafe fn copy_blocks_avx(from: *const u8, to: *mut u8, length: usize) {
         // SAFETY: loads and stores the bytes below `length`, which the caller allows.
@@ -229,7 +243,7 @@ mod vectors {
                 to = in(reg) to,
                 length = in(reg) length,
                 at = inout(reg) 0_usize => _,
-                // The last instruction changes the upper half of every one.
+                // `vzeroupper` changes the upper half of every register.
                 out("ymm0") _, out("ymm1") _, out("ymm2") _, out("ymm3") _,
                 out("ymm4") _, out("ymm5") _, out("ymm6") _, out("ymm7") _,
                 out("ymm8") _, out("ymm9") _, out("ymm10") _, out("ymm11") _,
@@ -239,8 +253,10 @@ mod vectors {
         }
     }
 
+    /// Copies blocks by vectors of 16 bytes.
+    ///
     /// # Safety
-    /// As [`copy`]; `length` is a multiple of 64, and not 0.
+    /// As for [`copy`]; `length` is a multiple of 64, and not 0.
     unsafe fn copy_blocks_sse(from: *const u8, to: *mut u8, length: usize) {
         // SAFETY: loads and stores the bytes below `length`, which the caller allows.
         unsafe {
@@ -270,13 +286,15 @@ mod vectors {
         }
     }
 
+    /// Copies a small number of bytes.
+    ///
     /// # Safety
-    /// As [`copy`].
+    /// As for [`copy`].
     #[inline(always)]
     unsafe fn copy_short(from: *const u8, to: *mut u8, length: usize) {
         let mut at = 0;
         while length - at >= 64 {
-            // SAFETY: there are 64 bytes left of those that the caller allows.
+            // SAFETY: 64 bytes remain of the range that the caller allows.
             unsafe { move_64(from.wrapping_add(at), to.wrapping_add(at)) };
             at += 64;
         }
@@ -291,8 +309,10 @@ mod vectors {
         }
     }
 
+    /// Moves 64 bytes.
+    ///
     /// # Safety
-    /// As [`copy`], 64 bytes.
+    /// As for [`copy`], with 64 bytes.
     #[inline(always)]
     unsafe fn move_64(from: *const u8, to: *mut u8) {
         // SAFETY: loads and stores 64 bytes, which the caller allows.
@@ -317,8 +337,10 @@ mod vectors {
         }
     }
 
+    /// Moves 16 bytes.
+    ///
     /// # Safety
-    /// As [`copy`], 16 bytes.
+    /// As for [`copy`], with 16 bytes.
     #[inline(always)]
     unsafe fn move_16(from: *const u8, to: *mut u8) {
         // SAFETY: loads and stores 16 bytes, which the caller allows.
@@ -334,8 +356,10 @@ mod vectors {
         }
     }
 
+    /// Moves 8 bytes.
+    ///
     /// # Safety
-    /// As [`copy`], 8 bytes.
+    /// As for [`copy`], with 8 bytes.
     #[inline(always)]
     unsafe fn move_8(from: *const u8, to: *mut u8) {
         // SAFETY: loads and stores 8 bytes, which the caller allows.
@@ -357,7 +381,7 @@ mod tests {
     use super::*;
     use crate::memory::HeapMemory;
 
-    /// Every length to 300, and some around the sizes at which the way of copying changes.
+    /// Returns every length up to 300, and some around the sizes at which the method changes.
     fn lengths() -> impl Iterator<Item = usize> {
         (0..300).chain([511, 512, 513, 4_095, 4_096, 70_001])
     }
@@ -377,7 +401,7 @@ mod tests {
                 copy_out(words, &mut into[misaligned..][..length]);
 
                 let into = into.into_iter().map(|byte| {
-                    // SAFETY: initialised above, and by `copy_out`.
+                    // SAFETY: every byte was initialised above or by `copy_out`.
                     unsafe { byte.assume_init() }
                 });
                 let into: Vec<u8> = into.collect();
@@ -389,7 +413,7 @@ mod tests {
                 view.read(0, &mut shared).unwrap();
                 assert_eq!(shared[..8], [0xee; 8], "{length}");
                 let rest = &shared[8 + length..shared.len() - 8];
-                assert!(rest.iter().all(|byte| *byte == 0), "{length}: the last word's rest");
+                assert!(rest.iter().all(|byte| *byte == 0), "{length}: the rest of the last word");
                 assert_eq!(shared[shared.len() - 8..], [0xee; 8], "{length}");
             }
         }

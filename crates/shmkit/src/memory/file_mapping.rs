@@ -1,4 +1,4 @@
-//! Files to be mapped, wherever they are.
+//! Files to map, at any path.
 
 use std::fs::File;
 use std::path::Path;
@@ -9,7 +9,7 @@ use super::region::{Region, RegionOptions};
 use crate::error::Result;
 use crate::sys::{directory, file};
 
-/// Choices for making or opening a [`FileMapping`].
+/// Options for creating or opening a [`FileMapping`].
 #[derive(Clone, Copy, Debug)]
 #[must_use = "nothing happens before `create` or `open`"]
 pub struct FileMappingOptions {
@@ -19,39 +19,39 @@ pub struct FileMappingOptions {
 }
 
 impl FileMappingOptions {
-    /// Who may use a file that is created. The default is its owner alone, whatever the umask.
+    /// Sets which users may use a new file. The default is the owner only, whatever the umask.
     pub fn access(mut self, access: Access) -> Self {
         self.access = access;
         self
     }
 
-    /// Lets those whom `access` admits besides the owner read, and not write.
+    /// Makes a new file read-only for the users besides the owner that `access` admits.
     pub fn read_only_peers(mut self) -> Self {
         self.read_only_peers = true;
         self
     }
 
-    /// Opens for reading alone.
+    /// Opens the file read-only.
     pub fn read_only(mut self) -> Self {
         self.read_only = true;
         self
     }
 
-    /// As [`FileMapping::create`], with these choices.
+    /// Creates a file as [`FileMapping::create`] does, with these options.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// `AlreadyExists`, `OutOfSpace`, `PermissionDenied`; `NotFound` if the directory is missing.
     pub fn create(&self, path: impl AsRef<Path>, size: u64) -> Result<FileMapping> {
         let path = path.as_ref();
         self.create_at(path, size).map_err(|error| error.doing("create").on(path.display()))
     }
 
-    /// As [`FileMapping::open`], with these choices.
+    /// Opens a file as [`FileMapping::open`] does, with these options.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// `NotFound`, `PermissionDenied`; `WrongKind` if it is not a regular file.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<FileMapping> {
         let path = path.as_ref();
         self.open_at(path).map_err(|error| error.doing("open").on(path.display()))
@@ -74,17 +74,17 @@ impl FileMappingOptions {
     }
 }
 
-/// A file whose bytes can be mapped: what is written through a region is what others read from the
+/// A file whose bytes can be mapped: bytes that are written through a region are the bytes of the
 /// file.
 ///
-/// The path is the caller's: symbolic links are followed, and files of others are opened if the
-/// system allows it. Directories, FIFOs and devices are refused. Removing and renaming are the
-/// business of `std::fs`.
+/// Any path works: symbolic links are followed, and files of other users are opened if the system
+/// allows it. Directories, FIFOs and devices are refused. To remove or rename the file, use
+/// `std::fs`.
 ///
 /// # If a process dies
 ///
-/// A new file is made whole before it has its name, on all file systems that have unnamed files.
-/// What a process wrote through a region reaches the file, as far as it came.
+/// On a file system with unnamed files a new file is complete before it gets its name. Bytes that
+/// the process wrote through a region before its death are in the file.
 ///
 /// # Examples
 ///
@@ -108,26 +108,25 @@ pub struct FileMapping {
 }
 
 impl FileMapping {
-    /// Makes a file of `size` bytes, all 0 and all committed, for reading and writing.
+    /// Creates a file of `size` bytes, all zeros and all committed, for reading and writing.
     ///
     /// # Errors
     ///
-    /// `AlreadyExists`, `OutOfSpace`, `PermissionDenied`; `NotFound` where the directory is
-    /// missing.
+    /// `AlreadyExists`, `OutOfSpace`, `PermissionDenied`; `NotFound` if the directory is missing.
     pub fn create(path: impl AsRef<Path>, size: u64) -> Result<Self> {
         Self::options().create(path, size)
     }
 
-    /// Opens an existing file, for reading and writing.
+    /// Opens an existing file for reading and writing.
     ///
     /// # Errors
     ///
-    /// `NotFound`, `PermissionDenied`; `WrongKind` for what is not a regular file.
+    /// `NotFound`, `PermissionDenied`; `WrongKind` if it is not a regular file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::options().open(path)
     }
 
-    /// The choices that there are, at their defaults.
+    /// Returns the options at their defaults.
     pub fn options() -> FileMappingOptions {
         FileMappingOptions { access: Access::Owner, read_only_peers: false, read_only: false }
     }
@@ -136,55 +135,55 @@ impl FileMapping {
     ///
     /// # Errors
     ///
-    /// `WrongKind` where it is not a regular file.
+    /// `WrongKind` if it is not a regular file.
     pub fn from_file(file: File) -> Result<Self> {
         const LABEL: &str = "<open file>";
         let backing = Backing::new(file, LABEL.to_owned());
         Ok(Self { backing: backing.map_err(|error| error.doing("take").on(LABEL))?.0 })
     }
 
-    /// Its size in bytes at this moment.
+    /// Returns the present size in bytes.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// Any error of the system.
     pub fn size(&self) -> Result<u64> {
         self.backing.size()
     }
 
-    /// Gives it another size. What is added is 0, and committed.
+    /// Changes the size. New bytes are zeros and committed.
     ///
-    /// Regions keep their length. Whoever touches a part of a region that was cut off is ended by
-    /// the system: make a file smaller only where all its users know.
+    /// Regions keep their length. If a region extends beyond the new end, the system ends a process
+    /// that accesses the missing part. So shrink a file only if all its users know about it.
     ///
     /// # Errors
     ///
-    /// `OutOfSpace`, and `PermissionDenied` for a read-only handle; on Windows `Busy` where it
-    /// would cut what is mapped.
+    /// `OutOfSpace`; `PermissionDenied` for a read-only handle; on Windows `Busy` if a process has
+    /// mapped bytes beyond the new size.
     pub fn set_size(&self, size: u64) -> Result<()> {
         self.backing.set_size(size)
     }
 
-    /// Whether this handle can only read.
+    /// Returns whether this handle is read-only.
     pub fn is_read_only(&self) -> bool {
         !self.backing.is_writable()
     }
 
-    /// All of it, mapped as this handle was opened.
+    /// Maps the whole file with the access of this handle.
     ///
     /// # Errors
     ///
-    /// As [`RegionOptions::map`].
+    /// As for [`RegionOptions::map`]: `InvalidArgument` if the file is empty, `OutOfSpace`.
     pub fn map(&self) -> Result<Region> {
         self.region().map()
     }
 
-    /// The way to map a part of it, or in another way.
+    /// Returns the options for mapping a part of the file, or with another access.
     pub fn region(&self) -> RegionOptions<'_> {
-        self.backing.region()
+        RegionOptions::new(&self.backing)
     }
 
-    /// The open file.
+    /// Returns the open file.
     pub fn file(&self) -> &File {
         self.backing.file()
     }

@@ -1,6 +1,6 @@
-//! Zeroed memory of this process alone, laid like a mapping: protocols are tested on it.
+//! Zeroed private memory with the alignment of a mapping, for tests of protocols.
 
-#![allow(unsafe_code, reason = "owns its allocation, as `Box` does, at a page's alignment")]
+#![allow(unsafe_code, reason = "owns an allocation, as `Box` does, but aligned to a page")]
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
@@ -9,38 +9,39 @@ use super::View;
 
 const PAGE: usize = 4096;
 
-/// Zeroed bytes that begin on a page, as those of a mapping do.
+/// Zeroed bytes that begin at a page, like those of a mapping.
 #[derive(Debug)]
 pub(crate) struct HeapMemory {
     base: NonNull<u8>,
     layout: Layout,
 }
 
-// SAFETY: it owns its bytes, which are reached only through views.
+// SAFETY: the value owns its bytes, which are accessed only through views.
 unsafe impl Send for HeapMemory {}
 // SAFETY: as above.
 unsafe impl Sync for HeapMemory {}
 
 impl HeapMemory {
-    /// `length` bytes, at least one.
+    /// Allocates `length` bytes, at least one.
     pub(crate) fn zeroed(length: usize) -> Self {
-        let layout = Layout::from_size_align(length.max(1), PAGE).expect("a length within bounds");
-        // SAFETY: the size is not 0.
+        let layout =
+            Layout::from_size_align(length.max(1), PAGE).expect("the length is below `isize::MAX`");
+        // SAFETY: the size is at least 1.
         let base = unsafe { alloc_zeroed(layout) };
         Self { base: NonNull::new(base).unwrap_or_else(|| handle_alloc_error(layout)), layout }
     }
 
-    /// All of it.
+    /// Returns a view of all bytes.
     pub(crate) fn view(&self) -> View<'_> {
-        // SAFETY: the bytes live as long as `self`, are readable and writable, and are reached only
-        // through views.
+        // SAFETY: the bytes live as long as `self`, are readable and writable, and are accessed
+        // only through views.
         unsafe { View::new(self.base, self.layout.size(), true) }
     }
 }
 
 impl Drop for HeapMemory {
     fn drop(&mut self) {
-        // SAFETY: allocated by `zeroed` with this layout; every view of it is gone.
+        // SAFETY: `zeroed` allocated the bytes with this layout, and every view of them has ended.
         unsafe { dealloc(self.base.as_ptr(), self.layout) }
     }
 }

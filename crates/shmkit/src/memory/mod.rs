@@ -6,11 +6,12 @@
 //! FileMapping   any regular file ────────────┘   mapped      └ view() ─> View: parts, checked
 //! ```
 //!
-//! Nothing is added to the bytes: other programs, in other languages and with other libraries, see
-//! what is written here and the other way round.
+//! Nothing is added to the bytes, so programs in other languages and with other libraries can share
+//! them.
 //!
-//! Why it is sound: a range is compared with the size of its file before it is mapped, an offset
-//! with its range before it is touched, and bytes are copied or atomic, never referred to.
+//! Why it is sound: a range is compared with the size of its file before it is mapped, and an
+//! offset with its range before an access. Bytes are copied or used as atomics, and no reference to
+//! them is formed.
 
 mod access;
 pub(crate) mod atomic;

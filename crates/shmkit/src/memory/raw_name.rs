@@ -1,36 +1,36 @@
-//! Names of raw shared memory: those of `shm_open`.
+//! Names of raw shared memory, as for `shm_open`.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::memory;
 
-/// What files of framed objects end in; raw memory stays away from them.
-const FRAMED_SUFFIX: &str = ".shmkit";
+/// The end of the file names of objects, which raw memory must not have.
+const OBJECT_SUFFIX: &str = ".shmkit";
 
 /// The name of raw shared memory, which is a file name.
 ///
-/// INVARIANT: 1 to 255 bytes, no `/`, no zero byte, not `.` or `..`, not the name of a framed
-/// object's file.
+/// INVARIANT: 1 to 255 bytes, no `/`, no zero byte, not `.` or `..`, not the name of an object's
+/// file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RawName(String);
 
 impl RawName {
     const MAX_LENGTH: usize = 255;
 
-    /// Checks `name`; one leading `/` is dropped.
+    /// Checks `name`, without one leading `/`.
     pub(super) fn new(name: &str) -> Result<Self> {
         let plain = name.strip_prefix('/').unwrap_or(name);
         let why = match plain {
             "" => "it is empty".to_owned(),
-            "." | ".." => "it means a directory".to_owned(),
+            "." | ".." => "it names a directory".to_owned(),
             _ if plain.len() > Self::MAX_LENGTH => {
-                format!("it has {} bytes, and {} are the most", plain.len(), Self::MAX_LENGTH)
+                format!("it has {} bytes, more than the limit of {}", plain.len(), Self::MAX_LENGTH)
             }
             _ if plain.contains('/') => "it has a \"/\" that is not its first byte".to_owned(),
             _ if plain.contains('\0') => "it has a zero byte".to_owned(),
-            _ if plain.ends_with(FRAMED_SUFFIX) => {
-                format!("only files of framed objects end in \"{FRAMED_SUFFIX}\"")
+            _ if plain.ends_with(OBJECT_SUFFIX) => {
+                format!("names that end in \"{OBJECT_SUFFIX}\" belong to the files of objects")
             }
-            _ => match memory::misses(plain) {
+            _ => match memory::name_fault(plain) {
                 Some(why) => why.to_owned(),
                 None => return Ok(Self(plain.to_owned())),
             },
@@ -60,18 +60,18 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_the_rules_is_refused_in_words() {
+    fn a_name_that_breaks_the_rules_is_refused_with_the_reason() {
         let long = "x".repeat(256);
         for (name, why) in [
             ("", "it is empty"),
             ("/", "it is empty"),
-            ("..", "it means a directory"),
-            ("/.", "it means a directory"),
+            ("..", "it names a directory"),
+            ("/.", "it names a directory"),
             ("//a", "it has a \"/\" that is not its first byte"),
             ("a/b", "it has a \"/\" that is not its first byte"),
             ("a\0b", "it has a zero byte"),
-            (&long, "it has 256 bytes, and 255 are the most"),
-            ("pose.shmkit", "only files of framed objects end in \".shmkit\""),
+            (&long, "it has 256 bytes, more than the limit of 255"),
+            ("pose.shmkit", "names that end in \".shmkit\" belong to the files of objects"),
         ] {
             let error = RawName::new(name).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidName);

@@ -1,4 +1,4 @@
-//! Part of a file in this process's memory.
+//! A part of a file in the address space of this process.
 //!
 //! ```text
 //! file     0 ............ offset ........... offset + length ..... its size
@@ -6,8 +6,8 @@
 //! Region                  0 ............... len
 //! ```
 //!
-//! The range is compared with the size of the file once, when it is mapped. If somebody cuts the
-//! file later, touching what is gone is a bus error; memory that is sealed against it
+//! The range is compared with the size of the file once, when it is mapped. If a process shrinks
+//! the file later, an access to the missing part is a bus error. Memory with a sealed size
 //! ([`SharedMemory::seal`](super::SharedMemory::seal)) excludes that.
 
 use std::ops::{Bound, Range, RangeBounds};
@@ -20,9 +20,9 @@ use crate::sys::mapping::{self, Mapping, Placement};
 
 pub use crate::sys::mapping::{Advice, Protection};
 
-/// How shared memory or a file is to be mapped: all of it, unless told otherwise.
+/// Options for mapping shared memory or a file. By default they map all of it.
 ///
-/// Made by [`SharedMemory::region`](super::SharedMemory::region) and
+/// Returned by [`SharedMemory::region`](super::SharedMemory::region) and
 /// [`FileMapping::region`](super::FileMapping::region).
 #[derive(Clone, Debug)]
 #[must_use = "nothing is mapped before `map`"]
@@ -41,67 +41,67 @@ impl<'a> RegionOptions<'a> {
         Self { backing, offset: 0, length: None, protection, placement: Placement::default() }
     }
 
-    /// Begins at this byte, which need not begin a page. The default is 0.
+    /// Sets the first byte, which can be anywhere in a page. The default is 0.
     pub fn offset(mut self, offset: u64) -> Self {
         self.offset = offset;
         self
     }
 
-    /// Maps this many bytes. The default is up to the end.
+    /// Sets the number of bytes. The default is up to the end.
     pub fn length(mut self, length: usize) -> Self {
         self.length = Some(length);
         self
     }
 
-    /// For reading alone. The default is what the handle was opened for.
+    /// Maps read-only. The default is the access of the handle.
     pub fn read_only(mut self) -> Self {
         self.protection = Protection::ReadOnly;
         self
     }
 
-    /// For reading, and writing that nobody else sees and that goes with the region. The handle may
-    /// be one for reading alone.
+    /// Maps for reading and for private writing: no other region sees what is written, and it is
+    /// lost with the region. A read-only handle is enough.
     ///
-    /// Pages that were not written yet may or may not follow what others write.
+    /// Whether pages that were not written yet show what other processes write is unspecified.
     pub fn copy_on_write(mut self) -> Self {
         self.protection = Protection::CopyOnWrite;
         self
     }
 
-    /// Puts the first byte at this address, or fails if something else is there.
+    /// Puts the first byte at this address, or fails if the addresses are in use.
     ///
-    /// The address must lie as deep in a page as the offset does (on Windows: in 64 KiB).
+    /// The address must be congruent to the offset modulo the page size (on Windows 64 KiB).
     pub fn address(mut self, address: usize) -> Self {
         self.placement.address = Some(address);
         self
     }
 
-    /// Asks for huge pages (2 MiB), which large regions reach with fewer misses.
+    /// Asks for huge pages (2 MiB), with which large regions cause fewer TLB misses.
     ///
-    /// It is a wish: what became of it says [`Region::huge_page_bytes`]. Only whole huge pages at
-    /// multiples of 2 MiB of the file can be had.
+    /// The system can ignore this: [`Region::huge_page_bytes`] returns the result. Only whole huge
+    /// pages at multiples of 2 MiB in the file are possible.
     pub fn huge_pages(mut self) -> Self {
         self.placement.huge_pages = true;
         self
     }
 
-    /// Maps it.
+    /// Maps the range.
     ///
     /// # Errors
     ///
-    /// `OutOfRange` where the range is not within the file, `InvalidArgument` for an empty range or
-    /// file, and for an address that is taken or cannot begin such a range; `PermissionDenied` for
-    /// writing through a handle that is for reading alone.
+    /// `OutOfRange` if the range is not within the file; `InvalidArgument` for an empty range or
+    /// file, and for an address that is in use or not aligned; `PermissionDenied` for writing
+    /// through a read-only handle; `OutOfSpace` if the process has no room.
     pub fn map(&self) -> Result<Region> {
         let mapped = self.checked_length().and_then(|length| {
             if self.protection == Protection::ReadWrite && !self.backing.is_writable() {
-                let why = "it is open for reading alone";
+                let why = "it is open read-only";
                 return Err(Error::new(ErrorKind::PermissionDenied, why));
             }
             let (file, offset) = (self.backing.file(), self.offset);
             Mapping::place(file, offset, length, self.protection, self.placement)
         });
-        let mapping = mapped.map_err(|error| self.backing.say(error, "map"))?;
+        let mapping = mapped.map_err(|error| self.backing.with_context(error, "map"))?;
         Ok(Region { mapping, label: self.backing.label().to_owned() })
     }
 
@@ -111,13 +111,13 @@ impl<'a> RegionOptions<'a> {
         let empty = |why| Err(Error::new(ErrorKind::InvalidArgument, why));
         match self.length {
             _ if size == 0 => empty("it is empty: there is nothing to map".to_owned()),
-            Some(0) => empty("a region of 0 bytes was asked for".to_owned()),
+            Some(0) => empty("a region needs at least 1 byte".to_owned()),
             Some(length) if offset.checked_add(length as u64).is_none_or(|end| end > size) => {
-                outside(format!("{length} bytes at {offset} are not within its {size}"))
+                outside(format!("{length} bytes at {offset} are outside its {size} bytes"))
             }
             Some(length) => Ok(length),
             None if offset >= size => {
-                outside(format!("it has {size} bytes, so that none is left at {offset}"))
+                outside(format!("its {size} bytes end before the offset {offset}"))
             }
             None => usize::try_from(size - offset).or_else(|_| {
                 outside(format!("its {size} bytes are more than this process can address"))
@@ -126,18 +126,18 @@ impl<'a> RegionOptions<'a> {
     }
 }
 
-/// Bytes of shared memory or of a file, in this process's memory.
+/// Bytes of shared memory or of a file, in the address space of this process.
 ///
-/// It needs neither the handle that it was made from nor the name: it stays until it is dropped,
-/// and so do the bytes. Forked children inherit it and see the same bytes.
+/// A region and its bytes stay until the region is dropped, without the handle that mapped it and
+/// without the name. Forked children inherit the region and see the same bytes.
 ///
-/// The bytes are copied in and out. Others may change them meanwhile: a copy that is made just then
-/// is a mixture of old and new. `Latest` and its siblings, or atomics ([`Region::words`]) and a
-/// protocol of your own, exclude that.
+/// Bytes are copied in and out. If other processes change them during a copy, the copy is a mixture
+/// of old and new bytes. `Latest` excludes that, and so do atomics ([`Region::words`]) with a
+/// protocol of your own.
 ///
 /// # If a process dies
 ///
-/// What it wrote through a region stays, also where it had written half of it.
+/// The bytes that it wrote through a region stay, even if a write was half done.
 ///
 /// # Examples
 ///
@@ -164,101 +164,105 @@ pub struct Region {
 }
 
 impl Region {
-    /// The size of a page, the system's unit of memory. Offsets and lengths need not heed it.
+    /// Returns the size of a page, the unit of memory of the system. Offsets and lengths of regions
+    /// need not be multiples of it.
     pub fn page_size() -> usize {
         mapping::page_size()
     }
 
-    /// How many bytes it has, at least one.
+    /// Returns the number of bytes, at least one.
     #[expect(clippy::len_without_is_empty, reason = "a region is never empty")]
     pub fn len(&self) -> usize {
         self.mapping.len()
     }
 
-    /// Whether it can be written, and who sees it.
+    /// Returns whether the region can be written, and who sees it.
     pub fn protection(&self) -> Protection {
         self.mapping.protection()
     }
 
-    /// The first byte, for use as long as the region lives. Getting it is safe.
+    /// Returns the address of the first byte, valid while the region lives.
     ///
-    /// Whoever makes a reference or a slice of it must know that nobody, in no process, changes the
-    /// bytes while it lives. For the bytes of a region that can only be read, writing ends the
-    /// process.
+    /// A reference or a slice made from it is sound only if no process changes the bytes while it
+    /// lives. A write to the bytes of a read-only region ends the process.
     pub fn as_ptr(&self) -> *mut u8 {
         self.mapping.as_ptr()
     }
 
-    /// A window over all of it, for parts with bounds of their own.
+    /// Returns a window over the whole region, which can be divided into parts with their own
+    /// bounds.
     pub fn view(&self) -> View<'_> {
         View::of_mapping(&self.mapping)
     }
 
-    /// The `count` words of 8 bytes from `offset`, which others may change at any moment: for
-    /// protocols of your own.
+    /// Returns `count` words of 8 bytes from `offset` on, for protocols of your own. Other
+    /// processes can change them at any time.
     ///
     /// # Errors
     ///
-    /// `OutOfRange` where they are not within the region or do not begin at a multiple of 8 in
-    /// memory; `PermissionDenied` where the region is read-only.
+    /// `OutOfRange` if the words are not within the region or do not begin at a multiple of 8 in
+    /// memory; `PermissionDenied` if the region is read-only.
     pub fn words(&self, offset: usize, count: usize) -> Result<&[AtomicU64]> {
         let view = self.view();
         let words = view.words(offset, count).and_then(|words| {
             view.check_writable()?;
             Ok(words)
         });
-        words.map_err(|error| self.say(error, "take words of"))
+        words.map_err(|error| self.with_context(error, "get words of"))
     }
 
-    /// Copies bytes out, from `offset`, until `into` is full. Each whole word, 8 bytes at a
-    /// multiple of 8 in memory, is read in one piece.
+    /// Fills `into` with the bytes from `offset` on.
+    ///
+    /// Reads each whole word, 8 bytes at a multiple of 8 in memory, in one piece.
     ///
     /// # Errors
     ///
-    /// `OutOfRange` where there are not as many; then nothing is copied.
+    /// `OutOfRange` if there are fewer bytes. Then nothing is copied.
     pub fn read_at(&self, offset: usize, into: &mut [u8]) -> Result<()> {
-        self.view().read(offset, into).map_err(|error| self.say(error, "read"))
+        self.view().read(offset, into).map_err(|error| self.with_context(error, "read"))
     }
 
-    /// Copies all of `bytes` in, from `offset`. Each whole word, 8 bytes at a multiple of 8 in
-    /// memory, is written in one piece.
+    /// Writes `bytes` from `offset` on.
+    ///
+    /// Writes each whole word, 8 bytes at a multiple of 8 in memory, in one piece.
     ///
     /// # If a process dies
     ///
-    /// Any part of the bytes may have been written.
+    /// Any part of the bytes can have been written.
     ///
     /// # Errors
     ///
-    /// `OutOfRange` where there is not as much room, `PermissionDenied` where the region is
-    /// read-only; then nothing is copied.
+    /// `OutOfRange` if there are fewer bytes, `PermissionDenied` if the region is read-only. Then
+    /// nothing is copied.
     pub fn write_at(&self, offset: usize, bytes: &[u8]) -> Result<()> {
-        self.view().write(offset, bytes).map_err(|error| self.say(error, "write to"))
+        self.view().write(offset, bytes).map_err(|error| self.with_context(error, "write to"))
     }
 
-    /// Sets all bytes of `range` to `value`: `..` means all.
+    /// Sets all bytes of `range` to `value`. `..` means the whole region.
     ///
     /// # Errors
     ///
-    /// As [`Region::write_at`].
+    /// As for [`Region::write_at`]: `OutOfRange`, `PermissionDenied`.
     pub fn fill(&self, range: impl RangeBounds<usize>, value: u8) -> Result<()> {
         let filled =
             self.within(range).and_then(|range| self.view().fill(range.start, range.len(), value));
-        filled.map_err(|error| self.say(error, "fill"))
+        filled.map_err(|error| self.with_context(error, "fill"))
     }
 
-    /// Writes what was changed in `range` back to the file, and waits until the device has it.
+    /// Writes the changed bytes of `range` to the file, and waits until the device has them.
     ///
-    /// Others who map the bytes see them without it. Shared memory and copy-on-write regions have
-    /// no device, and there is nothing to do.
+    /// Other mappings show the bytes without this. For shared memory and copy-on-write regions
+    /// there is no device, and this does nothing.
     ///
     /// # Errors
     ///
-    /// `OutOfRange`, or what the device says.
+    /// `OutOfRange`, or an error of the device.
     pub fn flush(&self, range: impl RangeBounds<usize>) -> Result<()> {
         self.flush_pages(range, true)
     }
 
-    /// As [`Region::flush`], without waiting.
+    /// Starts to write the changed bytes of `range` to the file, as [`Region::flush`] does, and
+    /// does not wait.
     ///
     /// # Errors
     ///
@@ -269,82 +273,84 @@ impl Region {
 
     fn flush_pages(&self, range: impl RangeBounds<usize>, wait: bool) -> Result<()> {
         let flushed = self.within(range).and_then(|range| self.mapping.flush(range, wait));
-        flushed.map_err(|error| self.say(error, "flush"))
+        flushed.map_err(|error| self.with_context(error, "flush"))
     }
 
-    /// Tells the system how the pages of `range` will be used.
+    /// Tells the system the expected use of the pages of `range`.
     ///
     /// # Errors
     ///
-    /// `OutOfRange`, or `Unsupported` where the system does not know the advice.
+    /// `OutOfRange`; `Unsupported` if the system does not know the advice.
     pub fn advise(&self, range: impl RangeBounds<usize>, advice: Advice) -> Result<()> {
         let advised = self.within(range).and_then(|range| self.mapping.advise(range, advice));
-        advised.map_err(|error| self.say(error, "advise on"))
+        advised.map_err(|error| self.with_context(error, "advise on"))
     }
 
-    /// Makes every page present now, so that no later access has to wait for one.
+    /// Makes every page present, so that no later access waits for one.
     ///
     /// # Errors
     ///
-    /// `OutOfSpace` where the file system has no room for a page.
+    /// `OutOfSpace` if the file system has no space for a page.
     pub fn prefault(&self) -> Result<()> {
-        self.mapping.prefault().map_err(|error| self.say(error, "prefault"))
+        self.mapping.prefault().map_err(|error| self.with_context(error, "prefault"))
     }
 
     /// Makes every page present and keeps it in memory, until [`Region::unlock`] or the end of the
-    /// region. Forked children do not inherit it.
+    /// region. Forked children do not inherit the lock.
     ///
     /// # Errors
     ///
-    /// `OutOfSpace` where that is more than this process may lock; the limit is in the message.
+    /// `OutOfSpace` if that exceeds what this process may lock. The message names the limit.
     pub fn lock(&self) -> Result<()> {
-        self.mapping.lock().map_err(|error| self.say(error, "lock into memory"))
+        self.mapping.lock().map_err(|error| self.with_context(error, "lock into memory"))
     }
 
-    /// Takes [`Region::lock`] back.
+    /// Undoes [`Region::lock`].
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// Any error of the system.
     pub fn unlock(&self) -> Result<()> {
-        self.mapping.unlock().map_err(|error| self.say(error, "unlock"))
+        self.mapping.unlock().map_err(|error| self.with_context(error, "unlock"))
     }
 
-    /// How many bytes of the mapped pages are in huge pages at the moment, as the system accounts
-    /// for them: 0 where [`RegionOptions::huge_pages`] remained a wish.
+    /// Returns how many bytes of the mapped pages are in huge pages now: 0 if the system ignored
+    /// [`RegionOptions::huge_pages`].
     ///
     /// # Errors
     ///
-    /// Where the system does not tell.
+    /// Any error of the system.
     pub fn huge_page_bytes(&self) -> Result<u64> {
-        self.mapping.huge_page_bytes().map_err(|error| self.say(error, "count the huge pages of"))
+        self.mapping
+            .huge_page_bytes()
+            .map_err(|error| self.with_context(error, "count the huge pages of"))
     }
 
-    /// Gives up the first `bytes`. What was byte `bytes` is then byte 0, at the same address.
+    /// Unmaps the first `bytes` bytes. Byte `bytes` becomes byte 0, at the same address.
     ///
-    /// The file stays as it is. Pages that held nothing else are unmapped.
+    /// The file does not change. Pages that hold nothing else are unmapped.
     ///
     /// # Errors
     ///
-    /// `OutOfRange` where nothing would be left.
+    /// `OutOfRange` if nothing would be left.
     pub fn shrink_front(&mut self, bytes: usize) -> Result<()> {
         let shrunk = self.mapping.shrink_front(bytes);
-        shrunk.map_err(|error| self.say(error, "shrink"))
+        shrunk.map_err(|error| self.with_context(error, "shrink"))
     }
 
-    /// Gives up the last `bytes`.
+    /// Unmaps the last `bytes` bytes.
     ///
-    /// The file stays as it is. Pages that held nothing else are unmapped.
+    /// The file does not change. Pages that hold nothing else are unmapped.
     ///
     /// # Errors
     ///
-    /// `OutOfRange` where nothing would be left.
+    /// `OutOfRange` if nothing would be left.
     pub fn shrink_back(&mut self, bytes: usize) -> Result<()> {
         let shrunk = self.mapping.shrink_back(bytes);
-        shrunk.map_err(|error| self.say(error, "shrink"))
+        shrunk.map_err(|error| self.with_context(error, "shrink"))
     }
 
-    /// The bytes that `range` means, which must be within the region.
+    /// Converts `range` to offsets, which must be within the region.
     fn within(&self, range: impl RangeBounds<usize>) -> Result<Range<usize>> {
         let start = match range.start_bound() {
             Bound::Included(&start) => Some(start),
@@ -360,14 +366,15 @@ impl Region {
             (Some(start), Some(end)) if start <= end && end <= self.len() => Ok(start..end),
             _ => {
                 let (start, end) = (start.unwrap_or(usize::MAX), end.unwrap_or(usize::MAX));
-                let why = format!("bytes {start} to {end} are not within its {}", self.len());
+                let why = format!("bytes {start} to {end} are outside its {} bytes", self.len());
                 Err(Error::new(ErrorKind::OutOfRange, why))
             }
         }
     }
 
+    /// Adds the operation and the name of the mapped thing to an error.
     #[cold]
-    fn say(&self, error: Error, doing: &'static str) -> Error {
+    fn with_context(&self, error: Error, doing: &'static str) -> Error {
         error.doing(doing).on(&self.label)
     }
 }

@@ -1,10 +1,10 @@
-//! Memory under a name, or without one, byte for byte as the user lays it out.
+//! Memory with a name or without one, whose every byte belongs to the user.
 //!
-//! `SharedMemory` `prices` is the file `/dev/shm/prices`: byte 0 is the user's first, there is no
-//! header, and the size is exact. So it is the very object that `shm_open`, Boost's
-//! `shared_memory_object` and Python's `multiprocessing.shared_memory` know by that name. For the
-//! same reason the environment's `SHMKIT_DIR`, which moves framed objects, does not move it.
-//! On Windows it is the section that `CreateFileMapping` makes and opens by that name.
+//! The `SharedMemory` named `prices` is the file `/dev/shm/prices`. It has no header, and its size
+//! is exact. So `shm_open`, Boost's `shared_memory_object` and Python's
+//! `multiprocessing.shared_memory` find the same memory by that name. For the same reason the
+//! environment variable `SHMKIT_DIR`, which moves objects, does not move it. On Windows it is the
+//! section that `CreateFileMapping` creates and opens by that name.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -17,10 +17,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sys::file::SealKind;
 use crate::sys::{directory, file, memory, process};
 
-/// What memory without a name is called in errors.
+/// The name of anonymous memory in errors.
 const ANONYMOUS: &str = "<anonymous>";
 
-/// Choices for making or opening [`SharedMemory`].
+/// Options for creating or opening [`SharedMemory`].
 ///
 /// ```
 /// # use shmkit::memory::{Access, SharedMemory};
@@ -44,80 +44,79 @@ pub struct SharedMemoryOptions {
 }
 
 impl SharedMemoryOptions {
-    /// Who may use what is created. The default is its owner alone, whatever the umask.
+    /// Sets which users may use new memory. The default is the owner only, whatever the umask.
     pub fn access(mut self, access: Access) -> Self {
         self.access = access;
         self
     }
 
-    /// Lets those whom `access` admits besides the owner read, and not write.
+    /// Makes new memory read-only for the users besides the owner that `access` admits.
     pub fn read_only_peers(mut self) -> Self {
         self.read_only_peers = true;
         self
     }
 
-    /// Opens for reading alone. It does not change who may write what is created.
+    /// Opens the memory read-only. This does not change which users may write to new memory.
     pub fn read_only(mut self) -> Self {
         self.read_only = true;
         self
     }
 
-    /// Makes or opens it for all sessions of the machine. They share it in any case, but on
-    /// Windows, where the name then begins with `Global\`, and making it takes a privilege.
+    /// Creates or opens the memory for all sessions of the machine.
+    ///
+    /// This matters on Windows only, where it puts `Global\` before the name, and where creating
+    /// global memory takes a privilege. On other systems all sessions share it in any case.
     pub fn all_sessions(mut self) -> Self {
         self.all_sessions = true;
         self
     }
 
-    /// Whose memory is opened. The default is this user's and the administrator's.
+    /// Sets the users whose memory is opened. The default is this user and the administrator.
     pub fn trust(mut self, trust: Trust) -> Self {
         self.trust = trust;
         self
     }
 
-    /// As [`SharedMemory::create`], with these choices.
+    /// Creates memory as [`SharedMemory::create`] does, with these options.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// `AlreadyExists`, `InvalidName`, `OutOfSpace`, `PermissionDenied`.
     pub fn create(&self, name: &str, size: u64) -> Result<SharedMemory> {
         let name = RawName::new(name)?;
         self.create_named(&name, size).map_err(|error| error.doing("create").on(name.as_str()))
     }
 
-    /// As [`SharedMemory::open`], with these choices.
+    /// Opens memory as [`SharedMemory::open`] does, with these options.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// `NotFound`, `InvalidName`, `PermissionDenied`, `WrongKind`.
     pub fn open(&self, name: &str) -> Result<SharedMemory> {
         let name = RawName::new(name)?;
         self.open_named(&name).map_err(|error| error.doing("open").on(name.as_str()))
     }
 
-    /// As [`SharedMemory::open_or_create`], with these choices.
+    /// Opens or creates memory as [`SharedMemory::open_or_create`] does, with these options.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// `WrongOptions` if it exists with another size; `Busy` if other processes keep creating and
+    /// removing it; `InvalidName`, `OutOfSpace`, `PermissionDenied`, `WrongKind`.
     pub fn open_or_create(&self, name: &str, size: u64) -> Result<SharedMemory> {
         let name = RawName::new(name)?;
         self.open_or_create_named(&name, size)
             .map_err(|error| error.doing("open or create").on(name.as_str()))
     }
 
-    /// The name that the system is told.
-    fn placed<'n>(&self, name: &'n RawName) -> Cow<'n, str> {
-        if self.all_sessions {
-            memory::for_all_sessions(name.as_str())
-        } else {
-            name.as_str().into()
-        }
+    /// Returns the name for the system.
+    fn system_name<'n>(&self, name: &'n RawName) -> Cow<'n, str> {
+        if self.all_sessions { memory::global_name(name.as_str()) } else { name.as_str().into() }
     }
 
     fn create_named(&self, name: &RawName, size: u64) -> Result<SharedMemory> {
         let mode = self.access.mode(self.read_only_peers);
-        let created = memory::create(&self.placed(name), size, mode)?;
+        let created = memory::create(&self.system_name(name), size, mode)?;
         if self.read_only {
             return self.open_named(name);
         }
@@ -131,25 +130,24 @@ impl SharedMemoryOptions {
         } else {
             directory::Opening::ReadWrite
         };
-        let opened = memory::open(&self.placed(name), opening)?;
+        let opened = memory::open(&self.system_name(name), opening)?;
         let (backing, status) = Backing::new(opened, name.as_str().to_owned())?;
         let me = process::user_id();
         if !self.trust.accepts(status.owner, me) {
             let owner = status.owner;
             let why =
                 format!("it belongs to user {owner}, and user {me} did not ask to trust them");
-            return Err(Error::new(ErrorKind::PermissionDenied, why));
+            return Err(Error::new(ErrorKind::PermissionDenied, why).of_untrusted_user(owner));
         }
         if status.links > 1 {
-            let why =
-                format!("it has {} names, and others than its maker can add one", status.links);
+            let why = format!("it has {} names, and another user can have added one", status.links);
             return Err(Error::new(ErrorKind::PermissionDenied, why));
         }
         Ok(SharedMemory { backing, is_named: true })
     }
 
     fn open_or_create_named(&self, name: &RawName, size: u64) -> Result<SharedMemory> {
-        /// How often the name may come and go under our hands.
+        /// How often other processes can create and remove the name meanwhile.
         const ATTEMPTS: usize = 100;
         for _ in 0..ATTEMPTS {
             match self.open_named(name) {
@@ -157,8 +155,8 @@ impl SharedMemoryOptions {
                 Err(error) => return Err(error),
                 Ok(opened) => {
                     let found = opened.size()?;
-                    if found != memory::whole_size(size) {
-                        let why = format!("it has {found} bytes, and {size} were asked for");
+                    if found != memory::rounded_size(size) {
+                        let why = format!("it has {found} bytes, not the requested {size}");
                         return Err(Error::new(ErrorKind::WrongOptions, why));
                     }
                     return Ok(opened);
@@ -169,18 +167,20 @@ impl SharedMemoryOptions {
                 answer => return answer,
             }
         }
-        let why = format!("others made and removed it {ATTEMPTS} times meanwhile");
+        let why =
+            format!("other processes created and removed it {ATTEMPTS} times meanwhile: try again");
         Err(Error::new(ErrorKind::Busy, why))
     }
 }
 
-/// What can be ruled out for anonymous memory, for ever and for all who have it.
+/// What a seal on anonymous memory forbids, permanently and for all processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Seal {
-    /// Another size. Without it, a peer who cuts the memory ends whoever touches what is gone.
+    /// Changes of the size. Without this seal, a peer can shrink the memory, and an access to the
+    /// missing part ends a process.
     Size,
-    /// Writing, except through regions that exist already: for data that peers only read.
+    /// Writing, except through regions that exist already. For data that peers only read.
     NewWriters,
 }
 
@@ -193,28 +193,27 @@ impl From<Seal> for SealKind {
     }
 }
 
-/// Bytes that processes share, under a name or without one.
+/// Bytes that processes share, with a name or without one.
 ///
-/// It has no header and no structure: this is the memory that `shm_open`, Boost's
-/// `shared_memory_object` and Python's `multiprocessing.shared_memory` know by the same name. It
-/// stays until it is removed or the machine restarts; handles and regions of removed memory go on
-/// working.
+/// The memory has no header and no structure. `shm_open`, Boost's `shared_memory_object` and
+/// Python's `multiprocessing.shared_memory` find the same memory by its name. It stays until it is
+/// removed or the machine restarts. Handles and regions of removed memory keep working.
 ///
-/// A name has 1 to 255 bytes, no `/` but for a leading one, which is dropped, and does not end in
-/// `.shmkit`. The memory is the file of that name in `/dev/shm`.
+/// A name has 1 to 255 bytes. It contains no `/`, except for a leading one, which is ignored, and
+/// does not end in `.shmkit`. The memory is the file of that name in `/dev/shm`.
 ///
-/// On Windows it is a section of the page file, and has its rules: the size is whole pages and
-/// stays; memory and name go with the last handle and region, and no sooner. A name is local to the
-/// session unless it begins with `Global\`.
+/// On Windows it is a section of the page file, with its rules. The size is a number of whole pages
+/// and cannot change. Memory and name live until the last handle and region end. A name is local to
+/// the session, unless it begins with `Global\`.
 ///
-/// Forked children inherit a handle and its regions. Anonymous memory has no name: others get it by
-/// inheritance, or by its descriptor ([`SharedMemory::file`]) through a Unix socket or as a
-/// standard stream of theirs.
+/// Forked children inherit a handle and its regions. Anonymous memory has no name. Other processes
+/// get it by inheritance, or get its descriptor ([`SharedMemory::file`]) through a Unix socket or
+/// as a standard stream.
 ///
 /// # If a process dies
 ///
-/// Memory is made whole before it has its name, so a creator that is killed leaves none. What a
-/// process wrote stays, as far as it came.
+/// New memory is complete before it gets its name, so a creator that is killed leaves no name.
+/// Bytes that a process wrote before its death stay.
 ///
 /// # Examples
 ///
@@ -245,11 +244,11 @@ pub struct SharedMemory {
 }
 
 impl SharedMemory {
-    /// Makes memory of `size` bytes, all 0 and all committed, for reading and writing.
+    /// Creates memory of `size` bytes, all zeros and all committed, for reading and writing.
     ///
-    /// Others see all of it or nothing; of those who race one wins. A size of 0 can be changed
-    /// later, and not be mapped before. The file system answers for full memory here; a memory
-    /// cgroup that is exceeded ends the process.
+    /// Other processes see the complete memory or none. If several processes race for the name, one
+    /// wins. Memory of size 0 can be resized, and must be before it is mapped. A full file system
+    /// is an error; exceeding a memory cgroup ends the process.
     ///
     /// # Errors
     ///
@@ -258,28 +257,28 @@ impl SharedMemory {
         Self::options().create(name, size)
     }
 
-    /// Opens existing memory, for reading and writing.
+    /// Opens existing memory for reading and writing.
     ///
     /// # Errors
     ///
-    /// `NotFound`, `InvalidName`; `PermissionDenied` also for memory of another user, unless
-    /// [`SharedMemoryOptions::trust`] accepts it; `WrongKind` for what is no memory: a symbolic
-    /// link, a FIFO, a directory.
+    /// `NotFound`, `InvalidName`; `PermissionDenied`, also for memory of another user, unless
+    /// [`SharedMemoryOptions::trust`] accepts it; `WrongKind` for a symbolic link, a FIFO or a
+    /// directory.
     pub fn open(name: &str) -> Result<Self> {
         Self::options().open(name)
     }
 
-    /// Opens what has the name, or makes it.
+    /// Opens the memory, or creates it if it does not exist.
     ///
     /// # Errors
     ///
-    /// `WrongOptions` where it exists with another size; otherwise as [`SharedMemory::open`] and
-    /// [`SharedMemory::create`]. `Busy` where others keep making and removing it.
+    /// `WrongOptions` if it exists with another size; `Busy` if other processes keep creating and
+    /// removing it; `InvalidName`, `OutOfSpace`, `PermissionDenied`, `WrongKind`.
     pub fn open_or_create(name: &str, size: u64) -> Result<Self> {
         Self::options().open_or_create(name, size)
     }
 
-    /// The choices that there are, at their defaults.
+    /// Returns the options at their defaults.
     pub fn options() -> SharedMemoryOptions {
         SharedMemoryOptions {
             access: Access::Owner,
@@ -290,26 +289,26 @@ impl SharedMemory {
         }
     }
 
-    /// Makes memory of `size` bytes without a name, all 0 and all committed. It goes with its last
-    /// handle and region.
+    /// Creates memory of `size` bytes without a name, all zeros and all committed. It lives until
+    /// its last handle and region end.
     ///
     /// # Errors
     ///
-    /// `OutOfSpace`, or what the system says.
+    /// `OutOfSpace`, or another error of the system.
     #[doc(alias = "memfd_create")]
     pub fn anonymous(size: u64) -> Result<Self> {
-        let make = || Self::unnamed(file::anonymous("shmkit", size)?);
-        make().map_err(|error| error.doing("create").on(ANONYMOUS))
+        let create = || Self::unnamed(file::anonymous("shmkit", size)?);
+        create().map_err(|error| error.doing("create").on(ANONYMOUS))
     }
 
-    /// Takes memory that another process passed on: its [`SharedMemory::file`].
+    /// Takes memory that another process passed on as its [`SharedMemory::file`].
     ///
-    /// Nothing is known of its size, which its other holders can change unless
-    /// [`Seal::Size`] says otherwise: ask [`SharedMemory::is_sealed`].
+    /// Other processes that have the memory can change its size, unless [`SharedMemory::is_sealed`]
+    /// confirms [`Seal::Size`].
     ///
     /// # Errors
     ///
-    /// `WrongKind` where it is no memory and no regular file.
+    /// `WrongKind` if it is neither memory nor a regular file.
     pub fn from_file(file: File) -> Result<Self> {
         Self::unnamed(file).map_err(|error| error.doing("take").on(ANONYMOUS))
     }
@@ -319,91 +318,91 @@ impl SharedMemory {
         Ok(Self { backing, is_named: false })
     }
 
-    /// Removes the name. Those who have the memory keep it; the name is free at once.
+    /// Removes the name, which is free at once. Processes that have the memory open keep it.
     ///
     /// # Errors
     ///
     /// `NotFound`, `InvalidName`, `PermissionDenied`; `WrongKind` for a directory; on Windows
-    /// `Unsupported`, since there the name goes with the last who has the memory.
+    /// `Unsupported`, because the name lives as long as the memory.
     #[doc(alias = "shm_unlink")]
     pub fn remove(name: &str) -> Result<()> {
         let name = RawName::new(name)?;
         memory::remove(name.as_str()).map_err(|error| error.doing("remove").on(name.as_str()))
     }
 
-    /// Its name, unless it is anonymous.
+    /// Returns the name, or `None` for anonymous memory.
     pub fn name(&self) -> Option<&str> {
         self.is_named.then(|| self.backing.label())
     }
 
-    /// Its size in bytes at this moment.
+    /// Returns the present size in bytes.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// Any error of the system.
     pub fn size(&self) -> Result<u64> {
         self.backing.size()
     }
 
-    /// Gives it another size. What is added is 0, and committed.
+    /// Changes the size. New bytes are zeros and committed.
     ///
-    /// Regions keep their length. Whoever touches a part of a region that was cut off is ended by
-    /// the system: make memory smaller only where all its users know.
+    /// Regions keep their length. If a region extends beyond the new end, the system ends a process
+    /// that accesses the missing part. So shrink memory only if all its users know about it.
     ///
     /// # Errors
     ///
-    /// `OutOfSpace`, and `PermissionDenied` for a read-only handle and for sealed memory;
-    /// `Unsupported` on Windows.
+    /// `OutOfSpace`; `PermissionDenied` for a read-only handle and for sealed memory; `Unsupported`
+    /// on Windows.
     pub fn set_size(&self, size: u64) -> Result<()> {
         self.backing.set_size(size)
     }
 
-    /// Whether this handle can only read.
+    /// Returns whether this handle is read-only.
     pub fn is_read_only(&self) -> bool {
         !self.backing.is_writable()
     }
 
-    /// Rules something out for ever, for all who have this anonymous memory.
+    /// Sets a seal on anonymous memory.
     ///
     /// # Errors
     ///
     /// `Unsupported` for named memory.
     pub fn seal(&self, seal: Seal) -> Result<()> {
         file::seal(self.backing.file(), seal.into())
-            .map_err(|error| self.backing.say(error, "seal"))
+            .map_err(|error| self.backing.with_context(error, "seal"))
     }
 
-    /// Whether something is ruled out for ever.
+    /// Returns whether a seal is set.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// Any error of the system.
     pub fn is_sealed(&self, seal: Seal) -> Result<bool> {
         file::is_sealed(self.backing.file(), seal.into())
-            .map_err(|error| self.backing.say(error, "look at the seals of"))
+            .map_err(|error| self.backing.with_context(error, "get the seals of"))
     }
 
-    /// All of it, mapped as this handle was opened.
+    /// Maps the whole memory with the access of this handle.
     ///
     /// # Errors
     ///
-    /// As [`RegionOptions::map`].
+    /// As for [`RegionOptions::map`]: `InvalidArgument` if the memory is empty, `OutOfSpace`.
     pub fn map(&self) -> Result<Region> {
         self.region().map()
     }
 
-    /// The way to map a part of it, or in another way.
+    /// Returns the options for mapping a part of the memory, or with another access.
     pub fn region(&self) -> RegionOptions<'_> {
-        self.backing.region()
+        RegionOptions::new(&self.backing)
     }
 
-    /// The open file, to pass on. It is closed when another program is executed. On Windows it is
-    /// the section's handle, which can be duplicated and mapped, but not read as files are.
+    /// Returns the open file, to pass it to another process. It has close-on-exec. On Windows it is
+    /// the handle of the section, which can be duplicated and mapped, but not read like a file.
     pub fn file(&self) -> &File {
         self.backing.file()
     }
 
-    /// The open file, as [`SharedMemory::file`], without the handle around it.
+    /// Converts the handle into its open file, as [`SharedMemory::file`] returns it.
     pub fn into_file(self) -> File {
         self.backing.into_file()
     }

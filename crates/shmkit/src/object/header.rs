@@ -1,7 +1,7 @@
-//! The first 256 bytes of every object, as they stand in its file.
+//! The first 256 bytes of every object.
 //!
-//! Nobody believes them: [`ObjectLayout`](super::layout::ObjectLayout) is what was
-//! read from them once and checked against the file.
+//! They are untrusted: [`ObjectLayout`](super::layout::ObjectLayout) is what was read from them
+//! once and checked.
 
 use std::mem::{offset_of, size_of};
 
@@ -11,15 +11,21 @@ pub(crate) const MAGIC: [u8; 8] = *b"shmkit\r\n";
 /// The version of the format that this code writes and reads.
 pub(crate) const FORMAT_VERSION: u32 = 1;
 
-/// `state`: the object can be used. Whoever retires it leaves this, under the gate.
+/// `state`: the object can be used. A removal leaves this state, under the gate.
 pub(crate) const READY: u64 = 1;
-/// `state`: its name is, or is about to be, another's. Nobody leaves this.
+/// `state`: the object is removed, or is being removed. No process leaves this state.
 pub(crate) const RETIRED: u64 = 2;
 
-/// `flags`: others may open the object for reading alone. A kind's own flags start at bit 16.
+/// `flags`: users other than the owner can only read the object. A kind's own flags start at bit
+/// 16.
 pub(crate) const FLAG_READ_ONLY_PEERS: u32 = 1;
 
-/// An object's first bytes. Little-endian.
+/// `features`: the payload has a reserve beyond its committed bytes.
+pub(crate) const FEATURE_GROWTH: u64 = 1;
+/// The features that this code reads.
+pub(crate) const KNOWN_FEATURES: u64 = FEATURE_GROWTH;
+
+/// The first bytes of an object. Little-endian.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(crate) struct Header {
@@ -27,58 +33,62 @@ pub(crate) struct Header {
     pub(crate) magic: [u8; 8],
     /// [`FORMAT_VERSION`].
     pub(crate) format_version: u32,
-    /// A number of [`Kind`](super::layout::Kind).
+    /// A number of [`Kind`](super::kind::Kind).
     pub(crate) kind: u32,
-    /// Extensions that a reader must know. None are defined: 0.
+    /// Extensions that a reader must know: [`FEATURE_GROWTH`].
     pub(crate) features: u64,
-    /// The file's size in bytes.
-    pub(crate) file_size: u64,
+    /// The size of the object in bytes when it was created.
+    pub(crate) size: u64,
     /// Random: no two objects have the same.
     pub(crate) object_id: [u8; 16],
-    /// The run of the machine in which it was made; zeros where the system does not say.
+    /// The run of the machine in which it was created; zeros where the system does not say.
     pub(crate) boot_id: [u8; 16],
-    /// When it was made: nanoseconds since 1970.
+    /// When it was created: nanoseconds since 1970.
     pub(crate) created_unix_ns: u64,
-    /// The process that made it, in its own PID namespace.
+    /// The process that created it, in its own PID namespace.
     pub(crate) creator_pid: u32,
-    /// The user who made it.
+    /// The user who created it.
     pub(crate) creator_uid: u32,
     /// A number of [`Access`](crate::memory::Access).
     pub(crate) access: u32,
-    /// A number of [`Lifetime`](super::options::Lifetime).
+    /// A number of [`Lifetime`].
     pub(crate) lifetime: u32,
     /// [`FLAG_READ_ONLY_PEERS`] and the kind's own.
     pub(crate) flags: u32,
-    /// How many words of the payload can be waited on: one each 128 bytes, from its start.
-    pub(crate) wait_words: u32,
-    /// The type's fingerprint.
+    /// The run-time number of items in the payload; 0 if its type decides.
+    pub(crate) items: u32,
+    /// The fingerprint of the schema.
     pub(crate) fingerprint: u64,
     /// Where the name is.
     pub(crate) name_offset: u32,
-    /// The name's bytes.
+    /// The bytes of the name; 0 for an object in a region.
     pub(crate) name_length: u32,
     /// Where the text of the schema is.
     pub(crate) schema_offset: u32,
-    /// The schema's bytes.
+    /// The bytes of the schema.
     pub(crate) schema_length: u32,
     /// Where the participants are.
     pub(crate) participants_offset: u32,
-    /// How many participants there can be.
+    /// The largest number of participants.
     pub(crate) participants_count: u32,
     /// Where the payload is.
     pub(crate) payload_offset: u64,
-    /// The payload's bytes.
+    /// The bytes of the payload when it was created.
     pub(crate) payload_size: u64,
-    /// The kind's own numbers.
-    pub(crate) parameters: [u64; 4],
+    /// How many bytes the payload can have; `payload_size` if it cannot grow.
+    pub(crate) payload_max: u64,
+    /// Zeros.
+    pub(crate) reserved: [u64; 3],
     /// FNV-1a (64 bit) of everything above, the name and the schema text.
     pub(crate) checksum: u64,
     /// Zeros.
-    pub(crate) reserved: u64,
-    /// [`READY`] or [`RETIRED`]: the only word here that changes.
+    pub(crate) reserved_word: u64,
+    /// [`READY`] or [`RETIRED`]. Changes.
     pub(crate) state: u64,
+    /// The bytes of the payload that are committed. Grows.
+    pub(crate) committed: u64,
     /// Zeros.
-    pub(crate) reserved_line: [u64; 7],
+    pub(crate) reserved_line: [u64; 6],
 }
 
 const _: () = {
@@ -89,6 +99,7 @@ const _: () = {
     assert!(offset_of!(Header, payload_offset) == 128);
     assert!(offset_of!(Header, checksum) == 176);
     assert!(offset_of!(Header, state) == 192);
+    assert!(offset_of!(Header, committed) == 200);
     assert!(cfg!(target_endian = "little"), "the format is little-endian");
 };
 
@@ -109,7 +120,7 @@ impl Header {
         unsafe { bytes.as_ptr().cast::<Self>().read_unaligned() }
     }
 
-    /// What [`Header::checksum`] has to be.
+    /// Computes what the field `checksum` has to be.
     ///
     /// FNV-1a: <http://www.isthe.com/chongo/tech/comp/fnv/>.
     pub(crate) fn checksum(&self, name: &[u8], schema: &[u8]) -> u64 {
@@ -118,5 +129,36 @@ impl Header {
         bytes.fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
         })
+    }
+}
+
+/// How long an object stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[repr(u32)]
+pub enum Lifetime {
+    /// Until it is removed or the machine restarts. The default.
+    Persistent = 1,
+    /// As long as a process has it open. The last process that closes it removes it. If that
+    /// process was killed, or could only read, the next process that opens the name does.
+    WhileUsed = 2,
+    /// Until it is removed, over restarts of the machine, where its directory is on a disk.
+    Durable = 3,
+}
+
+impl Lifetime {
+    /// The lifetime with this number in the format.
+    pub(crate) fn from_number(number: u32) -> Option<Self> {
+        let all = [Self::Persistent, Self::WhileUsed, Self::Durable];
+        all.into_iter().find(|it| *it as u32 == number)
+    }
+
+    /// The name of the lifetime, as `shm` prints it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Persistent => "persistent",
+            Self::WhileUsed => "while used",
+            Self::Durable => "durable",
+        }
     }
 }

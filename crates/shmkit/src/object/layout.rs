@@ -1,126 +1,64 @@
-//! An object's parts: how they are laid out at creation, and checked before they are believed.
+//! The parts of an object: placed when it is created, checked before they are used.
 //!
 //! ```text
 //! 0        256                            64-aligned     128-aligned           whole pages
-//! | header | name | text of the schema |  | participants |  | payload |        |
+//! | header | name | text of the schema |  | participants |  | payload | reserve |
 //! ```
+//!
+//! An object in a region of memory has no name, and does not end in a whole page. The reserve is
+//! there if the object can grow: its payload then ends at the `committed` word of the header, and
+//! has at most `payload_max` bytes.
 
 use std::mem::size_of;
 
-use super::header::{FLAG_READ_ONLY_PEERS, FORMAT_VERSION, Header, MAGIC, READY, RETIRED};
+use super::header::{
+    FEATURE_GROWTH, FLAG_READ_ONLY_PEERS, FORMAT_VERSION, Header, KNOWN_FEATURES, Lifetime, MAGIC,
+    READY, RETIRED,
+};
+use super::kind::Kind;
 use super::name::Name;
-use super::options::Lifetime;
-use super::participants::Participant;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::Access;
-use crate::shareable::schema::MAX_TEXT;
+use crate::participant::{MAX_PARTICIPANTS, Participant};
+use crate::shareable::schema::MAX_OBJECT_TEXT;
 use crate::sys::process;
-
-/// What kinds of object there are. The numbers are part of the format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-#[repr(u32)]
-pub enum Kind {
-    /// A register that holds the latest value.
-    Latest = 1,
-    /// A value that one at a time may use.
-    Mutex = 2,
-    /// The same, which its holder may lock again.
-    ReentrantMutex = 3,
-    /// A value that many may read at a time, or one change.
-    RwLock = 4,
-    /// A condition that others wait for, together with a lock.
-    Condvar = 5,
-    /// Permits, which are taken and come back.
-    Semaphore = 6,
-    /// Something that has happened, or has not yet.
-    Event = 7,
-    /// A place where several meet, again and again.
-    Barrier = 8,
-    /// A gate that opens when all have come.
-    Latch = 9,
-    /// Something that is done once.
-    Once = 10,
-    /// Several of these, in one object.
-    Group = 11,
-}
-
-impl Kind {
-    const ALL: [Self; 11] = [
-        Self::Latest,
-        Self::Mutex,
-        Self::ReentrantMutex,
-        Self::RwLock,
-        Self::Condvar,
-        Self::Semaphore,
-        Self::Event,
-        Self::Barrier,
-        Self::Latch,
-        Self::Once,
-        Self::Group,
-    ];
-
-    /// The word for it, as `shm` prints it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Latest => "latest",
-            Self::Mutex => "mutex",
-            Self::ReentrantMutex => "reentrant mutex",
-            Self::RwLock => "rwlock",
-            Self::Condvar => "condvar",
-            Self::Semaphore => "semaphore",
-            Self::Event => "event",
-            Self::Barrier => "barrier",
-            Self::Latch => "latch",
-            Self::Once => "once",
-            Self::Group => "group",
-        }
-    }
-
-    /// The kind that is called so in an object's description.
-    pub(crate) fn of_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.as_str().replace(' ', "_") == name)
-    }
-
-    fn of_number(number: u32) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| *it as u32 == number)
-    }
-}
-
-/// Bytes from one word that can be waited on to the next: each has two cache lines to itself.
-pub(crate) const WAIT_WORD_STRIDE: u64 = 128;
-
-/// The bit of every word that can be waited on which says that the object was retired.
-pub(crate) const CLOSED: u64 = 1;
 
 /// Files are whole pages of the smallest size that systems have.
 const PAGE: u64 = 4096;
+/// The largest payload, in bytes.
+pub(crate) const MAX_PAYLOAD: u64 = 1 << 46;
+/// How the payload is aligned, from the start of the object.
+pub(crate) const PAYLOAD_ALIGN: u64 = 128;
 
-/// What a kind asks for when an object is made.
+/// An object that is to be created.
 pub(crate) struct NewObject {
     pub(crate) kind: Kind,
-    /// The kind's own, from bit 16.
+    /// [`FLAG_READ_ONLY_PEERS`] and the kind's own flags, from bit 16 on.
     pub(crate) flags: u32,
+    pub(crate) access: Access,
+    pub(crate) lifetime: Lifetime,
+    /// The largest number of participants.
+    pub(crate) participants: u32,
+    /// The run-time number of items in the payload; 0 if its type decides.
+    pub(crate) items: u32,
     pub(crate) fingerprint: u64,
     pub(crate) schema: String,
     pub(crate) payload_size: u64,
-    /// How many participants there can be, unless the options say.
-    pub(crate) participants: u32,
-    /// What the payload begins with; zeros follow.
+    /// How large the payload can become, if it can grow.
+    pub(crate) payload_max: Option<u64>,
+    /// The first bytes of the payload; zeros follow.
     pub(crate) payload: Vec<u8>,
-    pub(crate) wait_words: u32,
-    pub(crate) parameters: [u64; 4],
 }
 
-/// An object's parts, as read from its header and checked. Never read again.
+/// The parts of an object, as read from its header and checked once.
 ///
-/// INVARIANT: every part lies inside `file_size` and is aligned as the picture says;
-/// `participants_count` is 1 to [`ObjectLayout::MAX_PARTICIPANTS`]; the wait words
-/// lie in the payload.
+/// INVARIANT: every part lies inside `size` and is aligned as the picture says;
+/// `participants_count` is 1 to [`MAX_PARTICIPANTS`].
 #[derive(Clone, Debug)]
 pub(crate) struct ObjectLayout {
     pub(crate) kind: Kind,
-    pub(crate) file_size: u64,
+    /// The bytes of the object, its file's or those in a region.
+    pub(crate) size: u64,
     pub(crate) object_id: [u8; 16],
     pub(crate) boot_id: [u8; 16],
     pub(crate) created_unix_ns: u64,
@@ -128,115 +66,120 @@ pub(crate) struct ObjectLayout {
     pub(crate) access: Access,
     pub(crate) lifetime: Lifetime,
     pub(crate) flags: u32,
-    pub(crate) wait_words: u32,
+    pub(crate) items: u32,
     pub(crate) fingerprint: u64,
     pub(crate) schema: String,
     pub(crate) participants_offset: u64,
     pub(crate) participants_count: u32,
     pub(crate) payload_offset: u64,
+    /// The bytes of the payload that were committed when the object was opened.
     pub(crate) payload_size: u64,
-    pub(crate) parameters: [u64; 4],
+    pub(crate) payload_max: u64,
 }
 
 impl ObjectLayout {
-    pub(crate) const MAX_PARTICIPANTS: u32 = 1024;
-    /// The most bytes of a schema's text.
-    pub(crate) const MAX_SCHEMA: u32 = MAX_TEXT as u32;
-    /// The most words that can be waited on.
-    pub(crate) const MAX_WAIT_WORDS: u32 = 1_024;
-    /// The most bytes of a payload.
-    pub(crate) const MAX_PAYLOAD: u64 = 1 << 46;
-
-    pub(crate) fn admits_read_only_peers(&self) -> bool {
+    pub(crate) fn has_read_only_peers(&self) -> bool {
         self.flags & FLAG_READ_ONLY_PEERS != 0
     }
 }
 
-/// The first bytes of a new object, and the size of its file; what follows them is zeros.
-pub(crate) fn compose(
-    name: &Name,
-    contents: &NewObject,
-    flags: u32,
-    access: Access,
-    lifetime: Lifetime,
-    participants: u32,
-) -> Result<(Vec<u8>, u64)> {
-    let (name, schema) = (name.as_str().as_bytes(), contents.schema.as_bytes());
-    if schema.len() > ObjectLayout::MAX_SCHEMA as usize
-        || contents.payload_size > ObjectLayout::MAX_PAYLOAD
-    {
-        let (text, payload) = (schema.len(), contents.payload_size);
-        let why = format!("a description of {text} bytes or a payload of {payload} is too large");
-        return Err(Error::new(ErrorKind::InvalidArgument, why));
-    }
-    if !(1..=ObjectLayout::MAX_PARTICIPANTS).contains(&participants) {
-        let why =
-            format!("{participants} participants: 1 to {} can be", ObjectLayout::MAX_PARTICIPANTS);
-        return Err(Error::new(ErrorKind::InvalidArgument, why));
-    }
+/// The first bytes of a new object and the parts that they describe; zeros follow the bytes.
+///
+/// Without a name it is for a region of memory, and not rounded up to whole pages.
+pub(crate) fn compose(name: Option<&Name>, new: &NewObject) -> Result<(Vec<u8>, ObjectLayout)> {
+    check_limits(new)?;
+    let name_text = name.map_or("", Name::as_str).as_bytes();
+    let schema = new.schema.as_bytes();
     let name_offset = size_of::<Header>();
-    let schema_offset = name_offset + name.len();
+    let schema_offset = name_offset + name_text.len();
     let participants_offset = (schema_offset + schema.len()).next_multiple_of(64);
-    let participants_size = participants as usize * size_of::<Participant>();
-    let payload_offset = (participants_offset + participants_size).next_multiple_of(128) as u64;
+    let participants_size = new.participants as usize * size_of::<Participant>();
+    let payload_offset = participants_offset + participants_size;
+    let payload_offset = (payload_offset as u64).next_multiple_of(PAYLOAD_ALIGN);
+    let page = if name.is_some() { PAGE } else { 8 };
     let mut header = Header {
         magic: MAGIC,
         format_version: FORMAT_VERSION,
-        kind: contents.kind as u32,
-        features: 0,
-        file_size: (payload_offset + contents.payload_size).next_multiple_of(PAGE),
+        kind: new.kind as u32,
+        features: if new.payload_max.is_some() { FEATURE_GROWTH } else { 0 },
+        size: (payload_offset + new.payload_size).next_multiple_of(page),
         object_id: process::random()?,
         boot_id: process::boot_id(),
         created_unix_ns: process::unix_time_ns(),
         creator_pid: std::process::id(),
         creator_uid: process::user_id(),
-        access: access as u32,
-        lifetime: lifetime as u32,
-        flags,
-        wait_words: contents.wait_words,
-        fingerprint: contents.fingerprint,
+        access: new.access as u32,
+        lifetime: new.lifetime as u32,
+        flags: new.flags,
+        items: new.items,
+        fingerprint: new.fingerprint,
         name_offset: name_offset as u32,
-        name_length: name.len() as u32,
+        name_length: name_text.len() as u32,
         schema_offset: schema_offset as u32,
         schema_length: schema.len() as u32,
         participants_offset: participants_offset as u32,
-        participants_count: participants,
+        participants_count: new.participants,
         payload_offset,
-        payload_size: contents.payload_size,
-        parameters: contents.parameters,
+        payload_size: new.payload_size,
+        payload_max: new.payload_max.unwrap_or(new.payload_size),
+        reserved: [0; 3],
         checksum: 0,
-        reserved: 0,
+        reserved_word: 0,
         state: READY,
-        reserved_line: [0; 7],
+        committed: new.payload_size,
+        reserved_line: [0; 6],
     };
-    header.checksum = header.checksum(name, schema);
-    Ok(([header.as_bytes(), name, schema].concat(), header.file_size))
+    header.checksum = header.checksum(name_text, schema);
+    let bytes = [header.as_bytes(), name_text, schema].concat();
+    let layout = recognise(&bytes)?.check(name, &bytes, header.size)?;
+    Ok((bytes, layout))
+}
+
+fn check_limits(new: &NewObject) -> Result<()> {
+    let invalid = |why| Err(Error::new(ErrorKind::InvalidArgument, why));
+    let payload = new.payload_max.unwrap_or(new.payload_size);
+    if payload > MAX_PAYLOAD || new.payload_size > payload {
+        return invalid(format!("a payload of {payload} bytes is larger than {MAX_PAYLOAD}"));
+    }
+    let text = new.schema.len();
+    if text > MAX_OBJECT_TEXT {
+        return invalid(format!(
+            "the description of its types has {text} bytes; at most {MAX_OBJECT_TEXT} are allowed"
+        ));
+    }
+    if !(1..=MAX_PARTICIPANTS).contains(&new.participants) {
+        return invalid(format!(
+            "{} participants were asked for; 1 to {MAX_PARTICIPANTS} are allowed",
+            new.participants
+        ));
+    }
+    Ok(())
 }
 
 fn corrupt(why: impl Into<String>) -> Error {
     Error::new(ErrorKind::Corrupt, why.into())
 }
 
-/// A header that is ours and of our version, before its parts are believed.
+/// A header with our magic and version. Its parts are not checked yet.
 pub(crate) struct Recognised {
     header: Header,
 }
 
-/// Says whether the bytes begin an object of ours, in a version that we read.
+/// Checks that the bytes begin an object of shmkit, in a version that this program reads.
 pub(crate) fn recognise(start: &[u8]) -> Result<Recognised> {
-    let not_ours = "the file is no object of shmkit: it does not begin with \"shmkit\\r\\n\"";
     if start.first_chunk().is_none_or(|magic| *magic != MAGIC) {
-        return Err(Error::new(ErrorKind::WrongKind, not_ours));
+        let why = "it is no object of shmkit: it does not begin with \"shmkit\\r\\n\"";
+        return Err(Error::new(ErrorKind::WrongKind, why));
     }
     let Some(bytes) = start.first_chunk() else {
         let (length, header) = (start.len(), size_of::<Header>());
-        return Err(corrupt(format!("the file ends after {length} bytes of a header of {header}")));
+        return Err(corrupt(format!("it ends after {length} bytes of a header of {header}")));
     };
     let header = Header::of_bytes(bytes);
-    if header.format_version != FORMAT_VERSION || header.features != 0 {
+    if header.format_version != FORMAT_VERSION || header.features & !KNOWN_FEATURES != 0 {
         let why = format!(
             "the object has format version {} with features {:#x}, and this program reads \
-             version {FORMAT_VERSION} with features 0x0",
+             version {FORMAT_VERSION} with features {KNOWN_FEATURES:#x}",
             header.format_version, header.features
         );
         return Err(Error::new(ErrorKind::WrongVersion, why));
@@ -245,17 +188,12 @@ pub(crate) fn recognise(start: &[u8]) -> Result<Recognised> {
 }
 
 impl Recognised {
-    /// Where the payload is, of an object that was just composed.
-    pub(crate) fn payload_offset(&self) -> u64 {
-        self.header.payload_offset
-    }
-
-    /// How many bytes of the file hold header, name and schema.
+    /// The number of bytes that hold header, name and schema.
     pub(crate) fn described_size(&self) -> Result<usize> {
         let Header { name_offset, name_length, schema_offset, schema_length, .. } = self.header;
-        if name_length as usize > Name::MAX_LENGTH || schema_length > ObjectLayout::MAX_SCHEMA {
+        if name_length as usize > Name::MAX_LENGTH || schema_length as usize > MAX_OBJECT_TEXT {
             return Err(corrupt(format!(
-                "a name of {name_length} bytes and a schema of {schema_length} are too long"
+                "a name of {name_length} bytes or a schema of {schema_length} is too long"
             )));
         }
         if name_offset as usize != size_of::<Header>() || schema_offset != name_offset + name_length
@@ -267,76 +205,86 @@ impl Recognised {
         Ok((schema_offset + schema_length) as usize)
     }
 
-    /// The layout, if all parts agree with each other, with the name and with the file's size.
+    /// Returns the layout, if all parts agree with each other, with the name and with `size`, the
+    /// bytes that are there.
     ///
-    /// `described` holds the file's first [`Recognised::described_size`] bytes.
+    /// `described` holds the first [`described_size`](Self::described_size) bytes.
     pub(crate) fn check(
         &self,
-        name: &Name,
+        name: Option<&Name>,
         described: &[u8],
-        file_size: u64,
+        size: u64,
     ) -> Result<ObjectLayout> {
         let header = &self.header;
         let (schema_offset, end) = (header.schema_offset as usize, self.described_size()?);
         let found_name = described.get(size_of::<Header>()..schema_offset);
         let (Some(found_name), Some(schema)) = (found_name, described.get(schema_offset..end))
         else {
-            let why = format!("the file has {file_size} bytes, and its description {end}");
-            return Err(corrupt(why));
+            return Err(corrupt(format!("it has {size} bytes, and its description {end}")));
         };
         if header.checksum != header.checksum(found_name, schema) {
             return Err(corrupt("the header does not match its checksum"));
         }
-        if found_name != name.as_str().as_bytes() {
+        if found_name != name.map_or("", Name::as_str).as_bytes() {
             let found = String::from_utf8_lossy(found_name);
-            return Err(corrupt(format!("the object in this file calls itself {found:?}")));
-        }
-        if header.file_size != file_size {
-            let said = header.file_size;
-            return Err(corrupt(format!("it says {said} bytes and the file has {file_size}")));
+            return Err(corrupt(format!("the object in this file has the name {found:?}")));
         }
         if ![READY, RETIRED].contains(&header.state) {
             return Err(corrupt(format!("state {} is not defined", header.state)));
         }
-        self.check_parts(end as u64)?;
-        self.layout(schema)
+        self.check_size(name.is_some(), size)?;
+        self.check_parts(end as u64, size)?;
+        self.layout(schema, size)
     }
 
-    fn check_parts(&self, described_end: u64) -> Result<()> {
+    /// A file has the size that its header says; more if the object grew. A region may go on.
+    fn check_size(&self, is_file: bool, found: u64) -> Result<()> {
+        let Header { size, features, .. } = self.header;
+        let exact = is_file && features & FEATURE_GROWTH == 0;
+        if found < size || exact && found != size {
+            return Err(corrupt(format!("its header says {size} bytes, and {found} are there")));
+        }
+        Ok(())
+    }
+
+    fn check_parts(&self, described_end: u64, found: u64) -> Result<()> {
         let Header { participants_offset, participants_count, .. } = self.header;
-        let Header { payload_offset, payload_size, file_size, wait_words, .. } = self.header;
+        let Header { payload_offset, payload_size, payload_max, committed, .. } = self.header;
         let participants = u64::from(participants_offset);
         let participants_size = u64::from(participants_count) * size_of::<Participant>() as u64;
         if participants % 64 != 0
             || participants < described_end
-            || !(1..=ObjectLayout::MAX_PARTICIPANTS).contains(&participants_count)
+            || !(1..=MAX_PARTICIPANTS).contains(&participants_count)
             || participants + participants_size > payload_offset
         {
             return Err(corrupt(format!(
                 "{participants_count} participants at {participants_offset} do not fit"
             )));
         }
-        if payload_offset % 128 != 0
-            || payload_size % 8 != 0
-            || payload_offset.checked_add(payload_size).is_none_or(|end| end > file_size)
-            || wait_words > ObjectLayout::MAX_WAIT_WORDS
-            || u64::from(wait_words) * WAIT_WORD_STRIDE > payload_size
+        let grows = self.header.features & FEATURE_GROWTH != 0;
+        let end = payload_offset.checked_add(committed);
+        if payload_offset % PAYLOAD_ALIGN != 0
+            || committed % 8 != 0
+            || end.is_none_or(|end| end > found)
+            || !(payload_size..=payload_max).contains(&committed)
+            || payload_max > MAX_PAYLOAD
+            || !grows && payload_max != payload_size
         {
             return Err(corrupt(format!(
-                "a payload of {payload_size} bytes at {payload_offset} with {wait_words} wait \
-                 words does not fit a file of {file_size}"
+                "a payload of {committed} bytes at {payload_offset}, created with {payload_size} \
+                 and with at most {payload_max}, does not fit {found} bytes"
             )));
         }
         Ok(())
     }
 
-    fn layout(&self, schema: &[u8]) -> Result<ObjectLayout> {
+    fn layout(&self, schema: &[u8], size: u64) -> Result<ObjectLayout> {
         let header = &self.header;
-        let Some(kind) = Kind::of_number(header.kind) else {
+        let Some(kind) = Kind::from_number(header.kind) else {
             let why = format!("the object is of kind {}, unknown to this program", header.kind);
             return Err(Error::new(ErrorKind::WrongKind, why));
         };
-        let numbers = (Access::of_number(header.access), Lifetime::of_number(header.lifetime));
+        let numbers = (Access::of_number(header.access), Lifetime::from_number(header.lifetime));
         let (Some(access), Some(lifetime)) = numbers else {
             let (access, lifetime) = (header.access, header.lifetime);
             return Err(corrupt(format!("access {access} or lifetime {lifetime} is not defined")));
@@ -346,7 +294,7 @@ impl Recognised {
         };
         Ok(ObjectLayout {
             kind,
-            file_size: header.file_size,
+            size: if header.name_length == 0 { header.size } else { size },
             object_id: header.object_id,
             boot_id: header.boot_id,
             created_unix_ns: header.created_unix_ns,
@@ -354,14 +302,80 @@ impl Recognised {
             access,
             lifetime,
             flags: header.flags,
-            wait_words: header.wait_words,
+            items: header.items,
             fingerprint: header.fingerprint,
             schema: schema.to_owned(),
             participants_offset: header.participants_offset.into(),
             participants_count: header.participants_count,
             payload_offset: header.payload_offset,
-            payload_size: header.payload_size,
-            parameters: header.parameters,
+            payload_size: header.committed,
+            payload_max: header.payload_max,
         })
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn growing() -> (Name, NewObject) {
+        let new = NewObject {
+            kind: Kind::Latest,
+            flags: 0,
+            access: Access::Owner,
+            lifetime: Lifetime::Persistent,
+            participants: 2,
+            items: 0,
+            fingerprint: 7,
+            schema: "u64".into(),
+            payload_size: 4_096,
+            payload_max: Some(1 << 20),
+            payload: Vec::new(),
+        };
+        (Name::new("grows").unwrap(), new)
+    }
+
+    /// The header's word that says how many bytes of the payload are committed.
+    fn commit(bytes: &mut [u8], committed: u64) {
+        let at = std::mem::offset_of!(Header, committed);
+        bytes[at..at + 8].copy_from_slice(&committed.to_le_bytes());
+    }
+
+    #[test]
+    fn a_payload_that_grew_is_read_with_its_committed_size() {
+        let (name, new) = growing();
+        let (mut bytes, layout) = compose(Some(&name), &new).unwrap();
+        assert_eq!((layout.payload_size, layout.payload_max), (4_096, 1 << 20));
+        commit(&mut bytes, 65_536);
+        let check = |size| recognise(&bytes).unwrap().check(Some(&name), &bytes, size);
+        let grown = check(layout.payload_offset + 65_536).unwrap();
+        assert_eq!((grown.payload_size, grown.payload_max), (65_536, 1 << 20));
+        let error = check(layout.size).expect_err("the file ends before the committed bytes");
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+    }
+
+    #[test]
+    fn a_payload_beyond_its_reserve_or_without_one_is_corrupt() {
+        let (name, mut new) = growing();
+        for (payload_max, committed) in
+            [(Some(1 << 20), 2 << 20), (Some(1 << 20), 8), (None, 8_192)]
+        {
+            new.payload_max = payload_max;
+            let (mut bytes, _) = compose(Some(&name), &new).unwrap();
+            commit(&mut bytes, committed);
+            let error = recognise(&bytes).unwrap().check(Some(&name), &bytes, 4 << 20);
+            assert_eq!(error.expect_err("an error").kind(), ErrorKind::Corrupt, "{committed}");
+        }
+    }
+
+    #[test]
+    fn an_object_in_a_region_has_no_name_and_may_be_followed_by_other_bytes() {
+        let (_, new) = growing();
+        let new = NewObject { payload_max: None, payload_size: 128, ..new };
+        let (bytes, layout) = compose(None, &new).unwrap();
+        assert_eq!(layout.size, layout.payload_offset + 128);
+        let check = |size| recognise(&bytes).unwrap().check(None, &bytes, size);
+        assert_eq!(check(layout.size + 1_000).unwrap().size, layout.size);
+        assert_eq!(check(layout.size - 8).expect_err("too short").kind(), ErrorKind::Corrupt);
     }
 }

@@ -1,39 +1,40 @@
-//! When an object's name goes away: the gate.
+//! When an object's name is removed: the gate.
 //!
-//! Two processes and no kill suffice to split a name: one, the last out, decides to remove the
-//! object; another opens it; the first unlinks; a third makes a new one under the name. So whoever
-//! attaches holds the gate, a byte lock of the file, in shared mode, and whoever removes holds it
-//! alone. Under the gate, and before unlinking, the remover makes sure that the name still leads
-//! to the file whose gate it holds.
+//! Without the gate, processes could use two objects under one name, even if none is killed: the
+//! last user decides to remove the object; another process opens it; the first unlinks it; a third
+//! process creates a new object under the name. So a process that attaches holds the gate, a byte
+//! lock of the file, in shared mode, and a process that removes holds it in exclusive mode. Under
+//! the gate, and before unlinking, the remover checks that the name still leads to the file whose
+//! gate it holds.
 //!
-//! An object is stale if it was retired, or if it is only for as long as it is used and nobody
-//! is present. Whoever meets a stale object finishes its removal. Retiring changes every word that
-//! can be waited on and then wakes, so whoever still has the old object is told `Closed`.
+//! An object is stale if it was retired, or if its lifetime is while used and no process is
+//! present. A process that finds a stale object finishes its removal. Retiring changes every word
+//! that can be waited on and then wakes, so a process that still has the old object gets `Closed`.
 //!
-//! A model of three processes and two kills has no end in which somebody uses a live object whose
-//! name another took.
+//! A model of three processes and two kills reaches no state in which a process uses a live object
+//! while the name belongs to another object.
 
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::lock::Mode;
 
-/// How long others may keep the gate before `Busy`.
+/// How long other processes may keep the gate before `Busy`.
 pub(crate) const GATE_PATIENCE: Duration = Duration::from_secs(1);
-/// The same for a handle that is dropped: the next opener finishes what it leaves.
+/// The same for a handle that is dropped: the next opener finishes a removal that it leaves.
 const LEAVING_PATIENCE: Duration = Duration::from_millis(100);
 
-/// A lock that attaching shares and removing has alone.
+/// A lock: attaching holds it in shared mode, removing in exclusive mode.
 pub(crate) trait GateLock {
-    /// Takes the gate if nobody is in the way.
+    /// Acquires the gate if no other process excludes that.
     fn try_gate(&self, mode: Mode) -> Result<bool>;
-    /// Gives the gate up.
+    /// Releases the gate.
     fn release_gate(&self);
-    /// Waits a little, the longer the more tries there were; false when `patience` is over.
+    /// Pauses, longer after more `tries`; false when `patience` is over.
     fn pause(&self, tries: u32, patience: Duration) -> bool;
 }
 
-/// What the protocol needs of an object and its name.
+/// What the protocol needs from an object and its name.
 pub(crate) trait RemovalTarget {
     type Gate: GateLock;
 
@@ -42,29 +43,29 @@ pub(crate) trait RemovalTarget {
     /// Whether the name leads to this object.
     fn is_named(&self) -> Result<bool>;
     /// Whether any process has the object open, this one included.
-    fn anyone_present(&self) -> Result<bool>;
+    fn is_anyone_present(&self) -> Result<bool>;
     /// Whether it was retired.
     fn is_retired(&self) -> bool;
-    /// Whether it goes when nobody uses it.
+    /// Whether it is removed when no process uses it.
     fn is_while_used(&self) -> bool;
-    /// Whether an earlier run of the machine left it.
+    /// Whether it is from an earlier boot of the machine.
     fn is_of_earlier_boot(&self) -> bool;
     /// Marks it retired, changes every word that can be waited on, and wakes.
-    fn retire(&self) -> Result<()>;
-    /// Refuses where this process may not take the name away.
+    fn retire(&self);
+    /// Returns an error if this process may not remove the name.
     fn check_removable(&self) -> Result<()>;
-    /// Takes the name away.
+    /// Removes the name.
     fn unlink(&self) -> Result<()>;
 }
 
-/// Waits until it has the gate, for as long as `patience` lasts.
+/// Acquires the gate, and waits up to `patience` for it.
 pub(crate) fn pass_gate(gate: &impl GateLock, mode: Mode, patience: Duration) -> Result<()> {
     let mut tries = 0;
     while !gate.try_gate(mode)? {
         tries += 1;
         if !gate.pause(tries, patience) {
             let waited = patience.as_millis();
-            let why = format!("others have been opening or removing it for more than {waited} ms");
+            let why = format!("other processes kept opening or removing it for {waited} ms");
             return Err(Error::new(ErrorKind::Busy, why));
         }
     }
@@ -87,62 +88,62 @@ impl<G: GateLock> Drop for Gate<'_, G> {
     }
 }
 
-/// Whether nobody may open the object any more.
-pub(crate) fn is_stale(ground: &impl RemovalTarget) -> Result<bool> {
-    if ground.is_retired() {
+/// Whether no process may open the object any more.
+pub(crate) fn is_stale(target: &impl RemovalTarget) -> Result<bool> {
+    if target.is_retired() {
         return Ok(true);
     }
-    Ok((ground.is_while_used() || ground.is_of_earlier_boot()) && !ground.anyone_present()?)
+    Ok((target.is_while_used() || target.is_of_earlier_boot()) && !target.is_anyone_present()?)
 }
 
-/// Removes the object, whoever uses it. True if this call took the name away.
-pub(crate) fn remove(ground: &impl RemovalTarget) -> Result<bool> {
-    // Before anything is changed: a retired object under a name that stays would block it.
-    ground.check_removable()?;
+/// Removes the object, even if processes use it. True if this call removed the name.
+pub(crate) fn remove(target: &impl RemovalTarget) -> Result<bool> {
+    // Before any change: a retired object would block its name if the name cannot be removed.
+    target.check_removable()?;
     crash_point!("retire: gate not yet held");
-    let _gate = Gate::pass(ground.gate(), GATE_PATIENCE)?;
-    retire_and_unlink(ground)
+    let _gate = Gate::pass(target.gate(), GATE_PATIENCE)?;
+    retire_and_unlink(target)
 }
 
-/// Finishes the removal of an object that was found stale. True if this call took the name away.
-pub(crate) fn finish_removal(ground: &impl RemovalTarget) -> Result<bool> {
-    ground.check_removable()?;
+/// Finishes the removal of an object that was found stale. True if this call removed the name.
+pub(crate) fn finish_removal(target: &impl RemovalTarget) -> Result<bool> {
+    target.check_removable()?;
     crash_point!("retire: gate not yet held");
-    let _gate = Gate::pass(ground.gate(), GATE_PATIENCE)?;
-    // Between the shared gate in which it was found stale and this one anything may have happened.
-    if !is_stale(ground)? {
+    let _gate = Gate::pass(target.gate(), GATE_PATIENCE)?;
+    // The state may have changed since it was found stale under the shared gate.
+    if !is_stale(target)? {
         return Ok(false);
     }
-    retire_and_unlink(ground)
+    retire_and_unlink(target)
 }
 
-/// Leaves the object, and takes it away if it is for use only and nobody else is present.
+/// Leaves the object, and removes it if its lifetime is while used and no other process is present.
 ///
 /// `step_out` ends this handle's own presence.
-pub(crate) fn leave(ground: &impl RemovalTarget, step_out: impl FnOnce()) -> Result<()> {
-    if !ground.is_while_used() || ground.check_removable().is_err() {
+pub(crate) fn leave(target: &impl RemovalTarget, step_out: impl FnOnce()) -> Result<()> {
+    if !target.is_while_used() || target.check_removable().is_err() {
         step_out();
         return Ok(());
     }
-    let gate = Gate::pass(ground.gate(), LEAVING_PATIENCE);
+    let gate = Gate::pass(target.gate(), LEAVING_PATIENCE);
     crash_point!("leave: gate held");
     step_out();
-    // Without the gate the object stays for the next opener to find stale.
+    // Without the gate the object stays, and the next opener finds it stale.
     let _gate = gate?;
-    if !ground.anyone_present()? {
+    if !target.is_anyone_present()? {
         crash_point!("leave: nobody else present");
-        retire_and_unlink(ground)?;
+        retire_and_unlink(target)?;
     }
     Ok(())
 }
 
-fn retire_and_unlink(ground: &impl RemovalTarget) -> Result<bool> {
+fn retire_and_unlink(target: &impl RemovalTarget) -> Result<bool> {
     // CRASH: from here on every opener finds it retired, and goes through `finish_removal`.
-    ground.retire()?;
-    if !ground.is_named()? {
+    target.retire();
+    if !target.is_named()? {
         return Ok(false);
     }
-    ground.unlink()?;
+    target.unlink()?;
     crash_point!("retire: unlinked");
     Ok(true)
 }

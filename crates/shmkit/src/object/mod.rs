@@ -1,36 +1,63 @@
-//! The layout of everything that has a name: one file, made whole, opened warily, removed under a
-//! gate, whose users are known to the kernel.
+//! Objects: everything that has a name, or a place in a region of memory.
 //!
-//! | file | what it tells |
+//! ```text
+//! Options ──> Object<P> ──> OpenObject ──> Storage ──> ObjectFile (a file with its locks)
+//!  choices     typed open    presence       bytes       RegionObject (bytes of a memory)
+//!                 │             └ Membership: a slot among the participants
+//!              Payload: plan, build, describe
+//! ```
+//!
+//! | file | what is in it |
 //! |---|---|
-//! | `name` | what objects may be called, and what their files are called |
-//! | `header`, `layout` | the bytes of an object; how they are checked before they are believed |
-//! | `options` | what can be chosen |
-//! | `new_file` | the directory |
-//! | `presence` | which byte of the file is locked for what |
-//! | `participants` | who takes part, and who is dead |
-//! | `lifetime` | when the name goes away |
-//! | `object_file`, `object` | a file with its locks; a handle on it |
+//! | `name` | which names objects can have, and the names of their files |
+//! | `kind`, `header`, `layout` | the bytes of an object, and the checks before they are used |
+//! | `payload`, `planner`, `builder` | what a kind consists of: planned, created, found again |
+//! | `part` | the same as an outsider sees it, through the object's description |
+//! | `options`, `typed` | choices; creating and opening by type |
+//! | `new_file`, `object_file` | files: created without a name, opened warily |
+//! | `region_object` | objects in a region of memory |
+//! | `storage`, `open_object`, `membership` | an open object; how this process takes part in it |
+//! | `presence` | which byte of a file is locked for what |
+//! | `lifetime` | the gate: when a name is removed |
 
+mod builder;
+mod bytes;
+mod choices;
 mod header;
+mod kind;
 mod layout;
 mod lifetime;
+mod membership;
 mod name;
 mod new_file;
 mod object_file;
 mod open_object;
 mod options;
-mod participants;
+mod part;
+mod payload;
+mod planner;
 mod presence;
+mod region_object;
+mod storage;
+mod typed;
 
-pub use layout::Kind;
-pub(crate) use layout::{NewObject, ObjectLayout, WAIT_WORD_STRIDE};
+pub(crate) use builder::{Builder, LINE_WORDS, Line, Words};
+pub use choices::default_directory;
+pub(crate) use choices::{Choices, check_option, on_or_off};
+pub use header::Lifetime;
+pub use kind::Kind;
+pub(crate) use layout::ObjectLayout;
 pub(crate) use lifetime::RemovalTarget;
+pub(crate) use membership::Membership;
 pub(crate) use name::Name;
 pub(crate) use new_file::{is_left_over, sweep_temporary};
 pub(crate) use object_file::{ObjectFile, OpenMode};
-pub(crate) use open_object::{OpenObject, check_kind, finish_removal, observe, remove_named};
-pub use options::{Lifetime, default_directory};
-pub(crate) use options::{Options, same_option};
-pub(crate) use participants::ParticipantId;
-pub use participants::Role;
+pub(crate) use open_object::{OpenObject, finish_removal, observe, remove_named};
+pub use options::Options;
+pub use part::{Column, Holder, Holding, PartState, Value};
+pub(crate) use part::{Part, grouped, parts};
+pub use payload::{Payload, Primitive};
+pub(crate) use planner::{Planner, Room, SLEEP, ValueType, WORDS, fingerprint};
+pub(crate) use storage::Storage;
+pub use typed::Object;
+pub(crate) use typed::check_kind;

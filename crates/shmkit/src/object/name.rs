@@ -1,17 +1,17 @@
-//! Names of objects, and the file names they become.
+//! Names of objects, and their file names.
 
 use std::fmt;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::directory;
 
-/// What every file of ours ends in.
+/// The suffix of every object's file name.
 pub(crate) const SUFFIX: &str = ".shmkit";
 
 /// The name of an object: parts separated by `/`.
 ///
-/// INVARIANT: 1 to [`Name::MAX_LENGTH`] bytes; no empty part, none that is `.` or `..`; no control
-/// character; at most [`Name::MAX_ESCAPED`] bytes as a file name, without the suffix.
+/// INVARIANT: 1 to [`Name::MAX_LENGTH`] bytes; no part is empty, `.` or `..`; no control character;
+/// at most [`Name::MAX_ESCAPED`] bytes as a file name, without the suffix.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Name(String);
 
@@ -30,7 +30,7 @@ impl Name {
         }
         if name.len() > Self::MAX_LENGTH {
             let (length, most) = (name.len(), Self::MAX_LENGTH);
-            return refuse(format!("it has {length} bytes, and {most} are the most"));
+            return refuse(format!("it has {length} bytes; the maximum is {most}"));
         }
         if let Some(control) = name.chars().find(|c| c.is_control()) {
             return refuse(format!("it has the control character {control:?}"));
@@ -38,18 +38,16 @@ impl Name {
         for part in name.split('/') {
             match part {
                 "" => {
-                    return refuse("it has an empty part: single slashes go between parts".into());
+                    return refuse("it has an empty part: separate parts by single slashes".into());
                 }
-                "." | ".." => return refuse(format!("{part:?} is not a part of a name")),
+                "." | ".." => return refuse(format!("{part:?} is not allowed as a part")),
                 _ => {}
             }
         }
         let name = Self(name.into());
         let (length, most) = (name.escaped().len(), Self::MAX_ESCAPED);
         if length > most {
-            return refuse(format!(
-                "as a file name it has {length} bytes, and {most} are the most"
-            ));
+            return refuse(format!("as a file name it has {length} bytes; the maximum is {most}"));
         }
         Ok(name)
     }
@@ -79,7 +77,7 @@ impl Name {
         escaped
     }
 
-    /// The name of the object that a file of this name would hold, if it can be one of ours.
+    /// The name of the object whose file has this name, if an object's file can have it.
     pub(crate) fn of_file(file_name: &str) -> Option<Self> {
         let escaped = file_name.strip_suffix(SUFFIX)?;
         let mut plain = Vec::with_capacity(escaped.len());
@@ -95,7 +93,7 @@ impl Name {
             }
         }
         let name = Self::new(std::str::from_utf8(&plain).ok()?).ok()?;
-        // One name has one file: other spellings of the same escapes are not ours.
+        // Each name has exactly one file name: other spellings of the same escapes are refused.
         (name.file_name() == file_name).then_some(name)
     }
 }
@@ -138,14 +136,14 @@ mod tests {
         let slashes = "a/".repeat(90) + "a";
         for (name, why) in [
             ("", "it is empty"),
-            (long.as_str(), "it has 201 bytes, and 200 are the most"),
+            (long.as_str(), "it has 201 bytes; the maximum is 200"),
             ("a\nb", r"it has the control character '\n'"),
             ("/a", "it has an empty part"),
             ("a//b", "it has an empty part"),
             ("a/", "it has an empty part"),
-            ("a/../b", r#"".." is not a part of a name"#),
-            (".", r#""." is not a part of a name"#),
-            (slashes.as_str(), "as a file name it has 361 bytes, and 240 are the most"),
+            ("a/../b", r#"".." is not allowed as a part"#),
+            (".", r#""." is not allowed as a part"#),
+            (slashes.as_str(), "as a file name it has 361 bytes; the maximum is 240"),
         ] {
             let error = Name::new(name).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidName);

@@ -1,4 +1,4 @@
-//! The directory in which objects are: whether it will do, and new files in it.
+//! The directory of objects: whether its file system is suitable, and new files in it.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::sys::fork::LockFile;
 use crate::sys::lock::{self, Mode};
 use crate::sys::mapping::{Mapping, Protection};
 
-/// What the directory is good for, or why it is not.
+/// Returns what the directory's file system supports, or why it is not suitable.
 pub(crate) fn support(directory: &Path) -> Result<Support> {
     directory::support(directory).map_err(|error| match error.kind() {
         ErrorKind::NotFound => error.because(format!("no directory {}", directory.display())),
@@ -19,7 +19,7 @@ pub(crate) fn support(directory: &Path) -> Result<Support> {
     })
 }
 
-/// Refuses a directory whose file system cannot carry objects. One that nobody knows is tried.
+/// Refuses a directory whose file system is not suitable for objects. An unknown one is tested.
 pub(crate) fn try_once(directory: &Path) -> Result<()> {
     if support(directory)? != Support::Untried {
         return Ok(());
@@ -41,12 +41,12 @@ pub(crate) fn try_once(directory: &Path) -> Result<()> {
     let mut seen = [0; 22];
     directory::read_at(&holder, &mut seen, 0)?;
     if &seen != b"written through memory" {
-        return refuse("does not show in the file what is written through memory");
+        return refuse("does not show in the file what was written through a mapping");
     }
     Ok(())
 }
 
-/// A temporary name, taken away when dropped.
+/// A temporary name, removed when dropped.
 struct Temporary(PathBuf);
 
 impl Temporary {
@@ -61,14 +61,14 @@ impl Drop for Temporary {
     }
 }
 
-/// A file that has no name yet, or a temporary one where there are no unnamed files.
+/// A file that has no name yet, or a temporary name if there are no unnamed files.
 pub(crate) struct NewFile {
     pub(crate) file: LockFile,
     temporary: Option<Temporary>,
 }
 
 impl NewFile {
-    /// Makes it. What it is opened by is going to hold its maker's locks.
+    /// Creates the file. The open file will hold its creator's locks.
     pub(crate) fn make(directory: &Path, mode: u32) -> Result<Self> {
         let mut temporary = None;
         let file = LockFile::open(|| {
@@ -81,13 +81,14 @@ impl NewFile {
         Ok(Self { file, temporary })
     }
 
-    /// Gives it its name, unless something has it: `AlreadyExists`; or it was swept: `NotFound`.
+    /// Gives the file its name. `AlreadyExists` if the name is in use; `NotFound` if another
+    /// process swept the file.
     pub(crate) fn give_name(self, path: &Path) -> Result<LockFile> {
         match &self.temporary {
             None => directory::name_unnamed(&self.file, path)?,
             Some(temporary) => {
                 directory::rename_temporary(&temporary.0, path).map_err(|error| {
-                    // It is not that which is missing.
+                    // The temporary file is not what is missing.
                     let there = directory::status_of_name(&temporary.0).is_ok();
                     if there && error.kind() == ErrorKind::NotFound {
                         return error.of_kind(ErrorKind::Os).because("the name cannot be given");
@@ -100,16 +101,16 @@ impl NewFile {
     }
 }
 
-/// Whether the maker of a temporary file died: its locks say so.
+/// Whether the creator of a temporary file died, by its locks.
 pub(crate) fn is_left_over(path: &Path) -> Result<bool> {
     let file: File = directory::open(path, Opening::ReadOnly)?;
     Ok(!presence::anyone(&file)?)
 }
 
-/// Takes a temporary file away if its maker died. True if it did.
+/// Removes a temporary file if its creator died. True if it did.
 ///
-/// Under the gate, which its maker passes before it gives the file its name: it may be just before
-/// its locks, and then makes another file.
+/// It holds the gate, which a creator acquires before it gives the file its name. A living creator
+/// may not have its locks yet: then its file is removed, and it creates another file.
 pub(crate) fn sweep_temporary(path: &Path) -> Result<bool> {
     let gate = LockFile::open(|| directory::open(path, Opening::ReadWrite))?;
     if !lock::try_lock(&gate, presence::GATE, Mode::Exclusive)? || !is_left_over(path)? {
@@ -124,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_temporary_file_is_swept_once_its_maker_is_neither_there_nor_naming_it() {
+    fn a_temporary_file_is_swept_once_its_creator_neither_lives_nor_names_it() {
         let place = tempfile::tempdir().unwrap();
         let path = directory::temporary_path(place.path()).unwrap();
         let maker = directory::new_temporary(&path, 0o600).unwrap();
@@ -132,7 +133,7 @@ mod tests {
         assert!(!sweep_temporary(&path).unwrap(), "it is being named");
         lock::unlock(&maker, presence::GATE);
         assert!(lock::take(&maker, presence::slot(3), Mode::Exclusive).unwrap());
-        assert!(!sweep_temporary(&path).unwrap(), "its maker lives");
+        assert!(!sweep_temporary(&path).unwrap(), "its creator lives");
         drop(maker);
         assert!(sweep_temporary(&path).unwrap());
         assert!(!path.exists());

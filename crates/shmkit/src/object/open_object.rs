@@ -1,52 +1,57 @@
-//! A handle on an object: how it is got, what it promises while it lives, how it ends.
+//! An open object: how it is opened, what holds while it lives, how it is left.
 
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::layout::{Kind, NewObject, ObjectLayout};
+use super::choices::Choices;
+use super::layout::{NewObject, ObjectLayout};
 use super::lifetime::{self, GateLock, RemovalTarget};
 use super::name::Name;
 use super::object_file::{ObjectFile, OpenMode, Raced};
-use super::options::{Options, same_option};
-use super::participants::{ParticipantId, ParticipantInfo, Participants, Role};
 use super::presence;
-use crate::error::{Error, ErrorKind, Result};
+use super::region_object::RegionObject;
+use super::storage::Storage;
+use crate::error::{Error, ErrorKind, Peer, Result};
 use crate::memory::View;
-use crate::sys::directory::Opening;
+use crate::participant::{
+    Liveness, MAX_PARTICIPANTS, ParticipantId, ParticipantInfo, Participants, Role,
+};
 use crate::sys::fork::Stamp;
 use crate::sys::lock::{self, Range};
 use crate::sys::process;
 
 /// How often a name may change hands under an opener before `Busy`.
 const MAX_TRIES: u32 = 1000;
-/// How many slots an attaching process asks about on behalf of the dead.
-const SWEPT_AT_ATTACH: u32 = 4;
+/// How many slots an opener checks for dead participants.
+const REAPED_AT_OPEN: u32 = 4;
 
-/// An object that this process has open, and is present in.
+/// An object that this process has open and mapped, and in which it is present.
 pub(crate) struct OpenObject {
-    object_file: ObjectFile,
+    storage: Storage,
     stamp: Stamp,
     presence: Mutex<Presence>,
 }
 
-/// How the kernel knows of this handle: by its ids, or while it has none by a shared byte.
+/// How other processes see that this object is open: by its slots, or while it has none by a
+/// locked byte of its own. The byte is none for an object in a region, which has no lifetime.
 struct Presence {
-    byte: Range,
-    ids: u32,
+    byte: Option<Range>,
+    slots: u32,
 }
 
 impl OpenObject {
-    /// Makes a new object.
-    pub(crate) fn create(name: &Name, options: &Options, contents: &NewObject) -> Result<Self> {
-        let directory = options.directory();
+    /// Creates an object.
+    pub(crate) fn create(name: &Name, choices: &Choices, new: &NewObject) -> Result<Self> {
+        let directory = choices.directory();
         let stamp = Stamp::of_this_process()?;
         for _ in 0..MAX_TRIES {
             let byte = presence::new_handle(stamp);
-            match ObjectFile::create(&directory, name, options, contents, byte) {
-                Ok(Ok(object_file)) => return Ok(Self::present(object_file, stamp, byte)),
+            match ObjectFile::create(&directory, name, new, byte) {
+                Ok(Ok(file)) => return Ok(Self::present(file, stamp, byte)),
                 Ok(Err(Raced)) => {}
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                    if !clear_if_stale(name, options)? {
+                    if !clear_if_stale(name, choices)? {
                         return Err(error.because("an object has this name"));
                     }
                 }
@@ -56,46 +61,46 @@ impl OpenObject {
         Err(too_busy())
     }
 
-    /// Opens the object that has the name.
-    pub(crate) fn open(name: &Name, options: &Options, want: OpenMode) -> Result<Self> {
-        let directory = options.directory();
+    /// Opens the object with the name.
+    pub(crate) fn open(name: &Name, choices: &Choices, mode: OpenMode) -> Result<Self> {
+        let directory = choices.directory();
         let stamp = Stamp::of_this_process()?;
         for tries in 0..MAX_TRIES {
-            let Ok(object_file) = ObjectFile::meet(&directory, name, want, options.trust)? else {
+            let Ok(file) = ObjectFile::open(&directory, name, mode, choices.trust)? else {
                 pause(tries);
                 continue;
             };
-            if lifetime::is_stale(&object_file)? {
-                // Closing releases the gate. To finish the removal takes a handle that may write.
-                drop(object_file);
-                clear_if_stale(name, options)?;
+            if lifetime::is_stale(&file)? {
+                // Closing releases the gate. Only an opener that may write can finish the removal.
+                drop(file);
+                clear_if_stale(name, choices)?;
                 continue;
             }
             let byte = presence::new_handle(stamp);
-            if !lock::take(&object_file.lock_file, byte, lock::PRESENCE)? {
-                let why = "another process keeps the place where this one would be known";
+            if !lock::take(&file.lock_file, byte, lock::PRESENCE)? {
+                let why = "another process holds the byte that would show this one's presence";
                 return Err(Error::new(ErrorKind::Busy, why));
             }
             crash_point!("open: present");
-            let object = Self::present(object_file, stamp, byte);
-            object.check_options(options)?;
-            return Ok(object);
+            let open = Self::present(file, stamp, byte);
+            choices.check(open.layout())?;
+            return Ok(open);
         }
         Err(too_busy())
     }
 
-    /// Opens the object that has the name, or makes it where nothing has. True if it was made.
+    /// Opens the object with the name, or creates it. Returns whether it did.
     pub(crate) fn open_or_create(
         name: &Name,
-        options: &Options,
-        contents: &NewObject,
+        choices: &Choices,
+        new: &NewObject,
     ) -> Result<(Self, bool)> {
         for _ in 0..MAX_TRIES {
-            match Self::open(name, options, OpenMode::Allowed) {
+            match Self::open(name, choices, OpenMode::Allowed) {
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 answer => return Ok((answer?, false)),
             }
-            match Self::create(name, options, contents) {
+            match Self::create(name, choices, new) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 answer => return Ok((answer?, true)),
             }
@@ -103,52 +108,50 @@ impl OpenObject {
         Err(too_busy())
     }
 
-    /// Ends the attaching of a object_file whose gate is held, and in which this handle is present.
-    fn present(object_file: ObjectFile, stamp: Stamp, byte: Range) -> Self {
-        object_file.lock_file.release_gate();
-        if object_file.opening == Opening::ReadWrite {
-            // A start that differs from handle to handle: in the long run every slot is met.
-            let first = (byte.start % u64::from(ObjectLayout::MAX_PARTICIPANTS)) as u32;
-            object_file.participants().sweep(&object_file, first, SWEPT_AT_ATTACH);
-        }
-        Self { object_file, stamp, presence: Mutex::new(Presence { byte, ids: 0 }) }
+    /// Takes over an object in a region of memory.
+    pub(crate) fn in_region(region: RegionObject) -> Result<Self> {
+        let (storage, stamp) = (Storage::Region(region), Stamp::of_this_process()?);
+        storage.participants().sweep(&storage, 0, REAPED_AT_OPEN);
+        Ok(Self { storage, stamp, presence: Mutex::new(Presence { byte: None, slots: 0 }) })
     }
 
-    fn check_options(&self, asked: &Options) -> Result<()> {
-        let layout = self.layout();
-        same_option("access", asked.access, layout.access, |it| it.as_str().into())?;
-        same_option("lifetime", asked.lifetime, layout.lifetime, |it| it.as_str().into())?;
-        let read_only_peers = layout.admits_read_only_peers();
-        same_option("read-only peers", asked.read_only_peers, read_only_peers, |it| {
-            if it { "on".into() } else { "off".into() }
-        })?;
-        let most = layout.participants_count;
-        same_option("the most participants", asked.participants, most, |it| it.to_string())
+    /// Takes over a file whose gate is held, and in which this process is present.
+    fn present(file: ObjectFile, stamp: Stamp, byte: Range) -> Self {
+        file.lock_file.release_gate();
+        let storage = Storage::File(file);
+        if storage.is_writable() {
+            // Another start each time: in the long run every slot is checked.
+            let first = (byte.start % u64::from(MAX_PARTICIPANTS)) as u32;
+            storage.participants().sweep(&storage, first, REAPED_AT_OPEN);
+        }
+        let presence = Presence { byte: Some(byte), slots: 0 };
+        Self { storage, stamp, presence: Mutex::new(presence) }
     }
 
     pub(crate) fn layout(&self) -> &ObjectLayout {
-        &self.object_file.layout
+        self.storage.layout()
     }
 
-    pub(crate) fn name(&self) -> &Name {
-        &self.object_file.name
+    /// How messages name the object: its name, or where it is in a memory.
+    pub(crate) fn label(&self) -> &str {
+        self.storage.label()
     }
 
     pub(crate) fn payload(&self) -> View<'_> {
-        self.object_file.payload()
+        self.storage.payload()
     }
 
     #[cfg(test)]
-    pub(crate) fn object_file(&self) -> &ObjectFile {
-        &self.object_file
+    pub(crate) fn storage(&self) -> &Storage {
+        &self.storage
     }
 
-    /// Whether this handle may write to the object's memory at all.
+    /// Whether this process may write to the memory of the object.
     pub(crate) fn is_writable(&self) -> bool {
-        self.object_file.opening == Opening::ReadWrite
+        self.storage.is_writable()
     }
 
-    /// Refuses a handle that was inherited through `fork`.
+    /// Refuses an object that was inherited through `fork`.
     #[inline]
     pub(crate) fn check_not_forked(&self) -> Result<()> {
         if self.stamp.is_mine() { Ok(()) } else { Err(self.forked()) }
@@ -156,31 +159,36 @@ impl OpenObject {
 
     #[cold]
     fn forked(&self) -> Error {
-        let why = "the handle is the parent process's: open the object again after fork";
-        Error::new(ErrorKind::Forked, why).doing("use").on(self.name())
+        let why = "it belongs to the parent process: open the object again after fork";
+        Error::new(ErrorKind::Forked, why).doing("use").on(self.label())
     }
 
-    /// Refuses an object that was removed, by us or by hand. One system call.
+    /// Refuses an object that was removed, by this library or by hand. One system call.
     pub(crate) fn check_not_removed(&self) -> Result<()> {
-        if self.object_file.is_retired() || self.object_file.is_unlinked()? {
-            return Err(self.closed());
-        }
-        Ok(())
+        if self.storage.is_removed()? { Err(self.closed()) } else { Ok(()) }
     }
 
     #[cold]
     pub(crate) fn closed(&self) -> Error {
-        Error::new(ErrorKind::Closed, "the object was removed").doing("use").on(self.name())
+        Error::new(ErrorKind::Closed, "the object was removed").doing("use").on(self.label())
+    }
+
+    /// Ends an object in a region: its users get `Closed`.
+    pub(crate) fn retire(&self) {
+        match &self.storage {
+            Storage::File(file) => file.retire(),
+            Storage::Region(region) => region.retire(),
+        }
     }
 
     fn lock_presence(&self) -> MutexGuard<'_, Presence> {
         self.presence.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a slot in this object.
+    /// Takes a slot.
     pub(crate) fn join(&self, role: Role) -> Result<ParticipantId> {
         self.check_not_forked()?;
-        self.object_file.check_writable()?;
+        self.storage.check_writable()?;
         let who = ParticipantInfo {
             pid: std::process::id(),
             role,
@@ -188,52 +196,48 @@ impl OpenObject {
             program: process::program(),
         };
         let mut presence = self.lock_presence();
-        let id = self.participants().claim(&self.object_file, &who)?;
-        presence.ids += 1;
-        // Present by the id from here on, so that a writer is not counted as a reader too.
-        lock::unlock(&self.object_file.lock_file, presence.byte);
-        Ok(id)
+        let me = self.participants().claim(&self.storage, &who)?;
+        presence.slots += 1;
+        // Present by the slot from here on, so that a writer is not counted as a reader too.
+        if let (Storage::File(file), Some(byte)) = (&self.storage, presence.byte) {
+            lock::unlock(&file.lock_file, byte);
+        }
+        Ok(me)
     }
 
-    /// Gives a slot up.
-    pub(crate) fn give_up(&self, id: ParticipantId) {
+    /// Leaves a slot.
+    pub(crate) fn leave(&self, me: ParticipantId) {
         if !self.stamp.is_mine() {
             return;
         }
         let mut presence = self.lock_presence();
-        presence.ids -= 1;
-        let (lock_file, byte) = (&self.object_file.lock_file, presence.byte);
-        if presence.ids > 0 || lock::take(lock_file, byte, lock::PRESENCE).unwrap_or(false) {
-            return self.participants().leave(&self.object_file, id);
+        presence.slots -= 1;
+        let is_still_present = match (&self.storage, presence.byte) {
+            (Storage::File(file), Some(byte)) => {
+                presence.slots > 0
+                    || lock::take(&file.lock_file, byte, lock::PRESENCE).unwrap_or(false)
+            }
+            _ => true,
+        };
+        if is_still_present {
+            return self.participants().leave(&self.storage, me);
         }
-        // Somebody keeps the byte: present by the lock of a slot that is nobody's, until the end.
-        self.participants().clear(id);
+        // Another process holds the byte: present by the lock of a free slot until the end.
+        self.participants().clear(me);
     }
 
     pub(crate) fn participants(&self) -> Participants<'_> {
-        self.object_file.participants()
+        self.storage.participants()
     }
 
-    /// How many participants died, and the last who is still in its slot.
-    pub(crate) fn deaths(&self) -> (u16, Option<ParticipantId>) {
-        self.participants().deaths(&self.object_file)
+    /// How many participants with this role died, and the last one that is still in its slot.
+    pub(crate) fn deaths(&self, role: Role) -> (u16, Option<ParticipantId>) {
+        self.participants().deaths(&self.storage, role)
     }
 
-    pub(crate) fn is_dead(&self, id: ParticipantId) -> bool {
-        self.participants().is_dead(&self.object_file, id)
-    }
-
-    /// The same, and a dead one's slot is freed before the answer.
-    pub(crate) fn reap_if_dead(&self, id: ParticipantId) -> bool {
-        self.is_dead(id) && {
-            self.participants().reap(&self.object_file, id.slot);
-            true
-        }
-    }
-
-    /// Whether nobody who lives has the slot. A dead one's is freed before the answer.
+    /// Frees a slot if its participant is dead. Returns whether no living participant has it.
     pub(crate) fn reap_slot(&self, slot: u32) -> bool {
-        self.participants().reap(&self.object_file, slot)
+        self.participants().reap_slot(&self.storage, slot)
     }
 
     /// Whether this is the process that opened it, and no forked child.
@@ -242,12 +246,36 @@ impl OpenObject {
         self.stamp.is_mine()
     }
 
-    /// How messages call one who has, or had, this id: by what it said of itself, and its slot.
-    pub(crate) fn shown(&self, id: ParticipantId) -> String {
-        match self.participants().info_of(id) {
-            Some(who) => format!("{}, in slot {},", who.shown(), id.slot),
-            None => format!("a process that was in slot {},", id.slot),
+    /// How messages name the participant with this id, which may be dead.
+    pub(crate) fn peer(&self, id: ParticipantId) -> Peer {
+        let info = self.participants().info_of(id);
+        let (pid, program) = (info.map(|info| info.pid), info.map(|info| info.program()));
+        Peer { slot: id.slot(), pid, program }
+    }
+}
+
+impl fmt::Debug for OpenObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OpenObject").field(&self.label()).finish()
+    }
+}
+
+impl Liveness for OpenObject {
+    fn is_dead(&self, id: ParticipantId) -> bool {
+        self.participants().is_dead(&self.storage, id)
+    }
+
+    fn reap_if_dead(&self, id: ParticipantId) -> bool {
+        let dead = self.is_dead(id);
+        if dead {
+            self.reap_slot(id.slot());
         }
+        dead
+    }
+
+    fn is_gone(&self) -> bool {
+        let removed = self.check_not_removed();
+        removed.is_err_and(|error| error.kind() == ErrorKind::Closed)
     }
 }
 
@@ -257,62 +285,59 @@ impl Drop for OpenObject {
             return;
         }
         let byte = self.lock_presence().byte;
-        if !self.is_writable() {
-            return;
+        let (Storage::File(file), Some(byte)) = (&self.storage, byte) else { return };
+        if file.is_writable() {
+            // Where the gate stays shut the next opener finds the object stale and removes it.
+            let _ = lifetime::leave(file, || lock::unlock(&file.lock_file, byte));
         }
-        // Where the gate stays shut the next opener finds the object stale and removes it.
-        let _ =
-            lifetime::leave(&self.object_file, || lock::unlock(&self.object_file.lock_file, byte));
     }
 }
 
-/// Looks at an object without being present in it: for listing and repairs.
-pub(crate) fn observe(name: &Name, options: &Options) -> Result<ObjectFile> {
-    let directory = options.directory();
+/// Opens an object without being present in it: for listing and repairs.
+pub(crate) fn observe(name: &Name, choices: &Choices) -> Result<ObjectFile> {
+    let directory = choices.directory();
     for tries in 0..MAX_TRIES {
-        if let Ok(object_file) =
-            ObjectFile::meet(&directory, name, OpenMode::Allowed, options.trust)?
-        {
-            object_file.lock_file.release_gate();
-            return Ok(object_file);
+        if let Ok(file) = ObjectFile::open(&directory, name, OpenMode::Allowed, choices.trust)? {
+            file.lock_file.release_gate();
+            return Ok(file);
         }
         pause(tries);
     }
     Err(too_busy())
 }
 
-/// Removes the object that has the name, whoever uses it. They are told `Closed`.
-pub(crate) fn remove(name: &Name, options: &Options) -> Result<()> {
+/// Removes the object with the name while others may use it: they get `Closed`.
+fn remove(name: &Name, choices: &Choices) -> Result<()> {
     for _ in 0..MAX_TRIES {
-        let object_file = observe(name, options)?;
-        let was_stale = lifetime::is_stale(&object_file)?;
-        if lifetime::remove(&object_file)? && !was_stale {
+        let file = observe(name, choices)?;
+        let was_stale = lifetime::is_stale(&file)?;
+        if lifetime::remove(&file)? && !was_stale {
             return Ok(());
         }
     }
     Err(too_busy())
 }
 
-/// Finishes the removal of a stale object. True if this call took the name away.
-pub(crate) fn finish_removal(object_file: &ObjectFile) -> Result<bool> {
-    lifetime::finish_removal(object_file)
+/// Finishes the removal of a stale object. Returns whether this call removed the name.
+pub(crate) fn finish_removal(file: &ObjectFile) -> Result<bool> {
+    lifetime::finish_removal(file)
 }
 
 /// [`remove`], for a name as the user wrote it.
-pub(crate) fn remove_named(name: &str, options: &Options) -> Result<()> {
-    remove(&Name::new(name)?, options).map_err(|error| error.doing("remove").on(name))
+pub(crate) fn remove_named(name: &str, choices: &Choices) -> Result<()> {
+    remove(&Name::new(name)?, choices).map_err(|error| error.doing("remove").on(name))
 }
 
-fn clear_if_stale(name: &Name, options: &Options) -> Result<bool> {
-    match observe(name, options) {
-        Ok(object_file) if lifetime::is_stale(&object_file)? => {
-            lifetime::finish_removal(&object_file)?;
+fn clear_if_stale(name: &Name, choices: &Choices) -> Result<bool> {
+    match observe(name, choices) {
+        Ok(file) if lifetime::is_stale(&file)? => {
+            lifetime::finish_removal(&file)?;
             Ok(true)
         }
         Ok(_) => Ok(false),
-        // Gone by now: the name is free.
+        // Removed meanwhile: the name is free.
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
-        // Not ours, or not to be read: it has the name all the same.
+        // Not ours, or not readable: it has the name all the same.
         Err(_) => Ok(false),
     }
 }
@@ -324,16 +349,7 @@ fn pause(tries: u32) {
 }
 
 fn too_busy() -> Error {
-    Error::new(ErrorKind::Busy, "others keep replacing it")
-}
-
-/// Refuses an object of another kind than the one asked for.
-pub(crate) fn check_kind(found: Kind, asked: Kind) -> Result<()> {
-    if found == asked {
-        return Ok(());
-    }
-    let why = format!("it is of kind {}, and {} was asked for", found.as_str(), asked.as_str());
-    Err(Error::new(ErrorKind::WrongKind, why))
+    Error::new(ErrorKind::Busy, "other processes keep replacing it: try again")
 }
 
 #[cfg(all(test, not(loom)))]

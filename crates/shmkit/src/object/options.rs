@@ -1,91 +1,97 @@
-//! Choices that are made once, when an object is created, or each time it is opened.
+//! Options: chosen once, when an object is created, or each time it is opened.
 
+use std::fmt;
+use std::marker::PhantomData;
 use std::path::PathBuf;
 
-use crate::error::{Error, ErrorKind, Result};
+use super::choices::Choices;
+use super::header::Lifetime;
+use crate::error::Result;
 use crate::memory::{Access, Trust};
-use crate::sys::directory;
 
-/// How long an object stays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-#[repr(u32)]
-pub enum Lifetime {
-    /// Until it is removed or the machine restarts. The default.
-    Persistent = 1,
-    /// As long as a process has it open. The last one out removes it; if that one was killed, or
-    /// could only read, the next one who opens it does.
-    WhileUsed = 2,
-    /// Until it is removed, over restarts of the machine, where its directory is on a disk.
-    Durable = 3,
+/// Options for creating and opening an object of type `P`.
+///
+/// An option that is not chosen has its default when the object is created, and is taken as it is
+/// when the object is opened. An option that is chosen must be so in an object that is opened:
+/// otherwise opening fails with `WrongOptions`.
+///
+/// # Examples
+///
+/// ```
+/// use shmkit::{Access, Latest, Lifetime};
+///
+/// # fn main() -> shmkit::Result<()> {
+/// # let directory = tempfile::tempdir().unwrap();
+/// let level = Latest::<f64>::options()
+///     .directory(directory.path())
+///     .lifetime(Lifetime::WhileUsed)
+///     .access(Access::Everyone)
+///     .read_only_peers(true)
+///     .open_or_create("tank/level")?;
+/// # drop(level);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "nothing happens before `create`, `open` or `open_or_create`"]
+pub struct Options<P> {
+    pub(crate) choices: Choices,
+    payload: PhantomData<fn() -> P>,
 }
 
-impl Lifetime {
-    pub(crate) fn of_number(number: u32) -> Option<Self> {
-        let all = [Self::Persistent, Self::WhileUsed, Self::Durable];
-        all.into_iter().find(|it| *it as u32 == number)
-    }
-
-    /// The word for it, as `shm` prints it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Persistent => "persistent",
-            Self::WhileUsed => "while used",
-            Self::Durable => "durable",
-        }
-    }
-}
-
-/// The choices that all kinds of object share. What is not chosen is not compared at opening.
-#[derive(Clone, Debug)]
-pub(crate) struct Options {
-    pub(crate) directory: Option<PathBuf>,
-    pub(crate) access: Option<Access>,
-    pub(crate) lifetime: Option<Lifetime>,
-    pub(crate) read_only_peers: Option<bool>,
-    pub(crate) participants: Option<u32>,
-    pub(crate) trust: Trust,
-}
-
-impl Options {
+impl<P> Options<P> {
     pub(crate) const fn new() -> Self {
-        Self {
-            directory: None,
-            access: None,
-            lifetime: None,
-            read_only_peers: None,
-            participants: None,
-            trust: Trust::Own,
-        }
+        Self { choices: Choices::new(), payload: PhantomData }
     }
 
-    /// Where the object is: as chosen, else as `SHMKIT_DIR` says, else the system's place.
-    pub(crate) fn directory(&self) -> PathBuf {
-        self.directory.clone().unwrap_or_else(default_directory)
+    /// Sets the directory of the object. Default: what the environment variable `SHMKIT_DIR` says,
+    /// else the system's directory for memory, `/dev/shm`.
+    pub fn directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.choices.directory = Some(directory.into());
+        self
+    }
+
+    /// Sets who may use the object. Default: [`Access::Owner`].
+    pub fn access(mut self, access: Access) -> Self {
+        self.choices.access = Some(access);
+        self
+    }
+
+    /// Sets how long the object stays. Default: [`Lifetime::Persistent`].
+    pub fn lifetime(mut self, lifetime: Lifetime) -> Self {
+        self.choices.lifetime = Some(lifetime);
+        self
+    }
+
+    /// Sets whose objects are opened. Default: [`Trust::Own`].
+    pub fn trust(mut self, trust: Trust) -> Self {
+        self.choices.trust = trust;
+        self
+    }
+
+    /// Removes the object with the name, whatever its type is. Processes that have it open get
+    /// `Closed`.
+    ///
+    /// # If a process dies
+    ///
+    /// The next process that opens or creates an object under the name finishes the removal.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`, `InvalidName`, `PermissionDenied`; `Busy` if other processes have been opening
+    /// or removing it for more than 1 s.
+    pub fn remove(&self, name: &str) -> Result<()> {
+        super::open_object::remove_named(name, &self.choices)
     }
 }
 
-/// The directory of objects when a program names none: what the environment's `SHMKIT_DIR` says,
-/// else `/dev/shm`, or on Windows `%LOCALAPPDATA%\shmkit`.
-pub fn default_directory() -> PathBuf {
-    match std::env::var_os("SHMKIT_DIR") {
-        Some(directory) if !directory.is_empty() => directory.into(),
-        _ => directory::default_path().into(),
+impl<P> Clone for Options<P> {
+    fn clone(&self) -> Self {
+        Self { choices: self.choices.clone(), payload: PhantomData }
     }
 }
 
-/// Refuses an object one of whose options differs from what was asked for.
-pub(crate) fn same_option<V: PartialEq>(
-    what: &str,
-    asked: Option<V>,
-    found: V,
-    show: impl Fn(V) -> String,
-) -> Result<()> {
-    match asked {
-        Some(asked) if asked != found => {
-            let why = format!("{what} is {} here and {} in the object", show(asked), show(found));
-            Err(Error::new(ErrorKind::WrongOptions, why))
-        }
-        _ => Ok(()),
+impl<P> fmt::Debug for Options<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Options").field(&self.choices).finish()
     }
 }

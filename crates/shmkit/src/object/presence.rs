@@ -1,12 +1,19 @@
-//! Where in an object's file each lock is, and who is counted by them.
+//! Where each lock is in an object's file, and counting processes by their locks.
 //!
 //! ```text
 //! 2^62        the gate
 //! 2^62+2^20   one byte for each participant's slot
-//! 2^62+2^40   2^40 bytes, of which each handle without a slot shares one at random
+//! 2^62+2^40   2^40 bytes, of which each open object without a slot locks one at random
 //! ```
 //!
-//! The bytes are far beyond the data: on Windows a lock keeps others from reading.
+//! In the file of a region of memory with objects in it:
+//!
+//! ```text
+//! 2^62+2^60+p   a participant, whose entry is at byte p of the memory
+//! 2^62+2^61+p   the creator of an object at byte p
+//! ```
+//!
+//! The bytes are far beyond the data: on Windows a lock prevents other processes from reading.
 
 use std::fs::File;
 
@@ -19,7 +26,7 @@ use crate::sys::lock::{self, Range};
 pub(crate) const GATE: Range = Range::byte(1 << 62);
 const SLOTS: u64 = GATE.start + (1 << 20);
 const HANDLES: Range = Range { start: GATE.start + (1 << 40), length: 1 << 40 };
-/// All that says that somebody is present.
+/// The bytes of all locks that show that a process is present.
 const ANYONE: Range = Range { start: SLOTS, length: HANDLES.end() - SLOTS };
 
 /// The byte of a participant's slot.
@@ -27,20 +34,30 @@ pub(crate) const fn slot(slot: u32) -> Range {
     Range::byte(SLOTS + slot as u64)
 }
 
-/// A byte for one handle to lock as [`PRESENCE`](lock::PRESENCE): another each time, so that
-/// handles can be counted.
+/// The byte of a participant whose entry is at `place` of a memory.
+pub(crate) const fn region_slot(place: u64) -> Range {
+    Range::byte(GATE.start + (1 << 60) + place)
+}
+
+/// The byte of the creator of an object at `place` of a memory.
+pub(crate) const fn region_creation(place: u64) -> Range {
+    Range::byte(GATE.start + (1 << 61) + place)
+}
+
+/// Returns a byte for one handle to lock as [`PRESENCE`](lock::PRESENCE): a different one each
+/// time, so that handles can be counted.
 pub(crate) fn new_handle(stamp: Stamp) -> Range {
-    // Made when it is needed, since loom makes no atomics in constants.
+    // Created at first use, since loom cannot create atomics in constants.
     static COUNT: Once<AtomicU64> = Once::new();
     // ORDERING: Relaxed; a number that no other handle of the process has.
     let count = COUNT.get_or_make(|| AtomicU64::new(0)).fetch_add(1, Ordering::Relaxed);
-    // Weyl steps from where each process begins, mixed.
+    // A Weyl sequence, with a start value for each process, and mixed.
     let mixed = stamp.number().wrapping_add(count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let spread = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     Range::byte(HANDLES.start + (spread >> 24) % HANDLES.length)
 }
 
-/// Whether any process has the object open. `file` is not the one that holds locks.
+/// Whether any process has the object open. `file` must not be the file that holds locks.
 pub(crate) fn anyone(file: &File) -> Result<bool> {
     lock::is_locked(file, ANYONE)
 }
@@ -64,5 +81,5 @@ pub(crate) fn count_handles(file: &File) -> Result<u32> {
     Ok(count)
 }
 
-/// Counting more would take too long.
+/// The largest count: counting more would take too long.
 pub(crate) const MAX_COUNTED: u32 = 4096;

@@ -1,15 +1,15 @@
-//! What the code that `#[derive(Shareable)]` writes calls. Not for anything else.
+//! Functions for the code that `#[derive(Shareable)]` generates. They are for nothing else.
 
 use super::Shareable;
 pub use super::layout::{Field, Scalar, Variant};
 use super::layout::{Layout, Shape};
 
-/// The layout of a struct.
+/// Makes the layout of a struct.
 pub const fn structure<T>(name: &'static str, fields: &'static [Field]) -> Layout {
     Layout::new::<T>(name, Shape::Struct { fields })
 }
 
-/// The layout of an enum without fields.
+/// Makes the layout of an enum without fields.
 pub const fn enumeration<T>(
     name: &'static str,
     repr: Scalar,
@@ -18,7 +18,7 @@ pub const fn enumeration<T>(
     Layout::new::<T>(name, Shape::Enum { repr, variants })
 }
 
-/// The variants in the order of their values, so that the order in the source does not count.
+/// Sorts variants by their values, so that the order in the source does not matter.
 pub const fn in_order<const N: usize>(mut variants: [Variant; N]) -> [Variant; N] {
     let mut sorted = 1;
     while sorted < N {
@@ -32,13 +32,13 @@ pub const fn in_order<const N: usize>(mut variants: [Variant; N]) -> [Variant; N
     variants
 }
 
-/// Whether the bytes at `offset` are a value of the field's type.
+/// Returns whether the bytes at `offset` are a value of the type of a field.
 #[inline(always)]
 pub fn valid_field<T: Shareable>(bytes: &[u8], offset: usize) -> bool {
     T::ALWAYS_VALID || bytes.get(offset..offset + size_of::<T>()).is_some_and(T::valid)
 }
 
-/// Writes the field to `offset`.
+/// Writes a field at `offset`.
 #[inline(always)]
 pub fn encode_field<T: Shareable>(field: &T, out: &mut [u8], offset: usize) {
     field.encode(&mut out[offset..offset + size_of::<T>()]);

@@ -1,20 +1,20 @@
 //! The layout of a type, known at compile time, and its fingerprint.
 //!
-//! A [`Layout`] is a tree of constants that hangs on
-//! [`Shareable::LAYOUT`](super::Shareable::LAYOUT). Its [`fingerprint`](Layout::fingerprint) is
-//! hashed while compiling, so comparing two types when an object is opened compares two numbers.
-//! For people and for other languages the tree becomes a [`Schema`](super::Schema) with a text: the
-//! fingerprint is the FNV-1a hash of that text with the names of types left out.
+//! A [`Layout`] is a tree of constants, the value of
+//! [`Shareable::LAYOUT`](super::Shareable::LAYOUT). The compiler computes its
+//! [`fingerprint`](Layout::fingerprint), so opening an object compares two numbers. For people and
+//! for other languages the tree becomes a [`Schema`](super::Schema) with a text. The fingerprint is
+//! the FNV-1a hash of that text without the names of types.
 //!
-//! Everything is checked where it is made: a type that no reader could take in (nested too deep, a
-//! text too long) does not compile.
+//! The compiler checks the limits too: a type that no reader could accept (nested too deep, a text
+//! too long) does not compile.
 
-use super::schema::{MAX_DEPTH, MAX_NAME, MAX_TEXT};
+use super::limits::{MAX_DEPTH, MAX_NAME, MAX_TEXT};
 
 /// The layout of a [`Shareable`](super::Shareable) type: its name, size, alignment, and parts.
 ///
-/// Made by the derive, a constant. [`Schema::of`](super::Schema::of) makes a tree of it that can be
-/// walked, printed, compared and stored.
+/// It is a constant that the derive makes. [`Schema::of`](super::Schema::of) converts it into a
+/// tree that can be traversed, printed, compared and stored.
 #[derive(Debug)]
 pub struct Layout {
     pub(crate) name: &'static str,
@@ -25,7 +25,7 @@ pub struct Layout {
     fingerprint: u64,
 }
 
-/// What is in a type.
+/// The parts of a type.
 #[derive(Debug)]
 pub(crate) enum Shape {
     Scalar(Scalar),
@@ -57,7 +57,7 @@ pub struct Variant {
     pub value: i128,
 }
 
-/// A value that is not made of others. Its alignment is its size.
+/// A type without parts. Its alignment is its size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each is the Rust type of that name")]
 pub enum Scalar {
@@ -95,7 +95,7 @@ impl Scalar {
         Self::Char,
     ];
 
-    /// The name that Rust and the schema text give it, as in `u32`.
+    /// Returns the name in Rust and in the schema text, such as `u32`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::U8 => "u8",
@@ -115,7 +115,7 @@ impl Scalar {
         }
     }
 
-    /// The least and the greatest value, where it is an integer.
+    /// Returns the least and the greatest value of an integer.
     pub(crate) const fn bounds(self) -> Option<(i128, u128)> {
         let unused = 128 - 8 * self.size() as u32;
         match self {
@@ -129,7 +129,7 @@ impl Scalar {
         }
     }
 
-    /// Its size in bytes, which is also its alignment.
+    /// Returns the size in bytes, which is also the alignment.
     pub const fn size(self) -> usize {
         match self {
             Self::U8 | Self::I8 | Self::Bool => 1,
@@ -142,45 +142,46 @@ impl Scalar {
 }
 
 impl Layout {
-    /// The layout of `T`, whose parts are `shape`.
+    /// Makes the layout of `T`, whose parts are `shape`.
     pub(crate) const fn new<T>(name: &'static str, shape: Shape) -> Self {
         let (size, align) = (size_of::<T>(), align_of::<T>());
-        assert!(size > 0, "a type of size 0 cannot be shared: there is nothing in it");
+        assert!(size > 0, "a type of size 0 cannot be shared: it has no bytes");
         let depth = 1 + shape.depth_below();
         assert!(depth <= MAX_DEPTH, "the type is nested too deep to be shared");
         let mut layout = Self { name, size, align, shape, depth, fingerprint: 0 };
-        let mut scribe = Scribe { hash: FNV_OFFSET_BASIS, written: 0, type_names: 0 };
-        scribe.layout(&layout);
+        let mut hasher = TextHasher { hash: FNV_OFFSET_BASIS, written: 0, type_names: 0 };
+        hasher.layout(&layout);
         assert!(
-            scribe.written + scribe.type_names <= MAX_TEXT,
+            hasher.written + hasher.type_names <= MAX_TEXT,
             "the type has too many fields to be shared: its description is longer than 64 KiB"
         );
-        layout.fingerprint = scribe.hash;
+        layout.fingerprint = hasher.hash;
         layout
     }
 
-    /// The type's own name, without its path. It is shown to people, never compared.
+    /// Returns the name of the type without its path. It is for people, and never compared.
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The size in bytes.
+    /// Returns the size in bytes.
     pub const fn size(&self) -> usize {
         self.size
     }
 
-    /// The alignment in bytes.
+    /// Returns the alignment in bytes.
     pub const fn align(&self) -> usize {
         self.align
     }
 
-    /// A hash of the layout: two types share memory soundly when their fingerprints are equal.
+    /// Returns a hash of the layout: two types can share memory soundly if their fingerprints are
+    /// equal.
     ///
-    /// Over sizes, alignments, names and offsets of fields, their types, and the names and values
-    /// of variants, nested ones included; not over the names of types.
+    /// It covers sizes, alignments, the names, offsets and types of fields, and the names and
+    /// values of variants, nested types included, but not the names of types.
     ///
-    /// FNV-1a, 64 bit, by Fowler, Noll and Vo (<http://www.isthe.com/chongo/tech/comp/fnv/>),
-    /// over the bytes of the [schema text](super::schema) with the names of types left out.
+    /// It is FNV-1a, 64 bit, by Fowler, Noll and Vo (<http://www.isthe.com/chongo/tech/comp/fnv/>),
+    /// of the bytes of the [schema text](super::schema) without the names of types.
     pub const fn fingerprint(&self) -> u64 {
         self.fingerprint
     }
@@ -205,24 +206,29 @@ impl Shape {
     }
 }
 
-const FNV_OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+pub(crate) const FNV_OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
 
-/// FNV-1a of `text`.
+/// Returns the FNV-1a hash of `text`.
 pub(crate) const fn fnv1a(text: &str) -> u64 {
-    let mut scribe = Scribe { hash: FNV_OFFSET_BASIS, written: 0, type_names: 0 };
-    scribe.text(text);
-    scribe.hash
+    fnv1a_from(FNV_OFFSET_BASIS, text)
 }
 
-/// Writes the schema text into a hash, without the names of types, whose length it counts.
-struct Scribe {
+/// Returns the FNV-1a hash of a text that begins with the hash `hash` and ends with `text`.
+pub(crate) const fn fnv1a_from(hash: u64, text: &str) -> u64 {
+    let mut hasher = TextHasher { hash, written: 0, type_names: 0 };
+    hasher.text(text);
+    hasher.hash
+}
+
+/// Hashes the schema text without the names of types, and counts the lengths of both.
+struct TextHasher {
     hash: u64,
     written: usize,
     type_names: usize,
 }
 
-impl Scribe {
+impl TextHasher {
     const fn layout(&mut self, layout: &Layout) {
         match &layout.shape {
             Shape::Scalar(scalar) => self.text(scalar.name()),
@@ -339,7 +345,7 @@ mod tests {
     use super::*;
     use crate::shareable::Shareable;
 
-    /// The array evaluates its `LAYOUT` at run time here, so that the test can see it panic.
+    /// Evaluates the layout of an array at run time, so that a test can see it panic.
     fn array<T: Shareable, const N: usize>() -> Layout {
         Layout::new::<[T; N]>("", Shape::Array { item: T::LAYOUT, len: N })
     }
@@ -366,13 +372,13 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "size 0")]
-    fn nothing_cannot_be_shared() {
+    fn a_type_without_bytes_cannot_be_shared() {
         array::<u64, 0>();
     }
 
     #[test]
     #[should_panic(expected = "nested too deep")]
-    fn what_is_nested_too_deep_for_a_reader_cannot_be_shared() {
+    fn a_type_that_is_nested_too_deep_cannot_be_shared() {
         let mut layout = u8::LAYOUT;
         loop {
             layout = Box::leak(Box::new(Layout::new::<u8>("", Shape::Maybe { item: layout })));
@@ -382,7 +388,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "longer than 64 KiB")]
-    fn what_takes_too_long_a_text_for_a_reader_cannot_be_shared() {
+    fn a_type_whose_text_is_too_long_cannot_be_shared() {
         let field = |offset| Field { name: "a_field", offset, layout: u8::LAYOUT };
         let fields: Vec<_> = (0..MAX_TEXT / 8).map(field).collect();
         Layout::new::<u8>("", Shape::Struct { fields: fields.leak() });

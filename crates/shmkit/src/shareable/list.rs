@@ -1,5 +1,5 @@
 //! A list of bounded length.
-#![allow(unsafe_code, reason = "implements Shareable, and keeps items in uninitialised places")]
+#![allow(unsafe_code, reason = "implements Shareable, and has places without items")]
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -10,7 +10,7 @@ use super::layout::{Layout, Shape};
 use super::{Shareable, all_zero, bytes_of, derive};
 use crate::{Error, ErrorKind, Result};
 
-/// A `Vec` of at most `N` items that can be shared: all of it lies in place.
+/// A `Vec` of at most `N` items that can be shared: its items are inside the value.
 ///
 /// ```text
 /// 0      8 (or the item's alignment)
@@ -39,54 +39,55 @@ pub struct FixedVec<T: Shareable, const N: usize> {
 }
 
 impl<T: Shareable, const N: usize> FixedVec<T, N> {
-    /// An empty list.
+    /// Makes an empty list.
     pub const fn new() -> Self {
         Self { len: 0, items: [const { MaybeUninit::zeroed() }; N] }
     }
 
-    /// The most items it can hold: `N`.
+    /// Returns the largest number of items, `N`.
     pub const fn capacity(&self) -> usize {
         N
     }
 
-    /// Appends `item`, or gives it back where the list is full.
+    /// Appends `item`.
     ///
     /// # Errors
     ///
-    /// The item.
+    /// Returns the item if the list is full.
     #[inline]
     pub fn push(&mut self, item: T) -> Result<(), T> {
         let Some(place) = self.items.get_mut(self.len as usize) else {
             return Err(item);
         };
-        // INVARIANT 1: the place exists and is initialised now. INVARIANT 2: those behind stay.
+        // INVARIANT: 1, because the place is initialised now; 2, because later places are
+        // unchanged.
         place.write(item);
         self.len += 1;
         Ok(())
     }
 
-    /// Takes away the last item and returns it.
+    /// Removes the last item and returns it.
     #[inline]
     pub fn pop(&mut self) -> Option<T> {
         let last = (self.len as usize).checked_sub(1)?;
         let place = &mut self.items[last];
         let item = std::mem::replace(place, MaybeUninit::zeroed());
-        // INVARIANT 2: the place is zero now.
+        // INVARIANT: 2, because the place is zero now.
         self.len = last as u64;
-        // SAFETY: INVARIANT 1: it was below `len`, so it is initialised.
+        // SAFETY: by INVARIANT 1 the item is initialised, because its index was below `len`.
         Some(unsafe { item.assume_init() })
     }
 
-    /// Shortens the list to its first `len` items. Does nothing where it is no longer than that.
+    /// Shortens the list to its first `len` items. Does nothing if it is not longer.
     pub fn truncate(&mut self, len: usize) {
         if len < self.len() {
-            // INVARIANT 2: zeros from `len` on. Items need no drop.
+            // INVARIANT: 2, because of the zeros. Items need no drop.
             self.items[len..].fill_with(MaybeUninit::zeroed);
             self.len = len as u64;
         }
     }
 
-    /// Takes all items away.
+    /// Removes all items.
     pub fn clear(&mut self) {
         self.truncate(0);
     }
@@ -95,7 +96,7 @@ impl<T: Shareable, const N: usize> FixedVec<T, N> {
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) where they do not fit.
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) if they do not fit.
     pub fn extend_from_slice(&mut self, items: &[T]) -> Result<()>
     where
         T: Clone,
@@ -113,15 +114,15 @@ impl<T: Shareable, const N: usize> FixedVec<T, N> {
 }
 
 // SAFETY:
-// - `LAYOUT`: `Shape::List` describes this very struct, and it holds items that are `Shareable`;
+// - `LAYOUT`: `Shape::List` describes this struct, whose items are `Shareable`;
 // - neither `T` nor `MaybeUninit` needs drop;
-// - where neither the struct nor `T` is padded, the items below `len` are initialised throughout,
-//   and those above are zeros (INVARIANT 2), which a move keeps as `T` has no padding;
+// - if neither the struct nor `T` is padded, all bytes of the items below `len` are initialised.
+//   The others are zeros (INVARIANT 2), which a move keeps because `T` has no padding;
 // - `ALWAYS_VALID` is false, and `valid` checks both invariants;
-// - `encode` writes `len` and the items below it, each where it is.
+// - `encode` writes `len` and the items below it at their offsets.
 unsafe impl<T: Shareable, const N: usize> Shareable for FixedVec<T, N> {
     const LAYOUT: &'static Layout = {
-        assert!(N > 0, "a FixedVec of capacity 0 holds nothing: give it a capacity");
+        assert!(N > 0, "a FixedVec needs a capacity of at least 1");
         &Layout::new::<Self>("FixedVec", Shape::List { item: T::LAYOUT, capacity: N })
     };
     const PADDED: bool = T::PADDED || size_of::<Self>() != size_of::<u64>() + N * size_of::<T>();
@@ -162,7 +163,7 @@ impl<T: Shareable, const N: usize> Deref for FixedVec<T, N> {
     #[inline]
     fn deref(&self) -> &[T] {
         let items = &self.items[..self.len as usize];
-        // SAFETY: INVARIANT 1: the items below `len` are initialised.
+        // SAFETY: by INVARIANT 1 the items below `len` are initialised.
         unsafe { items.assume_init_ref() }
     }
 }
@@ -171,7 +172,7 @@ impl<T: Shareable, const N: usize> DerefMut for FixedVec<T, N> {
     #[inline]
     fn deref_mut(&mut self) -> &mut [T] {
         let items = &mut self.items[..self.len as usize];
-        // SAFETY: INVARIANT 1: the items below `len` are initialised.
+        // SAFETY: by INVARIANT 1 the items below `len` are initialised.
         unsafe { items.assume_init_mut() }
     }
 }

@@ -1,11 +1,11 @@
-//! A value that may be missing.
+//! A value that can be missing.
 #![allow(unsafe_code, reason = "implements the unsafe trait Shareable")]
 
 use super::layout::{Layout, Shape};
 use super::{Shareable, all_zero, derive};
 
-/// An `Option` that can be shared. Rust does not say where the bytes of an `Option` are; here they
-/// are fixed.
+/// An `Option` that can be shared. Rust does not specify the layout of an `Option`; the layout of
+/// this type is fixed.
 ///
 /// ```text
 /// 0          the item's alignment
@@ -32,7 +32,7 @@ pub enum Maybe<T> {
 }
 
 impl<T> Maybe<T> {
-    /// The same as an `Option`.
+    /// Converts it into an `Option`.
     #[inline]
     pub fn into_option(self) -> Option<T> {
         match self {
@@ -41,7 +41,7 @@ impl<T> Maybe<T> {
         }
     }
 
-    /// A reference to the value, where there is one.
+    /// Returns a reference to the value, if there is one.
     #[inline]
     pub const fn as_ref(&self) -> Option<&T> {
         match self {
@@ -50,7 +50,7 @@ impl<T> Maybe<T> {
         }
     }
 
-    /// A reference to change the value, where there is one.
+    /// Returns a mutable reference to the value, if there is one.
     #[inline]
     pub const fn as_mut(&mut self) -> Option<&mut T> {
         match self {
@@ -61,17 +61,17 @@ impl<T> Maybe<T> {
 }
 
 impl<T: Shareable> Maybe<T> {
-    /// Where the item is. The `repr(u8)` of an enum is a union of `repr(C)` structs that start with
-    /// the `u8`, so it is at the first multiple of its alignment from 1 on.
+    /// The offset of the item. An enum with `repr(u8)` is a union of `repr(C)` structs that start
+    /// with the `u8`, so the item is at the first multiple of its alignment from 1 on.
     const OFFSET: usize = align_of::<T>();
 }
 
 // SAFETY:
-// - `LAYOUT`: `Shape::Maybe` describes this very enum, and `T` is `Shareable`;
+// - `LAYOUT`: `Shape::Maybe` describes this enum, and `T` is `Shareable`;
 // - `T` needs no drop;
-// - `PADDED`: the item's place is padding in `None`;
-// - `ALWAYS_VALID` is false; `valid` checks the tag, and the item where there is one;
-// - `encode` writes the tag, and the item where there is one.
+// - `PADDED`: the place of the item is padding in `None`;
+// - `ALWAYS_VALID` is false; `valid` checks the tag, and the item if there is one;
+// - `encode` writes the tag, and the item if there is one.
 unsafe impl<T: Shareable> Shareable for Maybe<T> {
     const LAYOUT: &'static Layout = &Layout::new::<Self>("Maybe", Shape::Maybe { item: T::LAYOUT });
     const PADDED: bool = true;

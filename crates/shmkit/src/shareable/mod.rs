@@ -1,4 +1,4 @@
-//! What can be shared: plain data whose every byte means the same in every process.
+//! Types that can be shared: plain data whose bytes mean the same in every process.
 //!
 //! ```text
 //!   #[derive(Shareable)]              Layout (a constant)            Schema (a tree at run time)
@@ -6,17 +6,19 @@
 //!   struct Pose { .. }                fingerprint (a u64)            what differs; read; set
 //! ```
 //!
-//! [`Shareable`] is all that the rest of the library asks of a type. It gives three things: the
-//! type's [`Layout`], so that two programs know that they mean the same bytes; a check that bytes
-//! *are* a value, made before anything from shared memory is handed out; and an encoding that has
-//! zeros for padding, so that no stray byte of one process reaches another.
+//! [`Shareable`] is the only bound that the rest of the library needs. It provides three things:
 //!
-//! Why a value read through this is sound: the bytes are copied out of shared memory first, where
-//! nobody else can change them; then [`Shareable::valid`] looks at every byte that could be wrong;
-//! only then are they taken for a value. A type gets through the derive only if all its fields are
-//! `Shareable`, so there is no pointer in it, nothing to drop and nothing that changes behind `&`.
+//! - the [`Layout`] of the type, so that two programs can compare their types;
+//! - a check that bytes *are* a value, which runs before a value from shared memory is returned;
+//! - an encoding with zeros for padding, so that no other bytes of the process are shared.
+//!
+//! Why a value read through this is sound: the bytes are first copied to private memory. Then
+//! [`Shareable::valid`] checks every byte that can be invalid. Only then do they become a value.
+//! The derive accepts a type only if all its fields are `Shareable`, so a value contains no
+//! pointer, needs no drop and has no interior mutability.
 
 mod layout;
+mod limits;
 mod list;
 mod maybe;
 mod primitives;
@@ -26,6 +28,7 @@ mod text;
 #[doc(hidden)]
 pub mod derive;
 
+pub(crate) use layout::{FNV_OFFSET_BASIS, fnv1a_from};
 pub use layout::{Layout, Scalar};
 pub use list::FixedVec;
 pub use maybe::Maybe;
@@ -38,23 +41,24 @@ compile_error!("shmkit shares little-endian bytes, and runs on little-endian mac
 /// A type whose values can be shared between processes.
 ///
 /// Derive it. A `#[repr(C)]` struct of shareable fields, or an enum without fields and with a
-/// primitive `repr`, needs nothing else: no `Copy`, no `Clone`. Fields may be private, and padding
-/// between them is fine.
+/// primitive `repr`, needs nothing else: no `Copy`, no `Clone`. Fields may be private, and there
+/// may be padding between them.
 ///
-/// Shareable are integers up to 128 bits, `f32`, `f64`, `bool`, `char`, arrays, [`FixedString`],
-/// [`FixedVec`], [`Maybe`], and structs and enums of your own, generic ones too. The compiler
-/// refuses what holds an address, has a destructor, changes behind `&`, has another size on another
-/// machine, or has no bytes at all.
+/// These types are shareable: integers up to 128 bits, `f32`, `f64`, `bool`, `char`, arrays,
+/// [`FixedString`], [`FixedVec`], [`Maybe`], and structs and enums of your own, also generic ones.
+/// The compiler refuses a type that contains an address, has a destructor, has interior mutability,
+/// has another size on another machine, or has no bytes.
 ///
 /// # Safety
 ///
-/// Write no implementation by hand. One is sound if
-/// - `LAYOUT` says where each byte of the type is, and no byte is an address or changes behind `&`;
+/// Derive the trait instead of implementing it. An implementation is sound if
+/// - `LAYOUT` describes every byte of the type, no byte is part of an address, and no byte can
+///   change through a shared reference;
 /// - the type needs no drop;
 /// - unless `PADDED`, every byte of every value is initialised;
 /// - if `ALWAYS_VALID`, any `size_of::<Self>()` initialised bytes are a value;
-/// - `valid` is true only for bytes that are a value;
-/// - `encode` writes the value's bytes into a zeroed buffer, and nothing where padding is.
+/// - `valid` returns true only for bytes that are a value;
+/// - `encode` writes the bytes of the value to a zeroed buffer, and nothing to the padding.
 ///
 /// # Examples
 ///
@@ -78,67 +82,68 @@ compile_error!("shmkit shares little-endian bytes, and runs on little-endian mac
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be shared between processes",
-    label = "not `Shareable`: its bytes would mean nothing, or something else, to another process",
+    label = "not `Shareable`: another process cannot use its bytes",
     note = "a struct or enum of your own: give it `#[derive(Shareable)]` and a `repr`",
     note = "`usize`, `isize`: use `u64`, `i64`, which have one size everywhere",
     note = "`String`: use `FixedString<N>`; `Vec<T>`: `FixedVec<T, N>`; `Option<T>`: `Maybe<T>`",
-    note = "`&T`, `*const T`, `Box<T>`, `Rc<T>`: an address holds in one process only; share the \
-            value itself, or an index",
-    note = "`Cell`, atomics, locks: share the plain value; a channel makes the change seen",
+    note = "`&T`, `*const T`, `Box<T>`, `Rc<T>`: an address is valid in one process only; share \
+            the value itself, or an index",
+    note = "`Cell`, atomics, locks: share the plain value in a `Latest` or a lock of `shmkit`",
     note = "tuples: use a `#[repr(C)]` struct, whose layout is fixed"
 )]
-#[allow(unsafe_code, reason = "declares what unsafe code elsewhere relies on")]
+#[allow(unsafe_code, reason = "declares a trait that unsafe code relies on")]
 pub unsafe trait Shareable: Sized + Send + Sync + 'static {
-    /// Where each byte of the type is, and what it means.
+    /// The layout of the type.
     const LAYOUT: &'static Layout;
 
-    /// Whether a value has bytes that carry nothing, its fields' fields included.
+    /// Whether the type or one of its parts has padding.
     const PADDED: bool;
 
     /// Whether any bytes of the right length are a value.
     const ALWAYS_VALID: bool;
 
-    /// Whether `bytes` are a value of this type. False where the length is not the type's size.
+    /// Returns whether `bytes` are a value of this type. False if the length is not the size of the
+    /// type.
     fn valid(bytes: &[u8]) -> bool;
 
     /// Writes the value field by field into `out`: `size_of::<Self>()` bytes, all zero.
     ///
-    /// Padding stays zero. Where the type is not `PADDED`, [`bytes_of`] does without the copy.
+    /// Padding stays zero. For a type without padding [`bytes_of`] saves the copy.
     ///
     /// # Panics
     ///
-    /// If `out` is shorter, and maybe if it is longer.
+    /// If `out` is shorter. May panic if it is longer.
     fn encode(&self, out: &mut [u8]);
 }
 
-/// The bytes of a value as they are, where none of them is padding; otherwise nothing.
+/// Returns the bytes of a value if none of them is padding, otherwise `None`.
 ///
-/// Which of the two is known at compile time.
+/// The compiler knows which.
 #[inline(always)]
-#[allow(unsafe_code, reason = "looks at a value as bytes")]
+#[allow(unsafe_code, reason = "reads a value as bytes")]
 pub fn bytes_of<T: Shareable>(value: &T) -> Option<&[u8]> {
     if T::PADDED {
         return None;
     }
-    // SAFETY: the pointer is that of a reference to `size_of::<T>()` bytes; they are initialised,
-    // as a `Shareable` that is not padded promises; they do not change while the reference lives,
-    // as no `Shareable` has interior mutability.
+    // SAFETY: the pointer comes from a reference to `size_of::<T>()` bytes. They are initialised,
+    // as a `Shareable` without padding promises. They do not change while the reference lives,
+    // because a `Shareable` has no interior mutability.
     Some(unsafe { std::slice::from_raw_parts((&raw const *value).cast::<u8>(), size_of::<T>()) })
 }
 
-/// The value that `bytes` are, or nothing where they are none.
+/// Returns the value that `bytes` encode, or `None` if they are not a value.
 #[inline]
-#[allow(unsafe_code, reason = "takes checked bytes for a value")]
+#[allow(unsafe_code, reason = "makes a value of checked bytes")]
 pub fn from_bytes<T: Shareable>(bytes: &[u8]) -> Option<T> {
     if bytes.len() != size_of::<T>() || !(T::ALWAYS_VALID || T::valid(bytes)) {
         return None;
     }
-    // SAFETY: `bytes` are `size_of::<T>()` initialised bytes, read at any alignment, and a value of
-    // `T`, as `ALWAYS_VALID` or `valid` says. `T` needs no drop, so a second copy harms nothing.
+    // SAFETY: `bytes` has `size_of::<T>()` initialised bytes, which may be unaligned. They are a
+    // value of `T`, by `ALWAYS_VALID` or `valid`. `T` needs no drop, so a second copy is harmless.
     Some(unsafe { bytes.as_ptr().cast::<T>().read_unaligned() })
 }
 
-/// `encode` of a type that is not padded.
+/// Encodes a value of a type without padding.
 #[inline(always)]
 fn encode_whole<T: Shareable>(value: &T, out: &mut [u8]) {
     if let Some(bytes) = bytes_of(value) {
@@ -146,8 +151,10 @@ fn encode_whole<T: Shareable>(value: &T, out: &mut [u8]) {
     }
 }
 
-/// Whether nothing is in `bytes`: what has no meaning must be zero, so that equal values have equal
-/// bytes and nothing hides there. In steps without a branch, for the compiler to make wide.
+/// Returns whether all `bytes` are zero.
+///
+/// Unused bytes must be zero, so that equal values have equal bytes and no data hides there. The
+/// loop has no branches inside a chunk, so that the compiler can vectorise it.
 #[inline]
 fn all_zero(bytes: &[u8]) -> bool {
     bytes.chunks(64).all(|chunk| chunk.iter().fold(0, |seen, byte| seen | byte) == 0)

@@ -1,4 +1,4 @@
-//! [`Shareable`] for the types that the language brings: numbers, `bool`, `char`, arrays.
+//! [`Shareable`] for built-in types: numbers, `bool`, `char`, arrays.
 #![allow(unsafe_code, reason = "implements the unsafe trait Shareable")]
 
 use super::layout::{Layout, Scalar, Shape};
@@ -6,11 +6,11 @@ use super::{Shareable, derive};
 
 macro_rules! shareable_scalar {
     ($($type:ty, $scalar:ident, $always_valid:literal, $valid:expr;)*) => {$(
-        // SAFETY: a primitive without padding; `$valid` accepts exactly its values; `encode` writes
+        // SAFETY: a primitive has no padding; `$valid` accepts exactly its values; `encode` writes
         // all its bytes.
         unsafe impl Shareable for $type {
             const LAYOUT: &'static Layout = {
-                assert!(size_of::<$type>() == align_of::<$type>(), "not a target of shmkit");
+                assert!(size_of::<$type>() == align_of::<$type>(), "unsupported target");
                 &Layout::new::<$type>(stringify!($type), Shape::Scalar(Scalar::$scalar))
             };
             const PADDED: bool = false;
@@ -46,7 +46,8 @@ shareable_scalar! {
     char, Char, false, |bytes| char::from_u32(u32::from_le_bytes(bytes)).is_some();
 }
 
-// SAFETY: an array has no bytes besides its items', so it is padded, valid and encoded as they are.
+// SAFETY: an array consists of the bytes of its items, so it is padded, valid and encoded as they
+// are.
 unsafe impl<T: Shareable, const N: usize> Shareable for [T; N] {
     const LAYOUT: &'static Layout =
         &Layout::new::<Self>("", Shape::Array { item: T::LAYOUT, len: N });

@@ -1,7 +1,7 @@
 //! The description of a type that an object carries: a tree at run time, and its text.
 //!
 //! Any process can read, print and change an object through its schema, without the program that
-//! made it. The text is stored in the object's header.
+//! created it. The header of the object stores the text.
 //!
 //! # The text
 //!
@@ -15,50 +15,59 @@
 //! list    = "list<" type "," count ">"                 capacity in items
 //! maybe   = "maybe<" type ">"
 //! struct  = [name] "(" size "," align "){" field { "," field } "}"
-//! field   = name "@" offset ":" type
+//! field   = name "@" offset ":" [role "#"] type
+//! role    = name
 //! enum    = [name] "(" integer "){" variant { "," variant } "}"
 //! variant = name "=" ["-"] number
-//! name    = 1 to 255 bytes of UTF-8: letters, digits and "_" of ASCII; beyond ASCII anything
-//!           but control characters (U+0080 to U+009F)
+//! name    = 1 to 255 bytes of UTF-8: letters, digits and "_" of ASCII; all characters beyond
+//!           ASCII, except control characters (U+0080 to U+009F)
 //! size, align, offset, count, number = decimal digits, no leading zero
 //! ```
 //!
 //! There is no white space. `Pose` of the example below is
 //! `Pose(24,8){stamp_ns@0:u64,x@8:f64,mode@16:Mode(u8){Parked=0,Driving=1}}`. A type has one text:
-//! whoever reads one and writes it again gets the same bytes.
+//! to parse a text and print the schema gives the same bytes.
 //!
-//! # What it means
+//! # Meaning
 //!
 //! - A scalar has the size of its bits (`bool` 1 byte, `char` 4) and is aligned to its size. It is
 //!   little-endian, two's complement, IEEE 754; `bool` is 0 or 1, `char` a Unicode scalar value.
-//! - An array is its items, one after the other.
-//! - A `text` is a `u64`, the length in bytes; then that many bytes of UTF-8, then zeros up to the
-//!   capacity. It is aligned to 8, and its size is a multiple of 8.
-//! - A `list` is a `u64`, the number of items; then, at the next multiple of the item's alignment,
-//!   the items; then zeros up to the capacity. Alignment (at least 8) and size are those of a C
-//!   struct of these.
-//! - A `maybe` is one byte, 0 or 1; then, at the item's alignment, the item or zeros. Alignment and
-//!   size are those of a C struct of these.
-//! - A struct has the size and alignment that are written, and each field at its offset.
+//! - An array consists of its items, one after the other.
+//! - A `text` is a `u64` with the length in bytes, then that many bytes of UTF-8, then zeros up to
+//!   the capacity. It is aligned to 8, and its size is a multiple of 8.
+//! - A `list` is a `u64` with the number of items, then the items from the next multiple of the
+//!   item's alignment on, then zeros up to the capacity. Alignment (at least 8) and size are those
+//!   of a C struct of these parts.
+//! - A `maybe` is one byte, 0 or 1, then at the item's alignment the item or zeros. Alignment and
+//!   size are those of a C struct of these parts.
+//! - A struct has the size and alignment in the text, and each field at its offset.
 //! - An enum is an integer, the value of one of its variants.
+//! - A role says what a part of an object is for; types that programs define have none. The type of
+//!   a part with the role `value` is one that a program defined: no role follows inside it.
 //!
-//! Bytes between and behind these are padding: zero when written, ignored when read. Fields are in
-//! the order of their offsets, variants in the order of their values.
+//! All other bytes are padding: zeros when written, ignored when read. Fields are in the order of
+//! their offsets, variants in the order of their values.
 //!
 //! # The fingerprint
 //!
-//! A 64-bit FNV-1a hash of the text with the names of types left out, as in
-//! `(24,8){stamp_ns@0:u64,x@8:f64,mode@16:(u8){Parked=0,Driving=1}}`, which is a text too: begin
-//! with 0xcbf29ce484222325; for each byte, combine it by exclusive or, then multiply by
-//! 0x100000001b3 modulo 2^64.
+//! A 64-bit FNV-1a hash of the text without the names of types, as in
+//! `(24,8){stamp_ns@0:u64,x@8:f64,mode@16:(u8){Parked=0,Driving=1}}`. (This is a valid text too.)
+//! The hash begins with 0xcbf29ce484222325. For each byte it takes the exclusive or with the byte,
+//! then multiplies by 0x100000001b3 modulo 2^64. In the text of an object, each type with the role
+//! `value` is written as `#` and the 16 hexadecimal digits of its own fingerprint.
 //!
 //! # Limits
 //!
-//! The text has at most 65,536 bytes, types are nested at most 32 deep, a size is from 1 to
-//! 2^63 - 1, an alignment is a power of two up to 2^29, an integer of an enum has at most 64 bits,
-//! and a count is at least 1. Names of fields in a struct and of variants in an enum differ.
-//! Fields are aligned, inside their struct, and do not overlap. A text that breaks any of this is
-//! refused with [`Corrupt`](crate::ErrorKind::Corrupt).
+//! - The text of a type has at most 65,536 bytes, that of an object at most 131,072.
+//! - Types are nested at most 32 deep, counted anew in a part with the role `value`.
+//! - A size is from 1 to 2^63 - 1, an alignment is a power of two up to 2^29, a count is at least
+//!   1.
+//! - The integer of an enum has at most 64 bits.
+//! - The fields of a struct have different names, and so have the variants of an enum.
+//! - Fields are inside their struct and do not overlap. All but those with the role `value` are
+//!   aligned.
+//!
+//! A text that breaks a limit is refused with [`Corrupt`](crate::ErrorKind::Corrupt).
 
 mod difference;
 mod parse;
@@ -71,25 +80,10 @@ pub use value::Value;
 
 use super::Shareable;
 use super::layout::{self, Layout, Scalar, fnv1a};
-use crate::Result;
+pub use super::limits::{MAX_ALIGN, MAX_DEPTH, MAX_NAME, MAX_OBJECT_TEXT, MAX_SIZE, MAX_TEXT};
 
-/// The longest schema text, in bytes.
-pub const MAX_TEXT: usize = 65_536;
-
-/// How deep types nest: a scalar is 1, a struct of scalars 2.
-pub const MAX_DEPTH: usize = 32;
-
-/// The longest name of a type, field or variant, in bytes.
-pub const MAX_NAME: usize = 255;
-
-/// The largest size of a type, in bytes.
-pub const MAX_SIZE: u64 = i64::MAX as u64;
-
-/// The largest alignment of a type, in bytes.
-pub const MAX_ALIGN: u64 = 1 << 29;
-
-/// The description of a type: what [`Shareable::LAYOUT`] says, as a tree that can come from another
-/// process too. Its text is what `Display` prints.
+/// The description of a type: the tree of [`Shareable::LAYOUT`], or of a type of another process.
+/// `Display` prints its text.
 ///
 /// # Examples
 ///
@@ -104,9 +98,9 @@ pub const MAX_ALIGN: u64 = 1 << 29;
 /// let schema = Schema::of::<Point>();
 /// assert_eq!(schema.to_string(), "Point(8,4){x@0:f32,y@4:f32}");
 /// ```
-// INVARIANT: it keeps the limits of the module's docs, as it is made only by `parse`, which checks
-// them, and from a `Layout`, which the compiler checked. So parts lie inside the whole, and sums of
-// sizes do not overflow.
+// INVARIANT: a schema keeps the limits in the module's documentation. It comes only from `parse`,
+// which checks them, and from a `Layout`, for which the compiler has checked them. So parts are
+// inside the whole, and sums of sizes do not overflow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schema {
     pub(super) name: String,
@@ -115,7 +109,7 @@ pub struct Schema {
     pub(super) shape: Shape,
 }
 
-/// What a type is made of.
+/// The parts of a type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Shape {
@@ -123,29 +117,29 @@ pub enum Shape {
     Scalar(Scalar),
     /// A fixed number of items, one after the other.
     Array {
-        /// The type of each.
+        /// The type of each item.
         item: Box<Schema>,
-        /// How many.
+        /// The number of items.
         len: u64,
     },
     /// A [`FixedString`](crate::FixedString).
     Text {
-        /// The most bytes it holds.
+        /// The largest number of bytes.
         capacity: u64,
     },
     /// A [`FixedVec`](crate::FixedVec).
     List {
         /// The type of each item.
         item: Box<Schema>,
-        /// The most items it holds.
+        /// The largest number of items.
         capacity: u64,
     },
     /// A [`Maybe`](crate::Maybe).
     Maybe {
-        /// The type of what is there, or not.
+        /// The type of the value, if there is one.
         item: Box<Schema>,
     },
-    /// A struct. A tuple struct has `0`, `1` and so on for names.
+    /// A struct. The fields of a tuple struct have the names `0`, `1` and so on.
     Struct {
         /// Its fields, in the order of their offsets.
         fields: Vec<Field>,
@@ -164,8 +158,10 @@ pub enum Shape {
 pub struct Field {
     /// Its name.
     pub name: String,
-    /// Where it starts, in bytes from the start of the struct.
+    /// Its offset in bytes from the start of the struct.
     pub offset: u64,
+    /// What it is for, where the struct describes parts of an object. Otherwise empty.
+    pub role: String,
     /// Its type.
     pub schema: Schema,
 }
@@ -180,71 +176,53 @@ pub struct Variant {
 }
 
 impl Schema {
-    /// The description of `T`.
+    /// Returns the description of `T`.
     pub fn of<T: Shareable>() -> Self {
         Self::from(T::LAYOUT)
     }
 
-    /// Reads the text that `Display` prints, as it stands in an object.
-    ///
-    /// The text may be hostile: reading it is bounded in time and memory.
-    ///
-    /// # Errors
-    ///
-    /// [`Corrupt`](crate::ErrorKind::Corrupt), with the place, where the text breaks the grammar or
-    /// a limit.
-    pub fn parse(text: &str) -> Result<Self> {
-        parse::parse(text)
-    }
-
-    /// The type's own name, without its path; empty where it has none, as an array.
+    /// Returns the name of the type without its path. It is empty for an array.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The size in bytes, at least 1.
+    /// Returns the size in bytes, at least 1.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// The alignment in bytes, a power of two.
+    /// Returns the alignment in bytes, a power of two.
     pub fn align(&self) -> u64 {
         self.align
     }
 
-    /// What the type is made of.
+    /// Returns the parts of the type.
     pub fn shape(&self) -> &Shape {
         &self.shape
     }
 
-    /// The same number as [`Layout::fingerprint`] of the type that this describes.
+    /// Returns the type of the value in an object: of its first part with the role `value`, at any
+    /// depth.
+    pub fn value(&self) -> Option<&Self> {
+        match &self.shape {
+            Shape::Array { item, .. } => item.value(),
+            Shape::Struct { fields } => fields.iter().find_map(|field| match field.role.as_str() {
+                VALUE => Some(&field.schema),
+                _ => field.schema.value(),
+            }),
+            _ => None,
+        }
+    }
+
+    /// Returns the same number as [`Layout::fingerprint`] of the described type.
     pub fn fingerprint(&self) -> u64 {
         fnv1a(&Text { schema: self, with_type_names: false }.to_string())
     }
 }
 
-/// The types that are not spelled out: their size follows from their parts. Nothing where it is
-/// over `MAX_SIZE`.
+/// Constructors for types whose size follows from their parts. They return `None` if the size
+/// exceeds `MAX_SIZE`.
 impl Schema {
-    /// A struct of these fields: names, offsets and types, in the order of their offsets.
-    ///
-    /// INVARIANT: the caller keeps the limits of the module's docs.
-    pub(crate) fn of_parts(
-        name: &str,
-        size: u64,
-        align: u64,
-        fields: Vec<(String, u64, Self)>,
-    ) -> Self {
-        let field = |(name, offset, schema)| Field { name, offset, schema };
-        let fields = fields.into_iter().map(field).collect();
-        Self { name: name.replace(' ', "_"), size, align, shape: Shape::Struct { fields } }
-    }
-
-    /// So many `u64`s, one after the other.
-    pub(crate) fn words(count: u64) -> Self {
-        Self::array(Self::scalar(Scalar::U64), count).expect("a part of an object")
-    }
-
     fn scalar(scalar: Scalar) -> Self {
         let size = scalar.size() as u64;
         Self { name: scalar.name().into(), size, align: size, shape: Shape::Scalar(scalar) }
@@ -280,12 +258,12 @@ impl Schema {
 /// The bytes that hold the length of a text or a list.
 pub(super) const LENGTH: u64 = 8;
 
-/// Where a list's items start.
+/// Returns the offset of the items in a list.
 pub(super) fn items_offset(item: &Schema) -> u64 {
     LENGTH.next_multiple_of(item.align)
 }
 
-/// Where a maybe's item is: behind one byte.
+/// Returns the offset of the item in a maybe, after the byte that tells whether it is there.
 pub(super) fn maybe_offset(item: &Schema) -> u64 {
     item.align
 }
@@ -309,6 +287,7 @@ impl From<&Layout> for Schema {
                     .map(|field| Field {
                         name: field.name.into(),
                         offset: field.offset as u64,
+                        role: String::new(),
                         schema: Self::from(field.layout),
                     })
                     .collect(),
@@ -332,6 +311,14 @@ impl fmt::Display for Schema {
     }
 }
 
+/// The role of a part of an object whose type a program defined.
+pub(crate) const VALUE: &str = "value";
+
+/// How the fingerprint of an object stands for the type of a value.
+pub(crate) fn write_fingerprint(f: &mut impl fmt::Write, fingerprint: u64) -> fmt::Result {
+    write!(f, "#{fingerprint:016x}")
+}
+
 /// The text of a schema, with or without the names of its types.
 struct Text<'a> {
     schema: &'a Schema,
@@ -351,9 +338,16 @@ impl fmt::Display for Text<'_> {
             Shape::Maybe { item } => write!(f, "maybe<{}>", text(item)),
             Shape::Struct { fields } => {
                 write!(f, "{name}({},{}){{", schema.size, schema.align)?;
-                for (index, Field { name, offset, schema }) in fields.iter().enumerate() {
+                for (index, Field { name, offset, role, schema }) in fields.iter().enumerate() {
                     let comma = if index > 0 { "," } else { "" };
-                    write!(f, "{comma}{name}@{offset}:{}", text(schema))?;
+                    write!(f, "{comma}{name}@{offset}:")?;
+                    if !role.is_empty() {
+                        write!(f, "{role}#")?;
+                    }
+                    match with_type_names || role != VALUE {
+                        true => text(schema).fmt(f)?,
+                        false => write_fingerprint(f, schema.fingerprint())?,
+                    }
                 }
                 f.write_str("}")
             }

@@ -1,5 +1,5 @@
 //! Text of bounded length.
-#![allow(unsafe_code, reason = "implements Shareable, and keeps UTF-8 that it has checked")]
+#![allow(unsafe_code, reason = "implements Shareable, and relies on UTF-8 that it has checked")]
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -11,14 +11,14 @@ use super::layout::{Layout, Shape};
 use super::{Shareable, all_zero, bytes_of};
 use crate::{Error, ErrorKind, Result};
 
-/// A `String` of at most `N` bytes that can be shared: all of it lies in place.
+/// A `String` of at most `N` bytes that can be shared: its bytes are inside the value.
 ///
 /// ```text
 /// 0      8              8 + len       8 + N
 /// | len  | UTF-8        | zeros       | padding up to a multiple of 8
 /// ```
 ///
-/// It derefs to `str`. Where `N` is a multiple of 8 there is no padding: sharing it is one copy.
+/// It derefs to `str`. If `N` is a multiple of 8 there is no padding, and sharing it is one copy.
 ///
 /// # Examples
 ///
@@ -41,28 +41,28 @@ pub struct FixedString<const N: usize> {
 }
 
 impl<const N: usize> FixedString<N> {
-    /// An empty text.
+    /// Makes an empty text.
     pub const fn new() -> Self {
         Self { len: 0, bytes: [0; N] }
     }
 
-    /// The most bytes it can hold: `N`.
+    /// Returns the largest number of bytes, `N`.
     pub const fn capacity(&self) -> usize {
         N
     }
 
-    /// The text.
+    /// Returns the text.
     #[inline]
     pub fn as_str(&self) -> &str {
-        // SAFETY: INVARIANT 1: these bytes are UTF-8.
+        // SAFETY: by INVARIANT 1 these bytes are UTF-8.
         unsafe { std::str::from_utf8_unchecked(&self.bytes[..self.len as usize]) }
     }
 
-    /// Appends `text`, all of it or nothing.
+    /// Appends `text`, completely or not at all.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) where it does not fit.
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) if it does not fit.
     pub fn push_str(&mut self, text: &str) -> Result<()> {
         let len = self.len();
         let Some(room) = self.bytes[len..].get_mut(..text.len()) else {
@@ -70,7 +70,8 @@ impl<const N: usize> FixedString<N> {
             return Err(Error::new(ErrorKind::InvalidArgument, why));
         };
         room.copy_from_slice(text.as_bytes());
-        // INVARIANT 1: UTF-8 behind UTF-8, and there was room. INVARIANT 2: the rest stays.
+        // INVARIANT: 1, because UTF-8 follows UTF-8 within the capacity; 2, because the rest is
+        // unchanged.
         self.len += text.len() as u64;
         Ok(())
     }
@@ -79,19 +80,19 @@ impl<const N: usize> FixedString<N> {
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) where it does not fit.
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) if it does not fit.
     pub fn push(&mut self, c: char) -> Result<()> {
         self.push_str(c.encode_utf8(&mut [0; 4]))
     }
 
-    /// Takes away the last character and returns it.
+    /// Removes the last character and returns it.
     pub fn pop(&mut self) -> Option<char> {
         let c = self.as_str().chars().next_back()?;
         self.truncate(self.len() - c.len_utf8());
         Some(c)
     }
 
-    /// Shortens the text to its first `len` bytes. Does nothing where it is no longer than that.
+    /// Shortens the text to its first `len` bytes. Does nothing if it is not longer.
     ///
     /// # Panics
     ///
@@ -99,27 +100,27 @@ impl<const N: usize> FixedString<N> {
     pub fn truncate(&mut self, len: usize) {
         if len < self.len() {
             assert!(self.as_str().is_char_boundary(len), "{len} is inside a character");
-            // INVARIANT 1: cut between characters. INVARIANT 2: zeros from there on.
+            // INVARIANT: 1, because the cut is between characters; 2, because of the zeros.
             self.bytes[len..].fill(0);
             self.len = len as u64;
         }
     }
 
-    /// Takes all the text away.
+    /// Removes all text.
     pub fn clear(&mut self) {
         *self = Self::new();
     }
 }
 
 // SAFETY:
-// - `LAYOUT`: `Shape::Text` describes this very struct, and it holds plain bytes;
+// - `LAYOUT`: `Shape::Text` describes this struct, which holds plain bytes;
 // - integers need no drop;
-// - the only padding is behind `bytes`, and `PADDED` says whether there is any;
+// - the only padding is after `bytes`, and `PADDED` tells whether there is any;
 // - `ALWAYS_VALID` is false, and `valid` checks both invariants;
-// - `encode` writes both fields where they are.
+// - `encode` writes both fields at their offsets.
 unsafe impl<const N: usize> Shareable for FixedString<N> {
     const LAYOUT: &'static Layout = {
-        assert!(N > 0, "a FixedString<0> holds nothing: give it a capacity");
+        assert!(N > 0, "a FixedString needs a capacity of at least 1");
         &Layout::new::<Self>("FixedString", Shape::Text { capacity: N })
     };
     const PADDED: bool = size_of::<Self>() != size_of::<u64>() + N;

@@ -1,291 +1,275 @@
-//! A lock whose value's type only the object knows: for the command.
-//!
-//! A lock's words come before what it guards, at places that do not depend on the value's type: its
-//! line is the first, and the shares of an rwlock are the first data (see `sync::parts`). So a lock
-//! of [`NoData`], every byte of which is one, stands for one of any value, which is left alone.
+//! A lock whose value only the object knows: for the command, and for other languages.
 
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::lock_error::{Guard, LockResult, sealed};
-use super::membership::Membership;
-use super::mutex::{Mutex, MutexGuard};
-use super::parts::{Builder, Planner, sealed::Parts};
-use super::reentrant::{ReentrantGuard, ReentrantMutex};
-use super::rwlock::{ReadGuard, RwLock, WriteGuard};
-use super::value::NoData;
+use super::lock_error::{self, Guard, LockError, LockResult, attempted};
+use super::raw::mutex::{self, RawMutex};
+use super::raw::reentrant::RawReentrantMutex;
+use super::raw::rwlock::{self, Hold, RawRwLock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::Trust;
-use crate::object::{Kind, Name, ObjectLayout, OpenMode, OpenObject, Options};
-use crate::shareable::schema::Shape;
-use crate::shareable::{Schema, Shareable};
+use crate::object::{
+    Builder, Choices, Kind, Membership, Name, ObjectLayout, OpenMode, OpenObject, ValueType,
+    fingerprint,
+};
+use crate::participant::Role;
+use crate::shareable::Schema;
+use crate::wait::Until;
 
-const _: () = assert!(NoData::ALWAYS_VALID, "bytes of another type are no `NoData` otherwise");
-
-/// An open lock of a value whose type need not be known, and which is not touched: a
-/// [`Mutex`](super::Mutex), a [`ReentrantMutex`](super::ReentrantMutex) or an
-/// [`RwLock`](super::RwLock) that stands alone under its name.
+/// An open lock whose value is left alone: a [`Mutex`](super::Mutex), a
+/// [`ReentrantMutex`](super::ReentrantMutex) or an [`RwLock`](super::RwLock) that is the only part
+/// of its object.
 ///
 /// # If a process dies
 ///
-/// As with the lock that it is.
+/// The next locker gets [`OwnerDied`](LockError::OwnerDied), as with the typed locks.
 #[derive(Debug)]
 pub struct AnyLock {
-    lock: Lock,
-    membership: Arc<Membership>,
+    lock: Raw,
+    object: Arc<OpenObject>,
 }
 
 #[derive(Debug)]
-enum Lock {
-    Mutex(Mutex),
-    Reentrant(ReentrantMutex),
-    RwLock(RwLock),
+enum Raw {
+    Mutex(RawMutex),
+    Reentrant(RawReentrantMutex),
+    RwLock(RawRwLock),
 }
 
 impl AnyLock {
-    /// Opens the lock in `directory`, or in the default one, and takes part in it.
+    /// Opens the lock in `directory`, or in the default directory, and takes a slot among its
+    /// participants.
     ///
     /// # Errors
     ///
-    /// `WrongKind` for what is no lock, or holds others beside it; and as
-    /// [`NamedOptions::open`](super::named::NamedOptions::open), but for `WrongType`.
+    /// `NotFound`, `InvalidName`, `PermissionDenied`; `WrongKind` for an object that is no lock, or
+    /// that has several parts; `WrongVersion`, `Full`, `Corrupt`, `Busy`.
     pub fn open(directory: Option<&Path>, name: &str, trust: Trust) -> Result<Self> {
-        let options = Options { directory: directory.map(Into::into), trust, ..Options::new() };
-        let open = || finish(OpenObject::open(&Name::new(name)?, &options, OpenMode::Allowed)?);
+        let choices = Choices { directory: directory.map(Into::into), trust, ..Choices::new() };
+        let open = || Self::over(OpenObject::open(&Name::new(name)?, &choices, OpenMode::Allowed)?);
         open().map_err(|error| error.doing("open").on(name))
     }
 
-    /// The object's name.
+    fn over(object: OpenObject) -> Result<Self> {
+        let kind = object.layout().kind;
+        check_lock(object.layout())?;
+        let object = Arc::new(object);
+        let mut builder = Builder::new(object.clone(), Some(Role::User))?;
+        let lock = match kind {
+            Kind::Mutex => Raw::Mutex(RawMutex::build(&mut builder)?),
+            Kind::ReentrantMutex => Raw::Reentrant(RawReentrantMutex::build(&mut builder)?),
+            _ => Raw::RwLock(open_rwlock(&mut builder)?),
+        };
+        Ok(Self { lock, object })
+    }
+
+    /// Returns the name of the object.
     pub fn name(&self) -> &str {
-        self.membership.object().name().as_str()
+        self.object.label()
     }
 
-    /// What kind of lock it is.
+    /// Returns what kind of lock it is.
     pub fn kind(&self) -> Kind {
-        self.membership.object().layout().kind
+        self.object.layout().kind
     }
 
-    /// Takes the lock alone, waiting for as long as others have it.
+    /// Acquires the lock exclusively, and waits while other threads hold it.
     ///
     /// # Errors
     ///
-    /// As [`Mutex::lock`](super::Mutex::lock), but for what that says of the value.
+    /// [`LockError::OwnerDied`], with the lock. Or [`LockError::Failed`]: `Closed`, `Corrupt`,
+    /// `Forked`, `RoleLost`.
     pub fn exclusive(&self) -> LockResult<AnyLockGuard<'_>> {
-        match &self.lock {
-            Lock::Mutex(lock) => guard(lock.lock()),
-            Lock::Reentrant(lock) => guard(lock.lock()),
-            Lock::RwLock(lock) => guard(lock.write()),
-        }
+        self.acquire(Hold::Write, Until::Ever)
     }
 
-    /// Takes the lock alone, if nobody who lives has it.
+    /// Acquires the lock exclusively, if no living process holds it.
     ///
     /// # Errors
     ///
-    /// As [`exclusive`](Self::exclusive).
+    /// Those of [`exclusive`](Self::exclusive).
     pub fn try_exclusive(&self) -> LockResult<Option<AnyLockGuard<'_>>> {
-        match &self.lock {
-            Lock::Mutex(lock) => maybe_guard(lock.try_lock()),
-            Lock::Reentrant(lock) => maybe_guard(lock.try_lock()),
-            Lock::RwLock(lock) => maybe_guard(lock.try_write()),
-        }
+        self.attempt(Hold::Write)
     }
 
-    /// Takes the lock alone, waiting up to `timeout`.
+    /// Acquires the lock exclusively, and waits up to `timeout`.
     ///
     /// # Errors
     ///
-    /// `TimedOut`, naming who has it; and as [`exclusive`](Self::exclusive).
+    /// `TimedOut`, with a holder as [`peer`](Error::peer); and those of
+    /// [`exclusive`](Self::exclusive).
     pub fn exclusive_timeout(&self, timeout: Duration) -> LockResult<AnyLockGuard<'_>> {
-        match &self.lock {
-            Lock::Mutex(lock) => guard(lock.lock_timeout(timeout)),
-            Lock::Reentrant(lock) => guard(lock.lock_timeout(timeout)),
-            Lock::RwLock(lock) => guard(lock.write_timeout(timeout)),
-        }
+        self.acquire(Hold::Write, Until::after(timeout))
     }
 
-    /// Takes the lock alone, waiting until `deadline` on the monotonic clock.
+    /// Acquires the lock exclusively, and waits until `deadline` on the monotonic clock.
     ///
     /// # Errors
     ///
-    /// As [`exclusive_timeout`](Self::exclusive_timeout).
+    /// Those of [`exclusive_timeout`](Self::exclusive_timeout).
     pub fn exclusive_until(&self, deadline: Instant) -> LockResult<AnyLockGuard<'_>> {
-        match &self.lock {
-            Lock::Mutex(lock) => guard(lock.lock_until(deadline)),
-            Lock::Reentrant(lock) => guard(lock.lock_until(deadline)),
-            Lock::RwLock(lock) => guard(lock.write_until(deadline)),
-        }
+        self.acquire(Hold::Write, Until::Deadline(deadline))
     }
 
-    /// Takes the lock with others who share it, waiting for as long as somebody has it alone.
+    /// Acquires the lock together with other readers, and waits while a thread holds it
+    /// exclusively.
     ///
     /// # Errors
     ///
-    /// `WrongKind` if it is no rwlock; and as [`exclusive`](Self::exclusive).
+    /// `WrongKind` if it is not a read-write lock; and those of [`exclusive`](Self::exclusive).
     pub fn shared(&self) -> LockResult<AnyLockGuard<'_>> {
-        guard(self.rwlock()?.read())
+        self.acquire(Hold::Read, Until::Ever)
     }
 
-    /// Takes the lock with others who share it, if nobody who lives has it alone.
+    /// Acquires the lock together with other readers, if no living process holds it exclusively.
     ///
     /// # Errors
     ///
-    /// As [`shared`](Self::shared).
+    /// Those of [`shared`](Self::shared).
     pub fn try_shared(&self) -> LockResult<Option<AnyLockGuard<'_>>> {
-        match self.rwlock() {
-            Ok(lock) => maybe_guard(lock.try_read()),
-            Err(error) => Err(error.into()),
-        }
+        self.attempt(Hold::Read)
     }
 
-    /// Takes the lock with others who share it, waiting up to `timeout`.
+    /// Acquires the lock together with other readers, and waits up to `timeout`.
     ///
     /// # Errors
     ///
-    /// `TimedOut`, naming who has it; and as [`shared`](Self::shared).
+    /// `TimedOut`, with a holder as [`peer`](Error::peer); and those of [`shared`](Self::shared).
     pub fn shared_timeout(&self, timeout: Duration) -> LockResult<AnyLockGuard<'_>> {
-        guard(self.rwlock()?.read_timeout(timeout))
+        self.acquire(Hold::Read, Until::after(timeout))
     }
 
-    /// Takes the lock with others who share it, waiting until `deadline` on the monotonic clock.
+    /// Acquires the lock together with other readers, and waits until `deadline` on the monotonic
+    /// clock.
     ///
     /// # Errors
     ///
-    /// As [`shared_timeout`](Self::shared_timeout).
+    /// Those of [`shared_timeout`](Self::shared_timeout).
     pub fn shared_until(&self, deadline: Instant) -> LockResult<AnyLockGuard<'_>> {
-        guard(self.rwlock()?.read_until(deadline))
+        self.acquire(Hold::Read, Until::Deadline(deadline))
     }
 
-    fn rwlock(&self) -> Result<&RwLock> {
-        match &self.lock {
-            Lock::RwLock(lock) => Ok(lock),
-            _ => {
-                let why = format!("it is a {}, which one at a time has", self.kind().as_str());
-                Err(self.membership.error(ErrorKind::WrongKind, "share", why))
-            }
+    fn acquire(&self, hold: Hold, until: Until) -> LockResult<AnyLockGuard<'_>> {
+        let acquired = self.lock.acquire(hold, until)?;
+        let inconsistent = lock_error::certain(acquired, self.lock.membership())?;
+        self.guard(hold, inconsistent)
+    }
+
+    fn attempt(&self, hold: Hold) -> LockResult<Option<AnyLockGuard<'_>>> {
+        match self.lock.acquire(hold, Until::Now)? {
+            Some(inconsistent) => attempted(self.guard(hold, inconsistent)),
+            None => Ok(None),
         }
+    }
+
+    fn guard(&self, hold: Hold, inconsistent: bool) -> LockResult<AnyLockGuard<'_>> {
+        let guard = AnyLockGuard { lock: &self.lock, hold };
+        if inconsistent { Err(LockError::OwnerDied(guard)) } else { Ok(guard) }
     }
 }
 
-/// Takes part in an object, if it is a lock.
-fn finish(object: OpenObject) -> Result<AnyLock> {
-    let object_layout = object.layout();
-    let kind = object_layout.kind;
+/// Opens a read-write lock, whose shares are behind its value.
+fn open_rwlock(builder: &mut Builder) -> Result<RawRwLock> {
+    let value = builder.object().layout().schema.clone();
+    let value = Schema::parse(&value)?.value().map(|it| (it.size(), it.align()));
+    let (lock, ()) = RawRwLock::build(builder, |builder, _| {
+        value.map_or(Ok(()), |(size, align)| builder.skip_value(size, align, rwlock::USED))
+    })?;
+    Ok(lock)
+}
+
+/// Refuses an object that is not a lock of some value and nothing else.
+fn check_lock(layout: &ObjectLayout) -> Result<()> {
+    let kind = layout.kind;
     match kind {
-        Kind::Mutex => check_words::<Mutex>(object_layout)?,
-        Kind::ReentrantMutex => check_words::<ReentrantMutex>(object_layout)?,
-        Kind::RwLock => check_words::<RwLock>(object_layout)?,
+        Kind::Mutex | Kind::ReentrantMutex | Kind::RwLock => {}
         Kind::Group => {
-            let why = "it is a group of several: only a program that knows it can lock one of them";
+            let why = "it has several parts: only a program that knows its type can lock one";
             return Err(Error::new(ErrorKind::WrongKind, why));
         }
         other => {
-            let why = format!("it is no lock, but of kind {}", other.as_str());
+            let why = format!("it is no lock: it is of kind {}", other.as_str());
             return Err(Error::new(ErrorKind::WrongKind, why));
         }
     }
-    let lines = object_layout.wait_words;
-    let membership = Membership::join(object)?;
-    let mut builder = Builder::new(membership.clone(), lines);
-    let lock = match kind {
-        Kind::Mutex => Lock::Mutex(Parts::build(&mut builder)?),
-        Kind::ReentrantMutex => Lock::Reentrant(Parts::build(&mut builder)?),
-        _ => Lock::RwLock(Parts::build(&mut builder)?),
-    };
-    Ok(AnyLock { lock, membership })
-}
-
-/// Whether the object has the words of the lock `P` where a `P` of [`NoData`] looks for them.
-fn check_words<P: Parts>(object_layout: &ObjectLayout) -> Result<()> {
-    let plan = Planner::plan::<P>(object_layout.participants_count, None);
-    let (ours, theirs) = (plan.schema(P::KIND), Schema::parse(&object_layout.schema)?);
-    let fits = match (ours.shape(), theirs.shape()) {
-        (Shape::Struct { fields: ours }, Shape::Struct { fields: theirs }) => {
-            let mut words = ours.iter().filter(|it| it.name != "value");
-            words.all(|our| {
-                theirs.iter().any(|it| {
-                    (&it.name, it.offset) == (&our.name, our.offset)
-                        && it.schema.fingerprint() == our.schema.fingerprint()
-                })
-            })
-        }
-        _ => false,
-    };
-    if fits && object_layout.wait_words == plan.wait_words() {
+    let schema = Schema::parse(&layout.schema)?;
+    let expected = schema.value().map(|value| {
+        fingerprint(kind, layout.participants_count, 0, &|planner| {
+            let value = ValueType::Schema(value);
+            match kind {
+                Kind::RwLock => rwlock::plan(planner, value),
+                _ => mutex::plan(planner, value),
+            };
+        })
+    });
+    if expected == Some((layout.payload_size, layout.fingerprint)) {
         return Ok(());
     }
-    let why = format!("its description is not that of a {}", object_layout.kind.as_str());
+    let why = format!("its description is not that of a {}", kind.as_str());
     Err(Error::new(ErrorKind::Corrupt, why))
 }
 
-fn guard<'a, G>(taken: LockResult<G>) -> LockResult<AnyLockGuard<'a>>
-where
-    AnyLockGuard<'a>: From<G>,
-{
-    taken.map(Into::into).map_err(|error| error.map(Into::into))
+impl Raw {
+    fn membership(&self) -> &Membership {
+        match self {
+            Self::Mutex(lock) => lock.membership(),
+            Self::Reentrant(lock) => lock.membership(),
+            Self::RwLock(lock) => lock.membership(),
+        }
+    }
+
+    fn acquire(&self, hold: Hold, until: Until) -> Result<Option<bool>> {
+        match self {
+            Self::RwLock(lock) => lock.acquire(hold, until),
+            _ if hold == Hold::Read => {
+                let why = "it is a mutex, which has one holder at a time";
+                Err(self.membership().error(ErrorKind::WrongKind, "share", why))
+            }
+            Self::Mutex(lock) => lock.acquire(until),
+            Self::Reentrant(lock) => lock.acquire(until),
+        }
+    }
+
+    fn release(&self, hold: Hold) {
+        match self {
+            Self::Mutex(lock) => lock.release(),
+            Self::Reentrant(lock) => lock.release(),
+            Self::RwLock(lock) => lock.release(hold),
+        }
+    }
 }
 
-fn maybe_guard<'a, G>(taken: LockResult<Option<G>>) -> LockResult<Option<AnyLockGuard<'a>>>
-where
-    AnyLockGuard<'a>: From<G>,
-{
-    let any = |it: Option<G>| it.map(Into::into);
-    taken.map(any).map_err(|error| error.map(any))
-}
-
-/// An [`AnyLock`] that is held, alone or with others, until this is dropped.
-#[must_use = "the lock is given back when this is dropped"]
-pub struct AnyLockGuard<'a>(Held<'a>);
-
-enum Held<'a> {
-    Mutex(MutexGuard<'a, NoData>),
-    Reentrant(ReentrantGuard<'a, NoData>),
-    Write(WriteGuard<'a, NoData>),
-    Read(ReadGuard<'a, NoData>),
+/// An [`AnyLock`] that is held, exclusively or with other readers, until this guard is dropped.
+#[must_use = "the lock is released when the guard is dropped"]
+pub struct AnyLockGuard<'a> {
+    lock: &'a Raw,
+    hold: Hold,
 }
 
 impl AnyLockGuard<'_> {
-    /// Whether it is held alone.
+    /// Returns whether it is held exclusively.
     pub fn is_exclusive(&self) -> bool {
-        !matches!(self.0, Held::Read(_))
+        self.hold == Hold::Write
     }
 
-    /// Says that what a dead process may have left half-changed is mended. `false`: only who has
-    /// the lock alone can say that.
+    /// Marks the value as consistent. Returns false for a reader, which cannot.
     pub fn mark_consistent(&mut self) -> bool {
-        match &mut self.0 {
-            Held::Mutex(guard) => guard.mark_consistent(),
-            Held::Reentrant(guard) => guard.mark_consistent(),
-            Held::Write(guard) => guard.mark_consistent(),
-            Held::Read(_) => return false,
+        match self.lock {
+            _ if !self.is_exclusive() => return false,
+            Raw::Mutex(lock) => lock.mark_consistent(),
+            Raw::Reentrant(lock) => lock.mutex().mark_consistent(),
+            Raw::RwLock(lock) => lock.mark_consistent(),
         }
         true
     }
 }
 
-impl<'a> From<MutexGuard<'a, NoData>> for AnyLockGuard<'a> {
-    fn from(guard: MutexGuard<'a, NoData>) -> Self {
-        Self(Held::Mutex(guard))
-    }
-}
-
-impl<'a> From<ReentrantGuard<'a, NoData>> for AnyLockGuard<'a> {
-    fn from(guard: ReentrantGuard<'a, NoData>) -> Self {
-        Self(Held::Reentrant(guard))
-    }
-}
-
-impl<'a> From<WriteGuard<'a, NoData>> for AnyLockGuard<'a> {
-    fn from(guard: WriteGuard<'a, NoData>) -> Self {
-        Self(Held::Write(guard))
-    }
-}
-
-impl<'a> From<ReadGuard<'a, NoData>> for AnyLockGuard<'a> {
-    fn from(guard: ReadGuard<'a, NoData>) -> Self {
-        Self(Held::Read(guard))
+impl Drop for AnyLockGuard<'_> {
+    fn drop(&mut self) {
+        self.lock.release(self.hold);
     }
 }
 
@@ -296,55 +280,44 @@ impl fmt::Debug for AnyLockGuard<'_> {
     }
 }
 
-impl sealed::Sealed for AnyLockGuard<'_> {}
+impl lock_error::sealed::Sealed for AnyLockGuard<'_> {}
 
-#[allow(private_interfaces, reason = "nobody else makes guards")]
+#[allow(private_interfaces, reason = "guards are made by this library only")]
 impl Guard for AnyLockGuard<'_> {
     fn membership(&self) -> &Membership {
-        self.held().membership()
+        self.lock.membership()
     }
 
     fn holder_is_dead(&self) -> bool {
-        self.held().holder_is_dead()
+        match self.lock {
+            Raw::Mutex(lock) => lock.holder_is_dead(),
+            Raw::Reentrant(lock) => lock.mutex().holder_is_dead(),
+            Raw::RwLock(lock) => lock.holder_is_dead(),
+        }
     }
 
     fn check_wait(&self) -> Result<()> {
-        self.held().check_wait()
+        match self.lock {
+            Raw::Reentrant(lock) => lock.check_wait(),
+            _ => Ok(()),
+        }
     }
 
     fn suspend(&mut self) {
-        self.held_mut().suspend();
+        self.lock.release(self.hold);
     }
 
     fn resume(&mut self) -> Result<bool> {
-        self.held_mut().resume()
-    }
-}
-
-impl<'a> AnyLockGuard<'a> {
-    fn held(&self) -> &(dyn Guard + 'a) {
-        match &self.0 {
-            Held::Mutex(guard) => guard,
-            Held::Reentrant(guard) => guard,
-            Held::Write(guard) => guard,
-            Held::Read(guard) => guard,
-        }
-    }
-
-    fn held_mut(&mut self) -> &mut (dyn Guard + 'a) {
-        match &mut self.0 {
-            Held::Mutex(guard) => guard,
-            Held::Reentrant(guard) => guard,
-            Held::Write(guard) => guard,
-            Held::Read(guard) => guard,
-        }
+        let acquired = self.lock.acquire(self.hold, Until::Ever)?;
+        lock_error::certain(acquired, self.lock.membership())
     }
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::sync::{LockError, named};
+    use crate::object::Object;
+    use crate::sync::{LockError, Mutex, named};
 
     /// A value that has no room in the lock's line.
     type Large = [u64; 100];
@@ -407,12 +380,13 @@ mod tests {
     #[test]
     fn what_is_no_lock_alone_is_refused() {
         let place = tempfile::tempdir().unwrap();
-        let group = named::Named::<(Mutex<u8>, Mutex<u8>)>::options().directory(place.path());
+        let group = Object::<(Mutex<u8>, Mutex<u8>)>::options().directory(place.path());
         group.create("group", (1, 2)).unwrap();
         named::Semaphore::options().directory(place.path()).create("semaphore", 1).unwrap();
-        for (name, why) in
-            [("group", "it is a group"), ("semaphore", "it is no lock, but of kind semaphore")]
-        {
+        for (name, why) in [
+            ("group", "it has several parts"),
+            ("semaphore", "it is no lock: it is of kind semaphore"),
+        ] {
             let error = open(place.path(), name).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::WrongKind);
             assert!(error.to_string().contains(why), "{error}");

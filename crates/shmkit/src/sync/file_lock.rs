@@ -1,12 +1,12 @@
 //! A lock over a path: the system's own lock of all of a file's bytes.
 //!
-//! Why it excludes within a process, too: the lock belongs to an open file description (on Windows
-//! to a handle), and each [`FileLock`] has one of its own, which is never handed out. Unix's older
-//! locks belong to the process: two of them in one process do not exclude each other, and closing
-//! any descriptor of the file drops them all.
+//! Why it also excludes within a process: the lock belongs to an open file description (on Windows
+//! to a handle), and each [`FileLock`] has its own, which it never gives to other code. Unix's
+//! older locks belong to the process: two of them in one process do not exclude each other, and
+//! closing any descriptor of the file releases them all.
 //!
-//! There is no word of shared state, so that nothing can be found half-done. A wait without a limit
-//! is the system's; one with a limit, for which the system has no call, looks again and again.
+//! There is no word of shared state, so no process can find one half-done. A wait without a timeout
+//! uses the system's call; the system has no call with a timeout, so that wait attempts repeatedly.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -18,18 +18,19 @@ use crate::sys::fork::{LockFile, Stamp};
 use crate::sys::lock::{self, Mode, Range};
 use crate::sys::{directory, file};
 
-/// How often a path may change hands under an opener before `Busy`.
+/// How often another process may create or remove the file during an open before `Busy`.
 const MAX_TRIES: u32 = 1000;
-/// What a wait with a limit sleeps after its first look. Each pause is twice the one before ...
+/// The pause of a wait with a timeout after its first attempt. Each pause is twice the previous
+/// one, up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
-/// ... up to this.
+/// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
-/// A lock over a file: one handle has it alone, or any number of handles share it.
+/// A lock over a file: one handle holds it exclusively, or any number of handles share it.
 ///
-/// It excludes between processes, and just so between handles of one process: closing one of them
-/// leaves the others' locks alone. A handle has one lock at a time; to take a second one through it
-/// does not compile:
+/// It excludes between processes, and also between handles of one process: closing one handle does
+/// not release the locks of the others. A handle holds one lock at a time; acquiring a second one
+/// through the same handle does not compile:
 ///
 /// ```compile_fail,E0499
 /// # let mut lock = shmkit::sync::FileLock::open("report.lock").unwrap();
@@ -38,27 +39,31 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 /// drop(shared);
 /// ```
 ///
-/// All bytes of the file are locked, however many they are or will be, by what `fcntl` and `lockf`
-/// lock on Unix and `LockFileEx` on Windows. So it excludes other programs that do the same, such
-/// as those with Boost's `file_lock`; it knows nothing of `flock`, which is what
-/// [`std::fs::File::lock`] takes on Linux. (An `fcntl` lock of this same process on the same file
-/// goes when any handle on it is closed, as is the rule for those.) Unix lets everybody read and
-/// write the file all the same. Windows does not: there, lock a file that is for locking alone.
+/// It locks all bytes of the file, also bytes that are added later, with the locks of `fcntl` and
+/// `lockf` on Unix and of `LockFileEx` on Windows. So it excludes other programs that use the same
+/// locks, for example with Boost's `file_lock`. It is independent of `flock`, which
+/// [`std::fs::File::lock`] uses on Linux. (If this process also has a plain `fcntl` lock on the
+/// file, closing any handle of the file releases that lock: this is the rule for plain `fcntl`
+/// locks.) On Unix every process can still read and write a locked file. On Windows it cannot:
+/// there, lock a file that is used only for locking.
 ///
-/// The lock is the file's, not the path's. Whoever removes or replaces the file parts those who
-/// have it open from those who come later: leave it where it is.
+/// The lock belongs to the file, not to the path. If a process removes or replaces the file,
+/// processes that open the path later do not exclude those that have the old file open: do not
+/// remove it.
 ///
-/// Those who wait are served in no order, and new readers are let in while a writer waits. Whoever
-/// waits through one handle for what the same thread holds through another waits for ever.
+/// Waiters acquire the lock in no particular order, and new readers can share it while a writer
+/// waits. A thread that waits through one handle for a lock that it holds through another waits
+/// forever.
 ///
-/// What a forked child inherited answers `Forked`. It neither keeps its parent's lock nor drops it.
-/// (A raw `clone` runs no handlers of `fork`: that child keeps it until it ends.)
+/// In a forked child, inherited handles return `Forked`. The child neither keeps its parent's lock
+/// nor releases it. (A raw `clone` runs no handlers of `fork`: that child keeps the lock until it
+/// exits.)
 ///
 /// # If a process dies
 ///
-/// The system releases its locks at once, however it ended, and who waits goes on. Nobody is told:
-/// a plain file has no place to say so. What the lock was to protect may be half-changed; where
-/// that matters, take a lock of a named object, which tells of the death.
+/// The system releases its locks at once, and waiters continue. They get no report of the death: a
+/// plain file has no place for it. The data that the lock protects may be half-changed. If that
+/// matters, use a lock of a named object, which reports the death.
 ///
 /// # Examples
 ///
@@ -83,120 +88,119 @@ pub struct FileLock {
     file: LockFile,
     path: PathBuf,
     stamp: Stamp,
-    /// Who may only read can share the lock, and no more.
+    /// Whether the file is open for writing. If not, the lock can only be shared.
     writable: bool,
-    /// Whether a guard took the lock and has not given it back. Found set when the next is taken,
-    /// it was left behind by a guard that was forgotten.
+    /// Whether a guard acquired the lock and has not released it. If this is set when the lock is
+    /// acquired again, the guard was forgotten.
     held: bool,
 }
 
 impl FileLock {
-    /// Opens a file that exists, to lock it. Its bytes are left alone.
+    /// Opens an existing file, to lock it. It does not change the file's bytes.
     ///
-    /// Symbolic links are followed. A file that this process may only read can be
-    /// [shared](Self::read), and no more.
+    /// Symbolic links are followed. If this process may only read the file, the lock can only be
+    /// [shared](Self::read).
     ///
     /// # Errors
     ///
-    /// `NotFound`, `PermissionDenied`; `WrongKind` for what is not a regular file.
+    /// `NotFound`, `PermissionDenied`; `WrongKind` if it is not a regular file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         Self::open_at(path).map_err(|error| error.doing("open").on(path.display()))
     }
 
-    /// Opens a file to lock it, as [`open`](Self::open) does, and makes an empty one where there is
-    /// none: its owner's alone, whatever the umask.
+    /// Opens a file to lock it, as [`open`](Self::open) does, and creates an empty file if there is
+    /// none. Only its owner may open that file, whatever the umask.
     ///
     /// # If a process dies
     ///
-    /// There is a file, or there is none.
+    /// There is a complete file, or none.
     ///
     /// # Errors
     ///
-    /// `PermissionDenied`; `NotFound` where the directory is missing, or what a symbolic link leads
-    /// to; `OutOfSpace`; `WrongKind` for what is not a regular file; `Busy` if others keep making
-    /// and removing it.
+    /// `PermissionDenied`; `NotFound` if the directory or the target of a symbolic link is missing;
+    /// `OutOfSpace`; `WrongKind` if it is not a regular file; `Busy` if other processes keep
+    /// creating and removing it.
     pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         Self::open_or_create_at(path).map_err(|error| error.doing("open").on(path.display()))
     }
 
-    /// Takes the lock alone, and waits for as long as it takes. Signals are slept through.
+    /// Acquires the lock exclusively, and waits without a limit. A signal does not end the wait.
     ///
     /// # Errors
     ///
-    /// `PermissionDenied` for a file that may only be read, `Forked` in a forked child, `RoleLost`
-    /// if the process closed descriptors that were not its own, `Unsupported` where the file system
-    /// has no such locks.
+    /// `PermissionDenied` if the process may only read the file, `Forked` in a forked child,
+    /// `RoleLost` if the process closed the file's descriptor, `Unsupported` if the file system has
+    /// no such locks.
     pub fn lock(&mut self) -> Result<FileLockGuard<'_>> {
         self.wait(Mode::Exclusive, None)
     }
 
-    /// Takes the lock alone if nobody else has it or shares it; else `None`.
+    /// Acquires the lock exclusively if no other handle holds or shares it; otherwise `None`.
     ///
     /// # Errors
     ///
-    /// As [`lock`](Self::lock).
+    /// Those of [`lock`](Self::lock).
     pub fn try_lock(&mut self) -> Result<Option<FileLockGuard<'_>>> {
         self.look(Mode::Exclusive)
     }
 
-    /// Takes the lock alone, and waits for `timeout` at the most, on the monotonic clock.
+    /// Acquires the lock exclusively, and waits up to `timeout`, on the monotonic clock.
     ///
-    /// While it waits it looks every 1 to 10 ms.
+    /// It attempts to acquire the lock every 1 to 10 ms.
     ///
     /// # Errors
     ///
-    /// `TimedOut`, and as [`lock`](Self::lock).
+    /// `TimedOut`, and those of [`lock`](Self::lock).
     pub fn lock_timeout(&mut self, timeout: Duration) -> Result<FileLockGuard<'_>> {
         self.wait(Mode::Exclusive, Instant::now().checked_add(timeout))
     }
 
-    /// Takes the lock alone, and waits until `deadline` at the most, as
+    /// Acquires the lock exclusively, and waits until `deadline` at most, as
     /// [`lock_timeout`](Self::lock_timeout) does.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// `TimedOut`, and those of [`lock`](Self::lock).
     pub fn lock_until(&mut self, deadline: Instant) -> Result<FileLockGuard<'_>> {
         self.wait(Mode::Exclusive, Some(deadline))
     }
 
-    /// Shares the lock with others who read, and waits for as long as another has it alone. Signals
-    /// are slept through.
+    /// Shares the lock with other readers, and waits without a limit while another handle holds it
+    /// exclusively. A signal does not end the wait.
     ///
     /// # Errors
     ///
-    /// As [`lock`](Self::lock), but a file that may only be read will do.
+    /// Those of [`lock`](Self::lock), but read access to the file is enough.
     pub fn read(&mut self) -> Result<FileLockGuard<'_>> {
         self.wait(Mode::Shared, None)
     }
 
-    /// Shares the lock if nobody has it alone; else `None`.
+    /// Shares the lock if no other handle holds it exclusively; otherwise `None`.
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read).
+    /// Those of [`read`](Self::read).
     pub fn try_read(&mut self) -> Result<Option<FileLockGuard<'_>>> {
         self.look(Mode::Shared)
     }
 
-    /// Shares the lock, and waits for `timeout` at the most, as
-    /// [`lock_timeout`](Self::lock_timeout) does.
+    /// Shares the lock, and waits up to `timeout`, as [`lock_timeout`](Self::lock_timeout) does.
     ///
     /// # Errors
     ///
-    /// `TimedOut`, and as [`read`](Self::read).
+    /// `TimedOut`, and those of [`read`](Self::read).
     pub fn read_timeout(&mut self, timeout: Duration) -> Result<FileLockGuard<'_>> {
         self.wait(Mode::Shared, Instant::now().checked_add(timeout))
     }
 
-    /// Shares the lock, and waits until `deadline` at the most, as
+    /// Shares the lock, and waits until `deadline` at most, as
     /// [`lock_timeout`](Self::lock_timeout) does.
     ///
     /// # Errors
     ///
-    /// `TimedOut`, and as [`read`](Self::read).
+    /// `TimedOut`, and those of [`read`](Self::read).
     pub fn read_until(&mut self, deadline: Instant) -> Result<FileLockGuard<'_>> {
         self.wait(Mode::Shared, Some(deadline))
     }
@@ -223,21 +227,21 @@ impl FileLock {
                 Err(error) if error.kind() == ErrorKind::NotFound => error,
                 answer => return answer,
             };
-            // Made whole under its name, and then opened as one that others made: so it does not
-            // matter who was first.
+            // The file is complete when it gets its name, and is then opened like one that another
+            // process created: so it does not matter which process was first.
             match directory::create_whole(path, 0, Access::Owner.mode(false)) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 answer => drop(answer?),
             }
             let named = directory::status_of_name(path).map(|it| it.file_type);
             if named.is_ok_and(|it| it == directory::FileType::SymbolicLink) {
-                return Err(missing.because("it is a symbolic link that leads to nothing"));
+                return Err(missing.because("it is a symbolic link whose target does not exist"));
             }
         }
-        Err(Error::new(ErrorKind::Busy, "others keep making and removing it"))
+        Err(Error::new(ErrorKind::Busy, "other processes keep creating and removing it"))
     }
 
-    /// Takes the lock, at the latest when the time is over; without a limit, when it comes.
+    /// Acquires the lock, waiting until `until`, or without a limit if that is `None`.
     fn wait(&mut self, mode: Mode, until: Option<Instant>) -> Result<FileLockGuard<'_>> {
         let taken = self.make_ready(mode).and_then(|()| match until {
             None => lock::lock(&self.file, Range::WHOLE, mode),
@@ -249,7 +253,7 @@ impl FileLock {
         }
     }
 
-    /// Takes the lock if that is possible at once.
+    /// Acquires the lock if that is possible at once.
     fn look(&mut self, mode: Mode) -> Result<Option<FileLockGuard<'_>>> {
         let looked = self.make_ready(mode);
         match looked.and_then(|()| lock::try_lock(&self.file, Range::WHOLE, mode)) {
@@ -263,7 +267,7 @@ impl FileLock {
         while !lock::try_lock(&self.file, Range::WHOLE, mode)? {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                let why = "others held it for all of the time given";
+                let why = "it was held by others until the timeout expired";
                 return Err(Error::new(ErrorKind::TimedOut, why));
             }
             thread::sleep(pause.min(left));
@@ -272,7 +276,7 @@ impl FileLock {
         Ok(())
     }
 
-    /// Refuses where the lock would not be this process's, or not this file's.
+    /// Returns an error if the lock would not belong to this process, or not to this file.
     fn make_ready(&mut self, mode: Mode) -> Result<()> {
         if !self.stamp.is_mine() {
             let why = "the handle is the parent process's: open the file again after fork";
@@ -283,7 +287,7 @@ impl FileLock {
             return Err(Error::new(ErrorKind::RoleLost, why));
         }
         if mode == Mode::Exclusive && !self.writable {
-            let why = "the file may only be read: its lock can be shared, and no more";
+            let why = "the file is open for reading only: its lock can only be shared";
             return Err(Error::new(ErrorKind::PermissionDenied, why));
         }
         if self.held {
@@ -294,8 +298,8 @@ impl FileLock {
 
     fn release(&mut self) {
         self.held = false;
-        // A child would unlock for its parent, and through a number that now leads elsewhere for
-        // somebody else.
+        // A forked child would release its parent's lock. After a closed descriptor, its number may
+        // belong to another file, and another lock would be released.
         if self.stamp.is_mine() && self.file.is_there() {
             lock::unlock(&self.file, Range::WHOLE);
         }
@@ -313,12 +317,12 @@ impl fmt::Debug for FileLock {
     }
 }
 
-/// A lock of a [`FileLock`], alone or shared: dropping it gives the lock up.
+/// A lock of a [`FileLock`], exclusive or shared: dropping the guard releases the lock.
 ///
-/// A guard that is forgotten leaves the lock with its handle, until that is asked for another or is
+/// If a guard is forgotten, its handle keeps the lock until the handle acquires a lock again or is
 /// dropped.
 #[derive(Debug)]
-#[must_use = "the lock is given up when the guard is dropped"]
+#[must_use = "the lock is released when the guard is dropped"]
 pub struct FileLockGuard<'a> {
     lock: &'a mut FileLock,
 }

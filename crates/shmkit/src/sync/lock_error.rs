@@ -1,36 +1,49 @@
-//! Why a lock was not taken, or with what news it was.
+//! Why a lock was not acquired, or was acquired with news; and what guards have in common.
 
 use std::fmt;
 
-use super::membership::Membership;
 use crate::error::{Error, ErrorKind, Result};
+use crate::object::Membership;
+use crate::participant::owner::AcquireError;
 
-/// What is said of bytes that are no value.
-pub(crate) const NO_VALUE: &str = "what it guards is no value of its type: put one in its place";
+/// The error for bytes that are no value of the type that a lock guards.
+#[cold]
+pub(crate) fn no_value(membership: &Membership) -> Error {
+    let why = "its bytes are no value of its type: overwrite them with lock_replacing or \
+               write_replacing";
+    membership.error(ErrorKind::Corrupt, "lock", why)
+}
 
-/// What taking a lock returns.
+/// The outcome of a wait without a deadline, or with one: a lock that is busy is an error.
+#[inline(always)]
+pub(crate) fn certain(acquired: Option<bool>, membership: &Membership) -> Result<bool> {
+    acquired.ok_or_else(|| membership.acquire_error(AcquireError::Busy, "lock"))
+}
+
+/// The result of acquiring a lock.
 pub type LockResult<G> = std::result::Result<G, LockError<G>>;
 
-/// Why a lock was not taken, or was taken with news.
+/// Why a lock was not acquired, or was acquired with news.
 ///
-/// Converting it into an [`Error`], as `?` does, gives the lock back: it stays marked, and whoever
-/// takes it next is told the same. In a function that returns another error, as `Box<dyn Error>`,
-/// convert it first, since what carries a guard cannot leave: `lock.lock().map_err(Error::from)?`.
+/// Converting it into an [`Error`], as `?` does, releases the lock: it stays inconsistent, and the
+/// next locker gets the same. In a function that returns another error, as `Box<dyn Error>`,
+/// convert it first, since an error that carries a guard cannot be returned:
+/// `lock.lock().map_err(Error::from)?`.
 #[non_exhaustive]
 pub enum LockError<G> {
-    /// Taken: here it is. A process died while it held the lock, and may have left what it guards
-    /// half-changed. Each who takes it is told, until one says that it is mended.
+    /// The lock is acquired: here is the guard. A process died while it held the lock, and may have
+    /// left the value half-changed. Each locker gets this until one marks the lock consistent.
     OwnerDied(G),
-    /// Not taken.
+    /// The lock is not acquired.
     Failed(Error),
 }
 
 impl<G> LockError<G> {
-    /// The lock, whatever a dead process may have left half-changed; or why there is none.
+    /// Returns the guard, though a dead process may have left the value half-changed.
     ///
     /// # Errors
     ///
-    /// That of a lock that was not taken.
+    /// The error of a lock that was not acquired.
     pub fn into_guard(self) -> Result<G> {
         match self {
             Self::OwnerDied(guard) => Ok(guard),
@@ -46,18 +59,18 @@ impl<G> LockError<G> {
     }
 }
 
-/// What an attempt comes to that took the lock.
-pub(crate) fn attempted<G>(taken: LockResult<G>) -> LockResult<Option<G>> {
-    taken.map(Some).map_err(|error| error.map(Some))
+/// The outcome of an attempt that acquired the lock.
+pub(crate) fn attempted<G>(acquired: LockResult<G>) -> LockResult<Option<G>> {
+    acquired.map(Some).map_err(|error| error.map(Some))
 }
 
 impl<G: Guard> From<LockError<G>> for Error {
     fn from(error: LockError<G>) -> Self {
         match error {
             LockError::OwnerDied(guard) => {
-                let why = "a process died while it held the lock: what it guards may be \
-                           half-changed";
-                guard.membership().error(ErrorKind::OwnerDied, "lock", why.into())
+                let why = "a process died while it held the lock, and the value may be \
+                           half-changed: repair it and call mark_consistent";
+                guard.membership().error(ErrorKind::OwnerDied, "lock", why)
             }
             LockError::Failed(error) => error,
         }
@@ -108,33 +121,33 @@ impl<G> fmt::Display for LockError<G> {
 
 impl<G> std::error::Error for LockError<G> {}
 
-/// What holds a lock: the guards of [`Mutex`](super::Mutex), [`RwLock`](super::RwLock) and
-/// [`ReentrantMutex`](super::ReentrantMutex). A [`Condvar`](super::Condvar) waits with any of them.
-#[allow(private_interfaces, private_bounds, reason = "nobody else makes guards")]
+/// A guard of a [`Mutex`](super::Mutex), a [`ReentrantMutex`](super::ReentrantMutex) or an
+/// [`RwLock`](super::RwLock): a [`Condvar`](super::Condvar) waits with any of them.
+#[allow(private_interfaces, private_bounds, reason = "guards are made by this library only")]
 pub trait Guard: sealed::Sealed {
     #[doc(hidden)]
     fn membership(&self) -> &Membership;
 
-    /// Whether a dead one has the lock, for one who has given it up.
+    /// Whether the participant that holds the lock is dead, while this guard is suspended.
     #[doc(hidden)]
     fn holder_is_dead(&self) -> bool;
 
-    /// Refuses to wait with a lock that would not be free by that.
+    /// Refuses to wait with a lock that this thread would go on holding.
     #[doc(hidden)]
     fn check_wait(&self) -> Result<()> {
         Ok(())
     }
 
-    /// Gives the lock up, for as long as it waits.
+    /// Releases the lock for the time of a wait.
     #[doc(hidden)]
     fn suspend(&mut self);
 
-    /// Takes it again, as it was. True if it is marked by a death.
+    /// Acquires the lock again, as it was. Returns whether it is inconsistent.
     #[doc(hidden)]
     fn resume(&mut self) -> Result<bool>;
 }
 
 pub(crate) mod sealed {
-    /// Implemented here alone.
+    /// It is implemented by this library only.
     pub trait Sealed {}
 }

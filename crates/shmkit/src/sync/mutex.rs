@@ -1,39 +1,39 @@
-//! A value that one at a time may use, in whatever process.
-#![allow(unsafe_code, reason = "references to what a held lock guards")]
+//! A value that one thread at a time may use, in whatever process.
+#![allow(unsafe_code, reason = "references to the value of a held lock")]
 
 use std::fmt;
+use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
 use super::lock_error::{self, Guard, LockError, LockResult, attempted};
-use super::membership::{Line, Membership};
-use super::owner::{AcquireError, Mode, OwnerWord};
-use super::parts::{Builder, Planner, sealed::Parts};
-use super::spin::Spin;
-use super::until::Until;
+use super::raw::mutex::{self, RawMutex, USED};
 use super::value::{NoData, Value};
 use crate::error::Result;
-use crate::object::Kind;
+use crate::object::{
+    Builder, Kind, Membership, Part, PartState, Payload, Planner, Primitive, ValueType,
+};
 use crate::shareable::Shareable;
+use crate::wait::Until;
 
-/// A value that one at a time may use, in whatever process.
+/// A value that one thread at a time may use, in whatever process.
 ///
-/// Taking it and giving it back cost one compare-exchange each while nobody else wants it. Who has
-/// to wait looks for a moment and then sleeps; who has waited for long gets the next turn. The
-/// guard's reference leads into shared memory, to where the value is: no copy is made. That trusts
-/// the other processes to change the value under the lock alone.
+/// While no other thread wants the lock, acquiring and releasing it cost one compare-exchange each.
+/// A thread that has to wait looks for a moment and then sleeps; a thread that has waited for long
+/// gets the lock by a handoff. The guard refers to the value in shared memory: no copy is made.
+/// That trusts other processes to change the value under the lock only.
 ///
-/// It is not reentrant: a thread that takes it again waits for itself.
+/// It is not reentrant: a thread that locks it twice waits for itself.
 ///
-/// A panic marks nothing: the guard is dropped in good order. A process that ends without dropping
-/// it, as by `exit`, counts as dead.
+/// A panic does not make the lock inconsistent: the guard is dropped in good order. A process that
+/// ends without dropping it, as by `exit`, counts as dead.
 ///
 /// # If a process dies
 ///
-/// Who dies while it holds the lock may leave the value half-changed. The next who takes it is told
-/// [`OwnerDied`](LockError::OwnerDied), and so is everybody after it until one calls
-/// [`mark_consistent`](MutexGuard::mark_consistent). Who dies waiting takes nothing. A process that
-/// is stopped keeps what it holds.
+/// A holder that dies may leave the value half-changed. The next locker gets
+/// [`OwnerDied`](LockError::OwnerDied), and so does each locker after it until one calls
+/// [`mark_consistent`](MutexGuard::mark_consistent). A process that dies while it waits holds
+/// nothing. A process that is stopped keeps what it holds.
 ///
 /// # Examples
 ///
@@ -50,7 +50,7 @@ use crate::shareable::Shareable;
 /// # let accounts = open_or_create("accounts", [100, 0])?;
 /// let mut balance = match accounts.lock() {
 ///     Err(LockError::OwnerDied(mut balance)) => {
-///         // Somebody died between the two steps below.
+///         // The holder died between the two steps below.
 ///         balance[1] = 100 - balance[0];
 ///         balance.mark_consistent();
 ///         balance
@@ -64,76 +64,79 @@ use crate::shareable::Shareable;
 /// ```
 #[derive(Debug)]
 pub struct Mutex<T: Shareable = NoData> {
-    line: Line,
-    value: Value<T, 8>,
-    spin: Spin,
+    raw: RawMutex,
+    value: Value<T, USED>,
 }
 
 impl<T: Shareable> Mutex<T> {
-    /// Takes the lock, waiting for as long as others have it.
+    /// Acquires the lock, and waits while another thread holds it.
     ///
     /// # If a process dies
     ///
-    /// A dead holder's lock is taken over: at once, if this handle has not asked about a death in
-    /// the last 50 ms, or else at the end of these.
+    /// A dead holder's lock is taken over: at once if this handle has not checked for a death in
+    /// the last 50 ms, otherwise at the end of these.
     ///
     /// # Errors
     ///
     /// [`LockError::OwnerDied`], with the lock. Or [`LockError::Failed`]: `Closed` if the object
-    /// was removed; `Corrupt` if its bytes are no value of the type, or its word is garbage (see
+    /// was removed; `Corrupt` if its bytes are no value of the type, or its word holds garbage (see
     /// [`lock_replacing`](Self::lock_replacing)); `Forked` in a forked child; `RoleLost` if the
-    /// process closed descriptors that were not its own.
+    /// process closed the descriptor of its liveness lock.
     #[inline]
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
         self.lock_within(Until::Ever)
     }
 
-    /// Takes the lock if nobody has it, or a dead one.
+    /// Acquires the lock if no thread holds it, or if its holder is dead.
     ///
     /// # If a process dies
     ///
-    /// Each handle asks about a death once in 50 ms at the most, since that takes the system.
+    /// Each handle checks for a death once in 50 ms at the most, since that takes a system call.
     ///
     /// # Errors
     ///
-    /// As [`lock`](Self::lock).
+    /// Those of [`lock`](Self::lock).
     #[inline]
     pub fn try_lock(&self) -> LockResult<Option<MutexGuard<'_, T>>> {
-        if self.take_at_once() {
-            return attempted(self.taken(false));
+        if self.raw.acquire_at_once() {
+            return attempted(self.acquired(false));
         }
-        self.try_lock_slowly()
+        match self.raw.acquire(Until::Now)? {
+            Some(inconsistent) => attempted(self.acquired(inconsistent)),
+            None => Ok(None),
+        }
     }
 
-    /// Takes the lock, waiting up to `timeout`.
+    /// Acquires the lock, and waits up to `timeout`.
     ///
     /// # Errors
     ///
-    /// `TimedOut`, naming who has it; and as [`lock`](Self::lock).
+    /// `TimedOut`, with the holder as [`peer`](crate::Error::peer); and those of
+    /// [`lock`](Self::lock).
     #[inline]
     pub fn lock_timeout(&self, timeout: Duration) -> LockResult<MutexGuard<'_, T>> {
-        if self.take_at_once() {
-            return self.taken(false);
+        if self.raw.acquire_at_once() {
+            return self.acquired(false);
         }
         self.lock_slowly(Until::after(timeout))
     }
 
-    /// Takes the lock, waiting until `deadline` on the monotonic clock.
+    /// Acquires the lock, and waits until `deadline` on the monotonic clock.
     ///
     /// # Errors
     ///
-    /// As [`lock_timeout`](Self::lock_timeout).
+    /// Those of [`lock_timeout`](Self::lock_timeout).
     #[inline]
     pub fn lock_until(&self, deadline: Instant) -> LockResult<MutexGuard<'_, T>> {
         self.lock_within(Until::Deadline(deadline))
     }
 
-    /// Takes the lock, and puts `value` in place of whatever bytes are there: also where a dead
-    /// process left none that are a value. No mark of a death is left.
+    /// Acquires the lock, and overwrites whatever bytes the value has: also bytes that a dead
+    /// process left and that are no value. It makes the lock consistent.
     ///
     /// # Errors
     ///
-    /// As [`lock`](Self::lock), but for what it says of the value.
+    /// Those of [`lock`](Self::lock), but not `Corrupt` for the value.
     pub fn lock_replacing(&self, value: T) -> Result<MutexGuard<'_, T>> {
         self.acquire(Until::Ever)?;
         // SAFETY: the lock is held.
@@ -145,147 +148,82 @@ impl<T: Shareable> Mutex<T> {
 
     #[inline(always)]
     fn lock_within(&self, until: Until) -> LockResult<MutexGuard<'_, T>> {
-        if self.take_at_once() { self.taken(false) } else { self.lock_slowly(until) }
-    }
-
-    #[inline(always)]
-    pub(super) fn value(&self) -> &Value<T, 8> {
-        &self.value
-    }
-
-    /// Gives back what this process has.
-    #[inline]
-    pub(super) fn unlock(&self) {
-        let membership = self.membership();
-        if membership.is_mine() {
-            self.owner().release(membership.me());
-        }
-    }
-
-    pub(super) fn mark_consistent(&self) {
-        self.owner().unmark(self.membership().me());
-    }
-
-    pub(super) fn is_consistent(&self) -> bool {
-        !self.owner().look().is_inconsistent()
-    }
-
-    pub(super) fn holder_is_dead(&self) -> bool {
-        self.membership().holder_is_dead(self.owner())
-    }
-
-    pub(super) fn plan_as(name: &str, planner: &mut Planner, initial: Option<&T>) {
-        let line = planner.line(name);
-        Value::<T, 8>::plan(planner, line, initial);
-    }
-
-    #[inline(always)]
-    pub(super) fn membership(&self) -> &Membership {
-        self.line.membership()
-    }
-
-    #[inline(always)]
-    fn owner(&self) -> OwnerWord<'_> {
-        OwnerWord::lock(&self.line.fixed()[0])
-    }
-
-    #[inline(always)]
-    fn take_at_once(&self) -> bool {
-        self.membership().is_well()
-            && self.owner().acquire_at_once(self.membership().me(), Mode::Exclusive)
+        if self.raw.acquire_at_once() { self.acquired(false) } else { self.lock_slowly(until) }
     }
 
     #[cold]
     fn lock_slowly(&self, until: Until) -> LockResult<MutexGuard<'_, T>> {
-        let marked = self.acquire(until)?;
-        self.taken(marked)
+        let inconsistent = self.acquire(until)?;
+        self.acquired(inconsistent)
     }
 
-    #[cold]
-    fn try_lock_slowly(&self) -> LockResult<Option<MutexGuard<'_, T>>> {
-        let membership = self.membership();
-        membership.check()?;
-        match self.owner().attempt(membership.me(), Mode::Exclusive, &self.line) {
-            Ok(_) => {
-                let marked = self.owner().look().is_inconsistent();
-                attempted(self.taken(marked))
-            }
-            Err(AcquireError::Held(_) | AcquireError::Busy) => Ok(None),
-            Err(refused) => Err(membership.refused(refused, "lock").into()),
-        }
-    }
-
-    /// Takes the lock. True if it is marked by a death.
     fn acquire(&self, until: Until) -> Result<bool> {
-        let membership = self.membership();
-        membership.check()?;
-        let _waiting = membership.waiting(self.line.place());
-        let taken =
-            self.owner().acquire(membership.me(), Mode::Exclusive, &self.line, &self.spin, until);
-        taken.map_err(|refused| membership.refused(refused, "lock"))?;
-        Ok(self.owner().look().is_inconsistent())
+        lock_error::certain(self.raw.acquire(until)?, self.raw.membership())
     }
 
-    /// The guard of a lock that was just taken.
+    /// Returns the guard of a lock that was just acquired, if its bytes are a value.
     #[inline(always)]
-    fn taken(&self, marked: bool) -> LockResult<MutexGuard<'_, T>> {
-        // CRASH: dying from here on leaves the lock to who asks about its holder, marked.
+    fn acquired(&self, inconsistent: bool) -> LockResult<MutexGuard<'_, T>> {
+        // CRASH: dying from here on leaves the lock to the next locker, inconsistent.
         crash_point!("lock: taken");
         let guard = MutexGuard { mutex: self };
         // SAFETY: the lock is held.
         if !unsafe { self.value.is_valid() } {
-            return Err(self.membership().corrupt("lock", lock_error::NO_VALUE).into());
+            return Err(lock_error::no_value(self.raw.membership()).into());
         }
-        if marked { Err(LockError::OwnerDied(guard)) } else { Ok(guard) }
+        if inconsistent { Err(LockError::OwnerDied(guard)) } else { Ok(guard) }
     }
 }
 
-#[allow(private_interfaces, reason = "nobody else makes primitives")]
-impl<T: Shareable> Parts for Mutex<T> {
+#[allow(private_interfaces, reason = "it is implemented by this library only")]
+impl<T: Shareable> Payload for Mutex<T> {
     type Initial = T;
+
     const KIND: Kind = Kind::Mutex;
 
-    fn plan(planner: &mut Planner, initial: Option<&T>) {
-        Self::plan_as("mutex", planner, initial);
+    fn plan(planner: &mut Planner<'_>, initial: Option<&T>) {
+        let place = mutex::plan(planner, ValueType::Layout(T::LAYOUT));
+        Value::<T, USED>::plan_initial(planner, place, initial);
     }
 
     fn build(builder: &mut Builder) -> Result<Self> {
-        let line = builder.line()?;
-        let value = Value::build(builder, &line)?;
-        Ok(Self { line, value, spin: Spin::default() })
+        let raw = RawMutex::build(builder)?;
+        let value = Value::build(builder, raw.line())?;
+        Ok(Self { raw, value })
+    }
+
+    fn describe(part: &Part<'_>) -> Result<PartState> {
+        mutex::describe(part)
     }
 }
 
-/// A [`Mutex`] that is locked, until this is dropped.
+impl<T: Shareable> Primitive for Mutex<T> {}
+
+/// A [`Mutex`] that is locked, until this guard is dropped.
 ///
-/// A child that inherited it by `fork` has the lock no more than the value: it must not use it.
-#[must_use = "the lock is given back when this is dropped"]
+/// A child that inherited the guard by `fork` does not hold the lock, and must not use the value.
+#[must_use = "the lock is released when the guard is dropped"]
 pub struct MutexGuard<'a, T: Shareable> {
     mutex: &'a Mutex<T>,
 }
 
 impl<T: Shareable> MutexGuard<'_, T> {
-    /// Says that what a dead process may have left half-changed is mended.
+    /// Marks the value as consistent: this thread has repaired what a dead holder may have left
+    /// half-changed.
     pub fn mark_consistent(&mut self) {
-        self.mutex.mark_consistent();
+        self.mutex.raw.mark_consistent();
     }
 
-    /// Whether no process died with the lock since somebody last said that all is mended.
+    /// Returns whether no holder died since the lock was last marked consistent.
     pub fn is_consistent(&self) -> bool {
-        self.mutex.is_consistent()
-    }
-
-    /// Leaves the lock to another guard of it.
-    fn stays<V>(self, value: V) -> V {
-        std::mem::forget(self);
-        value
+        self.mutex.raw.is_consistent()
     }
 }
 
 impl<T: Shareable> Drop for MutexGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.mutex.unlock();
+        self.mutex.raw.release();
     }
 }
 
@@ -294,7 +232,7 @@ impl<T: Shareable> Deref for MutexGuard<'_, T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: the lock is held, and `taken` found a value.
+        // SAFETY: the lock is held, and `acquired` checked that the bytes are a value.
         unsafe { self.mutex.value.get() }
     }
 }
@@ -302,7 +240,7 @@ impl<T: Shareable> Deref for MutexGuard<'_, T> {
 impl<T: Shareable> DerefMut for MutexGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: as in `deref`; the lock excludes everybody, and `self` is borrowed alone.
+        // SAFETY: as in `deref`; the lock is exclusive, and `self` is borrowed mutably.
         unsafe { self.mutex.value.get_mut() }
     }
 }
@@ -315,24 +253,30 @@ impl<T: Shareable + fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
 
 impl<T: Shareable> lock_error::sealed::Sealed for MutexGuard<'_, T> {}
 
-#[allow(private_interfaces, reason = "nobody else makes guards")]
+#[allow(private_interfaces, reason = "guards are made by this library only")]
 impl<T: Shareable> Guard for MutexGuard<'_, T> {
     fn membership(&self) -> &Membership {
-        self.mutex.membership()
+        self.mutex.raw.membership()
     }
 
     fn holder_is_dead(&self) -> bool {
-        self.mutex.holder_is_dead()
+        self.mutex.raw.holder_is_dead()
     }
 
     fn suspend(&mut self) {
-        self.mutex.unlock();
+        self.mutex.raw.release();
     }
 
     fn resume(&mut self) -> Result<bool> {
         match self.mutex.lock() {
-            Ok(guard) => Ok(guard.stays(false)),
-            Err(LockError::OwnerDied(guard)) => Ok(guard.stays(true)),
+            Ok(guard) => {
+                mem::forget(guard);
+                Ok(false)
+            }
+            Err(LockError::OwnerDied(guard)) => {
+                mem::forget(guard);
+                Ok(true)
+            }
             Err(LockError::Failed(error)) => Err(error),
         }
     }

@@ -1,22 +1,20 @@
-//! Something that is done once, by one of many processes.
+//! An action that is done once, by one of many processes.
 
 use std::time::Duration;
 
-use super::membership::{Line, Membership};
-use super::owner::{Mode, OwnerWord};
-use super::parts::{Builder, Planner, sealed::Parts};
-use super::spin::Spin;
-use super::until::Until;
 use crate::error::{ErrorKind, Result};
-use crate::object::Kind;
+use crate::object::{
+    Builder, Holding, Kind, Line, Membership, Part, PartState, Payload, Planner, Primitive,
+};
+use crate::participant::owner::{Mode, OwnerWord};
+use crate::wait::{Until, WaitHistory};
 
-/// Something that is done once, by one of many processes, before any of them goes on.
-///
-/// Its word is that of a lock, marked once it is done.
+/// An action that is done once, by one of many processes, before any of them goes on.
 ///
 /// # If a process dies
 ///
-/// Who dies while it does it has not done it: the next one tries, and is told so.
+/// A process that dies while it runs the action has not done it: the next process runs it, and
+/// learns of that.
 ///
 /// # Examples
 ///
@@ -38,12 +36,13 @@ use crate::object::Kind;
 /// ```
 #[derive(Debug)]
 pub struct Once {
+    /// Its word is that of a lock, which is marked once the action is done.
     line: Line,
-    spin: Spin,
+    history: WaitHistory,
 }
 
 impl Once {
-    /// Does it, unless it was done. When this returns, it is done.
+    /// Runs `action`, unless it was done. When this returns, it is done.
     ///
     /// # Errors
     ///
@@ -51,30 +50,31 @@ impl Once {
     ///
     /// # Panics
     ///
-    /// If `action` does; then it is not done.
+    /// If `action` panics; then it is not done.
     pub fn call_once(&self, action: impl FnOnce()) -> Result<()> {
         self.call(|_| action(), Until::Ever)
     }
 
-    /// The same; `action` is told whether one who tried before died half-way, or panicked.
+    /// Runs `action`, unless it was done, and says whether an earlier process died or panicked
+    /// while it ran it.
     ///
     /// # Errors
     ///
-    /// As [`call_once`](Self::call_once).
+    /// Those of [`call_once`](Self::call_once).
     pub fn call_once_force(&self, action: impl FnOnce(bool)) -> Result<()> {
         self.call(action, Until::Ever)
     }
 
-    /// Waits up to `timeout` for another who does it; else does it.
+    /// Runs `action`, unless it was done. Waits up to `timeout` for another process that runs it.
     ///
     /// # Errors
     ///
-    /// `TimedOut`; and as [`call_once`](Self::call_once).
+    /// `TimedOut`; and those of [`call_once`](Self::call_once).
     pub fn call_once_timeout(&self, action: impl FnOnce(), timeout: Duration) -> Result<()> {
         self.call(|_| action(), Until::after(timeout))
     }
 
-    /// Whether it is done.
+    /// Returns whether it is done.
     #[inline]
     pub fn is_completed(&self) -> bool {
         self.owner().look().is_done()
@@ -90,29 +90,31 @@ impl Once {
 
     #[cold]
     fn call_slowly(&self, action: impl FnOnce(bool), until: Until) -> Result<()> {
+        const ACTION: &str = "do once";
         let membership = self.membership();
-        membership.check()?;
-        let taken = {
-            let _waiting = membership.waiting(self.line.place());
-            self.owner().acquire(membership.me(), Mode::Exclusive, &self.line, &self.spin, until)
+        membership.check_live()?;
+        let acquired = {
+            let _recorded = membership.record_wait(self.line.place(), until);
+            let (me, mode) = (membership.me(), Mode::Exclusive);
+            self.owner().acquire(me, mode, membership, &self.history, until)
         };
-        taken.map_err(|refused| membership.refused(refused, "do once"))?;
-        let mut doing = Doing { once: self, begun: false };
+        acquired.map_err(|error| membership.acquire_error(error, ACTION))?;
+        let mut running = Running { once: self, begun: false };
         if self.is_completed() {
             return Ok(());
         }
-        doing.begun = true;
-        // CRASH: dying from here on leaves it to the next one, marked as begun.
+        running.begun = true;
+        // CRASH: dying from here on leaves it to the next process, inconsistent.
         crash_point!("once: begun");
         action(self.owner().look().is_inconsistent());
-        std::mem::forget(doing);
+        std::mem::forget(running);
         if membership.is_mine() && self.owner().release_done(membership.me()) {
             return Ok(());
         }
-        // Another does it, or has done it, for one that lost the proof of its life.
-        membership.check()?;
-        let why = "this process lost the proof of its life while it did it: another does it again";
-        Err(membership.error(ErrorKind::RoleLost, "do once", why.into()))
+        // Another process runs it, or has, because this one lost its liveness lock.
+        membership.check_live()?;
+        let why = "this process lost its liveness lock meanwhile: another one runs it again";
+        Err(membership.error(ErrorKind::RoleLost, ACTION, why))
     }
 
     fn membership(&self) -> &Membership {
@@ -125,13 +127,13 @@ impl Once {
     }
 }
 
-/// Gives the word back when it was done already, or not at all.
-struct Doing<'a> {
+/// Releases the word when the action was done already, or panics.
+struct Running<'a> {
     once: &'a Once,
     begun: bool,
 }
 
-impl Drop for Doing<'_> {
+impl Drop for Running<'_> {
     fn drop(&mut self) {
         let membership = self.once.membership();
         if membership.is_mine() {
@@ -143,16 +145,47 @@ impl Drop for Doing<'_> {
     }
 }
 
-#[allow(private_interfaces, reason = "nobody else makes primitives")]
-impl Parts for Once {
+const RUNS: Holding = Holding::new(
+    "runs it",
+    "runs it {} times",
+    "while it ran the action of {part}: the next process runs it",
+);
+
+#[allow(private_interfaces, reason = "it is implemented by this library only")]
+impl Payload for Once {
     type Initial = ();
+
     const KIND: Kind = Kind::Once;
 
-    fn plan(planner: &mut Planner, _: Option<&()>) {
-        planner.line("once");
+    fn plan(planner: &mut Planner<'_>, _: Option<&()>) {
+        planner.line("owner");
     }
 
     fn build(builder: &mut Builder) -> Result<Self> {
-        Ok(Self { line: builder.line()?, spin: Spin::default() })
+        Ok(Self { line: builder.line()?, history: WaitHistory::of_lock() })
+    }
+
+    fn describe(part: &Part<'_>) -> Result<PartState> {
+        let state = OwnerWord::lock(&part.line::<1>()?[0]).look();
+        let (done, running) = (state.is_done(), state.holder().is_some());
+        let text = match (done, running, state.is_inconsistent()) {
+            (true, ..) => "done",
+            (false, true, _) => "running",
+            (false, false, true) => "not done: an earlier run failed",
+            (false, false, false) => "not done",
+        };
+        Ok(PartState {
+            text: text.into(),
+            fields: vec![
+                ("done", done.into()),
+                ("doing", running.into()),
+                ("failed", state.is_inconsistent().into()),
+            ],
+            holders: state.holder().map(|id| part.held_by(id, RUNS)).into_iter().collect(),
+            is_sound: state.is_sound(),
+            ..PartState::primitive()
+        })
     }
 }
+
+impl Primitive for Once {}

@@ -1,31 +1,29 @@
-//! A value that one thread at a time may use, which may take it again.
-#![allow(unsafe_code, reason = "copies of what a held lock guards")]
+//! A value that one thread at a time may use, which may lock it again.
+#![allow(unsafe_code, reason = "copies of the value of a held lock")]
 
 use std::marker::PhantomData;
-use std::mem::ManuallyDrop;
 use std::time::{Duration, Instant};
 
-use super::lock_error::{self, Guard, LockError, LockResult};
-use super::membership::Membership;
-use super::mutex::{Mutex, MutexGuard};
-use super::parts::{Builder, Planner, sealed::Parts};
-use super::value::NoData;
-use crate::error::{ErrorKind, Result};
-use crate::memory::atomic::{AtomicU64, Ordering};
-use crate::object::Kind;
+use super::lock_error::{self, Guard, LockError, LockResult, attempted};
+use super::raw::mutex::{self, USED};
+use super::raw::reentrant::RawReentrantMutex;
+use super::value::{NoData, Value};
+use crate::error::Result;
+use crate::object::{
+    Builder, Kind, Membership, Part, PartState, Payload, Planner, Primitive, ValueType,
+};
 use crate::shareable::Shareable;
-use crate::sys::fork;
+use crate::wait::Until;
 
-/// A [`Mutex`] which the thread that holds it may take again: it is free when all its guards are
-/// dropped.
+/// A [`Mutex`](super::Mutex) that the thread that holds it may lock again: it is released when all
+/// its guards are dropped.
 ///
 /// Since a thread can have several guards, they give no references to the value: it is copied out
-/// and in as a whole. A thread takes the lock again through the handle through which it took it
-/// first.
+/// and in as a whole. A thread locks it again through the handle through which it locked it first.
 ///
 /// # If a process dies
 ///
-/// As with [`Mutex`].
+/// A holder that dies may leave the lock inconsistent, as with [`Mutex`](super::Mutex).
 ///
 /// # Examples
 ///
@@ -49,232 +47,187 @@ use crate::sys::fork;
 /// ```
 #[derive(Debug)]
 pub struct ReentrantMutex<T: Shareable = NoData> {
-    mutex: Mutex<T>,
-    /// The number of the thread that has it, in this process; 0: none through this handle.
-    thread: AtomicU64,
-    depth: AtomicU64,
+    raw: RawReentrantMutex,
+    value: Value<T, USED>,
 }
 
 impl<T: Shareable> ReentrantMutex<T> {
-    /// Takes the lock, or takes it again, waiting for as long as others have it.
+    /// Acquires the lock, or acquires it again, and waits while another thread holds it.
     ///
     /// # If a process dies
     ///
-    /// As [`Mutex::lock`].
+    /// A dead holder's lock is taken over, as with [`Mutex::lock`](super::Mutex::lock).
     ///
     /// # Errors
     ///
-    /// As [`Mutex::lock`]. A guard got with a death's news is the only one of its thread.
+    /// [`LockError::OwnerDied`], with the only guard of this thread. Or [`LockError::Failed`]:
+    /// `Closed`, `Corrupt`, `Forked`, `RoleLost`.
     pub fn lock(&self) -> LockResult<ReentrantGuard<'_, T>> {
-        if self.is_mine() {
-            return Ok(self.once_more());
-        }
-        self.mutex.lock().map(|it| self.first(it)).map_err(|error| error.map(|it| self.first(it)))
+        self.lock_within(Until::Ever)
     }
 
-    /// Takes the lock, or takes it again, if nobody else has it, or a dead one.
+    /// Acquires the lock, or acquires it again, if no other thread holds it or its holder is dead.
     ///
     /// # Errors
     ///
-    /// As [`lock`](Self::lock).
+    /// Those of [`lock`](Self::lock).
     pub fn try_lock(&self) -> LockResult<Option<ReentrantGuard<'_, T>>> {
-        if self.is_mine() {
-            return Ok(Some(self.once_more()));
+        match self.raw.acquire(Until::Now)? {
+            Some(inconsistent) => attempted(self.acquired(inconsistent)),
+            None => Ok(None),
         }
-        let first = |guard: Option<_>| guard.map(|it| self.first(it));
-        self.mutex.try_lock().map(first).map_err(|error| error.map(first))
     }
 
-    /// Takes the lock, or takes it again, waiting up to `timeout`.
+    /// Acquires the lock, or acquires it again, and waits up to `timeout`.
     ///
     /// # Errors
     ///
-    /// `TimedOut`, naming who has it; and as [`lock`](Self::lock).
+    /// `TimedOut`, with the holder as [`peer`](crate::Error::peer); and those of
+    /// [`lock`](Self::lock).
     pub fn lock_timeout(&self, timeout: Duration) -> LockResult<ReentrantGuard<'_, T>> {
-        if self.is_mine() {
-            return Ok(self.once_more());
-        }
-        let first = |guard| self.first(guard);
-        self.mutex.lock_timeout(timeout).map(first).map_err(|error| error.map(first))
+        self.lock_within(Until::after(timeout))
     }
 
-    /// Takes the lock, or takes it again, waiting until `deadline` on the monotonic clock.
+    /// Acquires the lock, or acquires it again, and waits until `deadline` on the monotonic clock.
     ///
     /// # Errors
     ///
-    /// As [`lock_timeout`](Self::lock_timeout).
+    /// Those of [`lock_timeout`](Self::lock_timeout).
     pub fn lock_until(&self, deadline: Instant) -> LockResult<ReentrantGuard<'_, T>> {
-        if self.is_mine() {
-            return Ok(self.once_more());
-        }
-        let first = |guard| self.first(guard);
-        self.mutex.lock_until(deadline).map(first).map_err(|error| error.map(first))
+        self.lock_within(Until::Deadline(deadline))
     }
 
-    /// Whether this thread has it, and can act.
-    /// Takes the lock, and puts `value` in place of whatever bytes are there: also where a dead
-    /// process left none that are a value. No mark of a death is left.
+    /// Acquires the lock, and overwrites whatever bytes the value has: also bytes that a dead
+    /// process left and that are no value. It makes the lock consistent.
     ///
     /// # Errors
     ///
-    /// As [`lock`](Self::lock), but for what it says of the value.
+    /// Those of [`lock`](Self::lock), but not `Corrupt` for the value.
     pub fn lock_replacing(&self, value: T) -> Result<ReentrantGuard<'_, T>> {
-        if self.is_mine() {
-            let mut guard = self.once_more();
-            guard.set(value);
-            guard.mark_consistent();
-            return Ok(guard);
+        self.acquire(Until::Ever)?;
+        let mut guard = ReentrantGuard { lock: self, thread: PhantomData };
+        guard.set(value);
+        guard.mark_consistent();
+        Ok(guard)
+    }
+
+    fn lock_within(&self, until: Until) -> LockResult<ReentrantGuard<'_, T>> {
+        let inconsistent = self.acquire(until)?;
+        self.acquired(inconsistent)
+    }
+
+    fn acquire(&self, until: Until) -> Result<bool> {
+        lock_error::certain(self.raw.acquire(until)?, self.raw.membership())
+    }
+
+    /// Returns the guard of a lock that was just acquired, if its bytes are a value.
+    fn acquired(&self, inconsistent: bool) -> LockResult<ReentrantGuard<'_, T>> {
+        // CRASH: dying from here on leaves the lock to the next locker, inconsistent.
+        crash_point!("lock: taken");
+        let guard = ReentrantGuard { lock: self, thread: PhantomData };
+        // SAFETY: the lock is held.
+        if !unsafe { self.value.is_valid() } {
+            return Err(lock_error::no_value(self.raw.membership()).into());
         }
-        self.mutex.lock_replacing(value).map(|guard| self.first(guard))
-    }
-
-    fn is_mine(&self) -> bool {
-        // ORDERING: Relaxed; only this thread writes its own number, and takes it away.
-        self.thread.load(Ordering::Relaxed) == this_thread() && self.mutex.membership().is_well()
-    }
-
-    fn first(&self, guard: MutexGuard<'_, T>) -> ReentrantGuard<'_, T> {
-        // Given back by the last guard.
-        let _ = ManuallyDrop::new(guard);
-        // ORDERING: Relaxed; others only need to see that it is not their number.
-        self.thread.store(this_thread(), Ordering::Relaxed);
-        self.depth.store(1, Ordering::Relaxed);
-        ReentrantGuard { lock: self, stays: PhantomData }
-    }
-
-    fn once_more(&self) -> ReentrantGuard<'_, T> {
-        // ORDERING: Relaxed; this thread's alone, while it has the lock.
-        let depth = self.depth.load(Ordering::Relaxed);
-        let depth = depth + 1;
-        // ORDERING: Relaxed; as above.
-        self.depth.store(depth, Ordering::Relaxed);
-        ReentrantGuard { lock: self, stays: PhantomData }
-    }
-
-    /// Takes this thread's name off, before the lock is given back.
-    fn clear(&self) {
-        // ORDERING: Relaxed; the lock orders it.
-        self.thread.store(0, Ordering::Relaxed);
+        if inconsistent { Err(LockError::OwnerDied(guard)) } else { Ok(guard) }
     }
 }
 
-/// A number that no other thread of the process has: not 0.
-fn this_thread() -> u64 {
-    // Made when it is needed, since loom makes no atomics in constants.
-    static NEXT: fork::Once<AtomicU64> = fork::Once::new();
-    thread_local! {
-        // ORDERING: Relaxed; a number that no other has.
-        static NUMBER: u64 =
-            NEXT.get_or_make(|| AtomicU64::new(1)).fetch_add(1, Ordering::Relaxed);
-    }
-    NUMBER.with(|number| *number)
-}
-
-#[allow(private_interfaces, reason = "nobody else makes primitives")]
-impl<T: Shareable> Parts for ReentrantMutex<T> {
+#[allow(private_interfaces, reason = "it is implemented by this library only")]
+impl<T: Shareable> Payload for ReentrantMutex<T> {
     type Initial = T;
+
     const KIND: Kind = Kind::ReentrantMutex;
 
-    fn plan(planner: &mut Planner, initial: Option<&T>) {
-        Mutex::plan_as("reentrant_mutex", planner, initial);
+    fn plan(planner: &mut Planner<'_>, initial: Option<&T>) {
+        let place = mutex::plan(planner, ValueType::Layout(T::LAYOUT));
+        Value::<T, USED>::plan_initial(planner, place, initial);
     }
 
     fn build(builder: &mut Builder) -> Result<Self> {
-        Ok(Self {
-            mutex: Mutex::build(builder)?,
-            thread: AtomicU64::new(0),
-            depth: AtomicU64::new(0),
-        })
+        let raw = RawReentrantMutex::build(builder)?;
+        let value = Value::build(builder, raw.mutex().line())?;
+        Ok(Self { raw, value })
+    }
+
+    fn describe(part: &Part<'_>) -> Result<PartState> {
+        mutex::describe(part)
     }
 }
 
-/// A [`ReentrantMutex`] that is locked by this thread, until all guards of it are dropped.
-#[must_use = "the lock is given back when this is dropped"]
+impl<T: Shareable> Primitive for ReentrantMutex<T> {}
+
+/// A [`ReentrantMutex`] that this thread has locked, until all its guards are dropped.
+#[must_use = "the lock is released when the guard is dropped"]
 pub struct ReentrantGuard<'a, T: Shareable> {
     lock: &'a ReentrantMutex<T>,
-    /// It belongs to its thread.
-    stays: PhantomData<*mut ()>,
+    /// It cannot be sent to another thread.
+    thread: PhantomData<*mut ()>,
 }
 
 impl<T: Shareable> ReentrantGuard<'_, T> {
-    /// A copy of the value.
+    /// Returns a copy of the value.
     pub fn get(&self) -> T {
-        // SAFETY: the lock is held, and what is there was found to be a value.
-        unsafe { self.lock.mutex.value().copy() }
+        // SAFETY: the lock is held, and the bytes were checked to be a value.
+        unsafe { self.lock.value.copy() }
     }
 
-    /// Puts another value in its place.
+    /// Overwrites the value.
     pub fn set(&mut self, value: T) {
         // SAFETY: the lock is held, and no guard of it makes references.
-        unsafe { self.lock.mutex.value().set(value) };
+        unsafe { self.lock.value.set(value) };
     }
 
-    /// How many guards of it this thread has.
+    /// Returns how many guards of the lock this thread has.
     pub fn depth(&self) -> u64 {
-        // ORDERING: Relaxed; this thread's alone.
-        self.lock.depth.load(Ordering::Relaxed)
+        self.lock.raw.depth()
     }
 
-    /// Says that what a dead process may have left half-changed is mended.
+    /// Marks the value as consistent: this thread has repaired what a dead holder may have left
+    /// half-changed.
     pub fn mark_consistent(&mut self) {
-        self.lock.mutex.mark_consistent();
+        self.lock.raw.mutex().mark_consistent();
     }
 
-    /// Whether no process died with the lock since somebody last said that all is mended.
+    /// Returns whether no holder died since the lock was last marked consistent.
     pub fn is_consistent(&self) -> bool {
-        self.lock.mutex.is_consistent()
+        self.lock.raw.mutex().is_consistent()
     }
 }
 
 impl<T: Shareable> Drop for ReentrantGuard<'_, T> {
     fn drop(&mut self) {
-        if !self.lock.is_mine() {
-            // A wait with another guard of it did not get it back, or its process lost it.
-            return;
-        }
-        // Two have it at once only if somebody wrote garbage into the lock.
-        let depth = self.depth().saturating_sub(1);
-        // ORDERING: Relaxed; this thread's alone.
-        self.lock.depth.store(depth, Ordering::Relaxed);
-        if depth == 0 {
-            self.lock.clear();
-            self.lock.mutex.unlock();
-        }
+        self.lock.raw.release();
     }
 }
 
 impl<T: Shareable> lock_error::sealed::Sealed for ReentrantGuard<'_, T> {}
 
-#[allow(private_interfaces, reason = "nobody else makes guards")]
+#[allow(private_interfaces, reason = "guards are made by this library only")]
 impl<T: Shareable> Guard for ReentrantGuard<'_, T> {
     fn membership(&self) -> &Membership {
-        self.lock.mutex.membership()
+        self.lock.raw.membership()
     }
 
     fn holder_is_dead(&self) -> bool {
-        self.lock.mutex.holder_is_dead()
+        self.lock.raw.mutex().holder_is_dead()
     }
 
     fn check_wait(&self) -> Result<()> {
-        if self.depth() == 1 {
-            return Ok(());
-        }
-        let why = format!("this thread has the lock {} times, and would keep it", self.depth());
-        Err(self.membership().error(ErrorKind::InvalidArgument, "wait with", why))
+        self.lock.raw.check_wait()
     }
 
     fn suspend(&mut self) {
-        self.lock.clear();
-        self.lock.mutex.unlock();
+        self.lock.raw.release_wholly();
     }
 
     fn resume(&mut self) -> Result<bool> {
-        let (guard, marked) = match self.lock.mutex.lock() {
-            Ok(guard) => (guard, false),
-            Err(LockError::OwnerDied(guard)) => (guard, true),
-            Err(LockError::Failed(error)) => return Err(error),
-        };
-        let _ = ManuallyDrop::new(self.lock.first(guard));
-        Ok(marked)
+        let inconsistent = self.lock.acquire(Until::Ever)?;
+        // SAFETY: the lock is held.
+        if unsafe { self.lock.value.is_valid() } {
+            return Ok(inconsistent);
+        }
+        self.lock.raw.release();
+        Err(lock_error::no_value(self.lock.raw.membership()))
     }
 }

@@ -1,57 +1,47 @@
 //! The value that a lock guards, in place.
-
 #![allow(unsafe_code, reason = "references into shared memory, while a lock is held")]
 
 use std::ptr::NonNull;
 use std::slice;
 
-use super::membership::Line;
-use super::parts::{Builder, Planner, Room};
 use crate::error::Result;
-use crate::shareable::{Schema, Shareable};
+use crate::object::{Builder, Line, Planner, Room};
+use crate::shareable::Shareable;
 
-/// A value in the payload, behind the `BEHIND` bytes that its lock has in its line.
+/// A value in the payload, after the `USED` bytes that its lock has in its line.
 ///
-/// Whoever holds the lock has references to it: others change it by breaking the protocol alone.
+/// The holder of the lock has references to it. A process that changes it without the lock breaks
+/// the protocol.
 #[derive(Debug)]
-pub(crate) struct Value<T, const BEHIND: u64> {
+pub(crate) struct Value<T, const USED: u64> {
     /// INVARIANT: room for a `T`, aligned, in a mapping that the lock keeps.
     at: NonNull<T>,
 }
 
-// SAFETY: the pointer leads to shared memory, and a `Shareable` goes from thread to thread.
-unsafe impl<T: Shareable, const BEHIND: u64> Send for Value<T, BEHIND> {}
-// SAFETY: as above; who may touch the value is the lock's to say.
-unsafe impl<T: Shareable, const BEHIND: u64> Sync for Value<T, BEHIND> {}
+// SAFETY: the pointer leads to shared memory, and a `Shareable` can be used by any thread.
+unsafe impl<T: Shareable, const USED: u64> Send for Value<T, USED> {}
+// SAFETY: as above; the lock decides which thread may use the value.
+unsafe impl<T: Shareable, const USED: u64> Sync for Value<T, USED> {}
 
-impl<T: Shareable, const BEHIND: u64> Value<T, BEHIND> {
-    const ROOM: Room = Room::of(T::LAYOUT, BEHIND);
+impl<T: Shareable, const USED: u64> Value<T, USED> {
+    const ROOM: Room = Room::of(size_of::<T>() as u64, align_of::<T>() as u64, USED);
 
-    /// Takes its place behind the line at `line`, and puts what it begins with there.
-    pub(crate) fn plan(planner: &mut Planner, line: u64, initial: Option<&T>) {
-        let place = match Self::ROOM {
-            Room::Line(offset) => line + offset,
-            Room::Data => planner.data(size_of::<T>() as u64),
-        };
-        planner.field("value", place, Schema::of::<T>());
+    /// Has the value begin as `initial` at `place`, where it was planned.
+    pub(crate) fn plan_initial(planner: &mut Planner<'_>, place: u64, initial: Option<&T>) {
         if let Some(initial) = initial {
             let mut bytes = vec![0; size_of::<T>()];
             initial.encode(&mut bytes);
-            planner.write(place, &bytes);
+            planner.write_at(place, &bytes);
         }
     }
 
-    /// Takes its place in an open object.
+    /// Finds the value in an open object.
     pub(crate) fn build(builder: &mut Builder, line: &Line) -> Result<Self> {
-        let at = match Self::ROOM {
-            Room::Line(offset) => line.at(offset as usize),
-            // The words go, their place stays: the line keeps the mapping, too.
-            Room::Data => builder.words(size_of::<T>().div_ceil(8))?.at(0),
-        };
-        Ok(Self { at })
+        // INVARIANT: the builder gives room of this size at this alignment.
+        Ok(Self { at: builder.value(line, Self::ROOM)? })
     }
 
-    /// Whether the bytes are a value of the type.
+    /// Returns whether the bytes are a value of the type.
     ///
     /// # Safety
     ///
@@ -66,39 +56,39 @@ impl<T: Shareable, const BEHIND: u64> Value<T, BEHIND> {
         T::valid(unsafe { slice::from_raw_parts(bytes, size_of::<T>()) })
     }
 
-    /// The value.
+    /// Returns the value.
     ///
     /// # Safety
     ///
-    /// The caller holds the lock, and found the bytes to be a value.
+    /// The caller holds the lock, and has checked that the bytes are a value.
     #[inline(always)]
     pub(crate) unsafe fn get(&self) -> &T {
-        // SAFETY: aligned bytes of the mapping which are a value, as the caller found; nobody
-        // changes them while the lock is held.
+        // SAFETY: aligned bytes of the mapping which are a value, as the caller checked; they do
+        // not change while the lock is held.
         unsafe { self.at.as_ref() }
     }
 
-    /// The value, to be changed.
+    /// Returns the value, to change it.
     ///
     /// # Safety
     ///
-    /// As [`get`](Self::get); the lock excludes everybody, and the caller makes no other reference
-    /// as long as this one lives.
+    /// As for [`get`](Self::get); the lock is exclusive, and the caller makes no other reference as
+    /// long as this one lives.
     #[inline(always)]
-    #[expect(clippy::mut_from_ref, reason = "the lock says who may")]
+    #[expect(clippy::mut_from_ref, reason = "the lock excludes other references")]
     pub(crate) unsafe fn get_mut(&self) -> &mut T {
         let mut at = self.at;
         // SAFETY: as in `get`, and this is the only reference.
         unsafe { at.as_mut() }
     }
 
-    /// A copy of the value.
+    /// Returns a copy of the value.
     ///
     /// # Safety
     ///
-    /// As [`get`](Self::get).
+    /// As for [`get`](Self::get).
     pub(crate) unsafe fn copy(&self) -> T {
-        // SAFETY: as in `get`; a `Shareable` needs no drop, so a second one harms nothing.
+        // SAFETY: as in `get`; a `Shareable` needs no drop, so a second one does no harm.
         unsafe { self.at.read() }
     }
 
@@ -106,22 +96,22 @@ impl<T: Shareable, const BEHIND: u64> Value<T, BEHIND> {
     ///
     /// # Safety
     ///
-    /// The caller holds the lock, which excludes everybody.
+    /// The caller holds the lock exclusively.
     pub(crate) unsafe fn set(&self, value: T) {
         if !T::PADDED {
-            // SAFETY: aligned bytes of the mapping, which nobody else touches.
+            // SAFETY: aligned bytes of the mapping, which no other thread touches.
             unsafe { self.at.write(value) };
             return;
         }
         let bytes = self.at.as_ptr().cast();
-        // SAFETY: initialised bytes of the mapping, which nobody else touches.
+        // SAFETY: initialised bytes of the mapping, which no other thread touches.
         let bytes: &mut [u8] = unsafe { slice::from_raw_parts_mut(bytes, size_of::<T>()) };
         bytes.fill(0);
         value.encode(bytes);
     }
 }
 
-/// The value of a lock that guards nothing but what its users agree on.
+/// The value of a lock without a value: it guards what its users agree on.
 #[derive(shmkit_derive::Shareable, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct NoData {

@@ -1,4 +1,22 @@
-//! The only code that knows an operating system: by capability, then by system, `wait/linux.rs`.
+//! The only code that knows an operating system: by capability, then by system (`wait/linux.rs`).
+//!
+//! Each capability imports only from those above it in this table. One exception: on Linux `memory`
+//! consists of files, and imports from `directory`.
+//!
+//! | module | capability |
+//! |---|---|
+//! | `win32` | what all calls of Win32 share: texts, handles, users |
+//! | `random` | random bytes |
+//! | `pages` | the units of mapping |
+//! | `status` | what the system reports about an open file |
+//! | `lock` | byte-range locks on files |
+//! | `wait` | sleeping until a word changes |
+//! | `fork` | handles and pages that a forked child must not use |
+//! | `process` | the identity of this process and of this run of the machine |
+//! | `memory` | memory under raw names |
+//! | `file` | open files: size, space, rights, seals |
+//! | `directory` | named files in a directory |
+//! | `mapping` | files in the address space |
 
 pub(crate) mod directory;
 pub(crate) mod file;
@@ -6,7 +24,11 @@ pub(crate) mod fork;
 pub(crate) mod lock;
 pub(crate) mod mapping;
 pub(crate) mod memory;
+mod opening;
+mod pages;
 pub(crate) mod process;
+mod random;
+mod status;
 pub(crate) mod wait;
 #[cfg(windows)]
 mod win32;

@@ -1,4 +1,4 @@
-//! Memory without a name: inherited, passed on, sealed.
+//! Memory without a name: inherited, passed to a child, sealed.
 
 #[cfg(unix)]
 mod unix;
@@ -11,20 +11,20 @@ use std::process::Stdio;
 use shmkit::ErrorKind;
 use shmkit::memory::{Seal, SharedMemory};
 
-use crate::{child, refused, task, whole};
+use crate::{actual_size, assert_error, child, task};
 
 #[test]
-fn it_has_no_name_and_its_size() {
+fn anonymous_memory_has_no_name_and_the_requested_size() {
     let memory = SharedMemory::anonymous(100).unwrap();
-    let size = whole(100);
+    let size = actual_size(100);
     assert_eq!((memory.name(), memory.size().unwrap(), memory.is_read_only()), (None, size, false));
     memory.map().unwrap().fill(.., 1).unwrap();
     let message =
-        format!("cannot map \"<anonymous>\": 1 bytes at {size} are not within its {size}");
-    refused(memory.region().offset(size).length(1).map(), ErrorKind::OutOfRange, &message);
+        format!("cannot map \"<anonymous>\": 1 bytes at {size} are outside its {size} bytes");
+    assert_error(memory.region().offset(size).length(1).map(), ErrorKind::OutOfRange, &message);
 }
 
-/// What the process was given as its standard input.
+/// The file that the parent passed as standard input.
 fn standard_input() -> File {
     #[cfg(unix)]
     let input = std::os::fd::AsFd::as_fd(&std::io::stdin()).try_clone_to_owned();
@@ -34,7 +34,7 @@ fn standard_input() -> File {
 }
 
 #[test]
-fn its_descriptor_can_be_passed_on_and_its_size_relied_on() {
+fn a_child_gets_the_memory_by_its_descriptor_and_can_rely_on_its_size() {
     if task().is_some() {
         let memory = SharedMemory::from_file(standard_input()).unwrap();
         assert!(memory.is_sealed(Seal::Size).unwrap());
@@ -43,17 +43,17 @@ fn its_descriptor_can_be_passed_on_and_its_size_relied_on() {
                 true => ErrorKind::Unsupported,
                 false => ErrorKind::PermissionDenied,
             };
-            refused(memory.set_size(size), kind, "cannot set the size of");
+            assert_error(memory.set_size(size), kind, "cannot set the size of");
         }
         memory.map().unwrap().write_at(0, b"from the child").unwrap();
         return;
     }
     let memory = SharedMemory::anonymous(100).unwrap();
-    // No section has another size.
+    // A section of Windows never changes its size.
     assert_eq!(memory.is_sealed(Seal::Size).unwrap(), cfg!(windows));
     memory.seal(Seal::Size).unwrap();
     let region = memory.map().unwrap();
-    let test = "anonymous::its_descriptor_can_be_passed_on_and_its_size_relied_on";
+    let test = "anonymous::a_child_gets_the_memory_by_its_descriptor_and_can_rely_on_its_size";
     let status = child(test, "write").stdin(Stdio::from(memory.into_file())).status().unwrap();
     assert!(status.success());
     let mut bytes = [0; 14];
@@ -62,11 +62,11 @@ fn its_descriptor_can_be_passed_on_and_its_size_relied_on() {
 }
 
 #[test]
-fn a_pipe_is_not_taken() {
+fn a_pipe_is_refused() {
     let (end, _other) = std::io::pipe().unwrap();
     #[cfg(unix)]
     let pipe = File::from(std::os::fd::OwnedFd::from(end));
     #[cfg(windows)]
     let pipe = File::from(std::os::windows::io::OwnedHandle::from(end));
-    refused(SharedMemory::from_file(pipe), ErrorKind::WrongKind, "it is a FIFO");
+    assert_error(SharedMemory::from_file(pipe), ErrorKind::WrongKind, "it is a FIFO");
 }

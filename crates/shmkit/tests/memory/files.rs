@@ -1,4 +1,4 @@
-//! Files wherever they are.
+//! Mapped files.
 
 #[cfg(unix)]
 mod unix;
@@ -6,34 +6,16 @@ mod unix;
 mod windows;
 
 use std::fs;
-use std::path::PathBuf;
 
 use shmkit::ErrorKind;
 use shmkit::memory::FileMapping;
 
-use crate::{Unique, refused};
-
-/// A directory for one test.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new() -> Self {
-        let path = std::env::temp_dir().join(&*Unique::new());
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use crate::assert_error;
 
 #[test]
-fn what_is_written_through_a_mapping_is_what_file_reads_see() {
-    let directory = Directory::new();
-    let path = directory.0.join("new");
+fn a_mapping_and_the_file_have_the_same_bytes() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("new");
     let file = FileMapping::create(&path, 10_001).unwrap();
     let pattern: Vec<u8> = (0..10_001).map(|at| (at % 251) as u8).collect();
     file.map().unwrap().write_at(0, &pattern).unwrap();
@@ -48,42 +30,42 @@ fn what_is_written_through_a_mapping_is_what_file_reads_see() {
 }
 
 #[test]
-fn what_is_no_file_to_map_is_refused_in_words() {
-    let directory = Directory::new();
-    let path = directory.0.join("it");
+fn what_cannot_be_mapped_is_refused_with_the_reason() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("it");
     let quoted = format!("cannot open \"{}\": ", path.display());
-    refused(FileMapping::open(&path), ErrorKind::NotFound, &quoted);
-    let missing = directory.0.join("no/file");
-    refused(FileMapping::create(&missing, 1), ErrorKind::NotFound, "cannot create");
+    assert_error(FileMapping::open(&path), ErrorKind::NotFound, &quoted);
+    let missing = directory.path().join("no/file");
+    assert_error(FileMapping::create(&missing, 1), ErrorKind::NotFound, "cannot create");
 
     fs::write(&path, b"").unwrap();
     let empty = FileMapping::open(&path).unwrap();
     let message = format!("cannot map \"{}\": it is empty", path.display());
-    refused(empty.map(), ErrorKind::InvalidArgument, &message);
-    refused(FileMapping::create(&path, 1), ErrorKind::AlreadyExists, "cannot create");
+    assert_error(empty.map(), ErrorKind::InvalidArgument, &message);
+    assert_error(FileMapping::create(&path, 1), ErrorKind::AlreadyExists, "cannot create");
 
     for (options, why) in [
         (FileMapping::options(), "it is a directory"),
         (FileMapping::options().read_only(), "it is a directory"),
     ] {
-        refused(options.open(&directory.0), ErrorKind::WrongKind, why);
+        assert_error(options.open(directory.path()), ErrorKind::WrongKind, why);
     }
     for device in if cfg!(windows) { &["NUL"][..] } else { &["/dev/null", "/dev/zero"] } {
-        refused(FileMapping::open(device), ErrorKind::WrongKind, "it is a device or a socket");
+        assert_error(FileMapping::open(device), ErrorKind::WrongKind, "it is a device or a socket");
     }
 }
 
 #[test]
-fn a_file_that_is_open_already_can_be_mapped_as_it_was_opened() {
-    let directory = Directory::new();
-    let path = directory.0.join("it");
+fn an_open_file_is_mapped_with_the_access_of_its_descriptor() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("it");
     fs::write(&path, b"0123").unwrap();
     let read_only = FileMapping::from_file(fs::File::open(&path).unwrap()).unwrap();
-    let why = "it is open for reading alone";
-    refused(read_only.set_size(1), ErrorKind::PermissionDenied, why);
+    let why = "it is open read-only";
+    assert_error(read_only.set_size(1), ErrorKind::PermissionDenied, why);
     let written = fs::File::options().append(true).open(&path).unwrap();
     let write_only = FileMapping::from_file(written).unwrap();
-    refused(write_only.map(), ErrorKind::PermissionDenied, "cannot map \"<open file>\"");
+    assert_error(write_only.map(), ErrorKind::PermissionDenied, "cannot map \"<open file>\"");
     let both = fs::File::options().read(true).write(true).open(&path).unwrap();
     FileMapping::from_file(both).unwrap().map().unwrap().write_at(3, b"x").unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"012x");

@@ -1,4 +1,4 @@
-//! Raw memory as its users see it: names, files, regions, and other processes.
+//! Raw memory: names, files, regions, and other processes.
 
 mod anonymous;
 mod files;
@@ -12,19 +12,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use shmkit::memory::{Region, SharedMemory};
 use shmkit::{ErrorKind, Result};
 
-/// A name of raw memory, or a path, that nobody else uses; what has it goes with this value.
+/// A unique name for raw memory or a file. Memory of this name is removed with this value.
 struct Unique(String);
 
 impl Unique {
     fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        // ORDERING: Relaxed; only its own value counts.
+        // ORDERING: Relaxed; the count only needs to differ each time.
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let time = std::time::UNIX_EPOCH.elapsed().unwrap().subsec_nanos();
         Self(format!("shmkit-test-{}-{count}-{time:x}", std::process::id()))
     }
 
-    /// The file that memory of this name is.
+    /// The file of the memory of this name.
     #[cfg(unix)]
     fn path(&self) -> std::path::PathBuf {
         std::path::Path::new("/dev/shm").join(&self.0)
@@ -47,9 +47,9 @@ impl Drop for Unique {
     }
 }
 
-/// Makes a name free whose memory nobody else has: by removing it, or, where it goes with its last
-/// handle, by closing that. Gives back what can be kept all the same.
-fn free(name: &str, memory: SharedMemory) -> Option<SharedMemory> {
+/// Makes the name of memory without other handles free: by removing the memory, or on Windows by
+/// closing its last handle. Returns the handle if it stays valid.
+fn free_name(name: &str, memory: SharedMemory) -> Option<SharedMemory> {
     if cfg!(windows) {
         drop(memory);
         return None;
@@ -58,29 +58,30 @@ fn free(name: &str, memory: SharedMemory) -> Option<SharedMemory> {
     Some(memory)
 }
 
-/// The size of memory that was asked for with this one.
-fn whole(size: u64) -> u64 {
+/// The actual size of memory for which this size was requested.
+fn actual_size(size: u64) -> u64 {
     if cfg!(windows) { size.next_multiple_of(Region::page_size() as u64) } else { size }
 }
 
-/// Asserts that it failed with this kind, and that the message ends as given.
+/// Checks the kind of the error that an operation returned, and that its message contains `message`.
 #[track_caller]
-fn refused<T: std::fmt::Debug>(answer: Result<T>, kind: ErrorKind, message: &str) {
+fn assert_error<T: std::fmt::Debug>(answer: Result<T>, kind: ErrorKind, message: &str) {
     let error = answer.unwrap_err();
     assert_eq!(error.kind(), kind, "{error}");
-    assert!(error.to_string().contains(message), "{error}\nwas to contain: {message}");
+    assert!(error.to_string().contains(message), "{error}\ndoes not contain: {message}");
 }
 
-/// What a child is to do, and on what. The test it runs looks it up with [`task`].
+/// The environment variable with a child's task.
 const TASK: &str = "SHMKIT_TEST_TASK";
 
-/// This program again, to run one test, which finds `task` in [`TASK`].
+/// A child process: this program again, which runs one test with a [`task`].
 fn child(test: &str, task: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([test, "--exact", "--nocapture"]).env(TASK, task).stdout(Stdio::null());
     command
 }
 
+/// The task of this process if it is a child.
 fn task() -> Option<String> {
     std::env::var(TASK).ok()
 }

@@ -1,39 +1,28 @@
-//! Regions of memory and files: each check runs over named memory, a file, and anonymous memory.
+//! Regions of memory and files: each check runs with named memory, a file, and anonymous memory.
 
 #[cfg(unix)]
 mod unix;
 
-use std::fs;
-use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use shmkit::ErrorKind;
 use shmkit::memory::{Advice, FileMapping, Protection, Region, RegionOptions, SharedMemory};
 
-use crate::{Unique, refused, whole};
+use crate::{Unique, actual_size, assert_error};
 
-/// A file that goes with this value.
-struct Temporary(PathBuf);
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
-}
-
-/// Runs a check over everything that can be mapped, of `size` bytes; it is told how many there
-/// are.
-fn everywhere(size: usize, check: impl Fn(&dyn Fn() -> RegionOptions<'static>, usize)) {
+/// Runs a check with everything that can be mapped, of `size` bytes. It gets the actual size.
+fn with_each_kind(size: usize, check: impl Fn(&dyn Fn() -> RegionOptions<'static>, usize)) {
     let name = Unique::new();
-    let path = Temporary(std::env::temp_dir().join(&*Unique::new()));
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("file");
     let bytes = size as u64;
     let named: &'static _ = Box::leak(Box::new(SharedMemory::create(&name, bytes).unwrap()));
-    let file: &'static _ = Box::leak(Box::new(FileMapping::create(&path.0, bytes).unwrap()));
+    let file: &'static _ = Box::leak(Box::new(FileMapping::create(&path, bytes).unwrap()));
     let anonymous: &'static _ = Box::leak(Box::new(SharedMemory::anonymous(bytes).unwrap()));
-    let memory = whole(bytes) as usize;
-    check(&|| named.region(), memory);
+    let actual = actual_size(bytes) as usize;
+    check(&|| named.region(), actual);
     check(&|| file.region(), size);
-    check(&|| anonymous.region(), memory);
+    check(&|| anonymous.region(), actual);
 }
 
 fn bytes(region: &Region) -> Vec<u8> {
@@ -47,9 +36,9 @@ fn pattern(length: usize) -> Vec<u8> {
 }
 
 #[test]
-fn two_halves_whose_border_is_on_no_page_are_one_whole() {
+fn two_regions_that_meet_inside_a_page_cover_all_bytes() {
     const SIZE: usize = 399_996;
-    everywhere(SIZE, |region, size| {
+    with_each_kind(SIZE, |region, size| {
         let pattern = pattern(size);
         let front = region().length(SIZE / 2).map().unwrap();
         let back = region().offset(SIZE as u64 / 2).map().unwrap();
@@ -65,14 +54,14 @@ fn two_halves_whose_border_is_on_no_page_are_one_whole() {
         let read_only = region().read_only().map().unwrap();
         assert_eq!(bytes(&read_only), pattern);
         assert_eq!(read_only.protection(), Protection::ReadOnly);
-        refused(read_only.write_at(0, &[1]), ErrorKind::PermissionDenied, "cannot write to");
+        assert_error(read_only.write_at(0, &[1]), ErrorKind::PermissionDenied, "cannot write to");
     });
 }
 
 #[test]
-fn shrinking_leaves_exactly_the_rest() {
+fn shrinking_leaves_the_other_bytes() {
     const SIZE: usize = 100_001;
-    everywhere(SIZE + 77, |options, size| {
+    with_each_kind(SIZE + 77, |options, size| {
         let pattern = pattern(SIZE);
         let mut region = options().offset(77).map().unwrap();
         assert_eq!(region.len(), size - 77);
@@ -86,51 +75,68 @@ fn shrinking_leaves_exactly_the_rest() {
         assert_eq!(bytes(&region), pattern[SIZE / 2..]);
         region.shrink_back(SIZE / 4).unwrap();
         assert_eq!(bytes(&region), pattern[SIZE / 2..SIZE - SIZE / 4]);
-        refused(region.read_at(region.len(), &mut [0]), ErrorKind::OutOfRange, "1 bytes at 25001");
+        assert_error(
+            region.read_at(region.len(), &mut [0]),
+            ErrorKind::OutOfRange,
+            "1 bytes at 25001",
+        );
 
         for _ in 0..region.len() - 1 {
             region.shrink_front(1).unwrap();
         }
         assert_eq!(bytes(&region), [pattern[SIZE - SIZE / 4 - 1]]);
-        refused(region.shrink_front(1), ErrorKind::OutOfRange, "1 bytes less than 1 leave nothing");
-        refused(region.shrink_back(2), ErrorKind::OutOfRange, "2 bytes less than 1 leave nothing");
+        assert_error(
+            region.shrink_front(1),
+            ErrorKind::OutOfRange,
+            "a mapping of 1 bytes cannot shrink by 1",
+        );
+        assert_error(
+            region.shrink_back(2),
+            ErrorKind::OutOfRange,
+            "a mapping of 1 bytes cannot shrink by 2",
+        );
     });
 }
 
 #[test]
 fn a_range_outside_the_object_is_refused_with_the_numbers() {
-    everywhere(100, |region, size| {
+    with_each_kind(100, |region, size| {
         let (end, far) = (size as u64, size as u64 + 4900);
         for (offset, length) in [(0, size + 1), (end, 1), (u64::MAX, 2), (1, usize::MAX)] {
-            let why = format!("{length} bytes at {offset} are not within its {size}");
+            let why = format!("{length} bytes at {offset} are outside its {size} bytes");
             let region = region().offset(offset).length(length);
-            refused(region.map(), ErrorKind::OutOfRange, &why);
+            assert_error(region.map(), ErrorKind::OutOfRange, &why);
         }
         for offset in [end, far] {
-            let why = format!("it has {size} bytes, so that none is left at {offset}");
-            refused(region().offset(offset).map(), ErrorKind::OutOfRange, &why);
+            let why = format!("its {size} bytes end before the offset {offset}");
+            assert_error(region().offset(offset).map(), ErrorKind::OutOfRange, &why);
         }
-        let none = "a region of 0 bytes was asked for";
-        refused(region().length(0).map(), ErrorKind::InvalidArgument, none);
+        let none = "a region needs at least 1 byte";
+        assert_error(region().length(0).map(), ErrorKind::InvalidArgument, none);
 
         let region = region().map().unwrap();
-        let (last, behind) = (size - 1, size + 1);
-        let is_refused = |answer, why: String| refused(answer, ErrorKind::OutOfRange, &why);
-        is_refused(region.read_at(last, &mut [0; 2]), format!("2 bytes at {last} are not"));
-        is_refused(region.write_at(behind, &[]), format!("0 bytes at {behind} are not"));
-        #[expect(clippy::reversed_empty_ranges, reason = "it is to be refused")]
+        let (last, beyond) = (size - 1, size + 1);
+        let assert_refused =
+            |answer, why: String| assert_error(answer, ErrorKind::OutOfRange, &why);
+        assert_refused(region.read_at(last, &mut [0; 2]), format!("2 bytes at {last} are outside"));
+        assert_refused(region.write_at(beyond, &[]), format!("0 bytes at {beyond} are outside"));
+        #[expect(clippy::reversed_empty_ranges, reason = "the region must refuse it")]
         let reversed = 3..2;
-        refused(region.fill(reversed, 1), ErrorKind::OutOfRange, "bytes 3 to 2 are not");
-        let why = format!("bytes 0 to {behind} are not within its {size}");
-        is_refused(region.flush(..behind), why);
-        is_refused(region.flush_async(behind..), format!("bytes {behind} to {size}"));
-        refused(region.advise(..=usize::MAX, Advice::Cold), ErrorKind::OutOfRange, "advise on");
+        assert_error(region.fill(reversed, 1), ErrorKind::OutOfRange, "bytes 3 to 2 are outside");
+        let why = format!("bytes 0 to {beyond} are outside its {size} bytes");
+        assert_refused(region.flush(..beyond), why);
+        assert_refused(region.flush_async(beyond..), format!("bytes {beyond} to {size}"));
+        assert_error(
+            region.advise(..=usize::MAX, Advice::Cold),
+            ErrorKind::OutOfRange,
+            "advise on",
+        );
     });
 }
 
 #[test]
-fn copy_on_write_shows_the_object_and_changes_nothing() {
-    everywhere(10_000, |region, size| {
+fn copy_on_write_reads_the_object_and_does_not_change_it() {
+    with_each_kind(10_000, |region, size| {
         region().map().unwrap().fill(.., 1).unwrap();
         let own = region().offset(5000).length(5000).copy_on_write().map().unwrap();
         assert_eq!((bytes(&own), own.protection()), (vec![1; 5000], Protection::CopyOnWrite));
@@ -143,13 +149,13 @@ fn copy_on_write_shows_the_object_and_changes_nothing() {
 }
 
 #[test]
-fn advice_prefaulting_and_locking_leave_the_bytes_alone() {
-    /// Those that Windows takes of nobody.
+fn advice_prefaulting_and_locking_leave_the_bytes_unchanged() {
+    /// Advice that Windows does not have.
     const REFUSED: &[Advice] = match cfg!(windows) {
         true => &[Advice::Sequential, Advice::Random, Advice::DontDump, Advice::Dump],
         false => &[],
     };
-    everywhere(20_000, |options, _| {
+    with_each_kind(20_000, |options, _| {
         let region = options().offset(3).map().unwrap();
         let pattern = pattern(region.len());
         region.write_at(0, &pattern).unwrap();
@@ -167,7 +173,7 @@ fn advice_prefaulting_and_locking_leave_the_bytes_alone() {
         ] {
             for answer in [region.advise(.., advice), region.advise(4094..4095, advice)] {
                 if REFUSED.contains(&advice) {
-                    refused(answer, ErrorKind::Unsupported, "takes no such advice");
+                    assert_error(answer, ErrorKind::Unsupported, "takes no such advice");
                 } else {
                     answer.unwrap();
                 }
@@ -187,13 +193,13 @@ fn advice_prefaulting_and_locking_leave_the_bytes_alone() {
 }
 
 #[test]
-fn a_fixed_address_is_kept_or_refused() {
-    everywhere(20_000, |options, _| {
-        // Where a mapping begins, and what that is called.
+fn a_requested_address_is_used_or_refused() {
+    with_each_kind(20_000, |options, _| {
+        // A mapping begins at a multiple of it.
         let page = Region::page_size();
-        let (unit, called) = if cfg!(windows) { (64 << 10, "unit") } else { (page, "page") };
+        let unit = if cfg!(windows) { 64 << 10 } else { page };
         let lead = (page + 100) % unit;
-        // Where something was a moment ago there is room, unless another test takes it.
+        // Addresses that were just unmapped are free, unless another test uses them first.
         let placed = (0..100).find_map(|_| {
             let room = SharedMemory::anonymous(1 << 20).unwrap().map().unwrap();
             let address = room.as_ptr() as usize + 5 * unit + lead;
@@ -202,29 +208,29 @@ fn a_fixed_address_is_kept_or_refused() {
             assert_eq!(region.as_ptr() as usize, address);
             Some(region)
         });
-        let taken = placed.expect("room at one of 100 addresses");
+        let taken = placed.expect("one of 100 addresses is free");
         taken.write_at(0, b"mine").unwrap();
         let address = taken.as_ptr() as usize;
-        let why = "something is mapped in the";
+        let why = "are in use: choose another address";
         let kind = ErrorKind::InvalidArgument;
-        refused(options().offset(lead as u64).address(address).map(), kind, why);
-        let misplaced = format!("is not 0 bytes into a {called} of");
-        refused(options().address(address).map(), kind, &misplaced);
-        refused(options().address(0).map(), kind, "address 0x0 is not");
+        assert_error(options().offset(lead as u64).address(address).map(), kind, why);
+        let misplaced = format!("must be 0 bytes after a multiple of {unit}");
+        assert_error(options().address(address).map(), kind, &misplaced);
+        assert_error(options().address(0).map(), kind, "address 0x0 must be");
         assert_eq!(bytes(&taken)[..4], *b"mine");
     });
 }
 
 #[test]
-fn huge_pages_are_a_wish_whose_outcome_is_told() {
+fn huge_pages_are_a_hint_whose_result_is_reported() {
     const HUGE: usize = 2 << 20;
-    everywhere(3 * HUGE, |options, _| {
+    with_each_kind(3 * HUGE, |options, _| {
         let region = options().huge_pages().map().unwrap();
         let pattern = pattern(region.len());
         region.write_at(0, &pattern).unwrap();
-        let got = region.huge_page_bytes().unwrap();
-        eprintln!("{got} of {} bytes are in huge pages", region.len());
-        assert!(got <= region.len() as u64 && got.is_multiple_of(HUGE as u64));
+        let huge = region.huge_page_bytes().unwrap();
+        eprintln!("{huge} of {} bytes are in huge pages", region.len());
+        assert!(huge <= region.len() as u64 && huge.is_multiple_of(HUGE as u64));
         assert_eq!(bytes(&region), pattern);
         assert_eq!(options().map().unwrap().huge_page_bytes().unwrap(), 0);
 
@@ -235,21 +241,29 @@ fn huge_pages_are_a_wish_whose_outcome_is_told() {
 }
 
 #[test]
-fn words_are_the_bytes_for_all_who_map_them() {
-    everywhere(4096 + 24, |options, size| {
+fn words_are_the_bytes_that_every_mapping_sees() {
+    with_each_kind(4096 + 24, |options, size| {
         let whole = options().map().unwrap();
         let mut part = options().offset(4096).map().unwrap();
         if size > 4096 + 24 {
             part.shrink_back(size - 4096 - 24).unwrap();
         }
-        // ORDERING: Relaxed; one thread.
+        // ORDERING: Relaxed; there is one thread.
         part.words(8, 2).unwrap()[1].store(7, Ordering::Relaxed);
         assert_eq!(bytes(&whole)[4096 + 16..4096 + 24], 7_u64.to_le_bytes());
-        refused(part.words(0, 4), ErrorKind::OutOfRange, "32 bytes at 0 are not within its 24");
+        assert_error(
+            part.words(0, 4),
+            ErrorKind::OutOfRange,
+            "32 bytes at 0 are outside its 24 bytes",
+        );
         let odd = options().offset(1).map().unwrap();
-        refused(odd.words(0, 1), ErrorKind::OutOfRange, "a word cannot be at 0");
+        assert_error(
+            odd.words(0, 1),
+            ErrorKind::OutOfRange,
+            "a word must begin at a multiple of 8, not at 0",
+        );
         assert!(odd.words(7, 1).is_ok());
         let read_only = options().read_only().map().unwrap();
-        refused(read_only.words(0, 1), ErrorKind::PermissionDenied, "open for reading alone");
+        assert_error(read_only.words(0, 1), ErrorKind::PermissionDenied, "open read-only");
     });
 }

@@ -1,4 +1,4 @@
-//! What attaching costs, call by call: the child asks to be traced, and stops at each call.
+//! The system calls of an attach: a traced child stops at each.
 
 use std::os::unix::fs::FileExt;
 use std::ptr;
@@ -6,22 +6,22 @@ use std::ptr;
 use shmkit::Latest;
 
 use crate::children::{Child, Link};
-use crate::place::{Place, cannot_be_tried};
+use crate::test_dir::{TestDir, skip};
 
 const NAME: &str = "count";
-/// Below this, as promised.
-const CALLS: usize = 20;
+/// An attach makes fewer system calls than this.
+const MAX_CALLS: usize = 20;
 
-/// Attaches between two system calls that nothing else makes.
+/// Attaches twice, each time between two marks.
 pub(crate) fn traced(link: &mut Link) {
-    link.say(rustix::thread::gettid().as_raw_nonzero());
-    // SAFETY: stops this thread at its next signal; nothing is passed.
+    link.send(rustix::thread::gettid().as_raw_nonzero());
+    // SAFETY: makes the parent this thread's tracer; the pointer is not used.
     let code = unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, ptr::null_mut::<u8>(), 0) };
     if code == -1 {
-        return link.say(format!("cannot be traced: {}", std::io::Error::last_os_error()));
+        return link.send(format!("cannot be traced: {}", std::io::Error::last_os_error()));
     }
-    link.say("traced");
-    // SAFETY: stops this thread, for the tracer to take over.
+    link.send("traced");
+    // SAFETY: stops this thread, until the tracer resumes it.
     unsafe { libc::raise(libc::SIGSTOP) };
     mark();
     let latest = Latest::<u64>::open(NAME).unwrap();
@@ -31,21 +31,22 @@ pub(crate) fn traced(link: &mut Link) {
     drop((latest, again));
 }
 
+/// Makes a system call that nothing else makes.
 fn mark() {
-    // SAFETY: asks for a number.
+    // SAFETY: the call takes no pointers.
     unsafe { libc::getpgid(0) };
 }
 
-/// A thread of a child, of which this thread is the tracer.
+/// A thread of a child that this thread traces.
 struct Traced {
     thread: libc::pid_t,
     memory: std::fs::File,
 }
 
-/// A system call that begins.
+/// The entry of a system call.
 struct Call {
     number: i64,
-    /// What it names, where it takes a path.
+    /// Its path argument, if it has one.
     path: String,
 }
 
@@ -55,7 +56,7 @@ impl Traced {
         let traced = Self { thread, memory };
         traced.wait_for_stop();
         let options = libc::PTRACE_O_TRACESYSGOOD | libc::PTRACE_O_EXITKILL;
-        // SAFETY: the thread is stopped and traced by this one; the number is a set of options.
+        // SAFETY: the thread is stopped, and this thread traces it; the options are a number.
         let code = unsafe {
             libc::ptrace(libc::PTRACE_SETOPTIONS, thread, ptr::null_mut::<u8>(), options)
         };
@@ -70,26 +71,26 @@ impl Traced {
         assert!(waited == self.thread && libc::WIFSTOPPED(status), "{status:#x}");
     }
 
-    /// Lets it run to where its next system call begins.
+    /// Runs the thread until its next system call begins.
     fn next_call(&self) -> Call {
         loop {
-            // SAFETY: the thread is stopped and traced by this one; no signal is passed on.
+            // SAFETY: the thread is stopped, and this thread traces it; no signal is delivered.
             let code = unsafe {
                 libc::ptrace(libc::PTRACE_SYSCALL, self.thread, ptr::null_mut::<u8>(), 0)
             };
             assert_eq!(code, 0, "{}", std::io::Error::last_os_error());
             self.wait_for_stop();
             let mut info = std::mem::MaybeUninit::<libc::ptrace_syscall_info>::zeroed();
-            // SAFETY: the thread is stopped; the kernel writes at most as many bytes as are said.
+            // SAFETY: the thread is stopped; the kernel writes at most `size` bytes.
             let written = unsafe {
                 let size = size_of_val(&info);
                 libc::ptrace(libc::PTRACE_GET_SYSCALL_INFO, self.thread, size, info.as_mut_ptr())
             };
             assert!(written > 0, "{}", std::io::Error::last_os_error());
-            // SAFETY: zeroed, and partly written by the kernel: plain numbers.
+            // SAFETY: zeros are a value of these numbers, of which the kernel has written some.
             let info = unsafe { info.assume_init() };
             if info.op == libc::PTRACE_SYSCALL_INFO_ENTRY {
-                // SAFETY: this is the form of an entry.
+                // SAFETY: `op` says that `entry` is the active field.
                 let entry = unsafe { info.u.entry };
                 return self.call(entry.nr as i64, &entry.args);
             }
@@ -108,7 +109,7 @@ impl Traced {
         Call { number, path: String::from_utf8_lossy(text).into_owned() }
     }
 
-    /// The calls up to the next mark.
+    /// The system calls up to the next mark.
     fn calls(&self) -> Vec<Call> {
         let calls = std::iter::from_fn(|| Some(self.next_call()));
         calls.take_while(|call| call.number != libc::SYS_getpgid).collect()
@@ -117,31 +118,31 @@ impl Traced {
 
 impl Drop for Traced {
     fn drop(&mut self) {
-        // A traced thread's end would wait for its tracer.
-        // SAFETY: the thread is stopped and traced by this one, or the call fails.
+        // Otherwise the end of the thread would wait for this tracer.
+        // SAFETY: the thread is stopped, and this thread traces it, or the call fails.
         unsafe { libc::ptrace(libc::PTRACE_DETACH, self.thread, ptr::null_mut::<u8>(), 0) };
     }
 }
 
 #[test]
 fn attaching_takes_few_system_calls_and_reads_nothing_from_proc() {
-    let place = Place::new();
-    let latest = place.of::<u64>().create(NAME).unwrap();
+    let dir = TestDir::new();
+    let latest = dir.latest::<u64>().create(NAME).unwrap();
     latest.writer().unwrap().set(&1).unwrap();
-    let mut child = Child::start(&place, "traced", "");
-    let thread = child.hear().parse().unwrap();
-    let answer = child.hear();
+    let mut child = Child::start(&dir, "traced", "");
+    let thread = child.receive().parse().unwrap();
+    let answer = child.receive();
     if answer != "traced" {
-        return cannot_be_tried(&format!("counting system calls: {answer}"));
+        return skip(&format!("counting system calls: {answer}"));
     }
     let traced = Traced::new(thread);
     traced.calls();
-    for which in ["the first in its process", "the next"] {
+    for which in ["first in the process", "second"] {
         let calls = traced.calls();
         let shown: Vec<_> =
             calls.iter().map(|call| format!("{} {}", call.number, call.path)).collect();
         println!("{which}: {} system calls: {shown:?}", calls.len());
-        assert!((1..CALLS).contains(&calls.len()), "{which}: {shown:?}");
+        assert!((1..MAX_CALLS).contains(&calls.len()), "{which}: {shown:?}");
         let in_proc = calls.iter().find(|call| call.path.starts_with("/proc"));
         assert!(in_proc.is_none(), "{which}: {shown:?}");
     }

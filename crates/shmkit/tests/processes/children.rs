@@ -1,103 +1,94 @@
-//! Children: this program again, each in a role, with a link for words both ways.
+//! Child processes: this program again, each in a role, with a link that carries messages both
+//! ways.
 //!
 //! A child ends when its parent's end of the link closes, and never outlives its test.
 
 use std::io::{BufRead, BufReader, ErrorKind, Write};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::place::Place;
 use crate::system::{self, Stream};
+use crate::test_dir::TestDir;
 #[cfg(windows)]
 use crate::wine;
 #[cfg(unix)]
-use crate::{attach, fork, namespaces, space, strangers, without_descriptors};
-use crate::{crash, deaths, file_lock, gate, hostile, kills, races, stopped, sync, wakes};
+use crate::{attach, closed_descriptors, fork, namespaces, other_users, space};
+use crate::{crash, deaths, file_lock, gate, hostile, kills, races, regions, stopped, sync, wakes};
 
 pub(crate) type Role = fn(&mut Link);
 
-/// What children can be told to be.
 const ROLES: &[(&str, Role)] = &[
     ("crash", crash::role),
     ("writer", deaths::writer),
-    ("writer in turn", deaths::writer_in_turn),
     ("late writer", deaths::late_writer),
-    #[cfg(unix)]
-    ("writer without descriptors", without_descriptors::writer),
-    #[cfg(unix)]
-    ("reader without descriptors", without_descriptors::reader),
-    ("locker", file_lock::locker),
+    ("file locker", file_lock::locker),
     ("counter", file_lock::counter),
-    #[cfg(unix)]
-    ("forker with a lock", file_lock::unix::forker_with_a_lock),
-    #[cfg(unix)]
-    ("locker without descriptors", file_lock::unix::locker_without_descriptors),
-    #[cfg(unix)]
-    ("stranger with locks", file_lock::unix::stranger_with_locks),
     ("load", kills::role),
     ("racer", races::racer),
     ("user", races::user),
-    ("passer-by", gate::passer_by),
-    #[cfg(unix)]
-    ("in little space", space::in_little_space),
-    #[cfg(unix)]
-    ("masked", space::masked),
-    #[cfg(unix)]
-    ("stranger", strangers::stranger),
-    #[cfg(unix)]
-    ("abandoner", strangers::abandoner),
-    #[cfg(unix)]
-    ("first in a namespace", namespaces::first_in_a_namespace),
-    #[cfg(unix)]
-    ("traced", attach::traced),
-    ("prey", hostile::prey),
-    ("flat out", stopped::flat_out),
+    ("opener", gate::opener),
+    ("victim", hostile::victim),
+    ("busy writer", stopped::busy_writer),
     ("listener", stopped::listener),
-    ("taking turns", wakes::taking_turns),
-    #[cfg(windows)]
-    ("writer over unix", wine::writer_over_unix),
-    #[cfg(unix)]
-    ("forker", fork::forker),
-    #[cfg(unix)]
-    ("forker of readers", fork::forker_of_readers),
-    #[cfg(unix)]
-    ("forker while attaching", fork::forker_while_attaching),
+    ("alternating", wakes::alternating),
 ];
 
-/// Names the role in a child's environment.
+#[cfg(unix)]
+const SYSTEM_ROLES: &[(&str, Role)] = &[
+    ("writer without descriptors", closed_descriptors::writer),
+    ("reader without descriptors", closed_descriptors::reader),
+    ("forking file locker", file_lock::unix::forking_locker),
+    ("file locker without descriptors", file_lock::unix::locker_without_descriptors),
+    ("other user with file locks", file_lock::unix::other_user),
+    ("small file system", space::small_file_system),
+    ("umask", space::umask),
+    ("other user", other_users::other_user),
+    ("last user", other_users::last_user),
+    ("PID namespace", namespaces::first_in_namespace),
+    ("traced", attach::traced),
+    ("forking writer", fork::forking_writer),
+    ("forking reader", fork::forking_reader),
+    ("forking while attaching", fork::forking_while_attaching),
+];
+
+#[cfg(windows)]
+const SYSTEM_ROLES: &[(&str, Role)] = &[("writer under Wine", wine::writer)];
+
+/// The environment variable that holds a child's role.
 pub(crate) const ROLE: &str = "SHMKIT_TEST_ROLE";
 const TASK: &str = "SHMKIT_TEST_TASK";
-/// A child that says nothing for so long hangs: its test fails, and ends it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+/// A child that sends nothing for this long hangs: its test fails, and ends it.
+pub(crate) const LINK_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Not a test: where a child begins.
+/// Not a test: a child starts here.
 #[test]
-fn role() {
+fn child_entry_point() {
     let Ok(name) = std::env::var(ROLE) else { return };
     system::end_with_parent();
     let mut link = Link(BufReader::new(system::link_to_parent()));
-    let (_, play) =
-        ROLES.iter().chain(sync::ROLES).find(|(known, _)| *known == name).expect("a known role");
-    play(&mut link);
+    let roles = [ROLES, SYSTEM_ROLES, sync::ROLES, sync::SYSTEM_ROLES, regions::ROLES];
+    let mut roles = roles.into_iter().flatten();
+    let (_, run) = roles.find(|(known, _)| *known == name).expect("a known role");
+    run(&mut link);
     std::process::exit(0);
 }
 
-/// Words to and from the other side, a line each.
+/// Messages to and from the other side, one line each.
 pub(crate) struct Link(BufReader<Stream>);
 
 impl Link {
-    /// What this child is to do in its role.
+    /// The parameter of this child's role.
     pub(crate) fn task(&self) -> String {
         std::env::var(TASK).unwrap()
     }
 
-    pub(crate) fn say(&mut self, word: impl std::fmt::Display) {
-        // Nobody listens any more: then the end is near.
-        let _ = self.0.get_mut().write_all(format!("{word}\n").as_bytes());
+    pub(crate) fn send(&mut self, message: impl std::fmt::Display) {
+        // An error means that the other side has closed the link, which `receive` handles.
+        let _ = self.0.get_mut().write_all(format!("{message}\n").as_bytes());
     }
 
-    /// Waits for a word; without anybody to say one, the child ends.
-    pub(crate) fn hear(&mut self) -> String {
+    /// Waits for a message. The child ends if the parent has closed the link.
+    pub(crate) fn receive(&mut self) -> String {
         self.read().unwrap_or_else(|| std::process::exit(0))
     }
 
@@ -107,60 +98,77 @@ impl Link {
             Ok(0) => None,
             Ok(_) => Some(line.trim_end().into()),
             Err(error) if error.kind() == ErrorKind::ConnectionReset => None,
-            Err(error) => panic!("nothing heard: {error}"),
+            Err(error) => panic!("no message: {error}"),
         }
     }
 }
 
-/// A child, which goes with this value.
+/// A child process, which is killed when this value is dropped.
 pub(crate) struct Child {
     process: std::process::Child,
     link: Link,
 }
 
 impl Child {
-    /// Starts a child whose default directory is the place.
-    pub(crate) fn start(place: &Place, role: &str, task: impl std::fmt::Display) -> Self {
-        Self::start_with(place, role, task, |command| command)
+    /// Starts a child whose default directory is `dir`.
+    pub(crate) fn start(dir: &TestDir, role: &str, task: impl std::fmt::Display) -> Self {
+        Self::start_with(dir, role, task, |command| command)
     }
 
-    /// The same, killed when it comes to this point.
+    /// Starts a child, and waits until it is ready.
+    #[track_caller]
+    pub(crate) fn start_ready(dir: &TestDir, role: &str, task: impl std::fmt::Display) -> Self {
+        let mut child = Self::start(dir, role, task);
+        assert_eq!(child.receive(), "ready");
+        child
+    }
+
+    /// Starts a child that is killed at a crash point.
     pub(crate) fn start_to_die_at(
-        place: &Place,
+        dir: &TestDir,
         point: &str,
         role: &str,
         task: impl std::fmt::Display,
     ) -> Self {
-        Self::start_with(place, role, task, |it| it.env(shmkit::crash::VARIABLE, point))
+        Self::start_with(dir, role, task, |it| it.env(shmkit::crash::VARIABLE, point))
     }
 
-    /// The same, standing still at this point when this returns.
+    /// Starts a child that stops at a crash point when it next reaches it.
     pub(crate) fn start_to_stop_at(
-        place: &Place,
+        dir: &TestDir,
         point: &str,
         role: &str,
         task: impl std::fmt::Display,
     ) -> Self {
-        let child =
-            Self::start_with(place, role, task, |it| it.env(shmkit::crash::STOP_VARIABLE, point));
+        Self::start_with(dir, role, task, |it| it.env(shmkit::crash::STOP_VARIABLE, point))
+    }
+
+    /// Starts a child, and waits until it has stopped at a crash point.
+    pub(crate) fn start_and_stop_at(
+        dir: &TestDir,
+        point: &str,
+        role: &str,
+        task: impl std::fmt::Display,
+    ) -> Self {
+        let child = Self::start_to_stop_at(dir, point, role, task);
         child.wait_for_stop();
         child
     }
 
     pub(crate) fn start_with(
-        place: &Place,
+        dir: &TestDir,
         role: &str,
         task: impl std::fmt::Display,
         prepare: impl FnOnce(&mut Command) -> &mut Command,
     ) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command
-            .args(["children::role", "--exact", "--nocapture"])
+            .args(["children::child_entry_point", "--exact", "--nocapture"])
             .env(ROLE, role)
             .env(TASK, task.to_string())
-            .env("SHMKIT_DIR", place.path())
+            .env("SHMKIT_DIR", dir.path())
             .stdout(Stdio::null());
-        let (process, stream) = system::start(prepare(&mut command), PATIENCE);
+        let (process, stream) = system::start(prepare(&mut command), LINK_TIMEOUT);
         Self { process, link: Link(BufReader::new(stream)) }
     }
 
@@ -168,62 +176,57 @@ impl Child {
         self.process.id()
     }
 
-    pub(crate) fn say(&mut self, word: impl std::fmt::Display) {
-        self.link.say(word);
+    pub(crate) fn send(&mut self, message: impl std::fmt::Display) {
+        self.link.send(message);
     }
 
-    /// Waits for a word.
+    /// Waits for a message.
     #[track_caller]
-    pub(crate) fn hear(&mut self) -> String {
-        self.hear_if_alive().expect("a word from the child, which ended")
+    pub(crate) fn receive(&mut self) -> String {
+        self.receive_if_alive().expect("a message, but the child ended")
     }
 
-    /// Waits for a word, or for its end.
-    pub(crate) fn hear_if_alive(&mut self) -> Option<String> {
+    /// Waits for a message, or for the end of the child.
+    pub(crate) fn receive_if_alive(&mut self) -> Option<String> {
         self.link.read()
     }
 
-    /// Says a word and waits for the answer.
+    /// Sends a message, and waits for the answer.
     #[track_caller]
-    pub(crate) fn ask(&mut self, word: impl std::fmt::Display) -> String {
-        self.say(word);
-        self.hear()
+    pub(crate) fn ask(&mut self, message: impl std::fmt::Display) -> String {
+        self.send(message);
+        self.receive()
     }
 
-    /// Kills it. When this returns, the kernel has freed all that it had.
+    /// Kills the child. When this returns, the kernel has released all that the child held.
     #[track_caller]
     pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         let status = self.process.wait().unwrap();
-        assert!(system::was_killed(status), "it ended by itself before: {status}");
+        assert!(system::was_killed(status), "the child had already ended: {status}");
     }
 
-    /// Waits for its end. True if it was killed; else it ended well.
+    /// Waits for the end of the child. Returns whether it was killed; otherwise it succeeded.
     #[track_caller]
     pub(crate) fn was_killed(mut self) -> bool {
-        let status = self.ended();
+        // Reading fails if the child hangs; `wait` alone would wait forever.
+        while self.link.read().is_some() {}
+        let status = self.process.wait().unwrap();
         assert!(status.success() || system::was_killed(status), "{status}");
         !status.success()
     }
 
-    /// Waits for its end, for as long as it is not found to hang.
-    fn ended(&mut self) -> ExitStatus {
-        while self.link.read().is_some() {}
-        self.process.wait().unwrap()
-    }
-
-    /// Stops it. When this returns it stands still.
+    /// Stops the child. When this returns, the child does not run.
     pub(crate) fn stop(&self) {
         system::stop(&self.process);
     }
 
-    /// Waits until it stands still.
     pub(crate) fn wait_for_stop(&self) {
         system::wait_for_stop(&self.process);
     }
 
-    pub(crate) fn go_on(&self) {
-        system::go_on(&self.process);
+    pub(crate) fn resume(&self) {
+        system::resume(&self.process);
     }
 }
 

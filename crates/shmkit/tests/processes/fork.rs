@@ -1,19 +1,17 @@
-//! A forked child neither keeps its parent alive nor is taken for it.
+//! A forked child neither keeps its parent's participants alive, nor acts for them.
 
-use std::time::Duration;
-
-use shmkit::{ErrorKind, Latest, Result};
+use shmkit::{Changes, ErrorKind, Latest, Result};
 
 use crate::children::{Child, Link};
-use crate::place::{Place, kind};
+use crate::test_dir::{TestDir, kind};
+use crate::times::TIMEOUT;
 use crate::values::Random;
 
 const NAME: &str = "count";
-const SOON: Duration = Duration::from_secs(30);
 /// How often a process forks while one of its threads attaches.
 const FORKS: u64 = 12;
 
-/// A word for how it went.
+/// An answer in one word: the value, or the kind of the error.
 pub(crate) fn outcome<T: std::fmt::Debug>(answer: Result<T>) -> String {
     match answer {
         Ok(value) => format!("{value:?}"),
@@ -21,50 +19,49 @@ pub(crate) fn outcome<T: std::fmt::Debug>(answer: Result<T>) -> String {
     }
 }
 
-/// Forks. The child, which has only this thread, does `inside` and ends. Returns its number.
+/// Forks. The child, which has only this thread, runs `in_child` and ends. Returns the child's
+/// process id.
 ///
-/// Whatever it does not come back from ends it: nobody else would.
-pub(crate) fn fork(inside: impl FnOnce()) -> libc::pid_t {
-    // SAFETY: the child goes on with what the library promises to be sound there, and with the
-    // allocator, which glibc makes sound.
-    go_on(unsafe { libc::fork() }, inside)
+/// An alarm ends a child that hangs, because the test does not know its process id.
+pub(crate) fn fork(in_child: impl FnOnce()) -> libc::pid_t {
+    // SAFETY: the child uses only the library, which promises to be sound there, and the
+    // allocator, which glibc keeps sound.
+    run_in_child(unsafe { libc::fork() }, in_child)
 }
 
-/// The same past every handler: neither the library nor glibc hears of it.
+/// Forks by the system call, so that neither the library's fork handlers nor glibc's run.
 ///
-/// Only where no other thread is at work, which the child would not have.
-pub(crate) fn raw_fork(inside: impl FnOnce()) -> libc::pid_t {
-    // SAFETY: shares nothing with the child but what is open; as above, without glibc's help,
-    // which nothing needs without another thread at work.
+/// For processes with a single thread.
+pub(crate) fn raw_fork(in_child: impl FnOnce()) -> libc::pid_t {
+    // SAFETY: the child gets a copy of the memory. It needs no help of glibc's, since no other
+    // thread can hold a lock.
     let child = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
-    go_on(child.try_into().unwrap(), inside)
+    run_in_child(child.try_into().unwrap(), in_child)
 }
 
-/// What follows a fork, in parent and child.
-fn go_on(child: libc::pid_t, inside: impl FnOnce()) -> libc::pid_t {
-    const WATCHDOG_SECONDS: u32 = 120;
+fn run_in_child(child: libc::pid_t, in_child: impl FnOnce()) -> libc::pid_t {
+    const TIMEOUT_SECONDS: u32 = 120;
     assert_ne!(child, -1, "{}", std::io::Error::last_os_error());
     if child == 0 {
-        // SAFETY: asks for a signal that ends this process.
-        unsafe { libc::alarm(WATCHDOG_SECONDS) };
-        inside();
-        // SAFETY: ends the child without running anything of its parent's.
+        // SAFETY: requests a signal that ends this process.
+        unsafe { libc::alarm(TIMEOUT_SECONDS) };
+        in_child();
+        // SAFETY: ends the child without running the parent's exit handlers.
         unsafe { libc::_exit(0) };
     }
     child
 }
 
-/// Holds the writer's role and forks; the child then answers for itself, for as long as its test
-/// lives.
-pub(crate) fn forker(link: &mut Link) {
+/// Takes the writer's role, and forks; then the child answers until the test ends.
+pub(crate) fn forking_writer(link: &mut Link) {
     let latest = Latest::<u64>::open(NAME).unwrap();
     let mut writer = latest.writer().unwrap();
     let mut changes = latest.changes();
     writer.set(&1).unwrap();
     fork(|| {
-        link.say("forked");
-        assert_eq!(link.hear(), "inherited");
-        link.say(format!(
+        link.send("ready");
+        assert_eq!(link.receive(), "use inherited");
+        link.send(format!(
             "get {} writer {} set {} next {} changes {}",
             outcome(latest.get()),
             outcome(latest.writer().map(drop)),
@@ -74,17 +71,17 @@ pub(crate) fn forker(link: &mut Link) {
         ));
         let own = Latest::<u64>::open(NAME).unwrap();
         loop {
-            let answer = match link.hear().as_str() {
+            let answer = match link.receive().as_str() {
                 "get" => outcome(own.get()),
                 "write" => outcome(own.writer().and_then(|mut writer| writer.set(&6))),
                 "drop" => {
-                    // What was inherited goes without a trace.
+                    // Drops the inherited writer.
                     writer = own.writer().unwrap();
                     "dropped".into()
                 }
                 other => unreachable!("{other}"),
             };
-            link.say(answer);
+            link.send(answer);
         }
     });
     loop {
@@ -92,16 +89,22 @@ pub(crate) fn forker(link: &mut Link) {
     }
 }
 
-#[test]
-fn a_parent_s_death_is_seen_although_its_forked_child_lives() {
-    let place = Place::new();
-    let latest = place.of::<u64>().create(NAME).unwrap();
+/// Starts a forking writer, whose child has tried all that it inherited, and an observer of the
+/// object.
+fn start_family(dir: &TestDir) -> (Child, Latest<u64>, Changes<u64>) {
+    let latest = dir.latest::<u64>().create(NAME).unwrap();
     let mut changes = latest.changes();
-    let mut family = Child::start(&place, "forker", "");
-    assert_eq!(family.hear(), "forked");
-    assert_eq!(changes.next_timeout(SOON).unwrap(), 1);
-    let inherited = family.ask("inherited");
+    let mut family = Child::start_ready(dir, "forking writer", "");
+    assert_eq!(changes.next_timeout(TIMEOUT).unwrap(), 1);
+    let inherited = family.ask("use inherited");
     assert_eq!(inherited, "get Forked writer Forked set Forked next Forked changes Forked");
+    (family, latest, changes)
+}
+
+#[test]
+fn death_of_the_parent_is_reported_while_its_forked_child_lives() {
+    let dir = TestDir::new();
+    let (mut family, latest, mut changes) = start_family(&dir);
     assert_eq!(family.ask("get"), "1", "the child opened the object itself");
     assert_eq!(family.ask("write"), "RoleTaken");
     assert_eq!(changes.try_next().unwrap(), None, "the parent lives");
@@ -115,54 +118,49 @@ fn a_parent_s_death_is_seen_although_its_forked_child_lives() {
     assert_eq!(family.ask("write"), "RoleTaken");
     drop(writer);
     assert_eq!(family.ask("write"), "3");
-    assert_eq!(changes.next_timeout(SOON).unwrap(), 5);
-    assert_eq!(changes.next_timeout(SOON).unwrap(), 6);
+    assert_eq!(changes.next_timeout(TIMEOUT).unwrap(), 5);
+    assert_eq!(changes.next_timeout(TIMEOUT).unwrap(), 6);
 }
 
 #[test]
-fn a_forked_child_that_drops_what_it_inherited_leaves_its_parent_alone() {
-    let place = Place::new();
-    let latest = place.of::<u64>().create(NAME).unwrap();
-    let mut changes = latest.changes();
-    let mut family = Child::start(&place, "forker", "");
-    assert_eq!(family.hear(), "forked");
-    assert_eq!(changes.next_timeout(SOON).unwrap(), 1);
-    family.ask("inherited");
+fn a_forked_child_that_drops_an_inherited_writer_keeps_its_own_role() {
+    let dir = TestDir::new();
+    let (mut family, latest, _changes) = start_family(&dir);
     family.kill();
     assert_eq!(family.ask("drop"), "dropped");
     assert_eq!(kind(latest.writer()), ErrorKind::RoleTaken, "the child's own role");
 }
 
-/// Forks children that read, each with a handle of its own.
-pub(crate) fn forker_of_readers(link: &mut Link) {
+/// Forks children, each of which opens the object.
+pub(crate) fn forking_reader(link: &mut Link) {
     let latest = Latest::<u64>::open(NAME).unwrap();
     for _ in 0..FORKS {
         fork(|| {
             let own = Latest::<u64>::open(NAME).unwrap();
-            link.say("open");
-            link.hear();
+            link.send("open");
+            link.receive();
             drop(own);
         });
     }
-    link.hear();
+    link.receive();
     drop(latest);
 }
 
 #[test]
 fn forked_siblings_are_counted_one_by_one() {
-    let place = Place::new();
-    let _latest = place.of::<u64>().create(NAME).unwrap();
-    let mut family = Child::start(&place, "forker of readers", "");
+    let dir = TestDir::new();
+    let _latest = dir.latest::<u64>().create(NAME).unwrap();
+    let mut family = Child::start(&dir, "forking reader", "");
     for _ in 0..FORKS {
-        assert_eq!(family.hear(), "open");
+        assert_eq!(family.receive(), "open");
     }
-    assert_eq!(u64::from(place.describe(NAME).readers), FORKS + 2, "children, parent, this test");
+    assert_eq!(u64::from(dir.describe(NAME).readers), FORKS + 2, "children, parent, this test");
 }
 
-/// Forks again and again while other threads attach for the first time, and go on doing so. Each
-/// child opens the object for itself, and lives as long as the test.
-pub(crate) fn forker_while_attaching(link: &mut Link) {
-    let mut random = Random::of(link.task().parse().unwrap());
+/// Forks repeatedly while other threads attach, at first for the first time in the process. Each
+/// child opens the object, and lives until the test ends.
+pub(crate) fn forking_while_attaching(link: &mut Link) {
+    let mut random = Random::from_seed(link.task().parse().unwrap());
     let start = std::sync::Barrier::new(3);
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -186,29 +184,29 @@ pub(crate) fn forker_while_attaching(link: &mut Link) {
             }
             fork(|| {
                 let value = Latest::<u64>::open(NAME).unwrap().get().unwrap();
-                link.say(format!("got {value}"));
-                link.hear();
+                link.send(value);
+                link.receive();
             });
         }
     });
 }
 
 #[test]
-fn a_child_forked_while_another_thread_was_attaching_keeps_nothing_alive() {
+fn a_child_forked_while_another_thread_attaches_keeps_nothing_alive() {
     const FAMILIES: u64 = 100;
     let mut random = Random::new();
     for _ in 0..FAMILIES {
-        let place = Place::new();
-        let latest = place.of::<u64>().create(NAME).unwrap();
+        let dir = TestDir::new();
+        let latest = dir.latest::<u64>().create(NAME).unwrap();
         latest.writer().unwrap().set(&8).unwrap();
-        let mut family = Child::start(&place, "forker while attaching", random.next());
+        let mut family = Child::start(&dir, "forking while attaching", random.next());
         for _ in 0..FORKS {
-            assert_eq!(family.hear(), "got 8");
+            assert_eq!(family.receive(), "8");
         }
         family.kill();
-        let description = place.describe(NAME);
-        let alive: Vec<_> = description.participants.iter().filter(|member| member.alive).collect();
-        assert!(alive.is_empty(), "kept by a child: {alive:?}");
+        let description = dir.describe(NAME);
+        let alive: Vec<_> = description.participants.iter().filter(|it| it.is_alive).collect();
+        assert!(alive.is_empty(), "kept alive by a child: {alive:?}");
         assert_eq!(description.readers, 1, "this test's own handle");
         latest.writer().unwrap().set(&9).unwrap();
     }

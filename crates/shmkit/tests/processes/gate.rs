@@ -1,121 +1,120 @@
-//! One process stands still in the middle of opening, leaving or removing, and another comes: the
-//! orders of events in which a name could be split.
+//! A process stops in the middle of opening, leaving or removing an object, and another uses the
+//! same name: the orders of events in which two objects could get one name.
 
-use shmkit::{ErrorKind, Latest, LatestOptions, Lifetime};
+use shmkit::{ErrorKind, Latest, Lifetime};
 
 use crate::children::{Child, Link};
-use crate::place::{Place, kind};
+use crate::test_dir::{LatestOptions, TestDir, kind};
 
 const NAME: &str = "shared";
 const FILE: &str = "shared.shmkit";
 
-fn while_used() -> LatestOptions<u64> {
-    Latest::options().lifetime(Lifetime::WhileUsed)
+fn while_used(options: LatestOptions<u64>) -> LatestOptions<u64> {
+    options.lifetime(Lifetime::WhileUsed)
 }
 
-/// Opens or creates, says what it found, and leaves.
-pub(crate) fn passer_by(link: &mut Link) {
+/// Opens or creates the object, reports its value, and leaves when told to.
+pub(crate) fn opener(link: &mut Link) {
     let latest = match link.task().as_str() {
-        "for use" => while_used().open_or_create(NAME).unwrap(),
-        "for ever" => Latest::open_or_create(NAME).unwrap(),
+        "while used" => while_used(Latest::options()).open_or_create(NAME).unwrap(),
+        "persistent" => Latest::open_or_create(NAME).unwrap(),
         other => unreachable!("{other}"),
     };
-    link.say(latest.get().map_or_else(|error| format!("{:?}", error.kind()), |it| it.to_string()));
-    if link.hear() == "leave" {
+    let value = latest.get();
+    link.send(value.map_or_else(|error| format!("{:?}", error.kind()), |it| it.to_string()));
+    if link.receive() == "leave" {
         drop(latest);
-        link.say("left");
-        link.hear();
+        link.send("left");
+        link.receive();
     }
 }
 
-/// An object for use only whose user was killed.
-fn abandon(place: &Place) {
-    let mut child = Child::start(place, "passer-by", "for use");
-    assert_eq!(child.hear(), "Empty");
+/// Leaves an object whose lifetime is `WhileUsed`, and whose last user was killed.
+fn abandon_object(dir: &TestDir) {
+    let mut child = Child::start(dir, "opener", "while used");
+    assert_eq!(child.receive(), "Empty");
     child.kill();
-    assert_eq!(place.files(), [FILE]);
+    assert_eq!(dir.files(), [FILE]);
 }
 
 #[test]
-fn nobody_enters_while_the_last_one_leaves() {
-    let place = Place::new();
-    let options = while_used().directory(place.path());
+fn an_object_that_its_last_user_is_leaving_cannot_be_opened() {
+    let dir = TestDir::new();
+    let options = while_used(dir.latest());
     let point = "leave: nobody else present";
-    let mut leaver = Child::start_with(&place, "passer-by", "for use", |command| {
-        command.env(shmkit::crash::STOP_VARIABLE, point)
-    });
-    assert_eq!(leaver.hear(), "Empty");
-    leaver.say("leave");
-    leaver.wait_for_stop();
-    // Stopped, not dead: nobody goes over its head.
+    let mut last = Child::start_to_stop_at(&dir, point, "opener", "while used");
+    assert_eq!(last.receive(), "Empty");
+    last.send("leave");
+    last.wait_for_stop();
+    // The last user is stopped and not dead: nothing is taken from it.
     assert_eq!(kind(options.open(NAME)), ErrorKind::Busy);
-    leaver.go_on();
-    assert_eq!(leaver.hear(), "left");
-    assert_eq!(place.files(), [""; 0]);
+    last.resume();
+    assert_eq!(last.receive(), "left");
+    assert_eq!(dir.files(), [""; 0]);
     options.create(NAME).expect("the name is free");
 }
 
 #[test]
-fn who_comes_late_to_a_removal_leaves_the_new_object_alone() {
-    let place = Place::new();
-    abandon(&place);
+fn a_late_removal_of_an_abandoned_object_spares_the_new_object() {
+    let dir = TestDir::new();
+    abandon_object(&dir);
     let point = "retire: gate not yet held";
-    let mut late = Child::start_to_stop_at(&place, point, "passer-by", "for use");
-    let new = while_used().directory(place.path()).open_or_create(NAME).unwrap();
+    let mut late = Child::start_and_stop_at(&dir, point, "opener", "while used");
+    let new = while_used(dir.latest()).open_or_create(NAME).unwrap();
     new.writer().unwrap().set(&5).unwrap();
-    late.go_on();
-    assert_eq!(late.hear(), "5", "it found the new one");
-    assert_eq!(place.files(), [FILE]);
-    assert_eq!(new.changes().try_next().unwrap(), None, "nobody removed it");
+    late.resume();
+    assert_eq!(late.receive(), "5", "the child opened the new object");
+    assert_eq!(dir.files(), [FILE]);
+    assert_eq!(new.changes().try_next().unwrap(), None, "the new object was not removed");
 }
 
 #[test]
-fn nobody_enters_while_another_finishes_a_removal() {
-    let place = Place::new();
-    let options = while_used().directory(place.path());
-    abandon(&place);
-    let mut finisher = Child::start_to_stop_at(&place, "retire: marked", "passer-by", "for use");
+fn an_object_whose_removal_another_is_finishing_cannot_be_opened() {
+    let dir = TestDir::new();
+    let options = while_used(dir.latest());
+    abandon_object(&dir);
+    let mut finishing = Child::start_and_stop_at(&dir, "retire: marked", "opener", "while used");
     assert_eq!(kind(options.open_or_create(NAME)), ErrorKind::Busy);
-    finisher.go_on();
-    assert_eq!(finisher.hear(), "Empty");
+    finishing.resume();
+    assert_eq!(finishing.receive(), "Empty");
     let latest = options.open(NAME).unwrap();
     latest.writer().unwrap().set(&6).unwrap();
-    assert_eq!(finisher.ask("leave"), "left");
+    assert_eq!(finishing.ask("leave"), "left");
     assert_eq!(latest.get().unwrap(), 6);
 }
 
 #[test]
-fn who_met_the_old_object_while_opening_is_present_in_the_new_one() {
-    let place = Place::new();
-    let options = place.of::<u64>();
+fn an_opener_that_meets_a_removed_object_joins_the_new_one() {
+    let dir = TestDir::new();
+    let options = dir.latest::<u64>();
     drop(options.create(NAME).unwrap());
     let point = "open: lock file open";
-    let mut opener = Child::start_to_stop_at(&place, point, "passer-by", "for ever");
+    let mut opener = Child::start_and_stop_at(&dir, point, "opener", "persistent");
     options.remove(NAME).unwrap();
     let new = options.create(NAME).unwrap();
     new.writer().unwrap().set(&3).unwrap();
-    opener.go_on();
-    assert_eq!(opener.hear(), "3");
-    assert_eq!(place.describe(NAME).readers, 2, "its presence is in the old one");
+    opener.resume();
+    assert_eq!(opener.receive(), "3");
+    assert_eq!(dir.describe(NAME).readers, 2, "the child is counted in the new object");
 }
 
 #[test]
-fn what_stands_between_is_opened_whole_or_not_there() {
-    for (point, is_there) in [
+fn an_object_in_creation_is_whole_or_not_found() {
+    for (point, is_found) in [
         ("create: unnamed file made", false),
         ("create: contents written", false),
         ("create: locked", false),
         ("create: named", true),
         ("create: mapped", true),
     ] {
-        let place = Place::new();
-        let options = while_used().directory(place.path());
-        let mut creator = Child::start_to_stop_at(&place, point, "passer-by", "for use");
-        assert_eq!(options.open(NAME).is_ok(), is_there, "{point}");
+        let dir = TestDir::new();
+        let options = while_used(dir.latest());
+        let mut creator = Child::start_and_stop_at(&dir, point, "opener", "while used");
+        assert_eq!(options.open(NAME).is_ok(), is_found, "{point}");
         let latest = options.open_or_create(NAME).unwrap();
         latest.writer().unwrap().set(&7).unwrap();
-        creator.go_on();
-        assert_eq!(creator.hear(), "7", "{point}");
+        creator.resume();
+        assert_eq!(creator.receive(), "7", "{point}");
         assert_eq!(creator.ask("leave"), "left");
         assert_eq!(options.open(NAME).unwrap().get().unwrap(), 7, "{point}");
     }

@@ -1,13 +1,16 @@
-//! What holds between processes, with some of them killed, stopped, forked or hostile.
+//! What holds between processes, some of which are killed, stopped, forked or hostile.
 //!
 //! Each test starts this program again, as children in a role: see `children`.
 
 #[cfg(unix)]
 mod attach;
 mod children;
+#[cfg(unix)]
+mod closed_descriptors;
 mod crash;
 mod deaths;
 mod file_lock;
+mod flag;
 #[cfg(unix)]
 mod fork;
 mod gate;
@@ -15,18 +18,18 @@ mod hostile;
 mod kills;
 #[cfg(unix)]
 mod namespaces;
-mod place;
+#[cfg(unix)]
+mod other_users;
 mod races;
+mod regions;
 #[cfg(unix)]
 mod space;
 mod stopped;
-#[cfg(unix)]
-mod strangers;
 mod sync;
 mod system;
+mod test_dir;
+mod times;
 mod values;
 mod wakes;
 #[cfg(windows)]
 mod wine;
-#[cfg(unix)]
-mod without_descriptors;

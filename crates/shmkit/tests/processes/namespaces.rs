@@ -1,66 +1,68 @@
-//! Processes that have different numbers for each other share all the same.
+//! Processes in different PID namespaces, which know each other by different process ids, share
+//! objects.
 
 use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal};
 
 use crate::children::{Child, Link, ROLE};
-use crate::place::{Place, cannot_be_tried};
+use crate::test_dir::{TestDir, skip};
 
 const NAME: &str = "count";
 
-/// Has the role of its task played by a child that is the first process of a PID namespace of its
-/// own, and says the child's number out here.
-pub(crate) fn first_in_a_namespace(link: &mut Link) {
-    // SAFETY: says where the next child's number is; no memory is involved.
+/// Starts a child in the role of its task as the first process of a new PID namespace, and reports
+/// the child's process id outside.
+pub(crate) fn first_in_namespace(link: &mut Link) {
+    // SAFETY: chooses the namespace of the next child; no memory is involved.
     if unsafe { libc::unshare(libc::CLONE_NEWPID) } != 0 {
-        return link.say(format!("cannot unshare: {}", std::io::Error::last_os_error()));
+        return link.send(format!("cannot unshare: {}", std::io::Error::last_os_error()));
     }
     let mut first = Command::new(std::env::current_exe().unwrap());
     first.args(std::env::args_os().skip(1)).env(ROLE, link.task()).stdout(Stdio::null());
     let mut first = first.spawn().unwrap();
-    link.say(format!("number {}", first.id()));
-    // The link is the other's from here on.
+    link.send(format!("pid {}", first.id()));
+    // From here on the child uses the link.
     first.wait().unwrap();
 }
 
-/// The child in the namespace, with the number by which it can be killed.
-pub(crate) fn start(place: &Place, role: &str) -> Option<(Child, Pid)> {
-    let mut child = Child::start(place, "first in a namespace", role);
-    // Two speak at once, in any order.
-    let mut answers = [child.hear(), String::new()];
+/// A child in a PID namespace of its own, and its process id outside.
+pub(crate) fn start_in_namespace(dir: &TestDir, role: &str) -> Option<(Child, Pid)> {
+    let mut child = Child::start(dir, "PID namespace", role);
+    // The message of the child and that of its parent come in any order.
+    let mut answers = [child.receive(), String::new()];
     if answers[0].starts_with("cannot") {
-        cannot_be_tried(&format!("a PID namespace: {}", answers[0]));
+        skip(&format!("a PID namespace: {}", answers[0]));
         return None;
     }
-    answers[1] = child.hear();
-    let number = answers.iter().find_map(|answer| answer.strip_prefix("number ")).unwrap();
+    answers[1] = child.receive();
+    let pid = answers.iter().find_map(|answer| answer.strip_prefix("pid ")).unwrap();
     assert!(answers.iter().any(|answer| answer == "ready"), "{answers:?}");
-    let number = number.parse().unwrap();
-    Some((child, Pid::from_raw(number).unwrap()))
+    let pid = Pid::from_raw(pid.parse().unwrap()).unwrap();
+    Some((child, pid))
 }
 
 #[test]
 fn processes_of_different_pid_namespaces_share_and_see_each_other_die() {
-    let place = Place::new();
-    let latest = place.of::<u64>().create(NAME).unwrap();
-    let Some((mut writer, writer_s_number)) = start(&place, "writer") else { return };
-    let (mut listener, _) = start(&place, "listener").unwrap();
-    let members = place.describe(NAME).participants;
-    assert!(members.len() == 1 && members[0].pid == 1 && members[0].alive, "{members:?}");
+    let dir = TestDir::new();
+    let latest = dir.latest::<u64>().create(NAME).unwrap();
+    let Some((mut writer, outer_pid)) = start_in_namespace(&dir, "writer") else { return };
+    let (mut listener, _) = start_in_namespace(&dir, "listener").unwrap();
+    let participants = dir.describe(NAME).participants;
+    let [participant] = &participants[..] else { panic!("{participants:?}") };
+    assert!(participant.pid == 1 && participant.is_alive, "{participants:?}");
 
     assert_eq!(writer.ask(7), "set");
-    assert_eq!(listener.hear(), "7");
-    let refused = latest.writer().err().unwrap().to_string();
-    assert!(refused.contains("process 1 ("), "{refused}");
+    assert_eq!(listener.receive(), "7");
+    let error = latest.writer().err().unwrap().to_string();
+    assert!(error.contains("process 1 ("), "{error}");
 
-    rustix::process::kill_process(writer_s_number, Signal::KILL).unwrap();
-    assert_eq!(listener.hear(), "PeerDied");
-    assert!(!place.describe(NAME).participants[0].alive);
+    rustix::process::kill_process(outer_pid, Signal::KILL).unwrap();
+    assert_eq!(listener.receive(), "PeerDied");
+    assert!(!dir.describe(NAME).participants[0].is_alive);
     assert_eq!(latest.writer().unwrap().set(&8).unwrap(), 2);
-    assert_eq!(listener.hear(), "8");
-    let (mut next, _) = start(&place, "writer").unwrap();
+    assert_eq!(listener.receive(), "8");
+    let (mut next, _) = start_in_namespace(&dir, "writer").unwrap();
     assert_eq!(next.ask(9), "set");
-    assert_eq!(listener.hear(), "9");
+    assert_eq!(listener.receive(), "9");
     assert_eq!(latest.get().unwrap(), 9);
 }

@@ -1,86 +1,75 @@
-//! Who stands still is not dead.
-
-use std::time::Duration;
+//! A stopped process is not dead.
 
 use shmkit::{ErrorKind, Latest, Lifetime};
 
 use crate::children::{Child, Link};
-use crate::place::{Place, kind};
+use crate::test_dir::{TestDir, kind};
+use crate::times::{SLOW_CHECKS, TIMEOUT};
 use crate::values::{seed_of, value};
 
 const NAME: &str = "count";
-/// Several slices of 50 ms, after each of which a waiting process asks whether another died.
-const SLICES: Duration = Duration::from_millis(170);
-const SOON: Duration = Duration::from_secs(30);
 
 /// Large, so that its writer can be stopped half-way.
 type Large = [u64; 8192];
 
-/// Sets whole values without a pause.
-pub(crate) fn flat_out(link: &mut Link) {
+/// Sets values without a pause.
+pub(crate) fn busy_writer(link: &mut Link) {
     let latest = Latest::<Large>::open(NAME).unwrap();
     let mut writer = latest.writer().unwrap();
-    link.say("ready");
+    link.send("ready");
     let values = [Box::new(value::<8192>(1)), Box::new(value::<8192>(2))];
     for value in values.iter().cycle() {
         writer.set(value).unwrap();
     }
 }
 
-/// Waits for each change, and says its number.
+/// Waits for changes, and reports each.
 pub(crate) fn listener(link: &mut Link) {
     let latest = Latest::<u64>::open(NAME).unwrap();
     let mut changes = latest.changes();
-    link.say("ready");
+    link.send("ready");
     loop {
         match changes.next() {
-            Ok(number) => link.say(number),
-            Err(error) => link.say(format!("{:?}", error.kind())),
+            Ok(number) => link.send(number),
+            Err(error) => link.send(format!("{:?}", error.kind())),
         }
     }
 }
 
-fn no_repair_is_due(place: &Place) {
-    assert_eq!(place.repair(), [""; 0], "the doctor takes it for dead");
-    assert!(place.describe(NAME).participants.iter().all(|member| member.alive));
-}
-
 #[test]
 fn a_stopped_writer_keeps_its_role() {
-    let place = Place::new();
-    let latest = place.of::<Large>().create(NAME).unwrap();
-    let mut child = Child::start(&place, "flat out", "");
-    assert_eq!(child.hear(), "ready");
+    let dir = TestDir::new();
+    let latest = dir.latest::<Large>().create(NAME).unwrap();
+    let child = Child::start_ready(&dir, "busy writer", "");
     let mut changes = latest.changes();
     for _ in 0..3 {
-        changes.next_timeout(SOON).unwrap();
+        changes.next_timeout(TIMEOUT).unwrap();
         child.stop();
-        // What it set before it stopped is still handed out.
+        // Values that it set before it stopped.
         while changes.try_next().unwrap().is_some() {}
-        assert_eq!(kind(changes.next_timeout(SLICES)), ErrorKind::TimedOut, "no PeerDied");
+        assert_eq!(kind(changes.next_timeout(SLOW_CHECKS)), ErrorKind::TimedOut, "no PeerDied");
         assert_eq!(kind(latest.writer()), ErrorKind::RoleTaken);
-        no_repair_is_due(&place);
+        dir.assert_all_alive(NAME);
         seed_of(&latest.get().unwrap());
-        child.go_on();
-        changes.next_timeout(SOON).unwrap();
+        child.resume();
+        changes.next_timeout(TIMEOUT).unwrap();
     }
-    assert_eq!(place.describe(NAME).latest().unwrap().deaths, 0);
+    assert_eq!(dir.describe(NAME).parts[0].state.number("deaths").unwrap(), 0);
 }
 
 #[test]
 fn a_writer_stopped_in_its_turn_is_waited_for() {
-    let place = Place::new();
-    let latest = place.of::<Large>().shared_writers(true).create(NAME).unwrap();
-    let mut child = Child::start(&place, "flat out", "");
-    assert_eq!(child.hear(), "ready");
+    let dir = TestDir::new();
+    let latest = dir.latest::<Large>().shared_writers(true).create(NAME).unwrap();
+    let child = Child::start_ready(&dir, "busy writer", "");
     let mut changes = latest.changes();
-    let stopped_in_its_turn = || {
+    loop {
         child.stop();
-        place.describe(NAME).participants.iter().any(|member| member.is_owner)
-    };
-    while !stopped_in_its_turn() {
-        child.go_on();
-        changes.next_timeout(SOON).unwrap();
+        if dir.describe(NAME).participants.iter().any(|it| it.is_holder) {
+            break;
+        }
+        child.resume();
+        changes.next_timeout(TIMEOUT).unwrap();
     }
     let mut writer = latest.writer().unwrap();
     std::thread::scope(|scope| {
@@ -89,42 +78,41 @@ fn a_writer_stopped_in_its_turn_is_waited_for() {
             writer.set(&value(3)).unwrap();
             done.send(()).unwrap();
         });
-        is_done.recv_timeout(SLICES).expect_err("it took the turn of a living one");
+        is_done.recv_timeout(SLOW_CHECKS).expect_err("it is the stopped writer's turn");
         while changes.try_next().unwrap().is_some() {}
-        assert_eq!(kind(changes.next_timeout(SLICES)), ErrorKind::TimedOut, "no PeerDied");
-        no_repair_is_due(&place);
-        child.go_on();
-        is_done.recv_timeout(SOON).expect("it goes on in turn");
+        assert_eq!(kind(changes.next_timeout(SLOW_CHECKS)), ErrorKind::TimedOut, "no PeerDied");
+        dir.assert_all_alive(NAME);
+        child.resume();
+        is_done.recv_timeout(TIMEOUT).expect("the next turn");
     });
-    assert_eq!(place.describe(NAME).latest().unwrap().deaths, 0);
+    assert_eq!(dir.describe(NAME).parts[0].state.number("deaths").unwrap(), 0);
 }
 
 #[test]
-fn a_stopped_reader_holds_nobody_up_and_keeps_the_object() {
-    let place = Place::new();
-    let latest = place.of::<u64>().lifetime(Lifetime::WhileUsed).create(NAME).unwrap();
-    let mut child = Child::start(&place, "listener", "");
-    assert_eq!(child.hear(), "ready");
+fn a_stopped_reader_delays_no_writer_and_keeps_the_object() {
+    let dir = TestDir::new();
+    let latest = dir.latest::<u64>().lifetime(Lifetime::WhileUsed).create(NAME).unwrap();
+    let mut child = Child::start_ready(&dir, "listener", "");
     let mut writer = latest.writer().unwrap();
     writer.set(&1).unwrap();
-    assert_eq!(child.hear(), "1");
+    assert_eq!(child.receive(), "1");
     child.stop();
     for number in 2..10_000 {
         writer.set(&number).unwrap();
     }
-    assert_eq!(place.describe(NAME).readers, 1);
+    assert_eq!(dir.describe(NAME).readers, 1);
     drop(writer);
     drop(latest);
-    no_repair_is_due(&place);
+    dir.assert_all_alive(NAME);
 
-    let latest = place.of::<u64>().open(NAME).expect("the stopped reader still uses it");
+    let latest = dir.latest::<u64>().open(NAME).expect("the stopped reader still uses it");
     assert_eq!(latest.get().unwrap(), 9_999);
     latest.writer().unwrap().set(&10_000).unwrap();
-    child.go_on();
-    let mut heard = 1;
-    while heard < 10_000 {
-        let next: u64 = child.hear().parse().expect("a number: nobody died");
-        assert!(next > heard, "{next} after {heard}");
-        heard = next;
+    child.resume();
+    let mut last = 1;
+    while last < 10_000 {
+        let next: u64 = child.receive().parse().expect("a number, and no death");
+        assert!(next > last, "{next} after {last}");
+        last = next;
     }
 }

@@ -1,4 +1,4 @@
-//! Values that know whether they are whole, and numbers that nobody foresaw.
+//! Values that show whether they are torn, and random numbers.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -12,27 +12,27 @@ pub(crate) fn value<const WORDS: usize>(seed: u64) -> [u64; WORDS] {
     })
 }
 
-/// The seed of a value, which is whole.
+/// The seed of a value, after a check that the value is not torn.
 #[track_caller]
 pub(crate) fn seed_of<const WORDS: usize>(found: &[u64; WORDS]) -> u64 {
     let expected = value::<WORDS>(found[0]);
     let torn = found.iter().zip(&expected).position(|(found, expected)| found != expected);
-    assert_eq!(torn, None, "a torn value of {WORDS} words: the first wrong word is here");
+    assert_eq!(torn, None, "a torn value of {WORDS} words: the index of the first wrong word");
     found[0]
 }
 
-/// Numbers for tests: splitmix64, <https://prng.di.unimi.it/splitmix64.c>.
+/// Random numbers: splitmix64, <https://prng.di.unimi.it/splitmix64.c>.
 pub(crate) struct Random(u64);
 
 impl Random {
-    /// From a seed that differs each time, and is shown where the test fails.
+    /// From a new seed, which is printed if the test fails.
     pub(crate) fn new() -> Self {
         let seed = RandomState::new().hash_one(0);
         println!("random seed {seed:#x}");
         Self(seed)
     }
 
-    pub(crate) fn of(seed: u64) -> Self {
+    pub(crate) fn from_seed(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -43,8 +43,18 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// Below `end`.
+    /// A number below `end`.
     pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.next() % end
+    }
+
+    /// True once in `count` times on average.
+    pub(crate) fn one_in(&mut self, count: u64) -> bool {
+        self.below(count) == 0
+    }
+
+    /// One of the items.
+    pub(crate) fn pick<T: Copy>(&mut self, items: &[T]) -> T {
+        items[self.below(items.len() as u64) as usize]
     }
 }

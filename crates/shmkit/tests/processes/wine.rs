@@ -1,59 +1,58 @@
-//! Under Wine a process can also end from beneath: by `SIGKILL` of the Unix process that it is.
+//! Under Wine a process can also be ended by `SIGKILL` of its Unix process.
 
 use std::process::Command;
-use std::time::Duration;
 
 use shmkit::{ErrorKind, Latest};
 
 use crate::children::{Child, Link};
-use crate::place::{Place, cannot_be_tried, kind};
+use crate::test_dir::{TestDir, kind, skip};
+use crate::times::TIMEOUT;
 
 const NAME: &str = "pose";
-const SOON: Duration = Duration::from_secs(30);
-/// Large enough that half of it is not all of it in any way.
+/// Large, so that a half-written value differs from each whole one.
 type Large = [u64; 8192];
 
-/// The number of the Unix process in whose command line the token is; `None` where there is none.
+/// The id of the Unix process whose command line contains the token, or `None` outside Wine.
 fn unix_process(token: &str) -> Option<String> {
     let processes = std::fs::read_dir(r"Z:\proc").ok()?.flatten();
-    let numbers = processes.filter_map(|it| it.file_name().into_string().ok());
-    let mut candidates = numbers.filter(|it| it.bytes().all(|digit| digit.is_ascii_digit()));
-    candidates.find(|number| {
-        let line = std::fs::read(format!(r"Z:\proc\{number}\cmdline")).unwrap_or_default();
+    let names = processes.filter_map(|it| it.file_name().into_string().ok());
+    let mut ids = names.filter(|it| it.bytes().all(|digit| digit.is_ascii_digit()));
+    ids.find(|id| {
+        let line = std::fs::read(format!(r"Z:\proc\{id}\cmdline")).unwrap_or_default();
         line.windows(token.len()).any(|part| part == token.as_bytes())
     })
 }
 
-/// Writes until it comes to where it stands still.
-pub(crate) fn writer_over_unix(_: &mut Link) {
+/// Sets a value, and stops half-way.
+pub(crate) fn writer(_: &mut Link) {
     let latest = Latest::<Large>::open(NAME).unwrap();
     let mut writer = latest.writer().unwrap();
     writer.set(&[2; 8192]).unwrap();
 }
 
 #[test]
-fn a_writer_that_was_killed_from_beneath_half_way_is_dead_and_followed() {
-    let place = Place::new();
-    let latest = place.of::<Large>().create(NAME).unwrap();
+fn a_writer_whose_unix_process_was_killed_half_way_is_dead_and_replaced() {
+    let dir = TestDir::new();
+    let latest = dir.latest::<Large>().create(NAME).unwrap();
     latest.writer().unwrap().set(&[1; 8192]).unwrap();
     let mut changes = latest.changes();
-    // Names a test that is not there.
-    let token = place.path().file_name().unwrap().to_str().unwrap().to_owned();
-    let mut child = Child::start_with(&place, "writer over unix", "", |it| {
+    // The token is an argument without effect: it is the name of no test.
+    let token = dir.path().file_name().unwrap().to_str().unwrap().to_owned();
+    let mut child = Child::start_with(&dir, "writer under Wine", "", |it| {
         it.args(["--skip", &token]).env(shmkit::crash::STOP_VARIABLE, "latest: slot half written")
     });
     child.wait_for_stop();
     let Some(process) = unix_process(&token) else {
-        return cannot_be_tried("SIGKILL from beneath: this is not Wine");
+        return skip("SIGKILL of the Unix process: this is not Wine");
     };
-    assert_eq!(kind(latest.writer()), ErrorKind::RoleTaken, "it stands still, and lives");
-    // Wine starts a Unix program, and cannot wait for its end.
+    assert_eq!(kind(latest.writer()), ErrorKind::RoleTaken, "the writer is stopped, and lives");
+    // Wine cannot wait for the end of a Unix program that it started.
     drop(Command::new(r"Z:\bin\kill").args(["-KILL", &process]).spawn().unwrap());
-    assert!(child.hear_if_alive().is_none());
+    assert!(child.receive_if_alive().is_none());
 
-    assert_eq!(kind(changes.next_timeout(SOON)), ErrorKind::PeerDied);
+    assert_eq!(kind(changes.next_timeout(TIMEOUT)), ErrorKind::PeerDied);
     assert_eq!(*latest.get_boxed().unwrap(), [1; 8192], "the last whole value");
-    let mut next = latest.writer().expect("a dead one is replaced");
+    let mut next = latest.writer().expect("the role of the dead writer");
     next.set(&[3; 8192]).unwrap();
-    assert_eq!(changes.next_timeout(SOON).unwrap(), [3; 8192]);
+    assert_eq!(changes.next_timeout(TIMEOUT).unwrap(), [3; 8192]);
 }

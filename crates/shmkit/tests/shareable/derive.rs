@@ -1,5 +1,9 @@
+//! The derive for structs and enums.
+
 use shmkit::Shareable;
 use shmkit::shareable::{Schema, bytes_of, from_bytes};
+
+use crate::encoded;
 
 #[derive(Shareable, Debug, PartialEq)]
 #[repr(C)]
@@ -18,12 +22,6 @@ enum Mode {
     r#Loop,
 }
 
-fn encoded<T: Shareable>(value: &T) -> Vec<u8> {
-    let mut bytes = vec![0; size_of::<T>()];
-    value.encode(&mut bytes);
-    bytes
-}
-
 #[test]
 fn a_struct_of_ordinary_fields_needs_one_derive() {
     const {
@@ -37,7 +35,7 @@ fn a_struct_of_ordinary_fields_needs_one_derive() {
 }
 
 #[test]
-fn padding_is_encoded_as_zeros_and_the_value_comes_back() {
+fn padding_is_encoded_as_zeros_and_the_value_is_decoded() {
     let pose = Pose { stamp_ns: 1, mode: Mode::Slow, position: [1.0, -2.0], valid: true };
     let bytes = encoded(&pose);
     assert_eq!(bytes[8..16], [0xfd, 0xff, 0, 0, 0, 0, 0, 0]);
@@ -50,7 +48,7 @@ fn padding_is_encoded_as_zeros_and_the_value_comes_back() {
 }
 
 #[test]
-fn bytes_that_are_no_value_are_refused() {
+fn invalid_bytes_are_refused() {
     let pose = Pose { stamp_ns: 1, mode: Mode::Fast, position: [0.0; 2], valid: false };
     let good = encoded(&pose);
     assert!(Pose::valid(&good));
@@ -97,14 +95,14 @@ fn generic_tuple_and_transparent_structs_are_shareable() {
 
 #[derive(Shareable)]
 #[repr(u32)]
-#[expect(non_camel_case_types, reason = "to meet the names that the derive uses")]
+#[expect(non_camel_case_types, reason = "the names that the derive uses")]
 enum Named<const N: usize> {
     bytes = 7,
     value = u32::MAX,
 }
 
 #[test]
-fn an_enum_may_name_its_variants_as_it_likes_and_have_a_constant() {
+fn an_enum_can_have_any_variant_names_and_a_const_parameter() {
     assert!(Named::<1>::valid(&[7, 0, 0, 0]) && Named::<1>::valid(&[255; 4]));
     assert!(!Named::<1>::valid(&[0; 4]) && !Named::<1>::valid(&[7]));
     let text = "Named(u32){bytes=7,value=4294967295}";
@@ -112,7 +110,7 @@ fn an_enum_may_name_its_variants_as_it_likes_and_have_a_constant() {
 }
 
 #[test]
-fn the_fingerprint_is_of_the_layout_and_not_of_type_names() {
+fn the_fingerprint_depends_on_the_layout_and_not_on_type_names() {
     mod other {
         #[derive(shmkit::Shareable)]
         #[repr(i16)]
@@ -123,14 +121,14 @@ fn the_fingerprint_is_of_the_layout_and_not_of_type_names() {
         }
         #[derive(shmkit::Shareable)]
         #[repr(C)]
-        pub(super) struct Place {
+        pub(super) struct Position {
             stamp_ns: u64,
             mode: Gear,
             position: [f64; 2],
             valid: bool,
         }
     }
-    assert_eq!(Pose::LAYOUT.fingerprint(), other::Place::LAYOUT.fingerprint());
+    assert_eq!(Pose::LAYOUT.fingerprint(), other::Position::LAYOUT.fingerprint());
     assert_ne!(<[u8; 3]>::LAYOUT.fingerprint(), <[u8; 4]>::LAYOUT.fingerprint());
     assert_ne!(u128::LAYOUT.fingerprint(), i128::LAYOUT.fingerprint());
 }

@@ -1,5 +1,11 @@
+//! Values read, shown and set through a schema, without their type.
+
+use std::mem::offset_of;
+
 use shmkit::shareable::{Schema, Value};
 use shmkit::{ErrorKind, FixedString, FixedVec, Maybe, Shareable};
+
+use crate::encoded;
 
 #[derive(Shareable, Debug)]
 #[repr(C)]
@@ -43,14 +49,8 @@ fn pose() -> Pose {
     }
 }
 
-fn encoded<T: Shareable>(value: &T) -> Vec<u8> {
-    let mut bytes = vec![0; size_of::<T>()];
-    value.encode(&mut bytes);
-    bytes
-}
-
 #[test]
-fn a_value_is_shown_as_rust_shows_it() {
+fn a_value_is_shown_as_its_debug_output() {
     let (schema, pose) = (Schema::of::<Pose>(), pose());
     let bytes = encoded(&pose);
     let value = schema.read(&bytes).unwrap();
@@ -62,7 +62,7 @@ fn a_value_is_shown_as_rust_shows_it() {
 }
 
 #[test]
-fn what_is_shown_can_be_set() {
+fn the_shown_text_can_be_set() {
     let (schema, pose) = (Schema::of::<Pose>(), pose());
     for shown in [format!("{pose:?}"), format!("{pose:#?}")] {
         let mut bytes = schema.zeroed().unwrap();
@@ -72,24 +72,20 @@ fn what_is_shown_can_be_set() {
 }
 
 #[test]
-fn bytes_that_are_no_value_are_corrupt_and_the_field_is_named() {
+fn invalid_bytes_are_corrupt_and_the_error_names_the_field() {
     let schema = Schema::of::<Pose>();
     let good = encoded(&pose());
-    let joints = std::mem::offset_of!(Pose, joints);
+    let joints = offset_of!(Pose, joints);
     for (at, byte, why) in [
-        (std::mem::offset_of!(Pose, mode), 3, "field mode is 3, which is no variant"),
-        (std::mem::offset_of!(Pose, name), 13, "field name has length 13, over its capacity of 12"),
-        (std::mem::offset_of!(Pose, name), 4, "field name is not UTF-8"),
-        (
-            std::mem::offset_of!(Pose, name) + 19,
-            4,
-            "field name has other bytes than 0 behind its end",
-        ),
-        (joints, 4, "field joints has length 4, over its capacity of 3"),
-        (joints, 1, "field joints has other bytes than 0 behind its end"),
-        (std::mem::offset_of!(Pose, limit), 2, "field limit begins with 2, not 0 or 1"),
-        (std::mem::offset_of!(Pose, key) + 2, 0x11, "field key is 0x110027, which is no char"),
-        (std::mem::offset_of!(Pose, on), 2, "field on is 2, which is no bool"),
+        (offset_of!(Pose, mode), 3, "field mode is 3, which is not a valid variant"),
+        (offset_of!(Pose, name), 13, "field name has length 13, more than its capacity of 12"),
+        (offset_of!(Pose, name), 4, "field name is not UTF-8"),
+        (offset_of!(Pose, name) + 19, 4, "field name has bytes other than 0 after its end"),
+        (joints, 4, "field joints has length 4, more than its capacity of 3"),
+        (joints, 1, "field joints has bytes other than 0 after its end"),
+        (offset_of!(Pose, limit), 2, "field limit begins with 2, not 0 or 1"),
+        (offset_of!(Pose, key) + 2, 0x11, "field key is 0x110027, which is not a valid char"),
+        (offset_of!(Pose, on), 2, "field on is 2, which is not a valid bool"),
     ] {
         let mut bad = good.clone();
         bad[at] = byte;
@@ -99,23 +95,23 @@ fn bytes_that_are_no_value_are_corrupt_and_the_field_is_named() {
     }
     let schema = Schema::of::<[[bool; 2]; 2]>();
     let error = schema.read(&[0, 1, 2, 0]).unwrap_err();
-    assert_eq!(error.to_string(), "field [1][0] is 2, which is no bool");
+    assert_eq!(error.to_string(), "field [1][0] is 2, which is not a valid bool");
     let error = schema.read(&[0; 3]).unwrap_err();
-    assert_eq!(error.to_string(), "3 bytes are no value of 4 bytes");
+    assert_eq!(error.to_string(), "3 bytes are not a value of 4 bytes");
     assert_eq!(
         Schema::of::<bool>().read(&[9]).unwrap_err().to_string(),
-        "the value is 9, which is no bool"
+        "the value is 9, which is not a valid bool"
     );
 }
 
-/// Sets one part, and shows that part.
+/// Sets a part of the pose, and shows the field that contains it.
 fn set(path: &str, text: &str) -> Result<String, String> {
     let schema = Schema::of::<Pose>();
     let mut bytes = encoded(&pose());
     let before = bytes.clone();
     if let Err(error) = schema.set(&mut bytes, path, text) {
         assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
-        assert_eq!(bytes, before, "unchanged");
+        assert_eq!(bytes, before, "a refused change");
         return Err(error.to_string());
     }
     let value = schema.read(&bytes).unwrap();
@@ -163,45 +159,53 @@ fn a_part_is_set_by_its_path() {
 }
 
 #[test]
-fn what_cannot_be_set_is_refused_with_what_can() {
+fn an_invalid_path_or_value_is_refused_with_the_valid_ones() {
     for (path, text, why) in [
         (
             "speed",
             "1",
-            "the value has no field speed: there are stamp_ns, at, mode, name, v, joints, limit, key, on, big",
+            "the value has no field speed: the fields are stamp_ns, at, mode, name, v, joints, limit, key, on, big",
         ),
-        ("at.2", "1", "at has no field 2: there are 0, 1"),
+        ("at.2", "1", "at has no field 2: the fields are 0, 1"),
         ("at.0.x", "1", "at.0 is f64, which has no fields"),
         ("mode[0]", "1", "mode is enum Mode, which has no items"),
         (
             "limit.x",
             "1",
-            "limit is Maybe<f32>, which is read and set whole: limit=Some(...) or limit=None",
+            "limit is Maybe<f32>, which can only be read and set as a whole: limit=Some(...) or limit=None",
         ),
         ("v[2]", "1", "v has 2 items, counted from 0: there is no [2]"),
         ("v[-1]", "1", "v has 2 items, counted from 0: there is no [-1]"),
         ("joints[2].0", "1", "joints has 2 items, counted from 0: there is no [2]"),
-        ("v[1", "1", "v[1 is no path, such as pose.x or v[2]"),
-        ("v[1]x", "1", "v[1]x is no path, such as pose.x or v[2]"),
+        ("v[1", "1", "v[1 is not a path such as pose.x or v[2]"),
+        ("v[1]x", "1", "v[1]x is not a path such as pose.x or v[2]"),
         (
             ".at",
             "1",
-            "the value has no field : there are stamp_ns, at, mode, name, v, joints, limit, key, on, big",
+            "the value has no field : the fields are stamp_ns, at, mode, name, v, joints, limit, key, on, big",
         ),
-        ("stamp_ns", "-1", "stamp_ns: -1 is no u64: it goes from 0 to 18446744073709551615"),
-        ("v[0]", "32768", "v[0]: 32768 is no i16: it goes from -32768 to 32767"),
-        ("stamp_ns", "1.5", "stamp_ns: 1.5 is no u64: it goes from 0 to 18446744073709551615"),
-        ("stamp_ns", "1 2", "stamp_ns: 2 is too much"),
-        ("at.1", "1e39", "at.1: 1e39 is no f32: it goes up to 3.4028235e38"),
-        ("at.0", "abc", "at.0: abc is no f64"),
+        (
+            "stamp_ns",
+            "-1",
+            "stamp_ns: -1 is not a valid u64: the range is 0 to 18446744073709551615",
+        ),
+        ("v[0]", "32768", "v[0]: 32768 is not a valid i16: the range is -32768 to 32767"),
+        (
+            "stamp_ns",
+            "1.5",
+            "stamp_ns: 1.5 is not a valid u64: the range is 0 to 18446744073709551615",
+        ),
+        ("stamp_ns", "1 2", "stamp_ns: unexpected 2 after the value"),
+        ("at.1", "1e39", "at.1: 1e39 is not a valid f32: the largest is 3.4028235e38"),
+        ("at.0", "abc", "at.0: abc is not a valid f64"),
         ("at", "Point(1)", "at: field 1 is missing"),
-        ("at", "Point { 0: 1, 0: 2 }", "at: field 0 is there twice"),
-        ("at", "Point { z: 1 }", "at: struct Point has no field z: there are 0, 1"),
-        ("mode", "fast", "mode: fast is no variant: there are Fast, Slow"),
+        ("at", "Point { 0: 1, 0: 2 }", "at: field 0 is given twice"),
+        ("at", "Point { z: 1 }", "at: struct Point has no field z: the fields are 0, 1"),
+        ("mode", "fast", "mode: fast is not a variant: the variants are Fast, Slow"),
         ("name", "thirteen bytes", "name: 14 bytes of text do not fit in FixedString<12>"),
         ("name", "\"open", "name: expected \" at the end"),
-        ("name", r#""\x""#, r#"name: \ stands before n, r, t, 0, \, ', " or u{...} only"#),
-        ("name", r#""\u{d800}""#, r"name: \u{d800} is no character"),
+        ("name", r#""\x""#, r#"name: \ must be followed by n, r, t, 0, \, ', " or u{...}"#),
+        ("name", r#""\u{d800}""#, r"name: \u{d800} is not a character"),
         ("v", "[1]", "v: 1 items are not the 2 of [i16; 2]"),
         ("v", "[1, 2, 3]", "v: more than 2 items"),
         ("v", "1", "v: expected [ before 1"),
@@ -231,7 +235,7 @@ fn a_part_is_read_by_the_path_that_sets_it() {
 }
 
 #[test]
-fn a_value_that_is_no_struct_is_set_whole() {
+fn a_value_that_is_not_a_struct_is_set_whole() {
     for path in ["", "value"] {
         let mut bytes = [0; 4];
         Schema::of::<u32>().set(&mut bytes, path, "7").unwrap();
@@ -243,7 +247,7 @@ fn a_value_that_is_no_struct_is_set_whole() {
     let mut bytes = [0; 3];
     Schema::of::<[u8; 3]>().set(&mut bytes, "[1]", "9").unwrap();
     assert_eq!(bytes, [0, 9, 0]);
-    // What was there is no value, and need not be one.
+    // The old bytes need not be valid.
     let mut bytes = [2];
     Schema::of::<bool>().set(&mut bytes, "", "true").unwrap();
     assert_eq!(bytes, [1]);
@@ -252,11 +256,11 @@ fn a_value_that_is_no_struct_is_set_whole() {
         ErrorKind::Corrupt
     );
     let error = Schema::of::<u8>().set(&mut [0], "", "256").unwrap_err();
-    assert_eq!(error.to_string(), "value: 256 is no u8: it goes from 0 to 255");
+    assert_eq!(error.to_string(), "value: 256 is not a valid u8: the range is 0 to 255");
 }
 
 #[test]
-fn zeros_are_a_value_unless_an_enum_has_none() {
+fn zeros_are_a_value_unless_an_enum_has_no_variant_of_0() {
     assert_eq!(Schema::of::<Pose>().zeroed().unwrap(), vec![0; size_of::<Pose>()]);
     #[derive(Shareable)]
     #[repr(u8)]

@@ -1,15 +1,12 @@
+//! Text, lists and optional values of a fixed size.
+
 use shmkit::shareable::{Schema, bytes_of, from_bytes};
 use shmkit::{ErrorKind, FixedString, FixedVec, Maybe, Shareable};
 
-fn encoded<T: Shareable>(value: &T) -> Vec<u8> {
-    let mut bytes = vec![0; size_of::<T>()];
-    value.encode(&mut bytes);
-    assert!(bytes_of(value).is_none_or(|whole| whole == bytes));
-    bytes
-}
+use crate::encoded;
 
 #[test]
-fn text_is_a_length_and_utf8_and_zeros() {
+fn text_is_encoded_as_length_utf8_and_zeros() {
     let text: FixedString<8> = "héé".parse().unwrap();
     let bytes = encoded(&text);
     assert_eq!(bytes, [5, 0, 0, 0, 0, 0, 0, 0, b'h', 0xc3, 0xa9, 0xc3, 0xa9, 0, 0, 0]);
@@ -29,12 +26,12 @@ fn text_is_checked_for_length_utf8_and_zeros() {
     }
     let mut padding = good.clone();
     padding[17] = 1;
-    assert!(FixedString::<9>::valid(&padding), "padding is nobody's");
+    assert!(FixedString::<9>::valid(&padding), "padding is ignored");
     assert!(!FixedString::<9>::valid(&good[..17]));
 }
 
 #[test]
-fn text_grows_to_its_capacity_and_leaves_zeros_behind() {
+fn text_grows_to_its_capacity_and_leaves_zeros_when_it_shrinks() {
     let mut text = FixedString::<6>::new();
     text.push_str("héé").unwrap();
     assert_eq!(text.push('é').unwrap_err().kind(), ErrorKind::InvalidArgument);
@@ -58,7 +55,7 @@ struct Item {
 }
 
 #[test]
-fn a_list_is_a_length_and_items_and_zeros() {
+fn a_list_is_encoded_as_length_items_and_zeros() {
     let mut list = FixedVec::<Item, 3>::new();
     list.push(Item { on: true, value: 7 }).unwrap();
     let bytes = encoded(&list);
@@ -84,13 +81,13 @@ fn a_list_is_checked_for_length_items_and_zeros() {
     }
     let mut padding = good.clone();
     (padding[9], padding[20]) = (1, 1);
-    assert!(FixedVec::<Item, 3>::valid(&padding), "padding is nobody's");
+    assert!(FixedVec::<Item, 3>::valid(&padding), "padding is ignored");
     let aligned = encoded(&FixedVec::<u128, 1>::try_from(&[1][..]).unwrap());
     assert_eq!((aligned[0], aligned[8], aligned[16], aligned.len()), (1, 0, 1, 32));
 }
 
 #[test]
-fn a_list_grows_to_its_capacity_and_leaves_zeros_behind() {
+fn a_list_grows_to_its_capacity_and_leaves_zeros_when_it_shrinks() {
     let mut list = FixedVec::<u64, 3>::new();
     list.extend_from_slice(&[1, 2]).unwrap();
     assert_eq!(list.extend_from_slice(&[3, 4]).unwrap_err().kind(), ErrorKind::InvalidArgument);
@@ -107,7 +104,7 @@ fn a_list_grows_to_its_capacity_and_leaves_zeros_behind() {
 }
 
 #[test]
-fn a_list_needs_no_copy_of_its_items() {
+fn the_items_of_a_list_need_not_be_copy() {
     #[derive(Shareable, Debug, PartialEq)]
     #[repr(transparent)]
     struct Once(u8);
@@ -118,7 +115,7 @@ fn a_list_needs_no_copy_of_its_items() {
 }
 
 #[test]
-fn a_maybe_is_a_byte_and_the_item_or_zeros() {
+fn a_maybe_is_encoded_as_a_byte_and_the_item_or_zeros() {
     let some = Maybe::from(Some(7u16));
     let bytes = encoded(&some);
     assert_eq!(bytes, [1, 0, 7, 0]);
@@ -126,7 +123,7 @@ fn a_maybe_is_a_byte_and_the_item_or_zeros() {
     assert_eq!(encoded(&Maybe::<u16>::default()), [0; 4]);
     assert_eq!(from_bytes(&[0; 4]), Some(Maybe::<u16>::None));
     assert!(!Maybe::<u16>::valid(&[2, 0, 0, 0]) && !Maybe::<u16>::valid(&[0, 0, 1, 0]));
-    assert!(Maybe::<u16>::valid(&[0, 1, 0, 0]), "padding is nobody's");
+    assert!(Maybe::<u16>::valid(&[0, 1, 0, 0]), "padding is ignored");
     assert!(Maybe::<bool>::valid(&[1, 1]) && !Maybe::<bool>::valid(&[1, 2]));
     assert!(!Maybe::<bool>::valid(&[1]));
     assert_eq!(from_bytes(&encoded(&Maybe::Some(1u128 << 100))), Some(Maybe::Some(1u128 << 100)));
@@ -135,7 +132,7 @@ fn a_maybe_is_a_byte_and_the_item_or_zeros() {
 }
 
 #[test]
-fn what_is_said_of_a_type_is_what_its_text_says() {
+fn the_schema_text_of_a_type_parses_to_its_schema() {
     fn check<T: Shareable>() {
         let schema = Schema::of::<T>();
         let text = schema.to_string();

@@ -1,4 +1,4 @@
-//! Schemas, values and texts at random, with the seed in each message.
+//! Random schemas, values and texts. Each message contains the seed.
 
 use shmkit::ErrorKind;
 use shmkit::shareable::schema::{MAX_TEXT, Schema, Shape};
@@ -19,7 +19,7 @@ impl Random {
         self.below(n) == 0
     }
 
-    /// A type that keeps the rules, as text, with its size and alignment.
+    /// A valid schema as text, with its size and alignment.
     fn schema(&mut self, depth: u32) -> (String, u64, u64) {
         let scalars = ["u8", "u16", "u32", "u64", "u128", "i8", "i16", "i32", "i64", "i128"];
         match self.below(if depth == 0 { 5 } else { 9 }) {
@@ -58,18 +58,18 @@ impl Random {
         if self.one_in(4) {
             return ("E(i16){Low=-5,Zero=0,High=300}".into(), 2, 2);
         }
-        let (mut fields, mut end, mut most) = (Vec::new(), 0u64, 1);
+        let (mut fields, mut end, mut max_align) = (Vec::new(), 0u64, 1);
         for index in 0..1 + self.below(5) {
             let (schema, size, align) = self.schema(depth - 1);
             let offset = end.next_multiple_of(align);
             fields.push(format!("f{index}@{offset}:{schema}"));
-            (end, most) = (offset + size, align.max(most));
+            (end, max_align) = (offset + size, align.max(max_align));
         }
-        let size = end.next_multiple_of(most);
-        (format!("S({size},{most}){{{}}}", fields.join(",")), size, most)
+        let size = end.next_multiple_of(max_align);
+        (format!("S({size},{max_align}){{{}}}", fields.join(",")), size, max_align)
     }
 
-    /// Bytes that have a chance to be a value: small numbers, many zeros.
+    /// Writes a valid value into zeros.
     fn fill(&mut self, schema: &Schema, bytes: &mut [u8]) {
         match schema.shape() {
             Shape::Struct { fields } => {
@@ -110,12 +110,12 @@ impl Random {
                 bytes[0] = self.below(2) as u8;
             }
             Shape::Scalar(_) => bytes.fill_with(|| self.below(256) as u8),
-            other => panic!("{other:?} is new"),
+            other => panic!("unknown shape {other:?}"),
         }
     }
 
-    /// Changes a byte or two, or cuts.
-    fn spoil(&mut self, bytes: &mut Vec<u8>) {
+    /// Changes up to two bytes, or cuts the end.
+    fn corrupt(&mut self, bytes: &mut Vec<u8>) {
         for _ in 0..1 + self.below(2) {
             let at = self.below(bytes.len() as u64) as usize;
             match self.below(4) {
@@ -130,7 +130,7 @@ impl Random {
 }
 
 #[test]
-fn every_text_that_is_read_is_written_the_same_and_what_is_shown_can_be_set() {
+fn a_schema_is_written_as_it_was_parsed_and_its_shown_values_can_be_set() {
     for seed in 1..=3_000 {
         let mut random = Random(seed);
         let (text, size, align) = random.schema(4);
@@ -155,8 +155,8 @@ fn every_text_that_is_read_is_written_the_same_and_what_is_shown_can_be_set() {
 }
 
 #[test]
-fn spoiled_texts_and_bytes_give_errors_and_no_panic() {
-    let mut read = 0;
+fn corrupted_texts_and_bytes_give_errors_and_no_panic() {
+    let mut parsed = 0;
     for seed in 1..=10_000 {
         let mut random = Random(seed);
         let (text, size, _) = random.schema(3);
@@ -164,7 +164,7 @@ fn spoiled_texts_and_bytes_give_errors_and_no_panic() {
 
         let mut bytes = vec![0; size as usize];
         random.fill(&schema, &mut bytes);
-        random.spoil(&mut bytes);
+        random.corrupt(&mut bytes);
         let checked = schema.check(&bytes).map_err(|error| error.to_string());
         match schema.read(&bytes) {
             Ok(value) => _ = value.to_string(),
@@ -175,15 +175,19 @@ fn spoiled_texts_and_bytes_give_errors_and_no_panic() {
         }
         assert_eq!(checked.is_ok(), schema.read(&bytes).is_ok(), "{seed}");
 
-        let mut spoiled = text.clone().into_bytes();
-        random.spoil(&mut spoiled);
-        let spoiled = String::from_utf8_lossy(&spoiled);
-        match Schema::parse(&spoiled) {
+        let mut corrupted = text.clone().into_bytes();
+        random.corrupt(&mut corrupted);
+        let corrupted = String::from_utf8_lossy(&corrupted);
+        match Schema::parse(&corrupted) {
             Ok(other) => {
-                read += 1;
-                assert_eq!(other.to_string(), spoiled, "{seed}");
+                parsed += 1;
+                assert_eq!(other.to_string(), corrupted, "{seed}");
                 let same = schema.first_difference(&other).is_none();
-                assert_eq!(same, schema.fingerprint() == other.fingerprint(), "{seed}: {spoiled}");
+                assert_eq!(
+                    same,
+                    schema.fingerprint() == other.fingerprint(),
+                    "{seed}: {corrupted}"
+                );
                 if other.size() <= 1 << 20 {
                     _ = other.read(&vec![1; other.size() as usize]);
                     _ = other.set(&mut vec![0; other.size() as usize], "", &text);
@@ -192,5 +196,5 @@ fn spoiled_texts_and_bytes_give_errors_and_no_panic() {
             Err(error) => assert_eq!(error.kind(), ErrorKind::Corrupt, "{seed}"),
         }
     }
-    assert!(read > 500, "only {read} of the spoiled texts could be read");
+    assert!(parsed > 500, "only {parsed} of the corrupted texts could be parsed");
 }

@@ -1,8 +1,8 @@
-//! What cannot be shared does not compile, and the message says why and what to do instead.
+//! Types that cannot be shared do not compile, and the message says why and what to use instead.
 
-// It runs the compiler: not under Wine.
+// Not under Wine, where the compiler does not run.
 #[cfg(not(windows))]
 #[test]
-fn what_cannot_be_shared_does_not_compile_and_says_why() {
+fn types_that_cannot_be_shared_do_not_compile_and_the_message_says_why() {
     trybuild::TestCases::new().compile_fail("tests/shareable/refused/*.rs");
 }

@@ -1,88 +1,89 @@
-//! A condition: who is let go on, with which lock, and how a wait ends otherwise.
+//! A condition variable: which waiters continue, with which lock, and how else a wait ends.
 
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use shmkit::ErrorKind;
-use shmkit::sync::{Condvar, LockError, Mutex, ReentrantMutex, RwLock};
+use shmkit::sync::{Condvar, Guard, LockError, Mutex, ReentrantMutex, RwLock};
 
-use crate::place::{MOMENT, Place, SOON, kind};
+use crate::test_dir::{SHORT, TIMEOUT, TestDir, kind, two_handles};
 
-const NAME: &str = "more";
+const NAME: &str = "condvar";
 const LOCK: &str = "lock";
-/// How many can wait at a time.
+/// How many threads can wait at a time.
 #[cfg(unix)]
-const MOST: u32 = 896;
+const MAX_WAITERS: u32 = 896;
 
 #[test]
-fn one_of_three_goes_on_and_then_all_the_others() {
-    let place = Place::new();
-    let more = place.of::<Condvar>().create(NAME, ()).unwrap();
-    let mutex = place.of::<Mutex<u32>>().create(LOCK, 0).unwrap();
-    let gone_on = AtomicU32::new(0);
+fn notify_one_wakes_one_of_three_waiters_and_notify_all_the_others() {
+    let dir = TestDir::new();
+    let condvar = dir.options::<Condvar>().create(NAME, ()).unwrap();
+    let mutex = dir.options::<Mutex<u32>>().create(LOCK, 0).unwrap();
+    let woken = AtomicU32::new(0);
     std::thread::scope(|scope| {
         let wait = || {
-            let guard = more.wait(mutex.lock().unwrap()).unwrap();
-            // ORDERING: Relaxed; counted.
-            gone_on.fetch_add(1, Ordering::Relaxed);
+            let guard = condvar.wait(mutex.lock().unwrap()).unwrap();
+            // ORDERING: Relaxed; only counted.
+            woken.fetch_add(1, Ordering::Relaxed);
             drop(guard);
         };
         let waiting = [(); 3].map(|()| scope.spawn(wait));
-        place.until_threads_wait(NAME, 3);
-        more.notify_one().unwrap();
-        place.until_threads_wait(NAME, 2);
+        dir.wait_for_waiters(NAME, 3);
+        condvar.notify_one().unwrap();
+        dir.wait_for_waiters(NAME, 2);
         while waiting.iter().filter(|it| it.is_finished()).count() < 1 {
             std::thread::yield_now();
         }
         // ORDERING: Relaxed; as above.
-        assert_eq!(gone_on.load(Ordering::Relaxed), 1, "one alone was notified");
-        more.notify_all().unwrap();
+        assert_eq!(woken.load(Ordering::Relaxed), 1, "one waiter was notified");
+        condvar.notify_all().unwrap();
     });
-    more.notify_one().unwrap();
-    more.notify_all().unwrap();
-    let (_, ended) = more.wait_timeout(mutex.lock().unwrap(), MOMENT).unwrap();
-    assert!(ended.timed_out(), "what nobody waited for is not kept");
+    condvar.notify_one().unwrap();
+    condvar.notify_all().unwrap();
+    let (_, result) = condvar.wait_timeout(mutex.lock().unwrap(), SHORT).unwrap();
+    assert!(result.timed_out(), "a notification without a waiter is not kept");
 }
 
 #[test]
-fn each_way_to_wait_ends_by_a_notification_or_by_its_time() {
-    let place = Place::new();
-    let [more, other] = place.two::<Condvar>(NAME, ());
-    let mutex = place.of::<Mutex<u32>>().create(LOCK, 0).unwrap();
-    let (guard, ended) = more.wait_timeout(mutex.lock().unwrap(), MOMENT).unwrap();
-    assert!(ended.timed_out() && mutex.try_lock().unwrap().is_none(), "with the lock");
-    let (guard, ended) = more.wait_until(guard, Instant::now()).unwrap();
-    assert!(ended.timed_out());
-    let (guard, ended) = more.wait_timeout_while(guard, MOMENT, |value| *value == 0).unwrap();
-    assert!(ended.timed_out());
-    let (guard, ended) = more.wait_timeout_while(guard, MOMENT, |value| *value == 1).unwrap();
-    assert!(!ended.timed_out(), "there was nothing to wait for");
+fn each_wait_ends_by_a_notification_or_a_timeout() {
+    let (dir, [condvar, other]) = two_handles::<Condvar>(NAME, ());
+    let mutex = dir.options::<Mutex<u32>>().create(LOCK, 0).unwrap();
+    let (guard, result) = condvar.wait_timeout(mutex.lock().unwrap(), SHORT).unwrap();
+    assert!(result.timed_out() && mutex.try_lock().unwrap().is_none(), "with the lock");
+    let (guard, result) = condvar.wait_until(guard, Instant::now()).unwrap();
+    assert!(result.timed_out());
+    let (guard, result) = condvar.wait_timeout_while(guard, SHORT, |value| *value == 0).unwrap();
+    assert!(result.timed_out());
+    let (guard, result) = condvar.wait_timeout_while(guard, SHORT, |value| *value == 1).unwrap();
+    assert!(!result.timed_out(), "the condition was false");
     drop(guard);
 
-    let ways: [fn(&Condvar, &Mutex<u32>, u32); 5] = [
-        |more, mutex, round| {
-            drop(more.wait_while(mutex.lock().unwrap(), |it| *it < round).unwrap())
+    let waits: [fn(&Condvar, &Mutex<u32>, u32); 5] = [
+        |condvar, mutex, round| {
+            drop(condvar.wait_while(mutex.lock().unwrap(), |it| *it < round).unwrap())
         },
-        |more, mutex, round| {
+        |condvar, mutex, round| {
             let guard = mutex.lock().unwrap();
-            let (guard, ended) = more.wait_timeout_while(guard, SOON, |it| *it < round).unwrap();
-            assert!(!ended.timed_out() && *guard == round);
+            let (guard, result) =
+                condvar.wait_timeout_while(guard, TIMEOUT, |it| *it < round).unwrap();
+            assert!(!result.timed_out() && *guard == round);
         },
-        |more, mutex, round| assert_eq!(*more.wait(mutex.lock().unwrap()).unwrap(), round),
-        |more, mutex, round| {
-            let (guard, ended) = more.wait_timeout(mutex.lock().unwrap(), SOON).unwrap();
-            assert!(!ended.timed_out() && *guard == round);
+        |condvar, mutex, round| assert_eq!(*condvar.wait(mutex.lock().unwrap()).unwrap(), round),
+        |condvar, mutex, round| {
+            let (guard, result) = condvar.wait_timeout(mutex.lock().unwrap(), TIMEOUT).unwrap();
+            assert!(!result.timed_out() && *guard == round);
         },
-        |more, mutex, round| {
-            let soon = Instant::now() + SOON;
-            let (guard, ended) = more.wait_until(mutex.lock().unwrap(), soon).unwrap();
-            assert!(!ended.timed_out() && *guard == round);
+        |condvar, mutex, round| {
+            let deadline = Instant::now() + TIMEOUT;
+            let (guard, result) = condvar.wait_until(mutex.lock().unwrap(), deadline).unwrap();
+            assert!(!result.timed_out() && *guard == round);
         },
     ];
-    for (round, wait) in (1..).zip(ways) {
+    for (round, wait) in (1..).zip(waits) {
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| wait(&more, &mutex, round));
-            place.until_threads_wait(NAME, 1);
+            let waiting = scope.spawn(|| wait(&condvar, &mutex, round));
+            dir.wait_for_waiters(NAME, 1);
             *mutex.lock().unwrap() = round;
             other.notify_one().unwrap();
             waiting.join().unwrap();
@@ -90,113 +91,81 @@ fn each_way_to_wait_ends_by_a_notification_or_by_its_time() {
     }
 }
 
-/// Waits with the guard that `lock` takes, and checks that the lock is free meanwhile.
-fn waits_with<G: shmkit::sync::Guard>(
-    place: &Place,
-    more: &Condvar,
+/// Waits with the guard that `lock` acquires, and checks that the lock is free meanwhile and then
+/// held as before.
+fn check_wait_with<G: Guard + Deref<Target = u32>>(
+    dir: &TestDir,
+    condvar: &Condvar,
     lock: impl Fn() -> G + Send,
     is_free: impl Fn() -> bool,
-    check: impl Fn(&G) + Send,
+    is_held: impl Fn() -> bool + Send,
 ) {
     std::thread::scope(|scope| {
         let waiting = scope.spawn(move || {
-            let guard = more.wait(lock()).unwrap();
-            check(&guard);
+            let guard = condvar.wait(lock()).unwrap();
+            assert!(*guard == 7 && is_held());
         });
-        place.until_threads_wait(NAME, 1);
+        dir.wait_for_waiters(NAME, 1);
         assert!(is_free());
-        more.notify_one().unwrap();
+        condvar.notify_one().unwrap();
         waiting.join().unwrap();
     });
     assert!(is_free());
 }
 
 #[test]
-fn it_waits_with_every_lock() {
-    let place = Place::new();
-    let more = place.of::<Condvar>().create(NAME, ()).unwrap();
-    let [lock, other] = place.two::<RwLock<u32>>("shared", 7);
-    let is_free = || other.try_write().unwrap().is_some();
-    waits_with(
-        &place,
-        &more,
-        || lock.read().unwrap(),
-        is_free,
-        |guard| {
-            assert!(**guard == 7 && other.try_write().unwrap().is_none());
-            assert!(other.try_read().unwrap().is_some());
-        },
-    );
-    waits_with(
-        &place,
-        &more,
-        || lock.upgradable_read().unwrap(),
-        is_free,
-        |guard| {
-            assert!(**guard == 7 && other.try_upgradable_read().unwrap().is_none());
-            assert!(other.try_read().unwrap().is_some());
-        },
-    );
-    waits_with(
-        &place,
-        &more,
-        || lock.write().unwrap(),
-        is_free,
-        |guard| {
-            assert!(**guard == 7 && other.try_read().unwrap().is_none());
-        },
-    );
-    let [mutex, another] = place.two::<Mutex<u32>>(LOCK, 8);
-    let is_free = || another.try_lock().unwrap().is_some();
-    waits_with(
-        &place,
-        &more,
-        || mutex.lock().unwrap(),
-        is_free,
-        |guard| {
-            assert!(**guard == 8 && another.try_lock().unwrap().is_none());
-        },
-    );
+fn a_condvar_waits_with_every_kind_of_guard() {
+    let dir = TestDir::new();
+    let condvar = dir.options::<Condvar>().create(NAME, ()).unwrap();
+    let [lock, other] = dir.two_handles::<RwLock<u32>>("shared", 7);
+    let readable = || other.try_read().unwrap().is_some();
+    let upgradable = || other.try_upgradable_read().unwrap().is_some();
+    let writable = || other.try_write().unwrap().is_some();
+    let is_held = || readable() && !writable();
+    check_wait_with(&dir, &condvar, || lock.read().unwrap(), writable, is_held);
+    let is_held = || readable() && !upgradable();
+    check_wait_with(&dir, &condvar, || lock.upgradable_read().unwrap(), writable, is_held);
+    check_wait_with(&dir, &condvar, || lock.write().unwrap(), writable, || !readable());
+    let [mutex, other] = dir.two_handles::<Mutex<u32>>(LOCK, 7);
+    let is_free = || other.try_lock().unwrap().is_some();
+    check_wait_with(&dir, &condvar, || mutex.lock().unwrap(), is_free, || !is_free());
 }
 
 #[test]
-fn a_reentrant_lock_is_free_meanwhile_and_one_taken_twice_is_not_waited_with() {
-    let place = Place::new();
-    let more = place.of::<Condvar>().create(NAME, ()).unwrap();
-    let [mutex, other] = place.two::<ReentrantMutex<u32>>(LOCK, 8);
+fn a_reentrant_lock_is_released_meanwhile_and_a_nested_one_is_refused() {
+    let dir = TestDir::new();
+    let condvar = dir.options::<Condvar>().create(NAME, ()).unwrap();
+    let [mutex, other] = dir.two_handles::<ReentrantMutex<u32>>(LOCK, 8);
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| {
             let outer = mutex.lock().unwrap();
-            assert_eq!(kind(more.wait(mutex.lock().unwrap())), ErrorKind::InvalidArgument);
+            assert_eq!(kind(condvar.wait(mutex.lock().unwrap())), ErrorKind::InvalidArgument);
             assert_eq!((outer.depth(), outer.get()), (1, 8));
-            assert!(other.try_lock().unwrap().is_none(), "the outer guard has it");
-            let guard = more.wait(outer).unwrap();
+            assert!(other.try_lock().unwrap().is_none(), "the outer guard holds the lock");
+            let guard = condvar.wait(outer).unwrap();
             assert_eq!((guard.depth(), guard.get()), (1, 9));
         });
-        place.until_threads_wait(NAME, 1);
-        other.try_lock().unwrap().expect("it is free").set(9);
-        more.notify_one().unwrap();
+        dir.wait_for_waiters(NAME, 1);
+        other.try_lock().unwrap().expect("the lock is free").set(9);
+        condvar.notify_one().unwrap();
         waiting.join().unwrap();
     });
     assert!(other.try_lock().unwrap().is_some());
 }
 
 #[test]
-fn two_play_ping_pong_and_no_notification_is_lost() {
+fn two_threads_alternate_and_no_notification_is_lost() {
     const ROUNDS: u32 = 5_000;
-    let place = Place::new();
-    let handles = place.two::<(Mutex<u32>, [Condvar; 2])>("table", (0, [(), ()]));
+    let (_dir, handles) = two_handles::<(Mutex<u32>, [Condvar; 2])>("group", (0, [(), ()]));
     std::thread::scope(|scope| {
-        for (side, table) in handles.iter().enumerate() {
+        for (side, group) in handles.iter().enumerate() {
             scope.spawn(move || {
-                let (ball, turns) = &**table;
+                let (mutex, condvars) = &**group;
                 for round in 0..ROUNDS {
-                    let mine = 2 * round + side as u32;
-                    let mut ball =
-                        turns[side].wait_while(ball.lock().unwrap(), |ball| *ball != mine).unwrap();
-                    *ball += 1;
-                    drop(ball);
-                    turns[1 - side].notify_one().unwrap();
+                    let turn = 2 * round + side as u32;
+                    let guard = mutex.lock().unwrap();
+                    *condvars[side].wait_while(guard, |value| *value != turn).unwrap() += 1;
+                    condvars[1 - side].notify_one().unwrap();
                 }
             });
         }
@@ -204,73 +173,68 @@ fn two_play_ping_pong_and_no_notification_is_lost() {
     assert_eq!(*handles[0].0.lock().unwrap(), 2 * ROUNDS);
 }
 
-// Wine has not so many handles.
+// Not under Wine, which has too few handles.
 #[cfg(unix)]
 #[test]
-fn as_many_as_there_is_room_for_wait_and_all_of_them_go_on() {
-    let place = Place::new();
-    let [more, other] = place.two::<Condvar>(NAME, ());
-    let mutex = place.of::<Mutex<u32>>().create(LOCK, 0).unwrap();
+fn the_maximum_of_threads_can_wait_and_all_are_notified() {
+    let (dir, [condvar, other]) = two_handles::<Condvar>(NAME, ());
+    let mutex = dir.options::<Mutex<u32>>().create(LOCK, 0).unwrap();
     std::thread::scope(|scope| {
-        let wait = || *more.wait_while(mutex.lock().unwrap(), |value| *value == 0).unwrap() += 1;
-        for _ in 0..MOST {
+        let wait = || *condvar.wait_while(mutex.lock().unwrap(), |value| *value == 0).unwrap() += 1;
+        for _ in 0..MAX_WAITERS {
             let thread = std::thread::Builder::new().stack_size(64 << 10);
             thread.spawn_scoped(scope, wait).unwrap();
         }
-        place.until_threads_wait(NAME, MOST);
-        let answer = other.wait_timeout(mutex.lock().unwrap(), SOON);
+        dir.wait_for_waiters(NAME, MAX_WAITERS);
+        let answer = other.wait_timeout(mutex.lock().unwrap(), TIMEOUT);
         assert_eq!(kind(answer), ErrorKind::Full);
-        *mutex.try_lock().unwrap().expect("it was given up") = 1;
+        *mutex.try_lock().unwrap().expect("the failed wait released the lock") = 1;
         other.notify_all().unwrap();
     });
-    assert_eq!(*mutex.lock().unwrap(), 1 + MOST);
+    assert_eq!(*mutex.lock().unwrap(), 1 + MAX_WAITERS);
 }
 
 #[test]
-fn a_death_with_the_lock_is_told_to_who_takes_it_again() {
-    let place = Place::new();
-    let more = place.of::<Condvar>().create(NAME, ()).unwrap();
-    let [mutex, dying] = place.two::<Mutex<u32>>(LOCK, 0);
+fn owner_death_is_reported_to_a_waiter_that_reacquires_the_lock() {
+    let dir = TestDir::new();
+    let condvar = dir.options::<Condvar>().create(NAME, ()).unwrap();
+    let [mutex, dying] = dir.two_handles::<Mutex<u32>>(LOCK, 0);
     std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| match more.wait(mutex.lock().unwrap()) {
+        let waiting = scope.spawn(|| match condvar.wait(mutex.lock().unwrap()) {
             Err(LockError::OwnerDied(mut guard)) => guard.mark_consistent(),
             other => panic!("{other:?}"),
         });
-        place.until_threads_wait(NAME, 1);
+        dir.wait_for_waiters(NAME, 1);
         std::mem::forget(dying.lock().unwrap());
         drop(dying);
-        more.notify_one().unwrap();
+        condvar.notify_one().unwrap();
         waiting.join().unwrap();
     });
     assert!(mutex.lock().unwrap().is_consistent());
 }
 
 #[test]
-fn removal_of_the_condition_is_told_and_gives_the_lock_up() {
-    let place = Place::new();
-    let more = place.of::<Condvar>().create(NAME, ()).unwrap();
-    let [mutex, other] = place.two::<Mutex<u32>>(LOCK, 0);
-    std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| kind(more.wait(mutex.lock().unwrap())));
-        place.until_threads_wait(NAME, 1);
-        place.of::<Condvar>().remove(NAME).unwrap();
-        assert_eq!(waiting.join().unwrap(), ErrorKind::Closed);
-    });
+fn removal_of_the_condvar_is_reported_and_releases_the_lock() {
+    let dir = TestDir::new();
+    let condvar = dir.options::<Condvar>().create(NAME, ()).unwrap();
+    let [mutex, other] = dir.two_handles::<Mutex<u32>>(LOCK, 0);
+    let wait = || kind(condvar.wait(mutex.lock().unwrap()));
+    dir.remove_while_waiting::<Condvar, _>(NAME, [wait]);
     assert!(other.try_lock().unwrap().is_some());
-    assert_eq!(kind(more.wait(mutex.lock().unwrap())), ErrorKind::Closed);
-    assert_eq!(kind(more.wait_timeout(mutex.lock().unwrap(), SOON)), ErrorKind::Closed);
+    assert_eq!(kind(condvar.wait(mutex.lock().unwrap())), ErrorKind::Closed);
+    assert_eq!(kind(condvar.wait_timeout(mutex.lock().unwrap(), TIMEOUT)), ErrorKind::Closed);
     assert!(other.try_lock().unwrap().is_some());
 }
 
 #[test]
-fn removal_of_the_lock_is_told_to_who_waits_with_it() {
-    let place = Place::new();
-    let more = place.of::<Condvar>().create(NAME, ()).unwrap();
-    let mutex = place.of::<Mutex<u32>>().create(LOCK, 0).unwrap();
+fn removal_of_the_lock_is_reported_to_a_waiter() {
+    let dir = TestDir::new();
+    let condvar = dir.options::<Condvar>().create(NAME, ()).unwrap();
+    let mutex = dir.options::<Mutex<u32>>().create(LOCK, 0).unwrap();
     std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| kind(more.wait(mutex.lock().unwrap())));
-        place.until_threads_wait(NAME, 1);
-        place.of::<Mutex<u32>>().remove(LOCK).unwrap();
+        let waiting = scope.spawn(|| kind(condvar.wait(mutex.lock().unwrap())));
+        dir.wait_for_waiters(NAME, 1);
+        dir.options::<Mutex<u32>>().remove(LOCK).unwrap();
         assert_eq!(waiting.join().unwrap(), ErrorKind::Closed);
     });
 }

@@ -1,39 +1,38 @@
-//! An event: which of those who wait go on, and what becomes of it.
+//! An event: which waiters continue, and how it is reset.
 
 use std::time::{Duration, Instant};
 
 use shmkit::sync::{Event, Reset};
 use shmkit::{ErrorKind, Result};
 
-use crate::place::{MOMENT, Place, SOON, kind, refused};
+use crate::test_dir::{SHORT, TIMEOUT, TestDir, assert_error, kind, two_handles};
 
 const NAME: &str = "ready";
 
 type Wait = fn(&Event) -> Result<()>;
 
-/// Every way to wait.
+/// Every method that waits, and `try_wait`.
 const WAITS: [Wait; 4] = [
     |event| event.wait(),
-    |event| event.wait_timeout(SOON),
-    |event| event.wait_until(Instant::now() + SOON),
+    |event| event.wait_timeout(TIMEOUT),
+    |event| event.wait_until(Instant::now() + TIMEOUT),
     |event| event.try_wait().map(|was_set| assert!(was_set)),
 ];
 
 #[track_caller]
-fn is_not_set(event: &Event) {
+fn assert_not_set(event: &Event) {
     assert!(!event.is_set() && !event.try_wait().unwrap());
-    for time in [MOMENT, Duration::ZERO] {
-        refused(event.wait_timeout(time), ErrorKind::TimedOut, r#"cannot wait for "ready": "#);
+    for time in [SHORT, Duration::ZERO] {
+        assert_error(event.wait_timeout(time), ErrorKind::TimedOut, r#"cannot wait for "ready": "#);
         assert_eq!(kind(event.wait_until(Instant::now() + time)), ErrorKind::TimedOut);
     }
 }
 
 #[test]
-fn a_manual_one_stays_set_for_all_until_it_is_reset() {
-    let place = Place::new();
-    let [event, other] = place.two::<Event>(NAME, Reset::Manual);
+fn a_manual_event_stays_set_until_it_is_reset() {
+    let (_dir, [event, other]) = two_handles::<Event>(NAME, Reset::Manual);
     for _ in 0..2 {
-        is_not_set(&other);
+        assert_not_set(&other);
         event.set().unwrap();
         event.set().unwrap();
         for wait in WAITS {
@@ -47,67 +46,63 @@ fn a_manual_one_stays_set_for_all_until_it_is_reset() {
 }
 
 #[test]
-fn an_automatic_one_is_taken_by_one_who_waits() {
-    let place = Place::new();
-    let [event, other] = place.two::<Event>(NAME, Reset::Automatic);
+fn an_automatic_event_is_reset_by_one_wait() {
+    let (_dir, [event, other]) = two_handles::<Event>(NAME, Reset::Automatic);
     for wait in WAITS {
-        is_not_set(&other);
+        assert_not_set(&other);
         event.set().unwrap();
         event.set().unwrap();
-        assert!(event.is_set() && other.is_set(), "a look does not take it");
+        assert!(event.is_set() && other.is_set(), "is_set does not reset it");
         wait(&other).unwrap();
-        is_not_set(&event);
+        assert_not_set(&event);
     }
     event.set().unwrap();
     other.reset().unwrap();
-    is_not_set(&event);
+    assert_not_set(&event);
 }
 
 #[test]
-fn all_who_wait_for_a_manual_one_go_on_even_if_it_is_reset_at_once() {
-    let place = Place::new();
-    let [event, other] = place.two::<Event>(NAME, Reset::Manual);
+fn all_waiters_of_a_manual_event_continue_even_if_it_is_reset_at_once() {
+    let (dir, [event, other]) = two_handles::<Event>(NAME, Reset::Manual);
     for wait in &WAITS[..3] {
         std::thread::scope(|scope| {
             let waiting: Vec<_> = [&event, &event, &other]
                 .into_iter()
                 .map(|event| scope.spawn(move || wait(event).unwrap()))
                 .collect();
-            // Says that it waits before it looks what was so far.
-            place.until_threads_wait(NAME, 3);
+            // Repeated, because a waiter counts as waiting shortly before it waits.
+            dir.wait_for_waiters(NAME, 3);
             while waiting.iter().any(|it| !it.is_finished()) {
                 event.set().unwrap();
                 event.reset().unwrap();
             }
         });
-        is_not_set(&event);
+        assert_not_set(&event);
     }
 }
 
 #[test]
-fn each_set_of_an_automatic_one_lets_one_go_on() {
-    let place = Place::new();
-    let [event, other] = place.two::<Event>(NAME, Reset::Automatic);
+fn each_set_of_an_automatic_event_releases_one_waiter() {
+    let (dir, [event, other]) = two_handles::<Event>(NAME, Reset::Automatic);
     for wait in &WAITS[..3] {
         std::thread::scope(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| wait(&other).unwrap());
             }
             for left in [2, 1, 0] {
-                place.until_threads_wait(NAME, left + 1);
+                dir.wait_for_waiters(NAME, left + 1);
                 event.set().unwrap();
-                place.until_threads_wait(NAME, left);
-                assert!(!event.is_set(), "the one who went on took it");
+                dir.wait_for_waiters(NAME, left);
+                assert!(!event.is_set(), "the released waiter has reset it");
             }
         });
     }
 }
 
 #[test]
-fn two_hand_a_turn_to_each_other() {
+fn two_threads_alternate() {
     const ROUNDS: u32 = 5_000;
-    let place = Place::new();
-    let handles = place.two::<[Event; 2]>(NAME, [Reset::Automatic; 2]);
+    let (_dir, handles) = two_handles::<[Event; 2]>(NAME, [Reset::Automatic; 2]);
     handles[0][0].set().unwrap();
     std::thread::scope(|scope| {
         for (side, events) in handles.iter().enumerate() {
@@ -123,19 +118,11 @@ fn two_hand_a_turn_to_each_other() {
 }
 
 #[test]
-fn removal_is_told_to_who_waits_and_all_who_come() {
+fn removal_is_reported_to_waiters_and_later_callers() {
     for reset in [Reset::Manual, Reset::Automatic] {
-        let place = Place::new();
-        let [event, other] = place.two::<Event>(NAME, reset);
-        std::thread::scope(|scope| {
-            let waiting = WAITS[..3].iter();
-            let waiting: Vec<_> = waiting.map(|wait| scope.spawn(|| kind(wait(&other)))).collect();
-            place.until_threads_wait(NAME, 3);
-            place.of::<Event>().remove(NAME).unwrap();
-            for waiting in waiting {
-                assert_eq!(waiting.join().unwrap(), ErrorKind::Closed);
-            }
-        });
+        let (dir, [event, other]) = two_handles::<Event>(NAME, reset);
+        let waits = WAITS[..3].iter().map(|wait| || kind(wait(&other)));
+        dir.remove_while_waiting::<Event, _>(NAME, waits);
         for wait in WAITS {
             assert_eq!(kind(wait(&event)), ErrorKind::Closed);
         }
@@ -144,11 +131,11 @@ fn removal_is_told_to_who_waits_and_all_who_come() {
 }
 
 #[test]
-fn it_is_of_one_kind_for_good() {
-    let place = Place::new();
-    let _event = place.of::<Event>().create(NAME, Reset::Manual).unwrap();
-    let answer = place.of::<Event>().open_or_create(NAME, Reset::Automatic);
+fn an_event_keeps_its_kind_of_reset() {
+    let dir = TestDir::new();
+    let _event = dir.options::<Event>().create(NAME, Reset::Manual).unwrap();
+    let answer = dir.options::<Event>().open_or_create(NAME, Reset::Automatic);
     let words = "the event's reset is automatic here and manual in the object";
-    refused(answer, ErrorKind::WrongOptions, words);
+    assert_error(answer, ErrorKind::WrongOptions, words);
     assert_eq!([Reset::Manual, Reset::Automatic].map(Reset::as_str), ["manual", "automatic"]);
 }

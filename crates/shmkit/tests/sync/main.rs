@@ -1,18 +1,21 @@
-//! What locks, conditions, semaphores, events, barriers and latches promise to the threads and the
-//! handles of one process. Between processes: `tests/processes/sync`.
+//! What locks, condition variables, semaphores, events, barriers and latches promise to the threads
+//! and handles of one process. Between processes: `tests/processes/sync`.
 
 mod barrier;
 mod condvar;
+mod counter;
+mod descriptions;
 mod event;
 mod group;
 mod latch;
 mod mutex;
 mod named;
 mod once;
-mod place;
 mod reentrant;
 mod refused;
+mod regions;
 mod rwlock;
 mod semaphore;
-mod transfers;
+mod test_dir;
+mod upgrades;
 mod values;

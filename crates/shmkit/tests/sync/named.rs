@@ -1,130 +1,128 @@
-//! Names: what can be created and opened under them, and what is refused, with which words.
+//! Names: what can be created and opened, and what is refused with which message.
 
 use std::sync::Barrier as Start;
 
-use shmkit::sync::named::{self, Named};
 use shmkit::sync::{
-    Barrier, Condvar, Event, Latch, Mutex, NoData, Once, Primitive, ReentrantMutex, Reset, RwLock,
-    Semaphore,
+    Barrier, Condvar, Event, Latch, Mutex, NoData, Once, ReentrantMutex, Reset, RwLock, Semaphore,
 };
-use shmkit::{Access, ErrorKind, Kind, Latest, Lifetime, Shareable};
+use shmkit::{Access, ErrorKind, Kind, Latest, Lifetime, Object, Primitive, Shareable};
 
-use crate::place::{Place, kind, refused};
+use crate::test_dir::{TestDir, assert_error, kind};
 
-const NAME: &str = "plant/thing";
+const NAME: &str = "folder/object";
 
-/// Something that is done with a primitive, of whatever kind.
-trait Deed {
-    fn on<P: Primitive<Initial: Send>>(&self, kind: Kind, initial: &dyn Fn() -> P::Initial);
+/// A check of a primitive of any kind.
+trait Check {
+    fn run<P: Primitive<Initial: Send>>(&self, kind: Kind, initial: &dyn Fn() -> P::Initial);
 }
 
-fn for_each_kind(deed: &impl Deed) {
-    deed.on::<Mutex<u64>>(Kind::Mutex, &|| 7);
-    deed.on::<ReentrantMutex<u64>>(Kind::ReentrantMutex, &|| 7);
-    deed.on::<RwLock<u64>>(Kind::RwLock, &|| 7);
-    deed.on::<Condvar>(Kind::Condvar, &|| ());
-    deed.on::<Semaphore>(Kind::Semaphore, &|| 7);
-    deed.on::<Event>(Kind::Event, &|| Reset::Manual);
-    deed.on::<Barrier>(Kind::Barrier, &|| 7);
-    deed.on::<Latch>(Kind::Latch, &|| 7);
-    deed.on::<Once>(Kind::Once, &|| ());
-    deed.on::<(Mutex<u64>, Condvar)>(Kind::Group, &|| (7, ()));
-    deed.on::<[Event; 2]>(Kind::Group, &|| [Reset::Manual; 2]);
+fn for_each_kind(check: &impl Check) {
+    check.run::<Mutex<u64>>(Kind::Mutex, &|| 7);
+    check.run::<ReentrantMutex<u64>>(Kind::ReentrantMutex, &|| 7);
+    check.run::<RwLock<u64>>(Kind::RwLock, &|| 7);
+    check.run::<Condvar>(Kind::Condvar, &|| ());
+    check.run::<Semaphore>(Kind::Semaphore, &|| 7);
+    check.run::<Event>(Kind::Event, &|| Reset::Manual);
+    check.run::<Barrier>(Kind::Barrier, &|| 7);
+    check.run::<Latch>(Kind::Latch, &|| 7);
+    check.run::<Once>(Kind::Once, &|| ());
+    check.run::<(Mutex<u64>, Condvar)>(Kind::Group, &|| (7, ()));
+    check.run::<[Event; 2]>(Kind::Group, &|| [Reset::Manual; 2]);
 }
 
 struct CreateAndOpen;
 
-impl Deed for CreateAndOpen {
-    fn on<P: Primitive<Initial: Send>>(&self, _: Kind, initial: &dyn Fn() -> P::Initial) {
-        let place = Place::new();
-        let options = place.of::<P>();
-        refused(options.open(NAME), ErrorKind::NotFound, r#"cannot open "plant/thing": "#);
+impl Check for CreateAndOpen {
+    fn run<P: Primitive<Initial: Send>>(&self, _: Kind, initial: &dyn Fn() -> P::Initial) {
+        let dir = TestDir::new();
+        let options = dir.options::<P>();
+        assert_error(options.open(NAME), ErrorKind::NotFound, r#"cannot open "folder/object": "#);
         assert_eq!(kind(options.remove(NAME)), ErrorKind::NotFound);
         let first = options.create(NAME, initial()).unwrap();
         assert_eq!(first.name(), NAME);
-        refused(
+        assert_error(
             options.create(NAME, initial()),
             ErrorKind::AlreadyExists,
-            r#"cannot create "plant/thing": an object has this name"#,
+            r#"cannot create "folder/object": an object has this name"#,
         );
         let others = [options.open(NAME), options.open_or_create(NAME, initial())];
         assert!(others.into_iter().all(|it| it.unwrap().name() == NAME));
         drop(first);
-        options.open(NAME).expect("it stays until it is removed");
+        options.open(NAME).expect("the object stays until it is removed");
         options.remove(NAME).unwrap();
         assert_eq!(kind(options.open(NAME)), ErrorKind::NotFound);
         options.open_or_create(NAME, initial()).unwrap();
-        options.open(NAME).expect("that one was created");
+        options.open(NAME).expect("the object was created");
         options.clone().remove(NAME).unwrap();
-        refused(options.create("a//b", initial()), ErrorKind::InvalidName, "an empty part");
+        assert_error(options.create("a//b", initial()), ErrorKind::InvalidName, "an empty part");
         assert_eq!(kind(options.open("")), ErrorKind::InvalidName);
         assert_eq!(kind(options.open_or_create("/a", initial())), ErrorKind::InvalidName);
     }
 }
 
 #[test]
-fn each_kind_is_created_opened_and_created_where_there_is_none() {
+fn each_kind_can_be_created_and_opened() {
     for_each_kind(&CreateAndOpen);
 }
 
 struct OpenOther<'a> {
-    place: &'a Place,
-    there: Kind,
+    dir: &'a TestDir,
+    found: Kind,
 }
 
-impl Deed for OpenOther<'_> {
-    fn on<P: Primitive<Initial: Send>>(&self, asked: Kind, initial: &dyn Fn() -> P::Initial) {
-        if asked == self.there {
+impl Check for OpenOther<'_> {
+    fn run<P: Primitive<Initial: Send>>(&self, asked: Kind, initial: &dyn Fn() -> P::Initial) {
+        if asked == self.found {
             return;
         }
-        let options = self.place.of::<P>();
-        let (found, wanted) = (self.there.as_str(), asked.as_str());
+        let options = self.dir.options::<P>();
+        let (found, wanted) = (self.found.as_str(), asked.as_str());
         let words = format!("it is of kind {found}, and {wanted} was asked for");
-        refused(options.open(NAME), ErrorKind::WrongKind, &words);
-        refused(options.open_or_create(NAME, initial()), ErrorKind::WrongKind, &words);
+        assert_error(options.open(NAME), ErrorKind::WrongKind, &words);
+        assert_error(options.open_or_create(NAME, initial()), ErrorKind::WrongKind, &words);
         assert_eq!(kind(options.create(NAME, initial())), ErrorKind::AlreadyExists);
     }
 }
 
-struct BeOpenedAsOther;
+struct OpenAsOther;
 
-impl Deed for BeOpenedAsOther {
-    fn on<P: Primitive<Initial: Send>>(&self, there: Kind, initial: &dyn Fn() -> P::Initial) {
-        let place = Place::new();
-        let _it = place.of::<P>().create(NAME, initial()).unwrap();
-        for_each_kind(&OpenOther { place: &place, there });
-        let latest = Latest::<u64>::options().directory(place.path());
-        let words = format!("it is of kind {}, and latest was asked for", there.as_str());
-        refused(latest.open(NAME), ErrorKind::WrongKind, &words);
-        refused(latest.open_or_create(NAME), ErrorKind::WrongKind, &words);
+impl Check for OpenAsOther {
+    fn run<P: Primitive<Initial: Send>>(&self, found: Kind, initial: &dyn Fn() -> P::Initial) {
+        let dir = TestDir::new();
+        let _object = dir.options::<P>().create(NAME, initial()).unwrap();
+        for_each_kind(&OpenOther { dir: &dir, found });
+        let latest = Latest::<u64>::options().directory(dir.path());
+        let words = format!("it is of kind {}, and latest was asked for", found.as_str());
+        assert_error(latest.open(NAME), ErrorKind::WrongKind, &words);
+        assert_error(latest.open_or_create(NAME), ErrorKind::WrongKind, &words);
         assert_eq!(kind(latest.create(NAME)), ErrorKind::AlreadyExists);
     }
 }
 
 #[test]
-fn kinds_share_one_name_space_and_the_error_names_the_kind_found() {
-    for_each_kind(&BeOpenedAsOther);
-    let place = Place::new();
-    let _latest = Latest::<u64>::options().directory(place.path()).create(NAME).unwrap();
-    for_each_kind(&OpenOther { place: &place, there: Kind::Latest });
+fn kinds_share_one_namespace_and_the_error_names_the_kind_found() {
+    for_each_kind(&OpenAsOther);
+    let dir = TestDir::new();
+    let _latest = Latest::<u64>::options().directory(dir.path()).create(NAME).unwrap();
+    for_each_kind(&OpenOther { dir: &dir, found: Kind::Latest });
 }
 
 struct Race;
 
-impl Deed for Race {
-    fn on<P: Primitive<Initial: Send>>(&self, _: Kind, initial: &dyn Fn() -> P::Initial) {
+impl Check for Race {
+    fn run<P: Primitive<Initial: Send>>(&self, _: Kind, initial: &dyn Fn() -> P::Initial) {
         for _ in 0..20 {
-            let place = Place::new();
+            let dir = TestDir::new();
             let start = Start::new(3);
             std::thread::scope(|scope| {
                 let created = [(); 3].map(|()| {
-                    let (options, initial) = (place.of::<P>(), [initial(), initial()]);
+                    let (options, initial) = (dir.options::<P>(), [initial(), initial()]);
                     let start = &start;
                     scope.spawn(move || {
                         let [first, second] = initial;
                         start.wait();
                         let created = options.create(NAME, first).is_ok();
-                        options.open_or_create(NAME, second).expect("one has created it");
+                        options.open_or_create(NAME, second).expect("one thread has created it");
                         created
                     })
                 });
@@ -136,66 +134,66 @@ impl Deed for Race {
 }
 
 #[test]
-fn of_those_who_race_to_create_one_does() {
+fn one_of_several_racing_creators_succeeds() {
     for_each_kind(&Race);
 }
 
 struct FillUp;
 
-impl Deed for FillUp {
-    fn on<P: Primitive<Initial: Send>>(&self, _: Kind, initial: &dyn Fn() -> P::Initial) {
-        let place = Place::new();
-        let options = place.of::<P>().max_participants(3);
+impl Check for FillUp {
+    fn run<P: Primitive<Initial: Send>>(&self, _: Kind, initial: &dyn Fn() -> P::Initial) {
+        let dir = TestDir::new();
+        let options = dir.options::<P>().max_participants(3);
         let mut handles = vec![options.create(NAME, initial()).unwrap()];
-        handles.extend([options.open(NAME), place.of::<P>().open(NAME)].map(Result::unwrap));
-        refused(options.open(NAME), ErrorKind::Full, "all 3 places are taken");
+        handles.extend([options.open(NAME), dir.options::<P>().open(NAME)].map(Result::unwrap));
+        assert_error(options.open(NAME), ErrorKind::Full, "all 3 slots are taken");
         assert_eq!(kind(options.open_or_create(NAME, initial())), ErrorKind::Full);
         drop(handles.swap_remove(1));
-        handles.push(options.open(NAME).expect("a place is free"));
-        let words = "the most participants is 4 here and 3 in the object";
-        let four = place.of::<P>().max_participants(4);
-        refused(four.open(NAME), ErrorKind::WrongOptions, words);
-        refused(four.open_or_create(NAME, initial()), ErrorKind::WrongOptions, words);
+        handles.push(options.open(NAME).expect("a slot is free"));
+        let words = "max participants is 4 here and 3 in the object";
+        let four = dir.options::<P>().max_participants(4);
+        assert_error(four.open(NAME), ErrorKind::WrongOptions, words);
+        assert_error(four.open_or_create(NAME, initial()), ErrorKind::WrongOptions, words);
     }
 }
 
 #[test]
-fn there_are_as_many_places_as_the_creator_chose() {
+fn the_creator_chooses_the_maximum_of_participants() {
     for_each_kind(&FillUp);
-    let place = Place::new();
+    let dir = TestDir::new();
     for participants in [0, 1025] {
-        let options = place.of::<Mutex>().max_participants(participants);
+        let options = dir.options::<Mutex>().max_participants(participants);
         let answer = options.create(NAME, NoData::default());
         assert_eq!(kind(answer), ErrorKind::InvalidArgument);
     }
-    let most = place.of::<RwLock<u64>>().max_participants(1024);
-    let most = [most.create(NAME, 1).unwrap(), most.open(NAME).unwrap()];
-    assert_eq!(*most[1].read().unwrap(), 1);
+    let options = dir.options::<RwLock<u64>>().max_participants(1024);
+    let locks = [options.create(NAME, 1).unwrap(), options.open(NAME).unwrap()];
+    assert_eq!(*locks[1].read().unwrap(), 1);
 }
 
 #[test]
-fn other_numbers_than_the_object_began_with_are_refused_with_both() {
-    let place = Place::new();
+fn different_initial_numbers_are_refused_with_both_numbers() {
+    let dir = TestDir::new();
     let _all = (
-        place.of::<Semaphore>().create("semaphore", 3).unwrap(),
-        place.of::<Barrier>().create("barrier", 3).unwrap(),
-        place.of::<Latch>().create("latch", 3).unwrap(),
-        place.of::<(Mutex<u64>, [Semaphore; 2])>().create("group", (1, [2, 3])).unwrap(),
+        dir.options::<Semaphore>().create("semaphore", 3).unwrap(),
+        dir.options::<Barrier>().create("barrier", 3).unwrap(),
+        dir.options::<Latch>().create("latch", 3).unwrap(),
+        dir.options::<(Mutex<u64>, [Semaphore; 2])>().create("group", (1, [2, 3])).unwrap(),
     );
     let words = "the number of permits at first is 4 here and 3 in the object";
-    let answer = place.of::<Semaphore>().open_or_create("semaphore", 4);
-    refused(answer, ErrorKind::WrongOptions, words);
-    let answer = place.of::<(Mutex<u64>, [Semaphore; 2])>().open_or_create("group", (1, [2, 4]));
-    refused(answer, ErrorKind::WrongOptions, words);
+    let answer = dir.options::<Semaphore>().open_or_create("semaphore", 4);
+    assert_error(answer, ErrorKind::WrongOptions, words);
+    let answer = dir.options::<(Mutex<u64>, [Semaphore; 2])>().open_or_create("group", (1, [2, 4]));
+    assert_error(answer, ErrorKind::WrongOptions, words);
     let words = "the number of parties is 4 here and 3 in the object";
-    let answer = place.of::<Barrier>().open_or_create("barrier", 4);
-    refused(answer, ErrorKind::WrongOptions, words);
-    refused(place.of::<Latch>().open_or_create("latch", 4), ErrorKind::WrongOptions, words);
-    // How many there are by now does not matter, nor does a value.
-    let semaphore = place.of::<Semaphore>().open("semaphore").unwrap();
+    let answer = dir.options::<Barrier>().open_or_create("barrier", 4);
+    assert_error(answer, ErrorKind::WrongOptions, words);
+    assert_error(dir.options::<Latch>().open_or_create("latch", 4), ErrorKind::WrongOptions, words);
+    // Neither the current number of permits nor a value is compared.
+    let semaphore = dir.options::<Semaphore>().open("semaphore").unwrap();
     semaphore.consume().unwrap();
-    place.of::<Semaphore>().open_or_create("semaphore", 3).unwrap();
-    place.of::<(Mutex<u64>, [Semaphore; 2])>().open_or_create("group", (9, [2, 3])).unwrap();
+    dir.options::<Semaphore>().open_or_create("semaphore", 3).unwrap();
+    dir.options::<(Mutex<u64>, [Semaphore; 2])>().open_or_create("group", (9, [2, 3])).unwrap();
 }
 
 #[derive(Shareable, Clone, Copy, Debug, Default)]
@@ -216,62 +214,65 @@ struct Turned {
 
 #[test]
 fn another_type_is_refused_with_the_first_field_that_differs() {
-    let place = Place::new();
-    let _mutex = place.of::<Mutex<Pose>>().create("mutex", Pose::default()).unwrap();
-    let _lock = place.of::<RwLock<Pose>>().create("rwlock", Pose::default()).unwrap();
-    let wrong = |answer: shmkit::Result<()>| refused(answer, ErrorKind::WrongType, "heading");
-    wrong(place.of::<Mutex<Turned>>().open("mutex").map(drop));
-    wrong(place.of::<RwLock<Turned>>().open("rwlock").map(drop));
-    wrong(place.of::<Mutex<Turned>>().open_or_create("mutex", Turned::default()).map(drop));
-    let error = place.of::<Mutex<Turned>>().open("mutex").unwrap_err().to_string();
+    let dir = TestDir::new();
+    let _mutex = dir.options::<Mutex<Pose>>().create("mutex", Pose::default()).unwrap();
+    let _lock = dir.options::<RwLock<Pose>>().create("rwlock", Pose::default()).unwrap();
+    let assert_wrong =
+        |answer: shmkit::Result<()>| assert_error(answer, ErrorKind::WrongType, "heading");
+    let turned = dir.options::<Mutex<Turned>>();
+    assert_wrong(turned.open("mutex").map(drop));
+    assert_wrong(dir.options::<RwLock<Turned>>().open("rwlock").map(drop));
+    assert_wrong(turned.open_or_create("mutex", Turned::default()).map(drop));
+    let error = turned.open("mutex").unwrap_err().to_string();
     assert!(error.starts_with(r#"cannot open "mutex": "#), "{error}");
     assert!(error.contains("f32") && error.contains("f64"), "{error}");
-    assert_eq!(kind(place.of::<Mutex<u64>>().open("mutex")), ErrorKind::WrongType);
-    assert_eq!(kind(place.of::<Mutex>().open("mutex")), ErrorKind::WrongType);
+    assert_eq!(kind(dir.options::<Mutex<u64>>().open("mutex")), ErrorKind::WrongType);
+    assert_eq!(kind(dir.options::<Mutex>().open("mutex")), ErrorKind::WrongType);
 
-    let _group = place.of::<(Mutex<u64>, Condvar)>().create("group", (1, ())).unwrap();
-    assert_eq!(kind(place.of::<(Mutex<u64>,)>().open("group")), ErrorKind::WrongType);
-    assert_eq!(kind(place.of::<(Condvar, Mutex<u64>)>().open("group")), ErrorKind::WrongType);
-    assert_eq!(kind(place.of::<(Mutex<u32>, Condvar)>().open("group")), ErrorKind::WrongType);
-    let wider = place.of::<(Mutex<u64>, Condvar, Once)>().open_or_create("group", (1, (), ()));
+    let _group = dir.options::<(Mutex<u64>, Condvar)>().create("group", (1, ())).unwrap();
+    assert_eq!(kind(dir.options::<(Mutex<u64>,)>().open("group")), ErrorKind::WrongType);
+    assert_eq!(kind(dir.options::<(Condvar, Mutex<u64>)>().open("group")), ErrorKind::WrongType);
+    assert_eq!(kind(dir.options::<(Mutex<u32>, Condvar)>().open("group")), ErrorKind::WrongType);
+    let wider = dir.options::<(Mutex<u64>, Condvar, Once)>().open_or_create("group", (1, (), ()));
     assert_eq!(kind(wider), ErrorKind::WrongType);
-    place.of::<(Mutex<u64>, Condvar)>().open("group").unwrap();
+    dir.options::<(Mutex<u64>, Condvar)>().open("group").unwrap();
 }
 
 #[test]
-fn what_is_chosen_must_be_so_and_what_is_not_chosen_is_not_compared() {
-    let place = Place::new();
-    let options = place.of::<Semaphore>().lifetime(Lifetime::WhileUsed).access(Access::Everyone);
+fn chosen_options_must_match_and_others_are_not_compared() {
+    let dir = TestDir::new();
+    let options = dir.options::<Semaphore>().lifetime(Lifetime::WhileUsed).access(Access::Everyone);
     let semaphore = options.create(NAME, 1).unwrap();
-    place.of::<Semaphore>().open(NAME).unwrap();
-    let other = place.of::<Semaphore>().lifetime(Lifetime::Persistent);
+    dir.options::<Semaphore>().open(NAME).unwrap();
+    let other = dir.options::<Semaphore>().lifetime(Lifetime::Persistent);
     let words = "lifetime is persistent here and while used in the object";
-    refused(other.open(NAME), ErrorKind::WrongOptions, words);
-    let other = place.of::<Semaphore>().access(Access::Owner);
+    assert_error(other.open(NAME), ErrorKind::WrongOptions, words);
+    let other = dir.options::<Semaphore>().access(Access::Owner);
     assert_eq!(kind(other.open_or_create(NAME, 1)), ErrorKind::WrongOptions);
     drop(semaphore);
-    assert_eq!(kind(options.open(NAME)), ErrorKind::NotFound, "it went with its last handle");
+    assert_eq!(kind(options.open(NAME)), ErrorKind::NotFound, "the last handle removed it");
 }
 
 #[test]
-fn what_was_removed_is_another_s_name_and_the_old_ones_share_on() {
-    let place = Place::new();
-    let options = place.of::<Mutex<u64>>();
-    let [old, other] = place.two::<Mutex<u64>>(NAME, 1);
+fn a_removed_name_can_be_reused_and_the_old_object_is_closed() {
+    let dir = TestDir::new();
+    let options = dir.options::<Mutex<u64>>();
+    let [old, other] = dir.two_handles::<Mutex<u64>>(NAME, 1);
     let guard = old.lock().unwrap();
     options.remove(NAME).unwrap();
-    let new = place.of::<Semaphore>().create(NAME, 1).expect("of any kind");
+    let new = dir.options::<Semaphore>().create(NAME, 1).expect("the name is free for any kind");
     drop(guard);
     assert_eq!(kind(other.lock()), ErrorKind::Closed);
     drop((old, other));
     drop(new.acquire().unwrap());
-    assert_eq!(place.of::<Semaphore>().open(NAME).unwrap().available(), 1);
+    assert_eq!(dir.options::<Semaphore>().open(NAME).unwrap().available(), 1);
 }
 
 #[test]
-fn the_aliases_are_the_same_things() {
-    let place = Place::new();
-    let named: named::Mutex<u64> = place.of().create(NAME, 1).unwrap();
-    let same: Named<Mutex<u64>> = named;
+fn the_aliases_name_the_same_types() {
+    let dir = TestDir::new();
+    let mutex: shmkit::sync::named::Mutex<u64> =
+        dir.options::<Mutex<u64>>().create(NAME, 1).unwrap();
+    let same: Object<Mutex<u64>> = mutex;
     assert!(format!("{same:?}").contains(NAME));
 }

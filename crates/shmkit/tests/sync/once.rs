@@ -1,77 +1,74 @@
-//! What is done once, by one of those who come.
+//! A `Once`: one caller makes the call, and the others wait for it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use shmkit::ErrorKind;
 use shmkit::sync::{Mutex, Once};
+use shmkit::{ErrorKind, Result};
 
-use crate::place::{MOMENT, Place, SOON, kind, refused, this_process};
+use crate::test_dir::{SHORT, TIMEOUT, assert_error, kind, this_process, two_handles};
 
 const NAME: &str = "start";
 
 #[test]
-fn of_all_who_come_one_does_it_and_the_others_go_on_when_it_is_done() {
-    let place = Place::new();
-    let handles = place.two::<Once>(NAME, ());
-    let done = AtomicU32::new(0);
-    // ORDERING: Relaxed; what is done once is ordered by that.
-    let act = || _ = done.fetch_add(1, Ordering::Relaxed);
+fn one_caller_makes_the_call_and_the_others_wait_for_its_end() {
+    let (dir, handles) = two_handles::<Once>(NAME, ());
+    let calls = AtomicU32::new(0);
+    // ORDERING: Relaxed; the `Once` orders it.
+    let call = || _ = calls.fetch_add(1, Ordering::Relaxed);
     std::thread::scope(|scope| {
         for once in [&handles[0], &handles[0], &handles[1], &handles[1]] {
             scope.spawn(|| {
-                once.call_once(act).unwrap();
+                once.call_once(call).unwrap();
                 assert!(once.is_completed());
                 // ORDERING: Relaxed; as above.
-                assert_eq!(done.load(Ordering::Relaxed), 1);
+                assert_eq!(calls.load(Ordering::Relaxed), 1);
             });
         }
     });
-    let never = || unreachable!("it is done");
+    let never = || unreachable!("the call was made");
     handles[0].call_once(never).unwrap();
     handles[1].call_once_force(|_| never()).unwrap();
     handles[1].call_once_timeout(never, Duration::ZERO).unwrap();
     drop(handles);
-    assert!(place.of::<Once>().open(NAME).unwrap().is_completed());
+    assert!(dir.options::<Once>().open(NAME).unwrap().is_completed());
 }
 
 #[test]
-fn who_does_it_is_named_when_the_time_is_over() {
-    let place = Place::new();
-    let [once, other] = place.two::<Once>(NAME, ());
+fn a_timeout_error_names_the_process_that_makes_the_call() {
+    let (_dir, [once, other]) = two_handles::<Once>(NAME, ());
     once.call_once(|| {
-        for time in [MOMENT, Duration::ZERO] {
-            let answer = other.call_once_timeout(|| unreachable!("another does it"), time);
-            refused(answer, ErrorKind::TimedOut, &this_process());
+        for time in [SHORT, Duration::ZERO] {
+            let answer =
+                other.call_once_timeout(|| unreachable!("the other handle makes the call"), time);
+            assert_error(answer, ErrorKind::TimedOut, &this_process());
         }
         assert!(!other.is_completed());
     })
     .unwrap();
-    other.call_once_timeout(|| unreachable!("it is done"), MOMENT).unwrap();
+    other.call_once_timeout(|| unreachable!("the call was made"), SHORT).unwrap();
 }
 
 #[test]
-fn one_that_panicked_has_not_done_it_and_the_next_is_told() {
-    let place = Place::new();
-    let [once, other] = place.two::<Once>(NAME, ());
-    let mut told = Vec::new();
+fn a_call_that_panicked_is_repeated_with_notice() {
+    let (_dir, [once, other]) = two_handles::<Once>(NAME, ());
+    let mut notices = Vec::new();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         once.call_once_force(|again| {
-            told.push(again);
+            notices.push(again);
             std::panic::resume_unwind(Box::new(()));
         })
     }));
     assert!(panicked.is_err() && !other.is_completed());
-    other.call_once_force(|again| told.push(again)).unwrap();
-    assert_eq!(told, [false, true]);
+    other.call_once_force(|again| notices.push(again)).unwrap();
+    assert_eq!(notices, [false, true]);
     assert!(once.is_completed());
 }
 
 #[test]
-fn it_orders_what_was_done_before_what_follows() {
-    let place = Place::new();
-    let handles = place.two::<(Once, Mutex<u64>)>(NAME, ((), 0));
+fn the_call_happens_before_all_returns() {
+    let (_dir, handles) = two_handles::<(Once, Mutex<u64>)>(NAME, ((), 0));
     std::thread::scope(|scope| {
         for (once, value) in handles.iter().map(|it| &**it) {
             scope.spawn(move || {
@@ -83,25 +80,19 @@ fn it_orders_what_was_done_before_what_follows() {
 }
 
 #[test]
-fn removal_is_told_to_who_waits_and_all_who_come_before_it_is_done() {
-    let place = Place::new();
-    let [once, other] = place.two::<Once>(NAME, ());
+fn removal_is_reported_to_waiters_and_later_callers_until_the_call_completes() {
+    let (dir, [once, other]) = two_handles::<Once>(NAME, ());
     once.call_once(|| {
-        std::thread::scope(|scope| {
-            let waiting = [
-                scope.spawn(|| kind(other.call_once(|| unreachable!()))),
-                scope.spawn(|| kind(other.call_once_timeout(|| unreachable!(), SOON))),
-            ];
-            place.until_threads_wait(NAME, 2);
-            place.of::<Once>().remove(NAME).unwrap();
-            for waiting in waiting {
-                assert_eq!(waiting.join().unwrap(), ErrorKind::Closed);
-            }
-        });
+        let calls: [fn(&Once) -> Result<()>; 2] = [
+            |once| once.call_once(|| unreachable!()),
+            |once| once.call_once_timeout(|| unreachable!(), TIMEOUT),
+        ];
+        let waits = calls.iter().map(|call| || kind(call(&other)));
+        dir.remove_while_waiting::<Once, _>(NAME, waits);
     })
     .unwrap();
-    other.call_once(|| unreachable!("it was done all the same")).unwrap();
-    let next = place.of::<Once>().create(NAME, ()).unwrap();
-    place.of::<Once>().remove(NAME).unwrap();
-    assert_eq!(kind(next.call_once(|| unreachable!("it is gone"))), ErrorKind::Closed);
+    other.call_once(|| unreachable!("the call has completed")).unwrap();
+    let next = dir.options::<Once>().create(NAME, ()).unwrap();
+    dir.options::<Once>().remove(NAME).unwrap();
+    assert_eq!(kind(next.call_once(|| unreachable!("the object was removed"))), ErrorKind::Closed);
 }

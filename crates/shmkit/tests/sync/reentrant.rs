@@ -1,30 +1,29 @@
-//! A mutex that the thread which has it may take again.
+//! A mutex that its owner can lock again.
 
 use std::time::Instant;
 
 use shmkit::ErrorKind;
 use shmkit::sync::{LockError, ReentrantGuard, ReentrantMutex};
 
-use crate::place::{MOMENT, Place, SOON, kind, refused, this_process};
+use crate::test_dir::{SHORT, TIMEOUT, assert_error, kind, this_process, two_handles};
 
 const NAME: &str = "lock";
 
 #[test]
-fn a_thread_takes_it_again_in_each_way_and_it_is_free_when_all_guards_are_gone() {
-    let place = Place::new();
-    let [mutex, other] = place.two::<ReentrantMutex<u64>>(NAME, 0);
+fn the_owner_can_lock_again_in_each_way_and_the_last_guard_releases() {
+    let (_dir, [mutex, other]) = two_handles::<ReentrantMutex<u64>>(NAME, 0);
     let is_free = || {
         std::thread::scope(|scope| {
-            let tried = scope.spawn(|| mutex.try_lock().unwrap().is_some());
-            tried.join().unwrap() && other.try_lock().unwrap().is_some()
+            let attempt = scope.spawn(|| mutex.try_lock().unwrap().is_some());
+            attempt.join().unwrap() && other.try_lock().unwrap().is_some()
         })
     };
     assert!(is_free());
     let mut first = mutex.lock().unwrap();
     let mut guards = vec![
         mutex.lock().unwrap(),
-        mutex.try_lock().unwrap().expect("it is this thread's"),
-        mutex.lock_timeout(MOMENT).unwrap(),
+        mutex.try_lock().unwrap().expect("this thread is the owner"),
+        mutex.lock_timeout(SHORT).unwrap(),
         mutex.lock_until(Instant::now()).unwrap(),
     ];
     assert_eq!((first.depth(), guards[0].depth()), (5, 5));
@@ -42,24 +41,24 @@ fn a_thread_takes_it_again_in_each_way_and_it_is_free_when_all_guards_are_gone()
 }
 
 #[test]
-fn another_thread_and_another_handle_are_refused_and_told_who_has_it() {
-    let place = Place::new();
-    let [mutex, other] = place.two::<ReentrantMutex<u64>>(NAME, 0);
+fn other_threads_and_handles_are_excluded_and_a_timeout_error_names_the_holder() {
+    let (dir, [mutex, other]) = two_handles::<ReentrantMutex<u64>>(NAME, 0);
     let guard = mutex.lock().unwrap();
-    refused(other.lock_timeout(MOMENT), ErrorKind::TimedOut, &this_process());
+    assert_error(other.lock_timeout(SHORT), ErrorKind::TimedOut, &this_process());
     std::thread::scope(|scope| {
-        let refuse = || refused(mutex.lock_until(Instant::now() + MOMENT), ErrorKind::TimedOut, "");
-        scope.spawn(refuse).join().unwrap();
+        let attempt =
+            || assert_error(mutex.lock_until(Instant::now() + SHORT), ErrorKind::TimedOut, "");
+        scope.spawn(attempt).join().unwrap();
         let waiting = scope.spawn(|| mutex.lock().unwrap().depth());
-        place.until_threads_wait(NAME, 1);
+        dir.wait_for_waiters(NAME, 1);
         drop(guard);
         assert_eq!(waiting.join().unwrap(), 1);
     });
 }
 
-/// Which of the two is meant cannot be told where both hold: then this does not compile.
+/// If the guard were `Send`, both implementations would apply, and this would not compile.
 #[test]
-fn a_guard_stays_in_its_thread() {
+fn a_guard_is_not_send() {
     trait NotSend<A> {
         fn holds() {}
     }
@@ -69,10 +68,9 @@ fn a_guard_stays_in_its_thread() {
 }
 
 #[test]
-fn threads_that_nest_lose_no_step() {
+fn no_increment_is_lost_with_nested_guards() {
     const STEPS: u64 = 10_000;
-    let place = Place::new();
-    let handles = place.two::<ReentrantMutex<u64>>(NAME, 0);
+    let (_dir, handles) = two_handles::<ReentrantMutex<u64>>(NAME, 0);
     std::thread::scope(|scope| {
         for mutex in [&handles[0], &handles[0], &handles[1]] {
             scope.spawn(move || {
@@ -88,13 +86,12 @@ fn threads_that_nest_lose_no_step() {
 }
 
 #[test]
-fn a_holder_s_end_is_told_until_it_is_mended() {
-    let place = Place::new();
-    let [mutex, dying] = place.two::<ReentrantMutex<u64>>(NAME, 3);
+fn owner_death_is_reported_until_marked_consistent() {
+    let (_dir, [mutex, dying]) = two_handles::<ReentrantMutex<u64>>(NAME, 3);
     std::mem::forget((dying.lock().unwrap(), dying.lock().unwrap()));
     drop(dying);
-    let Err(LockError::OwnerDied(first)) = mutex.lock() else { panic!("not told") };
-    let mut second = mutex.lock().expect("told the thread already");
+    let Err(LockError::OwnerDied(first)) = mutex.lock() else { panic!("no owner death") };
+    let mut second = mutex.lock().expect("reported once to this thread");
     assert!(!first.is_consistent() && second.depth() == 2);
     second.mark_consistent();
     assert!(first.is_consistent());
@@ -103,14 +100,13 @@ fn a_holder_s_end_is_told_until_it_is_mended() {
 }
 
 #[test]
-fn removal_is_told_to_all_but_the_thread_that_has_it() {
-    let place = Place::new();
-    let [mutex, other] = place.two::<ReentrantMutex<u64>>(NAME, 3);
+fn removal_is_reported_to_all_threads_but_the_owner() {
+    let (dir, [mutex, other]) = two_handles::<ReentrantMutex<u64>>(NAME, 3);
     let guard = mutex.lock().unwrap();
-    place.of::<ReentrantMutex<u64>>().remove(NAME).unwrap();
+    dir.options::<ReentrantMutex<u64>>().remove(NAME).unwrap();
     assert_eq!(kind(other.lock()), ErrorKind::Closed);
     assert_eq!(kind(other.try_lock()), ErrorKind::Closed);
-    assert_eq!(kind(other.lock_timeout(SOON)), ErrorKind::Closed);
+    assert_eq!(kind(other.lock_timeout(TIMEOUT)), ErrorKind::Closed);
     assert_eq!(mutex.lock().unwrap().depth(), 2);
     drop(guard);
     assert_eq!(kind(mutex.lock()), ErrorKind::Closed);

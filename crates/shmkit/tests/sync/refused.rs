@@ -1,8 +1,8 @@
-//! What cannot be done with a lock that one does not have does not compile.
+//! Access to a value without its lock does not compile.
 
-// It runs the compiler: not under Wine.
+// Not under Wine, where the compiler does not run.
 #[cfg(not(windows))]
 #[test]
-fn what_needs_the_lock_does_not_compile_without_it() {
+fn access_without_the_lock_does_not_compile() {
     trybuild::TestCases::new().compile_fail("tests/sync/refused/*.rs");
 }

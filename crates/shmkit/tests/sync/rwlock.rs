@@ -1,46 +1,46 @@
-//! A lock that many may share: each way to have it, beside each other way. How one way becomes
-//! another: `transfers`.
+//! An `RwLock`: each access mode beside each other. Conversions between them: `upgrades`.
 
 use std::time::{Duration, Instant};
 
 use shmkit::sync::{LockError, ReadGuard, RwLock, UpgradableGuard, WriteGuard};
 use shmkit::{Error, ErrorKind};
 
-use crate::place::{MOMENT, Place, SOON, kind, refused, this_process};
+use crate::test_dir::{SHORT, TIMEOUT, TestDir, assert_error, kind, this_process, two_handles};
 
 const NAME: &str = "lock";
 
-/// A way to have it.
+/// A mode of access.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Way {
+pub(crate) enum Mode {
     Read,
     Upgradable,
     Write,
 }
 
-use Way::{Read, Upgradable, Write};
+use Mode::{Read, Upgradable, Write};
 
-pub(crate) const WAYS: [Way; 3] = [Read, Upgradable, Write];
+pub(crate) const MODES: [Mode; 3] = [Read, Upgradable, Write];
 
-impl Way {
-    /// Whether one can have it so, while another has it in the `other` way.
-    pub(crate) fn goes_with(self, other: Self) -> bool {
+impl Mode {
+    /// Whether the lock can be acquired in this mode while it is held in the other.
+    pub(crate) fn is_compatible(self, other: Self) -> bool {
         matches!((self, other), (Read, Read | Upgradable) | (Upgradable, Read))
     }
 }
 
-/// How it is waited for.
+/// How long an acquisition may wait: not at all, for a time, until the end of a time, or without a
+/// limit.
 #[derive(Clone, Copy, Debug)]
-enum Patience {
+enum Timeout {
     Try,
-    Timeout(Duration),
+    After(Duration),
     Until(Duration),
-    Ever,
+    Never,
 }
 
-use Patience::{Ever, Timeout, Try, Until};
+use Timeout::{After, Never, Try, Until};
 
-/// It, had in some way.
+/// A guard of any mode.
 #[derive(Debug)]
 pub(crate) enum Held<'a> {
     Read(ReadGuard<'a, u64>),
@@ -58,54 +58,53 @@ impl Held<'_> {
     }
 }
 
-fn take(lock: &RwLock<u64>, way: Way, patience: Patience) -> Result<Option<Held<'_>>, Error> {
-    let after = |time| Instant::now() + time;
-    Ok(match (way, patience) {
+fn acquire(lock: &RwLock<u64>, mode: Mode, timeout: Timeout) -> Result<Option<Held<'_>>, Error> {
+    let deadline = |time| Instant::now() + time;
+    Ok(match (mode, timeout) {
         (Read, Try) => lock.try_read()?.map(Held::Read),
-        (Read, Timeout(time)) => Some(Held::Read(lock.read_timeout(time)?)),
-        (Read, Until(time)) => Some(Held::Read(lock.read_until(after(time))?)),
-        (Read, Ever) => Some(Held::Read(lock.read()?)),
+        (Read, After(time)) => Some(Held::Read(lock.read_timeout(time)?)),
+        (Read, Until(time)) => Some(Held::Read(lock.read_until(deadline(time))?)),
+        (Read, Never) => Some(Held::Read(lock.read()?)),
         (Upgradable, Try) => lock.try_upgradable_read()?.map(Held::Upgradable),
-        (Upgradable, Timeout(time)) => Some(Held::Upgradable(lock.upgradable_read_timeout(time)?)),
+        (Upgradable, After(time)) => Some(Held::Upgradable(lock.upgradable_read_timeout(time)?)),
         (Upgradable, Until(time)) => {
-            Some(Held::Upgradable(lock.upgradable_read_until(after(time))?))
+            Some(Held::Upgradable(lock.upgradable_read_until(deadline(time))?))
         }
-        (Upgradable, Ever) => Some(Held::Upgradable(lock.upgradable_read()?)),
+        (Upgradable, Never) => Some(Held::Upgradable(lock.upgradable_read()?)),
         (Write, Try) => lock.try_write()?.map(Held::Write),
-        (Write, Timeout(time)) => Some(Held::Write(lock.write_timeout(time)?)),
-        (Write, Until(time)) => Some(Held::Write(lock.write_until(after(time))?)),
-        (Write, Ever) => Some(Held::Write(lock.write()?)),
+        (Write, After(time)) => Some(Held::Write(lock.write_timeout(time)?)),
+        (Write, Until(time)) => Some(Held::Write(lock.write_until(deadline(time))?)),
+        (Write, Never) => Some(Held::Write(lock.write()?)),
     })
 }
 
-/// The same, at once or not at all.
-pub(crate) fn attempt(lock: &RwLock<u64>, way: Way) -> Option<Held<'_>> {
-    take(lock, way, Try).unwrap()
+/// Acquires the lock if that is possible at once.
+pub(crate) fn try_acquire(lock: &RwLock<u64>, mode: Mode) -> Option<Held<'_>> {
+    acquire(lock, mode, Try).unwrap()
 }
 
 #[test]
-fn each_way_goes_with_those_that_it_may_and_waits_for_no_other() {
-    let place = Place::new();
-    let [lock, other] = place.two::<RwLock<u64>>(NAME, 7);
-    for held in WAYS {
-        for asked in WAYS {
-            for asking in [&lock, &other] {
-                let first = take(&lock, held, Ever).unwrap().unwrap();
-                let case = format!("{asked:?} while another has {held:?}");
-                for patience in [Timeout(MOMENT), Until(MOMENT), Timeout(Duration::ZERO), Try] {
-                    let answer = take(asking, asked, patience);
-                    if asked.goes_with(held) {
-                        let second = answer.unwrap().expect(&case);
-                        assert_eq!((first.value(), second.value()), (7, 7));
-                    } else if let Try = patience {
+fn each_mode_is_granted_beside_compatible_modes_and_refused_beside_others() {
+    let (_dir, [lock, other]) = two_handles::<RwLock<u64>>(NAME, 7);
+    for held in MODES {
+        for asked in MODES {
+            for second in [&lock, &other] {
+                let first = acquire(&lock, held, Never).unwrap().unwrap();
+                let case = format!("{asked:?} beside {held:?}");
+                for timeout in [After(SHORT), Until(SHORT), After(Duration::ZERO), Try] {
+                    let answer = acquire(second, asked, timeout);
+                    if asked.is_compatible(held) {
+                        let guard = answer.unwrap().expect(&case);
+                        assert_eq!((first.value(), guard.value()), (7, 7));
+                    } else if let Try = timeout {
                         assert!(answer.unwrap().is_none(), "{case}");
                     } else {
-                        refused(answer.map(drop), ErrorKind::TimedOut, &this_process());
+                        assert_error(answer.map(drop), ErrorKind::TimedOut, &this_process());
                     }
                 }
                 drop(first);
-                for way in WAYS {
-                    assert_eq!(attempt(&other, way).expect("all was given back").value(), 7);
+                for mode in MODES {
+                    assert_eq!(try_acquire(&other, mode).expect("the lock is free").value(), 7);
                 }
             }
         }
@@ -113,18 +112,17 @@ fn each_way_goes_with_those_that_it_may_and_waits_for_no_other() {
 }
 
 #[test]
-fn each_way_waits_for_those_that_stand_in_the_way() {
-    let place = Place::new();
-    let [lock, other] = place.two::<RwLock<u64>>(NAME, 0);
-    for held in WAYS {
-        for asked in WAYS.into_iter().filter(|asked| !asked.goes_with(held)) {
-            for patience in [Ever, Timeout(SOON), Until(SOON)] {
-                let first = take(&lock, held, Ever).unwrap().unwrap();
+fn each_mode_waits_for_incompatible_modes() {
+    let (dir, [lock, other]) = two_handles::<RwLock<u64>>(NAME, 0);
+    for held in MODES {
+        for asked in MODES.into_iter().filter(|asked| !asked.is_compatible(held)) {
+            for timeout in [Never, After(TIMEOUT), Until(TIMEOUT)] {
+                let first = acquire(&lock, held, Never).unwrap().unwrap();
                 std::thread::scope(|scope| {
                     let waiting =
-                        scope.spawn(|| take(&other, asked, patience).unwrap().unwrap().value());
-                    place.until_threads_wait(NAME, 1);
-                    assert!(!waiting.is_finished(), "{asked:?} while another has {held:?}");
+                        scope.spawn(|| acquire(&other, asked, timeout).unwrap().unwrap().value());
+                    dir.wait_for_waiters(NAME, 1);
+                    assert!(!waiting.is_finished(), "{asked:?} beside {held:?}");
                     drop(first);
                     assert_eq!(waiting.join().unwrap(), 0);
                 });
@@ -135,11 +133,10 @@ fn each_way_waits_for_those_that_stand_in_the_way() {
 
 #[test]
 fn readers_share_and_a_writer_waits_for_all_of_them() {
-    let place = Place::new();
-    let [lock, other] = place.two::<RwLock<u64>>(NAME, 0);
+    let (_dir, [lock, other]) = two_handles::<RwLock<u64>>(NAME, 0);
     let mut readers = vec![lock.read().unwrap(), lock.read().unwrap(), other.read().unwrap()];
     let upgradable = lock.upgradable_read().unwrap();
-    assert!(other.try_upgradable_read().unwrap().is_none(), "one alone may upgrade");
+    assert!(other.try_upgradable_read().unwrap().is_none(), "one reader at a time may upgrade");
     drop(upgradable);
     while let Some(reader) = readers.pop() {
         assert!(other.try_write().unwrap().is_none());
@@ -150,9 +147,8 @@ fn readers_share_and_a_writer_waits_for_all_of_them() {
 }
 
 #[test]
-fn a_writer_that_waits_keeps_new_readers_out_until_it_gives_up() {
-    let place = Place::new();
-    let [lock, other] = place.two::<RwLock<u64>>(NAME, 0);
+fn a_waiting_writer_keeps_new_readers_out_until_its_timeout() {
+    let (_dir, [lock, other]) = two_handles::<RwLock<u64>>(NAME, 0);
     let reader = lock.read().unwrap();
     std::thread::scope(|scope| {
         let writing = scope.spawn(|| drop(other.write().unwrap()));
@@ -163,15 +159,14 @@ fn a_writer_that_waits_keeps_new_readers_out_until_it_gives_up() {
         drop(reader);
     });
     let _reader = lock.read().unwrap();
-    refused(other.write_timeout(MOMENT), ErrorKind::TimedOut, &this_process());
-    assert!(lock.try_read().unwrap().is_some(), "as before");
+    assert_error(other.write_timeout(SHORT), ErrorKind::TimedOut, &this_process());
+    assert!(lock.try_read().unwrap().is_some(), "the writer no longer waits");
 }
 
 #[test]
-fn steps_of_writers_and_upgraders_are_seen_whole() {
+fn writes_and_upgrades_are_seen_whole() {
     const STEPS: u64 = 5_000;
-    let place = Place::new();
-    let handles = place.two::<RwLock<[u64; 2]>>(NAME, [0, 0]);
+    let (_dir, handles) = two_handles::<RwLock<[u64; 2]>>(NAME, [0, 0]);
     std::thread::scope(|scope| {
         for lock in &handles {
             scope.spawn(|| {
@@ -185,14 +180,14 @@ fn steps_of_writers_and_upgraders_are_seen_whole() {
                     let guard = lock.upgradable_read().unwrap();
                     let seen = *guard;
                     let mut guard = guard.upgrade().unwrap();
-                    assert_eq!(*guard, seen, "another wrote in between");
+                    assert_eq!(*guard, seen, "another thread wrote during the upgrade");
                     *guard = [guard[0] + 1, guard[1] + 1];
                 }
             });
             scope.spawn(|| {
                 for _ in 0..STEPS {
                     let guard = lock.read().unwrap();
-                    assert_eq!(guard[0], guard[1], "half of another's step");
+                    assert_eq!(guard[0], guard[1], "a half-made write was seen");
                 }
             });
         }
@@ -200,40 +195,39 @@ fn steps_of_writers_and_upgraders_are_seen_whole() {
     assert_eq!(*handles[0].read().unwrap(), [4 * STEPS, 4 * STEPS]);
 }
 
-/// Has it in a way, and lets the handle go without giving it back: as good as dead.
-fn die_with_it(place: &Place, way: Way) {
-    let lock = place.of::<RwLock<u64>>().open(NAME).unwrap();
-    std::mem::forget(take(&lock, way, Ever).unwrap());
+/// Drops a handle that holds the lock, as its process's death does.
+fn die_as_holder(dir: &TestDir, mode: Mode) {
+    let lock = dir.options::<RwLock<u64>>().open(NAME).unwrap();
+    std::mem::forget(acquire(&lock, mode, Never).unwrap());
 }
 
 #[test]
-fn the_end_of_one_who_only_read_stands_in_nobody_s_way() {
-    let place = Place::new();
-    let lock = place.of::<RwLock<u64>>().create(NAME, 7).unwrap();
-    for way in [Read, Upgradable] {
-        for asked in WAYS {
-            die_with_it(&place, way);
-            take(&lock, asked, Ever).unwrap().unwrap();
+fn death_of_a_reader_blocks_no_other_and_is_not_reported() {
+    let dir = TestDir::new();
+    let lock = dir.options::<RwLock<u64>>().create(NAME, 7).unwrap();
+    for held in [Read, Upgradable] {
+        for asked in MODES {
+            die_as_holder(&dir, held);
+            acquire(&lock, asked, Never).unwrap().unwrap();
         }
     }
-    die_with_it(&place, Read);
-    die_with_it(&place, Read);
-    die_with_it(&place, Upgradable);
+    die_as_holder(&dir, Read);
+    die_as_holder(&dir, Read);
+    die_as_holder(&dir, Upgradable);
     assert!(lock.write().unwrap().is_consistent());
 }
 
 #[test]
-fn a_writer_s_end_is_told_to_all_until_one_says_that_it_is_mended() {
-    let place = Place::new();
-    let [lock, other] = place.two::<RwLock<u64>>(NAME, 7);
-    for first in WAYS {
-        die_with_it(&place, Write);
-        for way in [first].into_iter().chain(WAYS) {
-            for patience in [Ever, Timeout(SOON), Until(SOON), Try] {
-                assert_eq!(kind(take(&lock, way, patience)), ErrorKind::OwnerDied);
+fn owner_death_of_a_writer_is_reported_until_marked_consistent() {
+    let (dir, [lock, other]) = two_handles::<RwLock<u64>>(NAME, 7);
+    for first in MODES {
+        die_as_holder(&dir, Write);
+        for mode in [first].into_iter().chain(MODES) {
+            for timeout in [Never, After(TIMEOUT), Until(TIMEOUT), Try] {
+                assert_eq!(kind(acquire(&lock, mode, timeout)), ErrorKind::OwnerDied);
             }
         }
-        let Err(LockError::OwnerDied(guard)) = other.read() else { panic!("not told") };
+        let Err(LockError::OwnerDied(guard)) = other.read() else { panic!("no owner death") };
         assert_eq!(*guard, 7);
         drop(guard);
         let mut guard = other.write().unwrap_err().into_guard().unwrap();
@@ -241,33 +235,29 @@ fn a_writer_s_end_is_told_to_all_until_one_says_that_it_is_mended() {
         guard.mark_consistent();
         assert!(guard.is_consistent());
         drop(guard);
-        for way in WAYS {
-            assert_eq!(attempt(&lock, way).unwrap().value(), 7);
+        for mode in MODES {
+            assert_eq!(try_acquire(&lock, mode).unwrap().value(), 7);
         }
     }
-    die_with_it(&place, Write);
+    die_as_holder(&dir, Write);
     assert!(other.write_replacing(8).unwrap().is_consistent());
     assert_eq!(*lock.read().unwrap(), 8);
 }
 
 #[test]
-fn removal_is_told_to_holders_waiters_and_all_who_come() {
-    for held in WAYS {
-        for asked in WAYS.into_iter().filter(|asked| !asked.goes_with(held)) {
-            let place = Place::new();
-            let [lock, other] = place.two::<RwLock<u64>>(NAME, 7);
-            let first = take(&lock, held, Ever).unwrap().unwrap();
-            std::thread::scope(|scope| {
-                let waiting = scope.spawn(|| kind(take(&other, asked, Ever).map(drop)));
-                place.until_threads_wait(NAME, 1);
-                place.of::<RwLock<u64>>().remove(NAME).unwrap();
-                assert_eq!(waiting.join().unwrap(), ErrorKind::Closed, "{asked:?} on {held:?}");
-            });
-            assert_eq!(first.value(), 7, "who has it keeps it");
+fn removal_is_reported_to_waiters_and_later_callers() {
+    for held in MODES {
+        for asked in MODES.into_iter().filter(|asked| !asked.is_compatible(held)) {
+            println!("{asked:?} waits for {held:?}");
+            let (dir, [lock, other]) = two_handles::<RwLock<u64>>(NAME, 7);
+            let first = acquire(&lock, held, Never).unwrap().unwrap();
+            let wait = || kind(acquire(&other, asked, Never).map(drop));
+            dir.remove_while_waiting::<RwLock<u64>, _>(NAME, [wait]);
+            assert_eq!(first.value(), 7, "the holder keeps the lock");
             drop(first);
-            for way in WAYS {
-                for patience in [Ever, Timeout(SOON), Until(SOON), Try] {
-                    assert_eq!(kind(take(&lock, way, patience)), ErrorKind::Closed);
+            for mode in MODES {
+                for timeout in [Never, After(TIMEOUT), Until(TIMEOUT), Try] {
+                    assert_eq!(kind(acquire(&lock, mode, timeout)), ErrorKind::Closed);
                 }
             }
             assert_eq!(kind(lock.write_replacing(8)), ErrorKind::Closed);

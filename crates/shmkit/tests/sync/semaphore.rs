@@ -1,41 +1,45 @@
-//! A semaphore: permits that come back, and permits that do not.
+//! A semaphore: permits that return, and permits that do not.
 
 use std::time::{Duration, Instant};
 
 use shmkit::sync::{Permit, Semaphore};
 use shmkit::{ErrorKind, Result};
 
-use crate::place::{MOMENT, Place, SOON, kind, refused};
+use crate::test_dir::{SHORT, TIMEOUT, TestDir, assert_error, kind, two_handles};
 
 const NAME: &str = "places";
-/// The most that one participant can hold.
-const MOST_HELD: u32 = 15_000;
+/// The maximum of permits that one participant can hold.
+const MAX_HELD: u32 = 15_000;
 
 type Acquire = fn(&Semaphore) -> Result<Permit<'_>>;
 type Consume = fn(&Semaphore) -> Result<()>;
 
-/// Every way to take a permit that comes back.
+/// Every method that acquires a permit.
 const ACQUIRES: [Acquire; 4] = [
     |semaphore| semaphore.acquire(),
-    |semaphore| semaphore.acquire_timeout(SOON),
-    |semaphore| semaphore.acquire_until(Instant::now() + SOON),
-    |semaphore| Ok(semaphore.try_acquire()?.expect("there is one")),
+    |semaphore| semaphore.acquire_timeout(TIMEOUT),
+    |semaphore| semaphore.acquire_until(Instant::now() + TIMEOUT),
+    |semaphore| Ok(semaphore.try_acquire()?.expect("a permit is available")),
 ];
 
-/// Every way to take one for good.
+/// Every method that consumes a permit.
 const CONSUMES: [Consume; 3] = [
     |semaphore| semaphore.consume(),
-    |semaphore| semaphore.consume_timeout(SOON),
-    |semaphore| semaphore.try_consume().map(|had| assert!(had, "there is one")),
+    |semaphore| semaphore.consume_timeout(TIMEOUT),
+    |semaphore| semaphore.try_consume().map(|consumed| assert!(consumed, "a permit is available")),
 ];
 
 #[track_caller]
-fn is_exhausted(semaphore: &Semaphore) {
+fn assert_exhausted(semaphore: &Semaphore) {
     assert_eq!(semaphore.available(), 0);
     assert!(semaphore.try_acquire().unwrap().is_none());
     assert!(!semaphore.try_consume().unwrap());
-    for time in [MOMENT, Duration::ZERO] {
-        refused(semaphore.acquire_timeout(time), ErrorKind::TimedOut, r#"a permit of "places": "#);
+    for time in [SHORT, Duration::ZERO] {
+        assert_error(
+            semaphore.acquire_timeout(time),
+            ErrorKind::TimedOut,
+            r#"a permit of "places": "#,
+        );
         assert_eq!(kind(semaphore.acquire_until(Instant::now() + time)), ErrorKind::TimedOut);
         assert_eq!(kind(semaphore.consume_timeout(time)), ErrorKind::TimedOut);
     }
@@ -44,65 +48,62 @@ fn is_exhausted(semaphore: &Semaphore) {
 #[test]
 fn one_permit_excludes_as_a_mutex_does() {
     const STEPS: u64 = 3_000;
-    let place = Place::new();
-    let handles = place.two::<Semaphore>(NAME, 1);
+    let (_dir, handles) = two_handles::<Semaphore>(NAME, 1);
     for acquire in ACQUIRES {
         let permit = acquire(&handles[0]).unwrap();
-        is_exhausted(&handles[1]);
+        assert_exhausted(&handles[1]);
         drop(permit);
         assert_eq!(handles[1].available(), 1);
     }
-    let inside = std::sync::atomic::AtomicU64::new(0);
+    let steps = std::sync::atomic::AtomicU64::new(0);
     std::thread::scope(|scope| {
         for semaphore in [&handles[0], &handles[0], &handles[1]] {
             scope.spawn(|| {
-                // ORDERING: Relaxed; the semaphore orders them.
+                // ORDERING: Relaxed; the semaphore orders the accesses.
                 let order = std::sync::atomic::Ordering::Relaxed;
                 for _ in 0..STEPS {
                     let permit = semaphore.acquire().unwrap();
-                    let seen = inside.load(order);
-                    inside.store(seen + 1, order);
+                    let seen = steps.load(order);
+                    steps.store(seen + 1, order);
                     drop(permit);
                 }
             });
         }
     });
-    assert_eq!(inside.into_inner(), 3 * STEPS);
+    assert_eq!(steps.into_inner(), 3 * STEPS);
 }
 
 #[test]
-fn a_hundred_permits_are_handed_out_and_come_back() {
-    let place = Place::new();
-    let handles = place.two::<Semaphore>(NAME, 100);
+fn a_hundred_permits_are_acquired_and_released() {
+    let (_dir, handles) = two_handles::<Semaphore>(NAME, 100);
     for round in 0..ACQUIRES.len() {
         let mut permits: Vec<_> = (0..100)
             .map(|number| ACQUIRES[(round + number) % 4](&handles[number % 2]).unwrap())
             .collect();
-        is_exhausted(&handles[0]);
+        assert_exhausted(&handles[0]);
         drop(permits.pop());
         assert_eq!(handles[1].available(), 1);
         permits.push(handles[1].acquire().unwrap());
-        is_exhausted(&handles[1]);
+        assert_exhausted(&handles[1]);
     }
     assert_eq!(handles[0].available(), 100);
 }
 
 #[test]
-fn what_is_consumed_or_forgotten_does_not_come_back_and_what_is_posted_is_new() {
-    let place = Place::new();
-    let [semaphore, other] = place.two::<Semaphore>(NAME, 0);
-    is_exhausted(&semaphore);
+fn consumed_and_forgotten_permits_do_not_return_and_posted_ones_are_new() {
+    let (_dir, [semaphore, other]) = two_handles::<Semaphore>(NAME, 0);
+    assert_exhausted(&semaphore);
     other.post(0).unwrap();
-    is_exhausted(&semaphore);
+    assert_exhausted(&semaphore);
     for consume in CONSUMES {
         other.post(1).unwrap();
         consume(&semaphore).unwrap();
-        is_exhausted(&semaphore);
+        assert_exhausted(&semaphore);
     }
     for acquire in ACQUIRES {
         other.post(1).unwrap();
         acquire(&semaphore).unwrap().forget();
-        is_exhausted(&other);
+        assert_exhausted(&other);
     }
     other.post(5).unwrap();
     assert_eq!(semaphore.available(), 5);
@@ -114,14 +115,13 @@ fn what_is_consumed_or_forgotten_does_not_come_back_and_what_is_posted_is_new() 
 }
 
 #[test]
-fn each_way_to_wait_ends_by_a_permit_given_back_or_posted() {
-    let place = Place::new();
-    let [semaphore, other] = place.two::<Semaphore>(NAME, 1);
+fn each_wait_ends_by_a_released_or_posted_permit() {
+    let (dir, [semaphore, other]) = two_handles::<Semaphore>(NAME, 1);
     for acquire in &ACQUIRES[..3] {
         let permit = semaphore.acquire().unwrap();
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| drop(acquire(&other).unwrap()));
-            place.until_threads_wait(NAME, 1);
+            dir.wait_for_waiters(NAME, 1);
             assert!(!waiting.is_finished());
             drop(permit);
         });
@@ -130,58 +130,58 @@ fn each_way_to_wait_ends_by_a_permit_given_back_or_posted() {
     for consume in &CONSUMES[..2] {
         std::thread::scope(|scope| {
             let waiting = [(); 3].map(|()| scope.spawn(|| consume(&other).unwrap()));
-            place.until_threads_wait(NAME, 3);
+            dir.wait_for_waiters(NAME, 3);
             semaphore.post(2).unwrap();
-            place.until_threads_wait(NAME, 1);
+            dir.wait_for_waiters(NAME, 1);
             while waiting.iter().filter(|it| it.is_finished()).count() < 2 {
                 std::thread::yield_now();
             }
             assert_eq!(semaphore.available(), 0);
             semaphore.post(1).unwrap();
         });
-        is_exhausted(&semaphore);
+        assert_exhausted(&semaphore);
     }
 }
 
 #[test]
-fn no_item_is_lost_or_made_between_those_who_post_and_those_who_consume() {
-    const ITEMS: u32 = 6_000;
-    let place = Place::new();
-    let handles = place.two::<Semaphore>(NAME, 0);
+fn no_permit_is_lost_or_created_between_post_and_consume() {
+    const PERMITS: u32 = 6_000;
+    let (_dir, handles) = two_handles::<Semaphore>(NAME, 0);
     std::thread::scope(|scope| {
         for semaphore in &handles {
-            scope.spawn(|| (0..ITEMS / 3).for_each(|_| semaphore.post(3).unwrap()));
-            scope.spawn(|| (0..ITEMS / 2).for_each(|_| semaphore.consume().unwrap()));
+            scope.spawn(|| (0..PERMITS / 3).for_each(|_| semaphore.post(3).unwrap()));
+            scope.spawn(|| (0..PERMITS / 2).for_each(|_| semaphore.consume().unwrap()));
             scope.spawn(|| {
-                (0..ITEMS / 2).for_each(|_| semaphore.acquire_timeout(SOON).unwrap().forget());
+                (0..PERMITS / 2).for_each(|_| semaphore.acquire_timeout(TIMEOUT).unwrap().forget());
             });
         }
     });
-    is_exhausted(&handles[0]);
+    assert_exhausted(&handles[0]);
 }
 
 #[test]
-fn the_permits_of_a_handle_that_ends_come_back() {
-    let place = Place::new();
-    let semaphore = place.of::<Semaphore>().create(NAME, 3).unwrap();
+fn permits_of_a_dead_handle_return() {
+    let dir = TestDir::new();
+    let semaphore = dir.options::<Semaphore>().create(NAME, 3).unwrap();
     for acquire in ACQUIRES {
-        let dying = place.of::<Semaphore>().open(NAME).unwrap();
+        let dying = dir.options::<Semaphore>().open(NAME).unwrap();
         std::mem::forget([(); 3].map(|()| dying.acquire().unwrap()));
-        is_exhausted(&semaphore);
+        assert_exhausted(&semaphore);
         drop(dying);
         let permits = [(); 3].map(|()| match semaphore.try_acquire().unwrap() {
             Some(permit) => permit,
-            // This handle asks about deaths once in 50 ms.
-            None => acquire_patiently(&semaphore, acquire),
+            // A handle checks for deaths once in 50 ms.
+            None => acquire_after_check(&semaphore, acquire),
         });
-        is_exhausted(&semaphore);
+        assert_exhausted(&semaphore);
         drop(permits);
         assert_eq!(semaphore.available(), 3);
     }
 }
 
-/// Attempts until it is time to ask about deaths again.
-fn acquire_patiently(semaphore: &Semaphore, acquire: Acquire) -> Permit<'_> {
+/// Acquires a permit of a dead handle, for which the attempts of `try_acquire` are repeated until the
+/// next check for deaths.
+fn acquire_after_check(semaphore: &Semaphore, acquire: Acquire) -> Permit<'_> {
     loop {
         if semaphore.available() > 0 || acquire as usize != ACQUIRES[3] as usize {
             return acquire(semaphore).unwrap();
@@ -193,43 +193,41 @@ fn acquire_patiently(semaphore: &Semaphore, acquire: Acquire) -> Permit<'_> {
 }
 
 #[test]
-fn one_who_dies_waiting_took_nothing_and_one_who_consumed_gives_nothing_back() {
-    let place = Place::new();
-    let [semaphore, dying] = place.two::<Semaphore>(NAME, 3);
+fn only_permits_that_a_dead_handle_held_return() {
+    let (_dir, [semaphore, dying]) = two_handles::<Semaphore>(NAME, 3);
     dying.consume().unwrap();
     dying.acquire().unwrap().forget();
     std::mem::forget(dying.acquire().unwrap());
     drop(dying);
     let permit = semaphore.acquire().unwrap();
-    is_exhausted(&semaphore);
+    assert_exhausted(&semaphore);
     drop(permit);
     assert_eq!(semaphore.available(), 1);
 }
 
 #[test]
-fn a_slot_s_next_participant_does_not_have_what_the_last_one_held() {
-    let place = Place::new();
-    let semaphore = place.of::<Semaphore>().create(NAME, 2).unwrap();
+fn the_next_participant_of_a_slot_does_not_hold_the_last_one_s_permits() {
+    let dir = TestDir::new();
+    let semaphore = dir.options::<Semaphore>().create(NAME, 2).unwrap();
     for _ in 0..3 {
-        let dying = place.of::<Semaphore>().open(NAME).unwrap();
+        let dying = dir.options::<Semaphore>().open(NAME).unwrap();
         std::mem::forget([dying.acquire().unwrap(), dying.acquire().unwrap()]);
     }
-    let next = place.of::<Semaphore>().open(NAME).unwrap();
-    assert_eq!(next.available(), 2, "given back before it took anything");
+    let next = dir.options::<Semaphore>().open(NAME).unwrap();
+    assert_eq!(next.available(), 2, "the permits of the dead have returned");
     drop((next.acquire().unwrap(), semaphore.acquire().unwrap()));
     assert_eq!(semaphore.available(), 2);
 }
 
 #[test]
-fn there_is_a_most_that_one_can_hold_and_a_most_that_there_can_be() {
-    let place = Place::new();
-    let [semaphore, other] = place.two::<Semaphore>(NAME, u32::MAX);
-    let permits: Vec<_> = (0..MOST_HELD).map(|_| semaphore.acquire().unwrap()).collect();
-    refused(semaphore.acquire(), ErrorKind::Full, "holds 15000, which is the most");
+fn permits_are_limited_for_each_participant_and_in_total() {
+    let (_dir, [semaphore, other]) = two_handles::<Semaphore>(NAME, u32::MAX);
+    let permits: Vec<_> = (0..MAX_HELD).map(|_| semaphore.acquire().unwrap()).collect();
+    assert_error(semaphore.acquire(), ErrorKind::Full, "holds 15000 permits, and no more can be");
     assert_eq!(kind(semaphore.try_acquire()), ErrorKind::Full);
-    assert_eq!(kind(semaphore.acquire_timeout(SOON)), ErrorKind::Full);
-    semaphore.consume().expect("what is consumed is not held");
-    drop(other.acquire().expect("another holds none"));
+    assert_eq!(kind(semaphore.acquire_timeout(TIMEOUT)), ErrorKind::Full);
+    semaphore.consume().expect("a consumed permit is not held");
+    drop(other.acquire().expect("the other handle holds none"));
     drop(permits);
     drop(semaphore.acquire().unwrap());
 
@@ -239,26 +237,22 @@ fn there_is_a_most_that_one_can_hold_and_a_most_that_there_can_be() {
     }
     other.post((room % u64::from(u32::MAX)) as u32).unwrap();
     assert_eq!(semaphore.available(), 1 << 40);
-    refused(semaphore.post(1), ErrorKind::Full, "more than 1099511627776 permits");
+    assert_error(semaphore.post(1), ErrorKind::Full, "more than 1099511627776 permits");
     assert_eq!(semaphore.available(), 1 << 40);
 }
 
 #[test]
-fn removal_is_told_to_who_waits_and_all_who_come() {
-    let place = Place::new();
-    let [semaphore, other] = place.two::<Semaphore>(NAME, 1);
+fn removal_is_reported_to_waiters_and_later_callers() {
+    let (dir, [semaphore, other]) = two_handles::<Semaphore>(NAME, 1);
     let permit = semaphore.acquire().unwrap();
-    std::thread::scope(|scope| {
-        let consuming = scope.spawn(|| kind(other.consume()));
-        let acquiring = ACQUIRES[..3].iter();
-        let acquiring: Vec<_> =
-            acquiring.map(|acquire| scope.spawn(|| kind(acquire(&other).map(drop)))).collect();
-        place.until_threads_wait(NAME, 4);
-        place.of::<Semaphore>().remove(NAME).unwrap();
-        for waiting in acquiring.into_iter().chain([consuming]) {
-            assert_eq!(waiting.join().unwrap(), ErrorKind::Closed);
+    let waits = (0..4).map(|number| {
+        let other = &other;
+        move || match number {
+            0 => kind(other.consume()),
+            _ => kind(ACQUIRES[number - 1](other).map(drop)),
         }
     });
+    dir.remove_while_waiting::<Semaphore, _>(NAME, waits);
     drop(permit);
     for acquire in ACQUIRES {
         assert_eq!(kind(acquire(&semaphore)), ErrorKind::Closed);

@@ -1,4 +1,4 @@
-//! Running a command in this process's stead: it ends with this process.
+//! Running a command: it ends when this process is killed.
 
 use std::io;
 use std::os::windows::io::{AsRawHandle, OwnedHandle};
@@ -12,16 +12,16 @@ use windows_sys::Win32::System::JobObjects::{
 };
 use windows_sys::Win32::System::Threading::GetCurrentProcess;
 
-use super::{done, on_interrupt, owned};
+use super::{check, on_interrupt, owned};
 
-/// Runs a command, and says with which code it ended. Ctrl-c, which reaches the command, too, ends
-/// this process no sooner. The command is killed when this process is.
+/// Runs a command, and returns its exit code. Ctrl-c reaches the command, and this process waits
+/// for its end. The command is killed when this process is killed.
 pub(crate) fn run(command: &mut Command) -> io::Result<i32> {
     on_interrupt(|| {})?;
     let job = Job::of_this_process();
     let status = command.status();
     if let Ok(job) = job {
-        // What the command left in the background is to go on, and so is this process.
+        // Processes that the command left in the background continue, and so does this process.
         if job.limit(0).is_err() {
             std::mem::forget(job);
         }
@@ -29,31 +29,31 @@ pub(crate) fn run(command: &mut Command) -> io::Result<i32> {
     Ok(status?.code().unwrap_or(1))
 }
 
-/// This process and those that it starts. Nobody else has a handle, so that it is closed when this
-/// process is killed; and by that the others are.
+/// A job of this process and those that it starts. When this process is killed, the system closes
+/// the only handle, which kills the others.
 struct Job(OwnedHandle);
 
 impl Job {
-    /// Fails within jobs that allow no others, which some programs make for what they start: there
-    /// the command goes on when this process is killed.
+    /// Fails inside a job that allows no nested jobs. Then the command continues when this process
+    /// is killed.
     fn of_this_process() -> io::Result<Self> {
-        // SAFETY: no name and no access list; the handle is not inherited.
+        // SAFETY: both pointers may be null: no attributes and no name.
         let job = unsafe { CreateJobObjectW(ptr::null(), ptr::null()) };
-        // SAFETY: made for us.
+        // SAFETY: the call returned this new handle.
         let job = Self(unsafe { owned(job) }?);
         job.limit(JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE)?;
-        // SAFETY: names this process, without a handle to close.
+        // SAFETY: the call has no requirements. The handle is not closed.
         let this = unsafe { GetCurrentProcess() };
-        // SAFETY: both are open.
-        done(unsafe { AssignProcessToJobObject(job.0.as_raw_handle(), this) })?;
+        // SAFETY: both handles are open.
+        check(unsafe { AssignProcessToJobObject(job.0.as_raw_handle(), this) })?;
         Ok(job)
     }
 
     fn limit(&self, flags: JOB_OBJECT_LIMIT) -> io::Result<()> {
         let mut limits = JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default();
         limits.BasicLimitInformation.LimitFlags = flags;
-        // SAFETY: the job is open, and the limits are as large as they are said to be.
-        done(unsafe {
+        // SAFETY: the job is open, and the size is that of the limits.
+        check(unsafe {
             SetInformationJobObject(
                 self.0.as_raw_handle(),
                 JobObjectExtendedLimitInformation,

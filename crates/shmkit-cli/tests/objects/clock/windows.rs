@@ -1,32 +1,32 @@
-//! `clock` and the console; and raw memory that goes with it.
+//! `clock`, the console, and raw memory that disappears with its last user.
 
 use std::time::SystemTime;
 
-use crate::{Place, Running, console};
+use crate::{Running, TestDir, console};
 
 #[test]
-fn asked_to_end_the_clock_leaves_in_good_order() {
-    let place = Place::new();
-    let mut command = place.command(&["clock", "time", "--every", "1ms"]);
+fn an_interrupted_clock_leaves() {
+    let dir = TestDir::new();
+    let mut command = dir.command(&["clock", "time", "--every", "1ms"]);
     let mut clock = Running::new(console::group(&mut command));
-    place.wait_for_clock("time");
+    dir.await_clock("time");
     if !console::interrupt(&clock.child) {
         return;
     }
     assert!(clock.child.wait().unwrap().success());
-    assert_eq!(place.json(&["info", "time"])["participants"], serde_json::json!([]));
+    assert_eq!(dir.json(&["info", "time"])["participants"], serde_json::json!([]));
 }
 
 #[test]
-fn the_raw_clock_holds_the_memory_in_which_it_writes_text() {
-    let place = Place::new();
+fn the_raw_clock_keeps_its_memory_open() {
+    let dir = TestDir::new();
     let stamp = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos();
     let name = format!("shm-test-clock-{}-{stamp:x}", std::process::id());
-    let mut clock = place.start(&["clock", "--raw", &name, "--every", "1ms"]);
+    let mut clock = dir.start(&["clock", "--raw", &name, "--every", "1ms"]);
     let text = loop {
-        let output = place.run(&["raw", "read", &name, "--text"]);
+        let output = dir.run(&["raw", "read", &name, "--text"]);
         let text = String::from_utf8(output.stdout).unwrap();
-        // Not yet there, or without a text yet, or with half of one.
+        // Before that the memory is missing, empty or half-written.
         if text.starts_with("20") && text.ends_with("Z\n") {
             break text;
         }
@@ -34,7 +34,7 @@ fn the_raw_clock_holds_the_memory_in_which_it_writes_text() {
     };
     assert_eq!(text.len(), "2026-11-23T12:55:22.123456Z\n".len());
     clock.kill();
-    place.fails(&["raw", "read", &name], 3, "cannot open");
-    let dir = place.path().to_str().unwrap();
-    place.fails(&["--dir", dir, "clock", "--raw", "x"], 2, "raw memory is in no directory");
+    dir.fails(&["raw", "read", &name], 3, "cannot open");
+    let path = dir.path().to_str().unwrap();
+    dir.fails(&["--dir", path, "clock", "--raw", "x"], 2, "raw memory is in no directory");
 }

@@ -1,23 +1,23 @@
-//! `demo` and ctrl-break, as a console has it.
+//! `demo` and ctrl-break.
 
 use std::fs;
 
-use super::wait_for_writer;
-use crate::{Place, Running, console};
+use super::await_writer;
+use crate::{Running, TestDir, console};
 
 #[test]
-fn interrupted_it_leaves_nothing_behind() {
-    let place = Place::new();
-    let mut command = place.command(&["demo", "--during", "60s"]);
+fn ctrl_break_removes_its_objects() {
+    let dir = TestDir::new();
+    let mut command = dir.command(&["demo", "--during", "60s"]);
     let mut demo = Running::new(console::group(&mut command));
-    wait_for_writer(&place);
+    await_writer(&dir);
     if !console::interrupt(&demo.child) {
         return;
     }
     assert_eq!(demo.child.wait().unwrap().code(), Some(130));
-    assert!(demo.notes.next().is_none(), "it is no error");
-    // Its processes take away on their way out what they had mapped.
-    while fs::read_dir(place.path()).unwrap().count() > 0 {
+    assert!(demo.errors.next().is_none(), "no error");
+    // Its processes remove the mapped files before they exit.
+    while fs::read_dir(dir.path()).unwrap().count() > 0 {
         std::thread::yield_now();
     }
 }

@@ -1,13 +1,13 @@
-//! Full file systems and devices, and users with numbers.
+//! Full file systems and devices, and user numbers.
 
 use std::fs;
 use std::process::Command;
 
 use super::run;
-use crate::{Unique, cannot_be_tried, ended, raw};
+use crate::{Unique, ended, raw, skip};
 
 #[test]
-fn a_full_file_system_is_told_at_creation_and_nothing_is_left() {
+fn creation_fails_on_a_full_file_system_and_leaves_nothing() {
     let shm = assert_cmd::cargo::cargo_bin("shm");
     let script = "mount -t tmpfs -o size=64k tmpfs /dev/shm || exit 77
                   \"$1\" raw create small --size 32K || exit 78
@@ -15,13 +15,13 @@ fn a_full_file_system_is_told_at_creation_and_nothing_is_left() {
                   test \"$(ls /dev/shm)\" = small || exit 79
                   \"$1\" raw create fits --size 32K || exit 80
                   exit $code";
-    // A mount of its own, which nobody else sees.
+    // The mount is private to this script.
     let output = Command::new("unshare")
         .args(["--mount", "sh", "-c", script, "sh", shm.to_str().unwrap()])
         .output()
         .unwrap();
     if matches!(output.status.code(), Some(1 | 77)) {
-        return cannot_be_tried("a full file system: only root can mount a small one");
+        return skip("a full file system: only root can mount a small one");
     }
     ended(&output, 6, "cannot create \"large\": no space for 1048576 bytes");
 }
@@ -40,11 +40,11 @@ fn a_full_standard_output_is_an_error() {
 }
 
 #[test]
-fn a_stranger_s_memory_is_refused_unless_he_is_trusted() {
+fn memory_of_another_user_is_refused_unless_trusted() {
     let name = Unique::new();
     raw(&["create", &name, "--size", "8", "--fill", "7", "--access", "everyone"]);
     if std::os::unix::fs::chown(name.memory(), Some(12_345), None).is_err() {
-        return cannot_be_tried("another user's memory: only root can make some");
+        return skip("memory of another user: only root can create it");
     }
     let refused = run(&["raw", "read", &name, "--hex"]);
     ended(&refused, 5, "user 0 did not ask to trust them: --trust 12345 does");
@@ -54,5 +54,5 @@ fn a_stranger_s_memory_is_refused_unless_he_is_trusted() {
         assert!(raw(&["dump", &name, "--trust", whose]).contains("07 07"));
     }
     let clock = run(&["clock", &name, "--raw", "--count", "1", "--trust", "anyone"]);
-    assert_eq!(clock.status.code(), Some(2), "8 bytes are too few for it, but they are its own");
+    assert_eq!(clock.status.code(), Some(2), "8 bytes are too few, but the user is trusted");
 }

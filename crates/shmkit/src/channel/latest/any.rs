@@ -6,18 +6,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::changes::Cursor;
-use super::handle::{Asked, Handle};
+use super::geometry::Geometry;
+use super::handle::Handle;
+use super::payload::plan;
 use super::writing::WriterMembership;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::Trust;
-use crate::object::{Name, OpenMode, Options};
+use crate::object::{
+    Choices, Kind, Name, OpenMode, OpenObject, Planner, ValueType, check_kind, fingerprint,
+};
 use crate::shareable::Schema;
-use crate::sync::until::Until;
+use crate::wait::Until;
 
 /// An open [`Latest`](super::Latest) of a type that is known at run time: the object describes it.
 ///
-/// Values are bytes, which [`schema`](Self::schema) reads, prints and changes. What comes out was
-/// checked against the schema.
+/// Values are bytes, which [`schema`](Self::schema) reads, prints and changes. All bytes that are
+/// returned were checked against the schema.
 #[derive(Debug)]
 pub struct AnyLatest {
     handle: Arc<Handle>,
@@ -25,87 +29,108 @@ pub struct AnyLatest {
 }
 
 impl AnyLatest {
-    /// Opens the object in `directory`, or in the default one.
+    /// Opens the object in `directory`, or in the default directory.
     ///
     /// # Errors
     ///
-    /// As [`LatestOptions::open`](super::LatestOptions::open), but for `WrongType`.
+    /// `NotFound`, `InvalidName`, `PermissionDenied`, `WrongKind`, `WrongVersion`, `Corrupt`,
+    /// `Busy`.
     pub fn open(directory: Option<&Path>, name: &str, trust: Trust) -> Result<Self> {
-        let finish = |error: Error| error.doing("open").on(name);
-        let directory = directory.map(Into::into);
-        let options = Options { directory, trust, ..Options::new() };
-        let asked = Asked { options: &options, shared_writers: None };
-        let handle = Handle::open(&Name::new(name)?, &asked, OpenMode::Allowed).map_err(finish)?;
-        let schema = handle.schema().map_err(finish)?.into();
-        Ok(Self { handle: handle.into(), schema })
+        let choices = Choices { directory: directory.map(Into::into), trust, ..Choices::new() };
+        let open = || Self::over(OpenObject::open(&Name::new(name)?, &choices, OpenMode::Allowed)?);
+        open().map_err(|error| error.doing("open").on(name))
     }
 
-    /// The description of its values, which the object carries.
+    /// Takes over an object, if its description is that of a `Latest` of some type.
+    fn over(object: OpenObject) -> Result<Self> {
+        let layout = object.layout();
+        check_kind(layout.kind, Kind::Latest)?;
+        let schema = Schema::parse(&layout.schema)?.value().cloned();
+        let typed = schema.and_then(|schema| {
+            let geometry = Geometry::of(usize::try_from(schema.size()).ok()?)?;
+            let value = ValueType::Schema(&schema);
+            let plan = |planner: &mut Planner<'_>| plan(planner, value, geometry);
+            let found = (layout.payload_size, layout.fingerprint);
+            let expected = fingerprint(Kind::Latest, layout.participants_count, 0, &plan);
+            (expected == found).then_some((schema, geometry))
+        });
+        let Some((schema, geometry)) = typed else {
+            let why = "its description is not that of a latest";
+            return Err(Error::new(ErrorKind::Corrupt, why));
+        };
+        let handle = Handle::over(Arc::new(object), geometry)?;
+        Ok(Self { handle: handle.into(), schema: schema.into() })
+    }
+
+    /// Returns the type of its values, as the object describes it.
     pub fn schema(&self) -> &Schema {
         &self.schema
     }
 
-    /// The newest value's bytes, checked.
+    /// Returns the bytes of the newest value, checked.
     ///
     /// # Errors
     ///
-    /// As [`Latest::get`](super::Latest::get).
+    /// `Empty` before the first value is set; `Closed`; `Busy`; `Corrupt`; `Forked`; `OutOfSpace`
+    /// if there is no memory for the value.
     pub fn get(&self) -> Result<Vec<u8>> {
         self.handle.object.check_not_forked()?;
         let mut bytes = room_for(&self.handle)?;
         let read = self.handle.register().read_newest(&mut bytes);
-        read.map_err(|miss| self.handle.missed(miss))?;
+        read.map_err(|error| self.handle.read_error(error))?;
         check(&self.handle, &self.schema, initialised(bytes))
     }
 
-    /// Sets the value, as a writer that joins and leaves: refused while a sole writer lives.
+    /// Sets the value, as a writer that joins and leaves. Unless writers are shared, it fails while
+    /// another writer lives.
     ///
     /// # Errors
     ///
-    /// `InvalidArgument` if the bytes are no value; as [`Latest::writer`](super::Latest::writer)
-    /// and [`LatestWriter::set`](super::LatestWriter::set).
+    /// `InvalidArgument` if the bytes are not a value of the type; `RoleTaken`, `Full`,
+    /// `PermissionDenied`, `Closed`, `Busy`, `Corrupt`, `Forked`.
     pub fn set(&self, value: &[u8]) -> Result<u64> {
         self.set_with(|_| Ok(value.to_vec()))
     }
 
-    /// Sets the value to what `change` makes of the newest one, which it is given if there is one.
-    /// Nobody else writes in between, unless writers are shared.
+    /// Sets the value to what `change` returns for the newest value, if there is one.
+    ///
+    /// No other process writes in between, unless writers are shared.
     ///
     /// # Errors
     ///
-    /// Those of `change`, and as [`set`](Self::set).
+    /// Those of `change`, and those of [`set`](Self::set).
     pub fn set_with(&self, change: impl FnOnce(Option<Vec<u8>>) -> Result<Vec<u8>>) -> Result<u64> {
-        let mut writer = WriterMembership::take(&self.handle)?;
+        let mut writer = WriterMembership::join(&self.handle)?;
         let old = match self.get() {
             Err(error) if matches!(error.kind(), ErrorKind::Empty | ErrorKind::Corrupt) => None,
             answer => Some(answer?),
         };
         let value = change(old)?;
         self.schema.check(&value).map_err(|error| {
-            error.of_kind(ErrorKind::InvalidArgument).doing("set").on(self.handle.object.name())
+            error.of_kind(ErrorKind::InvalidArgument).doing("set").on(self.handle.object.label())
         })?;
         writer.set(self.handle.geometry(), &value)
     }
 
-    /// The values after the one with this sequence number.
+    /// Returns the values after the one with this sequence number.
     pub fn changes_since(&self, sequence: u64) -> AnyChanges {
         let cursor = Cursor::new(self.handle.clone(), sequence);
         AnyChanges { cursor, schema: self.schema.clone() }
     }
 
-    /// The newest value's sequence number. 0: none yet.
+    /// Returns the sequence number of the newest value. 0: none yet.
     pub fn sequence(&self) -> u64 {
         self.handle.register().newest().sequence
     }
 
-    /// The sequence number of a value that is half-written at this moment, or was when its writer
-    /// died.
+    /// Returns the sequence number of the value that is half-written: a writer is writing it, or
+    /// died while writing it.
     pub fn half_written(&self) -> Option<u64> {
         self.handle.register().half_written()
     }
 }
 
-/// The values of an [`AnyLatest`], one after the other, as [`Changes`](super::Changes).
+/// The values of an [`AnyLatest`], one after the other, like [`Changes`](super::Changes).
 #[derive(Debug)]
 pub struct AnyChanges {
     cursor: Cursor,
@@ -113,11 +138,12 @@ pub struct AnyChanges {
 }
 
 impl AnyChanges {
-    /// Waits for the next value's bytes, for `timeout` at the most; without one, for ever.
+    /// Waits for the bytes of the next value: up to `timeout`, or without a limit if it is `None`.
     ///
     /// # Errors
     ///
-    /// As [`Changes::next_timeout`](super::Changes::next_timeout).
+    /// `TimedOut`; `PeerDied` once for each writer that died; `Closed`; `Forked`; `Corrupt`, and
+    /// that value is skipped; `OutOfSpace`.
     pub fn next(&mut self, timeout: Option<Duration>) -> Result<Vec<u8>> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let until = deadline.map_or(Until::Ever, Until::Deadline);
@@ -128,31 +154,31 @@ impl AnyChanges {
         check(handle, &self.schema, initialised(bytes))
     }
 
-    /// The sequence number of the value that was handed out last.
+    /// Returns the sequence number of the value that was returned last.
     pub fn sequence(&self) -> u64 {
         self.cursor.sequence()
     }
 
-    /// How many values were overwritten before this reader came to them.
+    /// Returns how many values were overwritten before this reader read them.
     pub fn missed(&self) -> u64 {
         self.cursor.missed()
     }
 }
 
-/// Room for a value, whose size another process chose.
+/// Allocates space for a value, whose size another process chose.
 fn room_for(handle: &Handle) -> Result<Vec<MaybeUninit<u8>>> {
     let (size, mut room) = (handle.value_bytes(), Vec::new());
     if room.try_reserve_exact(size).is_err() {
         let error = Error::new(ErrorKind::OutOfSpace, format!("no memory for {size} bytes"));
-        return Err(error.doing("read").on(handle.object.name()));
+        return Err(error.doing("read").on(handle.object.label()));
     }
     room.resize(size, MaybeUninit::uninit());
     Ok(room)
 }
 
-/// The bytes that a read has filled.
+/// Returns the bytes, which a read has filled.
 fn initialised(bytes: Vec<MaybeUninit<u8>>) -> Vec<u8> {
-    // SAFETY: the callers have had every byte written.
+    // SAFETY: every caller passes bytes that were all written.
     #[allow(unsafe_code, reason = "bytes that were just written")]
     bytes.into_iter().map(|byte| unsafe { byte.assume_init() }).collect()
 }
@@ -160,6 +186,6 @@ fn initialised(bytes: Vec<MaybeUninit<u8>>) -> Vec<u8> {
 fn check(handle: &Handle, schema: &Schema, value: Vec<u8>) -> Result<Vec<u8>> {
     match schema.check(&value) {
         Ok(()) => Ok(value),
-        Err(error) => Err(error.doing("read").on(handle.object.name())),
+        Err(error) => Err(error.doing("read").on(handle.object.label())),
     }
 }

@@ -4,14 +4,15 @@ use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::geometry::{Of, Shape};
 use super::handle::Handle;
 use super::receive;
-use super::register::{LAST, Of, ReadError, Shape};
-use crate::error::{Error, ErrorKind, Result};
+use super::register::{LAST, ReadError};
+use crate::error::{Error, ErrorKind, Peer, Result};
+use crate::participant::Role;
+use crate::participant::owner::DeathWatch;
 use crate::shareable::Shareable;
-use crate::sync::owner::DeathWatch;
-use crate::sync::sleepers::Waiter;
-use crate::sync::until::Until;
+use crate::wait::{Poll, Until, WaitHistory};
 
 /// A reader of one value after the other, whatever their type.
 #[derive(Debug)]
@@ -20,34 +21,34 @@ pub(super) struct Cursor {
     pub(super) reading: Reading,
 }
 
-/// What a reader keeps from one value to the next.
+/// The state that a reader keeps from one value to the next.
 #[derive(Debug)]
 pub(super) struct Reading {
     place: Place,
-    waiter: Waiter,
+    history: WaitHistory,
     deaths: Deaths,
-    /// What was found out while values were left: told once they are handed out.
+    /// An error that was found while there were still values to read: reported after these.
     news: Option<Error>,
 }
 
 /// Where a reader is in the sequence of values.
 #[derive(Debug)]
 struct Place {
-    /// The sequence number of the last value that was handed out, or skipped.
+    /// The sequence number of the last value that was returned or skipped.
     seen: u64,
-    /// How many were gone before they could be handed out.
+    /// How many values were overwritten before they could be returned.
     missed: u64,
-    /// A sequence number that the newest value has had: none comes after a greater one.
+    /// A sequence number that the newest value had. The newest value never has a smaller one later.
     known: u64,
 }
 
 impl Cursor {
     pub(super) fn new(handle: Arc<Handle>, seen: u64) -> Self {
-        let waiter = Waiter::new(handle.object.is_writable());
         let deaths = Deaths::from_now(&handle);
-        // No sequence is beyond the last that can be.
+        // No sequence number is larger than `LAST`.
         let place = Place { seen: seen.min(LAST), missed: 0, known: 0 };
-        Self { handle, reading: Reading { place, waiter, deaths, news: None } }
+        let history = WaitHistory::default();
+        Self { handle, reading: Reading { place, history, deaths, news: None } }
     }
 
     pub(super) fn sequence(&self) -> u64 {
@@ -59,14 +60,13 @@ impl Cursor {
     }
 
     pub(super) fn without_spinning(mut self) -> Self {
-        self.reading.waiter = self.reading.waiter.without_spinning();
+        self.reading.history = self.reading.history.without_spinning();
         self
     }
 }
 
 impl Reading {
-    /// Copies the next value into `into`, which then is initialised; `TimedOut` where `until` is
-    /// over.
+    /// Copies the next value to `into`. On success all of `into` is initialised.
     #[inline(always)]
     pub(super) fn next(
         &mut self,
@@ -93,24 +93,26 @@ impl Reading {
         if let Some(news) = self.news.take() {
             return Err(news);
         }
-        let Self { place, waiter, deaths, .. } = self;
+        let Self { place, history, deaths, .. } = self;
         let known = place.known.max(place.seen.min(handle.register().newest().sequence));
         place.known = known;
-        let found = match until {
-            Until::Now => Some(look_around(handle, known, deaths)).filter(Result::is_err),
-            Until::Deadline(_) | Until::Ever => waiter.wait(
-                handle.sleepers(),
-                until.deadline(),
-                || place.take(handle, shape, into).then_some(Ok(())),
-                || look_around(handle, known, deaths).err().map(Err),
-            ),
-        };
-        let news = match found {
+        if until == Until::Now {
+            // An attempt may be the reader's only look, so it checks for a death at once.
+            history.forget_check();
+        }
+        let found = history.wait_looking(
+            &mut (&mut *place, &mut *into),
+            until,
+            |(place, into)| place.take(handle, shape, into).then_some(Ok(())),
+            |(place, into), _| place.poll(handle, shape, into),
+            |_| check(handle, known, deaths).err().map(Err),
+        );
+        let news = match found.found {
             Some(Ok(())) => return Ok(()),
             Some(Err(news)) => news,
             None => return Err(handle.timed_out()),
         };
-        // What a writer set before it died comes before its death.
+        // A value that was set before a death is returned before the death is reported.
         if self.place.take(handle, shape, into) {
             self.news = Some(news);
             return Ok(());
@@ -120,7 +122,7 @@ impl Reading {
 }
 
 impl Place {
-    /// Takes the next value if there is one; or where it is gone, an older one that is not.
+    /// Takes the next value if there is one. If it was overwritten, takes a later one.
     #[inline(always)]
     fn take(&mut self, handle: &Handle, shape: impl Shape, into: &mut [MaybeUninit<u8>]) -> bool {
         match handle.register_of(shape).read(self.seen + 1, into) {
@@ -133,8 +135,27 @@ impl Place {
         }
     }
 
-    /// Goes to the newer half of the values that are left, so that the writer does not overtake
-    /// this reader again at once.
+    /// Takes the next value if there is one; otherwise returns what to sleep on.
+    #[inline(always)]
+    fn poll<'a>(
+        &mut self,
+        handle: &'a Handle,
+        shape: impl Shape,
+        into: &mut [MaybeUninit<u8>],
+    ) -> Poll<'a, Result<()>> {
+        let (is_closed, sleep) = handle.register().sleep();
+        if self.take(handle, shape, into) {
+            return Poll::Ready(Ok(()));
+        }
+        match is_closed {
+            true => Poll::Ready(Err(handle.object.closed())),
+            false if handle.object.is_writable() => Poll::Pending(sleep),
+            false => Poll::Pending(sleep.unmarked()),
+        }
+    }
+
+    /// Continues with the newer half of the values that are still there, so that the writer does
+    /// not overtake this reader again at once.
     #[cold]
     fn catch_up(&mut self, handle: &Handle, into: &mut [MaybeUninit<u8>]) -> bool {
         const TRIES: u32 = 64;
@@ -154,8 +175,8 @@ impl Place {
     }
 }
 
-/// What no wake tells: that the object was removed or spoilt, that a writer died.
-fn look_around(handle: &Handle, known: u64, deaths: &mut Deaths) -> Result<()> {
+/// The slow check: whether the object was removed, its words hold garbage, or a writer died.
+fn check(handle: &Handle, known: u64, deaths: &mut Deaths) -> Result<()> {
     let newest = handle.register().newest();
     if newest.closed {
         return Err(handle.object.closed());
@@ -164,54 +185,63 @@ fn look_around(handle: &Handle, known: u64, deaths: &mut Deaths) -> Result<()> {
     if newest.sequence < known || !handle.register().is_sound() {
         let now = newest.sequence;
         let why =
-            format!("value {known} was there, and its words now speak of {now}: they are spoilt");
+            format!("value {known} was the newest, and now value {now} is: its words hold garbage");
         let error = Error::new(ErrorKind::Corrupt, why);
-        return Err(error.doing("wait for").on(handle.object.name()));
+        return Err(error.doing("wait for").on(handle.object.label()));
     }
-    let Some(who) = deaths.news(handle) else { return Ok(()) };
-    let why = format!("{who} died; the last whole value stays");
-    Err(Error::new(ErrorKind::PeerDied, why).doing("wait for").on(handle.object.name()))
+    let Some(dead) = deaths.next(handle) else { return Ok(()) };
+    let who = match &dead {
+        Some(peer) => format!("its writer, {peer},"),
+        None => "a writer, whose slot another participant now uses,".to_owned(),
+    };
+    let error = Error::new(ErrorKind::PeerDied, format!("{who} died; the last whole value stays"));
+    let error = error.doing("wait for").on(handle.object.label());
+    Err(match dead {
+        Some(peer) => error.by_peer(peer),
+        None => error,
+    })
 }
 
-/// Tells of each writer's death once.
+/// Reports each writer's death once.
 #[derive(Debug)]
 enum Deaths {
-    /// Of the one who has the right to write.
+    /// For an object with one writer: of the holder of the right to write.
     Owner(DeathWatch),
-    /// Of each of those who share it: how many deaths were told, or came before, modulo 2^16.
-    Participants(u16),
+    /// For shared writers: how many deaths were reported, or happened before the watch began,
+    /// modulo 2^16.
+    All(u16),
 }
 
 impl Deaths {
-    /// From now on; who is dead already and was not replaced counts as news.
+    /// Watches from now on. A writer that is already dead, but not yet replaced, is reported.
     fn from_now(handle: &Handle) -> Self {
         if handle.has_shared_writers() {
-            Self::Participants(handle.object.participants().counted_deaths())
+            Self::All(handle.object.participants().counted_deaths(Role::Writer))
         } else {
             Self::Owner(DeathWatch::new(handle.owner()))
         }
     }
 
-    /// Who died, if somebody did that was not told of.
-    fn news(&mut self, handle: &Handle) -> Option<String> {
-        let unnamed = || "a writer, whose place another took since,".to_owned();
+    /// Reports the next death, if there is one: with the writer, if its slot is not reused yet.
+    fn next(&mut self, handle: &Handle) -> Option<Option<Peer>> {
         match self {
             Self::Owner(watch) => {
-                if watch.replaced(handle.owner()) {
-                    return Some(unnamed());
+                if watch.report_replaced(handle.owner()) {
+                    return Some(None);
                 }
-                let dead = watch.died(handle.owner(), handle)?;
-                Some(format!("its writer, {}", handle.shown(dead)))
+                let dead = watch.report_dead(handle.owner(), &*handle.object)?;
+                Some(Some(handle.object.peer(dead)))
             }
-            Self::Participants(told) => {
-                let (deaths, last) = handle.object.deaths();
-                // Never fewer than before: but what was told is not untold by one look too early.
-                if deaths.wrapping_sub(*told).cast_signed() <= 0 {
+            Self::All(reported) => {
+                let (deaths, last) = handle.object.deaths(Role::Writer);
+                // A count that was loaded too early is one smaller: then no death is reported
+                // twice.
+                if deaths.wrapping_sub(*reported).cast_signed() <= 0 {
                     return None;
                 }
-                *told = told.wrapping_add(1);
-                let dead = last.filter(|_| deaths == *told);
-                Some(dead.map_or_else(unnamed, |dead| format!("a writer, {}", handle.shown(dead))))
+                *reported = reported.wrapping_add(1);
+                let dead = last.filter(|_| deaths == *reported);
+                Some(dead.map(|dead| handle.object.peer(dead)))
             }
         }
     }
@@ -219,13 +249,13 @@ impl Deaths {
 
 /// The values that are set from now on, one after the other.
 ///
-/// Each is handed out once. A reader that falls behind is served older values while they last; what
-/// it missed then is counted. Nothing that a reader does or does not do holds the writer up.
+/// Each value is returned once. A reader that falls behind gets older values as long as they are
+/// not overwritten; the values that it missed are counted. No reader delays the writer.
 ///
 /// # If a process dies
 ///
 /// Waiting for a writer that died returns `PeerDied`, once for each death, at the latest 50 ms
-/// after the system freed its lock; then waiting goes on, for a new writer.
+/// after the kernel released its liveness lock. Further calls wait for a new writer.
 #[derive(Debug)]
 pub struct Changes<T: Shareable> {
     cursor: Cursor,
@@ -237,33 +267,33 @@ impl<T: Shareable> Changes<T> {
         Self { cursor, shape }
     }
 
-    /// Waits for the next value, for as long as it takes.
+    /// Waits for the next value.
     ///
     /// # Errors
     ///
-    /// `PeerDied` once for each writer that died, `Closed` if the object was removed, `Forked` in
-    /// a forked child, `Corrupt` if the bytes are no value of the type; that value is skipped.
+    /// `PeerDied` once for each writer that died; `Closed` if the object was removed; `Forked` in a
+    /// forked child; `Corrupt` if the bytes are not a value of the type: that value is skipped.
     #[expect(clippy::should_implement_trait, reason = "std's verb; `iter` gives the iterator")]
     #[inline]
     pub fn next(&mut self) -> Result<T> {
         self.receive(Until::Ever)
     }
 
-    /// Waits for the next value, for `timeout` at the most, on the monotonic clock.
+    /// Waits for the next value, up to `timeout` on the monotonic clock.
     ///
     /// # Errors
     ///
-    /// `TimedOut`, and as [`next`](Self::next).
+    /// `TimedOut`; and those of [`next`](Self::next).
     #[inline]
     pub fn next_timeout(&mut self, timeout: Duration) -> Result<T> {
         self.receive(Until::after(timeout))
     }
 
-    /// The next value if it is there already.
+    /// Returns the next value if it was already set, without waiting.
     ///
     /// # Errors
     ///
-    /// As [`next`](Self::next).
+    /// Those of [`next`](Self::next).
     #[inline]
     pub fn try_next(&mut self) -> Result<Option<T>> {
         match self.receive(Until::Now) {
@@ -272,12 +302,12 @@ impl<T: Shareable> Changes<T> {
         }
     }
 
-    /// Waits as [`next_timeout`](Self::next_timeout) does, and copies the value to where `into` is:
-    /// for values too large for the stack.
+    /// Waits as [`next_timeout`](Self::next_timeout) does, and copies the value to `into`: for
+    /// values too large for the stack.
     ///
     /// # Errors
     ///
-    /// As [`next_timeout`](Self::next_timeout). What `into` then holds is some value of its type.
+    /// Those of [`next_timeout`](Self::next_timeout). `into` then holds some value of its type.
     pub fn next_into(&mut self, into: &mut T, timeout: Duration) -> Result<()> {
         let Self { cursor: Cursor { handle, reading }, shape } = self;
         let until = Until::after(timeout);
@@ -292,8 +322,8 @@ impl<T: Shareable> Changes<T> {
         receive::value(fill, || handle.invalid())
     }
 
-    /// An iterator that waits for each value without end, and ends when the object is removed.
-    /// Every other error is an item.
+    /// Returns an iterator that waits for each value, and ends when the object is removed. Every
+    /// other error is an item.
     pub fn iter(&mut self) -> impl Iterator<Item = Result<T>> + '_ {
         std::iter::from_fn(|| match self.next() {
             Err(error) if error.kind() == ErrorKind::Closed => None,
@@ -301,17 +331,18 @@ impl<T: Shareable> Changes<T> {
         })
     }
 
-    /// The sequence number of the value that was handed out last: the first ever set is 1.
+    /// Returns the sequence number of the value that was returned last. The first value has 1.
     pub fn sequence(&self) -> u64 {
         self.cursor.sequence()
     }
 
-    /// How many values were overwritten before this reader came to them, in all.
+    /// Returns how many values were overwritten before this reader read them.
     pub fn missed(&self) -> u64 {
         self.cursor.missed()
     }
 
-    /// The same, but it never spins before it sleeps: less power, and some microseconds later.
+    /// Returns the same reader, without spinning before it sleeps: that takes less power, and a
+    /// value arrives some microseconds later.
     pub fn without_spinning(self) -> Self {
         Self { cursor: self.cursor.without_spinning(), ..self }
     }

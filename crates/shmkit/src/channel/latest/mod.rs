@@ -2,25 +2,27 @@
 //!
 //! ```text
 //!  writer ── set ──> slots, then `latest` ──> any number of readers: get, changes
-//!                    in shared memory         who write nothing there
+//!                    in shared memory         (readers write nothing there)
 //! ```
 //!
-//! | file | what it tells |
+//! | file | contents |
 //! |---|---|
+//! | `geometry` | where the words and slots are, for a size of value |
 //! | `register` | the protocol of slots and stamps: why no value is torn |
-//! | `handle` | the object, its words, what is wrong with it |
+//! | `payload` | where its parts are, and how `shm` describes them |
+//! | `handle` | an open `Latest`, of a type known at compile time or at run time |
 //! | `options` | creating and opening |
-//! | `writing` | the right to write, and what becomes of it |
+//! | `writing` | the right to write: acquired, shared, released |
 //! | `changes` | waiting for the next value |
 //! | `receive` | from bytes to a checked value |
-//! | `observed` | what can be seen without taking part |
 //! | `any` | the same for a type that only the object knows |
 
 mod any;
 mod changes;
+mod geometry;
 mod handle;
-mod observed;
 mod options;
+mod payload;
 mod receive;
 pub(crate) mod register;
 mod writing;
@@ -30,29 +32,28 @@ use std::sync::Arc;
 
 pub use any::{AnyChanges, AnyLatest};
 pub use changes::Changes;
-pub(crate) use observed::observe;
-pub use options::LatestOptions;
 #[cfg(feature = "count-retries")]
 pub use register::retries::read_retries;
 pub use writing::LatestWriter;
 
 use self::changes::Cursor;
+use self::geometry::Of;
 use self::handle::Handle;
-use self::register::Of;
 use self::writing::WriterMembership;
 use crate::error::Result;
+use crate::object::Options;
 use crate::shareable::Shareable;
 
-/// The latest value of something, shared under a name: one sets it, any number get it.
+/// The latest value of something, shared under a name: one process sets it, any number get it.
 ///
-/// A reader copies the newest whole value out of shared memory, and writes nothing there; no number
-/// of readers slows the writer down. Old values are overwritten: who must have every message uses
-/// another channel. A clone is another handle on the same open object.
+/// A reader copies the newest whole value out of shared memory and writes nothing there, so no
+/// number of readers slows the writer down. Old values are overwritten: a reader that needs every
+/// message uses another channel. A clone is another handle on the same open object.
 ///
 /// # If a process dies
 ///
-/// Nothing is held by a reader. A writer that dies half-way leaves the value before it; the next
-/// writer takes its place, and readers that wait are told `PeerDied`.
+/// A reader holds nothing. If a writer dies while it writes a value, readers keep the previous
+/// value. The next writer takes over the role, and readers that wait get `PeerDied`.
 ///
 /// # Examples
 ///
@@ -90,70 +91,73 @@ pub struct Latest<T: Shareable> {
 }
 
 impl<T: Shareable> Latest<T> {
-    /// Choices other than the defaults: directory, access, lifetime, shared writers.
-    pub fn options() -> LatestOptions<T> {
-        LatestOptions::new()
+    /// Returns options other than the defaults: directory, access, lifetime, shared writers.
+    pub fn options() -> Options<Self> {
+        Options::new()
     }
 
-    /// [`LatestOptions::create`] with the default choices.
+    /// Creates the object with the default options: see [`Options::create`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// `AlreadyExists`, `InvalidName`, `OutOfSpace`, `PermissionDenied`, `InvalidArgument` for a
+    /// value that is too large, `Unsupported` in a directory on a network.
     pub fn create(name: &str) -> Result<Self> {
         Self::options().create(name)
     }
 
-    /// [`LatestOptions::open`] with the default choices.
+    /// Opens the object with the default options: see [`Options::open`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// `NotFound`, `InvalidName`, `PermissionDenied`, `WrongKind`, `WrongType`, `WrongVersion`,
+    /// `Corrupt`, `Busy`.
     pub fn open(name: &str) -> Result<Self> {
         Self::options().open(name)
     }
 
-    /// [`LatestOptions::open_read_only`] with the default choices.
+    /// Opens the object for reading only: see [`Options::open_read_only`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// Those of [`open`](Self::open).
     pub fn open_read_only(name: &str) -> Result<Self> {
         Self::options().open_read_only(name)
     }
 
-    /// [`LatestOptions::open_or_create`] with the default choices.
+    /// Opens the object, or creates it, with the default options: see [`Options::open_or_create`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// Those of [`create`](Self::create) and [`open`](Self::open).
     pub fn open_or_create(name: &str) -> Result<Self> {
         Self::options().open_or_create(name)
     }
 
-    /// The right to set the value.
+    /// Returns the right to set the value.
     ///
-    /// Where writers are shared, a place among them; otherwise the one right there is.
+    /// Only one writer has the right at a time, unless writers are shared: then each takes a slot.
     ///
     /// # If a process dies
     ///
-    /// The right of a writer that died is taken over.
+    /// The caller takes over the right of a writer that died.
     ///
     /// # Errors
     ///
-    /// `RoleTaken`, naming who has it and in which slot; `Full` if all places are taken;
-    /// `PermissionDenied` where the object is open for reading alone; `Closed`; `Forked`.
+    /// `RoleTaken`, with the current writer as [`peer`](crate::Error::peer); `Full` if all
+    /// slots are taken; `PermissionDenied` if the object is open for reading only; `Closed`;
+    /// `Forked`.
     pub fn writer(&self) -> Result<LatestWriter<T>> {
-        Ok(LatestWriter::new(WriterMembership::take(&self.handle)?, self.shape))
+        Ok(LatestWriter::new(WriterMembership::join(&self.handle)?, self.shape))
     }
 
-    /// The newest value: a copy, whole and checked.
+    /// Returns a copy of the newest value, whole and checked.
     ///
     /// # Errors
     ///
     /// `Empty` before the first [`set`](LatestWriter::set); `Closed` if the object was removed;
-    /// `Busy` if a writer overtook this reader in each of 256 tries; `Corrupt` if another process
-    /// wrote bytes that are no value of the type; `Forked` in a forked child.
+    /// `Busy` if a writer overtook this reader in each of 256 attempts; `Corrupt` if another
+    /// process wrote bytes that are not a value of the type; `Forked` in a forked child.
     #[inline]
     pub fn get(&self) -> Result<T> {
         if size_of::<T>() > receive::IN_REGISTERS {
@@ -166,71 +170,80 @@ impl<T: Shareable> Latest<T> {
         Ok(*self.get_later()?)
     }
 
-    /// The newest value, if it was not got at once.
+    /// Reads the newest value after the first attempt failed.
     ///
-    /// On the heap, so that one that is got at once can stay in processor registers.
+    /// It uses the heap, so that the value of the first attempt can stay in processor registers.
     #[cold]
     #[inline(never)]
     fn get_later(&self) -> Result<Box<T>> {
         receive::boxed::<T>(|bytes| self.read_newest(bytes), || self.handle.invalid())
     }
 
-    /// The newest value, copied to where `into` is: for values too large for the stack.
+    /// Copies the newest value to `into`: for values too large for the stack.
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get). What `into` then holds is some value of its type.
+    /// Those of [`get`](Self::get). `into` then holds some value of its type.
     #[inline]
     pub fn get_into(&self, into: &mut T) -> Result<()> {
         receive::into_place(into, |bytes| self.read_newest(bytes), || self.handle.invalid())
     }
 
-    /// The newest value, on the heap: a first one for [`get_into`](Self::get_into).
+    /// Returns the newest value on the heap, for example to pass it to
+    /// [`get_into`](Self::get_into) later.
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get).
+    /// Those of [`get`](Self::get).
     pub fn get_boxed(&self) -> Result<Box<T>> {
         receive::boxed(|bytes| self.read_newest(bytes), || self.handle.invalid())
     }
 
     #[inline(always)]
     fn read_newest(&self, bytes: &mut [MaybeUninit<u8>]) -> Result<()> {
-        let register = self.handle.register_of(self.shape);
-        if register.try_newest(bytes) {
+        if self.handle.register_of(self.shape).try_newest(bytes) {
             return Ok(());
         }
-        self.handle.object.check_not_forked()?;
-        register.read_newest(bytes).map(|_| ()).map_err(|miss| self.handle.missed(miss))
+        self.read_newest_again(bytes)
     }
 
-    /// The values that are set from now on.
+    /// Reads the newest value after a first try that failed. It builds the register again, so that
+    /// the first try can keep its own in processor registers.
+    #[cold]
+    #[inline(never)]
+    fn read_newest_again(&self, bytes: &mut [MaybeUninit<u8>]) -> Result<()> {
+        self.handle.object.check_not_forked()?;
+        let read = self.handle.register_of(self.shape).read_newest(bytes);
+        read.map(|_| ()).map_err(|error| self.handle.read_error(error))
+    }
+
+    /// Returns the values that are set from now on.
     pub fn changes(&self) -> Changes<T> {
         self.changes_since(self.sequence())
     }
 
-    /// The values after the one with this sequence number, as far as they are still there: from 0
-    /// on, also the newest that was set before.
+    /// Returns the values after the one with this sequence number that are not overwritten yet.
+    /// After 0, these include the newest value that was already set.
     pub fn changes_since(&self, sequence: u64) -> Changes<T> {
         Changes::new(Cursor::new(self.handle.clone(), sequence), self.shape)
     }
 
-    /// The newest value's sequence number: how many were set. 0: none yet, or this is a forked
-    /// child, in which nothing of its parent's object is seen.
+    /// Returns the sequence number of the newest value: how many were set. 0: none yet, or this
+    /// process is a forked child, which cannot use an object that its parent opened.
     pub fn sequence(&self) -> u64 {
         self.handle.register().newest().sequence
     }
 
-    /// The object's name.
+    /// Returns the name of the object.
     pub fn name(&self) -> &str {
-        self.handle.object.name().as_str()
+        self.handle.object.label()
     }
 
-    /// [`LatestOptions::remove`] with the default choices.
+    /// Removes the object from the default directory: see [`Options::remove`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// `NotFound`, `InvalidName`, `PermissionDenied`, `Busy`.
     pub fn remove(name: &str) -> Result<()> {
         Self::options().remove(name)
     }

@@ -1,16 +1,16 @@
-//! From copied bytes to a value: nothing is handed out before it was checked.
+//! From copied bytes to a value: no value is returned before its bytes are checked.
 
-#![allow(unsafe_code, reason = "takes checked bytes for a value")]
+#![allow(unsafe_code, reason = "treats checked bytes as a value")]
 
 use std::mem::MaybeUninit;
 
 use crate::error::{Error, Result};
 use crate::shareable::Shareable;
 
-/// Up to this many bytes a value that is got at once can stay in processor registers.
+/// A value of up to this many bytes can stay in processor registers if the first read succeeds.
 pub(super) const IN_REGISTERS: usize = 128;
 
-/// Has `fill` copy a value's bytes, and takes them for a value if it did and they are one.
+/// Calls `fill` to copy a value's bytes. Returns the value if it did and the bytes are valid.
 ///
 /// `fill` returns true only once it has written every byte.
 #[inline(always)]
@@ -25,7 +25,7 @@ pub(super) fn attempt<T: Shareable>(
     Some(unsafe { value.assume_init() })
 }
 
-/// Has `fill` copy a value's bytes, and takes them for a value if they are one; else `invalid`.
+/// Calls `fill` to copy a value's bytes. Returns the value if they are valid, else `invalid()`.
 ///
 /// `fill` returns `Ok` only once it has written every byte.
 #[inline(always)]
@@ -42,7 +42,7 @@ pub(super) fn value<T: Shareable>(
     Ok(unsafe { value.assume_init() })
 }
 
-/// The same, for a value that never crosses the stack.
+/// The same on the heap, for a value that is too large for the stack.
 pub(super) fn boxed<T: Shareable>(
     fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<()>,
     invalid: impl FnOnce() -> Error,
@@ -56,10 +56,10 @@ pub(super) fn boxed<T: Shareable>(
     Ok(unsafe { value.assume_init() })
 }
 
-/// The same, over a value that is there.
+/// The same, into an existing value.
 ///
-/// Where any bytes are a value they are copied straight to their place. Where not, they are checked
-/// somewhere else first: an error must not leave what is no value behind `into`.
+/// If any bytes are a valid value of the type, they are copied directly to `into`. Otherwise they
+/// are checked on the heap first: after an error, `into` must still be a valid value.
 #[inline(always)]
 pub(super) fn into_place<T: Shareable>(
     into: &mut T,
@@ -79,8 +79,8 @@ pub(super) fn into_place<T: Shareable>(
 #[inline(always)]
 fn bytes_of<T>(value: &mut MaybeUninit<T>) -> &mut [MaybeUninit<u8>] {
     let first = value.as_mut_ptr().cast::<MaybeUninit<u8>>();
-    // SAFETY: `size_of::<T>()` bytes from there are the value's, which is borrowed alone for as
-    // long; a `MaybeUninit<u8>` may be anything, and has no alignment.
+    // SAFETY: `size_of::<T>()` bytes from there are the value's, which is borrowed exclusively for
+    // as long; a `MaybeUninit<u8>` may have any content, and needs no alignment.
     unsafe { std::slice::from_raw_parts_mut(first, size_of::<T>()) }
 }
 
@@ -89,6 +89,6 @@ fn is_valid<T: Shareable>(value: &MaybeUninit<T>) -> bool {
     if T::ALWAYS_VALID {
         return true;
     }
-    // SAFETY: the callers have had every byte written.
+    // SAFETY: every caller passes a value of which all bytes were written.
     T::valid(unsafe { std::slice::from_raw_parts(value.as_ptr().cast::<u8>(), size_of::<T>()) })
 }

@@ -8,7 +8,7 @@
 //!          +-------+----------------+   stamp 4n + 1: value n is being written
 //! ```
 //!
-//! There is at most one writer at a time: the owner word sees to that, outside of here.
+//! There is at most one writer at a time: the owner word, outside this module, guarantees it.
 //!
 //! | who | does, in this order |
 //! |---|---|
@@ -16,176 +16,73 @@
 //! | reader of n | stamp is 4n + 2?; value; fence; stamp is 4n + 2? |
 //! | reader of the newest | latest is m; n = m + 1 if its slot holds it complete, else m; reads n |
 //!
-//! # Why no torn value is handed out
+//! # Why no torn value is returned
 //!
-//! Suppose that a reader of n met, in some word, a value of n + k * slots. That word was stored
-//! behind the writer's release fence, and the stamp "is being written" before that. So the reader's
-//! second look, behind its acquire fence, finds that stamp or a later one, never 4n + 2 again:
-//! stamps only grow. The first look finding 4n + 2 (acquire) excludes words from before n.
+//! Suppose that a reader of n loaded, in some word, part of the value n + k * slots. The writer
+//! stored that word after its release fence, and the stamp "is being written" before that fence.
+//! So the reader's second look, after its acquire fence, finds that stamp or a later one, never
+//! 4n + 2 again: stamps only grow. Words from before n are excluded because the first look found
+//! 4n + 2 (acquire).
 //!
 //! # Why the newest is the newest
 //!
 //! A value is published with the stamp "complete". `latest` follows, and the writer does not begin
 //! n + 1 before `latest` is n. So when a reader loads `latest` = m, the newest is m or m + 1, also
-//! if the writer stopped or died in between. A waiting reader may therefore look at one stamp only,
-//! in whose line the value lies, and nobody who is told of it will find an older one.
-//! If the look at slot m + 1 finds it already reused, slot m is reused too, and its stamp says so.
-//! And if `begun` is still m, nobody can have been told of m + 1 before: then `latest` is enough.
+//! if the writer stopped or died in between. A waiting reader may therefore look only at one stamp,
+//! in the same cache line as the value. Any reader that learns of this value from that reader finds
+//! this value or a newer one.
+//! If the look at slot m + 1 finds it already reused, slot m is reused too, and its stamp shows it.
+//! And if `begun` is still m, no process can have learned of m + 1 before: then `latest` is enough.
 //!
 //! # If the writer dies
 //!
 //! | where | the newest is | the next writer |
 //! |---|---|---|
 //! | before the stamp "complete" | n - 1, as before | writes n again |
-//! | behind it, before `latest` | n | moves `latest`: [`Register::resume`] |
+//! | after it, before `latest` | n | moves `latest`: [`Register::resume`] |
 //!
 //! # Zeros
 //!
-//! They hold no value, at any size: `latest` asks for a stamp that differs from 0. So has a new
-//! object none, and so is a forked child told none of what it finds in its parent's place.
+//! Zeroed memory holds no value, at any size: a reader needs a stamp that differs from 0. So a new
+//! object has no value, and a forked child, which reads zeros where its parent has the object
+//! mapped, finds none.
 //!
-//! # Bytes that nobody wrote by these rules
+//! # Bytes that were not written by these rules
 //!
-//! Slots are found by masking, so every sequence has one. Reads are tried a bounded number of
-//! times. Any stamp and any `latest` is possible: the worst is a value nobody set, or a
-//! [`ReadError`].
+//! Slots are found by masking, so every sequence has a slot. Reads are attempted a bounded number
+//! of times. Any stamp and any `latest` is possible: the worst result is a value that no writer
+//! set, or a [`ReadError`].
 
-use core::fmt;
 use core::hint::cold_path;
-use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 
+use super::geometry::{Geometry, Shape, WORD};
 use crate::memory::atomic::{AtomicU64, Ordering, fence, spin_loop};
 use crate::memory::copy::{copy_in, copy_out, fetch_early};
-use crate::sync::sleepers::{ASLEEP, CLOSED};
+use crate::wait::{ASLEEP, CLOSED, Sleep, WaitWord, Wake};
 
-const WORD: usize = size_of::<u64>();
 /// In a stamp: the value is being written.
 const WRITING: u64 = 1;
-/// In a stamp: the value is there. The same bit as [`ASLEEP`], so that setting it in `latest` gives
-/// the stamp of the newest value, whoever sleeps; and one that no slot has, if there is no value or
-/// `latest` is closed.
+/// In a stamp: the value is complete. It is the same bit as [`ASLEEP`], so that setting it in
+/// `latest` gives the stamp of the newest value, also while readers sleep. If there is no value or
+/// `latest` is closed, it gives a stamp that no slot has.
 const COMPLETE: u64 = 2;
 const _: () = assert!(COMPLETE == ASLEEP && WRITING == CLOSED && BITS == COMPLETE | WRITING);
 /// Where a sequence is in `latest` and in stamps.
 const SHIFT: u32 = 2;
 /// From one sequence to the next, there.
 const STEP: u64 = 1 << SHIFT;
-/// The value's word in the line behind that of the stamp, where a slot begins with a line.
+/// The index of the value's first word in the line after the stamp's, if a slot begins with a line.
 const SECOND_LINE: usize = 7;
-/// What is below a sequence, there.
+/// The bits below a sequence, there.
 const BITS: u64 = STEP - 1;
-/// Sequences end here: 2^61 values take 70 years at one in a nanosecond.
+/// The largest sequence: 2^61 values take 70 years at one value per nanosecond.
 pub(super) const LAST: u64 = 1 << 61;
-/// How often something is tried while others keep changing it: reading, before [`ReadError::Busy`].
+/// How many attempts are made while other processes keep changing a word: for reading, before
+/// [`ReadError::Busy`].
 pub(crate) const TRIES: u32 = if cfg!(loom) { 2 } else { 256 };
 
-/// How large the slots for a value are, and how many there are.
-///
-/// | value, bytes | slots | from slot to slot, bytes |
-/// |---|---|---|
-/// | to 56 | 64 | the next power of two from value + 8 |
-/// | to 64 | 64 | 72, which is in two lines wherever it begins |
-/// | to 120 | 32 | 128 |
-/// | to 4,096 | 16 | a multiple of 64 |
-/// | to 262,144 | 8 | a multiple of 64 |
-/// | above | 4 | a multiple of 64 |
-///
-/// The counts are the least powers of two with which a writer that never pauses laps a reader, on
-/// processors of their own, less than once in a thousand reads. More would be colder in the cache.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Geometry {
-    value_bytes: usize,
-    stride_words: usize,
-    slots: usize,
-}
-
-impl Geometry {
-    /// The geometry for a value of `value_bytes`; `None` if that is too large to be addressed.
-    pub(crate) const fn of(value_bytes: usize) -> Option<Self> {
-        if value_bytes > isize::MAX as usize / 8 {
-            return None;
-        }
-        let least = value_bytes.next_multiple_of(WORD) + WORD;
-        let (slots, stride) = match least {
-            0..=64 => (64, least.next_power_of_two()),
-            65..=72 => (64, least),
-            73..=128 => (32, 128),
-            129..=4_104 => (16, least.next_multiple_of(64)),
-            4_105..=262_152 => (8, least.next_multiple_of(64)),
-            _ => (4, least.next_multiple_of(64)),
-        };
-        Some(Self { value_bytes, stride_words: stride / WORD, slots })
-    }
-
-    /// Bytes of a value.
-    pub(crate) const fn value_bytes(self) -> usize {
-        self.value_bytes
-    }
-
-    /// How many values are kept, the newest included.
-    pub(crate) const fn slots(self) -> usize {
-        self.slots
-    }
-
-    /// Words of all slots together.
-    pub(crate) const fn words(self) -> usize {
-        self.slots * self.stride_words
-    }
-
-    const fn value_words(self) -> usize {
-        self.value_bytes.div_ceil(WORD)
-    }
-}
-
-/// What knows a geometry: a variable, or a type, with which every index is a constant.
-pub(crate) trait Shape: Copy {
-    fn geometry(self) -> Geometry;
-}
-
-impl Shape for Geometry {
-    #[inline(always)]
-    fn geometry(self) -> Geometry {
-        self
-    }
-}
-
-/// The geometry for values of a type, as a constant.
-///
-/// INVARIANT: it goes with handles only that were compared with the type.
-pub(crate) struct Of<T>(PhantomData<fn() -> T>);
-
-impl<T> Of<T> {
-    /// # Safety
-    /// It is used only with the words of an object whose values have the type's size.
-    #[allow(unsafe_code, reason = "indices are not compared with the object again")]
-    pub(crate) const unsafe fn compared() -> Self {
-        Self(PhantomData)
-    }
-}
-
-impl<T> fmt::Debug for Of<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(core::any::type_name::<T>())
-    }
-}
-
-impl<T> Clone for Of<T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Of<T> {}
-
-impl<T> Shape for Of<T> {
-    #[inline(always)]
-    fn geometry(self) -> Geometry {
-        const { Geometry::of(size_of::<T>()).expect("a value this large cannot be addressed") }
-    }
-}
-
-/// What a look at the register tells, without a value.
+/// What a look at the register finds, without a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Newest {
     /// The newest value's sequence: the first is 1, and 0 means that there is none.
@@ -197,32 +94,16 @@ pub(crate) struct Newest {
 /// Why there is no value to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReadError {
-    /// There is no value yet, or not yet this one.
+    /// There is no value yet, or this value is not set yet.
     Empty,
     /// The object was retired.
     Closed,
     /// A newer value took this one's slot.
     Overwritten,
-    /// The writer was faster in each of many tries.
+    /// The writer overwrote the value during each of many attempts.
     Busy,
     /// `latest` names a value that its slot has never held.
     Corrupt,
-}
-
-/// What was published.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Published {
-    /// Its sequence.
-    pub sequence: u64,
-    /// Someone announced that he sleeps on `latest`, and is to be woken.
-    pub asleep: bool,
-}
-
-impl Published {
-    /// What was in `latest` before, but for the marks.
-    pub(crate) fn replaced(self) -> u64 {
-        (self.sequence - 1) << SHIFT
-    }
 }
 
 /// Why a value could not be published.
@@ -230,16 +111,16 @@ impl Published {
 pub(crate) enum PublishError {
     /// The object was retired. The value may have been seen nevertheless.
     Closed,
-    /// Someone else published meanwhile: this writer is no longer the one.
+    /// Another writer published meanwhile: this writer no longer has the role.
     RoleLost,
-    /// `latest` is beyond all sequences, or changes all the time.
+    /// `latest` is larger than any sequence, or another process keeps changing it.
     Corrupt,
 }
 
 /// The register over its words.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Register<'a, S: Shape = Geometry> {
-    latest: &'a AtomicU64,
+    latest: WaitWord<'a>,
     begun: &'a AtomicU64,
     /// INVARIANT: exactly the words of the geometry.
     slots: &'a [AtomicU64],
@@ -250,13 +131,19 @@ impl<'a, S: Shape> Register<'a, S> {
     /// A register over its words and the first of `slots`; `None` if those are too few.
     #[inline(always)]
     pub(crate) fn new(
-        latest: &'a AtomicU64,
+        latest: WaitWord<'a>,
         begun: &'a AtomicU64,
         slots: &'a [AtomicU64],
         shape: S,
     ) -> Option<Self> {
         // INVARIANT: exactly the words of the geometry.
         Some(Self { latest, begun, slots: slots.get(..shape.geometry().words())?, shape })
+    }
+
+    /// The same, where every change wakes if there are readers that may not write.
+    #[inline(always)]
+    pub(crate) fn with_read_only_peers(self, read_only_peers: bool) -> Self {
+        Self { latest: self.latest.with_read_only_peers(read_only_peers), ..self }
     }
 
     /// The newest sequence, and whether more can follow.
@@ -269,20 +156,20 @@ impl<'a, S: Shape> Register<'a, S> {
         Newest { sequence: (latest >> SHIFT) + ahead, closed: latest & CLOSED != 0 }
     }
 
-    /// Whether `latest` can be what it is: its value is complete, or it was moved meanwhile.
+    /// Whether `latest` is plausible: its value is complete, or `latest` was moved meanwhile.
     pub(crate) fn is_sound(self) -> bool {
         // ORDERING: Acquire; pairs with the exchange in `advance`: the slot's stamp is seen too.
         let latest = self.latest.load(Ordering::Acquire) & !BITS;
         if latest == 0 || latest >> SHIFT <= LAST && self.stamp(latest) == latest | COMPLETE {
             return true;
         }
-        // ORDERING: Relaxed; another look at the same word, behind the acquire in `stamp`.
+        // ORDERING: Relaxed; another look at the same word, after the acquire in `stamp`.
         self.latest.load(Ordering::Relaxed) & !BITS != latest
     }
 
-    /// Copies the newest value into `into` if that goes well at once, as it mostly does.
+    /// Copies the newest value into `into` if the first attempt succeeds, as it mostly does.
     ///
-    /// A small `into` can stay in processor registers, so long as nobody else is handed it.
+    /// A small `into` can stay in processor registers, as long as no other function gets it.
     ///
     /// # Panics
     /// If `into` is not as long as a value.
@@ -290,8 +177,8 @@ impl<'a, S: Shape> Register<'a, S> {
     pub(crate) fn try_newest(self, into: &mut [MaybeUninit<u8>]) -> bool {
         // ORDERING: Acquire; pairs with the exchange in `advance`: the slot's stamp is seen too.
         let mut stamp = self.latest.load(Ordering::Acquire) | COMPLETE;
-        // ORDERING: Relaxed; whoever was told of a value sees that it was begun, since that came
-        // before it was complete.
+        // ORDERING: Relaxed; a thread that learned of a value sees that the value was begun, since
+        // `begun` was stored before the value was complete.
         if self.begun.load(Ordering::Relaxed) != stamp {
             cold_path();
             let next = stamp.wrapping_add(STEP);
@@ -306,7 +193,7 @@ impl<'a, S: Shape> Register<'a, S> {
         copied
     }
 
-    /// Copies the newest value into `into`, which then is initialised, and returns its sequence.
+    /// Copies the newest value into `into`, which is then initialised, and returns its sequence.
     ///
     /// # Panics
     /// If `into` is not as long as a value.
@@ -318,7 +205,7 @@ impl<'a, S: Shape> Register<'a, S> {
                 _ if newest.closed => return Err(ReadError::Closed),
                 _ if newest.sequence == 0 => return Err(ReadError::Empty),
                 Ok(()) => return Ok(newest.sequence),
-                // The writer went on meanwhile. If it did not, `latest` lies.
+                // The writer continued meanwhile. If it did not, `latest` is wrong.
                 Err(_) if self.newest() == newest => stuck += 1,
                 Err(_) => {}
             }
@@ -328,10 +215,11 @@ impl<'a, S: Shape> Register<'a, S> {
         Err(if stuck == TRIES { ReadError::Corrupt } else { ReadError::Busy })
     }
 
-    /// Copies the value `sequence` into `into`, which then is initialised.
+    /// Copies the value `sequence` into `into`, which is then initialised.
     ///
-    /// A waiting reader may call this in a loop for the next sequence: it touches that slot only.
-    /// Each look asks for the value's second line too, which then does not come after the stamp.
+    /// A waiting reader may call this in a loop for the next sequence: it accesses only that slot.
+    /// Each look also fetches the value's second line early, so that it does not arrive after the
+    /// stamp.
     ///
     /// # Panics
     /// If `into` is not as long as a value.
@@ -346,17 +234,27 @@ impl<'a, S: Shape> Register<'a, S> {
         Err(if found & !BITS > stamp { ReadError::Overwritten } else { ReadError::Empty })
     }
 
-    /// Publishes `value`. Only for the one writer, who then wakes those who sleep on `latest`.
+    /// Returns whether the register is closed, and what to sleep on until it changes. Call it
+    /// before the look at the slot.
+    #[inline]
+    pub(crate) fn sleep(self) -> (bool, Sleep<'a>) {
+        // ORDERING: Acquire; pairs with the exchange in `advance`: the slot's stamp is seen too.
+        let latest = self.latest.load(Ordering::Acquire);
+        (latest & CLOSED != 0, Sleep::new(self.latest, latest))
+    }
+
+    /// Publishes `value`, wakes the readers that sleep on `latest`, and returns the value's
+    /// sequence. Only the current writer may call it.
     ///
     /// # If a process dies
-    /// Readers keep the value before, or have this one whole.
+    /// Readers keep the previous value, or have the new value whole.
     ///
     /// # Panics
-    /// If `value` is not as long as a value.
+    /// If `value` has a wrong length.
     #[inline(always)]
-    pub(crate) fn publish(self, value: &[u8]) -> Result<Published, PublishError> {
-        assert!(value.len() == self.shape.geometry().value_bytes, "a value of another size");
-        // ORDERING: Relaxed; only the writer moves it, and taking that role was an acquire.
+    pub(crate) fn publish(self, value: &[u8]) -> Result<u64, PublishError> {
+        assert!(value.len() == self.shape.geometry().value_bytes(), "a value of another size");
+        // ORDERING: Relaxed; only the writer moves it, and acquiring that role was an Acquire.
         let latest = self.latest.load(Ordering::Relaxed);
         if latest & CLOSED != 0 {
             return Err(PublishError::Closed);
@@ -366,31 +264,32 @@ impl<'a, S: Shape> Register<'a, S> {
         }
         let next = (latest & !BITS) + STEP;
         let (stamp, words) = self.slot(next);
-        // CRASH: dying behind this costs readers a look at the slot.
+        // CRASH: dying after this costs readers an additional look at the slot.
         // ORDERING: Relaxed; ordered by the release of the stamp "complete".
         self.begun.store(next | COMPLETE, Ordering::Relaxed);
         // CRASH: dying from here to the next stamp leaves the slot in writing. Readers never take
-        // it; the next writer begins it anew.
-        // ORDERING: Release; pairs with the Acquire in `stamp`: who sees the slot in writing also
-        // sees `latest` at the sequence before.
+        // it; the next writer writes it again.
+        // ORDERING: Release; pairs with the Acquire in `stamp`: a process that sees the slot in
+        // writing also sees `latest` at the previous sequence.
         stamp.store(next | WRITING, Ordering::Release);
         crash_point!("latest: slot in writing");
-        // ORDERING: Release; pairs with the Acquire fence in `copy_value`: whoever copied a word
-        // from below finds the stamp from above.
+        // ORDERING: Release; pairs with the Acquire fence in `copy_value`: a reader that copied a
+        // word stored after this fence finds the stamp stored before it.
         fence(Ordering::Release);
         write_value(value, words);
         crash_point!("latest: slot written, not complete");
         // ORDERING: Release; pairs with the Acquire in `stamp`: the value is seen with it.
         stamp.store(next | COMPLETE, Ordering::Release);
         crash_point!("latest: slot complete, latest not moved");
-        // CRASH: dying here leaves `latest` one behind. Readers look ahead; the next writer moves
-        // it.
+        // CRASH: dying here leaves `latest` one sequence behind. Readers look one sequence ahead;
+        // the next writer moves `latest`.
         self.advance(latest)
     }
 
-    /// Moves `latest` on from `from` to the next sequence.
+    /// Moves `latest` from `from` to the next sequence, wakes the readers that sleep on it, and
+    /// returns the next sequence.
     #[inline(always)]
-    fn advance(self, mut from: u64) -> Result<Published, PublishError> {
+    fn advance(self, mut from: u64) -> Result<u64, PublishError> {
         let next = (from & !BITS) + STEP;
         for _ in 0..TRIES {
             if from & CLOSED != 0 {
@@ -401,22 +300,18 @@ impl<'a, S: Shape> Register<'a, S> {
             }
             // ORDERING: Release; pairs with the Acquire in `newest`, `try_newest` and `resume`: the
             // slot's stamp is seen too.
-            let moved =
-                self.latest.compare_exchange(from, next, Ordering::Release, Ordering::Relaxed);
-            match moved {
-                Ok(_) => {
-                    return Ok(Published { sequence: next >> SHIFT, asleep: from & ASLEEP != 0 });
-                }
-                // Who goes to sleep changes it, too: once before each change.
+            match self.latest.change(from, next, Ordering::Release, Wake::All) {
+                Ok(()) => return Ok(next >> SHIFT),
+                // A reader that goes to sleep also changes it: once before each change.
                 Err(found) => from = found,
             }
         }
         Err(PublishError::Corrupt)
     }
 
-    /// Completes what a dead writer left: to be called by the one who takes its place, before the
-    /// first [`publish`](Self::publish). Returns what was published by that.
-    pub(crate) fn resume(self) -> Option<Published> {
+    /// Completes what a dead writer left. The next writer calls it before its first
+    /// [`publish`](Self::publish). Returns the sequence that this published, if any.
+    pub(crate) fn resume(self) -> Option<u64> {
         // ORDERING: Acquire; pairs with the exchange in `advance`.
         let latest = self.latest.load(Ordering::Acquire);
         let next = (latest & !BITS).wrapping_add(STEP) | COMPLETE;
@@ -424,7 +319,7 @@ impl<'a, S: Shape> Register<'a, S> {
         if complete { self.advance(latest).ok() } else { None }
     }
 
-    /// The sequence whose value is half-written: by a writer at work, or by one that died there.
+    /// The sequence whose value is half-written: a writer is writing it, or died while writing it.
     pub(crate) fn half_written(self) -> Option<u64> {
         // ORDERING: Acquire; pairs with the exchange in `advance`.
         let latest = self.latest.load(Ordering::Acquire);
@@ -432,25 +327,23 @@ impl<'a, S: Shape> Register<'a, S> {
         (self.stamp(next) == next | WRITING).then_some(next >> SHIFT)
     }
 
-    /// Retires the register: nothing can be published, and readers are told. Sleepers on `latest`
-    /// are to be woken afterwards.
+    /// Retires the register: nothing more can be published, and readers get `Closed`.
     #[cfg(test)]
     pub(crate) fn close(self) {
-        // ORDERING: Release; pairs with the Acquire in `newest`.
-        self.latest.fetch_or(CLOSED, Ordering::Release);
+        self.latest.close();
     }
 
     /// Whether all of the value with the stamp "complete" `stamp` was copied.
     #[inline(always)]
     fn copy_value(self, stamp: u64, into: &mut [MaybeUninit<u8>]) -> bool {
-        assert!(into.len() == self.shape.geometry().value_bytes, "a value of another size");
+        assert!(into.len() == self.shape.geometry().value_bytes(), "a value of another size");
         let (found, words) = self.slot(stamp);
         // ORDERING: Acquire; pairs with the Release of the stamp "complete" in `publish`.
         if found.load(Ordering::Acquire) != stamp {
             return false;
         }
         copy_out(words, into);
-        // ORDERING: Acquire; pairs with the Release fence in `publish`, which lies between the
+        // ORDERING: Acquire; pairs with the Release fence in `publish`, which is between the
         // stamp "is being written" and the words of that value.
         fence(Ordering::Acquire);
         // ORDERING: Relaxed; ordered by the fence above.
@@ -464,11 +357,11 @@ impl<'a, S: Shape> Register<'a, S> {
         self.slot(stamp).0.load(Ordering::Acquire)
     }
 
-    /// Stamp and value of the slot that `stamp` belongs to: the mask makes every one good.
+    /// Stamp and value of the slot that `stamp` belongs to: by the mask, every stamp has a slot.
     #[inline(always)]
     fn slot(self, stamp: u64) -> (&'a AtomicU64, &'a [AtomicU64]) {
-        let index = (stamp >> SHIFT) as usize & (self.shape.geometry().slots - 1);
-        let from = index * self.shape.geometry().stride_words;
+        let index = (stamp >> SHIFT) as usize & (self.shape.geometry().slots() - 1);
+        let from = index * self.shape.geometry().stride_words();
         (&self.slots[from], &self.slots[from + 1..][..self.shape.geometry().value_words()])
     }
 }
@@ -485,7 +378,7 @@ pub(crate) mod retries {
         COUNT.fetch_add(1, super::Ordering::Relaxed);
     }
 
-    /// How many there were since the process began.
+    /// Returns how many there were since the process began.
     #[cfg(feature = "count-retries")]
     pub fn read_retries() -> u64 {
         // ORDERING: Relaxed; a figure for people.
@@ -493,7 +386,7 @@ pub(crate) mod retries {
     }
 }
 
-/// Copies the value into its slot, with a point half-way at which a test may kill the process.
+/// Copies the value into its slot, with a crash point in the middle.
 #[inline(always)]
 fn write_value(value: &[u8], words: &[AtomicU64]) {
     if cfg!(any(feature = "crash-points", loom)) {

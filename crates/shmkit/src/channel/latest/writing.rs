@@ -1,110 +1,117 @@
-//! Who writes a `Latest`: one alone for as long as it lives, or several in turn.
+//! The right to write a `Latest`: one writer keeps it as long as it lives, or several take turns.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::geometry::{Of, Shape};
 use super::handle::Handle;
-use super::register::{Of, PublishError, Shape};
+use super::register::PublishError;
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::{ParticipantId, Role};
+use crate::object::Membership;
+use crate::participant::Role;
+use crate::participant::owner::{AcquireError, Acquired, Mode};
 use crate::shareable::{Shareable, bytes_of};
-use crate::sync::owner::{AcquireError, Acquired, Mode};
-use crate::sync::until::Until;
+use crate::wait::Until;
 
 /// How long one of several writers waits for the others before `Busy`.
-const TURN_PATIENCE: Duration = Duration::from_secs(1);
+const SHARING_PATIENCE: Duration = Duration::from_secs(1);
 
-/// A place among the writers, whatever the type of the values.
+/// A writer's slot, for values of any type.
 #[derive(Debug)]
 pub(super) struct WriterMembership {
     handle: Arc<Handle>,
-    id: ParticipantId,
+    // Dropped after the role is released, see `drop`.
+    membership: Membership,
     shared: bool,
 }
 
 impl WriterMembership {
-    pub(super) fn take(handle: &Arc<Handle>) -> Result<Self> {
-        let named = |error: Error| error.doing("write to").on(handle.object.name());
-        let id = handle.object.join(Role::Writer).map_err(named)?;
-        let writer = Self { handle: handle.clone(), id, shared: handle.has_shared_writers() };
-        if !writer.shared {
-            // From here on a drop gives up the id; the role, too, once it is had.
-            match handle.owner().try_acquire(id, Mode::Exclusive, &**handle) {
+    pub(super) fn join(handle: &Arc<Handle>) -> Result<Self> {
+        let named = |error: Error| error.doing("write to").on(handle.object.label());
+        let membership = Membership::join(&handle.object, Role::Writer).map_err(named)?;
+        let shared = handle.has_shared_writers();
+        let writer = Self { handle: handle.clone(), membership, shared };
+        if !shared {
+            let (owner, me) = (handle.owner(), writer.membership.me());
+            match owner.try_acquire(me, Mode::Exclusive, &writer.membership) {
                 Ok(_) => {
                     crash_point!("owner: taken");
                     writer.complete();
                 }
-                Err(refused) => return Err(named(writer.not_acquired(refused))),
+                Err(error) => return Err(named(writer.acquire_error(error))),
             }
         }
         Ok(writer)
     }
 
-    /// Makes whole what a dead writer left behind.
+    /// Completes a value that a dead writer left half-published.
     ///
-    /// One that left in good order leaves nothing; one that lost its place may have.
+    /// A writer that left normally leaves nothing to complete; a writer that lost its liveness lock
+    /// may have.
     fn complete(&self) {
-        if let Some(published) = self.handle.register().resume() {
-            self.handle.wake(published);
-        }
+        self.handle.register_to_write(self.handle.geometry()).resume();
     }
 
     #[cold]
-    fn not_acquired(&self, refused: AcquireError) -> Error {
-        match refused {
-            AcquireError::Held(other) => {
-                let why = format!("{} is its only writer", self.handle.shown(other));
-                Error::new(ErrorKind::RoleTaken, why)
+    fn acquire_error(&self, error: AcquireError) -> Error {
+        let object = &self.handle.object;
+        match error {
+            AcquireError::Closed => object.closed(),
+            AcquireError::Held(holder) => {
+                let peer = object.peer(holder);
+                let why = format!("{peer} is its only writer");
+                Error::new(ErrorKind::RoleTaken, why).by_peer(peer)
             }
-            AcquireError::Closed => self.handle.object.closed(),
-            AcquireError::TimedOut(other) => {
-                let (who, waited) = (self.handle.shown(other), TURN_PATIENCE.as_millis());
-                Error::new(ErrorKind::Busy, format!("{who} is writing for more than {waited} ms"))
+            AcquireError::TimedOut(holder) => {
+                let (peer, waited) = (object.peer(holder), SHARING_PATIENCE.as_millis());
+                let why = format!("{peer} has been writing for more than {waited} ms");
+                Error::new(ErrorKind::Busy, why).by_peer(peer)
             }
-            AcquireError::Busy => Error::new(ErrorKind::Busy, "others keep taking the turn"),
-            AcquireError::Corrupt => Error::new(ErrorKind::Corrupt, "its owner word is garbage"),
+            AcquireError::Busy => {
+                Error::new(ErrorKind::Busy, "other writers acquired it each time it was free")
+            }
+            AcquireError::Corrupt => {
+                let why = "its owner word has a value that no participant writes";
+                Error::new(ErrorKind::Corrupt, why)
+            }
         }
     }
 
-    /// Publishes the bytes of a value and wakes who waits for it; returns its sequence number.
+    /// Publishes the bytes of a value and wakes readers. Returns the value's sequence number.
     #[inline(always)]
     pub(super) fn set(&mut self, shape: impl Shape, value: &[u8]) -> Result<u64> {
         self.handle.object.check_not_forked()?;
-        let me = self.id;
+        let (owner, me) = (self.handle.owner(), self.membership.me());
         if self.shared {
-            self.take_turn()?;
-        } else if !self.handle.owner().is_held_by(me) {
-            return Err(self.handle.refused(PublishError::RoleLost));
+            self.acquire_turn()?;
+        } else if !owner.is_held_by(me) {
+            return Err(self.handle.publish_error(PublishError::RoleLost));
         }
-        let published = self.handle.register_of(shape).publish(value);
+        let published = self.handle.register_to_write(shape).publish(value);
         if self.shared {
-            self.handle.owner().release(me);
+            owner.release(me);
         }
-        match published {
-            Ok(published) => {
-                self.handle.wake(published);
-                Ok(published.sequence)
-            }
-            Err(refusal) => Err(self.handle.refused(refusal)),
-        }
+        published.map_err(|error| self.handle.publish_error(error))
     }
 
-    fn take_turn(&self) -> Result<()> {
-        if !self.handle.object.participants().is_held(self.id) {
-            return Err(self.handle.refused(PublishError::RoleLost));
+    /// Acquires the right to write for one value.
+    fn acquire_turn(&self) -> Result<()> {
+        if !self.membership.is_live() {
+            return Err(self.handle.publish_error(PublishError::RoleLost));
         }
-        let (owner, me) = (self.handle.owner(), self.id);
-        let Handle { spin, .. } = &*self.handle;
-        let until = Until::after(TURN_PATIENCE);
-        match owner.acquire(me, Mode::Exclusive, &*self.handle, spin, until) {
-            Ok(acquired) => {
-                if acquired != Acquired::Free {
-                    self.complete();
-                }
+        let (owner, me) = (self.handle.owner(), self.membership.me());
+        if owner.acquire_at_once(me, Mode::Exclusive) {
+            return Ok(());
+        }
+        let (history, until) = (&self.handle.history, Until::after(SHARING_PATIENCE));
+        match owner.acquire(me, Mode::Exclusive, &self.membership, history, until) {
+            Ok(Acquired::Free) => Ok(()),
+            Ok(_) => {
+                self.complete();
                 Ok(())
             }
-            Err(refused) => {
-                Err(self.not_acquired(refused).doing("set").on(self.handle.object.name()))
+            Err(error) => {
+                Err(self.acquire_error(error).doing("set").on(self.handle.object.label()))
             }
         }
     }
@@ -112,64 +119,64 @@ impl WriterMembership {
 
 impl Drop for WriterMembership {
     fn drop(&mut self) {
-        if self.handle.object.check_not_forked().is_err() {
+        if !self.membership.is_mine() {
             return;
         }
-        // CRASH: dying between the two leaves a id without a role: the next sweep frees it.
-        self.handle.owner().release(self.id);
+        // CRASH: dying after this leaves a slot that holds no role: a sweep frees it.
+        self.handle.owner().release(self.membership.me());
         crash_point!("owner: given up");
-        self.handle.object.give_up(self.id);
     }
 }
 
 /// The right to set the latest value.
 ///
-/// Dropping it gives the right up: the next [`writer`](super::Latest::writer) gets it.
+/// Dropping it releases the right: the next call of [`writer`](super::Latest::writer) gets it.
 ///
 /// # If a process dies
 ///
-/// A writer that dies half-way through a [`set`](Self::set) leaves the value before it in place.
-/// Its right goes to the next who asks for it, and who waits for changes is told `PeerDied`.
+/// If a writer dies during a [`set`](Self::set), readers keep the previous value. The next writer
+/// takes over the right, and readers that wait for changes get `PeerDied`.
 #[derive(Debug)]
 pub struct LatestWriter<T: Shareable> {
-    id: WriterMembership,
-    /// Where a padded value is laid out, so that its padding reaches nobody.
+    membership: WriterMembership,
+    /// Where a padded value is encoded, so that its padding is zeros in shared memory.
     encoded: Box<[u8]>,
     shape: Of<T>,
 }
 
 impl<T: Shareable> LatestWriter<T> {
-    pub(super) fn new(id: WriterMembership, shape: Of<T>) -> Self {
+    pub(super) fn new(membership: WriterMembership, shape: Of<T>) -> Self {
         let encoded = vec![0; if T::PADDED { size_of::<T>() } else { 0 }];
-        Self { id, encoded: encoded.into(), shape }
+        Self { membership, encoded: encoded.into(), shape }
     }
 
-    /// Makes `value` the latest one, and returns its sequence number: 1 for the first ever set.
+    /// Sets the latest value, and returns its sequence number: 1 for the first value.
     ///
-    /// It costs the copy of the value, from where it is to its place in shared memory. A type with
-    /// padding is copied twice, so that padding is zeros there.
+    /// It copies the value once, into shared memory. A value of a type with padding is copied
+    /// twice, so that its padding is zeros there.
     ///
-    /// Where writers are shared this one waits for its turn, up to 1 s.
+    /// If writers are shared, it waits for the other writers, up to 1 s.
     ///
     /// # If a process dies
     ///
-    /// If this one dies half-way, readers have the value before. If a writer that has its turn
-    /// dies, the next takes the turn over: at the latest 50 ms after the system freed its lock.
+    /// If this process dies during the call, readers keep the previous value. If another of several
+    /// writers dies while it writes, this writer continues at the latest 50 ms after the kernel
+    /// released the liveness lock of the dead writer.
     ///
     /// # Errors
     ///
-    /// `Closed` if the object was removed, `RoleLost` if this process lost its proof of life (it
-    /// closed descriptors that were not its own) and another took the role, `Forked` in a forked
-    /// child, `Corrupt` if another process spoilt the object; where writers are shared, `Busy` if
-    /// one of them has had the turn for 1 s: it may be stopped. The value then was not set.
+    /// `Closed` if the object was removed; `RoleLost` if this process closed the descriptor of its
+    /// liveness lock and another writer took over the role; `Forked` in a forked child; `Corrupt`
+    /// if another process wrote garbage into the object; if writers are shared, `Busy` if another
+    /// has been writing for 1 s: it may be stopped. After an error the value is not set.
     #[inline]
     pub fn set(&mut self, value: &T) -> Result<u64> {
         match bytes_of(value) {
-            Some(bytes) => self.id.set(self.shape, bytes),
+            Some(bytes) => self.membership.set(self.shape, bytes),
             None => {
                 self.encoded.fill(0);
                 value.encode(&mut self.encoded);
-                self.id.set(self.shape, &self.encoded)
+                self.membership.set(self.shape, &self.encoded)
             }
         }
     }

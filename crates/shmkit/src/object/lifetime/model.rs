@@ -1,7 +1,7 @@
 //! The gate under loom: two or three processes open, leave and remove one name.
 //!
-//! The kernel's part is a model: a name that leads to a file, and for each file a gate and a count
-//! of those present. Every step of it is one step of the system, under one lock.
+//! The kernel is modelled: a name that leads to a file, and for each file a gate and a count of
+//! the processes present. Each step of the model is one step of the system, under one lock.
 
 use loom::sync::{Arc, Mutex};
 
@@ -19,7 +19,7 @@ struct File {
 struct Directory {
     files: Vec<File>,
     name: Option<usize>,
-    /// Set when somebody uses a live object whose name another has.
+    /// Set when a process uses a live object while its name belongs to another object.
     split: bool,
 }
 
@@ -72,7 +72,7 @@ impl RemovalTarget for Peer {
         Ok(self.directory.lock().unwrap().name == Some(self.file))
     }
 
-    fn anyone_present(&self) -> Result<bool> {
+    fn is_anyone_present(&self) -> Result<bool> {
         Ok(self.with(|file| file.present > 0))
     }
 
@@ -88,9 +88,8 @@ impl RemovalTarget for Peer {
         false
     }
 
-    fn retire(&self) -> Result<()> {
+    fn retire(&self) {
         self.with(|file| file.retired = true);
-        Ok(())
     }
 
     fn check_removable(&self) -> Result<()> {
@@ -148,7 +147,7 @@ fn check_use(peer: &Peer) {
     let directory = peer.directory.lock().unwrap();
     let live = !directory.files[peer.file].retired;
     assert!(!live || directory.name == Some(peer.file), "a live object lost its name");
-    assert!(!directory.split, "a live object's name was taken away");
+    assert!(!directory.split, "a live object's name was removed");
 }
 
 fn run(threads: Vec<fn(&Arc<Mutex<Directory>>)>) {
@@ -169,7 +168,7 @@ fn run(threads: Vec<fn(&Arc<Mutex<Directory>>)>) {
 }
 
 #[test]
-fn loom_nobody_keeps_a_live_object_whose_name_another_took() {
+fn loom_no_process_keeps_a_live_object_that_lost_its_name() {
     let uses = |directory: &Arc<Mutex<Directory>>| {
         let peer = open_or_create(directory);
         check_use(&peer);
@@ -179,12 +178,12 @@ fn loom_nobody_keeps_a_live_object_whose_name_another_took() {
 }
 
 #[test]
-fn loom_a_remover_and_a_killed_user_leave_a_name_that_can_be_had() {
+fn loom_a_remover_and_a_killed_user_leave_a_name_that_can_be_used() {
     run(vec![
         |directory| {
             let peer = open_or_create(directory);
             check_use(&peer);
-            // Killed: the kernel frees its locks, and it does nothing more.
+            // Killed: the kernel releases its locks, and nothing else happens.
             step_out(&peer);
         },
         |directory| {

@@ -2,28 +2,42 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::object::options::Lifetime;
+use crate::memory::Access;
+use crate::object::Lifetime;
+use crate::object::kind::Kind;
 
 fn contents() -> NewObject {
+    new_object(&Choices::new())
+}
+
+/// What an object with these options consists of.
+fn new_object(choices: &Choices) -> NewObject {
     NewObject {
         kind: Kind::Latest,
-        flags: 0,
+        flags: choices.flags(),
+        access: choices.access.unwrap_or(Access::Owner),
+        lifetime: choices.lifetime.unwrap_or(Lifetime::Persistent),
+        participants: choices.participants.unwrap_or(16),
+        items: 3,
         fingerprint: 7,
-        schema: "u64".into(),
+        schema: "latest(1024,128){latest@0:wait#u64,owner@128:wait#u64}".into(),
         payload_size: 1024,
-        participants: 16,
+        payload_max: None,
         payload: Vec::new(),
-        wait_words: 2,
-        parameters: [1, 2, 3, 4],
     }
 }
 
-fn options(directory: &tempfile::TempDir) -> Options {
-    Options { directory: Some(directory.path().into()), ..Options::new() }
+fn options(directory: &tempfile::TempDir) -> Choices {
+    Choices { directory: Some(directory.path().into()), ..Choices::new() }
 }
 
-fn while_used(directory: &tempfile::TempDir) -> Options {
-    Options { lifetime: Some(Lifetime::WhileUsed), ..options(directory) }
+fn while_used(directory: &tempfile::TempDir) -> Choices {
+    Choices { lifetime: Some(Lifetime::WhileUsed), ..options(directory) }
+}
+
+fn count_readers(object: &OpenObject) -> Result<u32> {
+    let Storage::File(file) = object.storage() else { unreachable!("a named object") };
+    file.count_readers()
 }
 
 fn name() -> Name {
@@ -46,26 +60,32 @@ fn what_one_creates_another_opens_with_every_part_the_same() {
     assert_eq!(files(directory.path()), ["robot%2fpose.shmkit"]);
     let opened = OpenObject::open(&name(), &options(&directory), OpenMode::Allowed).unwrap();
     assert_eq!(opened.layout().object_id, made.layout().object_id);
-    assert_eq!((opened.layout().schema.as_str(), opened.layout().fingerprint), ("u64", 7));
-    assert_eq!(opened.layout().parameters, [1, 2, 3, 4]);
+    assert_eq!(
+        (opened.layout().schema.as_str(), opened.layout().fingerprint),
+        (contents().schema.as_str(), 7)
+    );
+    assert_eq!(opened.layout().items, 3);
     made.payload().word(16).unwrap().store(5, std::sync::atomic::Ordering::Relaxed);
     assert_eq!(opened.payload().word(16).unwrap().load(std::sync::atomic::Ordering::Relaxed), 5);
     let again = OpenObject::create(&name(), &options(&directory), &contents());
     assert_eq!(kind_of(again), ErrorKind::AlreadyExists);
-    assert_eq!(made.object_file().count_handles().unwrap(), 2);
+    assert_eq!(count_readers(&made).unwrap(), 2);
 }
 
 #[test]
 fn an_object_for_use_only_goes_with_its_last_user() {
     let directory = tempfile::tempdir().unwrap();
-    let (first, made) =
-        OpenObject::open_or_create(&name(), &while_used(&directory), &contents()).unwrap();
+    let (first, made) = OpenObject::open_or_create(
+        &name(),
+        &while_used(&directory),
+        &new_object(&while_used(&directory)),
+    )
+    .unwrap();
     assert!(made);
     let second = OpenObject::open(&name(), &options(&directory), OpenMode::Allowed).unwrap();
     drop(first);
     assert_eq!(files(directory.path()).len(), 1);
     drop(second);
-    eprintln!("DBG {:?}", files(directory.path()));
     assert!(files(directory.path()).is_empty());
 }
 
@@ -86,8 +106,8 @@ fn a_removed_object_is_closed_to_who_still_has_it_and_its_name_is_free() {
 fn options_that_differ_are_refused_with_both_values() {
     let directory = tempfile::tempdir().unwrap();
     let _made = OpenObject::create(&name(), &options(&directory), &contents()).unwrap();
-    let asked = Options { participants: Some(3), ..options(&directory) };
-    let error = OpenObject::open_or_create(&name(), &asked, &contents()).err().unwrap();
+    let asked = Choices { participants: Some(3), ..options(&directory) };
+    let error = OpenObject::open_or_create(&name(), &asked, &new_object(&asked)).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::WrongOptions);
     assert!(error.to_string().contains("participants is 3 here and 16 in the object"), "{error}");
 }
@@ -115,7 +135,7 @@ fn traps_under_the_name_are_refused_in_words() {
     fs::rename(&path, directory.path().join("lie.shmkit")).unwrap();
     let lie = OpenObject::open(&Name::new("lie").unwrap(), &options(&directory), OpenMode::Allowed);
     let error = lie.err().unwrap();
-    assert!(error.to_string().contains(r#"calls itself "robot/pose""#), "{error}");
+    assert!(error.to_string().contains(r#"has the name "robot/pose""#), "{error}");
 }
 
 #[test]

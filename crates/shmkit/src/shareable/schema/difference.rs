@@ -1,14 +1,14 @@
-//! In plain words, where two types differ.
+//! The first difference between two types, in words.
 //!
-//! Two types are the same when their texts without the names of types are, which is what the
-//! fingerprint is a hash of. The walk follows both trees at once, in the order of the fields, and
-//! stops at the first difference.
+//! Two types are the same if their texts without the names of types are the same, of which the
+//! fingerprint is a hash. The comparison follows both trees in the order of the fields, and stops
+//! at the first difference.
 
 use super::{Field, Schema, Shape, Variant};
 
 impl Schema {
-    /// What the first difference between this type and `theirs`, an object's, is; nothing where
-    /// there is none. The names of types do not count.
+    /// Describes the first difference between this type and the type of an object, `theirs`.
+    /// Returns `None` if there is none. The names of types do not matter.
     ///
     /// # Examples
     ///
@@ -24,15 +24,15 @@ impl Schema {
     pub fn first_difference(&self, theirs: &Self) -> Option<String> {
         match difference(self, theirs, &self.name)? {
             Difference::Inside(words) => Some(words),
-            Difference::Whole => Some(here_and_there("the type", self, theirs)),
+            Difference::Whole => Some(types_differ("the type", self, theirs)),
         }
     }
 }
 
 enum Difference {
-    /// In these words.
+    /// A part differs: the full description.
     Inside(String),
-    /// The types have nothing in common: whoever knows where they stand finds the words.
+    /// The types have nothing in common. The caller, which knows the path, describes that.
     Whole,
 }
 
@@ -52,7 +52,7 @@ fn difference(ours: &Schema, theirs: &Schema, path: &str) -> Option<Difference> 
         (Shape::Maybe { item: our }, Shape::Maybe { item: their }) => difference(our, their, path),
         (Shape::Struct { fields: our }, Shape::Struct { fields: their }) => {
             of_fields(our, their, path)
-                .or_else(|| of_frame(ours, theirs, path))
+                .or_else(|| of_size(ours, theirs, path))
                 .map(Difference::Inside)
         }
         (
@@ -80,7 +80,7 @@ fn of_fields(ours: &[Field], theirs: &[Field], path: &str) -> Option<String> {
         let Some(their) = theirs.get(index) else {
             return Some(match place(theirs, name) {
                 None => not_there(name),
-                Some(there) => moved(path, name, index, there),
+                Some(there) => positions_differ(path, name, index, there),
             });
         };
         if their.name != name {
@@ -90,15 +90,22 @@ fn of_fields(ours: &[Field], theirs: &[Field], path: &str) -> Option<String> {
                 }
                 (None, Some(_)) => not_there(name),
                 (Some(_), None) => not_here(&their.name),
-                (Some(there), Some(_)) => moved(path, name, index, there),
+                (Some(there), Some(_)) => positions_differ(path, name, index, there),
             });
         }
         let path = format!("{path}.{name}");
+        if our.role != their.role {
+            let [our, their] = [our, their].map(|field| match field.role.as_str() {
+                "" => "a plain field",
+                role => role,
+            });
+            return Some(format!("field {path} is {our} here and {their} in the object"));
+        }
         match difference(&our.schema, &their.schema, &path) {
             None => {}
             Some(Difference::Inside(words)) => return Some(words),
             Some(Difference::Whole) => {
-                return Some(here_and_there(&subject(&path), &our.schema, &their.schema));
+                return Some(types_differ(&subject(&path), &our.schema, &their.schema));
             }
         }
         if our.offset != their.offset {
@@ -109,13 +116,13 @@ fn of_fields(ours: &[Field], theirs: &[Field], path: &str) -> Option<String> {
     theirs.get(ours.len()).map(|their| not_here(&their.name))
 }
 
-fn moved(path: &str, name: &str, here: usize, there: usize) -> String {
+fn positions_differ(path: &str, name: &str, here: usize, there: usize) -> String {
     let (here, there) = (here + 1, there + 1);
     format!("field {path}.{name} is number {here} here and number {there} in the object")
 }
 
-/// Size and alignment of structs with the same fields.
-fn of_frame(ours: &Schema, theirs: &Schema, path: &str) -> Option<String> {
+/// Compares size and alignment of structs with the same fields.
+fn of_size(ours: &Schema, theirs: &Schema, path: &str) -> Option<String> {
     let what = subject(path);
     let (our, their) = (ours.size, theirs.size);
     if our != their {
@@ -151,7 +158,7 @@ fn of_variants(ours: &[Variant], theirs: &[Variant], path: &str) -> Option<Strin
     Some(format!("variant {} of {what} in the object is not here", added.name))
 }
 
-/// What a path names, to begin a sentence with.
+/// Returns the subject of a sentence about `path`.
 fn subject(path: &str) -> String {
     if path.is_empty() {
         "the type".into()
@@ -162,11 +169,11 @@ fn subject(path: &str) -> String {
     }
 }
 
-fn here_and_there(what: &str, ours: &Schema, theirs: &Schema) -> String {
+fn types_differ(what: &str, ours: &Schema, theirs: &Schema) -> String {
     format!("{what} is {} here and {} in the object", spelled(ours), spelled(theirs))
 }
 
-/// The type as a Rust program spells it.
+/// Returns the type as a Rust program spells it.
 pub(in crate::shareable) fn spelled(schema: &Schema) -> String {
     match &schema.shape {
         Shape::Scalar(scalar) => scalar.name().into(),
@@ -192,14 +199,14 @@ mod tests {
     }
 
     #[test]
-    fn names_of_types_do_not_count() {
+    fn names_of_types_do_not_matter() {
         let ours = "A(8,4){x@0:B(4,4){y@0:u32},z@4:C(u32){w=1}}";
         let theirs = "D(8,4){x@0:E(4,4){y@0:u32},z@4:F(u32){w=1}}";
         assert_eq!(words(ours, theirs), None);
     }
 
     #[test]
-    fn a_difference_between_fields_is_told_in_words() {
+    fn a_difference_between_fields_is_described() {
         let ours = "T(24,8){a@0:u64,b@8:u64,c@16:u32}";
         for (theirs, expected) in [
             ("T(24,8){a@0:u64,b@8:f64,c@16:u32}", "field T.b is u64 here and f64 in the object"),
@@ -232,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_inside_a_field_is_told_with_its_path() {
+    fn a_difference_inside_a_field_is_described_with_its_path() {
         for (ours, theirs, expected) in [
             ("[f32;3]", "[f32;4]", "field T.v is [f32; 3] here and [f32; 4] in the object"),
             ("[f32;3]", "[u32;3]", "field T.v is [f32; 3] here and [u32; 3] in the object"),

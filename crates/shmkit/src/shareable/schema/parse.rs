@@ -1,27 +1,41 @@
-//! From text to tree. The text may come from anybody: whatever breaks the grammar or its limits is
-//! `Corrupt`, and recursion is bounded by `MAX_DEPTH`, memory by `MAX_TEXT`.
+//! From text to tree. The text can come from a hostile process. A text that breaks the grammar or a
+//! limit is `Corrupt`; `MAX_DEPTH` bounds the recursion, and `MAX_OBJECT_TEXT` the memory.
 
 use std::collections::HashSet;
 
-use super::{Field, MAX_ALIGN, MAX_DEPTH, MAX_NAME, MAX_SIZE, MAX_TEXT, Schema, Shape, Variant};
+use super::{Field, Schema, Shape, VALUE, Variant};
 use crate::shareable::layout::Scalar;
+use crate::shareable::limits::{MAX_ALIGN, MAX_DEPTH, MAX_NAME, MAX_OBJECT_TEXT, MAX_SIZE};
 use crate::{Error, ErrorKind, Result};
 
-pub(super) fn parse(text: &str) -> Result<Schema> {
-    let mut parser = Parser { text, at: 0 };
-    if text.len() > MAX_TEXT {
-        return Err(parser.corrupt(&format!("it has {} bytes, over {MAX_TEXT}", text.len())));
+impl Schema {
+    /// Parses the text that `Display` prints and an object stores.
+    ///
+    /// The text may be hostile: parsing it is bounded in time and memory.
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupt`](crate::ErrorKind::Corrupt), with the place, if the text breaks the grammar or a
+    /// limit.
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut parser = Parser { text, at: 0, in_value: false };
+        if text.len() > MAX_OBJECT_TEXT {
+            let why = format!("it has {} bytes, more than {MAX_OBJECT_TEXT}", text.len());
+            return Err(parser.corrupt(&why));
+        }
+        let schema = parser.schema(1)?;
+        if parser.at < text.len() {
+            return Err(parser.corrupt("expected the end"));
+        }
+        Ok(schema)
     }
-    let schema = parser.schema(1)?;
-    if parser.at < text.len() {
-        return Err(parser.corrupt("expected the end"));
-    }
-    Ok(schema)
 }
 
 struct Parser<'a> {
     text: &'a str,
     at: usize,
+    /// Whether this is inside a type with the role `value`, which has no roles inside.
+    in_value: bool,
 }
 
 impl<'a> Parser<'a> {
@@ -77,7 +91,7 @@ impl<'a> Parser<'a> {
         let align = self.count()?;
         self.expect("){")?;
         if size > MAX_SIZE || align > MAX_ALIGN || !align.is_power_of_two() || size % align != 0 {
-            return Err(self.corrupt(&format!("size {size} and alignment {align} do not fit")));
+            return Err(self.corrupt(&format!("size {size} and alignment {align} are invalid")));
         }
         let mut fields: Vec<Field> = Vec::new();
         let mut names = HashSet::new();
@@ -87,27 +101,45 @@ impl<'a> Parser<'a> {
             self.expect("@")?;
             let offset = self.number()?;
             self.expect(":")?;
-            let schema = self.schema(depth + 1)?;
+            let (role, schema) = self.part(depth)?;
             if !names.insert(name) {
-                return Err(self.corrupt(&format!("two fields are called {name}")));
+                return Err(self.corrupt(&format!("two fields have the name {name}")));
             }
             if offset < end {
-                return Err(self.corrupt(&format!("field {name} overlaps the one before")));
+                return Err(self.corrupt(&format!("field {name} overlaps the field before")));
             }
-            if schema.align > align || offset % schema.align != 0 {
+            // A value in a slot is copied: it need not be aligned there.
+            if role != VALUE && (schema.align > align || offset % schema.align != 0) {
                 return Err(self.corrupt(&format!("field {name} is not aligned")));
             }
             end = offset.saturating_add(schema.size);
             if end > size {
                 return Err(self.corrupt(&format!("field {name} ends outside its struct")));
             }
-            fields.push(Field { name: name.into(), offset, schema });
+            fields.push(Field { name: name.into(), offset, role: role.into(), schema });
             if !self.accept(",") {
                 break;
             }
         }
         self.expect("}")?;
         Ok(Schema { name: name.into(), size, align, shape: Shape::Struct { fields } })
+    }
+
+    /// The role, empty where there is none, and the type of a field.
+    fn part(&mut self, depth: usize) -> Result<(&'a str, Schema)> {
+        let start = self.at;
+        let role = self.name_or_nothing()?;
+        if role.is_empty() || !self.accept("#") {
+            self.at = start;
+            return Ok(("", self.schema(depth + 1)?));
+        }
+        if self.in_value {
+            return Err(self.corrupt("a part of a value has a role"));
+        }
+        self.in_value = role == VALUE;
+        let schema = self.schema(if self.in_value { 1 } else { depth + 1 })?;
+        self.in_value = false;
+        Ok((role, schema))
     }
 
     fn enumeration(&mut self, name: &str) -> Result<Schema> {
@@ -125,13 +157,16 @@ impl<'a> Parser<'a> {
             self.expect("=")?;
             let value = self.integer()?;
             if !names.insert(name) {
-                return Err(self.corrupt(&format!("two variants are called {name}")));
+                return Err(self.corrupt(&format!("two variants have the name {name}")));
             }
             if value < min || value > max as i128 {
-                return Err(self.corrupt(&format!("variant {name} is {value}, beyond {word}")));
+                return Err(self
+                    .corrupt(&format!("variant {name} is {value}, outside the range of {word}")));
             }
             if variants.last().is_some_and(|last| last.value >= value) {
-                return Err(self.corrupt(&format!("variant {name} is not above the one before")));
+                return Err(
+                    self.corrupt(&format!("variant {name} is not above the variant before"))
+                );
             }
             variants.push(Variant { name: name.into(), value });
             if !self.accept(",") {
@@ -160,7 +195,7 @@ impl<'a> Parser<'a> {
             return Err(self.corrupt(&format!("a name is longer than {MAX_NAME} bytes")));
         }
         if name.chars().any(char::is_control) {
-            return Err(self.corrupt("a name has a control character"));
+            return Err(self.corrupt("a name contains a control character"));
         }
         self.at += end;
         Ok(name)
@@ -223,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_good_text_is_read_and_written_the_same() {
+    fn a_valid_text_is_parsed_and_printed_the_same() {
         for text in [
             "u8",
             "char",
@@ -235,13 +270,14 @@ mod tests {
             "(i64){a=-9223372036854775808,b=9223372036854775807}",
             "Pose(24,8){stamp_ns@0:u64,x@8:f64,mode@16:Mode(u8){Parked=0,Driving=1}}",
             "text(8,8){list@0:maybe(4,4){0@0:bool(u8){u8=1}},f32@4:u8}",
+            "mutex(128,128){word@0:wait#u64,value@8:value#[(4,4){x@0:u32};2]}",
         ] {
-            assert_eq!(parse(text).unwrap().to_string(), text);
+            assert_eq!(Schema::parse(text).unwrap().to_string(), text);
         }
     }
 
     #[test]
-    fn what_breaks_the_grammar_or_its_limits_is_corrupt() {
+    fn a_text_that_breaks_the_grammar_or_a_limit_is_corrupt() {
         for (text, why) in [
             ("", "byte 0: expected a type"),
             ("usize", "byte 5: expected a type"),
@@ -258,28 +294,28 @@ mod tests {
             ("P(8,8){}", "expected a name"),
             ("P(8,8){x@0:u8,}", "expected a name"),
             ("P(0,1){x@0:u8}", "expected a number above 0"),
-            ("P(8,3){x@0:u8}", "do not fit"),
-            ("P(9,8){x@0:u8}", "do not fit"),
-            ("P(9223372036854775808,8){x@0:u8}", "do not fit"),
-            ("P(1073741824,1073741824){x@0:u8}", "do not fit"),
+            ("P(8,3){x@0:u8}", "are invalid"),
+            ("P(9,8){x@0:u8}", "are invalid"),
+            ("P(9223372036854775808,8){x@0:u8}", "are invalid"),
+            ("P(1073741824,1073741824){x@0:u8}", "are invalid"),
             ("P(8,8){x@8:u8}", "field x ends outside"),
             ("P(8,8){x@18446744073709551615:u8}", "field x ends outside"),
             ("P(8,8){x@0:u32,y@3:u8}", "field y overlaps"),
             ("P(8,8){x@4:u32,y@0:u8}", "field y overlaps"),
             ("P(8,4){x@0:u64}", "field x is not aligned"),
             ("P(8,4){x@2:u32}", "field x is not aligned"),
-            ("P(8,8){x@0:u8,x@1:u8}", "two fields are called x"),
+            ("P(8,8){x@0:u8,x@1:u8}", "two fields have the name x"),
             ("E(u8){}", "expected a name"),
             ("E(f32){a=0}", "integer of up to 64 bits"),
             ("E(u128){a=0}", "integer of up to 64 bits"),
-            ("E(u8){a=256}", "beyond u8"),
-            ("E(u8){a=-1}", "beyond u8"),
+            ("E(u8){a=256}", "outside the range of u8"),
+            ("E(u8){a=-1}", "outside the range of u8"),
             ("E(i8){a=-0}", "expected a number above 0"),
             ("E(u8){a=1,b=1}", "variant b is not above"),
-            ("E(u8){a=1,a=2}", "two variants are called a"),
+            ("E(u8){a=1,a=2}", "two variants have the name a"),
             ("P(1,1){\u{85}@0:u8}", "control character"),
         ] {
-            let error = parse(text).unwrap_err();
+            let error = Schema::parse(text).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Corrupt);
             assert!(error.to_string().contains(why), "{text}: {error}");
         }
@@ -288,12 +324,12 @@ mod tests {
     #[test]
     fn length_depth_and_names_are_bounded() {
         let nested = |depth| format!("{}u8{}", "maybe<".repeat(depth), ">".repeat(depth));
-        assert!(parse(&nested(MAX_DEPTH - 1)).is_ok());
-        assert!(parse(&nested(MAX_DEPTH)).is_err());
-        assert!(parse(&"[".repeat(MAX_TEXT)).is_err());
-        assert!(parse(&"x".repeat(MAX_TEXT + 1)).is_err());
+        assert!(Schema::parse(&nested(MAX_DEPTH - 1)).is_ok());
+        assert!(Schema::parse(&nested(MAX_DEPTH)).is_err());
+        assert!(Schema::parse(&"[".repeat(MAX_OBJECT_TEXT)).is_err());
+        assert!(Schema::parse(&"x".repeat(MAX_OBJECT_TEXT + 1)).is_err());
         let named = |len| format!("P(1,1){{{}@0:u8}}", "n".repeat(len));
-        assert!(parse(&named(MAX_NAME)).is_ok());
-        assert!(parse(&named(MAX_NAME + 1)).is_err());
+        assert!(Schema::parse(&named(MAX_NAME)).is_ok());
+        assert!(Schema::parse(&named(MAX_NAME + 1)).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! Changing a value of a type that is known only at run time, from what a person typed.
+//! Changing a value whose type is known only at run time, from text.
 
 use std::fmt::Debug;
 use std::str::FromStr;
@@ -10,21 +10,21 @@ use crate::shareable::layout::Scalar;
 use crate::{Error, ErrorKind, Result};
 
 impl Schema {
-    /// Sets the part of the value `bytes` that `path` names to what `text` says.
+    /// Sets the part of the value `bytes` at `path` to the value in `text`.
     ///
-    /// A path is `pose.x`, `v[2]`, `joints[0].angle`; the fields of a tuple struct are `0`, `1`
-    /// and so on. It is empty for the whole value, also called `value` where it is no struct.
+    /// Paths look like `pose.x`, `v[2]`, `joints[0].angle`. The fields of a tuple struct are `0`,
+    /// `1` and so on. The empty path means the whole value; if it is not a struct, so does `value`.
     ///
-    /// A text is what Rust's `Debug` prints, and so what [`read`](Self::read) gives: `-1.5`,
-    /// `Fast`, `"a\tb"`, `[1, 2]`, `Some(3)`, `Point { x: 1.0, y: 2.0 }`. A `FixedString` or a
-    /// `char` that is set alone needs no quotes, unless it begins with one. Setting a list whole
+    /// The text has the form of Rust's `Debug` output, which [`read`](Self::read) also gives:
+    /// `-1.5`, `Fast`, `"a\tb"`, `[1, 2]`, `Some(3)`, `Point { x: 1.0, y: 2.0 }`. A `FixedString`
+    /// or a `char` that is the whole part needs no quotes, unless it begins with one. A whole list
     /// sets its length.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument), with what would be right, where there is no
-    /// such part or the text does not fit it; [`Corrupt`](ErrorKind::Corrupt) where `bytes` are no
-    /// value, unless they are replaced as a whole by an empty path. They are unchanged then.
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument), with what is possible, if there is no such
+    /// part or the text does not fit it. [`Corrupt`](ErrorKind::Corrupt) if `bytes` are not a
+    /// value, unless an empty path replaces the whole. After an error the bytes are unchanged.
     ///
     /// # Examples
     ///
@@ -38,7 +38,7 @@ impl Schema {
     /// assert_eq!(schema.read(&bytes)?.to_string(), "Goal { x: 3.5, mode: Fast }");
     ///
     /// let error = schema.set(&mut bytes, "mode", "Faster").unwrap_err();
-    /// assert_eq!(error.to_string(), "mode: Faster is no variant: there are Slow, Fast");
+    /// assert_eq!(error.to_string(), "mode: Faster is not a variant: the variants are Slow, Fast");
     /// # Ok::<(), shmkit::Error>(())
     /// ```
     pub fn set(&self, bytes: &mut [u8], path: &str, text: &str) -> Result<()> {
@@ -60,18 +60,18 @@ impl Schema {
             _ => literal.put(schema, &mut part).map_err(wrong)?,
         }
         if !literal.rest.trim().is_empty() {
-            return Err(wrong(format!("{} is too much", literal.rest.trim())));
+            return Err(wrong(format!("unexpected {} after the value", literal.rest.trim())));
         }
         bytes[start..start + part.len()].copy_from_slice(&part);
         Ok(())
     }
 
-    /// The part of the value `bytes` that `path` names, by the same paths as [`set`](Self::set).
+    /// Decodes the part of the value `bytes` at `path`, with the same paths as [`set`](Self::set).
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument), with what would be right, where there is no
-    /// such part; [`Corrupt`](ErrorKind::Corrupt) where `bytes` are no value.
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument), with what is possible, if there is no such
+    /// part; [`Corrupt`](ErrorKind::Corrupt) if `bytes` are not a value.
     ///
     /// # Examples
     ///
@@ -89,13 +89,14 @@ impl Schema {
         schema.read(&bytes[start..start + schema.size as usize])
     }
 
-    /// The type of the part that `path` names, by the same paths as [`set`](Self::set), where there
-    /// is no value to look at: any item that a list has a place for can be named.
+    /// Returns the type of the part at `path`, with the same paths as [`set`](Self::set).
+    ///
+    /// Needs no value: a path can name any item up to the capacity of a list.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument), with what would be right, where no value
-    /// has such a part.
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument), with what is possible, if no value has such
+    /// a part.
     ///
     /// # Examples
     ///
@@ -105,21 +106,21 @@ impl Schema {
     /// let schema = Schema::parse("Goal(8,4){x@0:f32,at@4:[u16;2]}")?;
     /// assert_eq!(schema.part("at[1]")?.to_string(), "u16");
     /// let error = schema.part("y").unwrap_err();
-    /// assert_eq!(error.to_string(), "the value has no field y: there are x, at");
+    /// assert_eq!(error.to_string(), "the value has no field y: the fields are x, at");
     /// # Ok::<(), shmkit::Error>(())
     /// ```
     pub fn part(&self, path: &str) -> Result<&Schema> {
         Ok(find(self, None, path)?.0)
     }
 
-    /// The value whose bytes are all zero: numbers are 0, texts and lists empty.
+    /// Returns the value whose bytes are all zero: numbers are 0, texts and lists are empty.
     ///
-    /// Compare [`size`](Self::size) with the object first: it is what the text said.
+    /// Before this, compare [`size`](Self::size) with the object: a hostile text can give any size.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) where an enum has no variant of value 0, and
-    /// [`OutOfSpace`](ErrorKind::OutOfSpace) where there is not enough memory.
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) if an enum has no variant of value 0,
+    /// [`OutOfSpace`](ErrorKind::OutOfSpace) if there is not enough memory.
     pub fn zeroed(&self) -> Result<Vec<u8>> {
         if let Some(name) = enum_without_zero(self) {
             return Err(invalid(format!("enum {name} has no variant of value 0")));
@@ -135,6 +136,7 @@ impl Schema {
     }
 }
 
+/// Returns the name of an enum that has no variant of value 0.
 fn enum_without_zero(schema: &Schema) -> Option<&str> {
     match &schema.shape {
         Shape::Enum { variants, .. } => {
@@ -148,8 +150,8 @@ fn enum_without_zero(schema: &Schema) -> Option<&str> {
     }
 }
 
-/// The type of the part that `path` names, and where it starts in `bytes`, which are a value.
-/// Without one, lists have as many items as they have places for.
+/// Returns the type of the part at `path`, and its offset in `bytes`, which are a value. Without
+/// bytes a list has as many items as its capacity.
 fn find<'s>(schema: &'s Schema, bytes: Option<&[u8]>, path: &str) -> Result<(&'s Schema, usize)> {
     let whole = path.is_empty() || path == "value";
     if whole && !matches!(schema.shape, Shape::Struct { .. }) {
@@ -161,9 +163,9 @@ fn find<'s>(schema: &'s Schema, bytes: Option<&[u8]>, path: &str) -> Result<(&'s
         let here = if known.is_empty() { "the value" } else { known };
         let part = bytes.map(|bytes| &bytes[start as usize..][..schema.size as usize]);
         let (step, behind) = step(rest, known.is_empty())
-            .ok_or_else(|| invalid(format!("{path} is no path, such as pose.x or v[2]")))?;
+            .ok_or_else(|| invalid(format!("{path} is not a path such as pose.x or v[2]")))?;
         let found = match (&schema.shape, step) {
-            (Shape::Maybe { .. }, _) => Err(given_whole(schema, known)),
+            (Shape::Maybe { .. }, _) => Err(not_divisible(schema, known)),
             (_, Step::Field(name)) => field(schema, name),
             (_, Step::Item(index)) => item(schema, part, index),
         };
@@ -178,7 +180,7 @@ enum Step<'p> {
     Item(&'p str),
 }
 
-/// The first step of a path, and the path behind it.
+/// Splits a path into its first step and the rest.
 fn step(path: &str, first: bool) -> Option<(Step<'_>, &str)> {
     if let Some(index) = path.strip_prefix('[') {
         let (index, behind) = index.split_once(']')?;
@@ -197,16 +199,18 @@ fn field<'s>(schema: &'s Schema, name: &str) -> Result<(&'s Schema, u64), String
         Some(field) => Ok((&field.schema, field.offset)),
         None => {
             let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
-            Err(format!("has no field {name}: there are {}", names.join(", ")))
+            Err(format!("has no field {name}: the fields are {}", names.join(", ")))
         }
     }
 }
 
-/// A `Maybe` may have no inside.
-fn given_whole(schema: &Schema, path: &str) -> String {
+/// Returns the error for a path into a `Maybe`, whose item can be missing.
+fn not_divisible(schema: &Schema, path: &str) -> String {
     let path = if path.is_empty() { "value" } else { path };
     let spelled = spelled(schema);
-    format!("is {spelled}, which is read and set whole: {path}=Some(...) or {path}=None")
+    format!(
+        "is {spelled}, which can only be read and set as a whole: {path}=Some(...) or {path}=None"
+    )
 }
 
 fn item<'s>(
@@ -230,13 +234,13 @@ fn item<'s>(
     }
 }
 
-/// What is left to read of a text that a value is made of.
+/// The rest of the text of a value.
 struct Literal<'t> {
     rest: &'t str,
 }
 
 impl<'t> Literal<'t> {
-    /// Reads a value of the type, and puts its bytes into `out`, which is zeroed.
+    /// Parses a value of the type, and writes its bytes to `out`, which is zeroed.
     fn put(&mut self, schema: &Schema, out: &mut [u8]) -> Result<(), String> {
         match &schema.shape {
             Shape::Scalar(Scalar::Char) => self.put_char(out),
@@ -268,7 +272,10 @@ impl<'t> Literal<'t> {
                 let word = self.word();
                 let Some(variant) = variants.iter().find(|variant| variant.name == word) else {
                     let names: Vec<_> = variants.iter().map(|each| each.name.as_str()).collect();
-                    return Err(format!("{word} is no variant: there are {}", names.join(", ")));
+                    return Err(format!(
+                        "{word} is not a variant: the variants are {}",
+                        names.join(", ")
+                    ));
                 };
                 out.copy_from_slice(&variant.value.to_le_bytes()[..out.len()]);
                 Ok(())
@@ -276,7 +283,7 @@ impl<'t> Literal<'t> {
         }
     }
 
-    /// `[a, b]`: how many items there are.
+    /// Parses `[a, b]`. Returns the number of items.
     fn put_items(&mut self, item: &Schema, limit: u64, out: &mut [u8]) -> Result<u64, String> {
         self.expect('[')?;
         let mut places = out.chunks_exact_mut(item.size as usize).take(limit as usize);
@@ -293,7 +300,7 @@ impl<'t> Literal<'t> {
         Ok(count)
     }
 
-    /// `Point { x: 1, y: 2 }` or `Point(1, 2)`, with or without the name, every field once.
+    /// Parses `Point { x: 1, y: 2 }` or `Point(1, 2)`, with or without the name, each field once.
     fn put_fields(&mut self, schema: &Schema, out: &mut [u8]) -> Result<(), String> {
         let Shape::Struct { fields } = &schema.shape else { return Ok(()) };
         self.word();
@@ -310,7 +317,7 @@ impl<'t> Literal<'t> {
             let (schema, offset) =
                 field(schema, name).map_err(|why| format!("{} {why}", spelled(schema)))?;
             let place = missing.iter().position(|field| field.name == *name);
-            missing.remove(place.ok_or_else(|| format!("field {name} is there twice"))?);
+            missing.remove(place.ok_or_else(|| format!("field {name} is given twice"))?);
             self.put(schema, &mut out[offset as usize..][..schema.size as usize])?;
             if !self.accept(',') {
                 break;
@@ -322,7 +329,7 @@ impl<'t> Literal<'t> {
         }
     }
 
-    /// `'a'`, or one character alone.
+    /// Parses `'a'`, or a single character.
     fn put_char(&mut self, out: &mut [u8]) -> Result<(), String> {
         let mut alone = self.rest.chars();
         let c = match (alone.next(), alone.as_str()) {
@@ -343,7 +350,7 @@ impl<'t> Literal<'t> {
         Ok(())
     }
 
-    /// The text between two `quote`s, with Rust's escapes.
+    /// Parses the text between two `quote`s, with Rust's escapes.
     fn quoted(&mut self, quote: char) -> Result<String, String> {
         self.expect(quote)?;
         let mut text = String::new();
@@ -358,7 +365,7 @@ impl<'t> Literal<'t> {
         Err(format!("expected {quote} at the end"))
     }
 
-    /// Everything up to white space or punctuation.
+    /// Parses a word, which ends at white space or punctuation.
     fn word(&mut self) -> &'t str {
         let rest = self.rest.trim_start();
         let end = rest.find(|c: char| c.is_whitespace() || ",:()[]{}\"'".contains(c));
@@ -382,7 +389,7 @@ impl<'t> Literal<'t> {
     }
 }
 
-/// The character that an escape stands for, of which the `\` is read.
+/// Parses the part of an escape after the `\`, and returns the character.
 fn unescape(chars: &mut std::str::Chars<'_>) -> Result<char, String> {
     Ok(match chars.next() {
         Some('n') => '\n',
@@ -392,12 +399,12 @@ fn unescape(chars: &mut std::str::Chars<'_>) -> Result<char, String> {
         Some(c @ ('\\' | '\'' | '"')) => c,
         Some('u') => {
             let code = chars.as_str().strip_prefix('{').and_then(|rest| rest.split_once('}'));
-            let (digits, rest) = code.ok_or("expected {...} behind \\u")?;
+            let (digits, rest) = code.ok_or("expected {...} after \\u")?;
             *chars = rest.chars();
             let code = u32::from_str_radix(digits, 16).ok().and_then(char::from_u32);
-            code.ok_or_else(|| format!("\\u{{{digits}}} is no character"))?
+            code.ok_or_else(|| format!("\\u{{{digits}}} is not a character"))?
         }
-        _ => return Err("\\ stands before n, r, t, 0, \\, ', \" or u{...} only".into()),
+        _ => return Err("\\ must be followed by n, r, t, 0, \\, ', \" or u{...}".into()),
     })
 }
 
@@ -419,8 +426,8 @@ fn put_number(scalar: Scalar, word: &str, out: &mut [u8]) -> Result<(), String> 
         let negative = word.parse().ok().filter(|value| (min..=0).contains(value));
         let positive = word.parse().ok().filter(|value| *value <= max);
         let bits = positive.or(negative.map(|value: i128| value as u128));
-        let bits =
-            bits.ok_or_else(|| format!("{word} is no {name}: it goes from {min} to {max}"))?;
+        let bits = bits
+            .ok_or_else(|| format!("{word} is not a valid {name}: the range is {min} to {max}"))?;
         out.copy_from_slice(&bits.to_le_bytes()[..out.len()]);
         return Ok(());
     }
@@ -443,16 +450,16 @@ fn put_number(scalar: Scalar, word: &str, out: &mut [u8]) -> Result<(), String> 
     Ok(())
 }
 
-/// A number too great for its type is refused; infinity has to be asked for.
+/// Parses a number. Refuses one that is too large for its type, unless the text asks for infinity.
 fn float<F: FromStr + Debug + Copy>(
     word: &str,
     name: &str,
     max: F,
     is_infinite: fn(F) -> bool,
 ) -> Result<F, String> {
-    let value = word.parse().map_err(|_| format!("{word} is no {name}"))?;
+    let value = word.parse().map_err(|_| format!("{word} is not a valid {name}"))?;
     if is_infinite(value) && !word.contains("inf") {
-        return Err(format!("{word} is no {name}: it goes up to {max:?}"));
+        return Err(format!("{word} is not a valid {name}: the largest is {max:?}"));
     }
     Ok(value)
 }

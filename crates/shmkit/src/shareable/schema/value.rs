@@ -1,4 +1,4 @@
-//! A value of a type that is known only at run time.
+//! A value whose type is known only at run time.
 
 use std::fmt;
 
@@ -7,9 +7,9 @@ use crate::shareable::all_zero;
 use crate::shareable::layout::Scalar;
 use crate::{Error, ErrorKind, Result};
 
-/// A value that [`Schema::read`] found in bytes. Names are those of the schema that it borrows.
+/// A value that [`Schema::read`] decoded from bytes. Its names borrow from the schema.
 ///
-/// It prints as Rust's `Debug` would print the original, `{:#}` over several lines.
+/// It prints like the `Debug` form of the Rust value, and over several lines with `{:#}`.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Value<'s> {
@@ -31,9 +31,9 @@ pub enum Value<'s> {
     List(Vec<Value<'s>>),
     /// A [`Maybe`](crate::Maybe).
     Maybe(Option<Box<Value<'s>>>),
-    /// A struct. A tuple struct has `0`, `1` and so on for names.
+    /// A struct. The fields of a tuple struct have the names `0`, `1` and so on.
     Struct {
-        /// The type's name, empty where it has none.
+        /// The name of the type; empty if it has none.
         name: &'s str,
         /// Names and values, in the order of the declaration.
         fields: Vec<(&'s str, Value<'s>)>,
@@ -48,14 +48,13 @@ pub enum Value<'s> {
 }
 
 impl Schema {
-    /// The value that `bytes` are.
+    /// Decodes a value from `bytes`.
     ///
-    /// It takes up to 50 times the memory of the bytes.
+    /// The value takes up to 50 times the memory of the bytes.
     ///
     /// # Errors
     ///
-    /// [`Corrupt`](ErrorKind::Corrupt), with the field, where they are no value of this type, or
-    /// not as many as it has.
+    /// [`Corrupt`](ErrorKind::Corrupt), with the field, if the bytes are not a value of this type.
     ///
     /// # Examples
     ///
@@ -69,15 +68,15 @@ impl Schema {
     /// ```
     pub fn read(&self, bytes: &[u8]) -> Result<Value<'_>> {
         self.check_size(bytes)?;
-        read(self, bytes).map_err(Flaw::told)
+        read(self, bytes).map_err(Flaw::into_error)
     }
 
-    /// Whether `bytes` are a value of this type: as [`read`](Self::read) finds out, in little time
-    /// and no memory.
+    /// Checks that `bytes` are a value of this type, faster than [`read`](Self::read) and without
+    /// memory.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// [`Corrupt`](ErrorKind::Corrupt), with the field, if the bytes are not a value of this type.
     ///
     /// # Examples
     ///
@@ -86,24 +85,25 @@ impl Schema {
     /// let schema = Schema::parse("[bool;2]")?;
     /// schema.check(&[0, 1])?;
     /// let error = schema.check(&[0, 2]).unwrap_err();
-    /// assert_eq!(error.to_string(), "field [1] is 2, which is no bool");
+    /// assert_eq!(error.to_string(), "field [1] is 2, which is not a valid bool");
     /// # Ok::<(), shmkit::Error>(())
     /// ```
     pub fn check(&self, bytes: &[u8]) -> Result<()> {
         self.check_size(bytes)?;
-        check(self, bytes).map_err(Flaw::told)
+        check(self, bytes).map_err(Flaw::into_error)
     }
 
     fn check_size(&self, bytes: &[u8]) -> Result<()> {
         if bytes.len() as u64 == self.size {
             return Ok(());
         }
-        let why = format!("{} bytes are no value of {} bytes", bytes.len(), self.size);
+        let why = format!("{} bytes are not a value of {} bytes", bytes.len(), self.size);
         Err(Error::new(ErrorKind::Corrupt, why))
     }
 }
 
-/// Why bytes are no value, and where; the path grows from the back while the walk returns.
+/// The reason why bytes are not a value, and where. The path grows at its front while the recursion
+/// returns.
 struct Flaw {
     path: String,
     why: String,
@@ -115,12 +115,13 @@ impl Flaw {
         Self { path: String::new(), why: why.into() }
     }
 
+    /// Puts a step before the path.
     fn under(mut self, step: impl fmt::Display) -> Self {
         self.path = format!("{step}{}", self.path);
         self
     }
 
-    fn told(self) -> Error {
+    fn into_error(self) -> Error {
         let what = match self.path.trim_start_matches('.') {
             "" => "the value".into(),
             path => format!("field {path}"),
@@ -129,7 +130,7 @@ impl Flaw {
     }
 }
 
-/// As [`read`], of which only what is in small parts is made.
+/// Checks the bytes of a value. Decodes only small parts.
 fn check(schema: &Schema, bytes: &[u8]) -> Result<(), Flaw> {
     if takes_any_bytes(schema) {
         return Ok(());
@@ -139,7 +140,7 @@ fn check(schema: &Schema, bytes: &[u8]) -> Result<(), Flaw> {
         Shape::List { item, capacity } => {
             let start = items_offset(item);
             let (items, rest) = split_at_length(bytes, start, *capacity, item.size)?;
-            only_zeros(rest)?;
+            check_zeros(rest)?;
             check_items(item, items)
         }
         Shape::Struct { fields } => fields.iter().try_for_each(|field| {
@@ -161,6 +162,7 @@ fn check_items(item: &Schema, bytes: &[u8]) -> Result<(), Flaw> {
     })
 }
 
+/// Returns whether any bytes are a value of the type.
 fn takes_any_bytes(schema: &Schema) -> bool {
     match &schema.shape {
         Shape::Scalar(scalar) => !matches!(scalar, Scalar::Bool | Scalar::Char),
@@ -170,7 +172,8 @@ fn takes_any_bytes(schema: &Schema) -> bool {
     }
 }
 
-/// `bytes` are as many as the type has. Its parts lie inside it (INVARIANT), so no slice can fail.
+/// Decodes a value. `bytes` has the size of the type, and its parts are inside it (INVARIANT), so
+/// slicing cannot fail.
 fn read<'s>(schema: &'s Schema, bytes: &[u8]) -> Result<Value<'s>, Flaw> {
     match &schema.shape {
         Shape::Scalar(scalar) => read_scalar(*scalar, bytes),
@@ -178,19 +181,19 @@ fn read<'s>(schema: &'s Schema, bytes: &[u8]) -> Result<Value<'s>, Flaw> {
         Shape::Text { capacity } => {
             let (text, rest) = split_at_length(bytes, LENGTH, *capacity, 1)?;
             let text = std::str::from_utf8(text).map_err(|_| Flaw::new("is not UTF-8"))?;
-            only_zeros(rest)?;
+            check_zeros(rest)?;
             Ok(Value::Text(text.into()))
         }
         Shape::List { item, capacity } => {
             let start = items_offset(item);
             let (items, rest) = split_at_length(bytes, start, *capacity, item.size)?;
-            only_zeros(rest)?;
+            check_zeros(rest)?;
             read_items(item, items)
         }
         Shape::Maybe { item } => {
             let value = &bytes[maybe_offset(item) as usize..][..item.size as usize];
             match bytes[0] {
-                0 => only_zeros(value).map(|()| Value::Maybe(None)),
+                0 => check_zeros(value).map(|()| Value::Maybe(None)),
                 1 => Ok(Value::Maybe(Some(Box::new(read(item, value)?)))),
                 tag => Err(Flaw::new(format!("begins with {tag}, not 0 or 1"))),
             }
@@ -208,11 +211,11 @@ fn read<'s>(schema: &'s Schema, bytes: &[u8]) -> Result<Value<'s>, Flaw> {
             let value = match read_scalar(*repr, bytes)? {
                 Value::Signed(value) => value,
                 Value::Unsigned(value) => value as i128,
-                _ => return Err(Flaw::new("is an enum of no integer")),
+                _ => return Err(Flaw::new("is an enum without an integer type")),
             };
             match variants.binary_search_by_key(&value, |variant| variant.value) {
                 Ok(index) => Ok(Value::Enum { variant: &variants[index].name, value }),
-                Err(_) => Err(Flaw::new(format!("is {value}, which is no variant"))),
+                Err(_) => Err(Flaw::new(format!("is {value}, which is not a valid variant"))),
             }
         }
     }
@@ -241,15 +244,15 @@ fn read_scalar(scalar: Scalar, bytes: &[u8]) -> Result<Value<'static>, Flaw> {
         Scalar::F32 => Value::F32(f32::from_bits(bits as u32)),
         Scalar::F64 => Value::F64(f64::from_bits(bits as u64)),
         Scalar::Bool if bits <= 1 => Value::Bool(bits == 1),
-        Scalar::Bool => return Err(Flaw::new(format!("is {bits}, which is no bool"))),
+        Scalar::Bool => return Err(Flaw::new(format!("is {bits}, which is not a valid bool"))),
         Scalar::Char => match char::from_u32(bits as u32) {
             Some(c) => Value::Char(c),
-            None => return Err(Flaw::new(format!("is {bits:#x}, which is no char"))),
+            None => return Err(Flaw::new(format!("is {bits:#x}, which is not a valid char"))),
         },
     })
 }
 
-/// The bytes in use of a text or list whose places begin at `start`, and the bytes in reserve.
+/// Splits the places of a text or list, which begin at `start`, into the used and the unused bytes.
 fn split_at_length(
     bytes: &[u8],
     start: u64,
@@ -258,17 +261,17 @@ fn split_at_length(
 ) -> Result<(&[u8], &[u8]), Flaw> {
     let len = length(bytes);
     if len > capacity {
-        return Err(Flaw::new(format!("has length {len}, over its capacity of {capacity}")));
+        return Err(Flaw::new(format!("has length {len}, more than its capacity of {capacity}")));
     }
     let places = &bytes[start as usize..][..(capacity * item_size) as usize];
     Ok(places.split_at((len * item_size) as usize))
 }
 
-fn only_zeros(bytes: &[u8]) -> Result<(), Flaw> {
-    if all_zero(bytes) { Ok(()) } else { Err(Flaw::new("has other bytes than 0 behind its end")) }
+fn check_zeros(bytes: &[u8]) -> Result<(), Flaw> {
+    if all_zero(bytes) { Ok(()) } else { Err(Flaw::new("has bytes other than 0 after its end")) }
 }
 
-/// The length that a text or a list begins with.
+/// Returns the length at the start of a text or a list.
 pub(super) fn length(bytes: &[u8]) -> u64 {
     little_endian(&bytes[..LENGTH as usize]) as u64
 }

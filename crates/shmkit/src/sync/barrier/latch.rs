@@ -1,22 +1,22 @@
-//! A gate that opens once, when all have come.
+//! A gate that opens once, when all parties have arrived.
 
 use std::mem;
 use std::time::{Duration, Instant};
 
-use super::rounds::Ended;
-use super::{Builder, Kind, Parts, Planner, Rendezvous};
-use crate::error::Result;
-use crate::sync::owner::Liveness;
-use crate::sync::until::Until;
+use super::rendezvous::{self, Rendezvous};
+use crate::error::{ErrorKind, Result};
+use crate::object::{Builder, Kind, Part, PartState, Payload, Planner, Primitive};
+use crate::sync::raw::rounds::Ended;
+use crate::wait::Until;
 
-/// A gate that opens once, when a number of parties have come, and stays open.
+/// A gate that opens once, when a number of parties have arrived, and stays open.
 ///
-/// Those who have to come join; anybody waits.
+/// Parties join and count down. Any thread waits.
 ///
 /// # If a process dies
 ///
-/// If a party dies before it came, all who wait are told `PeerDied`, once, and its place is free
-/// for another. Waiting again goes on. One that dies after it came has come.
+/// If a party dies before it counts down, all waiters get `PeerDied`, once, and its place is free
+/// for another party. Waiting again goes on. A party that dies after it counted down has arrived.
 ///
 /// # Examples
 ///
@@ -41,68 +41,65 @@ use crate::sync::until::Until;
 pub struct Latch(Rendezvous);
 
 impl Latch {
-    /// Becomes one of the parties that have to come.
+    /// Joins as one of the parties.
     ///
     /// # Errors
     ///
-    /// `Full` if all have joined; `Forked`; `RoleLost`.
+    /// `Full` if all parties have joined; `Forked`; `RoleLost`.
     pub fn join(&self) -> Result<LatchParty<'_>> {
-        Ok(LatchParty { meeting: &self.0, index: self.0.join()? })
+        Ok(LatchParty { rendezvous: &self.0, index: self.0.join()? })
     }
 
-    /// Waits until all have come.
+    /// Waits until all parties have arrived.
     ///
     /// # Errors
     ///
-    /// `PeerDied` if a party died that had not come; `Closed` if the object was removed; `Forked`;
+    /// `PeerDied` if a party died before it arrived; `Closed` if the object was removed; `Forked`;
     /// `RoleLost`.
     pub fn wait(&self) -> Result<()> {
         self.wait_within(Until::Ever)
     }
 
-    /// Whether all have come.
+    /// Returns whether all parties have arrived.
     ///
     /// # Errors
     ///
-    /// As [`wait`](Self::wait), but for `PeerDied`.
+    /// Those of [`wait`](Self::wait), but not `PeerDied`.
     pub fn try_wait(&self) -> Result<bool> {
-        let (membership, rounds) = (self.0.membership(), self.0.rounds());
-        membership.check()?;
-        if !rounds.is_open() && self.0.line.is_due() {
-            // The last one may have died before it saw that it was the last.
-            rounds.repair(membership);
-        }
-        match rounds.is_open() {
-            false if rounds.is_closed() => Err(self.0.error(Ended::Closed)),
-            is_open => Ok(is_open),
+        match self.wait_within(Until::Now) {
+            Ok(()) => Ok(true),
+            Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::PeerDied) => {
+                Ok(false)
+            }
+            Err(error) => Err(error),
         }
     }
 
-    /// Waits up to `timeout` until all have come.
+    /// Waits up to `timeout` until all parties have arrived.
     ///
     /// # Errors
     ///
-    /// `TimedOut`; and as [`wait`](Self::wait).
+    /// `TimedOut`; and those of [`wait`](Self::wait).
     pub fn wait_timeout(&self, timeout: Duration) -> Result<()> {
         self.wait_within(Until::after(timeout))
     }
 
-    /// Waits until `deadline` on the monotonic clock, or until all have come.
+    /// Waits until `deadline` on the monotonic clock, or until all parties have arrived.
     ///
     /// # Errors
     ///
-    /// As [`wait_timeout`](Self::wait_timeout).
+    /// Those of [`wait_timeout`](Self::wait_timeout).
     pub fn wait_until(&self, deadline: Instant) -> Result<()> {
         self.wait_within(Until::Deadline(deadline))
     }
 
-    /// How many parties have to come.
+    /// Returns the number of parties.
     pub fn parties(&self) -> u32 {
         self.0.parties
     }
 
     fn wait_within(&self, until: Until) -> Result<()> {
-        self.0.membership().check()?;
+        self.0.membership().check_live()?;
         match self.0.wait(self.0.rounds().round(), until) {
             Ended::Complete(_) => Ok(()),
             other => Err(self.0.error(other)),
@@ -110,47 +107,54 @@ impl Latch {
     }
 }
 
-#[allow(private_interfaces, reason = "nobody else makes primitives")]
-impl Parts for Latch {
+#[allow(private_interfaces, reason = "it is implemented by this library only")]
+impl Payload for Latch {
     type Initial = u32;
+
     const KIND: Kind = Kind::Latch;
 
-    fn plan(planner: &mut Planner, initial: Option<&u32>) {
-        Rendezvous::plan("latch", planner, initial);
+    fn plan(planner: &mut Planner<'_>, initial: Option<&u32>) {
+        Rendezvous::plan(planner, initial);
     }
 
     fn build(builder: &mut Builder) -> Result<Self> {
         Rendezvous::build(builder, true).map(Self)
     }
 
+    fn describe(part: &Part<'_>) -> Result<PartState> {
+        rendezvous::describe(part, true)
+    }
+
     fn check_initial(parties: &u32) -> Result<()> {
         Rendezvous::check_parties(*parties)
     }
 
-    fn check(&self, parties: &u32) -> Result<()> {
-        self.0.check(*parties)
+    fn check_begun_with(&self, parties: &u32) -> Result<()> {
+        self.0.check_begun_with(*parties)
     }
 }
 
-/// One of those who have to come to a [`Latch`]. Dropping it leaves a place for another.
+impl Primitive for Latch {}
+
+/// A party of a [`Latch`]. Dropping it frees its place for another party.
 #[derive(Debug)]
 pub struct LatchParty<'a> {
-    meeting: &'a Rendezvous,
+    rendezvous: &'a Rendezvous,
     index: usize,
 }
 
 impl LatchParty<'_> {
-    /// Has come, for good.
+    /// Arrives, for good.
     ///
     /// # Errors
     ///
     /// `Forked`; `RoleLost`.
     pub fn count_down(self) -> Result<()> {
-        self.meeting.arrive(self.index)?;
-        let rounds = self.meeting.rounds();
-        // Once all have come none breaks any more.
-        rounds.end_if_all_came(rounds.round());
-        // Its place is not another's.
+        self.rendezvous.arrive(self.index)?;
+        let rounds = self.rendezvous.rounds();
+        // Once all have arrived no round breaks any more.
+        rounds.end_if_all_arrived(rounds.round());
+        // Its place stays taken.
         mem::forget(self);
         Ok(())
     }
@@ -158,6 +162,6 @@ impl LatchParty<'_> {
 
 impl Drop for LatchParty<'_> {
     fn drop(&mut self) {
-        self.meeting.leave(self.index);
+        self.rendezvous.leave(self.index);
     }
 }

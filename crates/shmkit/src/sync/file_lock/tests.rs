@@ -7,11 +7,11 @@ use super::*;
 #[cfg(unix)]
 mod unix;
 
-/// So long that a test which waits for it fails by its patience.
+/// So long that a test that waits for it exceeds the watchdog's time and fails.
 const LONG: Duration = Duration::from_secs(3600);
 const SHORT: Duration = Duration::from_millis(15);
 
-/// A file to be locked, which goes with this value.
+/// A file to be locked, removed with this value.
 struct ObjectFile(tempfile::TempDir);
 
 impl ObjectFile {
@@ -28,7 +28,7 @@ impl ObjectFile {
     }
 }
 
-/// AcquireError in these words, which name the file.
+/// Asserts that the answer is an error with this text, and names the file.
 #[track_caller]
 fn refused<T>(answer: Result<T>, kind: ErrorKind, path: &Path, words: &str) {
     let error = answer.err().expect("an error");
@@ -58,7 +58,7 @@ fn handles_of_one_process_exclude_each_other_and_share_to_read() {
 
 type Wait = fn(&mut FileLock, Duration) -> Result<FileLockGuard<'_>>;
 
-/// The ways to wait with a limit, and whether they want the lock alone.
+/// The calls that wait with a timeout, and whether they acquire the lock exclusively.
 const TIMED: [(Wait, bool); 4] = [
     (FileLock::lock_timeout, true),
     (|it, timeout| it.lock_until(Instant::now() + timeout), true),
@@ -67,7 +67,7 @@ const TIMED: [(Wait, bool); 4] = [
 ];
 
 #[test]
-fn who_waits_gets_the_lock_that_is_given_up_and_not_before() {
+fn a_waiter_gets_the_lock_when_it_is_released_and_not_before() {
     let endless: [Wait; 2] = [|it, _| it.lock(), |it, _| it.read()];
     let object_file = ObjectFile::new();
     for wait in TIMED.map(|(wait, _)| wait).into_iter().chain(endless) {
@@ -81,7 +81,7 @@ fn who_waits_gets_the_lock_that_is_given_up_and_not_before() {
                 assert!(given_up.load(Ordering::SeqCst));
             });
             begin.wait();
-            // Whether the other sleeps by then or not: it gets the lock, and not before.
+            // Whether or not the waiter sleeps by then, it must not have the lock yet.
             (0..100).for_each(|_| thread::yield_now());
             given_up.store(true, Ordering::SeqCst);
             drop(held);
@@ -90,12 +90,12 @@ fn who_waits_gets_the_lock_that_is_given_up_and_not_before() {
 }
 
 #[test]
-fn a_wait_with_a_limit_ends_when_the_time_is_over() {
+fn a_wait_with_a_timeout_ends_when_the_time_is_over() {
     let object_file = ObjectFile::new();
     let (mut holder, mut waiter) = (object_file.handle(), object_file.handle());
     let times_out = |waiter: &mut FileLock, wait: Wait| {
         let begin = Instant::now();
-        let why = "others held it for all of the time given";
+        let why = "it was held by others until the timeout expired";
         refused(wait(waiter, SHORT), ErrorKind::TimedOut, &object_file.path(), why);
         assert!(begin.elapsed() >= SHORT);
     };
@@ -120,7 +120,7 @@ fn a_wait_with_a_limit_ends_when_the_time_is_over() {
 }
 
 #[test]
-fn a_forgotten_guard_s_lock_is_the_handle_s_until_it_asks_for_another() {
+fn a_forgotten_guard_s_lock_stays_with_the_handle_until_it_acquires_again() {
     let object_file = ObjectFile::new();
     let [mut one, mut two, mut three] = [(); 3].map(|()| object_file.handle());
     std::mem::forget(one.lock().unwrap());
@@ -133,11 +133,11 @@ fn a_forgotten_guard_s_lock_is_the_handle_s_until_it_asks_for_another() {
     let shared = two.read().unwrap();
     assert!(one.try_lock().unwrap().is_none());
     drop(shared);
-    drop(three.try_lock().unwrap().expect("the forgotten one was given up"));
+    drop(three.try_lock().unwrap().expect("the forgotten lock was released"));
 
     std::mem::forget(one.lock().unwrap());
     drop(one);
-    // Waits: a child that another test has just started can keep what was open for a moment.
+    // It waits: a child that another test has just started can keep descriptors open for a moment.
     drop(two.lock().unwrap());
 }
 
@@ -158,7 +158,7 @@ fn a_file_is_made_where_there_is_none_and_kept_where_there_is_one() {
 }
 
 #[test]
-fn of_many_who_make_the_file_at_once_all_lock_the_same() {
+fn threads_that_create_the_file_at_once_lock_the_same_file() {
     const HANDLES: usize = 4;
     for _ in 0..20 {
         let object_file = ObjectFile::new();

@@ -1,55 +1,61 @@
-//! What has an [`RwLock`], and how one way to have it becomes another.
-#![allow(unsafe_code, reason = "references to what a held lock guards")]
+//! The guards of an [`RwLock`](crate::sync::RwLock), and how one becomes another.
+#![allow(unsafe_code, reason = "references to the value of a held lock")]
 
 use std::fmt;
 use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
-use super::RwLock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::object::Membership;
 use crate::shareable::Shareable;
 use crate::sync::lock_error::{self, Guard};
-use crate::sync::membership::Membership;
-use crate::sync::owner::Mode;
-use crate::sync::until::Until;
+use crate::sync::raw::rwlock::{Hold, RawRwLock, USED};
+use crate::sync::value::Value;
+use crate::wait::Until;
 
-/// An [`RwLock`] that is had to read, with others, until this is dropped.
+/// The words of an [`RwLock`](crate::sync::RwLock), and its value: what its guards refer to.
+#[derive(Debug)]
+pub(super) struct Locked<T: Shareable> {
+    pub(super) raw: RawRwLock,
+    pub(super) value: Value<T, USED>,
+}
+
+/// Shared access to an [`RwLock`](crate::sync::RwLock) for reading, until this guard is dropped.
 ///
-/// A child that inherited it by `fork` has the lock no more than the value: it must not use it. So
-/// it is with the other guards.
-#[must_use = "the lock is given back when this is dropped"]
+/// A child that inherited the guard by `fork` does not hold the lock, and must not use the value.
+/// The same is true of the other guards.
+#[must_use = "the lock is released when the guard is dropped"]
 pub struct ReadGuard<'a, T: Shareable> {
-    pub(super) lock: &'a RwLock<T>,
+    pub(super) lock: &'a Locked<T>,
 }
 
-/// An [`RwLock`] that is had to read, with others, and by this one alone to write later.
-#[must_use = "the lock is given back when this is dropped"]
+/// Shared access to an [`RwLock`](crate::sync::RwLock) for reading that can be upgraded to
+/// exclusive access.
+#[must_use = "the lock is released when the guard is dropped"]
 pub struct UpgradableGuard<'a, T: Shareable> {
-    pub(super) lock: &'a RwLock<T>,
+    pub(super) lock: &'a Locked<T>,
 }
 
-/// An [`RwLock`] that is had to write, alone, until this is dropped.
-#[must_use = "the lock is given back when this is dropped"]
+/// Exclusive access to an [`RwLock`](crate::sync::RwLock) for writing, until this guard is dropped.
+#[must_use = "the lock is released when the guard is dropped"]
 pub struct WriteGuard<'a, T: Shareable> {
-    pub(super) lock: &'a RwLock<T>,
+    pub(super) lock: &'a Locked<T>,
 }
 
-/// A guard that could not be turned into a stronger one: it is as it was.
+/// A guard that was not upgraded: it is as it was.
 pub struct NotUpgraded<G> {
     /// The guard.
     pub guard: G,
-    /// Why: nothing if others merely stood in the way of an attempt.
+    /// Why. None if other holders were in the way of an attempt.
     pub error: Option<Error>,
 }
 
 impl<G: Guard> From<NotUpgraded<G>> for Error {
-    /// Gives the lock back.
+    /// Releases the lock.
     fn from(not: NotUpgraded<G>) -> Self {
-        let busy = || {
-            let why = "others have it, too".into();
-            not.guard.membership().error(ErrorKind::Busy, "upgrade", why)
-        };
+        let busy =
+            || not.guard.membership().error(ErrorKind::Busy, "upgrade", "other holders share it");
         not.error.unwrap_or_else(busy)
     }
 }
@@ -60,64 +66,46 @@ impl<G> fmt::Debug for NotUpgraded<G> {
     }
 }
 
+/// Turns `guard` into the one that `upgraded` makes, if the lock was upgraded.
+fn upgraded<G: Guard, W>(
+    guard: G,
+    outcome: Result<Option<()>>,
+    upgraded: impl FnOnce() -> W,
+) -> Result<W, NotUpgraded<G>> {
+    match outcome {
+        Ok(Some(())) => {
+            mem::forget(guard);
+            Ok(upgraded())
+        }
+        outcome => Err(NotUpgraded { guard, error: outcome.err() }),
+    }
+}
+
 impl<'a, T: Shareable> ReadGuard<'a, T> {
-    /// Turns it into one to write, if it is the only one.
+    /// Upgrades it to a write guard, if there is no other holder.
     ///
     /// # Errors
     ///
     /// [`NotUpgraded`], with this guard.
     pub fn try_upgrade(self) -> Result<WriteGuard<'a, T>, NotUpgraded<Self>> {
-        let (lock, me) = (self.lock, self.lock.membership().me());
-        if let Err(error) = lock.membership().check() {
-            return Err(NotUpgraded { guard: self, error: Some(error) });
-        }
-        match lock.owner().attempt(me, Mode::Draining, &lock.line) {
-            Ok(_) => {}
-            Err(refused) => return Err(self.not_upgraded(lock.outcome(Err(refused), Until::Now))),
-        }
-        // Nobody comes in between: the owner word is had.
-        lock.shares().unshare(me);
-        match lock.shares().drain(me, &lock.line, &lock.habit, Until::Now) {
-            Ok(()) => {
-                mem::forget(self);
-                Ok(WriteGuard { lock })
-            }
-            Err(refused) => {
-                lock.shares().share_more(me);
-                lock.owner().release(me);
-                Err(self.not_upgraded(lock.outcome(Err(refused), Until::Now)))
-            }
-        }
+        let lock = self.lock;
+        upgraded(self, lock.raw.try_upgrade_reader(), || WriteGuard { lock })
     }
 
-    /// Turns it into an upgradable one, if there is none.
+    /// Makes it upgradable, if no other guard is, and no writer waits.
     ///
     /// # Errors
     ///
     /// [`NotUpgraded`], with this guard.
     pub fn try_into_upgradable(self) -> Result<UpgradableGuard<'a, T>, NotUpgraded<Self>> {
-        let (lock, me) = (self.lock, self.lock.membership().me());
-        if let Err(error) = lock.membership().check() {
-            return Err(NotUpgraded { guard: self, error: Some(error) });
-        }
-        match lock.owner().attempt(me, Mode::Upgradable, &lock.line) {
-            Ok(_) => {
-                // It shares by the owner word from here on.
-                drop(self);
-                Ok(UpgradableGuard { lock })
-            }
-            Err(refused) => Err(self.not_upgraded(lock.outcome(Err(refused), Until::Now))),
-        }
-    }
-
-    fn not_upgraded(self, outcome: Result<Option<()>>) -> NotUpgraded<Self> {
-        NotUpgraded { guard: self, error: outcome.err() }
+        let lock = self.lock;
+        upgraded(self, lock.raw.try_into_upgradable(), || UpgradableGuard { lock })
     }
 }
 
 impl<'a, T: Shareable> UpgradableGuard<'a, T> {
-    /// Turns it into one to write, waiting until those who share it have left. Nobody writes in
-    /// between.
+    /// Upgrades it to a write guard, and waits until all readers have left. No other writer comes
+    /// in between.
     ///
     /// # If a process dies
     ///
@@ -125,25 +113,25 @@ impl<'a, T: Shareable> UpgradableGuard<'a, T> {
     ///
     /// # Errors
     ///
-    /// [`NotUpgraded`], with this guard: `Closed` if the object was removed.
+    /// [`NotUpgraded`], with this guard: `Closed` if the object was removed, `Forked`, `RoleLost`.
     pub fn upgrade(self) -> Result<WriteGuard<'a, T>, NotUpgraded<Self>> {
         self.upgrade_within(Until::Ever)
     }
 
-    /// Turns it into one to write, if nobody shares it.
+    /// Upgrades it to a write guard, if no other reader shares it.
     ///
     /// # Errors
     ///
-    /// As [`upgrade`](Self::upgrade).
+    /// Those of [`upgrade`](Self::upgrade).
     pub fn try_upgrade(self) -> Result<WriteGuard<'a, T>, NotUpgraded<Self>> {
         self.upgrade_within(Until::Now)
     }
 
-    /// Turns it into one to write, waiting up to `timeout`.
+    /// Upgrades it to a write guard, and waits up to `timeout`.
     ///
     /// # Errors
     ///
-    /// `TimedOut`; and as [`upgrade`](Self::upgrade).
+    /// `TimedOut`; and those of [`upgrade`](Self::upgrade).
     pub fn upgrade_timeout(
         self,
         timeout: Duration,
@@ -151,66 +139,53 @@ impl<'a, T: Shareable> UpgradableGuard<'a, T> {
         self.upgrade_within(Until::after(timeout))
     }
 
-    /// Turns it into one to write, waiting until `deadline` on the monotonic clock.
+    /// Upgrades it to a write guard, and waits until `deadline` on the monotonic clock.
     ///
     /// # Errors
     ///
-    /// As [`upgrade_timeout`](Self::upgrade_timeout).
+    /// Those of [`upgrade_timeout`](Self::upgrade_timeout).
     pub fn upgrade_until(self, deadline: Instant) -> Result<WriteGuard<'a, T>, NotUpgraded<Self>> {
         self.upgrade_within(Until::Deadline(deadline))
     }
 
-    /// Turns it into one to read, with others of which one may be upgradable.
+    /// Downgrades it to a read guard. Another guard can be upgradable then.
     pub fn downgrade(self) -> ReadGuard<'a, T> {
         let lock = self.lock;
-        lock.shares().share_more(lock.membership().me());
-        drop(self);
+        lock.raw.downgrade_to_reader();
+        mem::forget(self);
         ReadGuard { lock }
     }
 
     fn upgrade_within(self, until: Until) -> Result<WriteGuard<'a, T>, NotUpgraded<Self>> {
         let lock = self.lock;
-        if let Err(error) = lock.membership().check() {
-            return Err(NotUpgraded { guard: self, error: Some(error) });
-        }
-        if !lock.owner().change_mode(lock.membership().me(), Mode::Draining) {
-            let why = "it was taken over: this process closed what proves its life";
-            let error = lock.membership().error(ErrorKind::RoleLost, "upgrade", why.into());
-            return Err(NotUpgraded { guard: self, error: Some(error) });
-        }
-        match lock.drain(Mode::Upgradable, until) {
-            Ok(Some(_)) => {
-                mem::forget(self);
-                Ok(WriteGuard { lock })
-            }
-            answer => Err(NotUpgraded { guard: self, error: answer.err() }),
-        }
+        upgraded(self, lock.raw.upgrade(until), || WriteGuard { lock })
     }
 }
 
 impl<'a, T: Shareable> WriteGuard<'a, T> {
-    /// Says that what a dead process may have left half-changed is mended.
+    /// Marks the value as consistent: this thread has repaired what a dead writer may have left
+    /// half-changed.
     pub fn mark_consistent(&mut self) {
-        self.lock.owner().unmark(self.lock.membership().me());
+        self.lock.raw.mark_consistent();
     }
 
-    /// Whether no process died writing since somebody last said that all is mended.
+    /// Returns whether no writer died since the lock was last marked consistent.
     pub fn is_consistent(&self) -> bool {
-        !self.lock.owner().look().is_inconsistent()
+        self.lock.raw.is_consistent()
     }
 
-    /// Turns it into one to read, with others. Nobody writes in between.
+    /// Downgrades it to a read guard. No writer comes in between.
     pub fn downgrade(self) -> ReadGuard<'a, T> {
         let lock = self.lock;
-        lock.shares().share_more(lock.membership().me());
-        drop(self);
+        lock.raw.downgrade_to_reader();
+        mem::forget(self);
         ReadGuard { lock }
     }
 
-    /// Turns it into an upgradable one: others may read. Nobody writes in between.
+    /// Downgrades it to an upgradable guard. No writer comes in between.
     pub fn downgrade_to_upgradable(self) -> UpgradableGuard<'a, T> {
         let lock = self.lock;
-        lock.owner().change_mode(lock.membership().me(), Mode::Upgradable);
+        lock.raw.downgrade_to_upgradable();
         mem::forget(self);
         UpgradableGuard { lock }
     }
@@ -219,19 +194,19 @@ impl<'a, T: Shareable> WriteGuard<'a, T> {
 impl<T: Shareable> DerefMut for WriteGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: the lock is had alone, what is there was found to be a value, and `self` is
-        // borrowed alone.
+        // SAFETY: the lock is held exclusively, the bytes were checked to be a value, and `self` is
+        // borrowed mutably.
         unsafe { self.lock.value.get_mut() }
     }
 }
 
-/// What the guards have in common: `$unlock` gives back what such a one has, `$lock` takes it.
+/// What the guards have in common, which hold the lock in the way `$hold`.
 macro_rules! guard {
-    ($guard:ident, $unlock:ident, $lock:ident $arguments:tt) => {
+    ($guard:ident, $hold:expr) => {
         impl<T: Shareable> Drop for $guard<'_, T> {
             #[inline]
             fn drop(&mut self) {
-                self.lock.$unlock();
+                self.lock.raw.release($hold);
             }
         }
 
@@ -240,7 +215,7 @@ macro_rules! guard {
 
             #[inline]
             fn deref(&self) -> &T {
-                // SAFETY: the lock is had, and what is there was found to be a value.
+                // SAFETY: the lock is held, and the bytes were checked to be a value.
                 unsafe { self.lock.value.get() }
             }
         }
@@ -253,34 +228,35 @@ macro_rules! guard {
 
         impl<T: Shareable> lock_error::sealed::Sealed for $guard<'_, T> {}
 
-        #[allow(private_interfaces, reason = "nobody else makes guards")]
+        #[allow(private_interfaces, reason = "guards are made by this library only")]
         impl<T: Shareable> Guard for $guard<'_, T> {
             fn membership(&self) -> &Membership {
-                self.lock.membership()
+                self.lock.raw.membership()
             }
 
             fn holder_is_dead(&self) -> bool {
-                self.lock.membership().holder_is_dead(self.lock.owner())
+                self.lock.raw.holder_is_dead()
             }
 
             fn suspend(&mut self) {
-                self.lock.$unlock();
+                self.lock.raw.release($hold);
             }
 
             fn resume(&mut self) -> Result<bool> {
-                let taken = self.lock.$lock $arguments?;
-                let marked = self.lock.certainly(taken)?;
+                let raw = &self.lock.raw;
+                let acquired = raw.acquire($hold, Until::Ever)?;
+                let inconsistent = lock_error::certain(acquired, raw.membership())?;
                 // SAFETY: the lock is held.
                 if unsafe { self.lock.value.is_valid() } {
-                    return Ok(marked);
+                    return Ok(inconsistent);
                 }
                 self.suspend();
-                Err(self.lock.membership().corrupt("lock", lock_error::NO_VALUE))
+                Err(lock_error::no_value(self.lock.raw.membership()))
             }
         }
     };
 }
 
-guard!(ReadGuard, unshare, share_slowly(Until::Ever));
-guard!(UpgradableGuard, unlock, acquire(Mode::Upgradable, Until::Ever));
-guard!(WriteGuard, unlock, acquire(Mode::Draining, Until::Ever));
+guard!(ReadGuard, Hold::Read);
+guard!(UpgradableGuard, Hold::Upgradable);
+guard!(WriteGuard, Hold::Write);

@@ -1,14 +1,15 @@
-//! Who else removes files from where objects are.
+//! What else removes files from the directory of objects, on Linux.
 
 use std::path::Path;
 
-use super::Cleaner;
+use super::linux::default_path;
+use super::place::Cleaner;
 
-/// Who cleans the directory behind its users' backs.
+/// Returns the parts of the system that remove files from the directory unasked.
 pub(crate) fn cleaners(directory: &Path) -> Vec<Cleaner> {
     let systemd = Path::new("/run/systemd/system").exists();
     let mut found = Vec::new();
-    if systemd && directory == super::default_path() && is_ordinary_user() && removes_ipc() {
+    if systemd && directory == default_path() && is_ordinary_user() && removes_ipc() {
         found.push(Cleaner {
             what: "logind removes this user's files here when the last session ends".into(),
             remedy: "set RemoveIPC=no in /etc/systemd/logind.conf, or run as a system user".into(),
@@ -16,20 +17,21 @@ pub(crate) fn cleaners(directory: &Path) -> Vec<Cleaner> {
     }
     if systemd && ["/tmp", "/var/tmp"].iter().any(|cleaned| directory.starts_with(cleaned)) {
         found.push(Cleaner {
-            what: "systemd-tmpfiles removes what was not touched for some days here".into(),
-            remedy: "name another directory by SHMKIT_DIR, or except it in /etc/tmpfiles.d".into(),
+            what: "systemd-tmpfiles removes files here that were not used for some days".into(),
+            remedy: "choose another directory by SHMKIT_DIR, or exempt this one in /etc/tmpfiles.d"
+                .into(),
         });
     }
     found
 }
 
-/// logind leaves system users alone.
+/// Returns whether logind removes the files of this user: it spares system users.
 fn is_ordinary_user() -> bool {
     const FIRST_ORDINARY: u32 = 1000;
     rustix::process::geteuid().as_raw() >= FIRST_ORDINARY
 }
 
-/// The last setting counts; without one the answer is yes.
+/// Returns whether RemoveIPC is on. The last setting counts; the default is on.
 fn removes_ipc() -> bool {
     let mut files = vec![Path::new("/etc/systemd/logind.conf").to_path_buf()];
     if let Ok(more) = std::fs::read_dir("/etc/systemd/logind.conf.d") {

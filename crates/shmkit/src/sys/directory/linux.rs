@@ -1,41 +1,27 @@
-//! `O_TMPFILE` and `linkat`; what each file system can do.
+//! `O_TMPFILE` and `linkat`; which file systems work.
 
 use std::fs::File;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::place::Support;
 use super::unix::set_mode;
-use super::{Identity, Support};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Where named objects are unless the program or the environment says otherwise.
+/// Returns the directory of objects, unless the program or the environment chooses another.
 pub(crate) fn default_path() -> &'static Path {
     Path::new("/dev/shm")
 }
 
-/// Whether a character of a name cannot stand in a file name as it is.
+/// Returns whether a character of a name must be escaped in a file name.
 pub(crate) fn must_escape(character: char) -> bool {
     character == '/'
 }
 
-/// Which file it is.
-pub(super) fn identity_of(stat: &Stat) -> Identity {
-    Identity { device: stat.st_dev, file: stat.st_ino }
-}
-
-/// How many names it has.
-pub(super) fn links_of(stat: &Stat) -> u64 {
-    stat.st_nlink
-}
-
-/// Its kind and its permission bits.
-pub(super) fn mode_of(stat: &Stat) -> u32 {
-    stat.st_mode
-}
-
-/// A file without a name, with these permission bits; `None` where the file system has none.
+/// Creates a file without a name, with these permission bits. Returns `None` if the file system has
+/// no such files.
 pub(crate) fn new_unnamed(directory: &Path, mode: u32) -> Result<Option<File>> {
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     match rustix::fs::openat(CWD, directory, flags, Mode::RUSR | Mode::WUSR) {
@@ -49,10 +35,10 @@ pub(crate) fn new_unnamed(directory: &Path, mode: u32) -> Result<Option<File>> {
     }
 }
 
-/// Gives an unnamed file its name. An existing name stays: `AlreadyExists`.
+/// Gives an unnamed file its name. An existing name gives `AlreadyExists`.
 pub(crate) fn name_unnamed(file: &File, path: &Path) -> Result<()> {
     match rustix::fs::linkat(file, "", CWD, path, AtFlags::EMPTY_PATH) {
-        // Before Linux 6.10 an ordinary user may name only through /proc.
+        // Before Linux 6.10 a user without privileges must go through /proc.
         Err(Errno::NOENT | Errno::PERM) => {
             use std::os::fd::AsRawFd;
             let through_proc = format!("/proc/self/fd/{}", file.as_raw_fd());
@@ -63,7 +49,7 @@ pub(crate) fn name_unnamed(file: &File, path: &Path) -> Result<()> {
     .map_err(Error::from_os)
 }
 
-/// What the directory's file system is good for, or why it is not.
+/// Returns the kind of storage of the directory, or an error if objects cannot live there.
 pub(crate) fn support(directory: &Path) -> Result<Support> {
     const EXT4: u64 = 0xef53;
     const XFS: u64 = 0x5846_5342;
@@ -95,7 +81,7 @@ pub(crate) fn support(directory: &Path) -> Result<Support> {
         HUGETLBFS => "hugetlbfs",
         _ => return Ok(Support::Untried),
     };
-    let why =
-        format!("{} is on {name}, which does not share locks and memory", directory.display());
+    let place = directory.display();
+    let why = format!("{place} is on {name}, which does not share locks and memory");
     Err(Error::new(ErrorKind::Unsupported, why))
 }

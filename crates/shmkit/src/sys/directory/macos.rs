@@ -1,6 +1,6 @@
-//! A directory of the user's for temporary data; what each volume can do, and who cleans there.
+//! A directory in the user's temporary directory; which volumes work; what removes files.
 
-#![allow(unsafe_code, reason = "the user's directory is asked for by libc")]
+#![allow(unsafe_code, reason = "confstr by libc")]
 
 use std::ffi::OsString;
 use std::fs::{DirBuilder, File};
@@ -9,26 +9,24 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::Stat;
-
-use super::{Cleaner, Identity, Support};
+use super::place::{Cleaner, Support};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::fork::Once;
 
-/// Where named objects are unless the program or the environment says otherwise.
+/// Returns the directory of objects, unless the program or the environment chooses another.
 pub(crate) fn default_path() -> &'static Path {
     static PATH: Once<PathBuf> = Once::new();
     PATH.get_or_make(|| temporary_directory().join("shmkit"))
 }
 
-/// The user's own directory for temporary data, whatever the environment says.
+/// Returns the user's own temporary directory, whatever the environment says.
 fn temporary_directory() -> PathBuf {
     let mut path = vec![0; libc::PATH_MAX as usize];
-    // SAFETY: the answer has as many bytes as are told.
+    // SAFETY: the answer has the size that is passed.
     let bytes = unsafe {
         libc::confstr(libc::_CS_DARWIN_USER_TEMP_DIR, path.as_mut_ptr().cast(), path.len())
     };
-    // With the zero at its end; 0 where the system knows none.
+    // The count includes the terminating zero. It is 0 if the system knows no such directory.
     if !(2..=path.len()).contains(&bytes) {
         return std::env::temp_dir();
     }
@@ -36,41 +34,27 @@ fn temporary_directory() -> PathBuf {
     OsString::from_vec(path).into()
 }
 
-/// Whether a character of a name cannot stand in a file name as it is, or is taken for another:
-/// most volumes ignore case, and how letters are composed.
+/// Returns whether a character of a name must be escaped in a file name. Most volumes ignore case
+/// and the composition of characters.
 pub(crate) fn must_escape(character: char) -> bool {
     character == '/' || character.is_ascii_uppercase() || !character.is_ascii()
 }
 
-/// Which file it is.
-pub(super) fn identity_of(stat: &Stat) -> Identity {
-    Identity { device: stat.st_dev as u64, file: stat.st_ino }
-}
-
-/// How many names it has.
-pub(super) fn links_of(stat: &Stat) -> u64 {
-    stat.st_nlink.into()
-}
-
-/// Its kind and its permission bits.
-pub(super) fn mode_of(stat: &Stat) -> u32 {
-    stat.st_mode.into()
-}
-
-/// There are no files without a name.
+/// Returns `None`: macOS has no files without a name.
 pub(crate) fn new_unnamed(_directory: &Path, _mode: u32) -> Result<Option<File>> {
     Ok(None)
 }
 
-/// Nor are they given one.
+/// Reports that there are no unnamed files to name.
 pub(crate) fn name_unnamed(_file: &File, _path: &Path) -> Result<()> {
-    Err(Error::new(ErrorKind::Unsupported, "every file has a name here"))
+    Err(Error::new(ErrorKind::Unsupported, "macOS has no files without a name"))
 }
 
-/// What the directory's volume is good for, or why it is not. The default one is made if need be.
+/// Returns the kind of storage of the directory, or an error if objects cannot live there. Creates
+/// the default directory if it is missing.
 pub(crate) fn support(directory: &Path) -> Result<Support> {
     if directory == default_path() {
-        make_default(directory)?;
+        create_default(directory)?;
     }
     let status = rustix::fs::statfs(directory).map_err(Error::from_os)?;
     let name: String = status
@@ -86,32 +70,32 @@ pub(crate) fn support(directory: &Path) -> Result<Support> {
         _ if status.f_flags & libc::MNT_LOCAL as u32 == 0 => format!("a network ({name})"),
         _ => return Ok(Support::Untried),
     };
-    let why =
-        format!("{} is on {what}, which does not share locks and memory", directory.display());
+    let place = directory.display();
+    let why = format!("{place} is on {what}, which does not share locks and memory");
     Err(Error::new(ErrorKind::Unsupported, why))
 }
 
-/// Makes the directory for its user alone.
-fn make_default(directory: &Path) -> Result<()> {
+/// Creates the directory with access for its user only.
+fn create_default(directory: &Path) -> Result<()> {
     match DirBuilder::new().mode(0o700).create(directory) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(Error::from_os(error)),
         _ => Ok(()),
     }
 }
 
-/// Who cleans the directory behind its users' backs.
+/// Returns the parts of the system that remove files from the directory unasked.
 pub(crate) fn cleaners(directory: &Path) -> Vec<Cleaner> {
     let cleaned = [&temporary_directory(), Path::new("/tmp"), Path::new("/var/tmp")];
-    // Most of these lead through symbolic links.
+    // Most of these are symbolic links.
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     let directory = real(directory);
     if !cleaned.iter().any(|cleaned| directory.starts_with(real(cleaned))) {
         return Vec::new();
     }
     vec![Cleaner {
-        what: "macOS removes what was not touched for three days here, and more when it starts"
+        what: "macOS removes files here that were not used for three days, and more when it starts"
             .into(),
-        remedy: "name another directory by SHMKIT_DIR".into(),
+        remedy: "choose another directory by SHMKIT_DIR".into(),
     }]
 }
 
@@ -126,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_directory_is_made_for_its_user() {
+    fn the_default_directory_is_created_for_its_user() {
         assert_eq!(support(default_path()).unwrap(), Support::Disk);
         assert!(default_path().is_dir());
         assert_eq!(cleaners(default_path()).len(), 1);

@@ -1,35 +1,36 @@
-//! Files that others see whole or not at all.
+//! Files that other processes see complete or not at all.
 
 use std::fs::File;
 use std::path::Path;
 
-use super::{
-    Opening, name_unnamed, new_temporary, new_unnamed, open, status, status_of_name, unlink,
-};
+use super::{name_unnamed, new_temporary, new_unnamed, open, status_of_name, unlink};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::file::commit;
+use crate::sys::opening::Opening;
+use crate::sys::status::status;
 
-/// Makes a file of `size` bytes, all committed, with these permission bits, and only then gives it
-/// its name: others see all of it or nothing, and of those who race one wins.
+/// Creates a file of `size` bytes, all committed, with these permission bits.
 ///
-/// Where the file system has no unnamed files it is made under its name, and others can meet it
-/// before it has its size.
+/// The file gets its name last, so other processes see the complete file or none. If several
+/// processes race for the name, one wins. On a file system without unnamed files the file is
+/// created under its name, and other processes can open it before it has its size.
 pub(crate) fn create_whole(path: &Path, size: u64, mode: u32) -> Result<File> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let Some(file) = new_unnamed(parent.unwrap_or(Path::new(".")), mode)? else {
-        return create_under_its_name(path, size, mode);
+        return create_named(path, size, mode);
     };
-    // A look before the work; the answer that counts is that of `name_unnamed`.
+    // An early check that saves the work. The one that counts is in `name_unnamed`.
     if status_of_name(path).is_ok() {
         return Err(Error::new(ErrorKind::AlreadyExists, "the name is taken"));
     }
     commit(&file, 0, size)?;
-    // CRASH: a file without a name goes with its process; with the name it is whole.
+    // CRASH: without its name the file goes with its process; with its name it is complete.
     name_unnamed(&file, path)?;
     Ok(reopened(&file, path).unwrap_or(file))
 }
 
-/// The same file by its name, under which tools will list it; unless the name is gone already.
+/// Opens the same file by its name, so that tools list it under the name. Returns `None` if the
+/// name is gone already.
 fn reopened(file: &File, path: &Path) -> Option<File> {
     let named = open(path, Opening::ReadWrite).ok()?;
     let identity = |of: &File| Some(status(of).ok()?.identity);
@@ -37,9 +38,10 @@ fn reopened(file: &File, path: &Path) -> Option<File> {
 }
 
 #[cold]
-fn create_under_its_name(path: &Path, size: u64, mode: u32) -> Result<File> {
+fn create_named(path: &Path, size: u64, mode: u32) -> Result<File> {
     let file = new_temporary(path, mode)?;
-    // CRASH: dying before the size is set leaves a shorter file, which a region's bounds refuse.
+    // CRASH: a process that dies before the size is set leaves a shorter file. Regions beyond its
+    // end are refused as out of range.
     match commit(&file, 0, size) {
         Ok(()) => Ok(file),
         Err(error) => {

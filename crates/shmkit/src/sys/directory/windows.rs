@@ -1,4 +1,4 @@
-//! Temporary names and renaming; sharing with those who delete; what each volume can do.
+//! Temporary names and renaming; deleting files that are open; which volumes work.
 
 #![allow(unsafe_code, reason = "calls of Win32")]
 
@@ -6,38 +6,36 @@ use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::windows::fs::{FileExt, OpenOptionsExt};
-use std::os::windows::io::{AsHandle, AsRawHandle};
+use std::os::windows::io::AsRawHandle;
 use std::path::{Component, Path, PathBuf, Prefix};
 use std::ptr;
 use std::sync::OnceLock;
 
 use windows_sys::Win32::Foundation::{ERROR_SHARING_VIOLATION, GENERIC_READ, GENERIC_WRITE};
 use windows_sys::Win32::Storage::FileSystem::{
-    BY_HANDLE_FILE_INFORMATION, CREATE_NEW, CreateFileW, DELETE, FILE_ATTRIBUTE_DIRECTORY,
-    FILE_ATTRIBUTE_NORMAL, FILE_ATTRIBUTE_REPARSE_POINT, FILE_ATTRIBUTE_TEMPORARY, FILE_BASIC_INFO,
-    FILE_DISPOSITION_FLAG_DELETE, FILE_DISPOSITION_FLAG_IGNORE_READONLY_ATTRIBUTE,
+    CREATE_NEW, CreateFileW, DELETE, FILE_ATTRIBUTE_NORMAL, FILE_ATTRIBUTE_TEMPORARY,
+    FILE_BASIC_INFO, FILE_DISPOSITION_FLAG_DELETE, FILE_DISPOSITION_FLAG_IGNORE_READONLY_ATTRIBUTE,
     FILE_DISPOSITION_FLAG_POSIX_SEMANTICS, FILE_DISPOSITION_INFO, FILE_DISPOSITION_INFO_EX,
     FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT, FILE_INFO_BY_HANDLE_CLASS,
-    FILE_READ_ATTRIBUTES, FILE_SHARE_DELETE, FILE_SHARE_READ, FILE_SHARE_WRITE, FILE_STANDARD_INFO,
-    FILE_TYPE_DISK, FILE_TYPE_PIPE, FileBasicInfo, FileDispositionInfo, FileDispositionInfoEx,
-    FileStandardInfo, GetDriveTypeW, GetFileInformationByHandle, GetFileInformationByHandleEx,
-    GetFileType, GetVolumeInformationW, GetVolumePathNameW, MoveFileExW, READ_CONTROL,
-    SetFileInformationByHandle,
+    FILE_READ_ATTRIBUTES, FILE_SHARE_DELETE, FILE_SHARE_READ, FILE_SHARE_WRITE, FileBasicInfo,
+    FileDispositionInfo, FileDispositionInfoEx, GetDriveTypeW, GetVolumeInformationW,
+    GetVolumePathNameW, MoveFileExW, READ_CONTROL, SetFileInformationByHandle,
 };
 use windows_sys::Win32::System::SystemServices::FILE_PERSISTENT_ACLS;
 use windows_sys::Win32::System::WindowsProgramming::{
     DRIVE_FIXED, DRIVE_RAMDISK, DRIVE_REMOTE, DRIVE_REMOVABLE,
 };
 
-use super::{
-    Cleaner, FileType, Identity, Opening, Status, Support, is_temporary, temporary_path_of,
-};
+use super::place::{Cleaner, Support};
+use super::temporary::{is_temporary, numbered_path};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::file::commit;
-use crate::sys::win32::security::{self, Attributes, Of};
-use crate::sys::win32::{done, owned, wide};
+use crate::sys::opening::Opening;
+use crate::sys::status::{Identity, Status, status};
+use crate::sys::win32::security::{Attributes, Securable};
+use crate::sys::win32::{check, owned, wide};
 
-/// Where named objects are unless the program or the environment says otherwise.
+/// Returns the directory of objects, unless the program or the environment chooses another.
 pub(crate) fn default_path() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| {
@@ -48,14 +46,14 @@ pub(crate) fn default_path() -> &'static Path {
     })
 }
 
-/// Whether a character of a name cannot stand in a file name as it is: what the system forbids, and
-/// what it takes for another, since it ignores case.
+/// Returns whether a character of a name must be escaped in a file name: the system forbids some,
+/// and ignores case.
 pub(crate) fn must_escape(character: char) -> bool {
     const FORBIDDEN: &str = r#"/\:*?"<>|"#;
     FORBIDDEN.contains(character) || character.is_ascii_uppercase() || !character.is_ascii()
 }
 
-/// Whether the system takes a file name for a device's: one of these, whatever follows a point.
+/// Returns whether the system takes a file name for a device, whatever follows the first dot.
 pub(crate) fn is_reserved(file_name: &str) -> bool {
     const DEVICES: [&str; 4] = ["con", "prn", "aux", "nul"];
     let stem = file_name.split('.').next().unwrap_or_default().trim_end().to_ascii_lowercase();
@@ -64,68 +62,9 @@ pub(crate) fn is_reserved(file_name: &str) -> bool {
         || numbered.is_some_and(|number| number.len() == 1 && number.as_bytes()[0].is_ascii_digit())
 }
 
-/// What the file system says of an open file.
-pub(crate) fn status(file: &File) -> Result<Status> {
-    let mut about = BY_HANDLE_FILE_INFORMATION::default();
-    // SAFETY: the handle is open.
-    let raw_type = unsafe { GetFileType(file.as_raw_handle()) };
-    if raw_type != FILE_TYPE_DISK {
-        let file_type = if raw_type == FILE_TYPE_PIPE { FileType::Fifo } else { FileType::Other };
-        return Ok(Status {
-            identity: Identity { device: 0, file: 0 },
-            links: 1,
-            size: 0,
-            committed: 0,
-            owner: 0,
-            mode: None,
-            file_type,
-        });
-    }
-    // SAFETY: the handle is open, and the answer has room.
-    done(unsafe { GetFileInformationByHandle(file.as_raw_handle(), &raw mut about) })
-        .map_err(Error::from_os)?;
-    let file_type = if about.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT != 0 {
-        FileType::SymbolicLink
-    } else if about.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY != 0 {
-        FileType::Directory
-    } else {
-        FileType::Regular
-    };
-    let joined = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
-    Ok(Status {
-        // Files that are compared are of one directory, thus of one volume. (Wine knows a volume's
-        // number by some handles of a file and not by others.)
-        identity: Identity { device: 0, file: joined(about.nFileIndexHigh, about.nFileIndexLow) },
-        links: about.nNumberOfLinks.into(),
-        size: joined(about.nFileSizeHigh, about.nFileSizeLow),
-        committed: u64::try_from(standard_info(file)?.AllocationSize).unwrap_or(0),
-        owner: security::owner(file.as_handle(), Of::File).map_err(Error::from_os)?,
-        mode: None,
-        file_type,
-    })
-}
-
-fn standard_info(file: &File) -> Result<FILE_STANDARD_INFO> {
-    let mut about = FILE_STANDARD_INFO::default();
-    ask(file, FileStandardInfo, &mut about).map_err(Error::from_os)?;
-    Ok(about)
-}
-
-fn ask<T>(file: &File, class: FILE_INFO_BY_HANDLE_CLASS, into: &mut T) -> io::Result<()> {
-    // SAFETY: the handle is open, and the answer, which belongs to the class, has as many bytes as
-    // are told.
-    done(unsafe {
-        GetFileInformationByHandleEx(
-            file.as_raw_handle(),
-            class,
-            (&raw mut *into).cast(),
-            size_of::<T>() as u32,
-        )
-    })
-}
-
-/// Whether the name does not lead to the file any more. The file itself is renamed when it is
-/// removed, and keeps a name as long as it is open.
+/// Returns whether `path` does not refer to the file any more.
+///
+/// Removing renames a file first, so an open file always has some name.
 pub(crate) fn is_unlinked(file: &File, path: &Path) -> Result<bool> {
     let identity = status(file)?.identity;
     match status_of_name(path) {
@@ -135,22 +74,24 @@ pub(crate) fn is_unlinked(file: &File, path: &Path) -> Result<bool> {
     }
 }
 
-/// What the file system says of whatever has the name, a symbolic link itself included.
+/// Returns what the file system reports about the file at `path`. Does not follow a symbolic link.
 pub(crate) fn status_of_name(path: &Path) -> Result<Status> {
-    let itself = FILE_FLAG_OPEN_REPARSE_POINT | FILE_FLAG_BACKUP_SEMANTICS;
+    // The link itself, not what it refers to; directories too.
+    let flags = FILE_FLAG_OPEN_REPARSE_POINT | FILE_FLAG_BACKUP_SEMANTICS;
     let access = FILE_READ_ATTRIBUTES | READ_CONTROL;
-    let file = OpenOptions::new().access_mode(access).custom_flags(itself).open(path);
+    let file = OpenOptions::new().access_mode(access).custom_flags(flags).open(path);
     status(&file.map_err(Error::from_os)?)
 }
 
-/// Opens what has the name, never through a symbolic link. Others may rename and delete it.
+/// Opens the file at `path`. Does not follow a symbolic link. Other processes may rename and delete
+/// the file.
 pub(crate) fn open(path: &Path, opening: Opening) -> Result<File> {
     let access = match opening {
         Opening::ReadOnly => GENERIC_READ,
         Opening::ReadWrite => GENERIC_READ | GENERIC_WRITE,
     };
-    let wary = FILE_FLAG_OPEN_REPARSE_POINT;
-    OpenOptions::new().access_mode(access).custom_flags(wary).open(path).map_err(|error| {
+    let flags = FILE_FLAG_OPEN_REPARSE_POINT;
+    OpenOptions::new().access_mode(access).custom_flags(flags).open(path).map_err(|error| {
         if path.symlink_metadata().is_ok_and(|it| it.is_dir()) {
             return Error::new(ErrorKind::WrongKind, "it is a directory");
         }
@@ -158,21 +99,21 @@ pub(crate) fn open(path: &Path, opening: Opening) -> Result<File> {
     })
 }
 
-/// There are no files without a name.
+/// Returns `None`: Windows has no files without a name.
 pub(crate) fn new_unnamed(_directory: &Path, _mode: u32) -> Result<Option<File>> {
     Ok(None)
 }
 
-/// Nor are they given one.
+/// Reports that there are no unnamed files to name.
 pub(crate) fn name_unnamed(_file: &File, _path: &Path) -> Result<()> {
-    Err(Error::new(ErrorKind::Unsupported, "every file has a name here"))
+    Err(Error::new(ErrorKind::Unsupported, "Windows has no files without a name"))
 }
 
-/// A new file under a temporary name, with the access list that permission bits mean.
+/// Creates a file under a temporary name, with the access list for these permission bits.
 pub(crate) fn new_temporary(path: &Path, mode: u32) -> Result<File> {
-    let attributes = Attributes::of_mode(mode, Of::File).map_err(Error::from_os)?;
+    let attributes = Attributes::of_mode(mode, Securable::File).map_err(Error::from_os)?;
     let path = wide_path(path)?;
-    // SAFETY: path and attributes live during the call; no other file is a model for this one.
+    // SAFETY: the path and the attributes live during the call; there is no template file.
     let file = unsafe {
         CreateFileW(
             path.as_ptr(),
@@ -184,11 +125,11 @@ pub(crate) fn new_temporary(path: &Path, mode: u32) -> Result<File> {
             ptr::null_mut(),
         )
     };
-    // SAFETY: made for us.
+    // SAFETY: the call above created the handle for this function alone.
     Ok(unsafe { owned(file) }.map_err(Error::from_os)?.into())
 }
 
-/// A path as the wide functions take it, of any length.
+/// Returns a path as the wide functions expect it, of any length.
 fn wide_path(path: &Path) -> Result<Vec<u16>> {
     let absolute = std::path::absolute(path).map_err(Error::from_os)?;
     let text = absolute.as_os_str();
@@ -203,7 +144,7 @@ fn wide_path(path: &Path) -> Result<Vec<u16>> {
     Ok(wide(text))
 }
 
-/// Gives a file its final name in place of the temporary one. An existing name stays.
+/// Gives a file its final name in place of the temporary one. Does not replace an existing name.
 pub(crate) fn rename_temporary(from: &Path, to: &Path) -> Result<()> {
     rename(from, to).map_err(Error::from_os)
 }
@@ -211,20 +152,20 @@ pub(crate) fn rename_temporary(from: &Path, to: &Path) -> Result<()> {
 fn rename(from: &Path, to: &Path) -> io::Result<()> {
     let as_wide = |path| wide_path(path).map_err(|_| io::ErrorKind::InvalidFilename);
     let (from, to) = (as_wide(from)?, as_wide(to)?);
-    // Without a flag an existing file is not replaced.
-    // SAFETY: both names live during the call.
-    done(unsafe { MoveFileExW(from.as_ptr(), to.as_ptr(), 0) })
+    // Without flags the call does not replace an existing file.
+    // SAFETY: both paths live during the call.
+    check(unsafe { MoveFileExW(from.as_ptr(), to.as_ptr(), 0) })
 }
 
-/// Has what is only to be in memory written to the disk as late as can be.
+/// Keeps data that belongs in memory off the disk for as long as the system can.
 pub(crate) fn spare_the_disk(file: &File) -> Result<()> {
-    // Times of 0 stay as they are.
+    // Times of 0 change nothing.
     let attributes =
         FILE_BASIC_INFO { FileAttributes: FILE_ATTRIBUTE_TEMPORARY, ..Default::default() };
-    tell(file, FileBasicInfo, &attributes).map_err(Error::from_os)
+    set_information(file, FileBasicInfo, &attributes).map_err(Error::from_os)
 }
 
-/// Makes the file this large, with all its space committed.
+/// Gives the file its size, with all its space allocated.
 pub(crate) fn reserve(file: &File, size: u64) -> Result<()> {
     commit(file, 0, size)
 }
@@ -242,7 +183,7 @@ pub(crate) fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> Result<()>
     Ok(())
 }
 
-/// Reads until `bytes` is full or the file ends; says how many bytes there were.
+/// Reads until `bytes` is full or the file ends. Returns how many bytes it read.
 pub(crate) fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> Result<usize> {
     let mut filled = 0;
     while filled < bytes.len() {
@@ -256,75 +197,76 @@ pub(crate) fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> Result<usiz
 }
 
 fn open_to_delete(path: &Path) -> io::Result<File> {
-    let itself = FILE_FLAG_OPEN_REPARSE_POINT;
     OpenOptions::new()
         .access_mode(DELETE | FILE_READ_ATTRIBUTES | READ_CONTROL)
-        .custom_flags(itself)
+        .custom_flags(FILE_FLAG_OPEN_REPARSE_POINT)
         .open(path)
 }
 
-/// Whether this process may take away a name in a directory.
+/// Returns whether this process may remove the name.
 pub(crate) fn may_unlink(path: &Path, _owner: u32) -> Result<bool> {
     match open_to_delete(path) {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(false),
-        // Another took it away meanwhile.
+        // Another process has removed it meanwhile.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
         Err(error) => Err(Error::from_os(error)),
     }
 }
 
-/// Takes the name away: at once, also where the file is mapped and cannot go yet.
+/// Removes the name at once, even if the file is mapped and cannot be deleted yet.
 pub(crate) fn unlink(path: &Path) -> Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     if is_temporary(&name) {
         return open_to_delete(path).map(|file| delete(&file)).map_err(Error::from_os);
     }
-    let away = away(path, status_of_name(path)?.identity);
-    rename(path, &away).map_err(|error| {
+    let aside = path_aside(path, status_of_name(path)?.identity);
+    rename(path, &aside).map_err(|error| {
         let in_use = error.raw_os_error() == Some(ERROR_SHARING_VIOLATION as i32);
         let error = Error::from_os(error);
-        let why = "another program has its file open, and does not let it be removed";
+        let why = "another program has its file open and does not allow the removal";
         if in_use { error.of_kind(ErrorKind::Busy).because(why) } else { error }
     })?;
-    // CRASH: dying here leaves a file under a temporary name, which the sweep takes away; as does
-    // whoever cannot open it to delete it.
-    if let Ok(file) = open_to_delete(&away) {
+    // CRASH: a process that dies here leaves a file under a temporary name, which the sweep
+    // removes. A process that cannot open the file to delete it leaves the same.
+    if let Ok(file) = open_to_delete(&aside) {
         delete(&file);
     }
     Ok(())
 }
 
-/// Takes a removed file away, unless another has it mapped: the last one can.
+/// Deletes a removed file, unless another process has it mapped. The last of them succeeds.
 pub(super) fn finish_unlink(file: &File, path: &Path) {
     let Ok(identity) = status(file).map(|it| it.identity) else { return };
-    let Ok(away) = open_to_delete(&away(path, identity)) else { return };
-    if status(&away).is_ok_and(|it| it.identity == identity) {
-        delete(&away);
+    let Ok(aside) = open_to_delete(&path_aside(path, identity)) else { return };
+    if status(&aside).is_ok_and(|it| it.identity == identity) {
+        delete(&aside);
     }
 }
 
-/// Where a file is put that is removed: whoever has it open knows it.
-fn away(path: &Path, identity: Identity) -> PathBuf {
-    temporary_path_of(path.parent().unwrap_or(Path::new(".")), identity.file)
+/// Returns the path of a removed file that is not deleted yet. Each handle of the file can compute
+/// it.
+fn path_aside(path: &Path, identity: Identity) -> PathBuf {
+    numbered_path(path.parent().unwrap_or(Path::new(".")), identity.file)
 }
 
-/// Marks a file for deletion, by its handle. One that is mapped may stay.
+/// Marks a file for deletion by its handle. The file can stay while it is mapped.
 fn delete(file: &File) {
     let flags = FILE_DISPOSITION_FLAG_DELETE
         | FILE_DISPOSITION_FLAG_POSIX_SEMANTICS
         | FILE_DISPOSITION_FLAG_IGNORE_READONLY_ATTRIBUTE;
-    let at_once = FILE_DISPOSITION_INFO_EX { Flags: flags };
-    if tell(file, FileDispositionInfoEx, &at_once).is_err() {
+    let immediately = FILE_DISPOSITION_INFO_EX { Flags: flags };
+    if set_information(file, FileDispositionInfoEx, &immediately).is_err() {
         // Before Windows 10: when the last handle is closed.
-        let at_the_end = FILE_DISPOSITION_INFO { DeleteFile: true };
-        let _ = tell(file, FileDispositionInfo, &at_the_end);
+        let at_last_close = FILE_DISPOSITION_INFO { DeleteFile: true };
+        let _ = set_information(file, FileDispositionInfo, &at_last_close);
     }
 }
 
-fn tell<T>(file: &File, class: FILE_INFO_BY_HANDLE_CLASS, what: &T) -> io::Result<()> {
-    // SAFETY: the handle is open, and what is told, which belongs to the class, has as many bytes.
-    done(unsafe {
+fn set_information<T>(file: &File, class: FILE_INFO_BY_HANDLE_CLASS, what: &T) -> io::Result<()> {
+    // SAFETY: the handle is open. `what`, whose type belongs to the class, has the size that is
+    // passed.
+    check(unsafe {
         SetFileInformationByHandle(
             file.as_raw_handle(),
             class,
@@ -334,7 +276,8 @@ fn tell<T>(file: &File, class: FILE_INFO_BY_HANDLE_CLASS, what: &T) -> io::Resul
     })
 }
 
-/// What the directory's volume is good for, or why it is not. The default one is made if need be.
+/// Returns the kind of storage of the directory, or an error if objects cannot live there. Creates
+/// the default directory if it is missing.
 pub(crate) fn support(directory: &Path) -> Result<Support> {
     if directory == default_path() {
         std::fs::create_dir_all(directory).map_err(Error::from_os)?;
@@ -342,14 +285,14 @@ pub(crate) fn support(directory: &Path) -> Result<Support> {
     if !directory.metadata().map_err(Error::from_os)?.is_dir() {
         return Err(Error::from_os(io::Error::from(io::ErrorKind::NotADirectory)));
     }
-    /// The longest path.
+    /// The length of the longest path.
     const MAX_UNITS: usize = 32_768;
     let path = wide_path(directory)?;
     let mut volume = vec![0; MAX_UNITS];
-    // SAFETY: the path ends in zero, and the answer has as many units as are told.
-    done(unsafe { GetVolumePathNameW(path.as_ptr(), volume.as_mut_ptr(), MAX_UNITS as u32) })
+    // SAFETY: the path ends in a zero, and the answer has the size that is passed.
+    check(unsafe { GetVolumePathNameW(path.as_ptr(), volume.as_mut_ptr(), MAX_UNITS as u32) })
         .map_err(Error::from_os)?;
-    // SAFETY: a path that ends in zero.
+    // SAFETY: the path ends in a zero.
     match unsafe { GetDriveTypeW(volume.as_ptr()) } {
         DRIVE_FIXED | DRIVE_REMOVABLE | DRIVE_RAMDISK if has_access_lists(&volume)? => {
             Ok(Support::Disk)
@@ -370,11 +313,11 @@ pub(crate) fn support(directory: &Path) -> Result<Support> {
     }
 }
 
-/// Whether a volume, whose root this is, keeps who may use what.
+/// Returns whether the volume with this root stores access lists.
 fn has_access_lists(root: &[u16]) -> Result<bool> {
     let mut flags = 0;
-    // SAFETY: the root ends in zero; of the answers that it could give only the flags have room.
-    done(unsafe {
+    // SAFETY: the root ends in a zero. `flags` has room for its answer, and no other is requested.
+    check(unsafe {
         GetVolumeInformationW(
             root.as_ptr(),
             ptr::null_mut(),
@@ -390,15 +333,15 @@ fn has_access_lists(root: &[u16]) -> Result<bool> {
     Ok(flags & FILE_PERSISTENT_ACLS != 0)
 }
 
-/// Who cleans the directory behind its users' backs.
+/// Returns the parts of the system that remove files from the directory unasked.
 pub(crate) fn cleaners(directory: &Path) -> Vec<Cleaner> {
     if !directory.starts_with(std::env::temp_dir()) {
         return Vec::new();
     }
     vec![Cleaner {
-        what: "Storage Sense and disk clean-up remove what was not touched for some days here"
+        what: "Storage Sense and disk clean-up remove files here that were not used for some days"
             .into(),
-        remedy: "name another directory by SHMKIT_DIR".into(),
+        remedy: "choose another directory by SHMKIT_DIR".into(),
     }]
 }
 
@@ -419,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_removed_file_has_no_name_for_those_who_have_it_open() {
+    fn a_removed_file_has_no_name_for_its_open_handles() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x");
         let file = new_temporary(&path, 0o600).unwrap();
@@ -428,6 +371,6 @@ mod tests {
         assert_eq!(status_of_name(&path).unwrap_err().kind(), ErrorKind::NotFound);
         assert!(is_unlinked(&file, &path).unwrap());
         new_temporary(&path, 0o600).expect("the name is free at once");
-        assert!(is_unlinked(&file, &path).unwrap(), "it is another's");
+        assert!(is_unlinked(&file, &path).unwrap(), "the name belongs to another file");
     }
 }

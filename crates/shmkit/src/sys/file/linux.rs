@@ -8,13 +8,13 @@ use rustix::io::Errno;
 use super::SealKind;
 use super::unix::{check_limit, write_zeros};
 use crate::error::{Error, ErrorKind, Result};
-use crate::sys::directory::{self, Status};
+pub(crate) use crate::sys::status::status;
 
-/// A file of committed zeros in memory, without a name, gone with its last descriptor and mapping.
-/// `label` is what `/proc` shows.
+/// Creates a file of committed zeros in memory. It has no name, and goes with its last descriptor
+/// and mapping. `/proc` shows `label`.
 pub(crate) fn anonymous(label: &str, size: u64) -> Result<File> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    // Not for code: also what a hardened system asks for. Unknown before Linux 6.3.
+    // Not executable, as hardened systems demand. Kernels before Linux 6.3 do not know the flag.
     let file = match rustix::fs::memfd_create(label, flags | MemfdFlags::NOEXEC_SEAL) {
         Err(Errno::INVAL) => rustix::fs::memfd_create(label, flags),
         answer => answer,
@@ -24,13 +24,8 @@ pub(crate) fn anonymous(label: &str, size: u64) -> Result<File> {
     Ok(file)
 }
 
-/// What the file system says of it.
-pub(crate) fn status(file: &File) -> Result<Status> {
-    directory::status(file)
-}
-
-/// Makes the file shorter: `to` bytes long.
-pub(crate) fn cut(file: &File, to: u64) -> Result<()> {
+/// Shrinks the file to `to` bytes.
+pub(crate) fn shrink(file: &File, to: u64) -> Result<()> {
     file.set_len(to).map_err(Error::from_os)
 }
 
@@ -41,49 +36,50 @@ fn seal_flags(kind: SealKind) -> SealFlags {
     }
 }
 
-/// Rules `kind` out from now on, for all.
+/// Sets a seal.
 pub(crate) fn seal(file: &File, kind: SealKind) -> Result<()> {
     let Err(cause) = rustix::fs::fcntl_add_seals(file, seal_flags(kind)) else { return Ok(()) };
-    let takes_none = match rustix::fs::fcntl_get_seals(file) {
+    let takes_no_seals = match rustix::fs::fcntl_get_seals(file) {
         Ok(seals) => seals.contains(SealFlags::SEAL),
         Err(error) => error == Errno::INVAL,
     };
     let error = Error::from_os(cause);
-    if takes_none {
-        let why = "it takes no seals: anonymous memory does, until it is sealed against them";
+    if takes_no_seals {
+        let why = "this file takes no seals: only anonymous memory does, until seals are sealed";
         return Err(error.of_kind(ErrorKind::Unsupported).because(why));
     }
-    // The kernel does not know this seal.
+    // EINVAL: the kernel does not know this seal.
     Err(if cause == Errno::INVAL { error.of_kind(ErrorKind::Unsupported) } else { error })
 }
 
-/// Whether `kind` is ruled out.
+/// Returns whether a seal forbids `kind`.
 pub(crate) fn is_sealed(file: &File, kind: SealKind) -> Result<bool> {
     match rustix::fs::fcntl_get_seals(file) {
         Ok(seals) => Ok(seals.contains(seal_flags(kind))
             || kind == SealKind::NewWriters && seals.contains(SealFlags::WRITE)),
-        // What cannot be sealed is not sealed.
+        // EINVAL: the file takes no seals.
         Err(Errno::INVAL) => Ok(false),
         Err(error) => Err(Error::from_os(error)),
     }
 }
 
-/// Makes the file `to` bytes long, with space for each byte from `from`.
+/// Extends the file to `to` bytes, and allocates space for each byte from `from` on.
 ///
-/// In one call, which knows at once what can never fit. A signal that interrupts it undoes what it
-/// did, so that signals that keep coming could hold it up for ever: after one it goes in pieces.
+/// One call allocates everything, so that the system refuses a size that can never fit at once. A
+/// signal undoes the work of the call that it interrupts. After the first signal the allocation
+/// goes on in pieces, so that repeated signals cannot delay it forever.
 pub(crate) fn commit(file: &File, from: u64, to: u64) -> Result<()> {
     const PIECE: u64 = 64 << 20;
     check_limit(to)?;
     let mut start = from;
-    let mut most = u64::MAX;
+    let mut max_bytes = u64::MAX;
     while start < to {
-        let bytes = most.min(to - start);
+        let bytes = max_bytes.min(to - start);
         match rustix::fs::fallocate(file, FallocateFlags::empty(), start, bytes) {
             Ok(()) => start += bytes,
-            Err(Errno::INTR) => most = PIECE,
+            Err(Errno::INTR) => max_bytes = PIECE,
             Err(Errno::OPNOTSUPP) => return write_zeros(file, start, to),
-            // What is beyond all bounds is too large, or no number of the system's.
+            // A size beyond the limits gives EFBIG, one that no `off_t` can hold EINVAL.
             Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG | Errno::INVAL)) => {
                 let why = format!("no space for {to} bytes");
                 return Err(Error::from_os(error).of_kind(ErrorKind::OutOfSpace).because(why));

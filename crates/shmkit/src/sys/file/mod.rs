@@ -1,13 +1,13 @@
-//! What an open file is: its size and space, its rights, its seals; files without any name.
+//! Open files: size and space, rights, seals; files without a name.
 
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{anonymous, commit, cut, is_sealed, seal, status};
+pub(crate) use linux::{anonymous, commit, is_sealed, seal, shrink, status};
 #[cfg(target_os = "macos")]
 mod macos;
 #[cfg(target_os = "macos")]
-pub(crate) use macos::{anonymous, commit, cut, is_sealed, seal, status};
+pub(crate) use macos::{anonymous, commit, is_sealed, seal, shrink, status};
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
@@ -16,14 +16,14 @@ pub(crate) use unix::{is_writable, open_path};
 mod windows;
 #[cfg(windows)]
 pub(crate) use windows::{
-    anonymous, commit, cut, is_sealed, is_section, is_writable, open_path, seal, status,
+    anonymous, commit, is_sealed, is_writable, open_path, seal, shrink, status,
 };
 
-/// What can be ruled out for ever for an anonymous file, by its descriptor's holders.
+/// What a seal on an anonymous file forbids, permanently and for all processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SealKind {
-    /// Another size.
+    /// Changes of the size.
     Resizing,
-    /// Writing, except through mappings that exist.
+    /// Writing, except through mappings that exist already.
     NewWriters,
 }

@@ -1,4 +1,4 @@
-//! What a descriptor allows; opening without surprises; the limit for files.
+//! What a descriptor allows; opening a path; the size limit for files.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -10,21 +10,21 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Whether the descriptor allows writing.
+/// Returns whether the descriptor allows writing.
 pub(crate) fn is_writable(file: &File) -> Result<bool> {
     let flags = rustix::fs::fcntl_getfl(file).map_err(Error::from_os)?;
     Ok(flags & OFlags::RWMODE == OFlags::RDWR)
 }
 
-/// Opens what `path` leads to, through symbolic links, without waiting for a FIFO's peer.
+/// Opens what `path` refers to, through symbolic links. Does not wait for the other end of a FIFO.
 pub(crate) fn open_path(path: &Path, writable: bool) -> Result<File> {
     let access = if writable { OFlags::RDWR } else { OFlags::RDONLY };
-    let wary = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    match rustix::fs::openat(CWD, path, access | wary, Mode::empty()) {
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    match rustix::fs::openat(CWD, path, access | flags, Mode::empty()) {
         Ok(file) => Ok(file.into()),
         Err(Errno::ISDIR) => Err(Error::new(ErrorKind::WrongKind, "it is a directory")),
         Err(Errno::NXIO) => Err(Error::new(ErrorKind::WrongKind, "it is a FIFO or a socket")),
-        // What macOS says of a socket.
+        // The error for a socket on macOS.
         Err(Errno::OPNOTSUPP) if cfg!(target_os = "macos") => {
             Err(Error::new(ErrorKind::WrongKind, "it is a socket"))
         }
@@ -32,16 +32,16 @@ pub(crate) fn open_path(path: &Path, writable: bool) -> Result<File> {
     }
 }
 
-/// Refuses a size beyond which the system would end the process (SIGXFSZ).
+/// Refuses a size for which the system would end the process by SIGXFSZ.
 pub(super) fn check_limit(size: u64) -> Result<()> {
     if let Some(limit) = getrlimit(Resource::Fsize).current.filter(|limit| size > *limit) {
-        let why = format!("{size} bytes are over the limit for files (RLIMIT_FSIZE), {limit}");
+        let why = format!("{size} bytes exceed the size limit for files (RLIMIT_FSIZE), {limit}");
         return Err(Error::new(ErrorKind::OutOfSpace, why));
     }
     Ok(())
 }
 
-/// Commits space where the file system has no call for it.
+/// Allocates space by writing zeros, for file systems without a call for it.
 pub(super) fn write_zeros(file: &File, from: u64, to: u64) -> Result<()> {
     let zeros = [0; 64 << 10];
     let mut start = from;

@@ -1,6 +1,6 @@
-//! A page that the kernel wipes in any child (`MADV_WIPEONFORK`).
+//! A page that the kernel wipes in every child (`MADV_WIPEONFORK`).
 
-#![allow(unsafe_code, reason = "a page that the kernel wipes")]
+#![allow(unsafe_code, reason = "madvise for a page of the caller")]
 
 use core::sync::atomic::AtomicU64;
 use std::ffi::c_void;
@@ -12,28 +12,32 @@ use rustix::mm::Advice;
 
 use crate::error::{Error, Result};
 
-/// A file that nobody else has, and that holds nothing.
-pub(super) fn harmless_file() -> rustix::io::Result<OwnedFd> {
+/// Creates an empty file that no other process has.
+pub(super) fn empty_file() -> rustix::io::Result<OwnedFd> {
     rustix::fs::memfd_create("shmkit: after fork", MemfdFlags::CLOEXEC)
 }
 
-/// Lets a descriptor lead to another file. It is closed when another program is executed.
-pub(super) fn put_in_place(file: BorrowedFd<'_>, of: &mut OwnedFd) -> rustix::io::Result<()> {
-    rustix::io::dup3(file, of, DupFlags::CLOEXEC)
+/// Makes a descriptor refer to `file`, with close-on-exec.
+pub(super) fn replace(descriptor: &mut OwnedFd, file: BorrowedFd<'_>) -> rustix::io::Result<()> {
+    rustix::io::dup3(file, descriptor, DupFlags::CLOEXEC)
 }
 
-/// Why there may be no page for stamps.
-pub(super) const NO_STAMP_PAGE: &str = "no page that the system wipes at fork (Linux 4.14)";
+/// The reason for an error when the page of a stamp is made.
+pub(super) const NO_STAMP_PAGE: &str =
+    "no page that the system wipes at fork: that takes Linux 4.14 or newer";
 
-/// Has a page be zeros in every child.
+/// Whether a handler of `fork` must wipe the page of the stamp.
+pub(super) const HANDLERS_WIPE_STAMP: bool = false;
+
+/// Makes the kernel wipe a page in every child.
 ///
 /// # Safety
-/// The whole page was just mapped by the caller, and holds nothing yet.
+/// The caller has just mapped the whole page, and it holds nothing yet.
 pub(super) unsafe fn mark_stamp_page(page: *mut c_void, length: usize) -> Result<()> {
-    // SAFETY: by the caller's promise.
+    // SAFETY: as the caller promises.
     unsafe { rustix::mm::madvise(page, length, Advice::LinuxWipeOnFork) }
         .map_err(|error| Error::from_os(error).because(NO_STAMP_PAGE))
 }
 
-/// The kernel did.
+/// Does nothing: the kernel has wiped the page.
 pub(super) fn wipe_stamp(_page: &AtomicU64) {}

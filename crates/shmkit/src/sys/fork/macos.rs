@@ -1,4 +1,4 @@
-//! What the kernel has no mark for is done by the handlers: a stamp's page is wiped by the child.
+//! The kernel cannot wipe pages at `fork`, so a handler in the child wipes the page of the stamp.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::ffi::c_void;
@@ -7,36 +7,38 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 
 use rustix::io::FdFlags;
 
-use super::unix::ensure_handlers;
 use crate::error::Result;
 
-/// A file that nobody else has, and that holds nothing: a pipe into which nobody writes. The system
-/// gives each pipe a number of its own.
-pub(super) fn harmless_file() -> io::Result<OwnedFd> {
+/// Creates an empty file that no other process has: a pipe without a writer. The system gives each
+/// pipe an identity of its own.
+pub(super) fn empty_file() -> io::Result<OwnedFd> {
     let (reader, _) = io::pipe()?;
     Ok(reader.into())
 }
 
-/// Lets a descriptor lead to another file. It is closed when another program is executed.
-pub(super) fn put_in_place(file: BorrowedFd<'_>, of: &mut OwnedFd) -> rustix::io::Result<()> {
-    rustix::io::dup2(file, of)?;
-    // There is no other thread yet that could execute one in between.
-    rustix::io::fcntl_setfd(of, FdFlags::CLOEXEC)
+/// Makes a descriptor refer to `file`, with close-on-exec.
+pub(super) fn replace(descriptor: &mut OwnedFd, file: BorrowedFd<'_>) -> rustix::io::Result<()> {
+    rustix::io::dup2(file, descriptor)?;
+    // The child has no other thread that could execute a program in between.
+    rustix::io::fcntl_setfd(descriptor, FdFlags::CLOEXEC)
 }
 
-/// Why there may be no page for stamps.
+/// The reason for an error when the page of a stamp is made.
 pub(super) const NO_STAMP_PAGE: &str = "no page for the process's stamp";
 
-/// Has a page be zeros in every child.
+/// Whether a handler of `fork` must wipe the page of the stamp.
+pub(super) const HANDLERS_WIPE_STAMP: bool = true;
+
+/// Does nothing: see [`HANDLERS_WIPE_STAMP`].
 ///
 /// # Safety
 /// None here.
-#[allow(unsafe_code, reason = "the same promise as where the kernel is told")]
+#[allow(unsafe_code, reason = "unsafe on Linux")]
 pub(super) unsafe fn mark_stamp_page(_page: *mut c_void, _length: usize) -> Result<()> {
-    ensure_handlers()
+    Ok(())
 }
 
-/// Makes an inherited page zeros.
+/// Wipes the page that this child inherited.
 pub(super) fn wipe_stamp(page: &AtomicU64) {
     // ORDERING: Relaxed; this is the child's only thread.
     page.store(0, Ordering::Relaxed);

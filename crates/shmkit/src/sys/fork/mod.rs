@@ -1,16 +1,14 @@
-//! What keeps `fork` from making a child pass for its parent.
+//! Protection against forked children that act for their parent.
 //!
-//! A forked child inherits descriptors, and with a [`LockFile`] it would keep its parent's proof
-//! of life after the parent's death. So each lock file is registered from before it is opened,
-//! and handlers that the system runs around `fork` put a harmless file in its place in the child.
-//! The child never unlocks: that would unlock for its parent too.
-//!
-//! Nor may the child wait for what another of its parent's threads was about to finish: that
-//! thread is not in the child. So what a process makes once is a [`Once`].
-//!
-//! A [`Stamp`] is how an inherited handle knows itself: it names the process that made it.
-//! And the pages of an object are [`WipedOnFork`]: a child finds zeros there, which hold no value.
-//! So what reads a value need not look at the stamp unless it finds none.
+//! - A [`LockFile`] holds locks that prove that its process lives. A forked child inherits the
+//!   descriptor, and would keep the locks after the parent's death. So each lock file is registered
+//!   before it is opened, and a handler that the system runs in the child replaces the descriptor's
+//!   file by an empty one. The child never unlocks, because that would unlock for the parent too.
+//! - A [`Once`] is a value that a process makes once. A child must not wait for a thread of its
+//!   parent that was making such a value: the child does not have that thread.
+//! - A [`Stamp`] names the process that made a handle. An inherited handle does not match it.
+//! - [`WipedOnFork`] pages hold zeros in a child, and zeros hold no value. So a reader checks the
+//!   stamp only when it finds no value.
 
 #[cfg(target_os = "linux")]
 mod linux;

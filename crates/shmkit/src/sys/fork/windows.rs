@@ -1,4 +1,4 @@
-//! No process is forked here: a lock file is a file, and a stamp is a number.
+//! Windows has no `fork`: a lock file is a file, and a stamp is a number.
 
 use std::fs::File;
 use std::ops::Deref;
@@ -6,18 +6,19 @@ use std::ptr::NonNull;
 use std::sync::OnceLock;
 
 use crate::error::Result;
-use crate::sys::process::random;
+use crate::sys::random::random;
 
-/// A file whose handle holds locks, and nothing else: never mapped, never asked through.
+/// A file whose handle is for holding locks only. It is never mapped, and never used to test
+/// whether a byte is locked.
 pub(crate) struct LockFile(File);
 
 impl LockFile {
-    /// What `open` opens. It is not inherited.
+    /// Opens a lock file by `open`. Child processes do not inherit it.
     pub(crate) fn open(open: impl FnOnce() -> Result<File>) -> Result<Self> {
         open().map(Self)
     }
 
-    /// Whether the handle still leads to the file that was opened. Nobody closes others' by number.
+    /// Returns whether the handle still refers to the file that was opened. It always does here.
     pub(crate) fn is_there(&self) -> bool {
         true
     }
@@ -31,12 +32,14 @@ impl Deref for LockFile {
     }
 }
 
-/// Pages that a forked child would find as zeros.
+/// Pages that would hold zeros in a forked child.
 #[derive(Debug)]
 pub(crate) struct WipedOnFork;
 
-#[allow(unsafe_code, reason = "the same promise as where there are forked children")]
+#[allow(unsafe_code, reason = "unsafe on systems with fork")]
 impl WipedOnFork {
+    /// Registers nothing.
+    ///
     /// # Safety
     /// None here.
     pub(crate) unsafe fn register(_first: NonNull<u8>, _bytes: usize) -> Result<Self> {
@@ -52,7 +55,7 @@ impl<T> Once<T> {
         Self(OnceLock::new())
     }
 
-    /// The value, which `make` makes if nobody has.
+    /// Returns the value. The first call makes it by `make`.
     pub(crate) fn get_or_make(&self, make: impl FnOnce() -> T) -> &T {
         self.0.get_or_init(make)
     }
@@ -63,20 +66,20 @@ impl<T> Once<T> {
 pub(crate) struct Stamp(u64);
 
 impl Stamp {
-    /// The stamp of this process.
+    /// Returns the stamp of this process.
     pub(crate) fn of_this_process() -> Result<Self> {
         static NUMBER: OnceLock<u64> = OnceLock::new();
         let random = u64::from_le_bytes(random()?).max(1);
         Ok(Self(*NUMBER.get_or_init(|| random)))
     }
 
-    /// A number that no other process has.
+    /// Returns a number that no other process has.
     #[inline(always)]
     pub(crate) fn number(self) -> u64 {
         self.0
     }
 
-    /// Whether this process made the stamp. Nobody inherits one.
+    /// Returns whether this process made the stamp. It always did here.
     #[inline(always)]
     pub(crate) fn is_mine(self) -> bool {
         true

@@ -1,8 +1,8 @@
-//! Byte-range locks on files, by which the kernel says who is alive.
+//! Byte-range locks on files, by which the kernel proves that a process lives.
 //!
-//! A lock belongs to the *open file description* that took it and goes with it, however the
-//! process ends. Asked through that same description a lock looks free, so whoever takes locks
-//! asks through another one.
+//! A lock belongs to the *open file description* that acquired it, and ends with it, however the
+//! process ends. A description does not see its own locks, so a process that holds locks uses
+//! another description to test for locks.
 
 #[cfg(unix)]
 mod unix;
@@ -13,16 +13,16 @@ mod windows;
 #[cfg(windows)]
 pub(crate) use windows::{PRESENCE, first_locked, is_locked, lock, take, try_lock, unlock};
 
-/// How a range is locked.
+/// The mode of a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// With others who share it.
+    /// Other holders may have the lock in shared mode too.
     Shared,
-    /// By one alone. Needs a descriptor that may write.
+    /// There is one holder. Needs a writable descriptor.
     Exclusive,
 }
 
-/// Bytes of the file's address space; they need not exist in the file.
+/// A range of byte offsets of a file, which can lie beyond its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Range {
     pub(crate) start: u64,
@@ -30,15 +30,15 @@ pub(crate) struct Range {
 }
 
 impl Range {
-    /// One byte.
+    /// Returns the range of one byte.
     pub(crate) const fn byte(start: u64) -> Self {
         Self { start, length: 1 }
     }
 
-    /// Every byte that the file has or will have.
+    /// Every byte that the file has or can have.
     pub(crate) const WHOLE: Self = Self { start: 0, length: u64::MAX };
 
-    /// The byte after the last.
+    /// Returns the offset after the last byte.
     pub(crate) const fn end(self) -> u64 {
         self.start.saturating_add(self.length)
     }

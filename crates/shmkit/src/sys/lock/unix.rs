@@ -1,4 +1,4 @@
-//! Open-file-description locks: of Linux since 3.15, and of macOS.
+//! Open-file-description locks, on Linux since 3.15 and on macOS.
 
 #![allow(unsafe_code, reason = "rustix has no open-file-description locks: fcntl by libc")]
 
@@ -9,15 +9,15 @@ use std::os::fd::AsRawFd;
 use super::{Mode, Range};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Why there may be no such locks.
-const HAS_NONE: &str = if cfg!(target_os = "linux") {
-    "the system has no locks of open files (Linux 3.15)"
+/// The reason for an error on a system without these locks.
+const NO_LOCKS: &str = if cfg!(target_os = "linux") {
+    "the system has no locks of open files: that takes Linux 3.15 or newer"
 } else {
     "the system, or its file system, has no locks of open files"
 };
 
 fn request(kind: libc::c_short, range: Range) -> libc::flock {
-    // A length of 0 is the system's way of saying "to the end".
+    // For the system a length of 0 means "to the end".
     let length = if range.end() == u64::MAX { 0 } else { range.length };
     libc::flock {
         l_type: kind,
@@ -37,8 +37,8 @@ fn kind(mode: Mode) -> libc::c_short {
 
 fn control(file: &File, command: libc::c_int, request: &mut libc::flock) -> io::Result<()> {
     loop {
-        // SAFETY: `file` keeps the descriptor open, and the lock commands take a `flock` that
-        // they may write to.
+        // SAFETY: `file` keeps the descriptor open, and the lock commands take a `flock`, which
+        // they may change.
         let answer = unsafe { libc::fcntl(file.as_raw_fd(), command, &raw mut *request) };
         if answer != -1 {
             return Ok(());
@@ -50,9 +50,9 @@ fn control(file: &File, command: libc::c_int, request: &mut libc::flock) -> io::
     }
 }
 
-/// Takes the lock if nobody's description is in the way; says whether it did.
+/// Acquires the lock, unless another description holds a conflicting one. Returns whether it did.
 ///
-/// A lock that this description already holds on the range changes its mode.
+/// If this description holds a lock of the range already, the lock changes its mode.
 pub(crate) fn try_lock(file: &File, range: Range, mode: Mode) -> Result<bool> {
     match control(file, libc::F_OFD_SETLK, &mut request(kind(mode), range)) {
         Ok(()) => Ok(true),
@@ -63,7 +63,8 @@ pub(crate) fn try_lock(file: &File, range: Range, mode: Mode) -> Result<bool> {
     }
 }
 
-/// Takes the lock, as [`try_lock`] does, and sleeps for as long as another is in the way.
+/// Acquires the lock as [`try_lock`] does, and sleeps while another description holds a conflicting
+/// one.
 pub(crate) fn lock(file: &File, range: Range, mode: Mode) -> Result<()> {
     control(file, libc::F_OFD_SETLKW, &mut request(kind(mode), range)).map_err(refused)
 }
@@ -72,36 +73,35 @@ pub(crate) fn lock(file: &File, range: Range, mode: Mode) -> Result<()> {
 fn refused(error: io::Error) -> Error {
     match error.raw_os_error() {
         Some(libc::EINVAL | libc::ENOTSUP) => {
-            Error::from_os(error).of_kind(ErrorKind::Unsupported).because(HAS_NONE)
+            Error::from_os(error).of_kind(ErrorKind::Unsupported).because(NO_LOCKS)
         }
         _ => Error::from_os(error).because("the file cannot be locked"),
     }
 }
 
-/// Takes a lock that nobody is known to keep. Asking is in nobody's way here.
+/// Acquires a lock that has no holder. Tests for locks by other processes do not disturb it here.
 pub(crate) fn take(file: &File, range: Range, mode: Mode) -> Result<bool> {
     try_lock(file, range, mode)
 }
 
-/// Gives up what this description holds in the range.
+/// Releases what this description holds in the range.
 pub(crate) fn unlock(file: &File, range: Range) {
-    // Unlocking fails only where memory for splitting a lock is short, and then the lock goes
-    // with its description.
+    // Releasing fails only if the kernel has no memory to split a lock. Then the lock ends with its
+    // description.
     let _ = control(file, libc::F_OFD_SETLK, &mut request(libc::F_UNLCK as libc::c_short, range));
 }
 
-/// How a byte is locked that says no more than that somebody is there: a description that may only
-/// read can do no other.
+/// The mode of a lock that only shows presence. A read-only description cannot use another one.
 pub(crate) const PRESENCE: Mode = Mode::Shared;
 
-/// Whether another description holds a lock in the range.
+/// Returns whether another description holds a lock in the range.
 pub(crate) fn is_locked(file: &File, range: Range) -> Result<bool> {
     Ok(first_locked(file, range)?.is_some())
 }
 
-/// Some range in which another description holds a lock, or `None` where nobody does.
+/// Returns a range in which another description holds a lock, or `None` if there is none.
 ///
-/// Of several it is any, not the lowest.
+/// If there are several, any of them.
 pub(crate) fn first_locked(file: &File, range: Range) -> Result<Option<Range>> {
     let mut request = request(libc::F_WRLCK as libc::c_short, range);
     control(file, libc::F_OFD_GETLK, &mut request)
@@ -123,32 +123,32 @@ mod tests {
 
     use super::*;
 
-    /// Each description of the same file has locks of its own.
+    /// Opens several descriptions of one file: each has locks of its own.
     fn descriptions<const N: usize>() -> [File; N] {
         let file = tempfile::NamedTempFile::new().unwrap();
         [(); N].map(|()| File::options().read(true).write(true).open(file.path()).unwrap())
     }
 
     #[test]
-    fn the_whole_file_is_all_that_there_can_be() {
-        let [holder, asker] = descriptions();
+    fn a_lock_of_the_whole_file_covers_every_byte() {
+        let [holder, observer] = descriptions();
         assert!(try_lock(&holder, Range::WHOLE, Mode::Exclusive).unwrap());
-        assert_eq!(first_locked(&asker, Range::WHOLE).unwrap(), Some(Range::WHOLE));
+        assert_eq!(first_locked(&observer, Range::WHOLE).unwrap(), Some(Range::WHOLE));
         for byte in [0, 1 << 40, i64::MAX as u64] {
-            assert!(is_locked(&asker, Range::byte(byte)).unwrap(), "{byte}");
+            assert!(is_locked(&observer, Range::byte(byte)).unwrap(), "{byte}");
         }
         unlock(&holder, Range::WHOLE);
-        assert!(!is_locked(&asker, Range::WHOLE).unwrap());
+        assert!(!is_locked(&observer, Range::WHOLE).unwrap());
     }
 
     #[test]
-    fn signals_are_slept_through() {
+    fn a_signal_does_not_end_the_wait() {
         const SIGNALS: u32 = 50;
         static CAUGHT: AtomicU32 = AtomicU32::new(0);
         extern "C" fn catch(_: libc::c_int) {
             CAUGHT.fetch_add(1, Ordering::SeqCst);
         }
-        // SAFETY: numbers, of which zeros ask for nothing: not for calls to be begun anew.
+        // SAFETY: plain numbers. Zeros request nothing, so interrupted calls are not restarted.
         let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
         action.sa_sigaction = catch as *const () as libc::sighandler_t;
         // SAFETY: the handler only counts.
@@ -157,18 +157,18 @@ mod tests {
         let [holder, waiter] = descriptions();
         assert!(try_lock(&holder, Range::WHOLE, Mode::Exclusive).unwrap());
         thread::scope(|scope| {
-            let (tell, told) = mpsc::channel();
+            let (sender, receiver) = mpsc::channel();
             let waiting = scope.spawn(move || {
-                // SAFETY: it takes nothing.
-                tell.send(unsafe { libc::pthread_self() }).unwrap();
+                // SAFETY: the function has no arguments.
+                sender.send(unsafe { libc::pthread_self() }).unwrap();
                 lock(&waiter, Range::WHOLE, Mode::Exclusive)
             });
-            let sleeper = told.recv().unwrap();
+            let sleeper = receiver.recv().unwrap();
             for sent in 1..=SIGNALS {
-                // SAFETY: a thread that nobody has joined yet.
+                // SAFETY: the thread is not joined yet.
                 unsafe { libc::pthread_kill(sleeper, libc::SIGUSR1) };
                 while CAUGHT.load(Ordering::SeqCst) < sent {
-                    assert!(!waiting.is_finished(), "a signal ended it");
+                    assert!(!waiting.is_finished(), "a signal ended the wait");
                     thread::yield_now();
                 }
             }

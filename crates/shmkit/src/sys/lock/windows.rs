@@ -1,8 +1,9 @@
-//! `LockFileEx`. A lock belongs to the handle that took it, and ends with it.
+//! `LockFileEx`. A lock belongs to the handle that acquired it, and ends with it.
 //!
-//! Nobody can be asked who holds what. So a range is tried: in shared mode, so that those who try
-//! do not find each other. It follows that what is tried for must be locked exclusively, and that
-//! whoever takes such a lock waits a moment for those who are just trying.
+//! The system has no query for locks. A test for a lock acquires the range in shared mode, so that
+//! two tests do not meet, and releases it at once. Therefore locks that are tested for are
+//! exclusive, and a process that acquires such a lock waits a moment for tests that are in
+//! progress.
 
 #![allow(unsafe_code, reason = "calls of Win32")]
 
@@ -20,35 +21,34 @@ use windows_sys::Win32::System::IO::OVERLAPPED;
 
 use super::{Mode, Range};
 use crate::error::{Error, Result};
-use crate::sys::win32::{done, halves};
+use crate::sys::win32::{check, low_and_high};
 
-/// How a byte is locked that says no more than that somebody is there. A handle that may only read
-/// can do it, too.
+/// The mode of a lock that only shows presence. A read-only handle can use it too.
 pub(crate) const PRESENCE: Mode = Mode::Exclusive;
 
-/// How long a lock that nobody keeps is tried for: who is asking in just that moment can lose its
-/// processor, or be stopped.
+/// How long to try for a lock that has no holder. A process that is testing for it can lose its
+/// processor meanwhile, or be stopped.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 fn at(offset: u64) -> OVERLAPPED {
     let mut place = OVERLAPPED::default();
-    let (low, high) = halves(offset);
+    let (low, high) = low_and_high(offset);
     place.Anonymous.Anonymous.Offset = low;
     place.Anonymous.Anonymous.OffsetHigh = high;
     place
 }
 
-/// Takes the lock, with these flags beside the mode's.
+/// Requests the lock, with these flags besides those of the mode.
 fn request(file: &File, range: Range, mode: Mode, flags: LOCK_FILE_FLAGS) -> io::Result<()> {
     let exclusive = match mode {
         Mode::Shared => 0,
         Mode::Exclusive => LOCKFILE_EXCLUSIVE_LOCK,
     };
-    let (low, high) = halves(range.length);
+    let (low, high) = low_and_high(range.length);
     let mut place = at(range.start);
     let flags = exclusive | flags;
-    // SAFETY: the handle is open and synchronous, so that `place` is used during the call alone.
-    done(unsafe { LockFileEx(file.as_raw_handle(), flags, 0, low, high, &raw mut place) })
+    // SAFETY: the handle is open and synchronous, so the system uses `place` only during the call.
+    check(unsafe { LockFileEx(file.as_raw_handle(), flags, 0, low, high, &raw mut place) })
 }
 
 fn try_once(file: &File, range: Range, mode: Mode) -> Result<bool> {
@@ -69,17 +69,17 @@ fn is_refusal(error: &io::Error) -> bool {
     matches!(code, ERROR_LOCK_VIOLATION | ERROR_IO_PENDING)
 }
 
-/// Takes the lock if no other handle is in the way; says whether it did.
+/// Acquires the lock, unless another handle holds a conflicting one. Returns whether it did.
 pub(crate) fn try_lock(file: &File, range: Range, mode: Mode) -> Result<bool> {
     try_once(file, range, mode)
 }
 
-/// Takes the lock, as [`try_lock`] does, and sleeps for as long as another is in the way.
+/// Acquires the lock as [`try_lock`] does, and sleeps while another handle holds a conflicting one.
 pub(crate) fn lock(file: &File, range: Range, mode: Mode) -> Result<()> {
     request(file, range, mode, 0).map_err(refused)
 }
 
-/// Takes a lock that nobody is known to keep: waits for those who are just asking.
+/// Acquires a lock that has no holder. Waits for tests of other processes that are in progress.
 pub(crate) fn take(file: &File, range: Range, mode: Mode) -> Result<bool> {
     const YIELDS: u32 = 10;
     let until = Instant::now() + PATIENCE;
@@ -98,16 +98,16 @@ pub(crate) fn take(file: &File, range: Range, mode: Mode) -> Result<bool> {
     Ok(true)
 }
 
-/// Gives up what this handle holds of exactly this range.
+/// Releases the lock that this handle holds of exactly this range.
 pub(crate) fn unlock(file: &File, range: Range) {
-    let (low, high) = halves(range.length);
+    let (low, high) = low_and_high(range.length);
     let mut place = at(range.start);
-    // What was not locked stays so.
+    // To release a range that is not locked changes nothing.
     // SAFETY: as in `request`.
     let _ = unsafe { UnlockFileEx(file.as_raw_handle(), 0, low, high, &raw mut place) };
 }
 
-/// Whether another handle holds an exclusive lock in the range.
+/// Returns whether another handle holds an exclusive lock in the range.
 pub(crate) fn is_locked(file: &File, range: Range) -> Result<bool> {
     let granted = try_once(file, range, Mode::Shared)?;
     if granted {
@@ -116,7 +116,7 @@ pub(crate) fn is_locked(file: &File, range: Range) -> Result<bool> {
     Ok(!granted)
 }
 
-/// The first byte of the range that another handle holds exclusively, or `None` where there is
+/// Returns the first byte of the range that another handle holds exclusively, or `None` if there is
 /// none.
 pub(crate) fn first_locked(file: &File, range: Range) -> Result<Option<Range>> {
     let mut left = range;
@@ -131,6 +131,6 @@ pub(crate) fn first_locked(file: &File, range: Range) -> Result<Option<Range>> {
             Range { start: first.end(), length: left.length - first.length }
         };
     }
-    // Given up while it was looked for: then it is the last byte, or another's.
+    // If the lock was released during the search, this is the last byte or one of another lock.
     Ok(is_locked(file, left)?.then_some(left))
 }

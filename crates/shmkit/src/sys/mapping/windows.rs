@@ -1,16 +1,16 @@
 //! `CreateFileMappingW`, `MapViewOfFileEx`, `FlushViewOfFile`, `VirtualLock`.
 //!
-//! A file is mapped through a section made for it; a raw name is one of a section already. Views
-//! begin at multiples of 64 KiB, and are given up whole: what a mapping is shrunk by stays mapped.
+//! A file is mapped through a section that is created for it; a raw name refers to a section
+//! already. A view begins at a multiple of 64 KiB, and is unmapped as a whole: bytes that a mapping
+//! is shrunk by stay mapped.
 
-#![allow(unsafe_code, reason = "mapping is unsafe to the system; a `Mapping` owns its view")]
+#![allow(unsafe_code, reason = "calls of the system on a view that a `Mapping` owns")]
 
 use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::windows::io::{AsHandle, AsRawHandle, OwnedHandle};
 use std::ptr::{self, NonNull};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -25,41 +25,17 @@ use windows_sys::Win32::System::Memory::{
     MEMORY_MAPPED_VIEW_ADDRESS, MapViewOfFileEx, PAGE_READONLY, PAGE_READWRITE, PAGE_WRITECOPY,
     PrefetchVirtualMemory, UnmapViewOfFile, VirtualLock, VirtualUnlock, WIN32_MEMORY_RANGE_ENTRY,
 };
-use windows_sys::Win32::System::SystemInformation::{GetSystemInfo, SYSTEM_INFO};
 use windows_sys::Win32::System::Threading::GetCurrentProcess;
 
-use super::{Advice, Placement, Protection};
+use super::options::{Advice, Placement, Protection, check_shrinking};
 use crate::error::{Error, ErrorKind, Result};
-use crate::sys::file::is_section;
-use crate::sys::win32::{done, halves, owned};
+use crate::sys::pages::{granularity, page_size};
+use crate::sys::win32::object::is_section;
+use crate::sys::win32::{check, low_and_high, owned};
 
-fn system() -> &'static SystemUnits {
-    static SYSTEM: OnceLock<SystemUnits> = OnceLock::new();
-    SYSTEM.get_or_init(|| {
-        let mut info = SYSTEM_INFO::default();
-        // SAFETY: the answer has room.
-        unsafe { GetSystemInfo(&raw mut info) };
-        SystemUnits {
-            page: info.dwPageSize as usize,
-            granularity: info.dwAllocationGranularity as usize,
-        }
-    })
-}
-
-struct SystemUnits {
-    page: usize,
-    /// Views begin at multiples of it.
-    granularity: usize,
-}
-
-/// The unit of protection and of sizes, a power of two.
-pub(crate) fn page_size() -> usize {
-    system().page
-}
-
-/// A view of a file or a section in this process, and the bytes of it that were asked for.
+/// A view of a file or a section in this process, and the requested bytes in it.
 ///
-/// INVARIANT 1: `view .. view + view_bytes` is mapped, belongs to this value alone.
+/// INVARIANT 1: `view .. view + view_bytes` is mapped, and belongs to this value alone.
 /// INVARIANT 2: `lead + length <= view_bytes`.
 #[derive(Debug)]
 pub(crate) struct Mapping {
@@ -69,28 +45,30 @@ pub(crate) struct Mapping {
     length: usize,
     protection: Protection,
     source: Source,
-    /// Whether its pages are kept in memory.
+    /// Whether its pages are locked into memory.
     locked: AtomicBool,
 }
 
-/// What a mapping keeps open.
+/// The handle that a mapping keeps open.
 #[derive(Debug)]
 enum Source {
-    /// A file, to be flushed.
+    /// A file, for flushing.
     File(OwnedHandle),
-    /// A section, whose name is there as long as somebody has it open.
+    /// A section, whose name lives while a process has it open.
     Memory(OwnedHandle),
 }
 
-// SAFETY: the view belongs to the process, not to a thread, and the methods that change what is
-// covered take `&mut self`. What is in the view is reached only through the raw pointer.
+// SAFETY: the view belongs to the process, not to a thread, and the methods that change its extent
+// take `&mut self`. The content is reached only through the raw pointer.
 unsafe impl Send for Mapping {}
 // SAFETY: as above; the methods that take `&self` change nothing in this value.
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    /// Maps `length` bytes of `file` from byte `offset`, where `placement` says. Huge pages are for
-    /// those who may lock memory, and only for sections that are made of them: there are none.
+    /// Maps `length` bytes of `file` from byte `offset`, with this placement.
+    ///
+    /// There are no huge pages: Windows has them only in sections that a privileged user creates
+    /// with them.
     pub(crate) fn place(
         file: &File,
         offset: u64,
@@ -101,10 +79,10 @@ impl Mapping {
         if length == 0 {
             return Err(Error::new(ErrorKind::InvalidArgument, "0 bytes cannot be mapped"));
         }
-        let lead = (offset % system().granularity as u64) as usize;
+        let lead = (offset % granularity() as u64) as usize;
         let view_bytes = lead.checked_add(length).filter(|&it| isize::try_from(it).is_ok());
         let Some(view_bytes) = view_bytes else {
-            let why = format!("{length} bytes at {offset} are more than can be mapped");
+            let why = format!("{length} bytes at {offset} are more than a process can map");
             return Err(Error::new(ErrorKind::OutOfRange, why));
         };
         let address = match placement.address {
@@ -128,109 +106,112 @@ impl Mapping {
         Ok(Self { view, view_bytes, lead, length, protection, source, locked })
     }
 
-    /// The first byte that was asked for.
+    /// Returns the address of the first requested byte.
     pub(crate) fn as_ptr(&self) -> *mut u8 {
-        // By invariant 2 it lies within the view.
+        // By invariant 2 it is within the view.
         self.view.as_ptr().wrapping_add(self.lead)
     }
 
-    /// How many bytes were asked for.
+    /// Returns how many bytes were requested.
     pub(crate) fn len(&self) -> usize {
         self.length
     }
 
-    /// What may be done through it.
+    /// Returns the access that the mapping allows.
     pub(crate) fn protection(&self) -> Protection {
         self.protection
     }
 
-    /// Writes the pages that hold `range` back to the file; waits for the device if `wait`.
+    /// Writes the pages that hold `range` to the file, and waits for the device if `wait`.
     pub(crate) fn flush(&self, range: Range<usize>, wait: bool) -> Result<()> {
         let (start, bytes) = self.part(&range);
         let (Source::File(file), Protection::ReadWrite) = (&self.source, self.protection) else {
             return Ok(());
         };
         if bytes == 0 {
-            // To the system 0 would mean all.
+            // For the system 0 would mean the whole view.
             return Ok(());
         }
         flush_view(start, bytes).map_err(Error::from_os)?;
         if wait {
             use windows_sys::Win32::Storage::FileSystem::FlushFileBuffers;
             // SAFETY: the file is open.
-            done(unsafe { FlushFileBuffers(file.as_raw_handle()) }).map_err(Error::from_os)?;
+            check(unsafe { FlushFileBuffers(file.as_raw_handle()) }).map_err(Error::from_os)?;
         }
         Ok(())
     }
 
-    /// Tells the system how the pages that hold `range` are used.
+    /// Tells the system the expected use of the pages that hold `range`.
     pub(crate) fn advise(&self, range: Range<usize>, advice: Advice) -> Result<()> {
         let (start, bytes) = self.part(&range);
         if bytes == 0 {
             return Ok(());
         }
         match advice {
-            // Nobody is forked.
+            // Windows has no `fork`.
             Advice::Normal | Advice::DontFork | Advice::Fork => Ok(()),
             Advice::WillNeed => {
                 let part =
                     WIN32_MEMORY_RANGE_ENTRY { VirtualAddress: start.cast(), NumberOfBytes: bytes };
-                // SAFETY: names this process, without a handle to close.
+                // SAFETY: returns a pseudo handle of this process, which needs no closing.
                 let process = unsafe { GetCurrentProcess() };
-                // SAFETY: one range, within the view; reading ahead changes nothing in it.
-                done(unsafe { PrefetchVirtualMemory(process, 1, &raw const part, 0) })
+                // SAFETY: the range is within the view, and reading ahead does not change its
+                // content.
+                check(unsafe { PrefetchVirtualMemory(process, 1, &raw const part, 0) })
                     .map_err(Error::from_os)
             }
-            // ORDERING: Relaxed; who locks and advises at once gets either.
+            // ORDERING: Relaxed; if one thread locks while another advises, either order is
+            // correct.
             Advice::DontNeed | Advice::Cold if self.locked.load(Ordering::Relaxed) => {
-                let why = "the pages are locked into memory";
+                let why = "the pages are locked into memory: unlock the region first";
                 Err(Error::new(ErrorKind::Unsupported, why))
             }
-            // Pages of a view of one's own would stay, in the page file.
+            // Private pages move to the page file and keep their content.
             Advice::DontNeed | Advice::Cold => {
-                // Unlocking what is not locked takes it out of the working set.
-                // SAFETY: within the view; what its pages hold stays.
-                match done(unsafe { VirtualUnlock(start.cast(), bytes) }) {
+                // To unlock pages that are not locked removes them from the working set.
+                // SAFETY: the range is within the view, and the pages keep their content.
+                match check(unsafe { VirtualUnlock(start.cast(), bytes) }) {
                     Err(error) if error.raw_os_error() == Some(ERROR_NOT_LOCKED as i32) => Ok(()),
                     answer => answer.map_err(Error::from_os),
                 }
             }
             Advice::Sequential | Advice::Random | Advice::DontDump | Advice::Dump => {
-                let why = "Windows takes no such advice for a view";
+                let why = "Windows takes no such advice about a view";
                 Err(Error::new(ErrorKind::Unsupported, why))
             }
         }
     }
 
-    /// What is in a dump is said by who asks for one.
+    /// Does nothing: the program that writes a dump decides about its content.
     pub(crate) fn exclude_from_core_dumps(&self) -> Result<()> {
         Ok(())
     }
 
-    /// The whole view of which it is a part.
+    /// Returns the whole view that contains the mapping.
     pub(super) fn pages(&self) -> (NonNull<u8>, usize) {
         (self.view, self.view_bytes)
     }
 
-    /// Makes every page present now, so that no access has to wait for one.
+    /// Makes every page present, so that no later access waits for one.
     pub(crate) fn prefault(&self) -> Result<()> {
         let first = self.as_ptr();
         for at in (0..self.length).step_by(page_size()).chain([self.length - 1]) {
             let byte = first.wrapping_add(at);
-            // SAFETY: within the view, and any byte that is there will do.
+            // SAFETY: the byte is within the view, and its value is not used.
             let _ = unsafe { byte.read_volatile() };
         }
         Ok(())
     }
 
-    /// Keeps every page in memory until the mapping goes, or `unlock`.
+    /// Keeps every page in memory until the mapping ends or is unlocked.
     pub(crate) fn lock(&self) -> Result<()> {
         let (start, bytes) = self.part(&(0..self.length));
-        // SAFETY: within the view; locking changes nothing in it.
-        done(unsafe { VirtualLock(start.cast(), bytes) }).map_err(|error| {
+        // SAFETY: the range is within the view, and locking does not change its content.
+        check(unsafe { VirtualLock(start.cast(), bytes) }).map_err(|error| {
             let code = error.raw_os_error().unwrap_or(0) as u32;
             if matches!(code, ERROR_WORKING_SET_QUOTA | ERROR_NO_SYSTEM_RESOURCES) {
-                let why = format!("{bytes} bytes are more than the working set may have");
+                let why =
+                    format!("cannot lock {bytes} bytes: that exceeds the limit of the working set");
                 return Error::from_os(error).of_kind(ErrorKind::OutOfSpace).because(why);
             }
             Error::from_os(error)
@@ -240,39 +221,38 @@ impl Mapping {
         Ok(())
     }
 
-    /// Takes `lock` back.
+    /// Undoes [`lock`](Self::lock).
     pub(crate) fn unlock(&self) -> Result<()> {
         let (start, bytes) = self.part(&(0..self.length));
         // ORDERING: Relaxed; see `advise`.
         self.locked.store(false, Ordering::Relaxed);
-        // SAFETY: within the view; unlocking changes nothing in it.
-        done(unsafe { VirtualUnlock(start.cast(), bytes) }).map_err(Error::from_os)
+        // SAFETY: the range is within the view, and unlocking does not change its content.
+        check(unsafe { VirtualUnlock(start.cast(), bytes) }).map_err(Error::from_os)
     }
 
-    /// Gives up the first `bytes`.
+    /// Excludes the first `bytes` bytes. They stay mapped.
     pub(crate) fn shrink_front(&mut self, bytes: usize) -> Result<()> {
-        self.check_shrinking(bytes)?;
-        // INVARIANT 2: the sum stays.
+        check_shrinking(self.length, bytes)?;
+        // INVARIANT: 2; the sum stays.
         self.lead += bytes;
         self.length -= bytes;
         Ok(())
     }
 
-    /// Gives up the last `bytes`.
+    /// Excludes the last `bytes` bytes. They stay mapped.
     pub(crate) fn shrink_back(&mut self, bytes: usize) -> Result<()> {
-        self.check_shrinking(bytes)?;
+        check_shrinking(self.length, bytes)?;
         // INVARIANT: 2.
         self.length -= bytes;
         Ok(())
     }
 
-    /// How many of the mapped bytes are in huge pages now: see [`Mapping::place`].
+    /// Returns 0: see [`Mapping::place`].
     pub(crate) fn huge_page_bytes(&self) -> Result<u64> {
         Ok(0)
     }
 
-    /// Where a range begins, and its bytes. Ranges are checked by the callers; one that is not
-    /// right is cut to the mapping.
+    /// Returns the start of a range and its bytes, cut to the mapping. The callers check ranges.
     fn part(&self, range: &Range<usize>) -> (*mut u8, usize) {
         let start = range.start.min(self.length);
         let end = range.end.min(self.length).max(start);
@@ -283,18 +263,19 @@ impl Mapping {
 impl Drop for Mapping {
     fn drop(&mut self) {
         let view = MEMORY_MAPPED_VIEW_ADDRESS { Value: self.view.as_ptr().cast() };
-        // SAFETY: by invariant 1 the view is this value's, and whoever borrowed from it is gone.
-        let unmapped = done(unsafe { UnmapViewOfFile(view) });
+        // SAFETY: by invariant 1 the view belongs to this value, and all borrows of it have ended.
+        let unmapped = check(unsafe { UnmapViewOfFile(view) });
         debug_assert!(unmapped.is_ok(), "{unmapped:?}");
     }
 }
 
-/// Starts writing back. While the system writes these pages by itself it refuses, for a moment.
+/// Starts to write pages to the file. The system refuses that while it writes the pages itself, so
+/// this tries again for a moment.
 fn flush_view(start: *const u8, bytes: usize) -> io::Result<()> {
     const TRIES: u32 = 500;
     for _ in 1..TRIES {
-        // SAFETY: within a view of the caller's; flushing changes nothing in it.
-        match done(unsafe { FlushViewOfFile(start.cast(), bytes) }) {
+        // SAFETY: the range is within a view of the caller; flushing does not change its content.
+        match check(unsafe { FlushViewOfFile(start.cast(), bytes) }) {
             Err(error) if error.raw_os_error() == Some(ERROR_LOCK_VIOLATION as i32) => {
                 thread::sleep(Duration::from_millis(1));
             }
@@ -304,28 +285,31 @@ fn flush_view(start: *const u8, bytes: usize) -> io::Result<()> {
     Err(io::Error::from_raw_os_error(ERROR_LOCK_VIOLATION as i32))
 }
 
-/// Where the view begins if the byte after `lead` is to be at `address`.
+/// Returns the address of the view if the byte after `lead` must be at `address`.
 fn view_at(address: usize, lead: usize) -> Result<usize> {
-    let granularity = system().granularity;
+    let granularity = granularity();
     if address % granularity != lead || address < granularity {
-        let why = format!("address {address:#x} is not {lead} bytes into a unit of {granularity}");
+        let why = format!(
+            "address {address:#x} must be {lead} bytes after a multiple of {granularity}, and at \
+             least {granularity}"
+        );
         return Err(Error::new(ErrorKind::InvalidArgument, why));
     }
     Ok(address - lead)
 }
 
-/// A section of all of a file.
+/// Creates a section of a whole file.
 fn section_of(file: &File, protection: Protection) -> Result<OwnedHandle> {
     let allowed = match protection {
         Protection::ReadOnly => PAGE_READONLY,
         Protection::ReadWrite => PAGE_READWRITE,
         Protection::CopyOnWrite => PAGE_WRITECOPY,
     };
-    // SAFETY: the file is open; no attributes, no name, and the file's own size.
+    // SAFETY: the file is open; there are no attributes and no name, and 0 stands for its size.
     let section = unsafe {
         CreateFileMappingW(file.as_raw_handle(), ptr::null(), allowed, 0, 0, ptr::null())
     };
-    // SAFETY: made for us.
+    // SAFETY: the call above created the handle for this function alone.
     unsafe { owned(section) }.map_err(|error| mapping_error(error, 0, 0))
 }
 
@@ -341,9 +325,10 @@ fn map_view(
         Protection::ReadWrite => FILE_MAP_READ | FILE_MAP_WRITE,
         Protection::CopyOnWrite => FILE_MAP_COPY,
     };
-    let (low, high) = halves(first);
+    let (low, high) = low_and_high(first);
     let hint = ptr::without_provenance(address);
-    // SAFETY: the section is open; only unused addresses are taken, also where one is asked for.
+    // SAFETY: the section is open; the system takes only unused addresses, even if one is
+    // requested.
     let view = unsafe { MapViewOfFileEx(section, access, high, low, bytes, hint) };
     NonNull::new(view.Value.cast())
         .ok_or_else(|| mapping_error(io::Error::last_os_error(), address, bytes))
@@ -353,14 +338,15 @@ fn map_view(
 fn mapping_error(error: io::Error, address: usize, bytes: usize) -> Error {
     match error.raw_os_error().unwrap_or(0) as u32 {
         ERROR_INVALID_ADDRESS | ERROR_MAPPED_ALIGNMENT if address != 0 => {
-            let why = format!("something is mapped in the {bytes} bytes at {address:#x} already");
+            let why =
+                format!("the {bytes} bytes at {address:#x} are in use: choose another address");
             Error::new(ErrorKind::InvalidArgument, why)
         }
         ERROR_ACCESS_DENIED => Error::from_os(error)
             .of_kind(ErrorKind::PermissionDenied)
-            .because("the file was not opened for this use"),
+            .because("the file was not opened for this access"),
         ERROR_NOT_ENOUGH_MEMORY | ERROR_COMMITMENT_LIMIT => {
-            let why = format!("the process has no room for {bytes} bytes more");
+            let why = format!("the process has no room for {bytes} more bytes");
             Error::from_os(error).of_kind(ErrorKind::OutOfSpace).because(why)
         }
         _ => Error::from_os(error),

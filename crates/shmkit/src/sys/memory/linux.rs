@@ -1,32 +1,36 @@
-//! Files in `/dev/shm`, where `shm_open` has them.
+//! Files in `/dev/shm`, the directory of `shm_open`.
 
 use std::borrow::Cow;
 use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::sys::directory::{self, FileType, Opening};
+use crate::sys::directory;
+use crate::sys::opening::Opening;
+use crate::sys::status::FileType;
 
 fn path(name: &str) -> PathBuf {
     directory::default_path().join(name)
 }
 
-/// The name by which all sessions of the machine know it.
-pub(crate) fn for_all_sessions(name: &str) -> Cow<'_, str> {
+/// Returns the name under which every session of the machine finds the memory.
+pub(crate) fn global_name(name: &str) -> Cow<'_, str> {
     name.into()
 }
 
-/// What is wrong with a name here, beyond the rules of all systems.
-pub(crate) fn misses(_name: &str) -> Option<&'static str> {
+/// Returns what is wrong with a name on this system, beyond the rules of all systems.
+pub(crate) fn name_fault(_name: &str) -> Option<&'static str> {
     None
 }
 
-/// The size that memory has which is made with this one.
-pub(crate) fn whole_size(size: u64) -> u64 {
+/// Returns the size of memory that is created with size `size`.
+pub(crate) fn rounded_size(size: u64) -> u64 {
     size
 }
 
-/// Makes memory, all 0 and committed, with these permission bits. An existing name stays:
+/// Creates memory, all zeros and committed, with these permission bits. An existing name gives
 /// `AlreadyExists`.
 pub(crate) fn create(name: &str, size: u64, mode: u32) -> Result<File> {
     directory::create_whole(&path(name), size, mode)
@@ -37,7 +41,7 @@ pub(crate) fn open(name: &str, opening: Opening) -> Result<File> {
     directory::open(&path(name), opening)
 }
 
-/// Takes the name away.
+/// Removes the name.
 pub(crate) fn remove(name: &str) -> Result<()> {
     if directory::status_of_name(&path(name))?.file_type == FileType::Directory {
         return Err(Error::new(ErrorKind::WrongKind, "it is a directory"));
@@ -45,12 +49,25 @@ pub(crate) fn remove(name: &str) -> Result<()> {
     directory::unlink(&path(name))
 }
 
+/// Opens the file of a memory once more: by a description of its own, whose locks prove that a
+/// participant lives. All that have the memory have this file.
+pub(crate) fn liveness_file(memory: &File, _id: &[u8; 16]) -> Result<File> {
+    let link = PathBuf::from(format!("/proc/self/fd/{}", memory.as_raw_fd()));
+    let opened = File::options().read(true).write(true).open(link);
+    opened.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Error::from_os(error)
+            .of_kind(ErrorKind::Unsupported)
+            .because("the memory cannot be opened for locks, since /proc is not mounted"),
+        _ => Error::from_os(error).because("the memory cannot be opened for locks"),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_where_shm_open_has_it() {
+    fn memory_is_in_the_directory_of_shm_open() {
         assert_eq!(path("MySharedMemory"), std::path::Path::new("/dev/shm/MySharedMemory"));
     }
 }

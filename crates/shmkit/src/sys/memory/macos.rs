@@ -1,7 +1,7 @@
-//! Memory of `shm_open`: no file, and in no directory.
+//! Memory of `shm_open`, which is not a file and in no directory.
 //!
-//! It has whole pages, and gets its size once. It is mapped, and neither read nor written. Its
-//! names cannot be listed, and stay until they are removed or the machine restarts.
+//! Its size is set once and is a whole number of pages. It can be mapped, but not read or written.
+//! The names cannot be listed. They stay until they are removed or the machine restarts.
 
 #![allow(unsafe_code, reason = "rustix is built without shm_open: by libc")]
 
@@ -14,47 +14,49 @@ use std::os::fd::FromRawFd;
 use rustix::fs::{Mode, RawMode};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::sys::directory::{self, Opening};
-use crate::sys::mapping::page_size;
-use crate::sys::process::random;
+use crate::sys::opening::Opening;
+use crate::sys::pages::page_size;
+use crate::sys::random::random;
+use crate::sys::status;
 
 /// Bytes of a name without its `/` (`PSHMNAMLEN` is 31).
-const LONGEST_NAME: usize = 30;
+const MAX_NAME: usize = 30;
 
-/// More than a process can map. The kernel makes a list of all parts before it says so.
-const LARGEST: u64 = 1 << 47;
+/// More than a process can map. Before it refuses a size, the kernel makes a list of all parts.
+const MAX_SIZE: u64 = 1 << 47;
 
-/// The name by which all sessions of the machine know it.
-pub(crate) fn for_all_sessions(name: &str) -> Cow<'_, str> {
+/// Returns the name under which every session of the machine finds the memory.
+pub(crate) fn global_name(name: &str) -> Cow<'_, str> {
     name.into()
 }
 
-/// What is wrong with a name here, beyond the rules of all systems.
-pub(crate) fn misses(name: &str) -> Option<&'static str> {
-    (name.len() > LONGEST_NAME).then_some("macOS has names of at most 30 bytes")
+/// Returns what is wrong with a name on this system, beyond the rules of all systems.
+pub(crate) fn name_fault(name: &str) -> Option<&'static str> {
+    (name.len() > MAX_NAME).then_some("it is longer than 30 bytes, the limit of macOS")
 }
 
-/// The size that memory has which is made with this one: whole pages.
-pub(crate) fn whole_size(size: u64) -> u64 {
+/// Returns the size of memory that is created with size `size`: whole pages.
+pub(crate) fn rounded_size(size: u64) -> u64 {
     size.checked_next_multiple_of(page_size() as u64).unwrap_or(size)
 }
 
-/// The name as `shm_open` wants it.
+/// Returns the name as `shm_open` expects it.
 fn slashed(name: &str) -> Result<CString> {
     CString::new(format!("/{name}"))
         .map_err(|_| Error::new(ErrorKind::InvalidName, "it has a zero byte"))
 }
 
-/// Makes memory, all 0, with these permission bits. An existing name stays: `AlreadyExists`.
+/// Creates memory, all zeros, with these permission bits. An existing name gives `AlreadyExists`.
 ///
-/// Others can meet it before it has its size.
+/// Other processes can open it before it has its size.
 pub(crate) fn create(name: &str, size: u64, mode: u32) -> Result<File> {
     let new = libc::O_RDWR | libc::O_CREAT | libc::O_EXCL;
     let memory = shm_open(name, new, mode)?;
-    // The kernel applies no umask (as of macOS 15), and refuses this. Should that change, it is
-    // right.
+    // The kernel applies no umask (as of macOS 15), and refuses this call. Should that change, the
+    // call sets the right mode.
     let _ = rustix::fs::fchmod(&memory, Mode::from_raw_mode(mode as RawMode));
-    // CRASH: dying before the size is set leaves memory of 0 bytes, which a region's bounds refuse.
+    // CRASH: a process that dies before the size is set leaves memory of 0 bytes. Regions of it are
+    // refused as out of range.
     let sized = if size > 0 { set_size(&memory, size) } else { Ok(()) };
     if sized.is_err() {
         let _ = remove(name);
@@ -62,12 +64,12 @@ pub(crate) fn create(name: &str, size: u64, mode: u32) -> Result<File> {
     sized.map(|()| memory)
 }
 
-/// Memory without a name.
+/// Creates memory without a name.
 pub(crate) fn new_unnamed(size: u64) -> Result<File> {
     let name = format!("shmkit-{:016x}", u64::from_le_bytes(random()?));
     let new = libc::O_RDWR | libc::O_CREAT | libc::O_EXCL;
     let memory = shm_open(&name, new, 0o600)?;
-    // CRASH: dying here leaves a name without memory until the machine restarts.
+    // CRASH: a process that dies here leaves the name of empty memory until the machine restarts.
     remove(&name)?;
     if size > 0 {
         set_size(&memory, size)?;
@@ -94,12 +96,12 @@ fn shm_open(name: &str, flags: c_int, mode: u32) -> Result<File> {
         let error = Error::from_os(error);
         return Err(if too_long { error.of_kind(ErrorKind::InvalidName) } else { error });
     }
-    // It is closed when another program is executed, as POSIX demands.
-    // SAFETY: open, and nobody else's: it was just made.
+    // `shm_open` sets close-on-exec, as POSIX demands.
+    // SAFETY: the descriptor is open, and this function is its only owner.
     Ok(unsafe { File::from_raw_fd(descriptor) })
 }
 
-/// Takes the name away.
+/// Removes the name.
 pub(crate) fn remove(name: &str) -> Result<()> {
     let name = slashed(name)?;
     // SAFETY: the name ends in zero and lives during the call.
@@ -109,33 +111,33 @@ pub(crate) fn remove(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether a descriptor leads to memory, which of all that it can lead to is of no type.
+/// Returns whether a descriptor refers to memory, the only thing without a file type.
 pub(crate) fn is_memory(file: &File) -> Result<bool> {
     let stat = rustix::fs::fstat(file).map_err(Error::from_os)?;
     Ok(stat.st_mode & libc::S_IFMT == 0)
 }
 
-/// Gives memory its size, in whole pages, which is its size for ever.
+/// Sets the size of memory, in whole pages. Only the first call can set it.
 pub(crate) fn set_size(memory: &File, size: u64) -> Result<()> {
-    let old = directory::status(memory)?.size;
-    if old > 0 && whole_size(size) == old {
+    let old = status::status(memory)?.size;
+    if old > 0 && rounded_size(size) == old {
         return Ok(());
     }
-    let for_ever = || {
-        let why = "memory of macOS keeps the size it was made with";
+    let fixed = || {
+        let why = "macOS cannot resize memory: create new memory of the size";
         Error::new(ErrorKind::Unsupported, why)
     };
     if old > 0 {
-        return Err(for_ever());
+        return Err(fixed());
     }
     let no_space = || Error::new(ErrorKind::OutOfSpace, format!("no space for {size} bytes"));
-    if size > LARGEST {
+    if size > MAX_SIZE {
         return Err(no_space());
     }
     memory.set_len(size).map_err(|error| match error.raw_os_error() {
         Some(libc::ENOMEM) => no_space(),
-        // Another was faster.
-        Some(libc::EINVAL) => for_ever(),
+        // Another process has set the size meanwhile.
+        Some(libc::EINVAL) => fixed(),
         _ => Error::from_os(error),
     })
 }
@@ -146,19 +148,19 @@ mod tests {
 
     #[test]
     fn names_are_short() {
-        assert_eq!(misses(&"x".repeat(30)), None);
-        assert!(misses(&"x".repeat(31)).is_some());
+        assert_eq!(name_fault(&"x".repeat(30)), None);
+        assert!(name_fault(&"x".repeat(31)).is_some());
         assert_eq!(slashed("MySharedMemory").unwrap().as_c_str(), c"/MySharedMemory");
     }
 
     #[test]
-    fn memory_has_whole_pages_and_one_maker() {
+    fn memory_has_whole_pages_and_one_creator() {
         let name = format!("shmkit-unit-{}", std::process::id());
         let memory = create(&name, 100, 0o600).unwrap();
         assert!(is_memory(&memory).unwrap());
         assert_eq!(create(&name, 100, 0o600).unwrap_err().kind(), ErrorKind::AlreadyExists);
         let size = crate::sys::file::status(&open(&name, Opening::ReadOnly).unwrap()).unwrap().size;
-        assert_eq!(size, whole_size(100));
+        assert_eq!(size, rounded_size(100));
         remove(&name).unwrap();
         assert_eq!(open(&name, Opening::ReadOnly).unwrap_err().kind(), ErrorKind::NotFound);
         assert!(!is_memory(&tempfile::tempfile().unwrap()).unwrap());

@@ -1,16 +1,25 @@
-//! Memory under raw names: those that other programs use, literally.
+//! Memory under raw names: literally the names that other programs use.
 
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{create, for_all_sessions, misses, open, remove, whole_size};
+pub(crate) use linux::{
+    create, global_name, liveness_file, name_fault, open, remove, rounded_size,
+};
 #[cfg(target_os = "macos")]
 mod macos;
 #[cfg(target_os = "macos")]
 pub(crate) use macos::{
-    create, for_all_sessions, is_memory, misses, new_unnamed, open, remove, set_size, whole_size,
+    create, global_name, is_memory, name_fault, new_unnamed, open, remove, rounded_size, set_size,
 };
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub(crate) use windows::{create, for_all_sessions, misses, new_section, open, remove, whole_size};
+pub(crate) use windows::{
+    create, global_name, name_fault, new_section, open, remove, rounded_size,
+};
+
+#[cfg(not(target_os = "linux"))]
+mod beside;
+#[cfg(not(target_os = "linux"))]
+pub(crate) use beside::liveness_file;

@@ -1,8 +1,7 @@
 //! Named sections of the page file, as `CreateFileMappingW` makes them without a file.
 //!
-//! The name is that which any Win32 program gives: with `Local\` or `Global\` before it, or
-//! without, which is local to the session. The memory and its name go with the last handle and
-//! view.
+//! Names are those of Win32: with the prefix `Local\` or `Global\`, or without one, which means
+//! local to the session. The memory and its name go with the last handle and view.
 
 #![allow(unsafe_code, reason = "calls of Win32")]
 
@@ -23,59 +22,59 @@ use windows_sys::Win32::System::Memory::{
 };
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::sys::directory::Opening;
-use crate::sys::mapping::page_size;
-use crate::sys::win32::security::{Attributes, Of};
-use crate::sys::win32::{halves, owned, wide};
+use crate::sys::opening::Opening;
+use crate::sys::pages::page_size;
+use crate::sys::win32::security::{Attributes, Securable};
+use crate::sys::win32::{low_and_high, owned, wide};
 
-/// Where names can be: all that a `\` may stand behind.
+/// The prefixes of names. No other `\` is allowed.
 const NAMESPACES: [&str; 2] = [r"Local\", r"Global\"];
 
-/// What is wrong with a name here, beyond the rules of all systems.
-pub(crate) fn misses(name: &str) -> Option<&'static str> {
+/// Returns what is wrong with a name on this system, beyond the rules of all systems.
+pub(crate) fn name_fault(name: &str) -> Option<&'static str> {
     let plain = NAMESPACES.iter().find_map(|it| name.strip_prefix(it)).unwrap_or(name);
     match plain {
         "" => Some("it is empty"),
         _ if plain.contains('\\') => {
-            Some(r#"it has a "\" that ends neither "Local\" nor "Global\""#)
+            Some(r#"it has a "\" that is not the end of the prefix "Local\" or "Global\""#)
         }
         _ => None,
     }
 }
 
-/// The name by which all sessions of the machine know it.
-pub(crate) fn for_all_sessions(name: &str) -> Cow<'_, str> {
+/// Returns the name under which every session of the machine finds the memory.
+pub(crate) fn global_name(name: &str) -> Cow<'_, str> {
     let [_, global] = NAMESPACES;
     if name.starts_with(global) { name.into() } else { format!("{global}{name}").into() }
 }
 
-/// The size that memory has which is made with this one: whole pages.
-pub(crate) fn whole_size(size: u64) -> u64 {
+/// Returns the size of memory that is created with size `size`: whole pages.
+pub(crate) fn rounded_size(size: u64) -> u64 {
     size.checked_next_multiple_of(page_size() as u64).unwrap_or(size)
 }
 
-/// Makes memory, all 0 and committed, with these permission bits. An existing name stays:
+/// Creates memory, all zeros and committed, with these permission bits. An existing name gives
 /// `AlreadyExists`.
 pub(crate) fn create(name: &str, size: u64, mode: u32) -> Result<File> {
     new_section(Some(name), size, mode)
 }
 
-/// Makes a section, with a name or without.
+/// Creates a section, with a name or without.
 pub(crate) fn new_section(name: Option<&str>, size: u64, mode: u32) -> Result<File> {
     if size == 0 {
-        let why = "Windows has no memory of 0 bytes, since it cannot grow";
+        let why = "Windows has no memory of 0 bytes: give a size above 0";
         return Err(Error::new(ErrorKind::InvalidArgument, why));
     }
     if i64::try_from(size).is_err() {
         return Err(Error::new(ErrorKind::OutOfSpace, format!("no space for {size} bytes")));
     }
-    let attributes = Attributes::of_mode(mode, Of::Section).map_err(Error::from_os)?;
+    let attributes = Attributes::of_mode(mode, Securable::Section).map_err(Error::from_os)?;
     let name = name.map(wide);
     let name = name.as_ref().map_or(ptr::null(), |name| name.as_ptr());
-    let (low, high) = halves(size);
-    // SAFETY: takes a number.
+    let (low, high) = low_and_high(size);
+    // SAFETY: the function takes a number.
     unsafe { SetLastError(0) };
-    // SAFETY: no file; attributes and name, if any, live during the call.
+    // SAFETY: there is no file; the attributes and the name, if any, live during the call.
     let section = unsafe {
         CreateFileMappingW(
             INVALID_HANDLE_VALUE,
@@ -86,20 +85,21 @@ pub(crate) fn new_section(name: Option<&str>, size: u64, mode: u32) -> Result<Fi
             name,
         )
     };
-    // SAFETY: takes nothing.
-    let told = unsafe { GetLastError() };
-    // SAFETY: made or opened for us.
-    let section: OwnedHandle = unsafe { owned(section) }.map_err(|error| not_made(error, size))?;
-    if told == ERROR_ALREADY_EXISTS {
+    // SAFETY: the function has no arguments.
+    let last_error = unsafe { GetLastError() };
+    // SAFETY: the call above returned the handle to this function alone.
+    let section: OwnedHandle =
+        unsafe { owned(section) }.map_err(|error| section_error(error, size))?;
+    if last_error == ERROR_ALREADY_EXISTS {
         return Err(Error::new(ErrorKind::AlreadyExists, "the name is taken"));
     }
     Ok(section.into())
 }
 
 #[cold]
-fn not_made(error: io::Error, size: u64) -> Error {
+fn section_error(error: io::Error, size: u64) -> Error {
     match error.raw_os_error().unwrap_or(0) as u32 {
-        // A number that is no size of any memory is told as such.
+        // A size that no memory can have gives `ERROR_INVALID_PARAMETER`.
         ERROR_COMMITMENT_LIMIT
         | ERROR_NOT_ENOUGH_MEMORY
         | ERROR_DISK_FULL
@@ -108,7 +108,7 @@ fn not_made(error: io::Error, size: u64) -> Error {
             Error::from_os(error).of_kind(ErrorKind::OutOfSpace).because(why)
         }
         ERROR_INVALID_HANDLE => {
-            let why = "something else than memory has the name: an event, a mutex, a semaphore";
+            let why = "the name belongs to an event, a mutex or a semaphore, not to memory";
             Error::from_os(error).of_kind(ErrorKind::WrongKind).because(why)
         }
         _ => Error::from_os(error),
@@ -124,15 +124,15 @@ pub(crate) fn open(name: &str, opening: Opening) -> Result<File> {
     let name = wide(name);
     // SAFETY: the name lives during the call.
     let section = unsafe { OpenFileMappingW(access | READ_CONTROL, 0, name.as_ptr()) };
-    // SAFETY: opened for us.
-    let section = unsafe { owned(section) }.map_err(|error| not_made(error, 0))?;
+    // SAFETY: the call above opened the handle for this function alone.
+    let section = unsafe { owned(section) }.map_err(|error| section_error(error, 0))?;
     Ok(section.into())
 }
 
-/// A name goes with the last who has the memory, and not before.
+/// Reports that names cannot be removed: a name goes with the last handle and view.
 pub(crate) fn remove(name: &str) -> Result<()> {
     drop(open(name, Opening::ReadOnly)?);
-    let why = "Windows keeps the name for as long as anybody has the memory";
+    let why = "Windows keeps the name while any process has the memory open";
     Err(Error::new(ErrorKind::Unsupported, why))
 }
 
@@ -143,20 +143,20 @@ mod tests {
     #[test]
     fn only_the_two_namespaces_have_a_backslash() {
         for name in ["ShareMemory", r"Local\ShareMemory", r"Global\ShareMemory"] {
-            assert_eq!(misses(name), None);
+            assert_eq!(name_fault(name), None);
         }
         for name in [r"Local\", r"a\b", r"Session\1\x", r"\x", r"Global\a\b"] {
-            assert!(misses(name).is_some(), "{name}");
+            assert!(name_fault(name).is_some(), "{name}");
         }
     }
 
     #[test]
-    fn memory_has_whole_pages_and_one_maker() {
+    fn memory_has_whole_pages_and_one_creator() {
         let name = format!("shmkit-unit-{}", std::process::id());
         let memory = create(&name, 100, 0o600).unwrap();
         assert_eq!(create(&name, 100, 0o600).unwrap_err().kind(), ErrorKind::AlreadyExists);
         let size = crate::sys::file::status(&open(&name, Opening::ReadOnly).unwrap()).unwrap().size;
-        assert_eq!(size, whole_size(100));
+        assert_eq!(size, rounded_size(100));
         assert_eq!(remove(&name).unwrap_err().kind(), ErrorKind::Unsupported);
         drop(memory);
         assert_eq!(open(&name, Opening::ReadOnly).unwrap_err().kind(), ErrorKind::NotFound);

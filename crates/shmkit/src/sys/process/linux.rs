@@ -1,27 +1,8 @@
-//! Process and machine identity on Linux.
+//! The identity of this run of the machine, on Linux.
 
-use rustix::rand::{GetRandomFlags, getrandom};
-
-use crate::error::{Error, Result};
 use crate::sys::fork::Once;
 
-/// Random bytes of the kernel's generator.
-pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
-    let mut bytes = [0; N];
-    let mut filled = 0;
-    while filled < N {
-        match getrandom(&mut bytes[filled..], GetRandomFlags::empty()) {
-            Ok(count) => filled += count,
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => {
-                return Err(Error::from_os(error).because("the system refuses random numbers"));
-            }
-        }
-    }
-    Ok(bytes)
-}
-
-/// What tells this run of the machine from its other runs; zeros where the system does not say.
+/// Returns a number that differs between runs of the machine; zeros if the system has none.
 pub(crate) fn boot_id() -> [u8; 16] {
     static BOOT_ID: Once<[u8; 16]> = Once::new();
     *BOOT_ID.get_or_make(|| {
@@ -31,7 +12,7 @@ pub(crate) fn boot_id() -> [u8; 16] {
     })
 }
 
-/// When this run of the machine began: nanoseconds since 1970, as the wall clock has it now.
+/// Returns when this run of the machine began, by the present wall clock: nanoseconds since 1970.
 pub(crate) fn booted_unix_ns() -> u64 {
     let up = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     let up_ns = up.tv_sec as u64 * 1_000_000_000 + up.tv_nsec as u64;

@@ -1,13 +1,14 @@
-//! What this process is to others: for people to read, never as proof of life.
+//! The identity of this process, for people to read and never as proof of life; the identity of
+//! this run of the machine.
 
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{boot_id, booted_unix_ns, random};
+pub(crate) use linux::{boot_id, booted_unix_ns};
 #[cfg(target_os = "macos")]
 mod macos;
 #[cfg(target_os = "macos")]
-pub(crate) use macos::{boot_id, booted_unix_ns, random};
+pub(crate) use macos::{boot_id, booted_unix_ns};
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
@@ -17,20 +18,21 @@ pub(crate) use unix::{die, stop};
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub(crate) use windows::{boot_id, booted_unix_ns, random, user_id};
+pub(crate) use windows::{boot_id, booted_unix_ns, user_id};
 #[cfg(all(windows, feature = "crash-points"))]
 pub(crate) use windows::{die, stop};
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::sys::fork::Once;
+use super::fork::Once;
+pub(crate) use super::random::random;
 
-/// Nanoseconds since 1970, of the wall clock.
+/// Returns the time of the wall clock in nanoseconds since 1970.
 pub(crate) fn unix_time_ns() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
 }
 
-/// The name by which the program was started, cut to 16 bytes of whole characters.
+/// Returns the name by which the program was started, cut to 16 bytes at a character's end.
 pub(crate) fn program() -> [u8; 16] {
     static PROGRAM: Once<[u8; 16]> = Once::new();
     *PROGRAM.get_or_make(|| {

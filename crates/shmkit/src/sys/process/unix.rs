@@ -1,19 +1,19 @@
-//! The user, and the end, of a process under Unix.
+//! The user of this process, and how crash points end and stop it, on Unix.
 
-/// The effective user, who owns what this process creates.
+/// Returns the effective user, which owns what this process creates.
 pub(crate) fn user_id() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// Stands still until another says `SIGCONT`.
+/// Stops this process until another process sends `SIGCONT`.
 #[cfg(feature = "crash-points")]
-#[allow(unsafe_code, reason = "only a signal to this very thread stops it before it goes on")]
+#[allow(unsafe_code, reason = "only a signal to this thread stops it before the call returns")]
 pub(crate) fn stop() {
-    // SAFETY: takes a number; nothing handles this signal but the system.
+    // SAFETY: `raise` takes a number, and no handler can be set for this signal.
     unsafe { libc::raise(libc::SIGSTOP) };
 }
 
-/// Ends this process as `kill -9` does: nothing is unwound, flushed or dropped.
+/// Ends this process as `kill -9` does, without unwinding, flushing or dropping.
 #[cfg(feature = "crash-points")]
 pub(crate) fn die() -> ! {
     use rustix::process::{Signal, getpid, kill_process};

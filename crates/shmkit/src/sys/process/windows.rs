@@ -1,45 +1,22 @@
-//! Process and machine identity on Windows.
+//! The user of this process, and the identity of this run of the machine, on Windows.
 
 #![allow(unsafe_code, reason = "calls of Win32")]
 
 use std::ptr;
 
-use windows_sys::Win32::Security::Cryptography::{
-    BCRYPT_USE_SYSTEM_PREFERRED_RNG, BCryptGenRandom,
-};
 use windows_sys::Win32::System::SystemInformation::GetTickCount64;
 
-use crate::error::{Error, ErrorKind, Result};
 use crate::sys::win32::security;
 
-/// The user, who owns what this process creates.
+/// Returns the number of the user, which owns what this process creates.
 pub(crate) fn user_id() -> u32 {
     security::user_number()
 }
 
-/// Random bytes of the system's generator.
-pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
-    let mut bytes = [0; N];
-    // SAFETY: no algorithm is named, and so many bytes have room.
-    let status = unsafe {
-        BCryptGenRandom(
-            ptr::null_mut(),
-            bytes.as_mut_ptr(),
-            N as u32,
-            BCRYPT_USE_SYSTEM_PREFERRED_RNG,
-        )
-    };
-    if status < 0 {
-        let why = format!("the system refuses random numbers: {status:#x}");
-        return Err(Error::new(ErrorKind::Os, why));
-    }
-    Ok(bytes)
-}
-
-/// What tells this run of the machine from its other runs; zeros where the system does not say.
+/// Returns a number that differs between runs of the machine.
 ///
-/// `KUSER_SHARED_DATA.BootId` counts them. It is on a page that is at the same address in every
-/// process, and can only be read.
+/// `KUSER_SHARED_DATA.BootId` counts the runs. It is on a read-only page that has the same address
+/// in every process.
 pub(crate) fn boot_id() -> [u8; 16] {
     const BOOT_ID: usize = 0x7ffe_0000 + 0x2c4;
     let count = ptr::with_exposed_provenance::<u32>(BOOT_ID);
@@ -50,33 +27,33 @@ pub(crate) fn boot_id() -> [u8; 16] {
     id
 }
 
-/// When this run of the machine began: nanoseconds since 1970, as the wall clock has it now.
+/// Returns when this run of the machine began, by the present wall clock: nanoseconds since 1970.
 pub(crate) fn booted_unix_ns() -> u64 {
-    // SAFETY: takes nothing.
+    // SAFETY: the function has no arguments.
     let up_ms = unsafe { GetTickCount64() };
     super::unix_time_ns().saturating_sub(up_ms * 1_000_000)
 }
 
-/// Stands still until another resumes this thread.
+/// Stops this thread until another process resumes it.
 #[cfg(feature = "crash-points")]
 pub(crate) fn stop() {
     use windows_sys::Win32::System::Threading::{GetCurrentThread, SuspendThread};
-    // SAFETY: names this thread, without a handle to close.
+    // SAFETY: returns a pseudo handle of this thread, which needs no closing.
     let thread = unsafe { GetCurrentThread() };
-    // SAFETY: this thread holds nothing that the one who resumes it needs.
+    // SAFETY: this thread holds nothing that the process that resumes it needs.
     unsafe { SuspendThread(thread) };
 }
 
-/// Ends this process at once: nothing is unwound, flushed or dropped.
+/// Ends this process at once, without unwinding, flushing or dropping.
 #[cfg(feature = "crash-points")]
 pub(crate) fn die() -> ! {
     use windows_sys::Win32::System::Threading::{GetCurrentProcess, TerminateProcess};
-    /// What a process has for its end that was killed.
+    /// The exit code that stands for a kill.
     const KILLED: u32 = 9;
     loop {
-        // SAFETY: names this process, without a handle to close.
+        // SAFETY: returns a pseudo handle of this process, which needs no closing.
         let process = unsafe { GetCurrentProcess() };
-        // SAFETY: ends this very process.
+        // SAFETY: ends this process, and with it every use of its memory.
         unsafe { TerminateProcess(process, KILLED) };
     }
 }

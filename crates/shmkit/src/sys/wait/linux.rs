@@ -1,4 +1,4 @@
-//! Shared futexes: never private, since the other side is another process.
+//! Shared futexes, never private ones, because the waker is in another process.
 
 #![allow(unsafe_code, reason = "a futex is half of a 64-bit word")]
 
@@ -9,60 +9,60 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::thread::{Timespec, futex};
 
-use super::Woke;
+use super::WaitOutcome;
 
-/// How often to look where the system refuses to let us sleep on a word.
-const WITHOUT_FUTEX: Duration = Duration::from_millis(1);
+/// The time between looks if the system refuses to let a thread sleep on a word.
+const LOOK_INTERVAL: Duration = Duration::from_millis(1);
 
-/// Sleeps while the low half of `word` is that of `expected`, until woken or until `until`.
+/// Sleeps while the low half of `word` equals that of `expected`, until woken or until `until`.
 ///
-/// Signals are slept through. A mapping without write permission is enough.
-pub(crate) fn wait(word: &AtomicU64, expected: u64, until: Option<Instant>) -> Woke {
+/// Signals do not end the sleep. A read-only mapping is enough.
+pub(crate) fn wait(word: &AtomicU64, expected: u64, until: Option<Instant>) -> WaitOutcome {
     loop {
         let timeout = match until.map(|until| until.saturating_duration_since(Instant::now())) {
-            Some(left) if left.is_zero() => return Woke::TimedOut,
-            // More than the clock can count is for ever.
+            Some(left) if left.is_zero() => return WaitOutcome::TimedOut,
+            // A time limit that the clock cannot represent is none.
             Some(left) => Timespec::try_from(left).ok(),
             None => None,
         };
         match futex::wait(half(word), futex::Flags::empty(), expected as u32, timeout.as_ref()) {
-            Ok(()) => return Woke::Woken,
-            Err(Errno::AGAIN) => return Woke::Changed,
-            Err(Errno::TIMEDOUT) => return Woke::TimedOut,
+            Ok(()) => return WaitOutcome::Woken,
+            Err(Errno::AGAIN) => return WaitOutcome::Changed,
+            Err(Errno::TIMEDOUT) => return WaitOutcome::TimedOut,
             Err(Errno::INTR) => {}
             Err(_) => {
-                // A sandbox that forbids futexes. Looking again is sound, but must not be spinning.
-                thread::sleep(WITHOUT_FUTEX);
-                return Woke::Woken;
+                // A sandbox forbids futexes. Another look is correct, but must not become spinning.
+                thread::sleep(LOOK_INTERVAL);
+                return WaitOutcome::Woken;
             }
         }
     }
 }
 
-/// Wakes one who sleeps on `word`, whatever value it had then.
+/// Wakes one sleeper on `word`, whatever value it saw.
 pub(crate) fn wake_one(word: &AtomicU64, _had: u64) {
     wake(word, 1);
 }
 
-/// Wakes all who sleep on `word`, whatever value it had then.
+/// Wakes all sleepers on `word`, whatever value they saw.
 pub(crate) fn wake_all(word: &AtomicU64, _had: u64) {
     wake(word, i32::MAX as u32);
 }
 
-/// Has those look again who sleep on a word that had the value `had`, after a change that lets
-/// nobody go on. Here they are found whatever it is.
+/// Makes sleepers that saw the value `had` check the word again, after a change that lets no waiter
+/// go on. Does nothing here: a later wake finds sleepers whatever value they saw.
 pub(crate) fn moved(_word: &AtomicU64, _had: u64) {}
 
-fn wake(word: &AtomicU64, most: u32) {
-    // A wake is a hint: an error leaves the sleepers to their next look.
-    let _ = futex::wake(half(word), futex::Flags::empty(), most);
+fn wake(word: &AtomicU64, max_sleepers: u32) {
+    // A wake is a hint. After an error the sleepers find the change at their next look.
+    let _ = futex::wake(half(word), futex::Flags::empty(), max_sleepers);
 }
 
-/// The half of `word` that the kernel compares.
+/// Returns the half of `word` that the kernel compares.
 fn half(word: &AtomicU64) -> &AtomicU32 {
     const { assert!(cfg!(target_endian = "little"), "the low half comes first") };
-    // SAFETY: the low half lies at the word's address, is aligned, and lives as long as the word.
-    // Only the kernel accesses it, and only as an atomic read.
+    // SAFETY: the low half is at the address of the word, is aligned, and lives as long as the
+    // word. Only the kernel accesses it, and only by an atomic load.
     unsafe { AtomicU32::from_ptr(word.as_ptr().cast()) }
 }
 
@@ -77,24 +77,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_value_is_not_slept_on_and_only_the_low_half_counts() {
+    fn a_changed_word_ends_the_wait_and_only_the_low_half_counts() {
         let word = AtomicU64::new(1 << 32 | 5);
-        assert_eq!(wait(&word, 4, None), Woke::Changed);
+        assert_eq!(wait(&word, 4, None), WaitOutcome::Changed);
         let until = Instant::now() + Duration::from_millis(2);
-        assert_eq!(wait(&word, 5, Some(until)), Woke::TimedOut);
+        assert_eq!(wait(&word, 5, Some(until)), WaitOutcome::TimedOut);
         assert!(Instant::now() >= until);
-        assert_eq!(wait(&word, 5, Some(Instant::now())), Woke::TimedOut);
+        assert_eq!(wait(&word, 5, Some(Instant::now())), WaitOutcome::TimedOut);
     }
 
     #[test]
-    fn one_who_can_only_read_is_woken_through_another_mapping() {
+    fn a_reader_is_woken_through_another_mapping() {
         let file = memfd_create("wait", MemfdFlags::CLOEXEC).unwrap();
         ftruncate(&file, 4_096).unwrap();
         let map = |protection| {
-            // SAFETY: a new mapping, wherever the system puts it.
+            // SAFETY: the mapping is new, and the system chooses an unused address.
             let at =
                 unsafe { mmap(ptr::null_mut(), 4_096, protection, MapFlags::SHARED, &file, 0) };
-            // SAFETY: mapped, aligned, and never unmapped.
+            // SAFETY: the word is mapped, aligned, and never unmapped.
             unsafe { &*at.unwrap().cast::<AtomicU64>() }
         };
         let (writable, readable) = (map(ProtFlags::READ | ProtFlags::WRITE), map(ProtFlags::READ));
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn signals_are_slept_through() {
+    fn a_signal_does_not_end_the_wait() {
         static CAUGHT: AtomicBool = AtomicBool::new(false);
         extern "C" fn catch(_: libc::c_int) {
             CAUGHT.store(true, Ordering::SeqCst);
@@ -121,16 +121,16 @@ mod tests {
         let word = AtomicU64::new(0);
         std::thread::scope(|scope| {
             let until = Instant::now() + Duration::from_millis(50);
-            // SAFETY: it takes nothing.
+            // SAFETY: the function has no arguments.
             let sleeper = unsafe { libc::pthread_self() };
             scope.spawn(move || {
                 while !CAUGHT.load(Ordering::SeqCst) {
-                    // SAFETY: the sleeper does not end before this scope.
+                    // SAFETY: the sleeping thread lives longer than this scope.
                     unsafe { libc::pthread_kill(sleeper, libc::SIGUSR2) };
                     thread::sleep(Duration::from_millis(1));
                 }
             });
-            assert_eq!(wait(&word, 0, Some(until)), Woke::TimedOut);
+            assert_eq!(wait(&word, 0, Some(until)), WaitOutcome::TimedOut);
             assert!(Instant::now() >= until);
             while !CAUGHT.load(Ordering::SeqCst) {
                 thread::yield_now();

@@ -1,11 +1,11 @@
-//! Sleeping until a word changes, and waking those who sleep on it: across processes.
+//! Sleeping until a word changes, and waking the sleepers, across processes.
 //!
-//! The compared half of a word is its low one. A wake is a hint: it can be swallowed by a process
-//! that is just being killed, and can come without a reason. What lets a waiter go on is in words.
+//! The system compares the low half of a word. A wake is a hint: a process that is being killed can
+//! consume one, and one can come without a reason. Only the values of words let a waiter go on.
 //!
-//! A waker says which value the word had when the sleepers went to sleep on it: one system finds
-//! them by that, another by the word's place alone. Values that differ in the lowest two bits
-//! alone, where marks are, are the same there.
+//! A waker passes the value that the word had when the sleepers went to sleep. One system finds the
+//! sleepers by that value, another by the place of the word only. The former ignores the lowest two
+//! bits, which hold marks.
 
 #[cfg(all(target_os = "linux", not(loom)))]
 mod linux;
@@ -21,33 +21,34 @@ pub(crate) use macos::{moved, wait, wake_all, wake_one};
 #[cfg(loom)]
 pub(crate) use model::{moved, wait, wake_all, wake_one};
 #[cfg(unix)]
-pub(crate) use place::WakeScope;
+pub(crate) use scope::WakeScope;
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
 pub(crate) use windows::{WakeScope, moved, wait, wake_all, wake_one};
 
-/// Why [`wait`] returned.
+/// The reason why [`wait`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Woke {
-    /// Someone woke this thread, or the system did without a reason.
+pub(crate) enum WaitOutcome {
+    /// A waker woke this thread, or the system did without a reason.
     Woken,
-    /// The word's low half was not the expected one: nothing was slept.
+    /// The low half of the word was not the expected one, so the thread did not sleep.
     Changed,
-    /// The time is over.
+    /// The time limit passed.
     TimedOut,
 }
 
-/// Where sleepers on words of a mapping find each other.
 #[cfg(unix)]
-mod place {
+mod scope {
     use std::ptr::NonNull;
 
-    /// Nothing: the system knows a word by its place in the file.
+    /// Lets processes find each other's sleepers on the words of a mapping. Holds nothing here: the
+    /// system knows a word by its place in the file.
     #[derive(Debug)]
     pub(crate) struct WakeScope;
 
     impl WakeScope {
+        /// Does nothing.
         pub(crate) fn new(
             _first: NonNull<u8>,
             _bytes: usize,

@@ -1,17 +1,18 @@
-//! Sleeping and waking as loom sees it: a lost wake is a deadlock, which loom reports.
+//! Sleeping and waking in a model: a lost wake is a deadlock, which loom reports.
 //!
-//! There are two ways: sleepers are found by their place, and one of them is woken, as futexes do
-//! it; or all are woken who sleep on the value, and no others. [`check`] has a model run with both.
+//! There are two ways to wake, and [`check`] runs a model with both. Either wakers find sleepers by
+//! place and can wake one, as futexes do; or a wake reaches exactly the sleepers that saw the
+//! value.
 //!
-//! Time stands still, so that no slice hides a lost wake, until a model lets it pass: from then on
-//! sleeping is over at once, as it is for one whose holder died.
+//! Time stands still, so that no time limit hides a lost wake, until the model calls
+//! [`let_time_pass`]. From then on each sleep ends at once, as it does after the death of a holder.
 
 use std::time::Instant;
 
 use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use loom::sync::{Condvar, Mutex};
 
-use super::Woke;
+use super::WaitOutcome;
 
 loom::lazy_static! {
     static ref QUEUE: Mutex<Queue> = Mutex::new(Queue::default());
@@ -20,7 +21,7 @@ loom::lazy_static! {
     static ref FOUND_BY_VALUE: AtomicBool = AtomicBool::new(false);
 }
 
-/// Who sleeps.
+/// The sleeping threads.
 #[derive(Default)]
 struct Queue {
     next_ticket: u64,
@@ -33,17 +34,17 @@ struct Sleeper {
     value: u64,
 }
 
-/// Bits that do not count when sleepers are found by value.
+/// Bits that wakers ignore when they find sleepers by value.
 const MARKS: u64 = 0b11;
 
-/// Every sleep ends by its time, and from now on at once.
+/// Ends every sleep, and from now on each new one, by its time limit.
 pub(crate) fn let_time_pass() {
     TIME_PASSES.store(true, Ordering::SeqCst);
-    QUEUE.lock().expect("no model panics with it").sleepers.clear();
+    QUEUE.lock().expect("no model panics while it holds the queue").sleepers.clear();
     WAKES.notify_all();
 }
 
-/// Checks a model, with so many preemptions at the most, on each kind of system.
+/// Checks a model with each way to wake, with at most `preemptions` preemptions.
 pub(crate) fn check(preemptions: Option<usize>, model: impl Fn() + Copy + Send + Sync + 'static) {
     for by_value in [false, true] {
         let mut builder = loom::model::Builder::new();
@@ -55,48 +56,51 @@ pub(crate) fn check(preemptions: Option<usize>, model: impl Fn() + Copy + Send +
     }
 }
 
-pub(crate) fn wait(word: &AtomicU64, expected: u64, _until: Option<Instant>) -> Woke {
-    let mut queue = QUEUE.lock().expect("no model panics with it");
-    // ORDERING: SeqCst, as the kernel compares behind a full fence of its own.
+/// Sleeps while the low half of `word` equals that of `expected`, until woken.
+pub(crate) fn wait(word: &AtomicU64, expected: u64, _until: Option<Instant>) -> WaitOutcome {
+    let mut queue = QUEUE.lock().expect("no model panics while it holds the queue");
+    // ORDERING: SeqCst; the kernel compares after a full fence of its own.
     loom::sync::atomic::fence(Ordering::SeqCst);
     if word.load(Ordering::SeqCst) as u32 != expected as u32 {
-        return Woke::Changed;
+        return WaitOutcome::Changed;
     }
     if TIME_PASSES.load(Ordering::SeqCst) {
         drop(queue);
         loom::thread::yield_now();
-        return Woke::TimedOut;
+        return WaitOutcome::TimedOut;
     }
     let ticket = queue.next_ticket;
     queue.next_ticket += 1;
     queue.sleepers.push(Sleeper { ticket, address: address(word), value: expected & !MARKS });
     while queue.sleepers.iter().any(|sleeper| sleeper.ticket == ticket) {
-        queue = WAKES.wait(queue).expect("no model panics with it");
+        queue = WAKES.wait(queue).expect("no model panics while it holds the queue");
     }
-    Woke::Woken
+    WaitOutcome::Woken
 }
 
-/// Has those look again who sleep on a word that had the value `had`, after a change that lets
-/// nobody go on.
+/// Makes sleepers that saw the value `had` check the word again, after a change that lets no waiter
+/// go on.
 pub(crate) fn moved(word: &AtomicU64, had: u64) {
     if FOUND_BY_VALUE.load(Ordering::SeqCst) {
         wake_all(word, had);
     }
 }
 
+/// Wakes one sleeper by place, or all that saw the value `had`.
 pub(crate) fn wake_one(word: &AtomicU64, had: u64) {
     if FOUND_BY_VALUE.load(Ordering::SeqCst) {
         return wake_all(word, had);
     }
-    let mut queue = QUEUE.lock().expect("no model panics with it");
+    let mut queue = QUEUE.lock().expect("no model panics while it holds the queue");
     if let Some(one) = queue.sleepers.iter().position(|it| it.address == address(word)) {
         queue.sleepers.remove(one);
     }
     WAKES.notify_all();
 }
 
+/// Wakes all sleepers by place, or all that saw the value `had`.
 pub(crate) fn wake_all(word: &AtomicU64, had: u64) {
-    let mut queue = QUEUE.lock().expect("no model panics with it");
+    let mut queue = QUEUE.lock().expect("no model panics while it holds the queue");
     let by_value = FOUND_BY_VALUE.load(Ordering::SeqCst);
     let others = |it: &Sleeper| it.address != address(word) || by_value && it.value != had & !MARKS;
     queue.sleepers.retain(others);

@@ -1,25 +1,25 @@
-//! Named events: one for each value of a word that somebody sleeps on.
+//! Named events: one for each value of a word that has sleepers.
 //!
-//! `WaitOnAddress` does not reach other processes. An event does, by its name, which is made of the
-//! object, the word's place in it, and the value that the sleeper saw there:
+//! `WaitOnAddress` does not reach other processes, but a named event does. Its name consists of the
+//! object, the place of the word in it, and the value that the sleeper saw.
 //!
 //! | sleeper | waker |
 //! |---|---|
-//! | S1 makes the event of the value, or opens it | W1 changes the word |
-//! | S2 compares the word with the value | W2 sets the event of the value before, if there is one |
+//! | S1 creates or opens the event of the value | W1 changes the word |
+//! | S2 compares the word with the value | W2 sets the event of the old value, if it exists |
 //! | S3 sleeps until the event is set | |
 //!
 //! # Why no wake is lost
 //!
-//! S1 and S2, W1 and W2 are ordered, each by a full fence between them. If S2 finds the value, W1
-//! comes behind it, so W2 behind S1: the event is there, and is set, and stays set (it is of the
-//! kind that is reset by hand, and nobody does) for as long as the sleeper has it. Otherwise S2
-//! does not let it sleep. An event goes with the last who has it open.
+//! A full fence orders S1 before S2, and another one W1 before W2. If S2 finds the value, W1 comes
+//! after S2, so W2 comes after S1: the event exists, W2 sets it, and it stays set while the sleeper
+//! has it open (it is a manual-reset event, and no process resets it). If S2 finds another value,
+//! the thread does not sleep. An event goes with its last handle.
 //!
-//! A value that comes back may find its event set: a wake without a reason, which is allowed, and
-//! is slowed down, so that sleepers do not spin on it. Marks do not count, since some sleepers may
-//! not set them. One event wakes all who wait for the same
-//! change, so waking one wakes all.
+//! If a value comes back, its event can still be set. That is a wake without a reason, which is
+//! allowed; the sleeper is slowed down so that it does not spin. The names ignore marks, because
+//! sleepers with a read-only mapping cannot set them. One event wakes all sleepers that wait for
+//! the same change, so `wake_one` wakes all.
 
 #![allow(unsafe_code, reason = "calls of Win32")]
 
@@ -37,20 +37,20 @@ use windows_sys::Win32::System::Threading::{
     SYNCHRONIZATION_SYNCHRONIZE, SetEvent, WaitForSingleObject,
 };
 
-use super::Woke;
-use crate::sys::win32::security::{Attributes, Of};
+use super::WaitOutcome;
+use crate::sys::win32::security::{Attributes, Securable};
 use crate::sys::win32::{owned, wide};
 
-/// The bits of a word that do not count.
+/// The bits of a word that names ignore.
 const MARKS: u64 = 0b11;
-/// How often to look where the system refuses to let us sleep on a word.
-const WITHOUT_EVENT: Duration = Duration::from_millis(1);
+/// The time between looks if the system refuses to let a thread sleep on a word.
+const LOOK_INTERVAL: Duration = Duration::from_millis(1);
 
-/// Where sleepers on words of a mapping find each other: for as long as this lives.
+/// Lets processes find each other's sleepers on the words of a mapping, while this value lives.
 #[derive(Debug)]
 pub(crate) struct WakeScope(Place);
 
-/// A mapping of an object.
+/// Where an object is mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Place {
     first: usize,
@@ -66,8 +66,8 @@ fn places() -> MutexGuard<'static, Vec<Place>> {
 }
 
 impl WakeScope {
-    /// Of the object `id`, whose `bytes` are from `first` on in this process. If it is `shared`,
-    /// other users come there, too.
+    /// Registers the object `id`, mapped in this process as `bytes` bytes from `first` on. If it is
+    /// `shared`, processes of other users use it too.
     pub(crate) fn new(first: NonNull<u8>, bytes: usize, id: [u8; 16], shared: bool) -> Self {
         let place = Place { first: first.as_ptr().addr(), bytes, id, shared };
         places().push(place);
@@ -84,17 +84,17 @@ impl Drop for WakeScope {
     }
 }
 
-/// The name of the event for a value of a word, and whether other users may need it. Words that are
-/// in no object are this process's alone.
+/// Returns the name of the event for a value of a word, and whether other users may need the event.
+/// A word outside of all objects belongs to this process alone.
 fn event_name(word: &AtomicU64, value: u64) -> (Vec<u16>, bool) {
     let address = ptr::from_ref(word).addr();
-    // As much as is compared.
+    // The bits that are compared, without marks.
     let value = u64::from(value as u32) & !MARKS;
     let within = |place: &&Place| (place.first..place.first + place.bytes).contains(&address);
     match places().iter().find(within) {
         Some(&Place { first, id, shared, .. }) => {
             let (id, offset) = (u128::from_be_bytes(id), address - first);
-            // For all sessions, as the file is.
+            // For all sessions, like the file.
             (wide(format!(r"Global\shmkit-{id:032x}-{offset:x}-{value:x}")), shared)
         }
         None => {
@@ -104,59 +104,59 @@ fn event_name(word: &AtomicU64, value: u64) -> (Vec<u16>, bool) {
     }
 }
 
-fn make_event(word: &AtomicU64, value: u64) -> io::Result<OwnedHandle> {
+fn create_event(word: &AtomicU64, value: u64) -> io::Result<OwnedHandle> {
     let (name, shared) = event_name(word, value);
-    let attributes = Attributes::of_mode(if shared { 0o666 } else { 0o600 }, Of::Event)?;
-    let by_hand = CREATE_EVENT_MANUAL_RESET;
-    // SAFETY: attributes and name live during the call.
+    let attributes = Attributes::of_mode(if shared { 0o666 } else { 0o600 }, Securable::Event)?;
+    let flags = CREATE_EVENT_MANUAL_RESET;
+    // SAFETY: the attributes and the name live during the call.
     let event = unsafe {
-        CreateEventExW(attributes.as_ptr(), name.as_ptr(), by_hand, SYNCHRONIZATION_SYNCHRONIZE)
+        CreateEventExW(attributes.as_ptr(), name.as_ptr(), flags, SYNCHRONIZATION_SYNCHRONIZE)
     };
-    // SAFETY: made or opened for us.
+    // SAFETY: the call above returned the handle to this function alone.
     unsafe { owned(event) }
 }
 
-/// Sleeps while the low half of `word` is that of `expected`, until woken or until `until`.
+/// Sleeps while the low half of `word` equals that of `expected`, until woken or until `until`.
 ///
-/// A mapping without write permission is enough.
-pub(crate) fn wait(word: &AtomicU64, expected: u64, until: Option<Instant>) -> Woke {
-    let Ok(event) = make_event(word, expected) else {
-        // No handles are left, or a stranger has the name. Looking again is sound, but must not be
-        // spinning.
-        thread::sleep(WITHOUT_EVENT);
-        return Woke::Woken;
+/// A read-only mapping is enough.
+pub(crate) fn wait(word: &AtomicU64, expected: u64, until: Option<Instant>) -> WaitOutcome {
+    let Ok(event) = create_event(word, expected) else {
+        // There are no handles left, or another user has the name. Another look is correct, but
+        // must not become spinning.
+        thread::sleep(LOOK_INTERVAL);
+        return WaitOutcome::Woken;
     };
     let was_set = is_set(&event);
-    // ORDERING: SeqCst; S1 before S2, see above.
+    // ORDERING: SeqCst; S1 before S2, pairs with the fence in `wake_all`.
     fence(Ordering::SeqCst);
     // ORDERING: Relaxed; ordered by the fence.
     if word.load(Ordering::Relaxed) as u32 != expected as u32 {
-        return Woke::Changed;
+        return WaitOutcome::Changed;
     }
     if was_set {
-        // For another time at which the word had this value.
-        thread::sleep(WITHOUT_EVENT);
-        return Woke::Woken;
+        // Set for an earlier change from the same value.
+        thread::sleep(LOOK_INTERVAL);
+        return WaitOutcome::Woken;
     }
     loop {
         let left_ms = match until.map(|until| until.saturating_duration_since(Instant::now())) {
-            Some(left) if left.is_zero() => return Woke::TimedOut,
-            // Rounded up; more than can be told is slept in parts.
+            Some(left) if left.is_zero() => return WaitOutcome::TimedOut,
+            // Rounded up. A time limit beyond the range of the call takes several calls.
             Some(left) => left.as_micros().div_ceil(1_000).min(u128::from(INFINITE - 1)) as u32,
             None => INFINITE,
         };
         // SAFETY: the event is open.
         match unsafe { WaitForSingleObject(event.as_raw_handle(), left_ms) } {
-            WAIT_OBJECT_0 => return Woke::Woken,
+            WAIT_OBJECT_0 => return WaitOutcome::Woken,
             WAIT_TIMEOUT => {
-                // It may have been set just as the time was over.
+                // A waker can have set the event just as the time limit passed.
                 if is_set(&event) {
-                    return Woke::Woken;
+                    return WaitOutcome::Woken;
                 }
             }
             _ => {
-                thread::sleep(WITHOUT_EVENT);
-                return Woke::Woken;
+                thread::sleep(LOOK_INTERVAL);
+                return WaitOutcome::Woken;
             }
         }
     }
@@ -167,27 +167,27 @@ fn is_set(event: &OwnedHandle) -> bool {
     (unsafe { WaitForSingleObject(event.as_raw_handle(), 0) }) == WAIT_OBJECT_0
 }
 
-/// Wakes all who sleep on `word` since it had the value `had`.
+/// Wakes all sleepers on `word` that saw the value `had`.
 pub(crate) fn wake_one(word: &AtomicU64, had: u64) {
     wake_all(word, had);
 }
 
-/// Has those look again who sleep on a word that had the value `had`, after a change that lets
-/// nobody go on.
+/// Makes sleepers that saw the value `had` check the word again, after a change that lets no waiter
+/// go on.
 pub(crate) fn moved(word: &AtomicU64, had: u64) {
     wake_all(word, had);
 }
 
-/// Wakes all who sleep on `word` since it had the value `had`.
+/// Wakes all sleepers on `word` that saw the value `had`.
 pub(crate) fn wake_all(word: &AtomicU64, had: u64) {
-    // ORDERING: SeqCst; W1 before W2, see above.
+    // ORDERING: SeqCst; W1 before W2, pairs with the fence in `wait`.
     fence(Ordering::SeqCst);
     let (name, _) = event_name(word, had);
     // SAFETY: the name lives during the call.
     let event = unsafe { OpenEventW(EVENT_MODIFY_STATE, 0, name.as_ptr()) };
-    // SAFETY: opened for us.
+    // SAFETY: the call above opened the handle for this function alone.
     let Ok(event) = (unsafe { owned(event) }) else { return };
-    // A wake is a hint: an error leaves the sleepers to their next look.
+    // A wake is a hint. After an error the sleepers find the change at their next look.
     // SAFETY: the event is open.
     let _ = unsafe { SetEvent(event.as_raw_handle()) };
 }
@@ -197,13 +197,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_value_is_not_slept_on_and_only_the_low_half_counts() {
+    fn a_changed_word_ends_the_wait_and_only_the_low_half_counts() {
         let word = AtomicU64::new(1 << 32 | 5);
-        assert_eq!(wait(&word, 4, None), Woke::Changed);
+        assert_eq!(wait(&word, 4, None), WaitOutcome::Changed);
         let until = Instant::now() + Duration::from_millis(2);
-        assert_eq!(wait(&word, 5, Some(until)), Woke::TimedOut);
+        assert_eq!(wait(&word, 5, Some(until)), WaitOutcome::TimedOut);
         assert!(Instant::now() >= until);
-        assert_eq!(wait(&word, 5, Some(Instant::now())), Woke::TimedOut);
+        assert_eq!(wait(&word, 5, Some(Instant::now())), WaitOutcome::TimedOut);
     }
 
     #[test]
@@ -219,12 +219,15 @@ mod tests {
                 }
             });
             words[0][3].store(8, Ordering::Release);
-            // The mark was set by another meanwhile.
+            // Another process has set the mark meanwhile.
             wake_all(&words[1][3], 2);
             waiting.join().unwrap();
         });
         drop(places);
         let (name, _) = event_name(&words[0][3], 0);
-        assert!(String::from_utf16_lossy(&name).starts_with(r"Local\"), "no place any more");
+        assert!(
+            String::from_utf16_lossy(&name).starts_with(r"Local\"),
+            "the place is not registered any more"
+        );
     }
 }

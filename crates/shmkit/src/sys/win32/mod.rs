@@ -1,7 +1,8 @@
-//! What all that is asked of Win32 has in common: texts, handles, answers.
+//! What all calls of Win32 share: texts, handles, results.
 
-#![allow(unsafe_code, reason = "handles that the system gave are owned from then on")]
+#![allow(unsafe_code, reason = "takes ownership of handles from the system")]
 
+pub(super) mod object;
 pub(super) mod security;
 
 use std::ffi::OsStr;
@@ -12,29 +13,30 @@ use std::os::windows::io::{FromRawHandle, OwnedHandle};
 use windows_sys::Win32::Foundation::{HANDLE, INVALID_HANDLE_VALUE};
 use windows_sys::core::BOOL;
 
-/// A text as the wide functions want it.
+/// Returns a text in UTF-16 with a terminating zero, as the wide functions expect it.
 pub(super) fn wide(text: impl AsRef<OsStr>) -> Vec<u16> {
     text.as_ref().encode_wide().chain([0]).collect()
 }
 
-/// What a function that answers with true or false did.
-pub(super) fn done(answer: BOOL) -> io::Result<()> {
-    if answer == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+/// Returns the system's last error if a function returned false.
+pub(super) fn check(result: BOOL) -> io::Result<()> {
+    if result == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// A handle that a function made.
+/// Takes ownership of a handle that a function returned, or returns the system's last error if the
+/// function returned none.
 ///
 /// # Safety
-/// The function made it for this caller alone, or answered with none.
+/// The function made the handle for this caller alone, or returned none.
 pub(super) unsafe fn owned(handle: HANDLE) -> io::Result<OwnedHandle> {
     if handle.is_null() || handle == INVALID_HANDLE_VALUE {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: open, and nobody else's, by the caller's promise.
+    // SAFETY: the handle is open and has no other owner, as the caller promises.
     Ok(unsafe { OwnedHandle::from_raw_handle(handle) })
 }
 
-/// Both halves of a number that Win32 takes in two: the low one first.
-pub(super) fn halves(number: u64) -> (u32, u32) {
+/// Returns the low and the high half of a number that Win32 takes as two.
+pub(super) fn low_and_high(number: u64) -> (u32, u32) {
     (number as u32, (number >> 32) as u32)
 }

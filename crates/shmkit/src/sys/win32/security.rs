@@ -1,8 +1,8 @@
 //! Users and access lists.
 //!
-//! A user is known to the rest of the library by a number, as on other systems: 0 is who
-//! administers the machine (the system itself, the administrators); everybody else's is a hash of
-//! his security identifier.
+//! The rest of the library knows a user by a number, as on other systems. 0 stands for the
+//! administration of the machine (the system itself, the administrators). The number of every other
+//! user is a hash of the user's security identifier.
 
 use std::io;
 use std::os::windows::io::{AsRawHandle, BorrowedHandle};
@@ -21,43 +21,43 @@ use windows_sys::Win32::Security::{
 };
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
-use super::{done, owned, wide};
+use super::{check, owned, wide};
 
-/// The local system's, and the administrators'.
+/// The identifiers of the local system and of the administrators.
 const ADMINISTRATION: [&str; 2] = ["S-1-5-18", "S-1-5-32-544"];
 
-/// Who this process is.
-struct Me {
+/// The identifiers in the token of this process.
+struct Account {
     user: String,
-    /// Who owns what it makes: the user himself, or a group that he stands for.
+    /// The owner of what the process creates: the user, or a group of the user.
     owner: String,
     group: String,
 }
 
-fn me() -> io::Result<&'static Me> {
-    static ME: OnceLock<Me> = OnceLock::new();
-    if let Some(me) = ME.get() {
-        return Ok(me);
+fn account() -> io::Result<&'static Account> {
+    static ACCOUNT: OnceLock<Account> = OnceLock::new();
+    if let Some(account) = ACCOUNT.get() {
+        return Ok(account);
     }
-    let [user, owner, group] = [TokenUser, TokenOwner, TokenPrimaryGroup].map(of_token);
-    let me = Me { user: user?, owner: owner?, group: group? };
-    Ok(ME.get_or_init(|| me))
+    let [user, owner, group] = [TokenUser, TokenOwner, TokenPrimaryGroup].map(token_sid);
+    let account = Account { user: user?, owner: owner?, group: group? };
+    Ok(ACCOUNT.get_or_init(|| account))
 }
 
-/// The identifier that stands first in what the process's token says.
-fn of_token(what: TOKEN_INFORMATION_CLASS) -> io::Result<String> {
+/// Returns the identifier that a piece of information of the process's token begins with.
+fn token_sid(what: TOKEN_INFORMATION_CLASS) -> io::Result<String> {
     let mut token = ptr::null_mut();
-    // SAFETY: names this process, without a handle to close.
+    // SAFETY: returns a pseudo handle of this process, which needs no closing.
     let process = unsafe { GetCurrentProcess() };
-    // SAFETY: the process lives, and the answer has room.
-    done(unsafe { OpenProcessToken(process, TOKEN_QUERY, &raw mut token) })?;
-    // SAFETY: just opened for us.
+    // SAFETY: the process lives, and `token` has room for the answer.
+    check(unsafe { OpenProcessToken(process, TOKEN_QUERY, &raw mut token) })?;
+    // SAFETY: the call above opened the token for this function alone.
     let token = unsafe { owned(token) }?;
-    // Aligned for the pointer that it begins with. No identifier has more than 68 bytes.
+    // Aligned for the pointer that the answer begins with. An identifier has at most 68 bytes.
     let mut answer = [0_u64; 32];
     let mut length = 0;
-    // SAFETY: the token is open, and the answer has as many bytes as are told.
-    done(unsafe {
+    // SAFETY: the token is open, and the answer has the size that is passed.
+    check(unsafe {
         GetTokenInformation(
             token.as_raw_handle(),
             what,
@@ -66,60 +66,62 @@ fn of_token(what: TOKEN_INFORMATION_CLASS) -> io::Result<String> {
             &raw mut length,
         )
     })?;
-    // SAFETY: these answers begin with a pointer to an identifier, which lies behind it.
+    // SAFETY: these answers begin with a pointer to an identifier in the same buffer.
     let sid = unsafe { answer.as_ptr().cast::<PSID>().read() };
-    // SAFETY: an identifier that the system wrote.
+    // SAFETY: the system wrote a valid identifier.
     unsafe { text_of(sid) }
 }
 
+/// Returns the text form of an identifier.
+///
 /// # Safety
 /// `sid` is a valid identifier.
 unsafe fn text_of(sid: PSID) -> io::Result<String> {
     let mut text = ptr::null_mut();
-    // SAFETY: valid by the caller's promise; the answer has room.
-    done(unsafe { ConvertSidToStringSidW(sid, &raw mut text) })?;
+    // SAFETY: `sid` is valid, as the caller promises; `text` has room for the answer.
+    check(unsafe { ConvertSidToStringSidW(sid, &raw mut text) })?;
     let unit = |at: usize| {
-        // SAFETY: asked for up to the zero that ends the text.
+        // SAFETY: only units up to the terminating zero are read.
         unsafe { text.wrapping_add(at).read() }
     };
     let units: Vec<u16> = (0..).map(unit).take_while(|unit| *unit != 0).collect();
-    let told = String::from_utf16_lossy(&units);
-    // SAFETY: made for us, and not used any more.
+    let sid = String::from_utf16_lossy(&units);
+    // SAFETY: the call above allocated the text, and nothing uses it after this.
     unsafe { LocalFree(text.cast()) };
-    Ok(told)
+    Ok(sid)
 }
 
-/// A user's number.
+/// Returns a user's number.
 fn number(sid: &str) -> u32 {
     if ADMINISTRATION.contains(&sid) {
         return 0;
     }
-    let sid = match me() {
-        Ok(me) if me.owner == sid => me.user.as_str(),
+    let sid = match account() {
+        Ok(account) if account.owner == sid => account.user.as_str(),
         _ => sid,
     };
-    // FNV-1a, as for the header's checksum.
+    // FNV-1a, as for the checksum of the header.
     let hash = sid
         .bytes()
         .fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     hash.max(1)
 }
 
-/// The number of the user whose process this is.
+/// Returns the number of the user that runs this process.
 pub(in crate::sys) fn user_number() -> u32 {
-    me().map_or(u32::MAX, |me| number(&me.user))
+    account().map_or(u32::MAX, |account| number(&account.user))
 }
 
-/// What a handle leads to.
+/// The kind of a system object that has an access list.
 #[derive(Clone, Copy)]
-pub(in crate::sys) enum Of {
+pub(in crate::sys) enum Securable {
     File,
     Section,
-    /// Others may sleep on it and set it.
+    /// Group and others may wait for it and set it.
     Event,
 }
 
-impl Of {
+impl Securable {
     fn raw(self) -> SE_OBJECT_TYPE {
         match self {
             Self::File => SE_FILE_OBJECT,
@@ -128,14 +130,14 @@ impl Of {
     }
 }
 
-/// The number of the user who owns what the handle leads to.
-pub(in crate::sys) fn owner(handle: BorrowedHandle<'_>, of: Of) -> io::Result<u32> {
+/// Returns the number of the user who owns the object of a handle.
+pub(in crate::sys) fn owner(handle: BorrowedHandle<'_>, kind: Securable) -> io::Result<u32> {
     let (mut sid, mut descriptor) = (ptr::null_mut(), ptr::null_mut());
-    // SAFETY: the handle is open, and the answers have room.
+    // SAFETY: the handle is open, and there is room for both answers.
     let code = unsafe {
         GetSecurityInfo(
             handle.as_raw_handle(),
-            of.raw(),
+            kind.raw(),
             OWNER_SECURITY_INFORMATION,
             &raw mut sid,
             ptr::null_mut(),
@@ -149,10 +151,11 @@ pub(in crate::sys) fn owner(handle: BorrowedHandle<'_>, of: Of) -> io::Result<u3
     }
     let descriptor = Descriptor(descriptor);
     if sid.is_null() {
-        // So says Wine, whose objects are one user's, of what was made without attributes.
+        // Wine reports no owner for objects that were made without attributes. All its objects
+        // belong to one user.
         return Ok(user_number());
     }
-    // SAFETY: within the descriptor, which lives.
+    // SAFETY: the identifier lies in the descriptor, which lives.
     let text = unsafe { text_of(sid) };
     drop(descriptor);
     Ok(number(&text?))
@@ -163,24 +166,24 @@ struct Descriptor(PSECURITY_DESCRIPTOR);
 
 impl Drop for Descriptor {
     fn drop(&mut self) {
-        // SAFETY: allocated for us, and not used any more.
+        // SAFETY: the system allocated the descriptor for this value alone.
         unsafe { LocalFree(self.0) };
     }
 }
 
 impl Descriptor {
-    /// What permission bits mean: the owner and the administration may do all, group and others
-    /// what the bits say.
-    fn of_mode(mode: u32, of: Of) -> io::Result<Self> {
-        let me = me()?;
-        let (all, both, read) = match of {
-            Of::File => ("FA", "FRFW", "FR"),
-            Of::Section => ("GA", "GRGW", "GR"),
+    /// Makes the descriptor for permission bits: full access for the owner and the administration,
+    /// and for group and others what the bits grant.
+    fn of_mode(mode: u32, kind: Securable) -> io::Result<Self> {
+        let account = account()?;
+        let (all, both, read) = match kind {
+            Securable::File => ("FA", "FRFW", "FR"),
+            Securable::Section => ("GA", "GRGW", "GR"),
             // SYNCHRONIZE and EVENT_MODIFY_STATE.
-            Of::Event => ("GA", "0x100002", "0x100002"),
+            Securable::Event => ("GA", "0x100002", "0x100002"),
         };
-        let mut text = format!("D:P(A;;{all};;;{})(A;;{all};;;SY)(A;;{all};;;BA)", me.user);
-        for (bits, who) in [(mode >> 3, me.group.as_str()), (mode, "WD")] {
+        let mut text = format!("D:P(A;;{all};;;{})(A;;{all};;;SY)(A;;{all};;;BA)", account.user);
+        for (bits, who) in [(mode >> 3, account.group.as_str()), (mode, "WD")] {
             let rights = match bits & 0o6 {
                 0o6 => both,
                 0o4 => read,
@@ -190,8 +193,8 @@ impl Descriptor {
         }
         let text = wide(text);
         let mut descriptor = ptr::null_mut();
-        // SAFETY: a text that ends in zero; the answer has room.
-        done(unsafe {
+        // SAFETY: the text ends in a zero, and `descriptor` has room for the answer.
+        check(unsafe {
             ConvertStringSecurityDescriptorToSecurityDescriptorW(
                 text.as_ptr(),
                 SDDL_REVISION_1,
@@ -203,16 +206,17 @@ impl Descriptor {
     }
 }
 
-/// What something new is given: who may use it.
+/// The security attributes of a new system object: which users may use it.
 pub(in crate::sys) struct Attributes {
     raw: SECURITY_ATTRIBUTES,
-    /// Keeps what `raw` points to.
+    /// Owns the descriptor that `raw` points to.
     _descriptor: Descriptor,
 }
 
 impl Attributes {
-    pub(in crate::sys) fn of_mode(mode: u32, of: Of) -> io::Result<Self> {
-        let descriptor = Descriptor::of_mode(mode, of)?;
+    /// Makes the attributes for permission bits.
+    pub(in crate::sys) fn of_mode(mode: u32, kind: Securable) -> io::Result<Self> {
+        let descriptor = Descriptor::of_mode(mode, kind)?;
         let raw = SECURITY_ATTRIBUTES {
             nLength: size_of::<SECURITY_ATTRIBUTES>() as u32,
             lpSecurityDescriptor: descriptor.0,
@@ -221,7 +225,7 @@ impl Attributes {
         Ok(Self { raw, _descriptor: descriptor })
     }
 
-    /// For a call, while this lives.
+    /// Returns a pointer for a call, valid while this value lives.
     pub(in crate::sys) fn as_ptr(&self) -> *const SECURITY_ATTRIBUTES {
         &raw const self.raw
     }

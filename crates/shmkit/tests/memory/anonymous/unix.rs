@@ -1,36 +1,35 @@
-//! Memory without a name as only systems have it that fork, seal and resize.
+//! Memory without a name on systems with `fork`, seals and resizing.
 
 use std::fs::File;
 
 use shmkit::ErrorKind;
 use shmkit::memory::{Seal, SharedMemory};
 
-use crate::{Unique, refused};
+use crate::{Unique, assert_error};
 
 #[test]
-fn its_size_can_be_set_later() {
+fn the_size_can_be_changed() {
     let memory = SharedMemory::anonymous(100).unwrap();
     memory.set_size(200).unwrap();
     assert_eq!(memory.map().unwrap().len(), 200);
-    let message = "cannot map \"<anonymous>\": 1 bytes at 200 are not within its 200";
-    refused(memory.region().offset(200).length(1).map(), ErrorKind::OutOfRange, message);
+    let message = "cannot map \"<anonymous>\": 1 bytes at 200 are outside its 200 bytes";
+    assert_error(memory.region().offset(200).length(1).map(), ErrorKind::OutOfRange, message);
 }
 
 #[test]
 fn a_forked_child_shares_region_and_handle() {
     let memory = SharedMemory::anonymous(2).unwrap();
     let region = memory.map().unwrap();
-    // SAFETY: the child calls nothing that another thread's lock could hold up, and ends by
-    // `_exit`.
+    // SAFETY: the child uses nothing that another thread may have locked, and ends by `_exit`.
     let pid = unsafe { libc::fork() };
     if pid == 0 {
         let wrote = region.write_at(0, &[1]).is_ok()
             && memory.region().offset(1).map().is_ok_and(|own| own.write_at(0, &[2]).is_ok());
-        // SAFETY: ends the process, without running what the parent will run.
+        // SAFETY: ends the child without running the parent's exit handlers.
         unsafe { libc::_exit(if wrote { 0 } else { 1 }) };
     }
     let mut status = 0;
-    // SAFETY: the child is ours, and `status` is a place for an `int`.
+    // SAFETY: waits for the child, and writes to a local.
     assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
     let mut bytes = [0; 2];
     region.read_at(0, &mut bytes).unwrap();
@@ -38,13 +37,13 @@ fn a_forked_child_shares_region_and_handle() {
 }
 
 #[test]
-fn sealed_against_new_writers_it_is_written_by_the_old_ones_alone() {
+fn a_seal_against_new_writers_spares_existing_ones() {
     let memory = SharedMemory::anonymous(10).unwrap();
     let writer = memory.map().unwrap();
     memory.seal(Seal::NewWriters).unwrap();
     assert!(memory.is_sealed(Seal::NewWriters).unwrap());
     assert!(!memory.is_sealed(Seal::Size).unwrap());
-    refused(memory.map(), ErrorKind::PermissionDenied, "sealed against it");
+    assert_error(memory.map(), ErrorKind::PermissionDenied, "or a seal forbids it");
     let reader = memory.region().read_only().map().unwrap();
     writer.fill(.., 5).unwrap();
     let mut bytes = [0; 10];
@@ -53,13 +52,13 @@ fn sealed_against_new_writers_it_is_written_by_the_old_ones_alone() {
 }
 
 #[test]
-fn a_directory_is_not_taken_and_named_memory_takes_no_seals() {
+fn a_directory_is_refused_and_named_memory_has_no_seals() {
     let directory = File::open("/").unwrap();
-    refused(SharedMemory::from_file(directory), ErrorKind::WrongKind, "it is a directory");
+    assert_error(SharedMemory::from_file(directory), ErrorKind::WrongKind, "it is a directory");
 
     let name = Unique::new();
     let named = SharedMemory::create(&name, 1).unwrap();
-    let why = "it takes no seals";
-    refused(named.seal(Seal::Size), ErrorKind::Unsupported, why);
+    let why = "this file takes no seals";
+    assert_error(named.seal(Seal::Size), ErrorKind::Unsupported, why);
     assert!(!named.is_sealed(Seal::Size).unwrap());
 }

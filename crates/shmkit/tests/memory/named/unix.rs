@@ -1,5 +1,4 @@
-//! Memory under a name that is a file: with permission bits, other kinds of files and their links,
-//! users with numbers; and what can be removed, and have another size.
+//! Named memory as a file: permissions, owners, links and other kinds of files, removal and resizing.
 
 use std::fs;
 use std::io::Write;
@@ -8,10 +7,10 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use shmkit::ErrorKind;
 use shmkit::memory::{Access, SharedMemory, Trust};
 
-use crate::{Unique, refused};
+use crate::{Unique, assert_error};
 
 #[test]
-fn it_is_the_file_of_that_name_byte_for_byte() {
+fn named_memory_is_a_file_with_the_same_bytes() {
     let name = Unique::new();
     let memory = SharedMemory::create(&format!("/{}", &*name), 100).unwrap();
     memory.map().unwrap().write_at(3, b"abc").unwrap();
@@ -25,7 +24,7 @@ fn it_is_the_file_of_that_name_byte_for_byte() {
 }
 
 #[test]
-fn removed_memory_goes_on_for_those_who_have_it() {
+fn removed_memory_stays_valid_for_its_handles() {
     let name = Unique::new();
     let old = SharedMemory::create(&name, 10).unwrap();
     let region = old.map().unwrap();
@@ -40,10 +39,10 @@ fn removed_memory_goes_on_for_those_who_have_it() {
 }
 
 #[test]
-fn its_size_can_be_set_later_and_what_is_added_is_zero() {
+fn the_size_can_be_changed_and_added_bytes_are_zero() {
     let name = Unique::new();
     let memory = SharedMemory::create(&name, 0).unwrap();
-    refused(memory.map(), ErrorKind::InvalidArgument, "it is empty: there is nothing to map");
+    assert_error(memory.map(), ErrorKind::InvalidArgument, "it is empty: there is nothing to map");
     memory.set_size(5000).unwrap();
     memory.map().unwrap().fill(.., 1).unwrap();
     memory.set_size(3000).unwrap();
@@ -52,21 +51,21 @@ fn its_size_can_be_set_later_and_what_is_added_is_zero() {
     memory.map().unwrap().read_at(0, &mut bytes).unwrap();
     let ones = bytes.iter().take_while(|byte| **byte == 1).count();
     assert_eq!((ones, bytes[ones..].iter().max()), (3000, Some(&0)));
-    assert!(fs::metadata(name.path()).unwrap().blocks() * 512 >= 6000, "space is committed");
+    assert!(fs::metadata(name.path()).unwrap().blocks() * 512 >= 6000, "the space is committed");
 }
 
 #[test]
-fn more_than_there_is_leaves_the_size() {
+fn a_growth_without_space_leaves_the_size_unchanged() {
     let name = Unique::new();
-    refused(SharedMemory::create(&name, 1 << 50), ErrorKind::OutOfSpace, "no space for");
+    assert_error(SharedMemory::create(&name, 1 << 50), ErrorKind::OutOfSpace, "no space for");
     assert!(!name.path().exists());
     let memory = SharedMemory::create(&name, 10).unwrap();
-    refused(memory.set_size(1 << 50), ErrorKind::OutOfSpace, "cannot set the size of");
+    assert_error(memory.set_size(1 << 50), ErrorKind::OutOfSpace, "cannot set the size of");
     assert_eq!(memory.size().unwrap(), 10);
 }
 
 #[test]
-fn access_is_what_was_asked_for() {
+fn the_mode_is_that_of_the_requested_access() {
     for (access, read_only_peers, mode) in [
         (Access::Owner, false, 0o600),
         (Access::Group, false, 0o660),
@@ -83,22 +82,20 @@ fn access_is_what_was_asked_for() {
 }
 
 #[test]
-fn what_is_no_memory_is_refused_in_words() {
+fn other_files_of_the_name_are_refused_with_the_reason() {
     let (name, other) = (Unique::new(), Unique::new());
     SharedMemory::create(&other, 10).unwrap();
-    let mut open = [SharedMemory::options(), SharedMemory::options().read_only()].into_iter();
-    let mut is_refused = |kind, why: &str| {
-        for options in open.by_ref().collect::<Vec<_>>() {
-            refused(options.open(&name), kind, why);
+    let assert_refused = |kind, why: &str| {
+        for options in [SharedMemory::options(), SharedMemory::options().read_only()] {
+            assert_error(options.open(&name), kind, why);
         }
-        open = [SharedMemory::options(), SharedMemory::options().read_only()].into_iter();
         let message = "cannot open or create";
-        refused(SharedMemory::open_or_create(&name, 10), kind, message);
-        refused(SharedMemory::create(&name, 10), ErrorKind::AlreadyExists, "cannot create");
+        assert_error(SharedMemory::open_or_create(&name, 10), kind, message);
+        assert_error(SharedMemory::create(&name, 10), ErrorKind::AlreadyExists, "cannot create");
     };
 
     std::os::unix::fs::symlink(other.path(), name.path()).unwrap();
-    is_refused(ErrorKind::WrongKind, "it is a symbolic link");
+    assert_refused(ErrorKind::WrongKind, "it is a symbolic link");
     fs::remove_file(name.path()).unwrap();
 
     rustix::fs::mknodat(
@@ -110,42 +107,42 @@ fn what_is_no_memory_is_refused_in_words() {
     )
     .unwrap();
     assert!(fs::metadata(name.path()).unwrap().file_type().is_fifo());
-    is_refused(ErrorKind::WrongKind, "it is a FIFO");
+    assert_refused(ErrorKind::WrongKind, "it is a FIFO");
     fs::remove_file(name.path()).unwrap();
 
     fs::create_dir(name.path()).unwrap();
-    is_refused(ErrorKind::WrongKind, "it is a directory");
-    refused(SharedMemory::remove(&name), ErrorKind::WrongKind, "it is a directory");
+    assert_refused(ErrorKind::WrongKind, "it is a directory");
+    assert_error(SharedMemory::remove(&name), ErrorKind::WrongKind, "it is a directory");
     fs::remove_dir(name.path()).unwrap();
 
     fs::hard_link(other.path(), name.path()).unwrap();
-    is_refused(ErrorKind::PermissionDenied, "it has 2 names");
+    assert_refused(ErrorKind::PermissionDenied, "it has 2 names");
 }
 
 #[test]
 fn memory_of_another_user_is_refused_unless_trusted() {
     let name = Unique::new();
     SharedMemory::create(&name, 10).unwrap();
-    let stranger = 12_345;
-    if std::os::unix::fs::chown(name.path(), Some(stranger), None).is_err() {
-        return cannot_be_tried("memory of another user: only root can give files away");
+    let other_user = 12_345;
+    if std::os::unix::fs::chown(name.path(), Some(other_user), None).is_err() {
+        return skip("memory of another user: only root can give files away");
     }
-    let why = format!("it belongs to user {stranger}, and user 0 did not ask to trust them");
-    refused(SharedMemory::open(&name), ErrorKind::PermissionDenied, &why);
+    let why = format!("it belongs to user {other_user}, and user 0 did not ask to trust them");
+    assert_error(SharedMemory::open(&name), ErrorKind::PermissionDenied, &why);
     let trusting = |trust| SharedMemory::options().trust(trust).open(&name);
-    refused(trusting(Trust::User(stranger + 1)), ErrorKind::PermissionDenied, &why);
-    assert!(trusting(Trust::User(stranger)).is_ok() && trusting(Trust::Anyone).is_ok());
+    assert_error(trusting(Trust::User(other_user + 1)), ErrorKind::PermissionDenied, &why);
+    assert!(trusting(Trust::User(other_user)).is_ok() && trusting(Trust::Anyone).is_ok());
 }
 
-/// Says aloud that something cannot be tried here; under CI that is a failure.
-fn cannot_be_tried(what: &str) {
-    // Not by `eprintln!`, which the harness keeps to itself when a test passes.
+/// Reports that a test cannot run here; under CI that is a failure.
+fn skip(what: &str) {
+    // Directly to standard error: the test harness captures `eprintln!` of a passing test.
     let _ = writeln!(std::io::stderr(), "SKIPPED: {what}");
-    assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "must be tried under CI: {what}");
+    assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "must run under CI: {what}");
 }
 
 #[test]
-fn all_sessions_share_it_in_any_case() {
+fn all_sessions_changes_nothing_on_unix() {
     let name = Unique::new();
     SharedMemory::options().all_sessions().create(&name, 10).unwrap();
     assert_eq!(SharedMemory::open(&name).unwrap().size().unwrap(), 10);

@@ -1,23 +1,23 @@
-//! Regions as only systems have them that cut what is mapped, and say what is.
+//! Regions on systems that can shorten a mapped object, and that list mappings.
 
 use std::fs;
 
 use shmkit::ErrorKind;
 use shmkit::memory::{Region, SharedMemory};
 
-use crate::{Unique, refused};
+use crate::{Unique, assert_error};
 
 #[test]
-fn prefaulting_what_was_cut_off_is_an_error() {
+fn prefaulting_beyond_a_shortened_object_is_an_error() {
     let page = Region::page_size() as u64;
     let memory = SharedMemory::anonymous(2 * page).unwrap();
     let region = memory.map().unwrap();
     memory.set_size(page).unwrap();
-    refused(region.prefault(), ErrorKind::OutOfSpace, "cannot prefault \"<anonymous>\"");
+    assert_error(region.prefault(), ErrorKind::OutOfSpace, "cannot prefault \"<anonymous>\"");
 }
 
 #[test]
-fn a_dropped_region_and_what_was_shrunk_off_are_unmapped() {
+fn a_dropped_region_and_the_cut_parts_of_a_shrunk_one_are_unmapped() {
     let name = Unique::new();
     let page = Region::page_size();
     let memory = SharedMemory::create(&name, 10 * page as u64).unwrap();

@@ -1,30 +1,33 @@
-//! A child that does with one of every primitive what it is told, a word or two at a time, and
-//! says what came of it.
+//! A child that runs its test's commands on one of every primitive, and answers each with its
+//! outcome.
 //!
-//! | it is told | it does |
+//! A command is the name of the primitive's method. It waits without a limit, or with the prefix
+//! `try_` not at all, or followed by a number for so many milliseconds.
+//!
+//! | command | operation |
 //! |---|---|
-//! | `lock`, `nest`, `read`, `keep`, `write`, `acquire`, `consume` | takes it, waiting |
-//! | `try lock` | the same, at once or not at all |
-//! | `lock 500` | the same, for so many milliseconds |
-//! | `upgrade`, `to read`, `to keep` | turns what it took last into another way to have it |
-//! | `wait` | waits for the condition with what it took last |
-//! | `join`, `meet`, `enrol`, `come`, `pass` | becomes a party of barrier or latch, comes, waits |
-//! | `do` | does what is done once: says `begun`, and ends when it hears another word |
-//! | `drop`, `forget` | gives back, or consumes, what it took last |
+//! | `lock`, `lock_reentrant`, `read`, `upgradable_read`, `write`, `acquire` | keeps the guard |
+//! | `upgrade`, `downgrade`, `downgrade_to_upgradable`, `try_into_upgradable` | converts the last guard |
+//! | `wait_condvar` | waits with the last guard |
+//! | `add`, `mark_consistent` | adds 1 to the value of the last guard, or repairs its lock |
+//! | `join_barrier`, `join_latch` | keeps the party |
+//! | `wait_barrier`, `count_down` | uses the last party |
+//! | `call_once` | answers `running`, and completes at the next message |
+//! | `drop`, `forget` | drops the last guard or party, or consumes the last permit |
 
 use std::time::Duration;
 
-use shmkit::sync::named::Named;
 use shmkit::sync::{
     BarrierParty, LatchParty, LockError, MutexGuard, NotUpgraded, Permit, ReadGuard,
     ReentrantGuard, UpgradableGuard, WriteGuard,
 };
 use shmkit::{Error, Result};
 
-use super::stage::{NAME, Plant};
+use super::fixture::{NAME, Primitives};
 use crate::children::Link;
+use crate::test_dir::open;
 
-/// What was taken, and is not given back.
+/// What an actor holds.
 pub(super) enum Held {
     Mutex(MutexGuard<'static, u64>),
     Reentrant(ReentrantGuard<'static, u64>),
@@ -32,47 +35,42 @@ pub(super) enum Held {
     Upgradable(UpgradableGuard<'static, u64>),
     Write(WriteGuard<'static, u64>),
     Permit(Permit<'static>),
-    Party(BarrierParty<'static>),
-    Expected(LatchParty<'static>),
+    BarrierParty(BarrierParty<'static>),
+    LatchParty(LatchParty<'static>),
 }
 
-/// How long it waits.
+/// How long an operation may wait.
 #[derive(Clone, Copy, Debug)]
-enum Patience {
+enum Timeout {
     Try,
-    For(Duration),
-    Ever,
+    After(Duration),
+    Never,
 }
 
-/// What came of it: the thing, with what is to be said of it.
-type Came = Result<(Option<Held>, String)>;
+/// What an operation acquired, and the answer to the command.
+type Outcome = Result<(Option<Held>, String)>;
 
 pub(crate) struct Actor {
-    pub(super) plant: &'static Plant,
-    /// In the order in which it was taken.
+    pub(super) primitives: &'static Primitives,
+    /// In the order of acquisition.
     pub(super) held: Vec<Held>,
 }
 
-/// Does what it is told until the end.
 pub(crate) fn role(link: &mut Link) {
     let mut actor = Actor::open();
-    link.say("ready");
-    loop {
-        let word = link.hear();
-        let answer = actor.act(&word, link);
-        link.say(answer);
-    }
+    link.send("ready");
+    actor.run_commands(link);
 }
 
 fn done() -> String {
     "done".into()
 }
 
-fn whether(done: bool) -> String {
-    if done { "done".into() } else { "refused".into() }
+fn done_if(acquired: bool) -> String {
+    if acquired { "done".into() } else { "refused".into() }
 }
 
-fn got<G>(answer: std::result::Result<G, LockError<G>>, held: fn(G) -> Held) -> Came
+fn locked<G>(answer: std::result::Result<G, LockError<G>>, held: fn(G) -> Held) -> Outcome
 where
     Error: From<LockError<G>>,
 {
@@ -82,19 +80,20 @@ where
     }
 }
 
-fn attempted<G>(
+fn try_locked<G>(
     answer: std::result::Result<Option<G>, LockError<Option<G>>>,
     held: fn(G) -> Held,
-) -> Came
+) -> Outcome
 where
     Error: From<LockError<Option<G>>>,
 {
     match answer {
         Err(LockError::OwnerDied(guard)) => Ok((guard.map(held), "OwnerDied".into())),
-        answer => Ok(match answer? {
-            Some(guard) => (Some(held(guard)), done()),
-            None => (None, "refused".into()),
-        }),
+        answer => {
+            let guard = answer?;
+            let answer = done_if(guard.is_some());
+            Ok((guard.map(held), answer))
+        }
     }
 }
 
@@ -102,210 +101,220 @@ fn upgraded<G, H>(
     answer: std::result::Result<H, NotUpgraded<G>>,
     stronger: fn(H) -> Held,
     same: fn(G) -> Held,
-) -> Came {
+) -> Outcome {
     Ok(match answer {
         Ok(guard) => (Some(stronger(guard)), done()),
         Err(NotUpgraded { guard, error }) => {
-            let said = error.map_or("refused".into(), |error| said(&error));
-            (Some(same(guard)), said)
+            let answer = error.map_or("refused".into(), |error| describe(&error));
+            (Some(same(guard)), answer)
         }
     })
 }
 
-fn said(error: &Error) -> String {
+fn describe(error: &Error) -> String {
     format!("{:?}: {error}", error.kind())
 }
 
 impl Actor {
-    /// Opens everything, for as long as the process lives.
+    /// Opens the object for the rest of the process.
     pub(crate) fn open() -> Self {
-        let plant = Box::leak(Box::new(Named::<Plant>::open(NAME).unwrap()));
-        Self { plant, held: Vec::new() }
+        let primitives = Box::leak(Box::new(open::<Primitives>(NAME)));
+        Self { primitives, held: Vec::new() }
     }
 
-    /// Does what the words say, and tells what came of it.
-    pub(crate) fn act(&mut self, words: &str, link: &mut Link) -> String {
-        let came = match words {
-            "do" => self.do_once(link),
-            _ => self.came(words),
-        };
-        match came {
-            Ok((held, said)) => {
-                self.held.extend(held);
-                said
+    /// Runs commands until the message `end`.
+    pub(crate) fn run_commands(&mut self, link: &mut Link) {
+        loop {
+            let command = link.receive();
+            if command == "end" {
+                return;
             }
-            Err(error) => said(&error),
+            let answer = self.run(&command, link);
+            link.send(answer);
         }
     }
 
-    fn came(&mut self, words: &str) -> Came {
-        let words: Vec<_> = words.split(' ').collect();
-        let (verb, patience) = match words[..] {
-            ["try", verb] => (verb, Patience::Try),
-            [verb, time] if time.parse::<u64>().is_ok() => {
-                (verb, Patience::For(Duration::from_millis(time.parse().unwrap())))
+    /// Runs a command, and returns the answer.
+    pub(crate) fn run(&mut self, command: &str, link: &mut Link) -> String {
+        let outcome = match command {
+            "call_once" => self.call_once(link),
+            _ => self.execute(command),
+        };
+        match outcome {
+            Ok((held, answer)) => {
+                self.held.extend(held);
+                answer
             }
-            [verb] => (verb, Patience::Ever),
-            ["to", way] => return self.transfer(way),
-            _ => panic!("{words:?}"),
+            Err(error) => describe(&error),
+        }
+    }
+
+    fn execute(&mut self, command: &str) -> Outcome {
+        let (verb, timeout) = match (command.strip_prefix("try_"), command.split_once(' ')) {
+            (Some(verb), _) => (verb, Timeout::Try),
+            (None, Some((verb, ms))) => {
+                (verb, Timeout::After(Duration::from_millis(ms.parse().unwrap())))
+            }
+            (None, None) => (command, Timeout::Never),
         };
         match verb {
-            "lock" | "nest" | "read" | "keep" | "write" => self.take_lock(verb, patience),
-            "upgrade" => self.upgrade(patience),
-            "acquire" | "consume" => self.take_permit(verb, patience),
-            "join" | "meet" | "enrol" | "come" | "pass" => self.come_together(verb, patience),
-            "wait" | "await" => self.wait(verb, patience),
-            other => self.change(other),
+            "lock" | "lock_reentrant" | "read" | "upgradable_read" | "write" => {
+                self.lock(verb, timeout)
+            }
+            "upgrade" => self.upgrade(timeout),
+            "downgrade" | "downgrade_to_upgradable" | "into_upgradable" => self.convert(verb),
+            "acquire" => self.acquire(timeout),
+            "consume" | "wait_latch" | "wait_event" | "wait_barrier" => {
+                Ok((None, done_if(self.wait(verb, timeout)?)))
+            }
+            "wait_condvar" => self.wait_condvar(timeout),
+            "join_barrier" => Ok((Some(Held::BarrierParty(self.primitives.3.0.join()?)), done())),
+            "join_latch" => Ok((Some(Held::LatchParty(self.primitives.3.1.join()?)), done())),
+            other => Ok((None, self.act_at_once(other)?)),
         }
     }
 
-    fn take_lock(&mut self, verb: &str, patience: Patience) -> Came {
-        let (mutex, rwlock, .., (_, _, reentrant)) = self.plant;
-        match (verb, patience) {
-            ("lock", Patience::Try) => attempted(mutex.try_lock(), Held::Mutex),
-            ("lock", Patience::For(time)) => got(mutex.lock_timeout(time), Held::Mutex),
-            ("lock", Patience::Ever) => got(mutex.lock(), Held::Mutex),
-            ("nest", Patience::Try) => attempted(reentrant.try_lock(), Held::Reentrant),
-            ("nest", Patience::For(time)) => got(reentrant.lock_timeout(time), Held::Reentrant),
-            ("nest", Patience::Ever) => got(reentrant.lock(), Held::Reentrant),
-            ("read", Patience::Try) => attempted(rwlock.try_read(), Held::Read),
-            ("read", Patience::For(time)) => got(rwlock.read_timeout(time), Held::Read),
-            ("read", Patience::Ever) => got(rwlock.read(), Held::Read),
-            ("keep", Patience::Try) => attempted(rwlock.try_upgradable_read(), Held::Upgradable),
-            ("keep", Patience::For(time)) => {
-                got(rwlock.upgradable_read_timeout(time), Held::Upgradable)
+    fn lock(&mut self, verb: &str, timeout: Timeout) -> Outcome {
+        let (mutex, rwlock, .., (_, _, reentrant)) = self.primitives;
+        match (verb, timeout) {
+            ("lock", Timeout::Try) => try_locked(mutex.try_lock(), Held::Mutex),
+            ("lock", Timeout::After(time)) => locked(mutex.lock_timeout(time), Held::Mutex),
+            ("lock", Timeout::Never) => locked(mutex.lock(), Held::Mutex),
+            ("lock_reentrant", Timeout::Try) => try_locked(reentrant.try_lock(), Held::Reentrant),
+            ("lock_reentrant", Timeout::After(time)) => {
+                locked(reentrant.lock_timeout(time), Held::Reentrant)
             }
-            ("keep", Patience::Ever) => got(rwlock.upgradable_read(), Held::Upgradable),
-            ("write", Patience::Try) => attempted(rwlock.try_write(), Held::Write),
-            ("write", Patience::For(time)) => got(rwlock.write_timeout(time), Held::Write),
-            ("write", Patience::Ever) => got(rwlock.write(), Held::Write),
+            ("lock_reentrant", Timeout::Never) => locked(reentrant.lock(), Held::Reentrant),
+            ("read", Timeout::Try) => try_locked(rwlock.try_read(), Held::Read),
+            ("read", Timeout::After(time)) => locked(rwlock.read_timeout(time), Held::Read),
+            ("read", Timeout::Never) => locked(rwlock.read(), Held::Read),
+            ("upgradable_read", Timeout::Try) => {
+                try_locked(rwlock.try_upgradable_read(), Held::Upgradable)
+            }
+            ("upgradable_read", Timeout::After(time)) => {
+                locked(rwlock.upgradable_read_timeout(time), Held::Upgradable)
+            }
+            ("upgradable_read", Timeout::Never) => {
+                locked(rwlock.upgradable_read(), Held::Upgradable)
+            }
+            ("write", Timeout::Try) => try_locked(rwlock.try_write(), Held::Write),
+            ("write", Timeout::After(time)) => locked(rwlock.write_timeout(time), Held::Write),
+            ("write", Timeout::Never) => locked(rwlock.write(), Held::Write),
             other => panic!("{other:?}"),
         }
     }
 
-    fn upgrade(&mut self, patience: Patience) -> Came {
-        match (self.held.pop(), patience) {
-            (Some(Held::Read(guard)), Patience::Try) => {
+    fn upgrade(&mut self, timeout: Timeout) -> Outcome {
+        match (self.held.pop(), timeout) {
+            (Some(Held::Read(guard)), Timeout::Try) => {
                 upgraded(guard.try_upgrade(), Held::Write, Held::Read)
             }
-            (Some(Held::Upgradable(guard)), patience) => {
-                let answer = match patience {
-                    Patience::Try => guard.try_upgrade(),
-                    Patience::For(time) => guard.upgrade_timeout(time),
-                    Patience::Ever => guard.upgrade(),
+            (Some(Held::Upgradable(guard)), timeout) => {
+                let answer = match timeout {
+                    Timeout::Try => guard.try_upgrade(),
+                    Timeout::After(time) => guard.upgrade_timeout(time),
+                    Timeout::Never => guard.upgrade(),
                 };
                 upgraded(answer, Held::Write, Held::Upgradable)
             }
-            _ => panic!("nothing to upgrade"),
+            _ => panic!("no guard to upgrade"),
         }
     }
 
-    fn transfer(&mut self, way: &str) -> Came {
-        let held = match (self.held.pop(), way) {
-            (Some(Held::Read(guard)), "keep") => {
+    fn convert(&mut self, verb: &str) -> Outcome {
+        let held = match (self.held.pop(), verb) {
+            (Some(Held::Read(guard)), "into_upgradable") => {
                 return upgraded(guard.try_into_upgradable(), Held::Upgradable, Held::Read);
             }
-            (Some(Held::Upgradable(guard)), "read") => Held::Read(guard.downgrade()),
-            (Some(Held::Write(guard)), "read") => Held::Read(guard.downgrade()),
-            (Some(Held::Write(guard)), "keep") => Held::Upgradable(guard.downgrade_to_upgradable()),
-            _ => panic!("nothing that becomes one to {way}"),
+            (Some(Held::Upgradable(guard)), "downgrade") => Held::Read(guard.downgrade()),
+            (Some(Held::Write(guard)), "downgrade") => Held::Read(guard.downgrade()),
+            (Some(Held::Write(guard)), "downgrade_to_upgradable") => {
+                Held::Upgradable(guard.downgrade_to_upgradable())
+            }
+            _ => panic!("no guard for {verb}"),
         };
         Ok((Some(held), done()))
     }
 
-    fn take_permit(&mut self, verb: &str, patience: Patience) -> Came {
-        let semaphore = &self.plant.2;
-        let permit = |permit| (Some(Held::Permit(permit)), done());
-        Ok(match (verb, patience) {
-            ("acquire", Patience::Try) => match semaphore.try_acquire()? {
-                Some(had) => permit(had),
-                None => (None, "refused".into()),
+    fn acquire(&mut self, timeout: Timeout) -> Outcome {
+        let semaphore = &self.primitives.2;
+        let permit = match timeout {
+            Timeout::Try => semaphore.try_acquire()?,
+            Timeout::After(time) => Some(semaphore.acquire_timeout(time)?),
+            Timeout::Never => Some(semaphore.acquire()?),
+        };
+        let answer = done_if(permit.is_some());
+        Ok((permit.map(Held::Permit), answer))
+    }
+
+    fn wait(&mut self, verb: &str, timeout: Timeout) -> Result<bool> {
+        let (.., semaphore, (_, latch, _), (_, event, _)) = self.primitives;
+        match (verb, timeout) {
+            ("consume", Timeout::Try) => return semaphore.try_consume(),
+            ("consume", Timeout::After(time)) => semaphore.consume_timeout(time)?,
+            ("consume", Timeout::Never) => semaphore.consume()?,
+            ("wait_latch", Timeout::Try) => return latch.try_wait(),
+            ("wait_latch", Timeout::After(time)) => latch.wait_timeout(time)?,
+            ("wait_latch", Timeout::Never) => latch.wait()?,
+            ("wait_event", Timeout::Try) => return event.try_wait(),
+            ("wait_event", Timeout::After(time)) => event.wait_timeout(time)?,
+            ("wait_event", Timeout::Never) => event.wait()?,
+            ("wait_barrier", Timeout::After(time)) => _ = self.last_party().wait_timeout(time)?,
+            ("wait_barrier", Timeout::Never) => _ = self.last_party().wait()?,
+            other => panic!("{other:?}"),
+        }
+        Ok(true)
+    }
+
+    fn last_party(&mut self) -> &mut BarrierParty<'static> {
+        let Some(Held::BarrierParty(party)) = self.held.last_mut() else { panic!("no party") };
+        party
+    }
+
+    fn wait_condvar(&mut self, timeout: Timeout) -> Outcome {
+        let condvar = &self.primitives.4.0;
+        let Some(Held::Mutex(guard)) = self.held.pop() else { panic!("no guard to wait with") };
+        match timeout {
+            Timeout::After(time) => {
+                let (guard, result) = condvar.wait_timeout(guard, time)?;
+                let answer = if result.timed_out() { "timed out".into() } else { done() };
+                Ok((Some(Held::Mutex(guard)), answer))
+            }
+            _ => locked(condvar.wait(guard), Held::Mutex),
+        }
+    }
+
+    /// Operations that never wait.
+    fn act_at_once(&mut self, verb: &str) -> Result<String> {
+        let (.., semaphore, _, (condvar, event, _)) = self.primitives;
+        match verb {
+            "post" => semaphore.post(1)?,
+            "set" => event.set()?,
+            "reset" => event.reset()?,
+            "notify_one" => condvar.notify_one()?,
+            "notify_all" => condvar.notify_all()?,
+            "late_finds" => return Ok(shmkit::crash::late_finds().to_string()),
+            "add" => return Ok(self.add()),
+            "mark_consistent" => match self.held.last_mut() {
+                Some(Held::Mutex(guard)) => guard.mark_consistent(),
+                Some(Held::Write(guard)) => guard.mark_consistent(),
+                _ => panic!("no guard that can be marked consistent"),
             },
-            ("acquire", Patience::For(time)) => permit(semaphore.acquire_timeout(time)?),
-            ("acquire", Patience::Ever) => permit(semaphore.acquire()?),
-            ("consume", Patience::Try) => (None, whether(semaphore.try_consume()?)),
-            ("consume", Patience::For(time)) => {
-                (None, semaphore.consume_timeout(time).map(|()| done())?)
-            }
-            _ => (None, semaphore.consume().map(|()| done())?),
-        })
-    }
-
-    fn come_together(&mut self, verb: &str, patience: Patience) -> Came {
-        let (.., (barrier, latch, _), _) = self.plant;
-        Ok(match (verb, patience) {
-            ("join", _) => (Some(Held::Party(barrier.join()?)), done()),
-            ("enrol", _) => (Some(Held::Expected(latch.join()?)), done()),
-            ("come", _) => {
-                let Some(Held::Expected(party)) = self.held.pop() else { panic!("no party") };
-                (None, party.count_down().map(|()| done())?)
-            }
-            ("pass", Patience::Try) => (None, whether(latch.try_wait()?)),
-            ("pass", Patience::For(time)) => (None, latch.wait_timeout(time).map(|()| done())?),
-            ("pass", Patience::Ever) => (None, latch.wait().map(|()| done())?),
-            (_, patience) => {
-                let Some(Held::Party(party)) = self.held.last_mut() else { panic!("no party") };
-                match patience {
-                    Patience::For(time) => party.wait_timeout(time)?,
-                    _ => party.wait()?,
-                };
-                (None, done())
-            }
-        })
-    }
-
-    fn wait(&mut self, verb: &str, patience: Patience) -> Came {
-        let (.., (condvar, event, _)) = self.plant;
-        if verb == "await" {
-            return match patience {
-                Patience::Try => Ok((None, whether(event.try_wait()?))),
-                Patience::For(time) => Ok((None, event.wait_timeout(time).map(|()| done())?)),
-                Patience::Ever => Ok((None, event.wait().map(|()| done())?)),
-            };
-        }
-        let Some(Held::Mutex(guard)) = self.held.pop() else { panic!("no lock to wait with") };
-        match patience {
-            Patience::For(time) => {
-                let (guard, ended) = condvar.wait_timeout(guard, time)?;
-                let said = if ended.timed_out() { "late".into() } else { done() };
-                Ok((Some(Held::Mutex(guard)), said))
-            }
-            _ => got(condvar.wait(guard), Held::Mutex),
-        }
-    }
-
-    /// What waits for nobody.
-    fn change(&mut self, verb: &str) -> Came {
-        let (.., semaphore, (_, _, once), (condvar, event, _)) = self.plant;
-        let said = match verb {
-            "post" => semaphore.post(1).map(|()| done())?,
-            "set" => event.set().map(|()| done())?,
-            "reset" => event.reset().map(|()| done())?,
-            "notify" => condvar.notify_one().map(|()| done())?,
-            "notify-all" => condvar.notify_all().map(|()| done())?,
-            "completed" => once.is_completed().to_string(),
-            "late-finds" => shmkit::crash::late_finds().to_string(),
-            "add" => self.add(),
-            "mend" => {
-                match self.held.last_mut() {
-                    Some(Held::Mutex(guard)) => guard.mark_consistent(),
-                    Some(Held::Write(guard)) => guard.mark_consistent(),
-                    _ => panic!("nothing to mend"),
-                }
-                done()
+            "count_down" => {
+                let Some(Held::LatchParty(party)) = self.held.pop() else { panic!("no party") };
+                party.count_down()?;
             }
             "forget" => {
                 let Some(Held::Permit(permit)) = self.held.pop() else { panic!("no permit") };
                 permit.forget();
-                done()
             }
-            "drop" => self.held.pop().map(|_| done()).expect("something to give back"),
+            "drop" => drop(self.held.pop().expect("something to drop")),
             other => panic!("{other}"),
-        };
-        Ok((None, said))
+        }
+        Ok(done())
     }
 
-    /// Adds 1 to what is locked, and tells the sum.
+    /// Adds 1 to the value of the last guard, and returns the sum.
     fn add(&mut self) -> String {
         let add = |value: &mut u64| {
             *value += 1;
@@ -318,18 +327,18 @@ impl Actor {
                 guard.set(guard.get() + 1);
                 guard.get().to_string()
             }
-            _ => panic!("nothing to add to"),
+            _ => panic!("no guard of a value"),
         }
     }
 
-    fn do_once(&mut self, link: &mut Link) -> Came {
-        let once = &self.plant.3.2;
-        let mut said = "done before".to_string();
+    fn call_once(&mut self, link: &mut Link) -> Outcome {
+        let once = &self.primitives.3.2;
+        let mut answer = "already called".to_string();
         once.call_once_force(|again| {
-            link.say(if again { "begun again" } else { "begun" });
-            link.hear();
-            said = done();
+            link.send(if again { "running again" } else { "running" });
+            link.receive();
+            answer = done();
         })?;
-        Ok((None, said))
+        Ok((None, answer))
     }
 }

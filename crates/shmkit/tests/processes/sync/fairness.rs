@@ -1,155 +1,154 @@
-//! Nobody waits for ever, whatever the others do.
+//! No waiter starves, whatever the others do.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
-use shmkit::sync::named::Named;
-
-use super::stage::{NAME, Plant, SOON, Stage, told};
+use super::fixture::{Fixture, NAME, Primitives, run};
 use crate::children::{Child, Link};
+use crate::test_dir::open;
+use crate::times::{SLOW_CHECKS, TIMEOUT};
 
-/// So often one gets it that others take again and again without a pause, and so has to wait.
+/// How often the tested thread acquires what others acquire without a pause.
 const TIMES: u64 = 1_000;
-/// In so many parts.
+/// The acquisitions are counted in this many batches.
 const BATCHES: usize = 5;
-/// So often others may get it for each time on average: a waiter has the turn after 1 ms, in which
-/// it is seldom had more than ten times.
+/// How often the others may acquire for each acquisition of the tested thread, on average: a waiter
+/// gets a handoff after 1 ms, in which there are seldom more than ten acquisitions.
 const OTHERS: u64 = 50;
-/// How long it is kept: longer than it takes to wake one who waits, who thus comes too late unless
-/// it is left to him.
-const LINGERS: u32 = 5_000;
-/// Several slices of 50 ms: who waits for so long asks for a turn.
-const SLICES: Duration = Duration::from_millis(200);
+/// How many spins the others hold it: longer than it takes to wake a waiter, so that a woken waiter
+/// comes too late unless it gets a handoff.
+const HOLD_SPINS: u32 = 5_000;
 
-/// Takes what its task says, and gives it back, without a pause.
+/// Acquires and releases what its task says, without a pause.
 pub(crate) fn greedy(link: &mut Link) {
-    let plant = Named::<Plant>::open(NAME).unwrap();
-    let (mutex, rwlock, semaphore, .., (_, _, count)) = &*plant;
+    let primitives = open::<Primitives>(NAME);
+    let (mutex, rwlock, semaphore, .., (_, _, count)) = &*primitives;
     let task = link.task();
-    let take = || match task.as_str() {
-        "lock" => linger(mutex.lock().unwrap()),
-        "write" => linger(rwlock.write().unwrap()),
-        "read" => linger(rwlock.read().unwrap()),
-        "upgrade" => linger(rwlock.upgradable_read().unwrap().upgrade().unwrap()),
-        "acquire" => linger(semaphore.acquire().unwrap()),
+    let acquire = || match task.as_str() {
+        "lock" => hold(mutex.lock().unwrap()),
+        "write" => hold(rwlock.write().unwrap()),
+        "read" => hold(rwlock.read().unwrap()),
+        "upgrade" => hold(rwlock.upgradable_read().unwrap().upgrade().unwrap()),
+        "acquire" => hold(semaphore.acquire().unwrap()),
         other => panic!("{other}"),
     };
-    take();
-    link.say("begun");
+    acquire();
+    link.send("ready");
     loop {
-        take();
+        acquire();
         let mut count = count.lock().unwrap();
         count.set(count.get() + 1);
     }
 }
 
-/// Keeps it for so long that it is seldom free.
-fn linger<G>(guard: G) {
-    for _ in 0..LINGERS {
+/// Holds a guard for so long that what it guards is seldom free.
+fn hold<G>(guard: G) {
+    for _ in 0..HOLD_SPINS {
         std::hint::spin_loop();
     }
     drop(guard);
 }
 
-/// Gets it as often as promised where it has to wait, while the children take what they are told
-/// to.
-fn gets_it(tasks: [&str; 2], attempt: fn(&Stage) -> bool, get: fn(&Stage)) {
-    // One at a time, to have the processors.
-    static ALONE: Mutex<()> = Mutex::new(());
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let stage = Stage::new(1, 1);
-    let mut children = tasks.map(|task| Child::start(&stage.place, "greedy", task));
-    for child in &mut children {
-        assert_eq!(child.hear(), "begun");
-    }
-    let count = || stage.reentrant().lock().unwrap().get();
+/// Checks that `acquire` succeeds often enough when it has to wait, while the children run their
+/// tasks.
+fn assert_not_starved(tasks: [&str; 2], is_free: fn(&Fixture) -> bool, acquire: fn(&Fixture)) {
+    // One test at a time, so that each has the processors for itself.
+    static SERIAL: Mutex<()> = Mutex::new(());
+    let _serial = SERIAL.lock().unwrap_or_else(PoisonError::into_inner);
+    let fixture = Fixture::new(1, 1);
+    let mut children = tasks.map(|task| Child::start_ready(&fixture.dir, "greedy", task));
+    let count = || fixture.reentrant().lock().unwrap().get();
     let batches = [(); BATCHES].map(|()| {
         (0..TIMES / BATCHES as u64).map(|_| {
-            while attempt(&stage) {
+            while is_free(&fixture) {
                 std::thread::yield_now();
             }
             let before = count();
-            get(&stage);
+            acquire(&fixture);
             count() - before
         })
     });
     let others = batches.map(|batch| batch.sum::<u64>());
-    println!("{tasks:?}: {others:?} times others for each {} times this", TIMES / BATCHES as u64);
-    // What else goes on on the machine may spoil some.
+    let each = TIMES / BATCHES as u64;
+    println!("{tasks:?}: acquisitions of the others for each {each} of this thread: {others:?}");
+    // Other load on the machine may spoil some batches.
     let best = *others.iter().min().unwrap();
-    assert!(best < OTHERS * TIMES / BATCHES as u64, "{others:?} times others");
+    assert!(best < OTHERS * each, "acquisitions of the others: {others:?}");
     for child in &mut children {
-        // It took it until now.
+        // Fails if the child ended by itself, and so did not compete until here.
         child.kill();
     }
 }
 
 #[test]
-fn a_third_gets_a_mutex_that_two_take_without_a_pause() {
-    let attempt = |stage: &Stage| stage.mutex().try_lock().unwrap().is_some();
-    gets_it(["lock"; 2], attempt, |stage| drop(stage.mutex().lock_timeout(SOON).unwrap()));
-}
-
-#[test]
-fn a_reader_gets_a_lock_that_two_write_without_a_pause() {
-    let attempt = |stage: &Stage| stage.rwlock().try_read().unwrap().is_some();
-    gets_it(["write"; 2], attempt, |stage| drop(stage.rwlock().read_timeout(SOON).unwrap()));
-}
-
-fn try_write(stage: &Stage) -> bool {
-    stage.rwlock().try_write().unwrap().is_some()
-}
-
-fn write(stage: &Stage) {
-    drop(stage.rwlock().write_timeout(SOON).unwrap());
-}
-
-#[test]
-fn a_writer_gets_a_lock_that_two_read_without_a_pause() {
-    gets_it(["read"; 2], try_write, write);
-}
-
-#[test]
-fn a_writer_gets_a_lock_that_two_write_without_a_pause() {
-    gets_it(["write"; 2], try_write, write);
-}
-
-#[test]
-fn a_writer_gets_a_lock_that_one_reads_and_one_writes_without_a_pause() {
-    gets_it(["read", "write"], try_write, write);
-}
-
-#[test]
-fn an_upgrader_gets_a_lock_that_one_reads_and_one_upgrades_without_a_pause() {
-    let attempt = |stage: &Stage| stage.rwlock().try_upgradable_read().unwrap().is_some();
-    gets_it(["read", "upgrade"], attempt, |stage| {
-        let guard = stage.rwlock().upgradable_read_timeout(SOON).unwrap();
-        drop(guard.upgrade_timeout(SOON).unwrap());
+fn a_mutex_locker_is_not_starved_by_two_others() {
+    let is_free = |fixture: &Fixture| fixture.mutex().try_lock().unwrap().is_some();
+    assert_not_starved(["lock"; 2], is_free, |fixture| {
+        drop(fixture.mutex().lock_timeout(TIMEOUT).unwrap());
     });
 }
 
 #[test]
-fn a_third_gets_a_permit_that_two_take_without_a_pause() {
-    let attempt = |stage: &Stage| stage.semaphore().try_acquire().unwrap().is_some();
-    gets_it(["acquire"; 2], attempt, |stage| {
-        drop(stage.semaphore().acquire_timeout(SOON).unwrap());
+fn a_reader_is_not_starved_by_two_writers() {
+    let is_free = |fixture: &Fixture| fixture.rwlock().try_read().unwrap().is_some();
+    assert_not_starved(["write"; 2], is_free, |fixture| {
+        drop(fixture.rwlock().read_timeout(TIMEOUT).unwrap());
+    });
+}
+
+fn assert_writer_not_starved(tasks: [&str; 2]) {
+    let is_free = |fixture: &Fixture| fixture.rwlock().try_write().unwrap().is_some();
+    assert_not_starved(tasks, is_free, |fixture| {
+        drop(fixture.rwlock().write_timeout(TIMEOUT).unwrap());
     });
 }
 
 #[test]
-fn one_killed_while_it_waited_for_its_turn_holds_nobody_up() {
+fn a_writer_is_not_starved_by_two_readers() {
+    assert_writer_not_starved(["read"; 2]);
+}
+
+#[test]
+fn a_writer_is_not_starved_by_two_writers() {
+    assert_writer_not_starved(["write"; 2]);
+}
+
+#[test]
+fn a_writer_is_not_starved_by_a_reader_and_a_writer() {
+    assert_writer_not_starved(["read", "write"]);
+}
+
+#[test]
+fn an_upgrader_is_not_starved_by_a_reader_and_an_upgrader() {
+    let is_free = |fixture: &Fixture| fixture.rwlock().try_upgradable_read().unwrap().is_some();
+    assert_not_starved(["read", "upgrade"], is_free, |fixture| {
+        let guard = fixture.rwlock().upgradable_read_timeout(TIMEOUT).unwrap();
+        drop(guard.upgrade_timeout(TIMEOUT).unwrap());
+    });
+}
+
+#[test]
+fn a_semaphore_acquirer_is_not_starved_by_two_others() {
+    let is_free = |fixture: &Fixture| fixture.semaphore().try_acquire().unwrap().is_some();
+    assert_not_starved(["acquire"; 2], is_free, |fixture| {
+        drop(fixture.semaphore().acquire_timeout(TIMEOUT).unwrap());
+    });
+}
+
+#[test]
+fn a_waiter_killed_before_its_handoff_does_not_delay_later_acquirers() {
     const TIMES: u64 = 20;
-    let stage = Stage::new(0, 1);
-    let [mut dying, mut living] = [stage.actor(), stage.actor()];
-    dying.say("acquire");
-    stage.until_threads_wait(1);
-    stage.event().wait_timeout(SLICES).unwrap_err();
+    let fixture = Fixture::new(0, 1);
+    let [mut dying, mut living] = [fixture.start_actor(), fixture.start_actor()];
+    dying.send("acquire");
+    fixture.wait_for_waiters(1);
+    // Only passes time, in which the waiter asks for a handoff.
+    fixture.event().wait_timeout(SLOW_CHECKS).unwrap_err();
     dying.kill();
-    stage.semaphore().post(1).unwrap();
-    let before = living.ask("late-finds").parse::<u64>().unwrap();
+    fixture.semaphore().post(1).unwrap();
+    let before = living.ask("late_finds").parse::<u64>().unwrap();
     for _ in 0..TIMES {
-        told(&mut living, "acquire, drop");
+        run(&mut living, "acquire, drop");
     }
-    let late = living.ask("late-finds").parse::<u64>().unwrap() - before;
-    assert!(late < TIMES / 2, "{late} of {TIMES} permits were left to the dead one for a slice");
+    let late = living.ask("late_finds").parse::<u64>().unwrap() - before;
+    assert!(late < TIMES / 2, "{late} of {TIMES} permits were reserved for the dead waiter");
 }

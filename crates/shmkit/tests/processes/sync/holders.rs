@@ -1,28 +1,32 @@
-//! Whoever is killed while he holds something, or while he waits for it, is replaced, and the
-//! others are told if he may have left something half-changed.
+//! A holder or waiter is killed: what it held is released, the others are told if it may have
+//! left the value half-changed, and its wait takes nothing.
 
 use std::thread;
 
 use shmkit::sync::{
     Barrier, Condvar, Event, LockError, Mutex, NoData, Once, ReentrantMutex, Reset, RwLock,
-    Semaphore, named::Named,
+    Semaphore,
 };
 
-use super::ledger::{Ledger, PATIENCE, told};
+use super::guarded::{Counts, guard_and_death};
 use super::words::Words;
 use crate::children::{Child, Link};
-use crate::place::Place;
+use crate::test_dir::{TestDir, open};
+use crate::times::TIMEOUT;
+use shmkit::Object;
 
-const NAME: &str = "held";
-const DEAD: u64 = 7;
-/// The word of the third primitive, and the bit of it that a waiting writer sets.
+const NAME: &str = "objects";
+/// The number by which children mark what they change.
+const DYING: u64 = 7;
+/// The owner word of the `RwLock`, which is the third primitive, and its bit for a writer that
+/// waits for the readers.
 const RWLOCK: u64 = 2 * 16;
 const DRAINING: u64 = 17;
 
 type All = (
-    Mutex<Ledger>,
-    ReentrantMutex<Ledger>,
-    RwLock<Ledger>,
+    Mutex<Counts>,
+    ReentrantMutex<Counts>,
+    RwLock<Counts>,
     (Mutex<NoData>, Condvar),
     Semaphore,
     Event,
@@ -30,29 +34,30 @@ type All = (
     Once,
 );
 
-type Deed = (&'static str, fn(&All, &mut dyn FnMut()));
+/// Acquires something, calls the function, and releases it.
+type Hold = fn(&All, &mut dyn FnMut());
 
-/// What a child holds when it says so.
-const HOLDS: [Deed; 7] = [
+/// What a child can hold.
+const HOLDS: [(&str, Hold); 7] = [
     ("mutex", |all, held| {
-        let mut ledger = all.0.lock().unwrap();
-        ledger.begin(DEAD);
+        let mut counts = all.0.lock().unwrap();
+        counts.begin_change(DYING);
         held();
-        ledger.finish(DEAD);
+        counts.finish_change(DYING);
     }),
     ("reentrant mutex", |all, held| {
         let _outer = all.1.lock().unwrap();
         let mut inner = all.1.lock().unwrap();
-        let mut ledger = inner.get();
-        ledger.begin(DEAD);
-        inner.set(ledger);
+        let mut counts = inner.get();
+        counts.begin_change(DYING);
+        inner.set(counts);
         held();
     }),
     ("write", |all, held| {
-        let mut ledger = all.2.write().unwrap();
-        ledger.begin(DEAD);
+        let mut counts = all.2.write().unwrap();
+        counts.begin_change(DYING);
         held();
-        ledger.finish(DEAD);
+        counts.finish_change(DYING);
     }),
     ("read", |all, held| {
         let guards = [all.2.read().unwrap(), all.2.read().unwrap()];
@@ -64,7 +69,7 @@ const HOLDS: [Deed; 7] = [
         held();
         drop(guard);
     }),
-    ("lock of the condition", |all, held| {
+    ("condvar's mutex", |all, held| {
         let guard = all.3.0.lock().unwrap();
         held();
         drop(guard);
@@ -76,204 +81,194 @@ const HOLDS: [Deed; 7] = [
     }),
 ];
 
-/// What a child waits for once it has said so.
-const WAITS: [Deed; 9] = [
-    ("mutex", |all, _| drop(all.0.lock().unwrap())),
-    ("reentrant mutex", |all, _| drop(all.1.lock().unwrap())),
-    ("read", |all, _| drop(all.2.read().unwrap())),
-    ("upgradable read", |all, _| drop(all.2.upgradable_read().unwrap())),
-    ("write", |all, _| drop(all.2.write().unwrap())),
-    ("condition", |all, _| drop(all.3.1.wait(all.3.0.lock().unwrap()).unwrap())),
-    ("permit", |all, _| drop(all.4.acquire().unwrap())),
-    ("event", |all, _| all.5.wait().unwrap()),
-    ("once", |all, _| all.7.call_once(|| unreachable!("another does it")).unwrap()),
+type Wait = fn(&All);
+
+/// What a child can wait for.
+const WAITS: [(&str, Wait); 9] = [
+    ("mutex", |all| drop(all.0.lock().unwrap())),
+    ("reentrant mutex", |all| drop(all.1.lock().unwrap())),
+    ("read", |all| drop(all.2.read().unwrap())),
+    ("upgradable read", |all| drop(all.2.upgradable_read().unwrap())),
+    ("write", |all| drop(all.2.write().unwrap())),
+    ("condvar", |all| drop(all.3.1.wait(all.3.0.lock().unwrap()).unwrap())),
+    ("permit", |all| drop(all.4.acquire().unwrap())),
+    ("event", |all| all.5.wait().unwrap()),
+    ("once", |all| all.7.call_once(|| unreachable!("another process makes the call")).unwrap()),
 ];
 
-/// Holds what its task says, until it is killed.
-pub(crate) fn holder_in_sync(link: &mut Link) {
-    let (all, task) = (Named::<All>::open(NAME).unwrap(), link.task());
+/// Holds what its task says until it is killed.
+pub(crate) fn holder(link: &mut Link) {
+    let (all, task) = (open::<All>(NAME), link.task());
     let (_, hold) = HOLDS.iter().find(|(name, _)| *name == task).unwrap();
     hold(&all, &mut || {
-        link.say("held");
-        link.hear();
+        link.send("ready");
+        link.receive();
     });
 }
 
-/// Waits for what its task says, until it is killed.
-pub(crate) fn waiter_in_sync(link: &mut Link) {
-    let (all, task) = (Named::<All>::open(NAME).unwrap(), link.task());
+/// Waits for what its task says until it is killed.
+pub(crate) fn waiter(link: &mut Link) {
+    let (all, task) = (open::<All>(NAME), link.task());
     let (_, wait) = WAITS.iter().find(|(name, _)| *name == task).unwrap();
-    wait(&all, &mut || {});
-    unreachable!("nobody lets it have {task}");
+    wait(&all);
+    unreachable!("the wait for {task} has ended");
 }
 
-fn create(place: &Place) -> Named<All> {
-    let empty = Ledger::default();
-    let condition = (NoData::default(), ());
-    let initial = (empty, empty, empty, condition, 1, Reset::Automatic, 2, ());
-    Named::options().directory(place.path()).create(NAME, initial).unwrap()
+fn create(dir: &TestDir) -> Object<All> {
+    let empty = Counts::default();
+    let condvar = (NoData::default(), ());
+    let initial = (empty, empty, empty, condvar, 1, Reset::Automatic, 2, ());
+    dir.primitive::<All>().create(NAME, initial).unwrap()
 }
 
-fn kill_holder(place: &Place, of: &str) {
-    println!("held: {of}");
-    let mut child = Child::start(place, "holder in sync", of);
-    assert_eq!(child.hear(), "held");
-    child.kill();
+fn kill_holder(dir: &TestDir, held: &str) {
+    println!("holder: {held}");
+    Child::start_ready(dir, "holder", held).kill();
 }
 
-/// Has a child wait; returns once it does.
-fn start_waiter(place: &Place, of: &str) -> Child {
-    println!("waited for: {of}");
-    let child = Child::start(place, "waiter in sync", of);
-    let waits = || {
-        place.describe(NAME).participants.iter().any(|it| it.pid == child.id() && it.waiting > 0)
-    };
-    while !waits() {
-        thread::yield_now();
-    }
+/// Starts a child, and returns it once it waits, as the only thread.
+fn start_waiter(dir: &TestDir, wait: &str) -> Child {
+    println!("waiter: {wait}");
+    let child = Child::start(dir, "waiter", wait);
+    dir.wait_for_waiters(NAME, 1);
     child
 }
 
 #[test]
-fn a_holder_that_dies_half_way_is_told_of_until_one_says_that_all_is_mended() {
-    let place = Place::new();
-    let all = create(&place);
+fn owner_death_is_reported_until_the_value_is_marked_consistent() {
+    let dir = TestDir::new();
+    let all = create(&dir);
     for _ in 0..3 {
-        kill_holder(&place, "mutex");
+        kill_holder(&dir, "mutex");
         for _ in 0..2 {
-            let (ledger, died) = told(all.0.lock_timeout(PATIENCE));
-            assert!(died && !ledger.is_whole() && ledger.holder == DEAD);
+            let (counts, owner_died) = guard_and_death(all.0.lock_timeout(TIMEOUT));
+            assert!(owner_died && !counts.is_whole() && counts.changing == DYING);
         }
-        let (mut ledger, died) = told(all.0.lock_timeout(PATIENCE));
-        assert!(died && !ledger.is_consistent());
-        ledger.mend();
-        ledger.mark_consistent();
-        drop(ledger);
-        let (ledger, died) = told(all.0.lock_timeout(PATIENCE));
-        assert!(!died && ledger.is_whole());
-        drop(ledger);
+        let (mut counts, owner_died) = guard_and_death(all.0.lock_timeout(TIMEOUT));
+        assert!(owner_died && !counts.is_consistent());
+        counts.repair();
+        counts.mark_consistent();
+        drop(counts);
+        let (counts, owner_died) = guard_and_death(all.0.lock_timeout(TIMEOUT));
+        assert!(!owner_died && counts.is_whole());
+        drop(counts);
 
-        kill_holder(&place, "reentrant mutex");
-        let (mut guard, died) = told(all.1.lock_timeout(PATIENCE));
-        assert!(died && guard.depth() == 1 && guard.get().holder == DEAD);
-        let mut ledger = guard.get();
-        ledger.mend();
-        guard.set(ledger);
+        kill_holder(&dir, "reentrant mutex");
+        let (mut guard, owner_died) = guard_and_death(all.1.lock_timeout(TIMEOUT));
+        assert!(owner_died && guard.depth() == 1 && guard.get().changing == DYING);
+        let mut counts = guard.get();
+        counts.repair();
+        guard.set(counts);
         drop(guard);
-        let (mut guard, died) = told(all.1.lock_timeout(PATIENCE));
-        assert!(died, "nobody said that it is mended");
+        let (mut guard, owner_died) = guard_and_death(all.1.lock_timeout(TIMEOUT));
+        assert!(owner_died, "the value was not marked consistent");
         guard.mark_consistent();
         drop(guard);
-        assert!(!told(all.1.lock_timeout(PATIENCE)).1);
+        assert!(!guard_and_death(all.1.lock_timeout(TIMEOUT)).1);
     }
 }
 
 #[test]
-fn a_dead_writer_is_told_of_to_all_who_share_and_a_dead_reader_to_nobody() {
-    let place = Place::new();
-    let all = create(&place);
+fn owner_death_is_reported_for_a_writer_and_not_for_a_reader() {
+    let dir = TestDir::new();
+    let all = create(&dir);
     for _ in 0..3 {
-        kill_holder(&place, "write");
-        let (one, died) = told(all.2.read_timeout(PATIENCE));
-        assert!(died && one.holder == DEAD);
-        let (another, died) = told(all.2.upgradable_read_timeout(PATIENCE));
-        assert!(died && !another.is_whole());
-        drop((one, another));
-        let (mut ledger, died) = told(all.2.write_timeout(PATIENCE));
-        assert!(died);
-        ledger.mend();
-        ledger.mark_consistent();
-        drop(ledger);
-        for of in ["read", "upgradable read"] {
-            kill_holder(&place, of);
-            let (ledger, died) = told(all.2.upgradable_read_timeout(PATIENCE));
-            assert!(!died);
-            ledger.upgrade_timeout(PATIENCE).unwrap().check();
+        kill_holder(&dir, "write");
+        let (reader, owner_died) = guard_and_death(all.2.read_timeout(TIMEOUT));
+        assert!(owner_died && reader.changing == DYING);
+        let (upgradable, owner_died) = guard_and_death(all.2.upgradable_read_timeout(TIMEOUT));
+        assert!(owner_died && !upgradable.is_whole());
+        drop((reader, upgradable));
+        let (mut counts, owner_died) = guard_and_death(all.2.write_timeout(TIMEOUT));
+        assert!(owner_died);
+        counts.repair();
+        counts.mark_consistent();
+        drop(counts);
+        for held in ["read", "upgradable read"] {
+            kill_holder(&dir, held);
+            let (guard, owner_died) = guard_and_death(all.2.upgradable_read_timeout(TIMEOUT));
+            assert!(!owner_died);
+            guard.upgrade_timeout(TIMEOUT).unwrap().assert_whole();
         }
-        kill_holder(&place, "read");
-        assert!(!told(all.2.write_timeout(PATIENCE)).1, "it had changed nothing");
-        kill_holder(&place, "permit");
-        drop(all.4.acquire_timeout(PATIENCE).unwrap());
+        kill_holder(&dir, "read");
+        assert!(!guard_and_death(all.2.write_timeout(TIMEOUT)).1, "a reader changes nothing");
+        kill_holder(&dir, "permit");
+        drop(all.4.acquire_timeout(TIMEOUT).unwrap());
         assert_eq!(all.4.available(), 1);
     }
 }
 
 #[test]
-fn who_dies_waiting_takes_nothing() {
-    let place = Place::new();
-    let all = create(&place);
+fn a_killed_waiter_has_taken_nothing() {
+    let dir = TestDir::new();
+    let all = create(&dir);
     let guards = (all.0.lock().unwrap(), all.1.lock().unwrap());
-    start_waiter(&place, "mutex").kill();
-    start_waiter(&place, "reentrant mutex").kill();
+    start_waiter(&dir, "mutex").kill();
+    start_waiter(&dir, "reentrant mutex").kill();
     drop(guards);
     let writer = all.2.write().unwrap();
-    for of in ["read", "upgradable read", "write"] {
-        start_waiter(&place, of).kill();
+    for wait in ["read", "upgradable read", "write"] {
+        start_waiter(&dir, wait).kill();
     }
     drop(writer);
     let reader = all.2.read().unwrap();
-    let mut writer = start_waiter(&place, "write");
-    // It has the lock already, and waits for those who share.
-    Words::open(place.path(), NAME).wait_for_bit(RWLOCK, DRAINING);
+    let mut writer = start_waiter(&dir, "write");
+    // The writer owns the lock, and waits for the readers to leave.
+    Words::open(dir.path(), NAME).wait_for_bit(RWLOCK, DRAINING);
     writer.kill();
     drop(reader);
     let permit = all.4.acquire().unwrap();
-    start_waiter(&place, "permit").kill();
+    start_waiter(&dir, "permit").kill();
     drop(permit);
-    start_waiter(&place, "event").kill();
+    start_waiter(&dir, "event").kill();
     all.5.set().unwrap();
-    all.7.call_once(|| start_waiter(&place, "once").kill()).unwrap();
+    all.7.call_once(|| start_waiter(&dir, "once").kill()).unwrap();
 
-    assert!(!told(all.0.lock_timeout(PATIENCE)).1);
-    assert!(!told(all.1.lock_timeout(PATIENCE)).1);
-    assert!(!told(all.2.read_timeout(PATIENCE)).1);
-    assert!(!told(all.2.write_timeout(PATIENCE)).1);
-    drop(all.4.acquire_timeout(PATIENCE).unwrap());
+    assert!(!guard_and_death(all.0.lock_timeout(TIMEOUT)).1);
+    assert!(!guard_and_death(all.1.lock_timeout(TIMEOUT)).1);
+    assert!(!guard_and_death(all.2.read_timeout(TIMEOUT)).1);
+    assert!(!guard_and_death(all.2.write_timeout(TIMEOUT)).1);
+    drop(all.4.acquire_timeout(TIMEOUT).unwrap());
     assert_eq!(all.4.available(), 1);
-    all.5.wait_timeout(PATIENCE).unwrap();
-    assert!(!all.5.try_wait().unwrap(), "it was set once");
+    all.5.wait_timeout(TIMEOUT).unwrap();
+    assert!(!all.5.try_wait().unwrap(), "the event was set once");
     assert!(all.7.is_completed());
 }
 
 #[test]
-fn who_waits_for_a_condition_is_told_of_a_death_with_its_lock() {
-    let place = Place::new();
-    let all = create(&place);
+fn owner_death_is_reported_to_a_condvar_waiter() {
+    let dir = TestDir::new();
+    let all = create(&dir);
     thread::scope(|scope| {
-        let waits = scope.spawn(|| {
+        let waiting = scope.spawn(|| {
             let guard = all.3.0.lock().unwrap();
-            match all.3.1.wait_timeout(guard, PATIENCE) {
+            match all.3.1.wait_timeout(guard, TIMEOUT) {
                 Err(LockError::OwnerDied((_, result))) => !result.timed_out(),
                 _ => false,
             }
         });
-        while place.describe(NAME).participants.iter().all(|it| it.waiting == 0) {
-            thread::yield_now();
-        }
-        kill_holder(&place, "lock of the condition");
-        assert!(waits.join().unwrap(), "it waits for a notification from the dead");
+        dir.wait_for_waiters(NAME, 1);
+        kill_holder(&dir, "condvar's mutex");
+        assert!(waiting.join().unwrap(), "the waiter was not told of the owner's death");
     });
 }
 
 #[test]
-fn a_notification_to_one_who_died_waiting_is_another_s() {
-    let place = Place::new();
-    let all = create(&place);
-    for all_of_them in [false, true] {
-        let mut first = start_waiter(&place, "condition");
+fn a_notification_for_a_dead_waiter_goes_to_a_living_one() {
+    let dir = TestDir::new();
+    let all = create(&dir);
+    for notify in [Condvar::notify_one, Condvar::notify_all] {
+        let mut first = start_waiter(&dir, "condvar");
         thread::scope(|scope| {
             let second = scope.spawn(|| {
                 let guard = all.3.0.lock().unwrap();
-                let (_, result) = all.3.1.wait_timeout(guard, PATIENCE).unwrap();
-                assert!(!result.timed_out(), "it went to the dead one");
+                let (_, result) = all.3.1.wait_timeout(guard, TIMEOUT).unwrap();
+                assert!(!result.timed_out(), "the notification went to the dead waiter");
             });
-            while place.describe(NAME).participants.iter().map(|it| it.waiting).sum::<u32>() < 2 {
-                thread::yield_now();
-            }
+            dir.wait_for_waiters(NAME, 2);
             first.kill();
             let guard = all.3.0.lock().unwrap();
-            let notified = if all_of_them { all.3.1.notify_all() } else { all.3.1.notify_one() };
-            notified.unwrap();
+            notify(&all.3.1).unwrap();
             drop(guard);
             second.join().unwrap();
         });

@@ -1,55 +1,57 @@
-//! Locks, conditions, semaphores, events and barriers between processes, some of which die.
+//! Locks, condition variables, semaphores, events and barriers between processes, some of which
+//! die.
 
 mod actor;
+#[cfg(unix)]
+mod closed_descriptors;
 mod crash;
 mod fairness;
+mod fixture;
 #[cfg(unix)]
 mod fork;
+mod guarded;
 mod holders;
 mod hostile;
 mod kills;
 mod known_failures;
-mod ledger;
 mod mutex;
 #[cfg(unix)]
 mod namespaces;
 mod semaphore;
 #[cfg(unix)]
 mod sleeping;
-mod stage;
 mod stopped;
-mod transfers;
+mod upgrades;
 mod waiting;
-#[cfg(unix)]
-mod without_descriptors;
 mod words;
 
 use crate::children::Role;
 
-/// What children can be told to be.
 pub(crate) const ROLES: &[(&str, Role)] = &[
-    ("holder of a mutex", mutex::holder),
-    (crash::ROLE, crash::struck),
-    ("holder of permits", crash::holder_of_permits),
-    ("absent party", crash::absent_party),
-    ("slow party", crash::slow_party),
+    ("mutex holder", mutex::holder),
+    (crash::ROLE, crash::role),
+    ("permit holder", crash::permit_holder),
+    ("party that never waits", crash::party_that_never_waits),
+    ("party that waits once", crash::party_that_waits_once),
     ("worker", kills::worker),
-    ("prey in sync", hostile::prey_in_sync),
-    ("holder in sync", holders::holder_in_sync),
-    ("waiter in sync", holders::waiter_in_sync),
-    ("taker of permits", semaphore::taker_of_permits),
+    ("victim in sync", hostile::victim),
+    ("holder", holders::holder),
+    ("waiter", holders::waiter),
+    ("acquirer", semaphore::acquirer),
     ("actor", actor::role),
     ("greedy", fairness::greedy),
     ("player", waiting::player),
-    ("waiter", stopped::waiter),
-    #[cfg(unix)]
-    ("forked actor", fork::forked_actor),
-    #[cfg(unix)]
-    ("forked party", fork::forked_party),
-    #[cfg(unix)]
-    ("actor under a mask", known_failures::under_a_mask),
-    #[cfg(unix)]
-    ("sleeper", sleeping::sleeper),
-    #[cfg(unix)]
-    ("actor without descriptors", without_descriptors::actor),
+    ("event waiter", stopped::event_waiter),
 ];
+
+#[cfg(unix)]
+pub(crate) const SYSTEM_ROLES: &[(&str, Role)] = &[
+    ("forking actor", fork::forking_actor),
+    ("forking party", fork::forking_party),
+    ("creator under a umask", known_failures::creator_under_umask),
+    ("measured actor", sleeping::measured_actor),
+    ("actor without descriptors", closed_descriptors::actor),
+];
+
+#[cfg(windows)]
+pub(crate) const SYSTEM_ROLES: &[(&str, Role)] = &[];

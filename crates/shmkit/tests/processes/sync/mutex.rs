@@ -1,31 +1,27 @@
 //! A mutex between processes.
 
-use shmkit::sync::{LockError, named};
+use shmkit::sync::{LockError, Mutex};
 
 use crate::children::{Child, Link};
-use crate::place::Place;
+use crate::test_dir::{TestDir, open};
 
 const NAME: &str = "lock";
 
-/// Takes the lock, says so, and keeps it until it is told to give it back.
+/// Changes the value, and holds the lock until the next message.
 pub(crate) fn holder(link: &mut Link) {
-    let mutex = named::Mutex::<u64>::open(NAME).unwrap();
+    let mutex = open::<Mutex<u64>>(NAME);
     let mut value = mutex.lock().unwrap();
     *value += 1;
-    link.say("held");
-    link.hear();
+    link.send("ready");
+    link.receive();
     drop(value);
-    link.say("given back");
-    link.hear();
 }
 
 #[test]
-fn owner_death_is_reported_to_the_next_locker_and_to_all_until_mended() {
-    let place = Place::new();
-    let options = named::Mutex::<u64>::options().directory(place.path());
-    let mutex = options.create(NAME, 7).unwrap();
-    let mut child = Child::start(&place, "holder of a mutex", "");
-    assert_eq!(child.hear(), "held");
+fn owner_death_is_reported_to_each_locker_until_marked_consistent() {
+    let dir = TestDir::new();
+    let mutex = dir.primitive::<Mutex<u64>>().create(NAME, 7).unwrap();
+    let mut child = Child::start_ready(&dir, "mutex holder", "");
     assert!(mutex.try_lock().unwrap().is_none());
     child.kill();
     for _ in 0..2 {

@@ -1,61 +1,58 @@
-//! Who waits sleeps: it uses little of a processor.
+//! A waiter sleeps: it uses little processor time.
 
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
 use super::actor::Actor;
-use super::stage::{Stage, told};
-use crate::children::{Child, Link};
+use super::fixture::{Fixture, run};
+use crate::children::Link;
 
-/// How long each wait lasts at the least.
+/// The least duration of each wait.
 const WAIT: Duration = Duration::from_secs(1);
 
 fn processor_time() -> Duration {
     clock_gettime(ClockId::ProcessCPUTime).try_into().unwrap()
 }
 
-/// Does what it is told, and says how many milliseconds of a processor each took.
-pub(crate) fn sleeper(link: &mut Link) {
+/// Runs commands, and reports with each outcome how many milliseconds of processor time it took.
+pub(crate) fn measured_actor(link: &mut Link) {
     let mut actor = Actor::open();
-    link.say("ready");
+    link.send("ready");
     loop {
-        let word = link.hear();
+        let command = link.receive();
         let before = processor_time();
-        let answer = actor.act(&word, link);
+        let answer = actor.run(&command, link);
         let used = (processor_time() - before).as_millis();
-        link.say(format!("{used} {answer}"));
+        link.send(format!("{used} {answer}"));
     }
 }
 
 #[test]
-fn who_waits_sleeps() {
-    let stage = Stage::new(0, 2);
-    let mut child = Child::start(&stage.place, "sleeper", "");
-    assert_eq!(child.hear(), "ready");
-    let mut holder = stage.actor();
-    told(&mut holder, "lock, nest, write");
-    let mut ask = |word: &str| {
-        let begun = Instant::now();
-        let answer = child.ask(word);
-        let (used, answer) = answer.split_once(' ').unwrap();
-        let used = Duration::from_millis(used.parse().unwrap());
-        println!("{word}: {used:?} of {:?}: {answer}", begun.elapsed());
-        if word.ends_with("000") {
-            assert!(answer == "late" || answer.starts_with("TimedOut: "), "{word}: {answer}");
-            assert!(begun.elapsed() >= WAIT, "{word}");
-            // One that spins has most of a processor.
-            assert!(used < WAIT / 4, "{word} took {used:?} of a processor");
+fn waiters_use_little_processor_time() {
+    let fixture = Fixture::new(0, 2);
+    let mut child = fixture.start_actor_as("measured actor", "");
+    let mut holder = fixture.start_actor();
+    run(&mut holder, "lock, lock_reentrant, write");
+    let mut measure = |commands: &str| {
+        for command in commands.split(", ") {
+            let start = Instant::now();
+            let answer = child.ask(command);
+            let (used, answer) = answer.split_once(' ').unwrap();
+            let used = Duration::from_millis(used.parse().unwrap());
+            println!("{command}: {used:?} of {:?}: {answer}", start.elapsed());
+            if command.ends_with("000") {
+                let timed_out = answer == "timed out" || answer.starts_with("TimedOut: ");
+                assert!(timed_out, "{command}: {answer}");
+                assert!(start.elapsed() >= WAIT, "{command}");
+                // A waiter that spins uses most of a processor.
+                assert!(used < WAIT / 4, "{command} used {used:?} of processor time");
+            }
         }
     };
-    for word in ["lock 1000", "nest 1000", "read 1000", "keep 1000", "write 1000"] {
-        ask(word);
-    }
-    for word in ["acquire 1000", "consume 1000", "await 1000", "pass 1000", "join", "meet 1000"] {
-        ask(word);
-    }
-    told(&mut holder, "drop, drop, drop, read");
-    for word in ["write 1000", "keep", "upgrade 1000", "lock", "wait 1000"] {
-        ask(word);
-    }
+    measure("lock 1000, lock_reentrant 1000, read 1000, upgradable_read 1000, write 1000");
+    measure("acquire 1000, consume 1000, wait_event 1000, wait_latch 1000");
+    measure("join_barrier, wait_barrier 1000");
+    run(&mut holder, "drop, drop, drop, read");
+    measure("write 1000, upgradable_read, upgrade 1000, lock, wait_condvar 1000");
 }

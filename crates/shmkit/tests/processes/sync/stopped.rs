@@ -1,252 +1,241 @@
-//! Who stands still keeps what it has: nobody takes it for dead, however long that lasts.
+//! A stopped process keeps what it holds: the others never take it for dead.
 
 use std::time::{Duration, Instant};
 
 use shmkit::ErrorKind;
-use shmkit::sync::Reset;
-use shmkit::sync::named::{self, Named};
+use shmkit::sync::{Event, Reset};
 
-use super::stage::{NAME, Plant, SOON, Stage, told};
+use super::fixture::{Fixture, NAME, Primitives, run};
 use crate::children::{Child, Link};
-use crate::place::{Place, kind};
+use crate::test_dir::{TestDir, kind, open};
+use crate::times::TIMEOUT;
 
-const SIGNAL: &str = "signal";
+const EVENT: &str = "event";
 
-/// A hundred times as long as it takes to find that one is dead.
+/// A hundred times as long as a slow check takes to find a death.
 const LONG: Duration = Duration::from_secs(5);
 
-/// Has the child stand still while `attempts` are made, which are refused, and then go on.
-fn while_it_stands_still(stage: &Stage, child: &mut Child, attempts: impl FnOnce(&str)) {
+/// Runs `attempts`, which get the holder's name in messages, while the child is stopped.
+fn while_stopped(fixture: &Fixture, child: &mut Child, attempts: impl FnOnce(&str)) {
     child.stop();
     attempts(&format!("process {} (", child.id()));
-    stage.all_are_alive();
-    child.go_on();
+    fixture.assert_all_alive();
+    child.resume();
 }
 
 #[track_caller]
-fn refused<T, E: Into<shmkit::Error>>(answer: Result<T, E>, holder: &str) {
+fn assert_timed_out<T, E: Into<shmkit::Error>>(answer: Result<T, E>, holder: &str) {
     let error = answer.err().expect("the holder lives").into();
     assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
     assert!(error.to_string().contains(holder), "{error}");
 }
 
 #[test]
-fn a_mutex_of_one_that_stands_still_stays_its_own() {
-    let stage = Stage::new(0, 1);
-    let mut child = stage.actor();
-    told(&mut child, "lock");
-    while_it_stands_still(&stage, &mut child, |holder| {
-        refused(stage.mutex().lock_timeout(LONG), holder);
-        assert!(stage.mutex().try_lock().unwrap().is_none());
+fn a_stopped_holder_keeps_its_mutex() {
+    let fixture = Fixture::new(0, 1);
+    let mut child = fixture.start_actor();
+    run(&mut child, "lock");
+    while_stopped(&fixture, &mut child, |holder| {
+        assert_timed_out(fixture.mutex().lock_timeout(LONG), holder);
+        assert!(fixture.mutex().try_lock().unwrap().is_none());
     });
     assert_eq!(child.ask("add"), "1");
-    told(&mut child, "drop");
-    assert_eq!(*stage.mutex().lock().expect("no death is told"), 1);
+    run(&mut child, "drop");
+    assert_eq!(*fixture.mutex().lock().expect("no owner death"), 1);
 }
 
 #[test]
-fn a_reentrant_mutex_of_one_that_stands_still_stays_its_own() {
-    let stage = Stage::new(0, 1);
-    let mut child = stage.actor();
-    told(&mut child, "nest, nest");
-    while_it_stands_still(&stage, &mut child, |holder| {
-        refused(stage.reentrant().lock_timeout(LONG), holder);
-        assert!(stage.reentrant().try_lock().unwrap().is_none());
+fn a_stopped_holder_keeps_its_reentrant_mutex() {
+    let fixture = Fixture::new(0, 1);
+    let mut child = fixture.start_actor();
+    run(&mut child, "lock_reentrant, lock_reentrant");
+    while_stopped(&fixture, &mut child, |holder| {
+        assert_timed_out(fixture.reentrant().lock_timeout(LONG), holder);
+        assert!(fixture.reentrant().try_lock().unwrap().is_none());
     });
-    told(&mut child, "drop, drop");
-    drop(stage.reentrant().lock().expect("no death is told"));
+    run(&mut child, "drop, drop");
+    drop(fixture.reentrant().lock().expect("no owner death"));
 }
 
 #[test]
-fn a_lock_to_write_of_one_that_stands_still_stays_its_own() {
-    let stage = Stage::new(0, 1);
-    let mut child = stage.actor();
-    told(&mut child, "write");
-    while_it_stands_still(&stage, &mut child, |holder| {
-        refused(stage.rwlock().read_timeout(LONG), holder);
-        refused(stage.rwlock().write_timeout(LONG / 50), holder);
-        refused(stage.rwlock().upgradable_read_timeout(LONG / 50), holder);
-        assert!(stage.rwlock().try_read().unwrap().is_none());
-        assert!(stage.rwlock().try_write().unwrap().is_none());
+fn a_stopped_writer_keeps_its_lock() {
+    let fixture = Fixture::new(0, 1);
+    let mut child = fixture.start_actor();
+    run(&mut child, "write");
+    while_stopped(&fixture, &mut child, |holder| {
+        assert_timed_out(fixture.rwlock().read_timeout(LONG), holder);
+        assert_timed_out(fixture.rwlock().write_timeout(LONG / 50), holder);
+        assert_timed_out(fixture.rwlock().upgradable_read_timeout(LONG / 50), holder);
+        assert!(fixture.rwlock().try_read().unwrap().is_none());
+        assert!(fixture.rwlock().try_write().unwrap().is_none());
     });
     assert_eq!(child.ask("add"), "1");
-    told(&mut child, "drop");
-    assert_eq!(*stage.rwlock().write().expect("no death is told"), 1);
+    run(&mut child, "drop");
+    assert_eq!(*fixture.rwlock().write().expect("no owner death"), 1);
 }
 
 #[test]
-fn a_share_of_one_that_stands_still_keeps_writers_out() {
-    let stage = Stage::new(0, 1);
-    let mut child = stage.actor();
-    told(&mut child, "read");
-    while_it_stands_still(&stage, &mut child, |holder| {
-        refused(stage.rwlock().write_timeout(LONG), holder);
-        assert!(stage.rwlock().try_write().unwrap().is_none());
-        assert!(stage.rwlock().try_read().unwrap().is_some(), "readers share with it");
-        let upgradable = stage.rwlock().upgradable_read().unwrap();
+fn a_stopped_reader_keeps_writers_out() {
+    let fixture = Fixture::new(0, 1);
+    let mut child = fixture.start_actor();
+    run(&mut child, "read");
+    while_stopped(&fixture, &mut child, |holder| {
+        assert_timed_out(fixture.rwlock().write_timeout(LONG), holder);
+        assert!(fixture.rwlock().try_write().unwrap().is_none());
+        assert!(fixture.rwlock().try_read().unwrap().is_some(), "readers share the lock");
+        let upgradable = fixture.rwlock().upgradable_read().unwrap();
         let not = upgradable.upgrade_timeout(LONG / 50).unwrap_err();
-        refused(Err::<(), _>(not.error.unwrap()), holder);
+        assert_timed_out(Err::<(), _>(not.error.unwrap()), holder);
     });
-    told(&mut child, "drop");
-    drop(stage.rwlock().write().unwrap());
+    run(&mut child, "drop");
+    drop(fixture.rwlock().write().unwrap());
 }
 
 #[test]
-fn a_permit_of_one_that_stands_still_does_not_come_back() {
-    let stage = Stage::new(1, 1);
-    let mut child = stage.actor();
-    told(&mut child, "acquire");
-    while_it_stands_still(&stage, &mut child, |_| {
-        assert_eq!(kind(stage.semaphore().acquire_timeout(LONG)), ErrorKind::TimedOut);
-        assert!(stage.semaphore().try_acquire().unwrap().is_none());
-        assert!(!stage.semaphore().try_consume().unwrap());
-        let another = Named::<Plant>::options().directory(stage.place.path()).open(NAME).unwrap();
-        assert_eq!(stage.semaphore().available(), 0, "nor when another attaches");
-        drop(another);
+fn a_stopped_holder_keeps_its_permit() {
+    let fixture = Fixture::new(1, 1);
+    let mut child = fixture.start_actor();
+    run(&mut child, "acquire");
+    while_stopped(&fixture, &mut child, |_| {
+        assert_eq!(kind(fixture.semaphore().acquire_timeout(LONG)), ErrorKind::TimedOut);
+        assert!(fixture.semaphore().try_acquire().unwrap().is_none());
+        assert!(!fixture.semaphore().try_consume().unwrap());
+        let other = fixture.dir.primitive::<Primitives>().open(NAME).unwrap();
+        assert_eq!(fixture.semaphore().available(), 0, "after another handle was opened");
+        drop(other);
     });
-    told(&mut child, "drop");
-    drop(stage.semaphore().acquire().unwrap());
+    run(&mut child, "drop");
+    drop(fixture.semaphore().acquire().unwrap());
 }
 
 #[test]
-fn what_one_does_once_is_not_done_by_another_while_it_stands_still() {
-    let stage = Stage::new(0, 1);
-    let mut child = stage.actor();
-    assert_eq!(child.ask("do"), "begun");
-    let never = || unreachable!("the other one does it");
-    while_it_stands_still(&stage, &mut child, |holder| {
-        refused(stage.once().call_once_timeout(never, LONG), holder);
-        assert!(!stage.once().is_completed());
+fn a_call_once_of_a_stopped_process_is_not_repeated() {
+    let fixture = Fixture::new(0, 1);
+    let mut child = fixture.start_actor();
+    assert_eq!(child.ask("call_once"), "running");
+    let never = || unreachable!("the other process makes the call");
+    while_stopped(&fixture, &mut child, |holder| {
+        assert_timed_out(fixture.once().call_once_timeout(never, LONG), holder);
+        assert!(!fixture.once().is_completed());
     });
-    assert_eq!(child.ask("end"), "done");
-    stage.once().call_once(never).unwrap();
+    assert_eq!(child.ask("complete"), "done");
+    fixture.once().call_once(never).unwrap();
 }
 
 #[test]
-fn a_party_that_stands_still_is_waited_for() {
-    let stage = Stage::new(0, 2);
-    let mut child = stage.actor();
-    told(&mut child, "join, enrol");
-    let mut party = stage.barrier().join().unwrap();
-    stage.latch().join().unwrap().count_down().unwrap();
-    while_it_stands_still(&stage, &mut child, |_| {
+fn a_stopped_party_is_waited_for() {
+    let fixture = Fixture::new(0, 2);
+    let mut child = fixture.start_actor();
+    run(&mut child, "join_barrier, join_latch");
+    let mut party = fixture.barrier().join().unwrap();
+    fixture.latch().join().unwrap().count_down().unwrap();
+    while_stopped(&fixture, &mut child, |_| {
         assert_eq!(kind(party.wait_timeout(LONG)), ErrorKind::TimedOut, "no PeerDied");
-        assert_eq!(kind(stage.latch().wait_timeout(LONG / 50)), ErrorKind::TimedOut);
-        assert_eq!(kind(stage.barrier().join()), ErrorKind::Full);
+        assert_eq!(kind(fixture.latch().wait_timeout(LONG / 50)), ErrorKind::TimedOut);
+        assert_eq!(kind(fixture.barrier().join()), ErrorKind::Full);
     });
-    told(&mut child, "come");
-    child.say("meet");
+    run(&mut child, "count_down");
+    child.send("wait_barrier");
     party.wait().unwrap();
-    assert_eq!(child.hear(), "done");
-    stage.latch().wait().unwrap();
-}
-
-/// A child that stands still when it first comes to this point, once it is told to.
-fn to_stop_at(stage: &Stage, point: &str) -> Child {
-    let mut child = Child::start_with(&stage.place, "actor", "", |command| {
-        command.env(shmkit::crash::STOP_VARIABLE, point)
-    });
-    assert_eq!(child.hear(), "ready");
-    child
+    assert_eq!(child.receive(), "done");
+    fixture.latch().wait().unwrap();
 }
 
 #[test]
-fn a_party_that_stands_still_behind_its_coming_has_come_and_is_not_in_the_next_round() {
-    let stage = Stage::new(0, 2);
-    let mut child = to_stop_at(&stage, "barrier: arrived, not yet seen");
-    let mut party = stage.barrier().join().unwrap();
-    told(&mut child, "join");
-    child.say("meet");
+fn a_party_stopped_after_arriving_counts_for_that_round_only() {
+    let fixture = Fixture::new(0, 2);
+    let mut child = fixture.start_actor_to_stop_at("barrier: arrived, not yet seen");
+    let mut party = fixture.barrier().join().unwrap();
+    run(&mut child, "join_barrier");
+    child.send("wait_barrier");
     child.wait_for_stop();
     party.wait().unwrap();
     assert_eq!(kind(party.wait_timeout(LONG / 50)), ErrorKind::TimedOut, "the next round");
-    child.go_on();
-    assert_eq!(child.hear(), "done", "it waited for that one round");
-    told(&mut child, "meet");
+    child.resume();
+    assert_eq!(child.receive(), "done", "the child waited for one round only");
+    run(&mut child, "wait_barrier");
     party.wait().unwrap();
 }
 
 #[test]
-fn one_that_stands_still_while_it_takes_or_gives_a_permit_holds_nobody_up() {
-    let stage = Stage::new(3, 1);
-    for (point, before, word) in [
+fn a_process_stopped_while_changing_a_semaphore_blocks_no_other() {
+    let fixture = Fixture::new(3, 1);
+    for (point, before, command) in [
         ("semaphore: taken, not on record", "", "acquire"),
         ("semaphore: given back, not on record", "acquire", "drop"),
         ("semaphore: given back, not on record", "", "post"),
     ] {
-        let there_were = stage.semaphore().available();
-        let mut child = to_stop_at(&stage, point);
-        for word in before.split_terminator(", ") {
-            told(&mut child, word);
+        let initial = fixture.semaphore().available();
+        let mut child = fixture.start_actor_to_stop_at(point);
+        if !before.is_empty() {
+            run(&mut child, before);
         }
-        child.say(word);
+        child.send(command);
         child.wait_for_stop();
-        let kept = there_were - u64::from(word == "acquire") + u64::from(word == "post");
+        let left = initial - u64::from(command == "acquire") + u64::from(command == "post");
         for _ in 0..100 {
-            assert_eq!(stage.semaphore().available(), kept);
+            assert_eq!(fixture.semaphore().available(), left);
             let permits: Vec<_> =
-                (0..kept).map(|_| stage.semaphore().try_acquire().unwrap().unwrap()).collect();
-            assert!(stage.semaphore().try_acquire().unwrap().is_none());
+                (0..left).map(|_| fixture.semaphore().try_acquire().unwrap().unwrap()).collect();
+            assert!(fixture.semaphore().try_acquire().unwrap().is_none());
             drop(permits);
-            stage.semaphore().post(1).unwrap();
-            stage.semaphore().consume().unwrap();
+            fixture.semaphore().post(1).unwrap();
+            fixture.semaphore().consume().unwrap();
         }
-        child.go_on();
-        assert_eq!(child.hear(), "done");
-        assert_eq!(stage.semaphore().available(), kept);
-        if word == "acquire" {
-            // The next child is to come to the point only when it is told to.
-            told(&mut child, "drop");
+        child.resume();
+        assert_eq!(child.receive(), "done");
+        assert_eq!(fixture.semaphore().available(), left);
+        if command == "acquire" {
+            // Released here and not by the child's end, so that the next child reaches its point
+            // only in its command.
+            run(&mut child, "drop");
         }
     }
 }
 
-/// Waits for an event that stays set until it is reset.
-pub(crate) fn waiter(link: &mut Link) {
-    let event = named::Event::open(SIGNAL).unwrap();
+/// Waits for the event once.
+pub(crate) fn event_waiter(link: &mut Link) {
+    let event = open::<Event>(EVENT);
     event.wait().unwrap();
-    link.say("it was set");
-    link.hear();
+    link.send("set");
+    link.receive();
 }
 
 #[test]
-fn an_event_that_was_set_and_reset_while_one_who_waits_stood_still_lets_it_go_on() {
-    let place = Place::new();
-    let options = named::Event::options().directory(place.path());
-    let event = options.create(SIGNAL, Reset::Manual).unwrap();
-    let mut child = Child::start(&place, "waiter", "");
-    let begun = Instant::now();
-    let waits = || place.describe(SIGNAL).participants.iter().any(|member| member.waiting > 0);
-    while !waits() {
-        std::thread::yield_now();
-    }
-    // As often as it takes until it has begun to wait before it is stopped.
+fn a_stopped_waiter_sees_an_event_that_was_set_and_reset() {
+    let dir = TestDir::new();
+    let event = dir.primitive::<Event>().create(EVENT, Reset::Manual).unwrap();
+    let mut child = Child::start(&dir, "event waiter", "");
+    let start = Instant::now();
+    let waits = || dir.describe(EVENT).participants.iter().any(|it| it.waiting > 0);
+    dir.wait_for_waiters(EVENT, 1);
+    // Repeated, because the first time the child may be stopped before it waits.
     while waits() {
-        assert!(begun.elapsed() < SOON, "it never learns of what it does not see itself");
+        assert!(start.elapsed() < TIMEOUT, "the waiter never notices that the event was set");
         child.stop();
         event.set().unwrap();
         event.reset().unwrap();
-        child.go_on();
+        child.resume();
         std::thread::yield_now();
     }
-    assert_eq!(child.hear(), "it was set");
+    assert_eq!(child.receive(), "set");
 }
 
 #[test]
-fn a_waiter_that_stands_still_has_its_notification_when_it_goes_on() {
-    let stage = Stage::new(0, 1);
-    let mut child = stage.actor();
-    told(&mut child, "lock");
-    child.say("wait");
-    stage.until_threads_wait(1);
+fn a_stopped_waiter_keeps_its_notification() {
+    let fixture = Fixture::new(0, 1);
+    let mut child = fixture.start_actor();
+    run(&mut child, "lock");
+    child.send("wait_condvar");
+    fixture.wait_for_waiters(1);
     child.stop();
-    stage.condvar().notify_one().unwrap();
-    // It is not another's, who looks for those of the dead.
-    let guard = stage.mutex().lock().unwrap();
-    let (guard, ended) = stage.condvar().wait_timeout(guard, LONG / 20).unwrap();
-    assert!(ended.timed_out());
+    fixture.condvar().notify_one().unwrap();
+    // A waiter that looks for notifications of dead processes does not take this one.
+    let guard = fixture.mutex().lock().unwrap();
+    let (guard, result) = fixture.condvar().wait_timeout(guard, LONG / 20).unwrap();
+    assert!(result.timed_out());
     drop(guard);
-    stage.all_are_alive();
-    child.go_on();
-    assert_eq!(child.hear(), "done");
+    fixture.assert_all_alive();
+    child.resume();
+    assert_eq!(child.receive(), "done");
 }

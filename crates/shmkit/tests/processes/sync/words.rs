@@ -1,11 +1,11 @@
-//! The words of an object, as a stranger reads and writes them.
+//! The words of an object's payload, read and written past the library.
 
 use std::fs::File;
 use std::path::Path;
 
 use crate::system::{read_at, write_at};
 
-/// The words of an object's payload, through a descriptor of their own.
+/// The words of a payload, through a descriptor of their own.
 pub(super) struct Words {
     file: File,
     payload: u64,
@@ -16,13 +16,9 @@ impl Words {
     pub(super) fn open(directory: &Path, name: &str) -> Self {
         let path = directory.join(format!("{name}.shmkit"));
         let file = File::options().read(true).write(true).open(path).unwrap();
-        // Where FORMAT.md says that the payload's place and size are.
-        let [payload, bytes] = [128, 136].map(|at| number_at(&file, at));
+        // The header's fields for the payload's offset and size: FORMAT.md.
+        let [payload, bytes] = [128, 136].map(|offset| word_at(&file, offset));
         Self { file, payload, count: bytes / 8 }
-    }
-
-    pub(super) fn get(&self, number: u64) -> u64 {
-        number_at(&self.file, self.payload + 8 * number)
     }
 
     pub(super) fn set(&self, number: u64, word: u64) {
@@ -39,16 +35,16 @@ impl Words {
         write_at(&self.file, bytes, self.payload);
     }
 
-    /// Waits until a word has a bit.
+    /// Waits until a bit of a word is set.
     pub(super) fn wait_for_bit(&self, number: u64, bit: u64) {
-        while self.get(number) & 1 << bit == 0 {
+        while word_at(&self.file, self.payload + 8 * number) & 1 << bit == 0 {
             std::thread::yield_now();
         }
     }
 }
 
-fn number_at(file: &File, place: u64) -> u64 {
+fn word_at(file: &File, offset: u64) -> u64 {
     let mut bytes = [0; 8];
-    read_at(file, &mut bytes, place);
+    read_at(file, &mut bytes, offset);
     u64::from_le_bytes(bytes)
 }

@@ -1,34 +1,38 @@
-//! Sockets, signals.
+//! Unix: sockets and signals.
 
 use std::fs::File;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
+use rustix::io::FdFlags;
 use rustix::process::{Pid, Signal, WaitOptions};
+use shmkit::memory::SharedMemory;
 
-/// Carries words both ways.
+use crate::times::TIMEOUT;
+
+/// Carries messages both ways.
 pub(crate) type Stream = UnixStream;
 
-/// Starts a child that has the other end in place of its standard input. Hearing nothing for so
-/// long is an error.
-pub(crate) fn start(command: &mut Command, patience: Duration) -> (Child, Stream) {
+/// Starts a child whose standard input is the other end of the link. Reading from the link fails
+/// after `timeout`.
+pub(crate) fn start(command: &mut Command, timeout: Duration) -> (Child, Stream) {
     let (ours, theirs) = UnixStream::pair().unwrap();
-    ours.set_read_timeout(Some(patience)).unwrap();
+    ours.set_read_timeout(Some(timeout)).unwrap();
     (command.stdin(OwnedFd::from(theirs)).spawn().unwrap(), ours)
 }
 
-/// The child's end.
+/// The child's end of the link.
 pub(crate) fn link_to_parent() -> Stream {
-    // SAFETY: the parent put a socket there, and nothing else in this process reads from it.
+    // SAFETY: descriptor 0 is the parent's socket, and nothing else in this process uses it.
     unsafe { UnixStream::from_raw_fd(0) }
 }
 
-/// Has this child killed when the thread that started it ends.
+/// Makes the kernel kill this child when the thread that started it ends.
 pub(crate) fn end_with_parent() {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).unwrap();
 }
@@ -37,46 +41,75 @@ pub(crate) fn was_killed(status: ExitStatus) -> bool {
     status.signal() == Some(Signal::KILL.as_raw())
 }
 
-/// Stops it. When this returns it stands still.
+/// Stops the child, and waits until it has stopped.
 pub(crate) fn stop(child: &Child) {
     rustix::process::kill_process(Pid::from_child(child), Signal::STOP).unwrap();
     wait_for_stop(child);
 }
 
-/// Waits until it stands still.
 pub(crate) fn wait_for_stop(child: &Child) {
     let child = Some(Pid::from_child(child));
     let (_, status) = rustix::process::waitpid(child, WaitOptions::UNTRACED).unwrap().unwrap();
     assert!(status.stopped(), "{status:?}");
 }
 
-pub(crate) fn go_on(child: &Child) {
+pub(crate) fn resume(child: &Child) {
     rustix::process::kill_process(Pid::from_child(child), Signal::CONT).unwrap();
 }
 
-/// Waits until somebody sleeps for a lock on the file, as the system lists it. If nobody does for
-/// so long, nobody will.
-pub(crate) fn wait_for_waiter(path: &Path, patience: Duration) {
+/// Waits until a process waits for a lock on the file, according to `/proc/locks`.
+pub(crate) fn wait_for_file_lock_waiter(path: &Path) {
     let file = std::fs::metadata(path).unwrap();
     let (major, minor) = (rustix::fs::major(file.dev()), rustix::fs::minor(file.dev()));
     let of_file = format!(" {major:02x}:{minor:02x}:{} ", file.ino());
     let waits = |line: &str| line.contains(" -> ") && line.contains(&of_file);
-    let begin = Instant::now();
+    let start = Instant::now();
     while !std::fs::read_to_string("/proc/locks").unwrap().lines().any(waits) {
-        assert!(begin.elapsed() < patience, "nobody waits for a lock on {}", path.display());
+        assert!(start.elapsed() < TIMEOUT, "no process waits for a lock on {}", path.display());
         std::thread::yield_now();
     }
 }
 
-/// Files are made without a name, and gone when they are removed.
+/// Files are created without a name, and disappear when they are removed.
 pub(crate) const LEAVES_TEMPORARY_FILES: bool = false;
-/// How many kills it takes.
+/// How many kills a test of random kills makes.
 pub(crate) const KILLS: usize = 2_000;
 
-/// Where directories for tests are.
+/// Where the tests' directories are.
 pub(crate) fn memory_directory() -> PathBuf {
     "/dev/shm".into()
 }
+
+/// The environment variable that holds the descriptor of the memory that a child gets.
+const MEMORY: &str = "SHMKIT_TEST_MEMORY";
+
+/// Memory without a name.
+pub(crate) fn memory_for_children(size: u64) -> SharedMemory {
+    SharedMemory::anonymous(size).unwrap()
+}
+
+/// Lets a child inherit the descriptor of the memory.
+pub(crate) fn pass_memory<'c>(memory: &SharedMemory, command: &'c mut Command) -> &'c mut Command {
+    let descriptor = memory.file().as_raw_fd();
+    command.env(MEMORY, descriptor.to_string());
+    let keep_open = move || {
+        // SAFETY: the memory is open until the child was started.
+        let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
+        Ok(rustix::io::fcntl_setfd(descriptor, FdFlags::empty())?)
+    };
+    // SAFETY: one system call, which may be made between fork and exec.
+    unsafe { command.pre_exec(keep_open) }
+}
+
+/// The memory that the parent passed on.
+pub(crate) fn inherited_memory() -> SharedMemory {
+    let descriptor = std::env::var(MEMORY).unwrap().parse().unwrap();
+    // SAFETY: it was inherited for this; nothing else in this process uses it.
+    SharedMemory::from_file(unsafe { File::from_raw_fd(descriptor) }).unwrap()
+}
+
+/// Whether of two creators in the same place of a memory the second one sees the first one.
+pub(crate) const EXCLUDES_CREATORS_IN_MEMORY: bool = cfg!(target_os = "linux");
 
 pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) {
     file.write_all_at(bytes, offset).unwrap();

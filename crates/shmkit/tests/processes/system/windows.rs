@@ -1,4 +1,4 @@
-//! Connections, suspended threads, ended processes.
+//! Windows: connections and suspended threads.
 
 use std::fs::File;
 use std::net::{TcpListener, TcpStream};
@@ -6,8 +6,10 @@ use std::os::windows::fs::FileExt;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use shmkit::memory::SharedMemory;
 use windows_sys::Win32::Foundation::{HANDLE, INVALID_HANDLE_VALUE, NTSTATUS};
 use windows_sys::Win32::System::Diagnostics::ToolHelp::{
     CreateToolhelp32Snapshot, TH32CS_SNAPTHREAD, THREADENTRY32, Thread32First, Thread32Next,
@@ -16,12 +18,13 @@ use windows_sys::Win32::System::Threading::{
     OpenThread, ResumeThread, SuspendThread, THREAD_SUSPEND_RESUME,
 };
 
-/// Carries words both ways.
+/// Carries messages both ways.
 pub(crate) type Stream = TcpStream;
 
-/// Tells a child where its parent listens.
+/// The environment variable that holds the address at which a child's parent listens.
 const LINK: &str = "SHMKIT_TEST_LINK";
-/// What ends by `TerminateProcess`: killed by its parent, or at a crash point.
+/// The exit codes of a process that was ended by `TerminateProcess`: by its parent, or at a crash
+/// point.
 const KILLED: [i32; 2] = [1, 9];
 
 #[link(name = "ntdll")]
@@ -30,12 +33,12 @@ unsafe extern "system" {
     fn NtResumeProcess(process: HANDLE) -> NTSTATUS;
 }
 
-/// Starts a child that connects to this process. Hearing nothing for so long is an error.
-pub(crate) fn start(command: &mut Command, patience: Duration) -> (Child, Stream) {
+/// Starts a child that connects to this process. Reading from the link fails after `timeout`.
+pub(crate) fn start(command: &mut Command, timeout: Duration) -> (Child, Stream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     command.env(LINK, address).stdin(Stdio::null());
-    // Wine fails to create a process now and then, with this and no other error.
+    // Wine sometimes fails to create a process, always with this error.
     const INTERNAL_ERROR: i32 = 1359;
     let child = loop {
         match command.spawn() {
@@ -43,112 +46,135 @@ pub(crate) fn start(command: &mut Command, patience: Duration) -> (Child, Stream
             answer => break answer.unwrap(),
         }
     };
-    // Whoever dies before it connects is found dead by its silence.
+    // The wait is bounded, because a child that dies first never connects.
     listener.set_nonblocking(true).unwrap();
-    let mut left = patience;
-    const MOMENT: Duration = Duration::from_millis(1);
+    let mut left = timeout;
+    const STEP: Duration = Duration::from_millis(1);
     let stream = loop {
         match listener.accept() {
             Ok((stream, _)) => break stream,
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-            Err(error) => panic!("no link: {error}"),
+            Err(error) => panic!("the child does not connect: {error}"),
         }
         assert!(!left.is_zero(), "the child does not connect");
-        left = left.saturating_sub(MOMENT);
-        std::thread::sleep(MOMENT);
+        left = left.saturating_sub(STEP);
+        std::thread::sleep(STEP);
     };
     stream.set_nonblocking(false).unwrap();
     stream.set_nodelay(true).unwrap();
-    stream.set_read_timeout(Some(patience)).unwrap();
+    stream.set_read_timeout(Some(timeout)).unwrap();
     (child, stream)
 }
 
-/// The child's end.
+/// The child's end of the link.
 pub(crate) fn link_to_parent() -> Stream {
     let stream = TcpStream::connect(std::env::var(LINK).unwrap()).unwrap();
     stream.set_nodelay(true).unwrap();
     stream
 }
 
-/// A child that nobody listens to ends when it hears nothing; whoever started it ends it when it
-/// is dropped.
+/// Does nothing: a child ends when its link closes, and its parent kills it on drop.
 pub(crate) fn end_with_parent() {}
 
 pub(crate) fn was_killed(status: ExitStatus) -> bool {
     status.code().is_some_and(|code| KILLED.contains(&code))
 }
 
-/// Stops it. When this returns it stands still.
+/// Suspends all threads of the child.
 pub(crate) fn stop(child: &Child) {
     // SAFETY: the child's handle is open for as long as it is borrowed.
     let status = unsafe { NtSuspendProcess(child.as_raw_handle()) };
     assert!(status >= 0, "{status:#x}");
 }
 
-/// Waits until it stands still: until one of its threads is suspended.
+/// Waits until one of the child's threads is suspended.
 pub(crate) fn wait_for_stop(child: &Child) {
     while !threads_of(child.id()).into_iter().any(is_suspended) {
         std::thread::sleep(Duration::from_millis(1));
     }
 }
 
-pub(crate) fn go_on(child: &Child) {
+pub(crate) fn resume(child: &Child) {
     // SAFETY: the child's handle is open for as long as it is borrowed.
     let status = unsafe { NtResumeProcess(child.as_raw_handle()) };
     assert!(status >= 0, "{status:#x}");
 }
 
 fn threads_of(process: u32) -> Vec<u32> {
-    // SAFETY: takes numbers.
+    // SAFETY: the call takes no pointers.
     let snapshot = unsafe { CreateToolhelp32Snapshot(TH32CS_SNAPTHREAD, 0) };
     assert_ne!(snapshot, INVALID_HANDLE_VALUE);
-    // SAFETY: just made for us.
+    // SAFETY: the handle is new, and owned here alone.
     let snapshot = unsafe { OwnedHandle::from_raw_handle(snapshot) };
     let mut entry =
         THREADENTRY32 { dwSize: size_of::<THREADENTRY32>() as u32, ..Default::default() };
     let mut threads = Vec::new();
-    // SAFETY: the snapshot is open, and the entry says how large it is.
+    // SAFETY: the snapshot is open, and the entry holds its own size.
     let mut more = unsafe { Thread32First(snapshot.as_raw_handle(), &raw mut entry) };
     while more != 0 {
         if entry.th32OwnerProcessID == process {
             threads.push(entry.th32ThreadID);
         }
-        // SAFETY: as above.
+        // SAFETY: the snapshot is open, and the entry holds its own size.
         more = unsafe { Thread32Next(snapshot.as_raw_handle(), &raw mut entry) };
     }
     threads
 }
 
-/// Suspends it once more, to see how often it was before.
+/// Whether a thread is suspended: suspending it once more returns how often it already was.
 fn is_suspended(thread: u32) -> bool {
-    // SAFETY: takes numbers.
+    // SAFETY: the call takes no pointers.
     let thread = unsafe { OpenThread(THREAD_SUSPEND_RESUME, 0, thread) };
     if thread.is_null() {
         return false;
     }
-    // SAFETY: just opened for us.
+    // SAFETY: the handle is new, and owned here alone.
     let thread = unsafe { OwnedHandle::from_raw_handle(thread) };
     // SAFETY: the thread's handle is open.
     let before = unsafe { SuspendThread(thread.as_raw_handle()) };
-    // SAFETY: as above.
+    // SAFETY: the thread's handle is open.
     unsafe { ResumeThread(thread.as_raw_handle()) };
     before != u32::MAX && before > 0
 }
 
-/// Where directories for tests are: not where others clean up.
+/// Where the tests' directories are: apart from the objects of other programs.
 pub(crate) fn memory_directory() -> PathBuf {
     let directory = PathBuf::from(std::env::var_os("LOCALAPPDATA").unwrap()).join("shmkit-tests");
     std::fs::create_dir_all(&directory).unwrap();
     directory
 }
 
-/// The system does not say who sleeps for a lock: the test then holds, whether anybody does or not.
-pub(crate) fn wait_for_waiter(_path: &Path, _patience: Duration) {}
+/// Does nothing: the system does not list the waiters for a lock. The tests pass in either case.
+pub(crate) fn wait_for_file_lock_waiter(_path: &Path) {}
 
-/// Files have a temporary name before their own, and after it.
+/// Files have a temporary name before their own, and after they are removed.
 pub(crate) const LEAVES_TEMPORARY_FILES: bool = true;
-/// How many kills it takes: starting a process takes long.
+/// How many kills a test of random kills makes: few, since starting a process is slow.
 pub(crate) const KILLS: usize = 512;
+
+/// The environment variable that holds the name of the memory that a child gets.
+const MEMORY: &str = "SHMKIT_TEST_MEMORY";
+
+/// Memory under a name: the tests do not duplicate handles.
+pub(crate) fn memory_for_children(size: u64) -> SharedMemory {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    // ORDERING: Relaxed; the count only needs to differ each time.
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    SharedMemory::create(&format!("shmkit-test-{}-{count}", std::process::id()), size).unwrap()
+}
+
+/// Tells a child the name of the memory.
+pub(crate) fn pass_memory<'c>(memory: &SharedMemory, command: &'c mut Command) -> &'c mut Command {
+    command.env(MEMORY, memory.name().unwrap())
+}
+
+/// The memory that the parent passed on.
+pub(crate) fn inherited_memory() -> SharedMemory {
+    SharedMemory::open(&std::env::var(MEMORY).unwrap()).unwrap()
+}
+
+/// Whether of two creators in the same place of a memory the second one sees the first one.
+pub(crate) const EXCLUDES_CREATORS_IN_MEMORY: bool = false;
 
 pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) {
     assert_eq!(file.seek_write(bytes, offset).unwrap(), bytes.len());

@@ -9,7 +9,7 @@ fn with_register(bytes: usize, check: impl FnOnce(Register<'_>)) {
     let view = memory.view();
     let slots = view.words(SLOTS_AT, geometry.words()).unwrap();
     let (latest, begun) = (view.word(0).unwrap(), view.word(8).unwrap());
-    check(Register::new(latest, begun, slots, geometry).unwrap());
+    check(Register::new(WaitWord::new(latest), begun, slots, geometry).unwrap());
 }
 
 fn newest(register: &Register<'_>) -> Result<(u64, Vec<u8>), ReadError> {
@@ -28,7 +28,7 @@ fn the_newest_value_is_read_whole_at_every_size() {
             for sequence in 1..=200_u64 {
                 let value: Vec<u8> =
                     (0..bytes).map(|at| (at as u64 * 7 + sequence) as u8).collect();
-                assert_eq!(register.publish(&value), Ok(Published { sequence, asleep: false }));
+                assert_eq!(register.publish(&value), Ok(sequence));
                 assert_eq!(newest(&register), Ok((sequence, value)), "{bytes} bytes");
             }
         });
@@ -65,20 +65,20 @@ fn a_closed_register_keeps_its_values_and_says_so() {
 }
 
 #[test]
-fn who_sleeps_is_reported_to_the_writer_once() {
+fn a_mark_of_sleepers_lasts_until_the_next_value_and_hides_none() {
     with_register(8, |register| {
-        register.latest.fetch_or(ASLEEP, Ordering::Relaxed);
+        register.latest.atomic().fetch_or(ASLEEP, Ordering::Relaxed);
         assert_eq!(newest(&register), Err(ReadError::Empty));
-        let published = |sequence, asleep| Ok(Published { sequence, asleep });
-        assert_eq!(register.publish(&[7; 8]), published(1, true));
-        assert_eq!(register.publish(&[7; 8]), published(2, false));
-        register.latest.fetch_or(ASLEEP, Ordering::Relaxed);
+        assert_eq!(register.publish(&[7; 8]), Ok(1));
+        assert_eq!(register.latest.load(Ordering::Relaxed), 1 << SHIFT);
+        assert_eq!(register.publish(&[7; 8]), Ok(2));
+        register.latest.atomic().fetch_or(ASLEEP, Ordering::Relaxed);
         assert_eq!(newest(&register).map(|(sequence, _)| sequence), Ok(2));
     });
 }
 
 #[test]
-fn a_writer_that_was_replaced_is_told() {
+fn a_writer_that_was_replaced_gets_role_lost() {
     with_register(8, |register| {
         register.publish(&[7; 8]).unwrap();
         assert_eq!(register.advance(0), Err(PublishError::RoleLost));
@@ -98,7 +98,7 @@ fn garbage_in_any_word_gives_a_value_or_a_miss() {
         with_register(bytes, |register| {
             let mut into = vec![MaybeUninit::uninit(); bytes];
             for (latest, stamp) in garbage().flat_map(|it| garbage().map(move |s| (it, s))) {
-                register.latest.store(latest, Ordering::Relaxed);
+                register.latest.atomic().store(latest, Ordering::Relaxed);
                 register.slots.iter().for_each(|word| word.store(stamp, Ordering::Relaxed));
                 let _ = register.read_newest(&mut into);
                 let _ = register.read(latest >> SHIFT, &mut into);
@@ -112,9 +112,9 @@ fn garbage_in_any_word_gives_a_value_or_a_miss() {
 #[test]
 fn a_newest_that_its_slot_never_held_is_corrupt() {
     with_register(8, |register| {
-        register.latest.store(5 << SHIFT, Ordering::Relaxed);
+        register.latest.atomic().store(5 << SHIFT, Ordering::Relaxed);
         assert_eq!(newest(&register), Err(ReadError::Corrupt));
-        register.latest.store(LAST << SHIFT, Ordering::Relaxed);
+        register.latest.atomic().store(LAST << SHIFT, Ordering::Relaxed);
         assert_eq!(register.publish(&[0; 8]), Err(PublishError::Corrupt));
     });
 }
@@ -149,19 +149,19 @@ fn the_geometry_changes_where_the_table_says_so() {
         (262_145, 4, 262_208),
     ] {
         let geometry = Geometry::of(bytes).unwrap();
-        let found = (geometry.slots, geometry.stride_words * WORD);
+        let found = (geometry.slots(), geometry.stride_bytes());
         assert_eq!(found, (slots, stride), "{bytes} bytes");
     }
 }
 
 #[test]
-fn what_no_writer_leaves_is_not_sound() {
+fn a_latest_that_no_writer_leaves_is_not_sound() {
     with_register(8, |register| {
         assert!(register.is_sound());
         register.publish(&[7; 8]).unwrap();
         assert!(register.is_sound());
         for spoilt in [2, 70, LAST + 1, 1 << 61] {
-            register.latest.store(spoilt << SHIFT, Ordering::Relaxed);
+            register.latest.atomic().store(spoilt << SHIFT, Ordering::Relaxed);
             assert!(!register.is_sound(), "{spoilt}");
         }
     });
@@ -171,9 +171,9 @@ fn what_no_writer_leaves_is_not_sound() {
 fn the_geometry_holds_every_value_and_nothing_is_too_large_silently() {
     for bytes in (0..20_000).chain([1 << 20, (1 << 30) + 1]) {
         let geometry = Geometry::of(bytes).unwrap();
-        assert!(geometry.slots.is_power_of_two() && geometry.slots >= 4);
-        assert!((geometry.stride_words - 1) * WORD >= bytes, "{bytes}");
-        assert_eq!(geometry.words(), geometry.slots * geometry.stride_words);
+        assert!(geometry.slots().is_power_of_two() && geometry.slots() >= 4);
+        assert!((geometry.stride_words() - 1) * WORD >= bytes, "{bytes}");
+        assert_eq!(geometry.words(), geometry.slots() * geometry.stride_words());
     }
     assert_eq!(Geometry::of(64).unwrap().words() * WORD, 64 * 72);
     assert_eq!(Geometry::of(usize::MAX), None);

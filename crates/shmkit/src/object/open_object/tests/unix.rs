@@ -14,8 +14,8 @@ fn the_mode_is_what_was_asked_for_whatever_the_umask() {
         (Some(Access::Everyone), false, 0o666),
     ] {
         let read_only_peers = Some(read_only_peers);
-        let asked = Options { access, read_only_peers, ..options(&directory) };
-        let _made = OpenObject::create(&name(), &asked, &contents()).unwrap();
+        let asked = Choices { access, read_only_peers, ..options(&directory) };
+        let _made = OpenObject::create(&name(), &asked, &new_object(&asked)).unwrap();
         let file = fs::metadata(directory.path().join("robot%2fpose.shmkit")).unwrap();
         assert_eq!(file.permissions().mode() & 0o7777, mode);
         remove(&name(), &options(&directory)).unwrap();
@@ -53,7 +53,7 @@ fn another_user_s_object_is_refused_unless_trusted() {
     assert_eq!(error.kind(), ErrorKind::PermissionDenied);
     assert!(error.to_string().contains("belongs to user 12345"), "{error}");
     for trust in [Trust::User(12345), Trust::Anyone] {
-        let asked = Options { trust, ..options(&directory) };
+        let asked = Choices { trust, ..options(&directory) };
         OpenObject::open(&name(), &asked, OpenMode::Allowed).unwrap();
     }
 }
@@ -78,8 +78,8 @@ fn who_may_not_remove_an_object_does_not_retire_it() {
     let directory = tempfile::tempdir().unwrap();
     let open_to_all = fs::Permissions::from_mode(0o1777);
     fs::set_permissions(directory.path(), open_to_all).unwrap();
-    let asked = Options { access: Some(Access::Everyone), ..options(&directory) };
-    let mine = OpenObject::create(&name(), &asked, &contents()).unwrap();
+    let asked = Choices { access: Some(Access::Everyone), ..options(&directory) };
+    let mine = OpenObject::create(&name(), &asked, &new_object(&asked)).unwrap();
     let object_file = observe(&name(), &options(&directory)).unwrap();
     object_file.check_removable().unwrap();
     let stranger = directory.path().join("robot%2fpose.shmkit");

@@ -30,7 +30,7 @@ fn a_symbolic_link_is_followed_and_one_that_leads_to_nothing_is_told() {
     let object_file = ObjectFile::new();
     let link = object_file.path().with_file_name("link");
     symlink("it", &link).unwrap();
-    let why = "a symbolic link that leads to nothing";
+    let why = "a symbolic link whose target does not exist";
     refused(FileLock::open_or_create(&link), ErrorKind::NotFound, &link, why);
     let mut through_the_name = object_file.handle();
     let mut through_the_link = FileLock::open_or_create(&link).unwrap();
@@ -39,7 +39,7 @@ fn a_symbolic_link_is_followed_and_one_that_leads_to_nothing_is_told() {
     drop(held);
 }
 
-/// As another program would by `fcntl(F_SETLK)`, or Boost: false where another has a lock.
+/// Locks as another program does by `fcntl(F_SETLK)`, or Boost: false if another lock excludes it.
 fn set_plain_lock(file: &fs::File, operation: FlockOperation) -> bool {
     match fcntl_lock(file, operation) {
         Ok(()) => true,
@@ -55,7 +55,7 @@ const SHARED: FlockOperation = FlockOperation::NonBlockingLockShared;
 fn plain_locks_of_fcntl_are_excluded_and_exclude() {
     let object_file = ObjectFile::new();
     let mut lock = object_file.handle();
-    // Not closed before the end: that would drop the process's plain locks on the file.
+    // Not closed before the end: that would release the process's plain locks on the file.
     let file = fs::File::options().read(true).write(true).open(object_file.path()).unwrap();
 
     let held = lock.lock().unwrap();

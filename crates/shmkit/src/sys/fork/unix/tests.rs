@@ -4,24 +4,24 @@ use super::*;
 use crate::sys::lock::{Mode, Range, first_locked, try_lock};
 
 fn temporary_file() -> std::path::PathBuf {
-    let number = u64::from_le_bytes(crate::sys::process::random().unwrap());
+    let number = u64::from_le_bytes(random().unwrap());
     let path = std::env::temp_dir().join(format!("shmkit-fork-{number:016x}"));
     std::fs::write(&path, b"").unwrap();
     path
 }
 
-/// One child at a time: until its handlers have run, it keeps the locks of all of these tests.
+/// Allows one child at a time: until its handlers have run, a child keeps the locks of all tests.
 static NO_OTHER_CHILD: Mutex<()> = Mutex::new(());
 
 /// Forks; the child runs `inside` and exits with what it returns.
 fn in_a_child(inside: impl FnOnce() -> bool) -> RawChild {
     let alone = NO_OTHER_CHILD.lock().unwrap_or_else(PoisonError::into_inner);
-    // SAFETY: the child calls `inside` and `_exit`, and the tests' closures neither allocate
-    // nor take locks that another thread may have had.
+    // SAFETY: the child calls `inside` and `_exit`. The closures of the tests do not allocate, and
+    // take no locks that another thread may hold.
     match unsafe { libc::fork() } {
         0 => {
             let code = i32::from(!inside());
-            // SAFETY: ends the child without running anything of its parent's.
+            // SAFETY: ends the child without running code of the parent.
             unsafe { libc::_exit(code) }
         }
         child => RawChild(child, alone),
@@ -33,14 +33,14 @@ struct RawChild(libc::pid_t, #[expect(dead_code, reason = "held")] MutexGuard<'s
 impl RawChild {
     fn succeeded(self) -> bool {
         let mut status = 0;
-        // SAFETY: waits for our own child, and writes to a local.
+        // SAFETY: waits for a child of this process, and writes to a local variable.
         let waited = unsafe { libc::waitpid(self.0, &raw mut status, 0) };
         waited == self.0 && libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
     }
 }
 
 #[test]
-fn a_stamp_is_not_its_forked_child_s() {
+fn a_forked_child_does_not_own_the_stamp() {
     let stamp = Stamp::of_this_process().unwrap();
     assert!(stamp.is_mine());
     let number = stamp.number();
@@ -54,18 +54,19 @@ fn a_stamp_is_not_its_forked_child_s() {
 }
 
 #[test]
-fn a_forked_child_finds_zeros_in_wiped_pages_until_that_is_over() {
-    use crate::sys::mapping::{Mapping, Protection, page_size};
+fn a_forked_child_finds_zeros_in_wiped_pages_while_they_are_registered() {
+    use crate::sys::mapping::{Mapping, Protection};
+    use crate::sys::pages::page_size;
     let path = temporary_file();
     std::fs::write(&path, [7; 10]).unwrap();
     let file = File::options().read(true).write(true).open(&path).unwrap();
     let map = || Mapping::map(&file, 0, 10, Protection::ReadWrite).unwrap();
-    // SAFETY: a byte of a mapping that lives, which nobody writes.
+    // SAFETY: the byte belongs to a mapping that lives, and no thread writes it.
     let first_of = |mapping: &Mapping| unsafe { mapping.as_ptr().read_volatile() };
 
     let (wiped, shared) = (map(), map());
     let first = NonNull::new(wiped.as_ptr()).unwrap();
-    // SAFETY: the page of `wiped`, which outlives the registration.
+    // SAFETY: the page belongs to `wiped`, which outlives the registration.
     let registered = unsafe { WipedOnFork::register(first, page_size()) }.unwrap();
     let child = in_a_child(|| (first_of(&wiped), first_of(&shared)) == (0, 7));
     assert!(child.succeeded());
@@ -73,34 +74,41 @@ fn a_forked_child_finds_zeros_in_wiped_pages_until_that_is_over() {
 
     drop(registered);
     let child = in_a_child(|| first_of(&wiped) == 7);
-    assert!(child.succeeded(), "what may come there next stays");
+    assert!(child.succeeded(), "pages that are not registered stay");
     std::fs::remove_file(path).unwrap();
 }
 
 #[test]
-fn a_forked_child_does_not_keep_its_parent_s_locks() {
+fn a_forked_child_does_not_keep_the_locks_of_its_parent() {
     let path = temporary_file();
     let range = Range::byte(1 << 40);
-    let asker = File::options().read(true).write(true).open(&path).unwrap();
+    let observer = File::options().read(true).write(true).open(&path).unwrap();
     let lock_file = LockFile::open(|| {
         File::options().read(true).write(true).open(&path).map_err(Error::from_os)
     })
     .unwrap();
     assert!(try_lock(&lock_file, range, Mode::Exclusive).unwrap());
 
-    let (mut told, tell) = std::io::pipe().unwrap();
-    let (mut says, say) = std::io::pipe().unwrap();
-    let mut tell = Some(tell);
+    let (mut end_reader, end_writer) = std::io::pipe().unwrap();
+    let (mut ready_reader, ready_writer) = std::io::pipe().unwrap();
+    let mut end_writer = Some(end_writer);
     let child = in_a_child(|| {
-        // The handlers have run. Without its own end the pipe ends with the parent.
-        drop(tell.take());
-        (&say).write_all(b"x").is_ok() && told.read(&mut [0]).is_ok()
+        // The handlers have run. The pipe ends when the parent drops the only other writer.
+        drop(end_writer.take());
+        (&ready_writer).write_all(b"x").is_ok() && end_reader.read(&mut [0]).is_ok()
     });
-    says.read_exact(&mut [0]).unwrap();
-    assert!(first_locked(&asker, range).unwrap().is_some(), "the fork left the parent's lock");
+    ready_reader.read_exact(&mut [0]).unwrap();
+    assert!(
+        first_locked(&observer, range).unwrap().is_some(),
+        "the parent keeps its lock after the fork"
+    );
     drop(lock_file);
-    assert_eq!(first_locked(&asker, range).unwrap(), None, "the living child keeps the lock");
-    drop(tell);
+    assert_eq!(
+        first_locked(&observer, range).unwrap(),
+        None,
+        "the living child does not keep the lock"
+    );
+    drop(end_writer);
     assert!(child.succeeded());
     std::fs::remove_file(path).unwrap();
 }

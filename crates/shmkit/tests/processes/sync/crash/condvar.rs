@@ -1,141 +1,123 @@
-//! Those who wait for a condition, and those who notify them.
+//! Deaths of waiters of a condition variable, and of the threads that notify them.
 
-use std::sync::atomic::AtomicBool;
 use std::thread;
 
-use shmkit::Shareable;
-use shmkit::sync::{Condvar, Mutex, MutexGuard, named::Named};
+use shmkit::sync::{Condvar, Mutex, MutexGuard};
 
-use super::{Case, Deed, MORE, NAME, Signal, case, is_set};
-use crate::place::Place;
-use crate::sync::ledger::{PATIENCE, told};
+use super::{Case, NAME, Operation, ROUNDS_AFTER, WAITERS_NOT_WOKEN, case};
+use crate::flag::Flag;
+use crate::sync::guarded::{Buffer, guard_and_death};
+use crate::test_dir::{TestDir, open};
+use crate::times::TIMEOUT;
 
-/// Room for one thing: others notify each time that it is filled, and that it is emptied.
-#[derive(Shareable, Clone, Copy, Debug, Default)]
-#[repr(C)]
-struct Basket {
-    full: u64,
-    put: u64,
-    taken: u64,
-    /// Whether the last one that there is was put.
-    last: bool,
-}
-
-type Shop = (Mutex<Basket>, [Condvar; 2]);
+/// The second condition variable is notified when the buffer was filled, the first when it was
+/// emptied.
+type Shared = (Mutex<Buffer>, [Condvar; 2]);
 
 pub(super) const CASES: &[Case] = &[
     case("take", "condvar: enlisted, not yet seen", 1),
     case("take", "condvar: waiting", 0),
     case("take", "condvar: notified, lock not yet taken", 0),
     case("take", "condvar: leaving", 1),
-    case("take", "owner: freed, nobody woken", 0),
-    case("put", "sleepers: word changed, nobody woken", 1),
+    case("take", WAITERS_NOT_WOKEN, 0),
+    case("put", "condvar: notified, nobody woken", 1),
     case("put", "condvar: notified, lock not yet taken", 0),
-    case("put all", "sleepers: word changed, nobody woken", 1),
+    case("put and notify all", "condvar: notified, nobody woken", 1),
 ];
 
-pub(super) const DEEDS: &[Deed] =
-    &[("take", |_| for_ever(take)), ("put", |_| for_ever(put)), ("put all", |_| for_ever(put_all))];
+pub(super) const OPERATIONS: &[Operation] = &[
+    ("take", |_| repeat(|shared| _ = take(shared, &mut 0))),
+    ("put", |_| repeat(|shared| put(shared, Condvar::notify_one, &mut 0))),
+    ("put and notify all", |_| repeat(|shared| put(shared, Condvar::notify_all, &mut 0))),
+];
 
-fn for_ever(turn: fn(&Shop, &mut u32)) {
-    let shop = Named::<Shop>::open(NAME).unwrap();
+fn repeat(operation: fn(&Shared)) {
+    let shared = open::<Shared>(NAME);
     loop {
-        turn(&shop, &mut 0);
+        operation(&shared);
     }
 }
 
-/// The basket once it is full, or is not. Whoever dies with it has changed nothing in it.
-fn basket<'a>(shop: &'a Shop, full: bool, deaths: &mut u32) -> MutexGuard<'a, Basket> {
-    let mend = |(mut basket, died): (MutexGuard<'a, Basket>, bool), deaths: &mut u32| {
-        if died {
-            basket.mark_consistent();
-            // Whom the dead one would have notified.
-            shop.1.iter().for_each(|condition| condition.notify_all().unwrap());
+/// Waits until the buffer is full or empty. A holder that dies has changed nothing in it.
+fn lock_when<'a>(shared: &'a Shared, full: bool, deaths: &mut u32) -> MutexGuard<'a, Buffer> {
+    let mut repair = |(mut buffer, owner_died): (MutexGuard<'a, Buffer>, bool)| {
+        if owner_died {
+            buffer.mark_consistent();
+            // In place of the notification that the dead process has not sent.
+            shared.1.iter().for_each(|condvar| condvar.notify_all().unwrap());
             *deaths += 1;
         }
-        assert_eq!(basket.put, basket.taken + basket.full, "{basket:?}");
-        basket
+        buffer.assert_whole();
+        buffer
     };
-    let mut basket = mend(told(shop.0.lock_timeout(PATIENCE)), deaths);
-    while (basket.full == 1) != full {
-        let waited = shop.1[usize::from(full)].wait_timeout(basket, PATIENCE);
-        let (guard, died) = match waited {
+    let mut buffer = repair(guard_and_death(shared.0.lock_timeout(TIMEOUT)));
+    while (buffer.full == 1) != full {
+        let (guard, owner_died) = match shared.1[usize::from(full)].wait_timeout(buffer, TIMEOUT) {
             Ok((guard, result)) => {
                 assert!(!result.timed_out(), "a notification was lost");
                 (guard, false)
             }
             Err(error) => {
                 let (guard, result) = error.into_guard().unwrap();
-                assert!(!result.timed_out(), "told of a death by its time");
+                assert!(!result.timed_out(), "the timeout expired before the death was reported");
                 (guard, true)
             }
         };
-        basket = mend((guard, died), deaths);
+        buffer = repair((guard, owner_died));
     }
-    basket
+    buffer
 }
 
-fn take(shop: &Shop, deaths: &mut u32) {
-    take_one(shop, deaths);
+/// Returns whether the item was the last one.
+fn take(shared: &Shared, deaths: &mut u32) -> bool {
+    let mut buffer = lock_when(shared, true, deaths);
+    (buffer.full, buffer.taken) = (0, buffer.taken + 1);
+    // Before the lock is released: a process that dies before it notifies dies as the owner.
+    shared.1[0].notify_one().unwrap();
+    buffer.is_last
 }
 
-/// Whether it was the last one.
-fn take_one(shop: &Shop, deaths: &mut u32) -> bool {
-    let mut basket = basket(shop, true, deaths);
-    (basket.full, basket.taken) = (0, basket.taken + 1);
-    // With the lock: who dies before this is found dead with it.
-    shop.1[0].notify_one().unwrap();
-    basket.last
+fn put(shared: &Shared, notify: fn(&Condvar) -> shmkit::Result<()>, deaths: &mut u32) {
+    let _guard = fill(shared, deaths, false);
+    notify(&shared.1[1]).unwrap();
 }
 
-fn put(shop: &Shop, deaths: &mut u32) {
-    let _basket = put_one(shop, deaths, false);
-    shop.1[1].notify_one().unwrap();
-}
-
-fn put_all(shop: &Shop, deaths: &mut u32) {
-    let _basket = put_one(shop, deaths, false);
-    shop.1[1].notify_all().unwrap();
-}
-
-fn put_one<'a>(shop: &'a Shop, deaths: &mut u32, last: bool) -> MutexGuard<'a, Basket> {
-    let mut basket = basket(shop, false, deaths);
-    (basket.full, basket.put, basket.last) = (1, basket.put + 1, last);
-    basket
+fn fill<'a>(shared: &'a Shared, deaths: &mut u32, is_last: bool) -> MutexGuard<'a, Buffer> {
+    let mut buffer = lock_when(shared, false, deaths);
+    (buffer.full, buffer.put, buffer.is_last) = (1, buffer.put + 1, is_last);
+    buffer
 }
 
 #[test]
-fn notifications_that_went_to_the_dead_or_were_given_by_them_are_others() {
-    CASES.iter().for_each(survive);
+fn no_notification_to_or_from_a_dead_process_is_lost() {
+    CASES.iter().for_each(check);
 }
 
-/// One puts, another takes, while the child does one of these, and after its death.
-fn survive(case: &Case) {
-    let place = Place::new();
-    let options = Named::<Shop>::options().directory(place.path());
-    let [maker, buyer] =
-        [(); 2].map(|()| options.open_or_create(NAME, (Basket::default(), [(); 2])).unwrap());
-    let dead = AtomicBool::new(false);
-    let news: u32 = thread::scope(|scope| {
-        let makes = scope.spawn(|| {
+/// A producer and a consumer run while the child runs its operation, and after its death.
+fn check(case: &Case) {
+    let dir = TestDir::new();
+    let [producer, consumer] = dir.handles::<Shared, 2>(NAME, Default::default());
+    let dead = Flag::new();
+    let deaths: u32 = thread::scope(|scope| {
+        let producing = scope.spawn(|| {
             let mut deaths = 0;
-            while !is_set(&dead) {
-                put(&maker, &mut deaths);
+            while !dead.is_set() {
+                put(&producer, Condvar::notify_one, &mut deaths);
             }
-            (0..MORE).for_each(|_| put(&maker, &mut deaths));
-            let _basket = put_one(&maker, &mut deaths, true);
-            maker.1[1].notify_one().unwrap();
+            (0..ROUNDS_AFTER).for_each(|_| put(&producer, Condvar::notify_one, &mut deaths));
+            let _guard = fill(&producer, &mut deaths, true);
+            producer.1[1].notify_one().unwrap();
             deaths
         });
-        let buys = scope.spawn(|| {
+        let consuming = scope.spawn(|| {
             let mut deaths = 0;
-            while !take_one(&buyer, &mut deaths) {}
+            while !take(&consumer, &mut deaths) {}
             deaths
         });
-        let signal = Signal(&dead);
-        case.strike(&place);
-        drop(signal);
-        makes.join().unwrap() + buys.join().unwrap()
+        let set_dead = dead.set_on_drop();
+        case.kill_child(&dir);
+        drop(set_dead);
+        producing.join().unwrap() + consuming.join().unwrap()
     });
-    assert_eq!(news, case.news, "deaths told of: {} at {:?}", case.deed, case.point);
+    assert_eq!(deaths, case.deaths, "reported deaths: {case}");
 }

@@ -1,68 +1,67 @@
-//! One who sets an event has done so, and one who waits for it takes nothing with him.
+//! An event that a process sets before it dies stays set, and a waiter that dies takes nothing.
 
-use std::sync::atomic::AtomicBool;
 use std::thread;
 
-use shmkit::sync::{Event, Reset, named::Named};
+use shmkit::sync::{Event, Reset};
 
-use super::{Case, Deed, MORE, NAME, Signal, case, is_set};
-use crate::place::Place;
-use crate::sync::ledger::PATIENCE;
+use super::{Case, NAME, Operation, ROUNDS_AFTER, WAITERS_NOT_WOKEN, case};
+use crate::flag::Flag;
+use crate::test_dir::{TestDir, open};
+use crate::times::TIMEOUT;
 
-/// One is set by one side, the other by the other side, in turn.
+/// One side sets the first event, and waits for the second; the other side the reverse.
 type Turns = [Event; 2];
 
-const UNWOKEN: &str = "sleepers: word changed, nobody woken";
+pub(super) const CASES: &[Case] = &[
+    case("set a manual event", WAITERS_NOT_WOKEN, 0),
+    case("set an automatic event", WAITERS_NOT_WOKEN, 0),
+];
 
-pub(super) const CASES: &[Case] =
-    &[case("set a manual event", UNWOKEN, 0), case("set an automatic event", UNWOKEN, 0)];
+pub(super) const OPERATIONS: &[Operation] =
+    &[("set a manual event", |_| take_turns()), ("set an automatic event", |_| take_turns())];
 
-pub(super) const DEEDS: &[Deed] =
-    &[("set a manual event", |_| for_ever()), ("set an automatic event", |_| for_ever())];
-
-fn for_ever() {
-    let turns = Named::<Turns>::open(NAME).unwrap();
+fn take_turns() {
+    let turns = open::<Turns>(NAME);
     loop {
         turns[0].set().unwrap();
-        await_turn(&turns[1]);
+        wait_and_reset(&turns[1]);
     }
 }
 
-fn await_turn(event: &Event) {
-    event.wait_timeout(PATIENCE).expect("it was set");
-    // One that is reset automatically is so already.
+fn wait_and_reset(event: &Event) {
+    event.wait_timeout(TIMEOUT).expect("the event was set");
+    // Changes nothing for an automatic event.
     event.reset().unwrap();
 }
 
 #[test]
-fn what_a_dead_one_set_is_set() {
+fn an_event_set_by_a_process_that_then_died_is_set() {
     for (case, reset) in CASES.iter().zip([Reset::Manual, Reset::Automatic]) {
-        survive(case, reset);
+        check(case, reset);
     }
 }
 
-/// One answers the child, and then another who goes on in its place.
-fn survive(case: &Case, reset: Reset) {
-    let place = Place::new();
-    let options = Named::<Turns>::options().directory(place.path());
-    let [begins, answers] = [(); 2].map(|()| options.open_or_create(NAME, [reset, reset]).unwrap());
-    let over = AtomicBool::new(false);
+/// A thread answers the child, and after its death this thread in its place.
+fn check(case: &Case, reset: Reset) {
+    let dir = TestDir::new();
+    let [first, second] = dir.handles::<Turns, 2>(NAME, [reset, reset]);
+    let stop = Flag::new();
     thread::scope(|scope| {
         scope.spawn(|| {
-            while !is_set(&over) {
-                await_turn(&answers[0]);
-                answers[1].set().unwrap();
+            while !stop.is_set() {
+                wait_and_reset(&second[0]);
+                second[1].set().unwrap();
             }
         });
-        let signal = Signal(&over);
-        case.strike(&place);
-        // The child had set it, and told nobody.
-        await_turn(&begins[1]);
-        for _ in 0..MORE {
-            begins[0].set().unwrap();
-            await_turn(&begins[1]);
+        let set_stop = stop.set_on_drop();
+        case.kill_child(&dir);
+        // The child had set the event, and woken no waiter.
+        wait_and_reset(&first[1]);
+        for _ in 0..ROUNDS_AFTER {
+            first[0].set().unwrap();
+            wait_and_reset(&first[1]);
         }
-        drop(signal);
-        begins[0].set().unwrap();
+        drop(set_stop);
+        first[0].set().unwrap();
     });
 }

@@ -1,179 +1,180 @@
-//! Holders of locks, and those who want them.
+//! Holders of locks, and their waiters.
 
-use std::sync::atomic::AtomicBool;
+use std::ops::DerefMut;
 use std::thread;
 
-use shmkit::sync::{Mutex, ReentrantMutex, RwLock, named::Named};
+use shmkit::sync::{Guard, LockResult, Mutex, MutexGuard, ReentrantMutex, RwLock, WriteGuard};
 
-use super::{Case, Deed, MORE, NAME, Signal, case, is_set};
-use crate::place::Place;
-use crate::sync::ledger::{Ledger, PATIENCE, told};
+use super::{Case, NAME, Operation, ROUNDS_AFTER, WAITERS_NOT_WOKEN, case};
+use crate::flag::Flag;
+use crate::sync::guarded::{Counts, guard_and_death};
+use crate::test_dir::{TestDir, open};
+use crate::times::TIMEOUT;
 
-type Locks = (Mutex<Ledger>, ReentrantMutex<Ledger>, RwLock<Ledger>);
-/// One turn with a lock: whether it was told of a death, which it mends.
-type Turn = fn(&Locks, u64) -> bool;
-
-const FREED: &str = "owner: freed, nobody woken";
+type Locks = (Mutex<Counts>, ReentrantMutex<Counts>, RwLock<Counts>);
+/// A critical section with a number that marks its change. Returns whether the death of an owner
+/// was reported, after which a writer repairs the value.
+type Section = fn(&Locks, u64) -> bool;
 
 pub(super) const CASES: &[Case] = &[
     case("mutex", "lock: taken", 1),
-    case("mutex", FREED, 0),
+    case("mutex", WAITERS_NOT_WOKEN, 0),
     case("reentrant mutex", "lock: taken", 1),
-    case("reentrant mutex", FREED, 0),
+    case("reentrant mutex", WAITERS_NOT_WOKEN, 0),
     case("read", "rwlock: shared, owner not yet seen", 0),
     case("read", "rwlock: taken", 0),
-    case("read", "rwlock: share given back, nobody woken", 0),
-    case("read", "sleepers: word changed, nobody woken", 0),
+    case("read", WAITERS_NOT_WOKEN, 0),
     case("upgradable read", "rwlock: taken", 0),
-    case("upgradable read", FREED, 0),
+    case("upgradable read", WAITERS_NOT_WOKEN, 0),
     case("upgrade", "rwlock: drained, not yet in", 0),
-    case("upgrade", FREED, 0),
+    case("upgrade", WAITERS_NOT_WOKEN, 0),
     case("write", "rwlock: taken", 1),
-    case("write", FREED, 0),
+    case("write", WAITERS_NOT_WOKEN, 0),
 ];
 
-pub(super) const DEEDS: &[Deed] = &[
-    ("mutex", |_| for_ever(mutex)),
-    ("reentrant mutex", |_| for_ever(reentrant_mutex)),
-    ("read", |_| for_ever(read)),
-    ("upgradable read", |_| for_ever(upgradable_read)),
-    ("upgrade", |_| for_ever(upgrade)),
-    ("write", |_| for_ever(write)),
+pub(super) const OPERATIONS: &[Operation] = &[
+    ("mutex", |_| repeat(mutex)),
+    ("reentrant mutex", |_| repeat(reentrant_mutex)),
+    ("read", |_| repeat(read)),
+    ("upgradable read", |_| repeat(upgradable_read)),
+    ("upgrade", |_| repeat(upgrade)),
+    ("write", |_| repeat(write)),
 ];
 
-fn for_ever(turn: Turn) {
-    let locks = Named::<Locks>::open(NAME).unwrap();
+fn repeat(section: Section) {
+    let locks = open::<Locks>(NAME);
     loop {
-        assert!(!turn(&locks, u64::MAX), "nobody else dies");
+        assert!(!section(&locks, u64::MAX), "no other process dies");
     }
 }
 
-fn mutex(locks: &Locks, who: u64) -> bool {
-    let (mut ledger, died) = told(locks.0.lock_timeout(PATIENCE));
-    if died {
-        ledger.mend();
-        ledger.mark_consistent();
-    }
-    ledger.check();
-    ledger.begin(who);
+fn change(counts: &mut Counts, id: u64) {
+    counts.assert_whole();
+    counts.begin_change(id);
     thread::yield_now();
-    ledger.finish(who);
-    died
+    counts.finish_change(id);
 }
 
-fn reentrant_mutex(locks: &Locks, who: u64) -> bool {
-    let (mut outer, died) = told(locks.1.lock_timeout(PATIENCE));
-    let mut inner = locks.1.lock_timeout(PATIENCE).ok();
+/// Changes what the lock guards, after a repair if the previous owner died.
+fn repair_and_change<G>(answer: LockResult<G>, mark_consistent: fn(&mut G), id: u64) -> (G, bool)
+where
+    G: Guard + DerefMut<Target = Counts>,
+{
+    let (mut guard, owner_died) = guard_and_death(answer);
+    if owner_died {
+        guard.repair();
+        mark_consistent(&mut guard);
+    }
+    change(&mut guard, id);
+    (guard, owner_died)
+}
+
+fn mutex(locks: &Locks, id: u64) -> bool {
+    repair_and_change(locks.0.lock_timeout(TIMEOUT), MutexGuard::mark_consistent, id).1
+}
+
+fn write(locks: &Locks, id: u64) -> bool {
+    repair_and_change(locks.2.write_timeout(TIMEOUT), WriteGuard::mark_consistent, id).1
+}
+
+fn reentrant_mutex(locks: &Locks, id: u64) -> bool {
+    let (mut outer, owner_died) = guard_and_death(locks.1.lock_timeout(TIMEOUT));
+    let mut inner = locks.1.lock_timeout(TIMEOUT).ok();
     let guard = inner.as_mut().unwrap_or(&mut outer);
-    let mut ledger = guard.get();
-    if died {
-        ledger.mend();
+    let mut counts = guard.get();
+    if owner_died {
+        counts.repair();
         guard.mark_consistent();
     }
-    ledger.check();
-    ledger.begin(who);
-    guard.set(ledger);
+    counts.assert_whole();
+    counts.begin_change(id);
+    guard.set(counts);
     thread::yield_now();
-    ledger = guard.get();
-    ledger.finish(who);
-    guard.set(ledger);
-    died
+    counts = guard.get();
+    counts.finish_change(id);
+    guard.set(counts);
+    owner_died
+}
+
+/// Reads what the lock guards, unless the last writer died.
+fn check_shared<G>(answer: LockResult<G>) -> bool
+where
+    G: Guard + std::ops::Deref<Target = Counts>,
+{
+    let (counts, owner_died) = guard_and_death(answer);
+    if !owner_died {
+        counts.assert_whole();
+        thread::yield_now();
+        counts.assert_whole();
+    }
+    owner_died
 }
 
 fn read(locks: &Locks, _: u64) -> bool {
-    let (ledger, died) = told(locks.2.read_timeout(PATIENCE));
-    if !died {
-        ledger.check();
-        thread::yield_now();
-        ledger.check();
-    }
-    died
+    check_shared(locks.2.read_timeout(TIMEOUT))
 }
 
 fn upgradable_read(locks: &Locks, _: u64) -> bool {
-    let (ledger, died) = told(locks.2.upgradable_read_timeout(PATIENCE));
-    if !died {
-        ledger.check();
-        thread::yield_now();
-        ledger.check();
-    }
-    died
+    check_shared(locks.2.upgradable_read_timeout(TIMEOUT))
 }
 
-fn upgrade(locks: &Locks, who: u64) -> bool {
-    let (seen, died) = told(locks.2.upgradable_read_timeout(PATIENCE));
-    let before = *seen;
-    let mut ledger = seen.upgrade_timeout(PATIENCE).unwrap();
-    assert_eq!(*ledger, before, "somebody wrote in between");
-    if died {
-        ledger.mend();
-        ledger.mark_consistent();
+fn upgrade(locks: &Locks, id: u64) -> bool {
+    let (guard, owner_died) = guard_and_death(locks.2.upgradable_read_timeout(TIMEOUT));
+    let before = *guard;
+    let mut guard = guard.upgrade_timeout(TIMEOUT).unwrap();
+    assert_eq!(*guard, before, "another process wrote during the upgrade");
+    if owner_died {
+        guard.repair();
+        guard.mark_consistent();
     }
-    ledger.check();
-    ledger.begin(who);
-    ledger.finish(who);
-    ledger.downgrade().check();
-    died
+    change(&mut guard, id);
+    guard.downgrade().assert_whole();
+    owner_died
 }
 
-fn write(locks: &Locks, who: u64) -> bool {
-    let (mut ledger, died) = told(locks.2.write_timeout(PATIENCE));
-    if died {
-        ledger.mend();
-        ledger.mark_consistent();
-    }
-    ledger.check();
-    ledger.begin(who);
-    thread::yield_now();
-    ledger.finish(who);
-    died
-}
-
-/// Whatever can be done with a lock that is shared.
-fn all_ways(locks: &Locks, who: u64) -> bool {
-    // Readers mend nothing, and are told of what a writer will be told of, too.
-    read(locks, who);
-    upgradable_read(locks, who);
-    upgrade(locks, who) | write(locks, who)
+/// Acquires the `RwLock` in every way.
+fn rwlock(locks: &Locks, id: u64) -> bool {
+    // Readers repair nothing: a death that is reported to them is reported to the next writer, too.
+    read(locks, id);
+    upgradable_read(locks, id);
+    upgrade(locks, id) | write(locks, id)
 }
 
 #[test]
-fn holders_of_locks_leave_them_to_others_who_are_told_of_those_that_may_have_changed_something() {
+fn dead_holders_release_their_locks_and_only_exclusive_ones_are_reported() {
     for case in CASES {
-        let turn: Turn = match case.deed {
+        let section: Section = match case.operation {
             "mutex" => mutex,
             "reentrant mutex" => reentrant_mutex,
-            _ => all_ways,
+            _ => rwlock,
         };
-        survive(case, turn);
+        check(case, section);
     }
 }
 
-/// Two others want the lock before, while and after the child dies.
-fn survive(case: &Case, turn: Turn) {
-    let place = Place::new();
-    let options = Named::<Locks>::options().directory(place.path());
-    let initial = || (Ledger::default(), Ledger::default(), Ledger::default());
-    let locks = [(); 2].map(|()| options.open_or_create(NAME, initial()).unwrap());
-    let dead = AtomicBool::new(false);
-    let news: u32 = thread::scope(|scope| {
-        let survivors = [1, 2].map(|who| {
-            let (locks, dead) = (&locks[who as usize - 1], &dead);
+/// Two threads use the lock before, while and after the child dies.
+fn check(case: &Case, section: Section) {
+    let dir = TestDir::new();
+    let locks = dir.handles::<Locks, 2>(NAME, Default::default());
+    let dead = Flag::new();
+    let deaths: u32 = thread::scope(|scope| {
+        let survivors = [1, 2].map(|id| {
+            let (locks, dead) = (&locks[id as usize - 1], &dead);
             scope.spawn(move || {
-                let mut news = 0;
-                while !is_set(dead) {
-                    news += u32::from(turn(locks, who));
+                let mut deaths = 0;
+                while !dead.is_set() {
+                    deaths += u32::from(section(locks, id));
                 }
-                for _ in 0..MORE {
-                    news += u32::from(turn(locks, who));
+                for _ in 0..ROUNDS_AFTER {
+                    deaths += u32::from(section(locks, id));
                 }
-                news
+                deaths
             })
         });
-        let signal = Signal(&dead);
-        case.strike(&place);
-        drop(signal);
+        let set_dead = dead.set_on_drop();
+        case.kill_child(&dir);
+        drop(set_dead);
         survivors.into_iter().map(|it| it.join().unwrap()).sum()
     });
-    assert_eq!(news, case.news, "deaths told of: {} at {:?}", case.deed, case.point);
+    assert_eq!(deaths, case.deaths, "reported deaths: {case}");
 }

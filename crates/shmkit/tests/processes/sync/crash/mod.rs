@@ -1,90 +1,89 @@
-//! A child is killed at each point at which one can be in locks, conditions and so on; the others
-//! are told what is promised, and go on as before.
+//! A child is killed at each crash point of the primitives. The survivors must be told of the
+//! death where that is promised, and must go on.
 
+mod barrier;
 mod condvar;
 mod event;
 mod locks;
-mod meetings;
 mod once;
 mod semaphore;
 
-pub(crate) use meetings::{absent_party, slow_party};
-pub(crate) use semaphore::{check_permits, holder_of_permits};
+pub(crate) use barrier::{party_that_never_waits, party_that_waits_once};
+pub(crate) use semaphore::{assert_permits, permit_holder};
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::children::{Child, Link};
-use crate::place::Place;
+use crate::test_dir::TestDir;
 
-/// What the object of a test is called.
-const NAME: &str = "struck";
-/// So many rounds work after each death.
-const MORE: u32 = 1_000;
-pub(crate) const ROLE: &str = "struck in sync";
+/// The name of a test's object.
+const NAME: &str = "object";
+/// How many rounds the survivors make after each death.
+const ROUNDS_AFTER: u32 = 1_000;
+pub(crate) const ROLE: &str = "crash in sync";
 
-/// Where a child is killed, while it does what.
+const WAITERS_NOT_WOKEN: &str = "wait: word changed, nobody woken";
+
+/// At which point of which operation a child is killed.
 struct Case {
-    deed: &'static str,
+    operation: &'static str,
     point: &'static str,
-    /// How many deaths each survivor, or one of them, is told of.
-    news: u32,
+    /// How many deaths are reported, to one survivor or to each.
+    deaths: u32,
 }
 
-const fn case(deed: &'static str, point: &'static str, news: u32) -> Case {
-    Case { deed, point, news }
+const fn case(operation: &'static str, point: &'static str, deaths: u32) -> Case {
+    Case { operation, point, deaths }
 }
 
 impl Case {
     /// Starts the child, which never ends by itself.
-    fn start(&self, place: &Place) -> Child {
-        println!("{} at {:?}", self.deed, self.point);
-        Child::start_to_die_at(place, self.point, ROLE, self.deed)
+    fn start(&self, dir: &TestDir) -> Child {
+        println!("{self}");
+        Child::start_to_die_at(dir, self.point, ROLE, self.operation)
     }
 
+    /// Starts the child, and waits until it is killed at the point.
     #[track_caller]
-    fn strike(&self, place: &Place) {
-        assert!(self.start(place).was_killed());
+    fn kill_child(&self, dir: &TestDir) {
+        assert!(self.start(dir).was_killed(), "{self}: the child ended by itself");
+    }
+}
+
+impl std::fmt::Display for Case {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} at {:?}", self.operation, self.point)
     }
 }
 
 const CASES: [&[Case]; 6] =
-    [locks::CASES, condvar::CASES, semaphore::CASES, event::CASES, meetings::CASES, once::CASES];
+    [locks::CASES, condvar::CASES, semaphore::CASES, event::CASES, barrier::CASES, once::CASES];
 
-/// Its name, and how it is done.
-type Deed = (&'static str, fn(&mut Link));
+/// A name, and what a child does without an end.
+type Operation = (&'static str, fn(&mut Link));
 
-/// What children do, for ever.
-const DEEDS: [&[Deed]; 6] =
-    [locks::DEEDS, condvar::DEEDS, semaphore::DEEDS, event::DEEDS, meetings::DEEDS, once::DEEDS];
+const OPERATIONS: [&[Operation]; 6] = [
+    locks::OPERATIONS,
+    condvar::OPERATIONS,
+    semaphore::OPERATIONS,
+    event::OPERATIONS,
+    barrier::OPERATIONS,
+    once::OPERATIONS,
+];
 
-/// Does the deed that is its task.
-pub(crate) fn struck(link: &mut Link) {
+/// Runs the operation of its task.
+pub(crate) fn role(link: &mut Link) {
     let task = link.task();
-    let (_, deed) = DEEDS.iter().copied().flatten().find(|(name, _)| *name == task).unwrap();
-    deed(link);
-    unreachable!("{task:?} came to an end");
+    let mut operations = OPERATIONS.iter().copied().flatten();
+    let (_, operation) = operations.find(|(name, _)| *name == task).unwrap();
+    operation(link);
+    unreachable!("{task:?} has ended");
 }
 
 #[test]
-fn someone_is_killed_at_every_point() {
-    let reached = CASES.iter().copied().flatten().map(|case| case.point);
-    let shared = ["owner: freed, nobody woken", "sleepers: word changed, nobody woken"];
+fn every_crash_point_has_a_case() {
+    let tested = CASES.iter().copied().flatten().map(|case| case.point);
+    let shared = [WAITERS_NOT_WOKEN];
     let all = shmkit::crash::SYNC_POINTS.iter().copied().chain(shared);
-    assert_eq!(BTreeSet::from_iter(reached), BTreeSet::from_iter(all));
-}
-
-/// Set when it goes, however that comes about: so that nobody waits for a failed test.
-struct Signal<'a>(&'a AtomicBool);
-
-impl Drop for Signal<'_> {
-    fn drop(&mut self) {
-        // ORDERING: Relaxed; it may come late.
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-fn is_set(signal: &AtomicBool) -> bool {
-    // ORDERING: Relaxed; as above.
-    signal.load(Ordering::Relaxed)
+    assert_eq!(BTreeSet::from_iter(tested), BTreeSet::from_iter(all));
 }

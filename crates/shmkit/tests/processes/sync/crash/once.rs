@@ -1,89 +1,87 @@
-//! What is done once is tried again after a death half-way, and never after one behind it.
+//! A call that a process began before it died is repeated, with notice; one that it completed is
+//! not.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
-use shmkit::sync::{Once, named::Named};
+use shmkit::sync::Once;
 
-use super::{Case, Deed, MORE, NAME, case};
-use crate::place::Place;
+use super::{Case, NAME, Operation, ROUNDS_AFTER, WAITERS_NOT_WOKEN, case};
+use crate::test_dir::{TestDir, open};
+use shmkit::Object;
 
-type Starts = [Once; MORE as usize];
+type Onces = [Once; ROUNDS_AFTER as usize];
 
 const BEGUN: &str = "once: begun";
 
 pub(super) const CASES: &[Case] =
-    &[case("do once", BEGUN, 1), case("do once", "owner: freed, nobody woken", 0)];
+    &[case("call once", BEGUN, 1), case("call once", WAITERS_NOT_WOKEN, 0)];
 
-/// Does each, once the others wait for it.
-pub(super) const DEEDS: &[Deed] = &[("do once", |link| {
-    let starts = Named::<Starts>::open(NAME).unwrap();
-    for start in starts.iter() {
-        let act = |again: bool| {
+/// Completes each call once the others wait for it.
+pub(super) const OPERATIONS: &[Operation] = &[("call once", |link| {
+    let onces = open::<Onces>(NAME);
+    for once in onces.iter() {
+        let call = |again: bool| {
             assert!(!again);
-            link.say("doing");
-            link.hear();
+            link.send("running");
+            link.receive();
         };
-        start.call_once_force(act).unwrap();
-        link.say("done");
-        link.hear();
+        once.call_once_force(call).unwrap();
+        link.send("completed");
+        link.receive();
     }
 })];
 
 #[test]
-fn what_a_dead_one_had_begun_is_done_by_another_who_is_told() {
-    CASES.iter().for_each(survive);
+fn a_call_begun_by_a_dead_process_is_repeated_with_notice() {
+    CASES.iter().for_each(check);
 }
 
-fn survive(case: &Case) {
-    let place = Place::new();
-    let options = Named::<Starts>::options().directory(place.path());
-    let starts = [(); 2].map(|()| options.open_or_create(NAME, [(); MORE as usize]).unwrap());
-    let mut child = case.start(&place);
+fn check(case: &Case) {
+    let dir = TestDir::new();
+    let handles = dir.handles::<Onces, 2>(NAME, [(); ROUNDS_AFTER as usize]);
+    let mut child = case.start(&dir);
     let mut next = 0;
     loop {
-        let word = child.hear_if_alive();
-        let acts = race(&starts, next, || {
-            if word.is_some() {
-                while place.describe(NAME).participants.iter().map(|it| it.waiting).sum::<u32>() < 2
-                {
-                    thread::yield_now();
-                }
-                child.say("go");
+        let running = child.receive_if_alive();
+        let calls = race(&handles, next, || {
+            if running.is_some() {
+                dir.wait_for_waiters(NAME, 2);
+                child.send("complete");
             }
         });
         next += 1;
         if case.point == BEGUN {
-            assert_eq!((word, acts), (None, [0, 1]), "one who is told");
+            assert_eq!((running, calls), (None, [0, 1]), "one call, with notice");
             break;
         }
-        assert_eq!(acts, [0, 0], "it was done");
-        match child.hear_if_alive() {
+        assert_eq!(calls, [0, 0], "the child completed the call");
+        match child.receive_if_alive() {
             None => break,
-            Some(_) => child.say("go"),
+            Some(_) => child.send("call the next"),
         }
     }
     assert!(child.was_killed());
-    for start in next..MORE as usize {
-        assert_eq!(race(&starts, start, || {}), [1, 0]);
+    for number in next..ROUNDS_AFTER as usize {
+        assert_eq!(race(&handles, number, || {}), [1, 0]);
     }
 }
 
-/// Has two do it. How often it was done as for the first time, and how often again.
-fn race(starts: &[Named<Starts>; 2], number: usize, meanwhile: impl FnOnce()) -> [u32; 2] {
-    let acts = [const { AtomicU32::new(0) }; 2];
+/// Lets two threads make a call. Returns how many calls ran without and with notice of a death.
+fn race(handles: &[Object<Onces>; 2], number: usize, meanwhile: impl FnOnce()) -> [u32; 2] {
+    let calls = [const { AtomicU32::new(0) }; 2];
     thread::scope(|scope| {
-        for starts in starts {
-            let acts = &acts;
+        for onces in handles {
+            let calls = &calls;
             scope.spawn(move || {
                 // ORDERING: Relaxed; the end of the thread orders it.
-                let act =
-                    |again: bool| _ = acts[usize::from(again)].fetch_add(1, Ordering::Relaxed);
-                starts[number].call_once_force(act).unwrap();
-                assert!(starts[number].is_completed());
+                let call =
+                    |again: bool| _ = calls[usize::from(again)].fetch_add(1, Ordering::Relaxed);
+                onces[number].call_once_force(call).unwrap();
+                assert!(onces[number].is_completed());
             });
         }
         meanwhile();
     });
-    acts.map(AtomicU32::into_inner)
+    calls.map(AtomicU32::into_inner)
 }

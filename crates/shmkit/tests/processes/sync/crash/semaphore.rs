@@ -1,98 +1,98 @@
-//! Permits of the dead come back, and none is made.
+//! The permits of dead processes return, and no permit is created.
 
-use std::sync::atomic::AtomicBool;
 use std::thread;
 
-use shmkit::sync::{Semaphore, named};
+use shmkit::sync::Semaphore;
 
-use super::{Case, Deed, MORE, NAME, Signal, case, is_set};
+use super::{Case, NAME, Operation, ROUNDS_AFTER, WAITERS_NOT_WOKEN, case};
 use crate::children::{Child, Link};
-use crate::place::Place;
-use crate::sync::ledger::PATIENCE;
+use crate::flag::Flag;
+use crate::test_dir::{TestDir, open};
+use crate::times::TIMEOUT;
 
-const FOUND: &str = "semaphore: permit of a dead one found";
+const DEAD_FOUND: &str = "semaphore: dead participant's permit found";
 
 pub(super) const CASES: &[Case] = &[
     case("acquire", "semaphore: taken, not on record", 0),
     case("acquire", "semaphore: given back, not on record", 0),
-    case("acquire", "sleepers: word changed, nobody woken", 0),
-    case("acquire", FOUND, 0),
+    case("acquire", WAITERS_NOT_WOKEN, 0),
+    case("acquire", DEAD_FOUND, 0),
 ];
 
-pub(super) const DEEDS: &[Deed] = &[("acquire", |_| {
-    let semaphore = named::Semaphore::open(NAME).unwrap();
+pub(super) const OPERATIONS: &[Operation] = &[("acquire", |_| {
+    let semaphore = open::<Semaphore>(NAME);
     loop {
         acquire(&semaphore);
     }
 })];
 
 fn acquire(semaphore: &Semaphore) {
-    let permit = semaphore.acquire_timeout(PATIENCE).expect("a permit was lost");
+    let permit = semaphore.acquire_timeout(TIMEOUT).expect("no permit is lost");
     thread::yield_now();
     drop(permit);
 }
 
-/// Takes two permits, of which one is consumed, and dies with the other and a third.
-pub(crate) fn holder_of_permits(link: &mut Link) {
-    let semaphore = named::Semaphore::open(NAME).unwrap();
+/// Acquires three permits, consumes one of them, and holds the other two until it is killed.
+pub(crate) fn permit_holder(link: &mut Link) {
+    let semaphore = open::<Semaphore>(NAME);
     let permits = [(); 3].map(|()| semaphore.acquire().unwrap());
     let [first, ..] = permits;
     first.forget();
-    link.say("held");
-    link.hear();
+    link.send("ready");
+    link.receive();
 }
 
 #[test]
-fn permits_of_the_dead_come_back_once() {
+fn permits_of_dead_processes_return_exactly_once() {
     for case in CASES {
         for permits in [1, 2] {
-            survive(case, permits);
+            check(case, permits);
         }
     }
 }
 
-/// Two others want permits before, while and after the child dies.
-fn survive(case: &Case, permits: u32) {
-    let place = Place::new();
-    let options = named::Semaphore::options().directory(place.path());
-    let semaphores = [(); 2].map(|()| options.open_or_create(NAME, permits).unwrap());
-    if case.point == FOUND {
-        // Somebody else's death is what the child finds.
+/// Two threads acquire permits before, while and after the child dies.
+fn check(case: &Case, permits: u32) {
+    let dir = TestDir::new();
+    let semaphores = dir.handles::<Semaphore, 2>(NAME, permits);
+    let dead = Flag::new();
+    if case.point == DEAD_FOUND {
+        // The child finds the permits of another dead process.
         semaphores[0].post(3).unwrap();
-        let mut holder = Child::start(&place, "holder of permits", "");
-        assert_eq!(holder.hear(), "held");
+        let mut holder = Child::start_ready(&dir, "permit holder", "");
         semaphores[0].consume().unwrap();
         semaphores[0].post(1).unwrap();
         holder.kill();
-        case.strike(&place);
-        // Two came back; the one that was consumed did not.
-        (0..2).for_each(|_| semaphores[0].consume_timeout(PATIENCE).unwrap());
+        case.kill_child(&dir);
+        dead.set();
+        // Two permits have returned; the consumed one has not.
+        (0..2).for_each(|_| semaphores[0].consume_timeout(TIMEOUT).unwrap());
     }
-    let dead = AtomicBool::new(case.point == FOUND);
     thread::scope(|scope| {
         for semaphore in &semaphores {
             let dead = &dead;
             scope.spawn(move || {
-                while !is_set(dead) {
+                while !dead.is_set() {
                     acquire(semaphore);
                 }
-                (0..MORE).for_each(|_| acquire(semaphore));
+                (0..ROUNDS_AFTER).for_each(|_| acquire(semaphore));
             });
         }
-        if case.point != FOUND {
-            let _signal = Signal(&dead);
-            case.strike(&place);
+        if !dead.is_set() {
+            let _set_dead = dead.set_on_drop();
+            case.kill_child(&dir);
         }
     });
-    check_permits(&semaphores[0], permits);
+    assert_permits(&semaphores[0], permits);
 }
 
-/// All permits can be had, and no more.
+/// Checks that all permits are available, and no more.
 #[track_caller]
-pub(crate) fn check_permits(semaphore: &Semaphore, permits: u32) {
-    let all: Vec<_> =
-        (0..permits).map(|_| semaphore.acquire_timeout(PATIENCE).expect("none lost")).collect();
-    assert_eq!(semaphore.available(), 0, "one was made");
+pub(crate) fn assert_permits(semaphore: &Semaphore, permits: u32) {
+    let all: Vec<_> = (0..permits)
+        .map(|_| semaphore.acquire_timeout(TIMEOUT).expect("no permit is lost"))
+        .collect();
+    assert_eq!(semaphore.available(), 0, "a permit was created");
     drop(all);
     assert_eq!(semaphore.available(), u64::from(permits));
 }

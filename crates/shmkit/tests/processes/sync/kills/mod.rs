@@ -1,42 +1,44 @@
-//! Many who use everything at once are killed at random, some hundred times, or as often as the
-//! environment's `SHMKIT_KILLS` says.
+//! Workers that use everything at once are killed at random: some hundred times, or as often as the
+//! environment variable `SHMKIT_KILLS` says.
 
-mod board;
+mod monitor;
 mod worker;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use shmkit::ErrorKind;
-use shmkit::sync::{Barrier, named::Named};
+use shmkit::sync::Barrier;
 
-use self::board::{Board, NEWS};
-use self::worker::{ACTS, PERMITS, STAGE, Stage, Worker, open_stage};
-use super::crash::check_permits;
-use super::ledger::PATIENCE;
+use self::monitor::{DEATHS, Monitor};
+use self::worker::{NAME, OPERATIONS, PERMITS, Shared, Worker, open_shared, succeeded};
+use super::crash::assert_permits;
 use crate::children::{Child, Link};
-use crate::place::Place;
+use crate::flag::Flag;
 use crate::system::KILLS;
+use crate::test_dir::TestDir;
+use crate::times::TIMEOUT;
 use crate::values::Random;
+use shmkit::Object;
 
-/// How many are at work, besides those that live through it all.
+/// How many workers run at a time, in children that are killed.
 const WORKERS: usize = 6;
+/// How many more run in threads of the test.
 const SURVIVORS: usize = 2;
-/// So many rounds work when all are dead.
-const MORE: u64 = 1_000;
+/// How many operations each survivor runs after all children are dead.
+const ROUNDS_AFTER: u64 = 1_000;
 
 /// Works until it is killed.
 pub(crate) fn worker(link: &mut Link) {
     let task = link.task();
-    let (who, seed) = task.split_once(' ').unwrap();
+    let (id, seed) = task.split_once(' ').unwrap();
     let directory = shmkit::default_directory();
-    let stage = open_stage(&directory);
-    let random = Random::of(seed.parse().unwrap());
-    let mut worker = Worker::new(&directory, who.parse().unwrap(), random);
-    link.say("begun");
+    let shared = open_shared(&directory);
+    let random = Random::from_seed(seed.parse().unwrap());
+    let mut worker = Worker::new(&directory, id.parse().unwrap(), random);
+    link.send("working");
     loop {
-        worker.act(&stage);
+        worker.run_one(&shared);
     }
 }
 
@@ -45,157 +47,143 @@ fn kills() -> usize {
     chosen.map_or(KILLS / 5, |kills| kills.parse().expect("SHMKIT_KILLS is a number"))
 }
 
-/// Those who are killed.
+/// The workers in children.
 struct Workers<'a> {
-    place: &'a Place,
-    board: &'a Board,
+    dir: &'a TestDir,
+    monitor: &'a Monitor,
     random: &'a mut Random,
-    next: u64,
-    /// Their numbers, and whether they have begun.
+    next_id: u64,
+    /// Each with its number, and whether it is known to work.
     alive: Vec<(Child, u64, bool)>,
 }
 
 impl Workers<'_> {
     fn start(&mut self) {
-        let task = format!("{} {}", self.next, self.random.next());
-        let child = Child::start(self.place, "worker", task);
-        self.alive.push((child, self.next, false));
-        self.next += 1;
+        let task = format!("{} {}", self.next_id, self.random.next());
+        let child = Child::start(self.dir, "worker", task);
+        self.alive.push((child, self.next_id, false));
+        self.next_id += 1;
     }
 
-    fn kill(&mut self, number: usize) {
-        let (mut child, who, _) = self.alive.swap_remove(number);
-        self.board.doom(who);
+    fn kill(&mut self, index: usize) {
+        let (mut child, id, _) = self.alive.swap_remove(index);
+        self.monitor.mark_doomed(id);
         child.kill();
     }
 
-    fn wait_for(&mut self, number: usize) {
-        let (child, _, begun) = &mut self.alive[number];
-        if !*begun {
-            assert_eq!(child.hear(), "begun");
-            *begun = true;
+    fn wait_until_working(&mut self, index: usize) {
+        let (child, _, works) = &mut self.alive[index];
+        if !*works {
+            assert_eq!(child.receive(), "working");
+            *works = true;
         }
+    }
+
+    fn kill_at_random(&mut self, kills: usize) {
+        (0..WORKERS).for_each(|_| self.start());
+        for _ in 0..kills {
+            let index = self.random.below(WORKERS as u64) as usize;
+            // One in eight is killed while it starts or opens the objects.
+            if !self.random.one_in(8) {
+                self.wait_until_working(index);
+            }
+            // The sleep synchronizes nothing: it makes the moment of the kill random.
+            thread::sleep(Duration::from_micros(self.random.below(1_500)));
+            self.kill(index);
+            self.start();
+        }
+        for index in 0..WORKERS {
+            self.wait_until_working(index);
+        }
+        (0..WORKERS).for_each(|_| self.kill(0));
     }
 }
 
 #[test]
-fn random_kills_lose_no_permit_let_no_two_in_and_hold_nobody_up() {
-    let (place, kills) = (Place::new(), kills());
+fn random_kills_lose_no_permit_break_no_exclusion_and_block_no_survivor() {
+    let (dir, kills) = (TestDir::new(), kills());
     let mut random = Random::new();
-    let board = Board::create(place.path(), kills + WORKERS + SURVIVORS + 1);
-    let stages = [(); SURVIVORS].map(|()| open_stage(place.path()));
+    let monitor = Monitor::create(dir.path(), kills + WORKERS + SURVIVORS + 1);
+    let handles = [(); SURVIVORS].map(|()| open_shared(dir.path()));
     let seeds = [(); SURVIVORS].map(|()| random.next());
-    let over = AtomicBool::new(false);
-    let acts: Vec<_> = thread::scope(|scope| {
+    let stop = Flag::new();
+    let counts: Vec<_> = thread::scope(|scope| {
         let survivors: Vec<_> = (1..)
             .zip(seeds)
-            .zip(&stages)
-            .map(|((who, seed), stage)| {
-                let (place, over) = (&place, &over);
+            .zip(&handles)
+            .map(|((id, seed), shared)| {
+                let (dir, stop) = (&dir, &stop);
                 scope.spawn(move || {
-                    let mut worker = Worker::new(place.path(), who, Random::of(seed));
-                    let mut acts = [0_u64; ACTS.len()];
-                    // ORDERING: Relaxed; it may come late.
-                    while !over.load(Ordering::Relaxed) || acts.contains(&0) {
-                        acts[worker.act(stage)] += 1;
+                    let mut worker = Worker::new(dir.path(), id, Random::from_seed(seed));
+                    let mut counts = [0_u64; OPERATIONS.len()];
+                    while !stop.is_set() || counts.contains(&0) {
+                        counts[worker.run_one(shared)] += 1;
                     }
-                    acts
+                    counts
                 })
             })
             .collect();
-        let signal = Over(&over);
-        let next = 1 + SURVIVORS as u64;
+        let set_stop = stop.set_on_drop();
+        let next_id = 1 + SURVIVORS as u64;
         let alive = Vec::new();
         let mut workers =
-            Workers { place: &place, board: &board, random: &mut random, next, alive };
-        kill_at_random(&mut workers, kills);
-        drop(signal);
+            Workers { dir: &dir, monitor: &monitor, random: &mut random, next_id, alive };
+        workers.kill_at_random(kills);
+        drop(set_stop);
         survivors.into_iter().map(|it| it.join().unwrap()).collect()
     });
-    println!("{kills} kills, of which others were told {} times", board.number(NEWS));
-    for (number, (name, _)) in ACTS.iter().enumerate() {
-        println!("{name}: {}", acts.iter().map(|acts| acts[number]).sum::<u64>());
+    println!("{kills} kills; deaths noticed: {}", monitor.get(DEATHS));
+    for (index, (name, _)) in OPERATIONS.iter().enumerate() {
+        println!("{name}: {}", counts.iter().map(|counts| counts[index]).sum::<u64>());
     }
-    go_on(&place, &stages, seeds);
+    check_survivors(&dir, &handles, seeds);
 }
 
-/// Set when it goes, however that comes about.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        // ORDERING: Relaxed; as above.
-        self.0.store(true, Ordering::Relaxed);
+/// After all children are dead, the survivors repair what these left, and then no death is reported
+/// any more.
+fn check_survivors(dir: &TestDir, handles: &[Object<Shared>; SURVIVORS], seeds: [u64; SURVIVORS]) {
+    for (semaphore, permits) in handles[0].4.iter().zip(PERMITS) {
+        assert_permits(semaphore, permits);
     }
-}
-
-fn kill_at_random(workers: &mut Workers<'_>, kills: usize) {
-    (0..WORKERS).for_each(|_| workers.start());
-    for _ in 0..kills {
-        let who = workers.random.below(WORKERS as u64) as usize;
-        // One in eight is killed while it is starting or attaching.
-        if workers.random.below(8) != 0 {
-            workers.wait_for(who);
-        }
-        // No waiting for anything: where the kill falls is to be left to chance.
-        thread::sleep(Duration::from_micros(workers.random.below(1_500)));
-        workers.kill(who);
-        workers.start();
-    }
-    for who in 0..WORKERS {
-        workers.wait_for(who);
-    }
-    (0..WORKERS).for_each(|_| workers.kill(0));
-}
-
-/// When all are dead, the others mend what is left, and then no more comes of them.
-fn go_on(place: &Place, stages: &[Named<Stage>; SURVIVORS], seeds: [u64; SURVIVORS]) {
-    for (semaphore, permits) in stages[0].4.iter().zip(PERMITS) {
-        check_permits(semaphore, permits);
-    }
-    for news_are_due in [true, false] {
+    for may_report_deaths in [true, false] {
         thread::scope(|scope| {
-            for ((who, seed), stage) in (1..).zip(seeds).zip(stages) {
+            for ((id, seed), shared) in (1..).zip(seeds).zip(handles) {
                 scope.spawn(move || {
-                    let mut worker = Worker::new(place.path(), who, Random::of(seed));
-                    worker.careless = false;
-                    for number in 0..MORE {
-                        ACTS[number as usize % ACTS.len()].1(&mut worker, stage);
+                    let mut worker = Worker::new(dir.path(), id, Random::from_seed(seed));
+                    worker.may_skip_repair = false;
+                    for number in 0..ROUNDS_AFTER {
+                        OPERATIONS[number as usize % OPERATIONS.len()].1(&mut worker, shared);
                     }
-                    assert!(news_are_due || worker.news == 0, "told of a death again");
+                    assert!(may_report_deaths || worker.deaths == 0, "a death is reported again");
                 });
             }
         });
     }
-    meet(&stages[0].6);
-    place.repair();
-    let members = place.describe(STAGE).participants;
-    assert_eq!(members.len(), SURVIVORS, "{members:?}");
+    meet(&handles[0].6);
+    dir.repair();
+    let participants = dir.describe(NAME).participants;
+    assert_eq!(participants.len(), SURVIVORS, "{participants:?}");
 }
 
-/// Three meet a thousand times, once the places of the dead are theirs.
+/// Three parties join in place of the dead, and each completes a thousand rounds.
 fn meet(barrier: &Barrier) {
-    let met = [const { AtomicU64::new(0) }; 3];
-    let given_up = Instant::now() + PATIENCE;
+    let rounds = [const { AtomicU64::new(0) }; 3];
+    let start = Instant::now();
     thread::scope(|scope| {
-        for mine in &met {
-            let met = &met;
+        for completed in &rounds {
+            let rounds = &rounds;
             scope.spawn(move || {
                 let mut party = None;
-                // ORDERING: Relaxed; it may be seen late.
-                while met.iter().any(|times| times.load(Ordering::Relaxed) < MORE) {
-                    assert!(Instant::now() < given_up, "they do not meet: {met:?}");
+                // ORDERING: Relaxed; no data depends on the numbers, and they may be seen late.
+                while rounds.iter().any(|it| it.load(Ordering::Relaxed) < ROUNDS_AFTER) {
+                    assert!(start.elapsed() < TIMEOUT, "the parties do not meet: {rounds:?}");
                     let Some(party) = &mut party else {
                         party = barrier.join().ok();
                         continue;
                     };
-                    match party.wait_timeout(Duration::from_millis(5)) {
-                        Ok(_) => _ = mine.fetch_add(1, Ordering::Relaxed),
-                        Err(error) => {
-                            let kind = error.kind();
-                            let due = [ErrorKind::TimedOut, ErrorKind::PeerDied];
-                            assert!(due.contains(&kind), "{error}");
-                        }
+                    if succeeded(party.wait_timeout(Duration::from_millis(5))) {
+                        // ORDERING: Relaxed; as above.
+                        completed.fetch_add(1, Ordering::Relaxed);
                     }
                 }
             });

@@ -1,4 +1,4 @@
-//! One of many who use one of everything at random, and check what they find.
+//! A worker, which uses one of every primitive at random, and checks what it finds.
 
 use std::hint::spin_loop;
 use std::path::{Path, PathBuf};
@@ -8,44 +8,37 @@ use std::time::Duration;
 
 use shmkit::sync::{
     Barrier, Condvar, Event, Latch, Mutex, MutexGuard, Once, ReentrantMutex, Reset, RwLock,
-    Semaphore, named::Named,
+    Semaphore,
 };
-use shmkit::{ErrorKind, Result, Shareable};
+use shmkit::{ErrorKind, Result};
 
-use super::board::{self, Board};
-use crate::sync::ledger::{Ledger, PATIENCE, told};
+use super::monitor::{self, Monitor};
+use crate::sync::guarded::{Buffer, Counts, guard_and_death};
+use crate::test_dir::primitive_in;
+use crate::times::TIMEOUT;
 use crate::values::Random;
+use shmkit::Object;
 
-/// One of everything that can be used again, in one object.
-pub(super) type Stage = (
-    Mutex<Ledger>,
-    ReentrantMutex<Ledger>,
-    RwLock<Ledger>,
-    (Mutex<Basket>, [Condvar; 2]),
+/// One of every primitive that can be used again, in one object.
+pub(super) type Shared = (
+    Mutex<Counts>,
+    ReentrantMutex<Counts>,
+    RwLock<Counts>,
+    (Mutex<Buffer>, [Condvar; 2]),
     [Semaphore; 2],
     [Event; 2],
     Barrier,
 );
 
-/// Room for one thing.
-#[derive(Shareable, Clone, Copy, Debug, Default)]
-#[repr(C)]
-pub(super) struct Basket {
-    full: u64,
-    put: u64,
-    taken: u64,
-}
-
-pub(super) const STAGE: &str = "stage";
-/// How many permits the two semaphores have.
+pub(super) const NAME: &str = "shared";
+/// The permits of the two semaphores.
 pub(super) const PERMITS: [u32; 2] = [1, 3];
 const PARTIES: u32 = 3;
-const MOMENT: Duration = Duration::from_micros(50);
+const SHORT: Duration = Duration::from_micros(50);
 
-type Act = fn(&mut Worker, &Stage);
+type Operation = fn(&mut Worker, &Shared);
 
-/// What a worker does, by name.
-pub(super) const ACTS: [(&str, Act); 14] = [
+pub(super) const OPERATIONS: [(&str, Operation); 14] = [
     ("lock", Worker::lock),
     ("lock twice", Worker::lock_twice),
     ("read", Worker::read),
@@ -53,75 +46,71 @@ pub(super) const ACTS: [(&str, Act); 14] = [
     ("write", Worker::write),
     ("put", Worker::put),
     ("take", Worker::take),
-    ("only permit", Worker::only_permit),
-    ("one of the permits", Worker::one_of_the_permits),
-    ("manual event", Worker::manual_event),
-    ("automatic event", Worker::automatic_event),
-    ("barrier", Worker::barrier),
-    ("once", Worker::once),
-    ("latch", Worker::latch),
+    ("acquire the only permit", Worker::acquire_only_permit),
+    ("acquire one of the permits", Worker::acquire_permit),
+    ("manual event", Worker::use_manual_event),
+    ("automatic event", Worker::use_automatic_event),
+    ("barrier", Worker::wait_at_barrier),
+    ("once", Worker::call_once),
+    ("latch", Worker::use_latch),
 ];
 
-/// One who uses everything.
 pub(super) struct Worker {
-    who: u64,
+    id: u64,
     directory: PathBuf,
-    board: Board,
+    monitor: Monitor,
     random: Random,
-    once: (u64, Rc<Named<Once>>),
-    latch: (u64, Rc<Named<Latch>>),
-    /// Leaves to the next, now and then, what a dead one left half-changed.
-    pub(super) careless: bool,
-    /// Of how many deaths it was told.
-    pub(super) news: u64,
+    once: (u64, Rc<Object<Once>>),
+    latch: (u64, Rc<Object<Latch>>),
+    /// Whether it sometimes leaves a half-changed value to the next owner.
+    pub(super) may_skip_repair: bool,
+    /// How many deaths were reported to it.
+    pub(super) deaths: u64,
 }
 
-pub(super) fn open_stage(directory: &Path) -> Named<Stage> {
-    let empty = Ledger::default();
-    let basket = (Basket::default(), [(); 2]);
+pub(super) fn open_shared(directory: &Path) -> Object<Shared> {
+    let empty = Counts::default();
+    let buffer = (Buffer::default(), [(); 2]);
     let resets = [Reset::Manual, Reset::Automatic];
-    let initial = (empty, empty, empty, basket, PERMITS, resets, PARTIES);
-    Named::options().directory(directory).open_or_create(STAGE, initial).unwrap()
+    let initial = (empty, empty, empty, buffer, PERMITS, resets, PARTIES);
+    primitive_in::<Shared>(directory).open_or_create(NAME, initial).unwrap()
 }
 
-fn open_once(directory: &Path, number: u64) -> Rc<Named<Once>> {
-    let options = Named::options().directory(directory);
-    Rc::new(options.open_or_create(&format!("once {number}"), ()).unwrap())
+fn open_once(directory: &Path, number: u64) -> Rc<Object<Once>> {
+    Rc::new(primitive_in::<Once>(directory).open_or_create(&format!("once {number}"), ()).unwrap())
 }
 
-fn open_latch(directory: &Path, number: u64) -> Rc<Named<Latch>> {
-    let options = Named::options().directory(directory);
-    Rc::new(options.open_or_create(&format!("latch {number}"), 2).unwrap())
+fn open_latch(directory: &Path, number: u64) -> Rc<Object<Latch>> {
+    Rc::new(primitive_in::<Latch>(directory).open_or_create(&format!("latch {number}"), 2).unwrap())
 }
 
 impl Worker {
-    pub(super) fn new(directory: &Path, who: u64, random: Random) -> Self {
+    pub(super) fn new(directory: &Path, id: u64, random: Random) -> Self {
         Self {
-            who,
+            id,
             directory: directory.into(),
-            board: Board::open(directory),
+            monitor: Monitor::open(directory),
             random,
             once: (0, open_once(directory, 0)),
             latch: (0, open_latch(directory, 0)),
-            careless: true,
-            news: 0,
+            may_skip_repair: true,
+            deaths: 0,
         }
     }
 
-    /// Does one thing. Its number in [`ACTS`].
-    pub(super) fn act(&mut self, stage: &Stage) -> usize {
-        let number = self.random.below(ACTS.len() as u64) as usize;
-        ACTS[number].1(self, stage);
+    /// Runs a random operation. Returns its index in [`OPERATIONS`].
+    pub(super) fn run_one(&mut self, shared: &Shared) -> usize {
+        let number = self.random.below(OPERATIONS.len() as u64) as usize;
+        OPERATIONS[number].1(self, shared);
         number
     }
 
-    /// Is told of a death.
-    fn hear(&mut self) {
-        self.news += 1;
-        self.board.count(board::NEWS);
+    fn count_death(&mut self) {
+        self.deaths += 1;
+        self.monitor.count(monitor::DEATHS);
     }
 
-    /// Stays for a moment where a kill is to fall, and lets others run.
+    /// Passes time inside a critical section, where kills are to happen, and lets others run.
     fn pause(&mut self) {
         for _ in 0..self.random.below(4) {
             thread::yield_now();
@@ -131,232 +120,228 @@ impl Worker {
         }
     }
 
-    fn is_one_in(&mut self, many: u64) -> bool {
-        self.random.below(many) == 0
-    }
-
-    /// Looks at what it got. False: what a dead one left in it is left to the next.
+    /// Checks the counts, or repairs them after the death of the owner. Returns false if the repair
+    /// was left to the next owner.
     #[track_caller]
-    fn mend(&mut self, ledger: &mut Ledger, died: bool) -> bool {
-        if !died {
-            ledger.check();
+    fn check_or_repair(&mut self, counts: &mut Counts, owner_died: bool) -> bool {
+        if !owner_died {
+            counts.assert_whole();
             return true;
         }
-        self.hear();
-        self.board.excuse(ledger.holder);
-        if self.careless && self.is_one_in(4) {
+        self.count_death();
+        self.monitor.assert_doomed(counts.changing);
+        if self.may_skip_repair && self.random.one_in(4) {
             return false;
         }
-        ledger.mend();
+        counts.repair();
         true
     }
 
     #[track_caller]
-    fn change(&mut self, ledger: &mut Ledger) {
-        ledger.begin(self.who);
+    fn change(&mut self, counts: &mut Counts) {
+        counts.begin_change(self.id);
         self.pause();
-        ledger.finish(self.who);
+        counts.finish_change(self.id);
     }
 
-    fn lock(&mut self, stage: &Stage) {
-        let (mut ledger, died) = told(stage.0.lock_timeout(PATIENCE));
-        if self.mend(&mut ledger, died) {
-            ledger.mark_consistent();
-            self.change(&mut ledger);
+    fn lock(&mut self, shared: &Shared) {
+        let (mut counts, owner_died) = guard_and_death(shared.0.lock_timeout(TIMEOUT));
+        if self.check_or_repair(&mut counts, owner_died) {
+            counts.mark_consistent();
+            self.change(&mut counts);
         }
     }
 
-    fn lock_twice(&mut self, stage: &Stage) {
-        let (mut outer, died) = told(stage.1.lock_timeout(PATIENCE));
-        let mut inner = stage.1.lock().expect("it is this one's");
-        let mut ledger = inner.get();
-        if !self.mend(&mut ledger, died) {
+    fn lock_twice(&mut self, shared: &Shared) {
+        let (mut outer, owner_died) = guard_and_death(shared.1.lock_timeout(TIMEOUT));
+        let mut inner = shared.1.lock().expect("this thread owns it");
+        let mut counts = inner.get();
+        if !self.check_or_repair(&mut counts, owner_died) {
             return;
         }
-        ledger.begin(self.who);
-        inner.set(ledger);
+        counts.begin_change(self.id);
+        inner.set(counts);
         outer.mark_consistent();
         drop(inner);
         self.pause();
-        ledger = outer.get();
-        ledger.finish(self.who);
-        outer.set(ledger);
+        counts = outer.get();
+        counts.finish_change(self.id);
+        outer.set(counts);
     }
 
-    fn read(&mut self, stage: &Stage) {
-        let lock = &stage.2;
-        let (seen, died) = told(lock.read_timeout(PATIENCE));
-        if died {
+    fn read(&mut self, shared: &Shared) {
+        let lock = &shared.2;
+        let (counts, owner_died) = guard_and_death(lock.read_timeout(TIMEOUT));
+        if owner_died {
             return;
         }
-        let before = *seen;
-        before.check();
+        let before = *counts;
+        before.assert_whole();
         self.pause();
-        assert_eq!(*seen, before, "somebody wrote");
-        if let Some(Ok(mut ledger)) = self.is_one_in(4).then(|| seen.try_upgrade()) {
-            self.change(&mut ledger);
+        assert_eq!(*counts, before, "another worker wrote");
+        if let Some(Ok(mut counts)) = self.random.one_in(4).then(|| counts.try_upgrade()) {
+            self.change(&mut counts);
         }
     }
 
-    fn upgrade(&mut self, stage: &Stage) {
-        let (seen, died) = told(stage.2.upgradable_read_timeout(PATIENCE));
-        let before = *seen;
+    fn upgrade(&mut self, shared: &Shared) {
+        let (counts, owner_died) = guard_and_death(shared.2.upgradable_read_timeout(TIMEOUT));
+        let before = *counts;
         self.pause();
-        assert_eq!(*seen, before, "somebody wrote");
-        if self.is_one_in(2) {
+        assert_eq!(*counts, before, "another worker wrote");
+        if self.random.one_in(2) {
             return;
         }
-        let mut ledger = seen.upgrade_timeout(PATIENCE).unwrap();
-        assert_eq!(*ledger, before, "somebody wrote in between");
-        if self.mend(&mut ledger, died) {
-            ledger.mark_consistent();
-            self.change(&mut ledger);
-            ledger.downgrade().check();
+        let mut counts = counts.upgrade_timeout(TIMEOUT).unwrap();
+        assert_eq!(*counts, before, "another worker wrote during the upgrade");
+        if self.check_or_repair(&mut counts, owner_died) {
+            counts.mark_consistent();
+            self.change(&mut counts);
+            counts.downgrade().assert_whole();
         }
     }
 
-    fn write(&mut self, stage: &Stage) {
-        let (mut ledger, died) = told(stage.2.write_timeout(PATIENCE));
-        if self.mend(&mut ledger, died) {
-            ledger.mark_consistent();
-            self.change(&mut ledger);
-            let seen = ledger.downgrade_to_upgradable();
+    fn write(&mut self, shared: &Shared) {
+        let (mut counts, owner_died) = guard_and_death(shared.2.write_timeout(TIMEOUT));
+        if self.check_or_repair(&mut counts, owner_died) {
+            counts.mark_consistent();
+            self.change(&mut counts);
+            let counts = counts.downgrade_to_upgradable();
             self.pause();
-            seen.check();
+            counts.assert_whole();
         }
     }
 
-    /// The basket once it is full, or is not; nothing, if that is not soon.
-    fn basket<'a>(&mut self, stage: &'a Stage, full: bool) -> Option<MutexGuard<'a, Basket>> {
-        let (lock, conditions) = &stage.3;
-        let (mut basket, mut died) = told(lock.lock_timeout(PATIENCE));
+    /// Waits for a short time until the buffer is full or empty.
+    fn lock_when<'a>(&mut self, shared: &'a Shared, full: bool) -> Option<MutexGuard<'a, Buffer>> {
+        let (lock, condvars) = &shared.3;
+        let (mut buffer, mut owner_died) = guard_and_death(lock.lock_timeout(TIMEOUT));
         for _ in 0..3 {
-            if died {
-                self.hear();
-                basket.full = basket.put.saturating_sub(basket.taken).min(1);
-                basket.taken = basket.put - basket.full;
-                basket.mark_consistent();
-                conditions.iter().for_each(|condition| condition.notify_all().unwrap());
+            if owner_died {
+                self.count_death();
+                buffer.full = buffer.put.saturating_sub(buffer.taken).min(1);
+                buffer.taken = buffer.put - buffer.full;
+                buffer.mark_consistent();
+                condvars.iter().for_each(|condvar| condvar.notify_all().unwrap());
             }
-            assert_eq!(basket.put, basket.taken + basket.full, "{:?}", *basket);
-            if (basket.full == 1) == full {
-                return Some(basket);
+            buffer.assert_whole();
+            if (buffer.full == 1) == full {
+                return Some(buffer);
             }
-            let waited = conditions[usize::from(full)].wait_timeout(basket, MOMENT);
-            (basket, died) = match waited {
+            (buffer, owner_died) = match condvars[usize::from(full)].wait_timeout(buffer, SHORT) {
                 Ok((guard, _)) => (guard, false),
                 Err(error) => (error.into_guard().unwrap().0, true),
             };
         }
-        died.then(|| conditions.iter().for_each(|condition| condition.notify_all().unwrap()));
+        owner_died.then(|| condvars.iter().for_each(|condvar| condvar.notify_all().unwrap()));
         None
     }
 
-    fn put(&mut self, stage: &Stage) {
-        let Some(mut basket) = self.basket(stage, false) else { return };
-        basket.full = 1;
+    fn put(&mut self, shared: &Shared) {
+        let Some(mut buffer) = self.lock_when(shared, false) else { return };
+        buffer.full = 1;
         self.pause();
-        basket.put += 1;
-        let _ =
-            if self.is_one_in(2) { stage.3.1[1].notify_one() } else { stage.3.1[1].notify_all() };
+        buffer.put += 1;
+        let not_empty = &shared.3.1[1];
+        let _ = if self.random.one_in(2) { not_empty.notify_one() } else { not_empty.notify_all() };
     }
 
-    fn take(&mut self, stage: &Stage) {
-        let Some(mut basket) = self.basket(stage, true) else { return };
-        basket.taken += 1;
+    fn take(&mut self, shared: &Shared) {
+        let Some(mut buffer) = self.lock_when(shared, true) else { return };
+        buffer.taken += 1;
         self.pause();
-        basket.full = 0;
-        stage.3.1[0].notify_one().unwrap();
+        buffer.full = 0;
+        shared.3.1[0].notify_one().unwrap();
     }
 
-    fn only_permit(&mut self, stage: &Stage) {
-        let _permit = stage.4[0].acquire_timeout(PATIENCE).expect("a permit was lost");
-        if self.board.number(board::ONLY) != 0 {
-            self.board.count(board::NEWS);
+    fn acquire_only_permit(&mut self, shared: &Shared) {
+        let _permit = shared.4[0].acquire_timeout(TIMEOUT).expect("no permit is lost");
+        if self.monitor.get(monitor::ONLY_PERMIT) != 0 {
+            self.monitor.count(monitor::DEATHS);
         }
-        self.board.enter(board::ONLY, self.who);
+        self.monitor.enter(monitor::ONLY_PERMIT, self.id);
         self.pause();
-        self.board.leave(board::ONLY, self.who);
+        self.monitor.leave(monitor::ONLY_PERMIT, self.id);
     }
 
-    fn one_of_the_permits(&mut self, stage: &Stage) {
-        let _permit = stage.4[1].acquire_timeout(PATIENCE).expect("a permit was lost");
-        let seat = self.board.sit_down(self.who);
+    fn acquire_permit(&mut self, shared: &Shared) {
+        let _permit = shared.4[1].acquire_timeout(TIMEOUT).expect("no permit is lost");
+        let section = self.monitor.enter_with_permit(self.id);
         self.pause();
-        self.board.stand_up(seat, self.who);
+        self.monitor.leave_with_permit(section, self.id);
     }
 
-    fn manual_event(&mut self, stage: &Stage) {
-        let event = &stage.5[0];
+    fn use_manual_event(&mut self, shared: &Shared) {
+        let event = &shared.5[0];
         match self.random.below(3) {
             0 => event.set().unwrap(),
             1 => event.reset().unwrap(),
-            _ => _ = in_time(event.wait_timeout(MOMENT)),
+            _ => _ = succeeded(event.wait_timeout(SHORT)),
         }
     }
 
-    fn automatic_event(&mut self, stage: &Stage) {
-        let event = &stage.5[1];
+    fn use_automatic_event(&mut self, shared: &Shared) {
+        let event = &shared.5[1];
         match self.random.below(3) {
             0 => event.set().unwrap(),
             1 => _ = event.try_wait().unwrap(),
-            _ => _ = in_time(event.wait_timeout(MOMENT)),
+            _ => _ = succeeded(event.wait_timeout(SHORT)),
         }
     }
 
-    fn barrier(&mut self, stage: &Stage) {
-        let mut party = match stage.6.join() {
+    fn wait_at_barrier(&mut self, shared: &Shared) {
+        let mut party = match shared.6.join() {
             Ok(party) => party,
             Err(error) => return assert_eq!(error.kind(), ErrorKind::Full, "{error}"),
         };
         for _ in 0..self.random.below(5) {
-            in_time(party.wait_timeout(MOMENT));
+            succeeded(party.wait_timeout(SHORT));
         }
     }
 
-    fn once(&mut self, _: &Stage) {
-        let number = self.board.number(board::ONCE);
+    fn call_once(&mut self, _: &Shared) {
+        let number = self.monitor.get(monitor::ONCE_NUMBER);
         if self.once.0 != number {
             self.once = (number, open_once(&self.directory, number));
         }
         let once = self.once.1.clone();
-        let act = |again: bool| {
-            let before = self.board.number(board::DOING);
-            if before != 0 {
-                self.board.count(board::NEWS);
+        let call = |again: bool| {
+            let found = self.monitor.get(monitor::CALL_ONCE);
+            if found != 0 {
+                self.monitor.count(monitor::DEATHS);
             }
-            assert!(again || before == 0, "{before} tried, and this one is not told");
-            self.board.enter(board::DOING, self.who);
+            assert!(again || found == 0, "the death of worker {found} was not reported");
+            self.monitor.enter(monitor::CALL_ONCE, self.id);
             self.pause();
-            self.board.leave(board::DOING, self.who);
+            self.monitor.leave(monitor::CALL_ONCE, self.id);
         };
-        once.call_once_force(act).unwrap();
+        once.call_once_force(call).unwrap();
         assert!(once.is_completed());
-        if self.is_one_in(64) {
-            self.board.exchange(board::ONCE, number, number + 1);
+        if self.random.one_in(64) {
+            self.monitor.exchange(monitor::ONCE_NUMBER, number, number + 1);
         }
     }
 
-    fn latch(&mut self, _: &Stage) {
-        let number = self.board.number(board::LATCH);
+    fn use_latch(&mut self, _: &Shared) {
+        let number = self.monitor.get(monitor::LATCH_NUMBER);
         if self.latch.0 != number {
             self.latch = (number, open_latch(&self.directory, number));
         }
         let latch = self.latch.1.clone();
         match latch.join() {
-            Ok(party) if self.is_one_in(2) => party.count_down().unwrap(),
+            Ok(party) if self.random.one_in(2) => party.count_down().unwrap(),
             Ok(_) => {}
             Err(error) => assert_eq!(error.kind(), ErrorKind::Full, "{error}"),
         }
-        if in_time(latch.wait_timeout(MOMENT)) && self.is_one_in(64) {
-            self.board.exchange(board::LATCH, number, number + 1);
+        if succeeded(latch.wait_timeout(SHORT)) && self.random.one_in(64) {
+            self.monitor.exchange(monitor::LATCH_NUMBER, number, number + 1);
         }
     }
 }
 
-/// Whether something was met with; nobody dead was, and there was time enough.
+/// Whether a wait succeeded. It may only fail by its timeout or the death of a party.
 #[track_caller]
-fn in_time<T>(answer: Result<T>) -> bool {
+pub(super) fn succeeded<T>(answer: Result<T>) -> bool {
     match answer {
         Ok(_) => true,
         Err(error) => {

@@ -1,0 +1,14 @@
+//! What is measured: one file for each kind of suite. None knows another.
+
+pub(crate) mod attach;
+pub(crate) mod contended;
+pub(crate) mod floor;
+pub(crate) mod get;
+pub(crate) mod idle;
+pub(crate) mod lock;
+pub(crate) mod naive;
+pub(crate) mod readers;
+pub(crate) mod set;
+pub(crate) mod sight;
+pub(crate) mod takeover;
+pub(crate) mod turns;

@@ -1,0 +1,42 @@
+//! From the kill of a process until the process that waits for it continues: with what the killed
+//! process held, or with the error that it died.
+//!
+//! Boost's mutexes and plain POSIX mutexes are missing: their waiters wait forever.
+
+use std::cell::Cell;
+use std::io;
+use std::time::Duration;
+
+use crate::harness::pair::Pair;
+use crate::harness::report::Report;
+use crate::harness::workers::Harness;
+use crate::workloads::kill_holder;
+
+/// How long the waiter waits at least, so that it sleeps when the holder dies.
+const MIN_DELAY_MS: u64 = 5;
+/// The range of further delays, longer than any wait without a look, and the step within it. So
+/// deaths fall on all parts of a wait.
+const DELAY_RANGE_MS: u64 = 53;
+const DELAY_STEP_MS: u64 = 17;
+
+const FLOOR: &str = "takeover/robust";
+const SUBJECTS: [(&str, &str); 5] = [
+    ("shmkit Mutex", "takeover/shmkit"),
+    ("shmkit RwLock, write", "takeover-write/shmkit"),
+    ("shmkit Semaphore", "takeover-permit/shmkit"),
+    ("shmkit Barrier", "takeover-party/shmkit"),
+    ("robust pthread", "takeover/robust"),
+];
+
+pub(crate) fn run(harness: &Harness, report: &mut Report) -> io::Result<()> {
+    for (name, workload) in SUBJECTS {
+        let Some(pair) = Pair::start(harness, FLOOR, workload, &[0, 1]) else { continue };
+        let delay_ms = Cell::new(0);
+        let samples = pair.sample(|workers| {
+            delay_ms.set((delay_ms.get() + DELAY_STEP_MS) % DELAY_RANGE_MS);
+            kill_holder(workers, Duration::from_millis(MIN_DELAY_MS + delay_ms.get()))
+        });
+        report.tell(&format!("{name} / robust pthread"), 8, "ms", &samples)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! The options that every subcommand has, and opening objects with them.
+
+use std::path::PathBuf;
+
+use shmkit::inspect::{self, Description};
+use shmkit::{AnyLatest, Error, Object, Options, Primitive, Trust};
+
+use crate::advice;
+
+/// The options that every subcommand has.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Global {
+    #[arg(long, global = true, value_name = "DIR", help = help_of_dir())]
+    pub(crate) dir: Option<PathBuf>,
+    /// Open objects of these users: `own` (yours and root's), `anyone`, or a user number
+    ///
+    /// The default is `own`. In a directory that all users can write to, another user can create an
+    /// object under a name that a program expects.
+    #[arg(long, global = true, value_name = "USERS", default_value = "own", value_parser = trust)]
+    #[arg(hide_short_help = true, hide_default_value = true)]
+    pub(crate) trust: Trust,
+}
+
+fn help_of_dir() -> String {
+    let default = shmkit::default_directory();
+    format!("Use the objects in DIR, and not in $SHMKIT_DIR [default: {}]", default.display())
+}
+
+fn trust(text: &str) -> Result<Trust, String> {
+    match (text, text.parse()) {
+        ("own", _) => Ok(Trust::Own),
+        ("anyone", _) => Ok(Trust::Anyone),
+        (_, Ok(user)) => Ok(Trust::User(user)),
+        _ => Err("expected own, anyone or a user number".into()),
+    }
+}
+
+impl Global {
+    /// Returns the directory of the objects.
+    pub(crate) fn directory(&self) -> PathBuf {
+        self.dir.clone().unwrap_or_else(shmkit::default_directory)
+    }
+
+    /// Adds the directory and the trust to options of the library.
+    pub(crate) fn apply<P>(&self, options: Options<P>) -> Options<P> {
+        options.directory(self.directory()).trust(self.trust)
+    }
+
+    /// Opens a latest value of any type.
+    pub(crate) fn open_latest(&self, name: &str) -> anyhow::Result<AnyLatest> {
+        let object = AnyLatest::open(Some(&self.directory()), name, self.trust);
+        object.map_err(|error| self.explain(error))
+    }
+
+    /// Opens a primitive, and takes a slot among its participants.
+    pub(crate) fn open<P: Primitive>(&self, name: &str) -> anyhow::Result<Object<P>> {
+        self.apply(Object::<P>::options()).open(name).map_err(|error| self.explain(error))
+    }
+
+    /// Describes an object without taking part in it.
+    pub(crate) fn describe(&self, name: &str) -> anyhow::Result<Description> {
+        let description = inspect::describe(&self.directory(), name, self.trust);
+        description.map_err(|error| self.explain(error))
+    }
+
+    /// Adds to an error what this command knows: the directory, and how to continue.
+    pub(crate) fn explain(&self, error: Error) -> anyhow::Error {
+        advice::explain(error, &self.directory())
+    }
+}

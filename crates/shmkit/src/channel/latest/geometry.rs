@@ -1,0 +1,134 @@
+//! Where the words and the slots of a `Latest` are in its payload.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+pub(crate) const WORD: usize = size_of::<u64>();
+
+/// `flags`: several writers take turns; none keeps the right for as long as it lives.
+pub(crate) const FLAG_SHARED_WRITERS: u32 = 1 << 16;
+
+/// Where the words of a `Latest` are in the payload.
+pub(crate) const LATEST: usize = 0;
+pub(crate) const BEGUN: usize = 8;
+pub(crate) const OWNER: usize = 128;
+pub(crate) const SLOTS: usize = 256;
+
+/// How large the slots for a value are, and how many there are.
+///
+/// | value, bytes | slots | from slot to slot, bytes |
+/// |---|---|---|
+/// | to 56 | 64 | the next power of two from value + 8 |
+/// | to 64 | 64 | 72, which is in two lines at any alignment |
+/// | to 120 | 32 | 128 |
+/// | to 4,096 | 16 | a multiple of 64 |
+/// | to 262,144 | 8 | a multiple of 64 |
+/// | above | 4 | a multiple of 64 |
+///
+/// The counts are the smallest powers of two with which a writer that never pauses overtakes a
+/// reader on another processor less than once in a thousand reads. More slots would need more
+/// cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Geometry {
+    value_bytes: usize,
+    stride_words: usize,
+    slots: usize,
+}
+
+impl Geometry {
+    /// The geometry for a value of `value_bytes`; `None` if that is too large to be addressed.
+    pub(crate) const fn of(value_bytes: usize) -> Option<Self> {
+        if value_bytes > isize::MAX as usize / 8 {
+            return None;
+        }
+        let least = value_bytes.next_multiple_of(WORD) + WORD;
+        let (slots, stride) = match least {
+            0..=64 => (64, least.next_power_of_two()),
+            65..=72 => (64, least),
+            73..=128 => (32, 128),
+            129..=4_104 => (16, least.next_multiple_of(64)),
+            4_105..=262_152 => (8, least.next_multiple_of(64)),
+            _ => (4, least.next_multiple_of(64)),
+        };
+        Some(Self { value_bytes, stride_words: stride / WORD, slots })
+    }
+
+    /// Bytes of a value.
+    pub(crate) const fn value_bytes(self) -> usize {
+        self.value_bytes
+    }
+
+    /// How many values are kept, the newest included.
+    pub(crate) const fn slots(self) -> usize {
+        self.slots
+    }
+
+    /// Bytes from one slot to the next.
+    pub(crate) const fn stride_bytes(self) -> usize {
+        self.stride_words * WORD
+    }
+
+    /// Words of all slots together.
+    pub(crate) const fn words(self) -> usize {
+        self.slots * self.stride_words
+    }
+
+    pub(crate) const fn stride_words(self) -> usize {
+        self.stride_words
+    }
+
+    pub(crate) const fn value_words(self) -> usize {
+        self.value_bytes.div_ceil(WORD)
+    }
+}
+
+/// What knows a geometry: a variable, or a type, with which every index is a constant.
+pub(crate) trait Shape: Copy {
+    fn geometry(self) -> Geometry;
+}
+
+impl Shape for Geometry {
+    #[inline(always)]
+    fn geometry(self) -> Geometry {
+        self
+    }
+}
+
+/// The geometry for values of a type, as a constant.
+///
+/// INVARIANT: it is used only with handles whose object was compared with the type.
+pub(crate) struct Of<T>(PhantomData<fn() -> T>);
+
+impl<T> Of<T> {
+    /// The geometry for values of the type.
+    pub(crate) const GEOMETRY: Geometry =
+        Geometry::of(size_of::<T>()).expect("a value this large cannot be addressed");
+
+    /// # Safety
+    /// It is used only with the words of an object whose values have the type's size.
+    #[allow(unsafe_code, reason = "indices are not compared with the object again")]
+    pub(crate) const unsafe fn compared() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T> fmt::Debug for Of<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(core::any::type_name::<T>())
+    }
+}
+
+impl<T> Clone for Of<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Of<T> {}
+
+impl<T> Shape for Of<T> {
+    #[inline(always)]
+    fn geometry(self) -> Geometry {
+        Self::GEOMETRY
+    }
+}

@@ -1,0 +1,133 @@
+//! A `Latest` as a payload: its parts, and how `shm` describes them.
+//!
+//! ```text
+//! payload   0      8        128      256
+//!           latest begun .. owner .. slots: | stamp | value | stamp | value | ...
+//! ```
+
+use super::Latest;
+use super::geometry::{BEGUN, FLAG_SHARED_WRITERS, Geometry, LATEST, OWNER, Of};
+use super::handle::Handle;
+use super::register::{LAST, Register};
+use crate::error::{Error, ErrorKind, Result};
+use crate::object::{
+    Builder, Column, Holding, Kind, Part, PartState, Payload, Planner, Value, ValueType, WORDS,
+    check_option, grouped, on_or_off,
+};
+use crate::participant::Role;
+use crate::participant::owner::OwnerWord;
+use crate::shareable::Shareable;
+use crate::wait::WaitWord;
+
+const WRITES: Holding = Holding::new(
+    "may write",
+    "may write {} times",
+    "as the writer: the next writer gets the right to write, and readers get PeerDied",
+);
+
+const COLUMNS: &[Column] = &[Column::Participants("WRITERS"), Column::Readers, Column::Rate];
+
+/// Plans a `Latest` of values of this type.
+pub(super) fn plan(planner: &mut Planner<'_>, value: ValueType<'_>, geometry: Geometry) {
+    let latest = planner.line("latest");
+    planner.word("begun", latest + BEGUN as u64, WORDS);
+    planner.line("owner");
+    planner.slots(geometry.slots() as u64, geometry.stride_bytes() as u64, value);
+}
+
+#[allow(private_interfaces, reason = "it is implemented by this library only")]
+impl<T: Shareable> Payload for Latest<T> {
+    type Initial = ();
+
+    const KIND: Kind = Kind::Latest;
+    // Readers take no slot. Each writer takes a slot.
+    const ROLE: Option<Role> = None;
+    const PARTICIPANTS: u32 = 16;
+
+    fn plan(planner: &mut Planner<'_>, _: Option<&()>) {
+        plan(planner, ValueType::Layout(T::LAYOUT), Of::<T>::GEOMETRY);
+    }
+
+    #[allow(unsafe_code, reason = "the type was compared with the object")]
+    fn build(builder: &mut Builder) -> Result<Self> {
+        let handle = Handle::over(builder.object().clone(), Of::<T>::GEOMETRY)?;
+        // SAFETY: the object has the fingerprint of this type, so its values have this type's size.
+        let shape = unsafe { Of::compared() };
+        Ok(Self { handle: handle.into(), shape })
+    }
+
+    fn check_flags(asked: u32, found: u32) -> Result<()> {
+        let shared = |flags| flags & FLAG_SHARED_WRITERS != 0;
+        check_option("shared writers", Some(shared(asked)), shared(found), on_or_off)
+    }
+
+    fn describe(part: &Part<'_>) -> Result<PartState> {
+        let value = part.value().map_or(0, |schema| schema.size());
+        let Some(geometry) = usize::try_from(value).ok().and_then(Geometry::of) else {
+            return Err(Error::new(ErrorKind::Corrupt, format!("a value of {value} bytes")));
+        };
+        let (latest, begun) = (part.word(LATEST as u64)?, part.word(BEGUN as u64)?);
+        let Some(register) = Register::new(WaitWord::new(latest), begun, part.words()?, geometry)
+        else {
+            let why = format!("its slots are too small for values of {value} bytes");
+            return Err(Error::new(ErrorKind::Corrupt, why));
+        };
+        let owner = OwnerWord::role(part.word(OWNER as u64)?).look();
+        let (sequence, half_written) = (register.newest().sequence, register.half_written());
+        let shared_writers = part.flags() & FLAG_SHARED_WRITERS != 0;
+        let (alive, dead) = part.count_participants();
+        let deaths = u64::from(owner.deaths());
+        let writers = writers(alive, dead, deaths, shared_writers, part.max_participants());
+        let holders: Vec<_> =
+            owner.holder().map(|id| part.held_by(id, WRITES)).into_iter().collect();
+        let being_written = holders.iter().any(|holder| holder.is_alive);
+        Ok(PartState {
+            text: values(sequence, half_written, being_written),
+            fields: vec![
+                ("value_bytes", value.into()),
+                ("shared_writers", shared_writers.into()),
+                ("writers", alive.into()),
+                ("sequence", sequence.into()),
+                ("half_written", Value::Number(half_written)),
+                ("deaths", deaths.into()),
+            ],
+            lines: vec![
+                ("values", values(sequence, half_written, being_written)),
+                ("writers", writers),
+            ],
+            columns: COLUMNS,
+            holders,
+            changes: Some(sequence),
+            is_sound: register.is_sound() && sequence < LAST && owner.is_sound(),
+        })
+    }
+}
+
+fn values(sequence: u64, half_written: Option<u64>, being_written: bool) -> String {
+    let set = match sequence {
+        0 => "none yet".into(),
+        1 => "1 was set".into(),
+        many => format!("{} were set", grouped(many)),
+    };
+    match half_written {
+        Some(number) if being_written => {
+            format!("{set}; number {} is being written", grouped(number))
+        }
+        Some(number) => format!("{set}; number {} was left half-written", grouped(number)),
+        None => set,
+    }
+}
+
+fn writers(alive: u64, dead: u64, deaths: u64, shared: bool, most: u32) -> String {
+    let mut text = match shared {
+        true => format!("{alive} sharing the right to write, at most {most}"),
+        false => format!("{alive} of 1"),
+    };
+    if dead > 0 {
+        text += &format!("; {dead} died, and the next writer frees the slot");
+    }
+    if deaths > 0 {
+        text += &format!("; {deaths} dead replaced so far");
+    }
+    text
+}

@@ -1,0 +1,87 @@
+//! The options of an object of any kind, as they were chosen.
+
+use std::path::PathBuf;
+
+use super::header::{FLAG_READ_ONLY_PEERS, Lifetime};
+use super::layout::ObjectLayout;
+use crate::error::{Error, ErrorKind, Result};
+use crate::memory::{Access, Trust};
+use crate::sys::directory;
+
+/// The options of an object of any kind. One that is not chosen is not compared at opening.
+#[derive(Clone, Debug)]
+pub(crate) struct Choices {
+    pub(crate) directory: Option<PathBuf>,
+    pub(crate) access: Option<Access>,
+    pub(crate) lifetime: Option<Lifetime>,
+    pub(crate) read_only_peers: Option<bool>,
+    pub(crate) participants: Option<u32>,
+    pub(crate) trust: Trust,
+    /// The flags of its kind, from bit 16 on.
+    pub(crate) kind_flags: Option<u32>,
+}
+
+impl Choices {
+    pub(crate) const fn new() -> Self {
+        Self {
+            directory: None,
+            access: None,
+            lifetime: None,
+            read_only_peers: None,
+            participants: None,
+            trust: Trust::Own,
+            kind_flags: None,
+        }
+    }
+
+    /// Where the object is: as chosen, else the default directory.
+    pub(crate) fn directory(&self) -> PathBuf {
+        self.directory.clone().unwrap_or_else(default_directory)
+    }
+
+    /// The flags of a new object.
+    pub(crate) fn flags(&self) -> u32 {
+        let read_only_peers = self.read_only_peers.unwrap_or(false);
+        self.kind_flags.unwrap_or(0) | if read_only_peers { FLAG_READ_ONLY_PEERS } else { 0 }
+    }
+
+    /// Refuses an object that differs from the options that were chosen.
+    pub(crate) fn check(&self, found: &ObjectLayout) -> Result<()> {
+        check_option("access", self.access, found.access, |it| it.as_str().into())?;
+        check_option("lifetime", self.lifetime, found.lifetime, |it| it.as_str().into())?;
+        let read_only_peers = found.has_read_only_peers();
+        check_option("read-only peers", self.read_only_peers, read_only_peers, on_or_off)?;
+        let most = found.participants_count;
+        check_option("max participants", self.participants, most, |it| it.to_string())
+    }
+}
+
+/// The directory of objects if a program chooses none: what the environment variable `SHMKIT_DIR`
+/// says, else `/dev/shm`, or on Windows `%LOCALAPPDATA%\shmkit`.
+pub fn default_directory() -> PathBuf {
+    match std::env::var_os("SHMKIT_DIR") {
+        Some(directory) if !directory.is_empty() => directory.into(),
+        _ => directory::default_path().into(),
+    }
+}
+
+/// How errors show an option that is on or off.
+pub(crate) fn on_or_off(is_on: bool) -> String {
+    if is_on { "on".into() } else { "off".into() }
+}
+
+/// Refuses an object one of whose options differs from the one that was asked for.
+pub(crate) fn check_option<V: PartialEq>(
+    what: &str,
+    asked: Option<V>,
+    found: V,
+    show: impl Fn(V) -> String,
+) -> Result<()> {
+    match asked {
+        Some(asked) if asked != found => {
+            let why = format!("{what} is {} here and {} in the object", show(asked), show(found));
+            Err(Error::new(ErrorKind::WrongOptions, why))
+        }
+        _ => Ok(()),
+    }
+}

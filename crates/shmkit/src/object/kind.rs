@@ -1,0 +1,89 @@
+//! The kinds of object.
+
+/// What an object is. The numbers are part of the format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(u32)]
+pub enum Kind {
+    /// A register that holds the latest value.
+    Latest = 1,
+    /// A value that one thread at a time may use.
+    Mutex = 2,
+    /// A mutex that its holder can lock again.
+    ReentrantMutex = 3,
+    /// A value with many readers at a time, or one writer.
+    RwLock = 4,
+    /// A condition variable, used together with a lock.
+    Condvar = 5,
+    /// Permits that are acquired and released.
+    Semaphore = 6,
+    /// A flag that threads wait for.
+    Event = 7,
+    /// A point that several parties reach together, again and again.
+    Barrier = 8,
+    /// A gate that opens once, when all parties have arrived.
+    Latch = 9,
+    /// An action that is done once.
+    Once = 10,
+    /// Several primitives in one object.
+    Group = 11,
+    /// A counter, for the tests of what a kind needs.
+    #[cfg(any(test, feature = "counter-kind"))]
+    #[doc(hidden)]
+    Counter = 0x7fff_ffff,
+}
+
+impl Kind {
+    const ALL: &[Self] = &[
+        Self::Latest,
+        Self::Mutex,
+        Self::ReentrantMutex,
+        Self::RwLock,
+        Self::Condvar,
+        Self::Semaphore,
+        Self::Event,
+        Self::Barrier,
+        Self::Latch,
+        Self::Once,
+        Self::Group,
+        #[cfg(any(test, feature = "counter-kind"))]
+        Self::Counter,
+    ];
+
+    /// The name of the kind, as `shm` prints it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Latest => "latest",
+            Self::Mutex => "mutex",
+            Self::ReentrantMutex => "reentrant mutex",
+            Self::RwLock => "rwlock",
+            Self::Condvar => "condvar",
+            Self::Semaphore => "semaphore",
+            Self::Event => "event",
+            Self::Barrier => "barrier",
+            Self::Latch => "latch",
+            Self::Once => "once",
+            Self::Group => "group",
+            #[cfg(any(test, feature = "counter-kind"))]
+            Self::Counter => "counter",
+        }
+    }
+
+    /// The role of a part of this kind, and the type of its description.
+    pub(crate) const fn role(self) -> &'static str {
+        match self {
+            Self::ReentrantMutex => "reentrant_mutex",
+            other => other.as_str(),
+        }
+    }
+
+    /// The kind of a part with this role.
+    pub(crate) fn from_role(role: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.role() == role)
+    }
+
+    /// The kind with this number in the format.
+    pub(crate) fn from_number(number: u32) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| *kind as u32 == number)
+    }
+}

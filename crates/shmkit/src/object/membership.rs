@@ -1,0 +1,201 @@
+//! The participation of this process in an object.
+#![allow(
+    unsafe_code,
+    reason = "a word of a mapping, kept as a pointer so that a lock costs no check"
+)]
+
+use std::fmt;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use super::open_object::OpenObject;
+use crate::error::{Error, ErrorKind, Result};
+use crate::memory::atomic::{AtomicU64, Ordering};
+use crate::participant::owner::AcquireError;
+use crate::participant::{Liveness, ParticipantId, Role};
+use crate::wait::Until;
+
+/// A slot among the participants of an object, until it is dropped.
+pub(crate) struct Membership {
+    object: Arc<OpenObject>,
+    me: ParticipantId,
+    /// INVARIANT: the word that names the participant of the slot, in the mapping of `object`.
+    identity: NonNull<AtomicU64>,
+    /// What it says as long as this participant holds its liveness lock.
+    identity_value: u64,
+}
+
+// SAFETY: the pointer leads to an atomic in a mapping that `object` keeps; the rest is `Send`.
+unsafe impl Send for Membership {}
+// SAFETY: as above.
+unsafe impl Sync for Membership {}
+
+impl Membership {
+    /// Takes a slot.
+    ///
+    /// # If a process dies
+    ///
+    /// The kernel releases its liveness lock. The next participant that meets the slot frees it.
+    pub(crate) fn join(object: &Arc<OpenObject>, role: Role) -> Result<Self> {
+        let me = object.join(role)?;
+        let found = object.participants().identity_of(me);
+        let Some((identity, identity_value)) = found else {
+            object.leave(me);
+            let why = "its slot was taken away at once: the process closes descriptors";
+            return Err(Error::new(ErrorKind::RoleLost, why));
+        };
+        // INVARIANT: the word is in the mapping of `object`.
+        let identity = NonNull::from(identity);
+        Ok(Self { object: object.clone(), me, identity, identity_value })
+    }
+
+    /// This participant.
+    #[inline(always)]
+    pub(crate) fn me(&self) -> ParticipantId {
+        self.me
+    }
+
+    pub(crate) fn object(&self) -> &OpenObject {
+        &self.object
+    }
+
+    /// The largest number of participants.
+    pub(crate) fn max_participants(&self) -> u32 {
+        self.object.layout().participants_count
+    }
+
+    /// Whether this participant can act: it is no forked child, and holds its liveness lock.
+    #[inline(always)]
+    pub(crate) fn is_live(&self) -> bool {
+        // SAFETY: in the mapping that `object` keeps.
+        let identity = unsafe { self.identity.as_ref() };
+        // ORDERING: Relaxed; only this participant's own end changes it, or the loss of its lock.
+        let identity = identity.load(Ordering::Relaxed);
+        self.is_mine() && identity == self.identity_value
+    }
+
+    /// Whether this is the process that joined, and no forked child.
+    #[inline(always)]
+    pub(crate) fn is_mine(&self) -> bool {
+        self.object.is_mine()
+    }
+
+    /// Refuses a participant that cannot act.
+    #[inline]
+    pub(crate) fn check_live(&self) -> Result<()> {
+        if self.is_live() { Ok(()) } else { Err(self.not_live()) }
+    }
+
+    #[cold]
+    fn not_live(&self) -> Error {
+        if let Err(forked) = self.object.check_not_forked() {
+            return forked;
+        }
+        let why = "the process closed the descriptor of its liveness lock: open the object again";
+        self.error(ErrorKind::RoleLost, "use", why)
+    }
+
+    /// Frees the slot of another participant if that is dead. Returns whether no living
+    /// participant has it.
+    pub(crate) fn reap_slot(&self, slot: u32) -> bool {
+        slot != self.me.slot() && self.object.reap_slot(slot)
+    }
+
+    /// Records, for people, that a thread waits for what is at `place` in the payload, until the
+    /// returned value is dropped. An attempt is not recorded.
+    pub(crate) fn record_wait(&self, place: u64, until: Until) -> RecordedWait<'_> {
+        if until == Until::Now {
+            return RecordedWait(None);
+        }
+        let word = self.object.participants().waiting(self.me.slot());
+        if let Some(word) = word {
+            let waits = |word: u64| Some(place << 32 | u64::from((word as u32).wrapping_add(1)));
+            // ORDERING: Relaxed; for people.
+            let _ = word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, waits);
+        }
+        RecordedWait(word)
+    }
+
+    /// An error about what was being done to this object.
+    #[cold]
+    pub(crate) fn error(
+        &self,
+        kind: ErrorKind,
+        action: &'static str,
+        why: impl Into<std::borrow::Cow<'static, str>>,
+    ) -> Error {
+        Error::new(kind, why).doing(action).on(self.object.label())
+    }
+
+    /// The error for an owner word that was not acquired.
+    #[cold]
+    pub(crate) fn acquire_error(&self, error: AcquireError, action: &'static str) -> Error {
+        let (kind, holder) = match error {
+            AcquireError::Closed => return self.object.closed(),
+            AcquireError::Held(holder) => (ErrorKind::Busy, holder),
+            AcquireError::TimedOut(holder) => (ErrorKind::TimedOut, holder),
+            AcquireError::Busy => {
+                let why = "other participants acquired it each time that it was free";
+                return self.error(ErrorKind::TimedOut, action, why);
+            }
+            AcquireError::Corrupt => {
+                let why = "its word holds what no participant writes";
+                return self.error(ErrorKind::Corrupt, action, why);
+            }
+        };
+        let who = self.object.peer(holder);
+        let why = match kind {
+            ErrorKind::Busy => format!("{who} holds it"),
+            _ => format!("{who} held it until the timeout"),
+        };
+        self.error(kind, action, why).by_peer(who)
+    }
+
+    #[cold]
+    pub(crate) fn timed_out(&self, action: &'static str) -> Error {
+        self.error(ErrorKind::TimedOut, action, "the timeout expired")
+    }
+}
+
+impl Liveness for Membership {
+    fn is_dead(&self, id: ParticipantId) -> bool {
+        id != self.me && self.object.is_dead(id)
+    }
+
+    /// The slot of a dead participant is freed before the answer. So what it held is taken from a
+    /// participant that cannot act: if it lives, and lost its liveness lock, it gets `RoleLost`.
+    fn reap_if_dead(&self, id: ParticipantId) -> bool {
+        id != self.me && self.object.reap_if_dead(id)
+    }
+
+    fn is_gone(&self) -> bool {
+        let removed = self.object.check_not_removed();
+        removed.is_err_and(|error| error.kind() == ErrorKind::Closed)
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        // What it holds names a slot that is left from here on: as if it had died.
+        self.object.leave(self.me);
+    }
+}
+
+impl fmt::Debug for Membership {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Membership").field(&self.object.label()).finish()
+    }
+}
+
+/// A record that a thread waits, until it is dropped.
+pub(crate) struct RecordedWait<'a>(Option<&'a AtomicU64>);
+
+impl Drop for RecordedWait<'_> {
+    fn drop(&mut self) {
+        if let Some(word) = self.0 {
+            let ends = |word: u64| (word as u32 != 0).then(|| word - 1);
+            // ORDERING: Relaxed; for people.
+            let _ = word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, ends);
+        }
+    }
+}

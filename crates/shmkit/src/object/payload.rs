@@ -1,0 +1,90 @@
+//! What a kind of object is: one implementation of [`Payload`].
+//!
+//! ```text
+//!  Payload::plan ──> Plan: size, schema, first bytes ──> a new object
+//!                         fingerprint, size          ──> compared with an object that is opened
+//!  Payload::build <── Builder: the same parts, in the same order, in an open object
+//! ```
+//!
+//! `plan` and `build` name the same parts in the same order; so two programs that have the same
+//! types and the same number of participants agree on where every byte is.
+
+use super::builder::Builder;
+use super::kind::Kind;
+use super::part::{Part, PartState};
+use super::planner::Planner;
+use crate::error::Result;
+use crate::participant::Role;
+
+/// What can be in an object: a [`Latest`](crate::Latest), a primitive of [`sync`](crate::sync), or
+/// several primitives as a tuple, an array or a boxed slice.
+///
+/// It is implemented by this library only.
+#[allow(private_interfaces, reason = "it is implemented by this library only")]
+pub trait Payload: Sized {
+    /// What a new object begins with.
+    type Initial;
+
+    /// What kind of object holds this payload.
+    #[doc(hidden)]
+    const KIND: Kind;
+
+    /// The role in which each open object takes part. None if opening it takes no slot.
+    #[doc(hidden)]
+    const ROLE: Option<Role> = Some(Role::User);
+
+    /// The largest number of participants, unless the options say another.
+    #[doc(hidden)]
+    const PARTICIPANTS: u32 = 64;
+
+    /// Whether it has a run-time number of items, above 0.
+    #[doc(hidden)]
+    const HAS_ITEMS: bool = false;
+
+    /// Names the parts and their first bytes. Without `initial`, those of any object of the type.
+    #[doc(hidden)]
+    fn plan(planner: &mut Planner<'_>, initial: Option<&Self::Initial>);
+
+    /// Builds the payload over its parts in an open object.
+    #[doc(hidden)]
+    fn build(builder: &mut Builder) -> Result<Self>;
+
+    /// Returns what a process that does not know the types can say of the parts.
+    #[doc(hidden)]
+    fn describe(part: &Part<'_>) -> Result<PartState>;
+
+    /// Returns the run-time number of items, if the type does not decide it.
+    #[doc(hidden)]
+    fn items(_initial: &Self::Initial) -> Result<u32> {
+        Ok(0)
+    }
+
+    /// Refuses an initial state that no object can have.
+    #[doc(hidden)]
+    fn check_initial(_: &Self::Initial) -> Result<()> {
+        Ok(())
+    }
+
+    /// Refuses an existing object that cannot have begun with this initial state.
+    #[doc(hidden)]
+    fn check_begun_with(&self, _: &Self::Initial) -> Result<()> {
+        Ok(())
+    }
+
+    /// Refuses an object whose flags of this kind differ from those that were asked for.
+    #[doc(hidden)]
+    fn check_flags(_asked: u32, _found: u32) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A payload that can be one of several in an object.
+pub trait Primitive: Payload {}
+
+/// What an [`Object`](crate::Object) can hold: a [`Primitive`], or a boxed slice of primitives.
+///
+/// It is implemented by this library only.
+pub trait Contents: Payload {}
+
+impl<P: Primitive> Contents for P {}
+impl<P: Primitive> Contents for Box<[P]> {}

@@ -1,0 +1,381 @@
+//! Planning a payload: where its parts are, how the object describes them, what they begin with.
+//!
+//! ```text
+//! payload  | line      | data      | line      | data ...     parts in the order of the plan,
+//!            128 bytes   multiple    of the next                each at a multiple of 128
+//! ```
+//!
+//! The plan is made twice: once to add up the size, which the description begins with, and once
+//! to write the description. A program that opens an object needs no text: it hashes it.
+
+use std::fmt::{self, Write};
+
+use super::kind::Kind;
+use super::layout::PAYLOAD_ALIGN;
+use crate::shareable::schema::{VALUE, write_fingerprint};
+use crate::shareable::{FNV_OFFSET_BASIS, fnv1a_from};
+use crate::shareable::{Layout, Schema};
+
+/// The two cache lines with which a primitive begins.
+pub(crate) const LINE: u64 = PAYLOAD_ALIGN;
+
+/// The role of a word that can be waited on. Retiring the object sets its bit 0 and wakes.
+pub(crate) const WAIT: &str = "wait";
+/// The role of words that can be slept on, each by the thread that it belongs to or by one that
+/// waits for it. Retiring the object wakes, and changes nothing.
+pub(crate) const SLEEP: &str = "sleep";
+/// The role of other words of a protocol.
+pub(crate) const WORDS: &str = "words";
+
+/// A planned payload.
+pub(crate) struct Plan {
+    pub(crate) size: u64,
+    pub(crate) schema: String,
+    pub(crate) fingerprint: u64,
+    pub(crate) payload: Vec<u8>,
+}
+
+impl Plan {
+    /// Plans a new object: `plan` names its parts and their first bytes.
+    pub(crate) fn new(
+        kind: Kind,
+        participants: u32,
+        items: u32,
+        plan: &dyn Fn(&mut Planner<'_>),
+    ) -> Self {
+        let (mut schema, mut payload) = (String::new(), Vec::new());
+        let mut planner = Planner { first_bytes: Some(&mut payload), ..Planner::new(&mut schema) };
+        (planner.participants, planner.items) = (participants, items);
+        let size = planner.structure(kind, plan);
+        let (_, fingerprint) = fingerprint(kind, participants, items, plan);
+        Self { size, fingerprint, schema, payload }
+    }
+}
+
+/// Returns size and fingerprint of any payload that is planned by `plan`.
+pub(crate) fn fingerprint(
+    kind: Kind,
+    participants: u32,
+    items: u32,
+    plan: &dyn Fn(&mut Planner<'_>),
+) -> (u64, u64) {
+    let mut hash = Hash(FNV_OFFSET_BASIS);
+    let mut planner = Planner { participants, items, ..Planner::new(&mut hash) };
+    let size = planner.structure(kind, plan);
+    (size, hash.0)
+}
+
+/// The type of a value: known when the program was compiled, or read from an object.
+#[derive(Clone, Copy)]
+pub(crate) enum ValueType<'a> {
+    Layout(&'a Layout),
+    Schema(&'a Schema),
+}
+
+impl ValueType<'_> {
+    pub(crate) fn size(self) -> u64 {
+        match self {
+            Self::Layout(layout) => layout.size() as u64,
+            Self::Schema(schema) => schema.size(),
+        }
+    }
+
+    fn align(self) -> u64 {
+        match self {
+            Self::Layout(layout) => layout.align() as u64,
+            Self::Schema(schema) => schema.align(),
+        }
+    }
+
+    fn fingerprint(self) -> u64 {
+        match self {
+            Self::Layout(layout) => layout.fingerprint(),
+            Self::Schema(schema) => schema.fingerprint(),
+        }
+    }
+
+    fn schema(self) -> Schema {
+        match self {
+            Self::Layout(layout) => Schema::from(layout),
+            Self::Schema(schema) => schema.clone(),
+        }
+    }
+}
+
+/// Returns the description of any payload that is planned by `plan`.
+pub(crate) fn describe(
+    kind: Kind,
+    participants: u32,
+    items: u32,
+    plan: &dyn Fn(&mut Planner<'_>),
+) -> String {
+    let mut text = String::new();
+    Planner { participants, items, ..Planner::new(&mut text) }.structure(kind, plan);
+    text
+}
+
+/// Where a description goes.
+trait Sink: Write {
+    fn type_name(&mut self, name: &str) -> fmt::Result;
+    fn value(&mut self, value: ValueType<'_>) -> fmt::Result;
+}
+
+impl Sink for String {
+    fn type_name(&mut self, name: &str) -> fmt::Result {
+        self.write_str(name)
+    }
+
+    fn value(&mut self, value: ValueType<'_>) -> fmt::Result {
+        write!(self, "{}", value.schema())
+    }
+}
+
+/// The hash of a description: without the names of types, and with fingerprints for values.
+struct Hash(u64);
+
+impl Write for Hash {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 = fnv1a_from(self.0, text);
+        Ok(())
+    }
+}
+
+impl Sink for Hash {
+    fn type_name(&mut self, _: &str) -> fmt::Result {
+        Ok(())
+    }
+
+    fn value(&mut self, value: ValueType<'_>) -> fmt::Result {
+        write_fingerprint(self, value.fingerprint())
+    }
+}
+
+/// A description that is not needed.
+struct Nowhere;
+
+impl Write for Nowhere {
+    fn write_str(&mut self, _: &str) -> fmt::Result {
+        Ok(())
+    }
+}
+
+impl Sink for Nowhere {
+    fn type_name(&mut self, _: &str) -> fmt::Result {
+        Ok(())
+    }
+
+    fn value(&mut self, _: ValueType<'_>) -> fmt::Result {
+        Ok(())
+    }
+}
+
+/// Names the parts of a payload one after the other.
+pub(crate) struct Planner<'a> {
+    participants: u32,
+    items: u32,
+    /// The next free byte of the payload.
+    end: u64,
+    /// Where the struct begins that is being described.
+    start: u64,
+    fields: u32,
+    description: &'a mut dyn Sink,
+    /// Whether no description is written, so that sizes need not be known before the members.
+    is_silent: bool,
+    /// None while only the description matters.
+    first_bytes: Option<&'a mut Vec<u8>>,
+}
+
+impl<'a> Planner<'a> {
+    fn new(description: &'a mut dyn Sink) -> Self {
+        let (participants, items, end, start, fields) = (0, 0, 0, 0, 0);
+        let (is_silent, first_bytes) = (false, None);
+        Self { participants, items, end, start, fields, description, is_silent, first_bytes }
+    }
+
+    /// The run-time number of items.
+    pub(crate) fn items(&self) -> u32 {
+        self.items
+    }
+
+    /// Adds a line that begins with a word to wait on. Returns where it is.
+    pub(crate) fn line(&mut self, name: &str) -> u64 {
+        let place = self.reserve(LINE);
+        self.field(name, place, WAIT, |to| to.write_str("u64"));
+        place
+    }
+
+    /// Describes one more word of a line.
+    pub(crate) fn word(&mut self, name: &str, place: u64, role: &str) {
+        self.field(name, place, role, |to| to.write_str("u64"));
+    }
+
+    /// Adds `count` words with this role.
+    pub(crate) fn words(&mut self, name: &str, role: &str, count: u64) {
+        let place = self.reserve(count * 8);
+        self.field(name, place, role, |to| write!(to, "[u64;{count}]"));
+    }
+
+    /// Adds `count` words with this role for each participant.
+    pub(crate) fn words_for_each(&mut self, name: &str, role: &str, count: u64) {
+        self.words(name, role, count * u64::from(self.participants));
+    }
+
+    /// Adds a value in the line before, after its first `used` bytes, or behind the line if there
+    /// is no room. Returns where it is.
+    pub(crate) fn value(&mut self, value: ValueType<'_>, used: u64) -> u64 {
+        let place = match Room::of(value.size(), value.align(), used) {
+            Room::Line(offset) => self.end - LINE + offset,
+            Room::Behind => self.reserve(value.size()),
+        };
+        self.field("value", place, VALUE, |to| to.value(value));
+        place
+    }
+
+    /// Adds `count` slots of `size` bytes: a stamp of 8 bytes, then the bytes of a value.
+    pub(crate) fn slots(&mut self, count: u64, size: u64, value: ValueType<'_>) {
+        let place = self.reserve(count * size);
+        self.field("slots", place, WORDS, |to| {
+            write!(to, "[({size},8){{stamp@0:{WORDS}#u64,value@8:{VALUE}#")?;
+            to.value(value)?;
+            write!(to, "}};{count}]")
+        });
+    }
+
+    /// Adds a primitive as one of several parts.
+    pub(crate) fn member(&mut self, name: usize, kind: Kind, plan: &dyn Fn(&mut Planner<'_>)) {
+        self.members(name, kind, 1, false, &|planner, _| plan(planner));
+    }
+
+    /// Adds `count` primitives of one type, of which `plan` plans the one with an index.
+    pub(crate) fn array(
+        &mut self,
+        name: usize,
+        kind: Kind,
+        count: usize,
+        plan: &dyn Fn(&mut Planner<'_>, usize),
+    ) {
+        self.members(name, kind, count, true, plan);
+    }
+
+    fn members(
+        &mut self,
+        name: usize,
+        kind: Kind,
+        count: usize,
+        is_array: bool,
+        plan: &dyn Fn(&mut Planner<'_>, usize),
+    ) {
+        let place = self.end;
+        self.begin_field(&name.to_string(), place, kind.role());
+        self.write(if is_array { "[" } else { "" });
+        let size = self.structure(kind, &|planner| plan(planner, 0));
+        if is_array {
+            self.write(&format!(";{count}]"));
+        }
+        if self.first_bytes.is_none() {
+            // A hostile object may have any number of items. The check of the size refuses it.
+            self.end = place.saturating_add(size.saturating_mul(count as u64));
+            return;
+        }
+        // One description serves all; each has first bytes of its own.
+        let mut nowhere = Nowhere;
+        let first_bytes = self.first_bytes.as_deref_mut();
+        let (participants, items, end) = (self.participants, self.items, self.end);
+        let new = Planner::new(&mut nowhere);
+        let is_silent = true;
+        let mut others = Planner { participants, items, end, is_silent, first_bytes, ..new };
+        for index in 1..count {
+            plan(&mut others, index);
+        }
+        self.end = others.end;
+    }
+
+    /// Has the payload begin with `bytes` at `place`.
+    pub(crate) fn write_at(&mut self, place: u64, bytes: &[u8]) {
+        let Some(first_bytes) = &mut self.first_bytes else { return };
+        let (start, end) = (place as usize, place as usize + bytes.len());
+        if first_bytes.len() < end {
+            first_bytes.resize(end, 0);
+        }
+        first_bytes[start..end].copy_from_slice(bytes);
+    }
+
+    /// Describes the parts that `plan` names as a struct. Returns the size.
+    fn structure(&mut self, kind: Kind, plan: &dyn Fn(&mut Planner<'_>)) -> u64 {
+        if self.is_silent {
+            // Without `size_of`, which would double the work at each level of nested groups.
+            let start = self.end;
+            plan(self);
+            return self.end - start;
+        }
+        let size = self.size_of(plan);
+        let (start, fields) = (self.start, self.fields);
+        (self.start, self.fields) = (self.end, 0);
+        let _ = self.description.type_name(kind.role());
+        self.write(&format!("({size},{PAYLOAD_ALIGN}){{"));
+        plan(self);
+        self.write("}");
+        (self.start, self.fields) = (start, fields);
+        size
+    }
+
+    fn size_of(&self, plan: &dyn Fn(&mut Planner<'_>)) -> u64 {
+        let (participants, items) = (self.participants, self.items);
+        let mut nowhere = Nowhere;
+        let new = Planner::new(&mut nowhere);
+        let mut planner = Planner { participants, items, is_silent: true, ..new };
+        plan(&mut planner);
+        planner.end
+    }
+
+    fn reserve(&mut self, bytes: u64) -> u64 {
+        let place = self.end;
+        let bytes = bytes.checked_next_multiple_of(PAYLOAD_ALIGN).unwrap_or(u64::MAX);
+        self.end = self.end.saturating_add(bytes);
+        place
+    }
+
+    fn field(
+        &mut self,
+        name: &str,
+        place: u64,
+        role: &str,
+        schema: impl FnOnce(&mut dyn Sink) -> fmt::Result,
+    ) {
+        self.begin_field(name, place, role);
+        // A description in memory takes every text.
+        let _ = schema(self.description);
+    }
+
+    fn begin_field(&mut self, name: &str, place: u64, role: &str) {
+        let comma = if self.fields == 0 { "" } else { "," };
+        self.fields += 1;
+        let offset = place - self.start;
+        let _ = write!(self.description, "{comma}{name}@{offset}:{role}#");
+    }
+
+    fn write(&mut self, text: &str) {
+        let _ = self.description.write_str(text);
+    }
+}
+
+/// Where the value of a lock is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// In the line of the lock, from this byte on.
+    Line(u64),
+    /// Behind the line.
+    Behind,
+}
+
+impl Room {
+    /// The room for a value after the first `used` bytes of a line.
+    pub(crate) const fn of(size: u64, align: u64, used: u64) -> Self {
+        assert!(align <= LINE, "a shared value is aligned to 128 bytes at the most");
+        let start = used.next_multiple_of(align);
+        if start + size <= LINE { Self::Line(start) } else { Self::Behind }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

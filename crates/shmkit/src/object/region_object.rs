@@ -1,0 +1,243 @@
+//! An object in a region of memory that processes share: without a name, at a place that its users
+//! agree on.
+//!
+//! ```text
+//! SharedMemory  | ... | header | schema | participants | payload | ...
+//!                     offset, a multiple of 128
+//! ```
+//!
+//! Its participants prove that they live as those of an object file do: each holds a byte-range
+//! lock. The locks are on the memory's own file where the system can open that once more, and
+//! otherwise on a file beside it (see `sys::memory`). The byte of a slot follows from the place of
+//! its entry, so that any number of objects can be in one memory.
+//!
+//! A creator writes the first word of the header last:
+//!
+//! | first word | meaning | who may leave it |
+//! |---|---|---|
+//! | 0 | no object is here | a creator, to the mark |
+//! | mark and size | in creation, or its creator died | the creator, to the magic; the next one |
+//! | the magic | an object | nobody |
+
+use std::fs::File;
+use std::ptr::NonNull;
+
+use super::bytes::ObjectBytes;
+use super::header::{Header, MAGIC};
+use super::layout::{NewObject, ObjectLayout, compose, recognise};
+use super::presence;
+use crate::error::{Error, ErrorKind, Result};
+use crate::memory::atomic::Ordering::{self, Relaxed};
+use crate::memory::{Region, SharedMemory, View};
+use crate::participant::{Participant, SlotLocks};
+use crate::sys::fork::LockFile;
+use crate::sys::lock::{self, Mode, Range};
+use crate::sys::memory;
+use crate::sys::wait::WakeScope;
+
+/// An object in memory, mapped, with the files for its locks.
+pub(crate) struct RegionObject {
+    // It ends before the bytes are unmapped.
+    _meeting_place: WakeScope,
+    /// INVARIANT: the bytes of the object from byte 0 on, for reading and writing.
+    region: Region,
+    label: String,
+    /// Where the object is in the memory.
+    offset: u64,
+    pub(crate) layout: ObjectLayout,
+    /// To ask about locks.
+    asker: File,
+    /// Holds locks, and nothing else.
+    lock_file: LockFile,
+}
+
+/// How objects in memory are aligned.
+const ALIGN: u64 = 128;
+
+impl RegionObject {
+    /// Makes a new object at `offset`, where the memory must be zero.
+    pub(crate) fn create(memory: &SharedMemory, offset: u64, new: &NewObject) -> Result<Self> {
+        let (bytes, layout) = compose(None, new)?;
+        let region = map(memory, offset, Some(layout.size))?;
+        let object = Self::over(memory, offset, region, layout)?;
+        object.write(&bytes, &new.payload)?;
+        Ok(object)
+    }
+
+    fn write(&self, bytes: &[u8], payload: &[u8]) -> Result<()> {
+        // Where all locks of a memory are on one file, creators exclude each other, also where
+        // their objects would overlap.
+        let size = self.layout.size;
+        let place = Range { length: size, ..presence::region_creation(self.offset) };
+        if !lock::take(&self.lock_file, place, Mode::Exclusive)? {
+            return Err(in_use("another process creates an object there"));
+        }
+        let (view, first) = (self.view(), self.view().word(0)?);
+        // ORDERING: Acquire; pairs with the Release below.
+        let found = first.load(Ordering::Acquire);
+        let left = left_by_dead(found).min(size);
+        if found != 0 && left == 0 || has_object(view, left)? || !is_zero(view, left.max(8), size)?
+        {
+            return Err(in_use("the memory is not zero there"));
+        }
+        // CRASH: dying before the last store leaves the mark, which no opener takes for an object
+        // and the next creator replaces. It says how many bytes may have been written.
+        // ORDERING: Relaxed; the store below publishes.
+        if first.compare_exchange(found, MARK | size, Relaxed, Relaxed).is_err() {
+            return Err(in_use("another process creates an object there"));
+        }
+        crash_point!("region: marked, not written");
+        if left > 8 {
+            view.fill(8, left as usize - 8, 0)?;
+        }
+        view.write(self.layout.payload_offset as usize, payload)?;
+        view.write(8, &bytes[8..])?;
+        let magic = u64::from_le_bytes(*bytes.first_chunk().expect("the magic"));
+        // ORDERING: Release; pairs with the Acquire in `open`.
+        first.store(magic, Ordering::Release);
+        lock::unlock(&self.lock_file, place);
+        Ok(())
+    }
+
+    /// Opens the object at `offset`.
+    pub(crate) fn open(memory: &SharedMemory, offset: u64) -> Result<Self> {
+        let region = map(memory, offset, None)?;
+        let view = region.view();
+        // ORDERING: Acquire; pairs with the Release in `write`.
+        let found = view.word(0)?.load(Ordering::Acquire);
+        if found == 0 || left_by_dead(found) > 0 {
+            let why = format!("no object is at byte {offset} of the memory");
+            return Err(Error::new(ErrorKind::NotFound, why));
+        }
+        let mut bytes = vec![0; region.len().min(size_of::<Header>())];
+        view.read(0, &mut bytes)?;
+        let recognised = recognise(&bytes)?;
+        bytes.resize(recognised.described_size()?.min(region.len()), 0);
+        view.read(0, &mut bytes)?;
+        let layout = recognise(&bytes)?.check(None, &bytes, region.len() as u64)?;
+        Self::over(memory, offset, region, layout)
+    }
+
+    fn over(
+        memory: &SharedMemory,
+        offset: u64,
+        region: Region,
+        layout: ObjectLayout,
+    ) -> Result<Self> {
+        let open = || memory::liveness_file(memory.file(), &layout.object_id);
+        let lock_file = LockFile::open(open)?;
+        let label = format!("{} at byte {offset}", memory.name().unwrap_or("<anonymous>"));
+        let first = NonNull::new(region.as_ptr()).expect("a region is not at 0");
+        // Any user may have the memory, and a wake is a hint.
+        let (bytes, is_shared) = (layout.size as usize, true);
+        let _meeting_place = WakeScope::new(first, bytes, layout.object_id, is_shared);
+        Ok(Self { _meeting_place, region, label, offset, asker: open()?, lock_file, layout })
+    }
+
+    pub(super) fn bytes(&self) -> ObjectBytes<'_> {
+        ObjectBytes::new(self.view(), &self.layout)
+    }
+
+    fn view(&self) -> View<'_> {
+        self.region.view()
+    }
+
+    pub(crate) fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Ends the object: its users get `Closed`.
+    pub(crate) fn retire(&self) {
+        self.bytes().retire();
+    }
+
+    /// The byte that the participant of a slot locks.
+    fn byte(&self, slot: u32) -> Range {
+        let entry = u64::from(slot) * size_of::<Participant>() as u64;
+        presence::region_slot(self.offset + self.layout.participants_offset + entry)
+    }
+
+    /// Refuses to take "not locked" for an answer where the process closed the descriptor.
+    fn check_known(&self) -> Result<()> {
+        if self.lock_file.is_there() {
+            return Ok(());
+        }
+        let why = "the process closed the object's descriptors: open it again";
+        Err(Error::new(ErrorKind::RoleLost, why))
+    }
+}
+
+#[cold]
+fn in_use(why: &'static str) -> Error {
+    Error::new(ErrorKind::AlreadyExists, why)
+}
+
+/// The first word of an object that is being created, with its size in the lower bits. The magic
+/// differs.
+const MARK: u64 = 0x6b6d << 48;
+const MARK_BITS: u64 = 0xffff << 48;
+
+/// Returns the size in a mark: how many bytes its creator may have written. 0 if it is no mark.
+fn left_by_dead(word: u64) -> u64 {
+    if word & MARK_BITS == MARK { word & !MARK_BITS } else { 0 }
+}
+
+/// Returns whether an object begins behind a mark and before `end`: one that was created after the
+/// process that left the mark had died.
+fn has_object(view: View<'_>, end: u64) -> Result<bool> {
+    for place in (ALIGN..end).step_by(ALIGN as usize) {
+        // ORDERING: Relaxed; nothing is read by it.
+        let word = view.word(place as usize)?.load(Relaxed);
+        if word.to_le_bytes() == MAGIC || left_by_dead(word) > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Returns whether all bytes from `start` to `end` are zero.
+fn is_zero(view: View<'_>, start: u64, end: u64) -> Result<bool> {
+    const BLOCK: usize = 4096;
+    let mut block = [0; BLOCK];
+    for start in (start..end).step_by(BLOCK) {
+        let length = BLOCK.min((end - start) as usize);
+        view.read(start as usize, &mut block[..length])?;
+        if block[..length].iter().any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn map(memory: &SharedMemory, offset: u64, bytes: Option<u64>) -> Result<Region> {
+    if !offset.is_multiple_of(ALIGN) {
+        let why = format!("an object begins at a multiple of {ALIGN} bytes, and not at {offset}");
+        return Err(Error::new(ErrorKind::InvalidArgument, why));
+    }
+    if memory.is_read_only() {
+        let why = "the memory is open for reading only";
+        return Err(Error::new(ErrorKind::PermissionDenied, why));
+    }
+    let region = memory.region().offset(offset);
+    match bytes {
+        Some(bytes) => region.length(bytes as usize).map(),
+        None => region.map(),
+    }
+}
+
+impl SlotLocks for RegionObject {
+    fn try_lock(&self, slot: u32) -> Result<bool> {
+        lock::take(&self.lock_file, self.byte(slot), Mode::Exclusive)
+    }
+
+    fn unlock(&self, slot: u32) {
+        lock::unlock(&self.lock_file, self.byte(slot));
+    }
+
+    fn is_locked(&self, slot: u32) -> Result<bool> {
+        if lock::is_locked(&self.asker, self.byte(slot))? {
+            return Ok(true);
+        }
+        self.check_known().map(|()| false)
+    }
+}

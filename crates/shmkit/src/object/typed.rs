@@ -1,0 +1,439 @@
+//! The one way to create and to open an object of a type.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use super::builder::Builder;
+use super::choices::{Choices, check_option};
+use super::header::Lifetime;
+use super::kind::Kind;
+use super::layout::{NewObject, ObjectLayout};
+use super::name::Name;
+use super::object_file::OpenMode;
+use super::open_object::OpenObject;
+use super::options::Options;
+use super::payload::{Contents, Payload};
+use super::planner::{Plan, describe, fingerprint};
+use super::region_object::RegionObject;
+use crate::error::{Error, ErrorKind, Result};
+use crate::memory::{Access, SharedMemory};
+use crate::shareable::Schema;
+use crate::shareable::schema::MAX_OBJECT_TEXT;
+
+/// An open object that holds a primitive, or several in a tuple, an array or a boxed slice: under
+/// a name, or in a region of memory.
+///
+/// It dereferences to what it holds. Several primitives in one object share one name, one file and
+/// one slot among its participants. Share one `Object` among the threads of a process rather than
+/// opening it several times.
+///
+/// [`sync::named`](crate::sync::named) has names for objects of one primitive.
+///
+/// # If a process dies
+///
+/// Opening takes a slot with a liveness lock, by which the other participants see that the process
+/// lives. What a dead participant held goes to the next participant that needs it.
+///
+/// # Examples
+///
+/// A bounded buffer: a lock with its data, and two conditions.
+///
+/// ```
+/// use shmkit::sync::{Condvar, Mutex};
+/// use shmkit::{FixedVec, Object, Result};
+///
+/// type Buffer = (Mutex<FixedVec<u64, 16>>, [Condvar; 2]);
+///
+/// fn put(buffer: &Object<Buffer>, item: u64) -> Result<()> {
+///     let (items, [not_full, not_empty]) = &**buffer;
+///     let mut items = not_full.wait_while(items.lock()?, |items| items.len() == 16)?;
+///     items.push(item).expect("it is not full");
+///     not_empty.notify_one()
+/// }
+///
+/// # fn main() -> Result<()> {
+/// # let directory = tempfile::tempdir().unwrap();
+/// # let options = Object::<Buffer>::options().directory(directory.path());
+/// # let open_or_create = |name, initial| options.open_or_create(name, initial);
+/// # /*
+/// let buffer = Object::<Buffer>::open_or_create("orders", (FixedVec::new(), [(), ()]))?;
+/// # */
+/// # let buffer = open_or_create("orders", (FixedVec::new(), [(), ()]))?;
+/// put(&buffer, 7)?;
+/// assert_eq!(buffer.0.lock()?.len(), 1);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A thousand semaphores without a name, for child processes that inherit the memory:
+///
+/// ```
+/// use shmkit::memory::SharedMemory;
+/// use shmkit::sync::Semaphore;
+/// use shmkit::Object;
+///
+/// # fn main() -> shmkit::Result<()> {
+/// let permits = vec![1; 1_000];
+/// let options = Object::<Box<[Semaphore]>>::options().max_participants(8);
+/// let memory = SharedMemory::anonymous(options.size_in_memory(&permits)?)?;
+/// let semaphores = options.create_in(&memory, 0, permits)?;
+///
+/// // in a process that was given the memory's file
+/// let semaphores = Object::<Box<[Semaphore]>>::open_in(&memory, 0)?;
+/// let permit = semaphores[7].acquire()?;
+/// # drop(permit);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Object<P> {
+    payload: P,
+    open: Arc<OpenObject>,
+}
+
+impl<P: Payload> Object<P> {
+    pub(crate) fn create_as(name: &str, choices: &Choices, initial: &P::Initial) -> Result<Self> {
+        let create = || {
+            let (name, new) = (Name::new(name)?, new_object::<P>(choices, initial)?);
+            Self::over(OpenObject::create(&name, choices, &new)?)
+        };
+        create().map_err(|error| error.doing("create").on(name))
+    }
+
+    pub(crate) fn open_as(name: &str, choices: &Choices, mode: OpenMode) -> Result<Self> {
+        let open = || {
+            let open = OpenObject::open(&Name::new(name)?, choices, mode)?;
+            Self::checked(open, choices, 0)
+        };
+        open().map_err(|error| error.doing("open").on(name))
+    }
+
+    pub(crate) fn open_or_create_as(
+        name: &str,
+        choices: &Choices,
+        initial: &P::Initial,
+    ) -> Result<Self> {
+        let open_or_create = || {
+            let (name, new) = (Name::new(name)?, new_object::<P>(choices, initial)?);
+            let (open, created) = OpenObject::open_or_create(&name, choices, &new)?;
+            if created {
+                return Self::over(open);
+            }
+            let object = Self::checked(open, choices, new.items)?;
+            object.payload.check_begun_with(initial)?;
+            Ok(object)
+        };
+        open_or_create().map_err(|error| error.doing("open or create").on(name))
+    }
+
+    /// Takes over an object that exists, if it is one of `P`, with this run-time number of items
+    /// if that is not 0.
+    fn checked(open: OpenObject, choices: &Choices, items: u32) -> Result<Self> {
+        let layout = open.layout();
+        check_type::<P>(layout)?;
+        check_items(layout, items)?;
+        if let Some(asked) = choices.kind_flags {
+            P::check_flags(asked, layout.flags)?;
+        }
+        Self::over(open)
+    }
+
+    fn over(open: OpenObject) -> Result<Self> {
+        let open = Arc::new(open);
+        let payload = P::build(&mut Builder::new(open.clone(), P::ROLE)?)?;
+        Ok(Self { payload, open })
+    }
+
+    /// The payload, which keeps the object open by itself.
+    pub(crate) fn into_payload(self) -> P {
+        self.payload
+    }
+}
+
+/// What a new object of `P` consists of.
+fn new_object<P: Payload>(choices: &Choices, initial: &P::Initial) -> Result<NewObject> {
+    P::check_initial(initial)?;
+    let participants = choices.participants.unwrap_or(P::PARTICIPANTS);
+    let items = P::items(initial)?;
+    let plan = Plan::new(P::KIND, participants, items, &|to| P::plan(to, Some(initial)));
+    check_description(&plan.schema)?;
+    Ok(NewObject {
+        kind: P::KIND,
+        flags: choices.flags(),
+        access: choices.access.unwrap_or(Access::Owner),
+        lifetime: choices.lifetime.unwrap_or(Lifetime::Persistent),
+        participants,
+        items,
+        fingerprint: plan.fingerprint,
+        schema: plan.schema,
+        payload_size: plan.size,
+        payload_max: None,
+        payload: plan.payload,
+    })
+}
+
+/// Refuses an object whose description no process could read: it could be neither shown nor ended
+/// at once.
+fn check_description(schema: &str) -> Result<()> {
+    if schema.len() > MAX_OBJECT_TEXT {
+        // `compose` refuses it, with the limit.
+        return Ok(());
+    }
+    Schema::parse(schema).map(drop).map_err(|error| {
+        let why = format!("its types cannot be described: {}", error.reason());
+        Error::new(ErrorKind::InvalidArgument, why)
+    })
+}
+
+/// Refuses an object of another kind than the one that was asked for.
+pub(crate) fn check_kind(found: Kind, asked: Kind) -> Result<()> {
+    if found == asked {
+        return Ok(());
+    }
+    let why = format!("it is of kind {}, and {} was asked for", found.as_str(), asked.as_str());
+    Err(Error::new(ErrorKind::WrongKind, why))
+}
+
+/// Refuses an object that does not hold a payload of type `P`.
+pub(crate) fn check_type<P: Payload>(layout: &ObjectLayout) -> Result<()> {
+    check_kind(layout.kind, P::KIND)?;
+    let (participants, items) = (layout.participants_count, layout.items);
+    if P::HAS_ITEMS && items == 0 {
+        let why = "it is a tuple or an array, and a boxed slice was asked for";
+        return Err(Error::new(ErrorKind::WrongType, why));
+    }
+    let (size, expected) = fingerprint(P::KIND, participants, items, &|to| P::plan(to, None));
+    if expected != layout.fingerprint {
+        return Err(wrong_type::<P>(layout));
+    }
+    if layout.payload_size < size {
+        let found = layout.payload_size;
+        let why = format!("its payload has {found} bytes, and its type {size}");
+        return Err(Error::new(ErrorKind::Corrupt, why));
+    }
+    Ok(())
+}
+
+/// The first difference between the types, by the values that they hold if there is one.
+#[cold]
+fn wrong_type<P: Payload>(layout: &ObjectLayout) -> Error {
+    let (participants, items) = (layout.participants_count, layout.items);
+    let ours = describe(P::KIND, participants, items, &|to| P::plan(to, None));
+    let ours = match Schema::parse(&ours) {
+        Ok(ours) => ours,
+        Err(error) => {
+            let why = format!("no object has the type that was asked for: {}", error.reason());
+            return Error::new(ErrorKind::WrongType, why);
+        }
+    };
+    let difference = || -> Result<Option<String>> {
+        let theirs = Schema::parse(&layout.schema)?;
+        let values = ours.value().zip(theirs.value());
+        let of_values = values.and_then(|(ours, theirs)| ours.first_difference(theirs));
+        Ok(of_values.or_else(|| ours.first_difference(&theirs)))
+    };
+    match difference() {
+        Ok(Some(why)) => Error::new(ErrorKind::WrongType, why),
+        Ok(None) => Error::new(ErrorKind::Corrupt, "its fingerprint is not that of its schema"),
+        Err(error) => error,
+    }
+}
+
+/// Refuses an object with another run-time number of items, if that was asked for.
+fn check_items(layout: &ObjectLayout, asked: u32) -> Result<()> {
+    let asked = Some(asked).filter(|items| *items > 0);
+    check_option("the number of items", asked, layout.items, |it| it.to_string())
+}
+
+impl<P: Contents> Object<P> {
+    /// Returns options other than the defaults: directory, access, lifetime, number of
+    /// participants.
+    pub fn options() -> Options<P> {
+        Options::new()
+    }
+
+    /// Creates an object with the default options: see [`Options::create`].
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyExists`, `InvalidName`, `OutOfSpace`, `PermissionDenied`, `InvalidArgument` for an
+    /// initial state that cannot be, `Unsupported` in a directory on a network.
+    pub fn create(name: &str, initial: P::Initial) -> Result<Self> {
+        Self::options().create(name, initial)
+    }
+
+    /// Opens an object with the default options: see [`Options::open`].
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`, `InvalidName`, `PermissionDenied`, `WrongKind`, `WrongType`, `WrongVersion`,
+    /// `WrongOptions`, `Full`, `Corrupt`, `Busy`.
+    pub fn open(name: &str) -> Result<Self> {
+        Self::options().open(name)
+    }
+
+    /// Opens an object, or creates it, with the default options: see [`Options::open_or_create`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`create`](Self::create) and [`open`](Self::open).
+    pub fn open_or_create(name: &str, initial: P::Initial) -> Result<Self> {
+        Self::options().open_or_create(name, initial)
+    }
+
+    /// Removes an object from the default directory: see [`Options::remove`].
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`, `InvalidName`, `PermissionDenied`, `Busy`.
+    pub fn remove(name: &str) -> Result<()> {
+        Self::options().remove(name)
+    }
+
+    /// Creates an object in memory with the default options: see [`Options::create_in`].
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyExists`, `OutOfRange`, `InvalidArgument`, `PermissionDenied`, `Unsupported`.
+    pub fn create_in(memory: &SharedMemory, offset: u64, initial: P::Initial) -> Result<Self> {
+        Self::options().create_in(memory, offset, initial)
+    }
+
+    /// Opens the object at byte `offset` of memory, and takes a slot among its participants.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if no object is there; `WrongKind`, `WrongType`, `WrongVersion`, `OutOfRange`,
+    /// `InvalidArgument` for an offset that is no multiple of 128, `Full`, `Corrupt`,
+    /// `PermissionDenied`, `Unsupported`.
+    pub fn open_in(memory: &SharedMemory, offset: u64) -> Result<Self> {
+        let open = || {
+            let open = OpenObject::in_region(RegionObject::open(memory, offset)?)?;
+            Self::checked(open, &Choices::new(), 0)
+        };
+        open().map_err(|error| error.doing("open").on(in_memory(memory, offset)))
+    }
+}
+
+impl<P> Object<P> {
+    /// Returns the name of the object; of one in memory, where it is.
+    pub fn name(&self) -> &str {
+        self.open.label()
+    }
+
+    /// Ends the object for all its users, which get `Closed`. Its bytes, and its name if it has
+    /// one, stay.
+    ///
+    /// It is for objects in memory; [`Options::remove`] is for named ones.
+    ///
+    /// # Errors
+    ///
+    /// `Forked`.
+    pub fn close(&self) -> Result<()> {
+        self.open.check_not_forked()?;
+        self.open.retire();
+        Ok(())
+    }
+}
+
+impl<P> Deref for Object<P> {
+    type Target = P;
+
+    #[inline]
+    fn deref(&self) -> &P {
+        &self.payload
+    }
+}
+
+impl<P: fmt::Debug> fmt::Debug for Object<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Object").field("name", &self.name()).finish_non_exhaustive()
+    }
+}
+
+fn in_memory(memory: &SharedMemory, offset: u64) -> String {
+    format!("{} at byte {offset}", memory.name().unwrap_or("<anonymous>"))
+}
+
+impl<P: Contents> Options<P> {
+    /// Sets how many open objects can take part at a time, 1 to 1,024. Default: 64.
+    pub fn max_participants(mut self, participants: u32) -> Self {
+        self.choices.participants = Some(participants);
+        self
+    }
+
+    /// Creates the object, which begins as `initial` says.
+    ///
+    /// # If a process dies
+    ///
+    /// A creator that dies leaves a whole object or none.
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyExists`, `InvalidName`, `OutOfSpace`, `PermissionDenied`; `InvalidArgument` for an
+    /// initial state that cannot be; `Unsupported` in a directory on a network.
+    pub fn create(&self, name: &str, initial: P::Initial) -> Result<Object<P>> {
+        Object::create_as(name, &self.choices, &initial)
+    }
+
+    /// Opens the object, and takes a slot among its participants.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`, `InvalidName`; `PermissionDenied`, also if it may only be read; `WrongKind`,
+    /// `WrongType`, `WrongVersion`, `WrongOptions` with the first difference; `Full` if all slots
+    /// are taken; `Corrupt`; `Busy`.
+    pub fn open(&self, name: &str) -> Result<Object<P>> {
+        Object::open_as(name, &self.choices, OpenMode::Allowed)
+    }
+
+    /// Opens the object, or creates it if there is none. If processes race, one of them creates it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`create`](Self::create) and [`open`](Self::open). An existing object must have
+    /// begun with the same numbers: the parties of a barrier, the permits of a semaphore, the reset
+    /// of an event. Otherwise `WrongOptions`, with both.
+    pub fn open_or_create(&self, name: &str, initial: P::Initial) -> Result<Object<P>> {
+        Object::open_or_create_as(name, &self.choices, &initial)
+    }
+
+    /// Returns how many bytes of memory the object takes.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidArgument` for an initial state or a number of participants that cannot be.
+    pub fn size_in_memory(&self, initial: &P::Initial) -> Result<u64> {
+        let new = new_object::<P>(&self.choices, initial)?;
+        Ok(super::layout::compose(None, &new)?.1.size)
+    }
+
+    /// Creates an object without a name at byte `offset` of memory, a multiple of 128, where the
+    /// memory is zero.
+    ///
+    /// Other processes that map the memory [open](Object::open_in) it at the same offset. It has no
+    /// lifetime of its own, and its access is that of the memory.
+    ///
+    /// # If a process dies
+    ///
+    /// A creator that dies leaves a whole object, or none.
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyExists` if the memory is not zero there, or if another process creates an object
+    /// there; `OutOfRange` if it is too small; `InvalidArgument` also for types that are nested too
+    /// deep to be described; `PermissionDenied` if the memory can only be read; `Unsupported` where
+    /// the system cannot prove that a participant lives.
+    pub fn create_in(
+        &self,
+        memory: &SharedMemory,
+        offset: u64,
+        initial: P::Initial,
+    ) -> Result<Object<P>> {
+        let create = || {
+            let new = new_object::<P>(&self.choices, &initial)?;
+            Object::over(OpenObject::in_region(RegionObject::create(memory, offset, &new)?)?)
+        };
+        create().map_err(|error| error.doing("create").on(in_memory(memory, offset)))
+    }
+}

@@ -1,0 +1,485 @@
+//! The owner word: one participant at a time holds it, and a dead holder is replaced.
+//!
+//! ```text
+//! 63            32 31  29 28     13 12         2     1        0
+//! +---------------+------+---------+------------+--------+--------+
+//! |  generation   |  0   | deaths  |  slot + 1  | ASLEEP | CLOSED |     of a role
+//! +---------------+------+---------+------------+--------+--------+
+//!     of a lock: 26..19 handoffs, 18 DONE, 17 DRAINING, 16 UPGRADABLE, 14 READERS, 13 INCONSISTENT
+//! ```
+//!
+//! Slot and generation name the holder. Waiters sleep on the low half.
+//!
+//! | state | slot + 1 | who may leave it, and how |
+//! |---|---|---|
+//! | free | 0 | any participant, by storing its own id |
+//! | held | not 0 | the holder, to free; once the holder is dead any participant, by replacing it |
+//! | CLOSED | any | no process; a holder can still release |
+//!
+//! Replacing a dead holder adds 1 to deaths in the same exchange, or sets INCONSISTENT in a lock.
+//!
+//! | bit | set by | cleared by |
+//! |---|---|---|
+//! | ASLEEP | a waiter before it sleeps on the word | the holder: it releases, and wakes one |
+//! | READERS | a waiter before it sleeps until it may share | the same, and wakes all |
+//! | handoffs | a waiter that sleeps again after 1 ms, to 255 | it, when it acquires or gives up |
+//! | INCONSISTENT | the replacer of a holder that died in it | a holder that repaired the data |
+//! | UPGRADABLE | a holder that lets readers share | the holder |
+//! | DRAINING | a holder that still waits for readers to leave | the holder |
+//! | DONE | a holder that has done what must be done once | no process |
+//! | CLOSED | the process that retires the object | no process |
+//!
+//! # Why no waiter sleeps forever
+//!
+//! A waiter that sleeps saw ASLEEP or READERS set in the same low half that the kernel compares. A
+//! word with ASLEEP is released by an exchange that sees the bit, and one waiter is woken. That
+//! waiter cannot know whether there are other waiters, so it sets the bit again in the exchange by
+//! which it acquires the word, or before it sleeps again; or it wakes one more when it gives up.
+//! If a wake is lost because the woken process is being killed, the other waiters look again at the
+//! end of their slices.
+//!
+//! # Why nobody starves
+//!
+//! The first thread that finds the word free acquires it. This is fastest while critical sections
+//! are short, but the first thread is seldom a waiter that must be woken. So a waiter that was
+//! woken but found the word held, 1 ms after it began to wait, reserves the next 255 acquisitions
+//! for threads that slept. A waiter that has not slept for the word leaves it to them, and sleeps.
+//! (An attempt ignores the reservation.) Sleeping waiters are woken in the order in which they went
+//! to sleep. Each of them that acquires the word subtracts one handoff; the waiter that requested
+//! the handoffs clears them. Writers leave the word to readers in the same way, if there are
+//! handoffs and READERS is set. A word that is reserved for a dead or stopped thread is acquired by
+//! another after a slice.
+//!
+//! # If a process dies
+//!
+//! A dead holder stays in the word until a process that wants the word checks the holder: at once
+//! in [`OwnerWord::try_acquire`], in [`OwnerWord::acquire`] at the slow check. The exchange that
+//! replaces the holder names its generation, so of two processes that found it dead only one
+//! replaces it.
+
+mod death_watch;
+mod state;
+
+pub(crate) use self::death_watch::DeathWatch;
+use self::state::{DONE, DRAINING, INCONSISTENT, READERS, UPGRADABLE};
+pub(crate) use self::state::{State, Use};
+use super::{Liveness, ParticipantId};
+use crate::memory::atomic::{AtomicU64, Ordering};
+use crate::wait::{ASLEEP, Poll, Sleep, Standing, Until, WaitHistory, WaitWord, Waited, Wake};
+
+/// How often an exchange is attempted before the word counts as contended.
+const TRIES: u32 = 64;
+
+/// How a word is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Exclusively.
+    Exclusive,
+    /// Only in a lock: readers may share it until the holder upgrades.
+    Upgradable,
+    /// Only in a lock: the holder waits for the readers to leave, to hold it exclusively.
+    Draining,
+}
+
+impl Mode {
+    #[inline(always)]
+    fn bits(self) -> u64 {
+        match self {
+            Self::Exclusive => 0,
+            Self::Upgradable => UPGRADABLE,
+            Self::Draining => DRAINING,
+        }
+    }
+}
+
+/// How the word was acquired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Acquired {
+    /// It was free.
+    Free,
+    /// This participant died while it held the word: what it left half-done must be completed.
+    FromDead(ParticipantId),
+}
+
+/// Why the word was not acquired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AcquireError {
+    /// A living participant holds it.
+    Held(ParticipantId),
+    /// The object was retired.
+    Closed,
+    /// The time is over, and this participant holds it.
+    TimedOut(ParticipantId),
+    /// Other participants changed the word in each of many attempts, or it is reserved for one.
+    Busy,
+    /// The word has a value that no participant writes.
+    Corrupt,
+}
+
+/// The owner word.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OwnerWord<'a> {
+    word: &'a AtomicU64,
+    of: Use,
+}
+
+impl<'a> OwnerWord<'a> {
+    /// An owner word of a role.
+    #[inline(always)]
+    pub(crate) fn role(word: &'a AtomicU64) -> Self {
+        Self { word, of: Use::Role }
+    }
+
+    /// An owner word of a lock.
+    #[inline(always)]
+    pub(crate) fn lock(word: &'a AtomicU64) -> Self {
+        Self { word, of: Use::Lock }
+    }
+
+    #[inline(always)]
+    fn wait_word(self) -> WaitWord<'a> {
+        match self.of {
+            Use::Role => WaitWord::new(self.word),
+            Use::Lock => WaitWord::new(self.word).with_marks(READERS),
+        }
+    }
+
+    #[inline(always)]
+    fn state(self, word: u64) -> State {
+        State { word, of: self.of }
+    }
+
+    /// Returns what the word says now.
+    #[inline]
+    pub(crate) fn look(self) -> State {
+        // ORDERING: SeqCst; as Acquire it pairs with the exchanges below. Acquire would be too weak
+        // for a reader, which has just stored its share: see `sync::raw::shares`.
+        self.state(self.word.load(Ordering::SeqCst))
+    }
+
+    /// Returns whether `me` holds the word: one load, before each change of what it guards.
+    #[inline]
+    pub(crate) fn is_held_by(self, me: ParticipantId) -> bool {
+        // ORDERING: Relaxed; only `me` stores its own id, and no other data is read after it.
+        let state = self.state(self.word.load(Ordering::Relaxed));
+        state.holder() == Some(me)
+    }
+
+    /// Acquires a word that is free and has no mark: one exchange, without a look before it.
+    #[inline(always)]
+    pub(crate) fn acquire_at_once(self, me: ParticipantId, mode: Mode) -> bool {
+        let empty = self.state(0);
+        let mine = empty.held_by(me, mode.bits());
+        // ORDERING: SeqCst; as in `take`. A word without a mark has no sleepers.
+        self.exchange(empty, mine, Ordering::SeqCst, Wake::Nobody).is_ok()
+    }
+
+    /// Acquires the word for `me` if it is free; otherwise returns what to sleep on.
+    pub(crate) fn poll_acquire(
+        self,
+        me: ParticipantId,
+        mode: Mode,
+        standing: &Standing,
+    ) -> Poll<'a, Result<Acquired, AcquireError>> {
+        let mut tries = 0;
+        loop {
+            let state = match self.check_state() {
+                Ok(state) => state,
+                Err(refused) => return Poll::Ready(Err(refused)),
+            };
+            if state.holder().is_some() {
+                return Poll::Pending(self.sleep(state, ASLEEP, standing));
+            }
+            if self.is_reserved_for_others(state, standing) {
+                return Poll::Reserved(self.sleep(state, ASLEEP, standing));
+            }
+            if self.take(state, me, mode, standing) {
+                return Poll::Ready(Ok(Acquired::Free));
+            }
+            tries += 1;
+            if tries == TRIES {
+                return Poll::Pending(self.sleep(state, ASLEEP, standing));
+            }
+        }
+    }
+
+    /// Returns the state if no holder excludes readers; otherwise returns what to sleep on.
+    pub(crate) fn poll_sharing(self, standing: &Standing) -> Poll<'a, Result<State, AcquireError>> {
+        match self.check_state() {
+            Ok(state) if state.is_exclusive() => {
+                Poll::Pending(self.sleep(state, READERS, standing))
+            }
+            found => Poll::Ready(found),
+        }
+    }
+
+    /// Acquires the word for `me` if it is free, or if its holder is dead, which it checks.
+    #[inline]
+    pub(crate) fn try_acquire(
+        self,
+        me: ParticipantId,
+        mode: Mode,
+        liveness: &impl Liveness,
+    ) -> Result<Acquired, AcquireError> {
+        for _ in 0..TRIES {
+            match self.poll_acquire(me, mode, &Standing::ATTEMPT) {
+                Poll::Ready(outcome) => return outcome,
+                Poll::Pending(_) | Poll::Reserved(_) => {}
+            }
+            let state = self.check_state()?;
+            if let Some(holder) = state.holder()
+                && let Some(taken) = self.replace(state, holder, Some((me, mode)), liveness)?
+            {
+                return Ok(taken);
+            }
+        }
+        Err(AcquireError::Busy)
+    }
+
+    /// Acquires the word for `me`, waiting for a living holder as long as `until` says.
+    ///
+    /// # If a process dies
+    /// A dead holder is replaced at the slow check, at the latest a slice after the wait began.
+    #[cold]
+    pub(crate) fn acquire(
+        self,
+        me: ParticipantId,
+        mode: Mode,
+        liveness: &impl Liveness,
+        history: &WaitHistory,
+        until: Until,
+    ) -> Result<Acquired, AcquireError> {
+        let waited = history.wait(
+            until,
+            |standing| self.poll_acquire(me, mode, standing),
+            || self.check_holder(Some((me, mode)), liveness),
+        );
+        self.conclude(waited, until)
+    }
+
+    /// Makes the slow check for a waiter that wants to be `next`, or that wants to share.
+    ///
+    /// A dead holder is replaced by `next`, or removed from the word.
+    pub(crate) fn check_holder(
+        self,
+        next: Option<(ParticipantId, Mode)>,
+        liveness: &impl Liveness,
+    ) -> Option<Result<Acquired, AcquireError>> {
+        if liveness.is_gone() {
+            return Some(Err(AcquireError::Closed));
+        }
+        let state = self.look();
+        match self.replace(state, state.holder()?, next, liveness) {
+            Ok(taken) => taken.filter(|_| next.is_some()).map(Ok),
+            Err(AcquireError::Corrupt) => Some(Err(AcquireError::Corrupt)),
+            Err(_) => None,
+        }
+    }
+
+    /// Returns the outcome of a wait. After a wait that failed, cancels the handoffs it requested.
+    pub(crate) fn conclude<T>(
+        self,
+        waited: Waited<Result<T, AcquireError>>,
+        until: Until,
+    ) -> Result<T, AcquireError> {
+        let Waited { found, slept, requested } = waited;
+        let outcome = found.unwrap_or_else(|| {
+            Err(match self.look().holder() {
+                Some(holder) if until == Until::Now => AcquireError::Held(holder),
+                Some(holder) => AcquireError::TimedOut(holder),
+                None => AcquireError::Busy,
+            })
+        });
+        if outcome.is_err() && requested {
+            self.drop_handoffs();
+        }
+        if outcome.is_err() && slept {
+            // The wake that this waiter received may be needed by another waiter.
+            self.wait_word().pass_wake_on();
+        }
+        outcome
+    }
+
+    /// Releases the word. False if `me` does not hold it any more.
+    ///
+    /// # If a process dies
+    /// Between the release and the wake: sleeping waiters look again at the end of their slice.
+    #[inline]
+    pub(crate) fn release(self, me: ParticipantId) -> bool {
+        let mine = self.state(0).held_by(me, 0);
+        // ORDERING: Release; pairs with the Acquire in `take`: the next holder sees what was done.
+        // A word without a mark has no sleepers.
+        match self.exchange(mine, self.state(0), Ordering::Release, Wake::Nobody) {
+            Ok(()) => true,
+            Err(found) => self.release_slowly(me, found, 0),
+        }
+    }
+
+    /// Releases the word, and sets DONE.
+    pub(crate) fn release_done(self, me: ParticipantId) -> bool {
+        self.release_slowly(me, self.look(), DONE)
+    }
+
+    /// Releases the word, and leaves it inconsistent.
+    pub(crate) fn release_inconsistent(self, me: ParticipantId) -> bool {
+        self.release_slowly(me, self.look(), INCONSISTENT)
+    }
+
+    #[cold]
+    fn release_slowly(self, me: ParticipantId, mut state: State, marks: u64) -> bool {
+        while state.holder() == Some(me) {
+            let wake =
+                if state.of == Use::Lock && state.has(READERS) { Wake::All } else { Wake::One };
+            // ORDERING: Release; as in `release`.
+            match self.exchange(state, state.free().with(marks), Ordering::Release, wake) {
+                Ok(()) => return true,
+                Err(found) => state = found,
+            }
+        }
+        false
+    }
+
+    /// Changes how `me` holds the word: from exclusive to upgradable and back, from draining to
+    /// exclusive. False if `me` does not hold it any more.
+    pub(crate) fn change_mode(self, me: ParticipantId, mode: Mode) -> bool {
+        self.update(me, |state| {
+            let state = state.without(UPGRADABLE | DRAINING).with(mode.bits());
+            // Waiting readers may share the lock now.
+            if mode == Mode::Upgradable { state.without(READERS) } else { state }
+        })
+    }
+
+    /// Clears INCONSISTENT: the holder has repaired the data.
+    pub(crate) fn mark_consistent(self, me: ParticipantId) -> bool {
+        self.update(me, |state| state.without(INCONSISTENT))
+    }
+
+    fn update(self, me: ParticipantId, change: impl Fn(State) -> State) -> bool {
+        let mut state = self.look();
+        while state.holder() == Some(me) {
+            let changed = change(state);
+            let lets_readers_in = state.has(READERS) && !changed.has(READERS);
+            let wake = if lets_readers_in { Wake::All } else { Wake::Moved };
+            // ORDERING: SeqCst; the holder looks at the shares of readers after it: see
+            // `sync::raw::shares`.
+            match self.exchange(state, changed, Ordering::SeqCst, wake) {
+                Ok(()) => return true,
+                Err(found) => state = found,
+            }
+        }
+        false
+    }
+
+    /// Closes the word: no participant can acquire it any more, and all waiters get `Closed`.
+    #[cfg(test)]
+    pub(crate) fn close(self) {
+        self.wait_word().close();
+    }
+
+    /// Returns the state, if the word can be acquired.
+    #[inline(always)]
+    fn check_state(self) -> Result<State, AcquireError> {
+        let state = self.look();
+        if !state.is_sound() {
+            return Err(AcquireError::Corrupt);
+        }
+        if state.is_closed() { Err(AcquireError::Closed) } else { Ok(state) }
+    }
+
+    /// Returns whether this waiter leaves a free word to others for now.
+    fn is_reserved_for_others(self, state: State, standing: &Standing) -> bool {
+        let may_take = standing.is_attempt
+            || standing.patience_is_over
+            || standing.slept && !state.has(READERS);
+        state.has_handoffs() && !may_take
+    }
+
+    /// Returns how to sleep while the word is `state`. A starving waiter also requests a handoff.
+    fn sleep(self, state: State, mark: u64, standing: &Standing) -> Sleep<'a> {
+        let marked = state.with(mark);
+        let requests = standing.starves && self.of == Use::Lock;
+        let marked = if requests { marked.with_handoffs() } else { marked };
+        Sleep::new(self.wait_word(), state.word).marked(marked.word)
+    }
+
+    /// Acquires a free word. Keeps its mark if threads may sleep. Subtracts one handoff, or clears
+    /// the handoffs if `me` requested them.
+    #[inline(always)]
+    fn take(self, state: State, me: ParticipantId, mode: Mode, standing: &Standing) -> bool {
+        let mut mine = state.held_by(me, mode.bits());
+        if state.has_handoffs() && !standing.requested && !standing.patience_is_over {
+            mine = mine.with_handoffs_after(state);
+        }
+        // Threads may also sleep on a free word, if they left it to another thread.
+        if standing.slept || state.has(ASLEEP) {
+            mine = mine.with(ASLEEP);
+        }
+        // ORDERING: SeqCst; as Acquire it pairs with the Release in `release`. A writer looks at
+        // the shares of readers after it: see `sync::raw::shares`.
+        self.exchange(state, mine, Ordering::SeqCst, Wake::Moved).is_ok()
+    }
+
+    /// Replaces `holder`, if it is dead, by `next`, or frees the word. `None`: the word changed.
+    #[cold]
+    fn replace(
+        self,
+        state: State,
+        holder: ParticipantId,
+        next: Option<(ParticipantId, Mode)>,
+        liveness: &impl Liveness,
+    ) -> Result<Option<Acquired>, AcquireError> {
+        // A participant does not acquire a role that it already has: so another process stored this
+        // id, and the wait would never end. (A lock may be held by another thread of the
+        // participant.)
+        if next.is_some_and(|(me, _)| me == holder) && self.of == Use::Role {
+            return Err(AcquireError::Corrupt);
+        }
+        if !liveness.reap_if_dead(holder) {
+            return Err(AcquireError::Held(holder));
+        }
+        let holder_died = state.holder_died();
+        let next = match next {
+            // Other threads may wait for the same dead holder.
+            Some((me, mode)) => holder_died.held_by(me, mode.bits()).with(ASLEEP),
+            None => holder_died.free(),
+        };
+        // CRASH: dying after this makes `me` a dead holder, with what the last holder left.
+        // ORDERING: SeqCst; what the dead holder stored is seen, since the kernel's report of its
+        // death orders those stores before; and as in `take`. All waiters are woken: they wait for
+        // a different holder now.
+        let taken = self.exchange(state, next, Ordering::SeqCst, Wake::All).is_ok();
+        Ok(taken.then_some(Acquired::FromDead(holder)))
+    }
+
+    /// Ends the handoff for readers that a reader found in `state` when it shared the lock.
+    pub(crate) fn end_handoff_to_readers(self, state: State) {
+        if state.has_handoffs() && state.has(READERS) {
+            self.drop_handoffs();
+        }
+    }
+
+    /// Cancels the handoffs requested by a waiter that no longer waits.
+    fn drop_handoffs(self) {
+        let mut state = self.look();
+        while state.has_handoffs() {
+            let dropped = state.without_handoffs();
+            // ORDERING: Relaxed; the mark carries nothing.
+            match self.exchange(state, dropped, Ordering::Relaxed, Wake::All) {
+                Ok(()) => return,
+                Err(found) => state = found,
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn exchange(self, from: State, to: State, order: Ordering, wake: Wake) -> Result<(), State> {
+        self.wait_word().change(from.word, to.word, order, wake).map_err(|word| self.state(word))
+    }
+}
+
+#[cfg(all(test, loom))]
+#[allow(unsafe_code, reason = "what a lock guards")]
+mod models;
+
+#[cfg(all(test, not(loom)))]
+mod tests;

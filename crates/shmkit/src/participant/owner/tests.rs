@@ -1,0 +1,217 @@
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::participant::id::SLOT_MASK;
+
+/// The dead participants.
+#[derive(Default)]
+struct Dead(RefCell<Vec<ParticipantId>>);
+
+impl Dead {
+    fn add(&self, holder: ParticipantId) {
+        self.0.borrow_mut().push(holder);
+    }
+}
+
+impl Liveness for Dead {
+    fn is_dead(&self, holder: ParticipantId) -> bool {
+        self.0.borrow().contains(&holder)
+    }
+}
+
+const ANNA: ParticipantId = ParticipantId::new(0, 1);
+const BERT: ParticipantId = ParticipantId::new(1_023, u32::MAX);
+
+fn with_word(check: impl FnOnce(OwnerWord<'_>, &Dead)) {
+    check(OwnerWord::role(&AtomicU64::new(0)), &Dead::default());
+}
+
+#[test]
+fn one_participant_holds_the_word_until_it_releases_it() {
+    with_word(|word, dead| {
+        assert_eq!(word.try_acquire(ANNA, Mode::Exclusive, dead), Ok(Acquired::Free));
+        assert!(word.is_held_by(ANNA) && !word.is_held_by(BERT));
+        assert_eq!(word.try_acquire(BERT, Mode::Exclusive, dead), Err(AcquireError::Held(ANNA)));
+        assert!(!word.release(BERT));
+        assert!(word.release(ANNA));
+        assert_eq!(
+            word.acquire(BERT, Mode::Exclusive, dead, &WaitHistory::of_lock(), Until::Ever),
+            Ok(Acquired::Free)
+        );
+        assert_eq!(word.look().holder(), Some(BERT));
+        assert_eq!(word.look().deaths(), 0);
+    });
+}
+
+#[test]
+fn the_same_slot_in_another_generation_is_another_participant() {
+    with_word(|word, dead| {
+        let later = ParticipantId::new(ANNA.slot(), 2);
+        word.try_acquire(ANNA, Mode::Exclusive, dead).unwrap();
+        assert!(!word.is_held_by(later) && !word.release(later));
+        assert_eq!(word.try_acquire(later, Mode::Exclusive, dead), Err(AcquireError::Held(ANNA)));
+    });
+}
+
+#[test]
+fn a_dead_holder_is_replaced_and_counted_and_cannot_come_back() {
+    with_word(|word, dead| {
+        for turn in 1..=70_000_u32 {
+            let (before, now) = if turn % 2 == 0 { (ANNA, BERT) } else { (BERT, ANNA) };
+            if turn == 1 {
+                word.try_acquire(before, Mode::Exclusive, dead).unwrap();
+            }
+            *dead.0.borrow_mut() = vec![before];
+            assert_eq!(
+                word.try_acquire(now, Mode::Exclusive, dead),
+                Ok(Acquired::FromDead(before))
+            );
+            assert!(!word.is_held_by(before) && !word.release(before));
+            assert_eq!(word.look().deaths(), turn as u16);
+        }
+    });
+}
+
+#[test]
+fn waiting_ends_with_the_time_and_names_the_holder() {
+    with_word(|word, dead| {
+        word.try_acquire(ANNA, Mode::Exclusive, dead).unwrap();
+        let until = Instant::now() + Duration::from_millis(1);
+        let answer = word.acquire(
+            BERT,
+            Mode::Exclusive,
+            dead,
+            &WaitHistory::of_lock(),
+            Until::after(Duration::from_millis(1)),
+        );
+        assert_eq!(answer, Err(AcquireError::TimedOut(ANNA)));
+        assert!(Instant::now() >= until);
+    });
+}
+
+#[test]
+fn a_waiter_replaces_a_dead_holder_before_its_timeout() {
+    with_word(|word, dead| {
+        word.try_acquire(ANNA, Mode::Exclusive, dead).unwrap();
+        dead.add(ANNA);
+        assert_eq!(
+            word.acquire(BERT, Mode::Exclusive, dead, &WaitHistory::of_lock(), Until::Ever),
+            Ok(Acquired::FromDead(ANNA))
+        );
+    });
+}
+
+#[test]
+fn a_closed_word_can_be_released_but_not_acquired() {
+    with_word(|word, dead| {
+        word.try_acquire(ANNA, Mode::Exclusive, dead).unwrap();
+        word.close();
+        assert_eq!(word.try_acquire(BERT, Mode::Exclusive, dead), Err(AcquireError::Closed));
+        assert_eq!(
+            word.acquire(BERT, Mode::Exclusive, dead, &WaitHistory::of_lock(), Until::Ever),
+            Err(AcquireError::Closed)
+        );
+        assert!(word.release(ANNA));
+        assert!(word.look().is_closed());
+        assert_eq!(word.try_acquire(BERT, Mode::Exclusive, dead), Err(AcquireError::Closed));
+    });
+}
+
+#[test]
+fn threads_take_turns() {
+    const HANDOFFS: u64 = 2_000;
+    let (word, value) = (AtomicU64::new(0), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for slot in 0..4 {
+            let (word, value) = (OwnerWord::role(&word), &value);
+            scope.spawn(move || {
+                let me = ParticipantId::new(slot, 9);
+                for _ in 0..HANDOFFS {
+                    word.acquire(
+                        me,
+                        Mode::Exclusive,
+                        &Dead::default(),
+                        &WaitHistory::of_lock(),
+                        Until::Ever,
+                    )
+                    .unwrap();
+                    // ORDERING: Relaxed; the word orders it.
+                    let before = value.load(Ordering::Relaxed);
+                    value.store(before + 1, Ordering::Relaxed);
+                    assert!(word.release(me));
+                }
+            });
+        }
+    });
+    assert_eq!(value.into_inner(), 4 * HANDOFFS);
+}
+
+#[test]
+fn any_word_is_answered_in_time() {
+    let bits = (0..64).map(|bit| 1_u64 << bit);
+    let garbage = bits.flat_map(|bit| [bit, !bit, bit - 1, bit | SLOT_MASK, bit | 2]);
+    for garbage in garbage {
+        let word = AtomicU64::new(garbage);
+        let word = OwnerWord::role(&word);
+        let _ = (word.try_acquire(ANNA, Mode::Exclusive, &Dead::default()), word.is_held_by(ANNA));
+        let _ = word.acquire(
+            BERT,
+            Mode::Exclusive,
+            &Dead::default(),
+            &WaitHistory::of_lock(),
+            Until::after(Duration::ZERO),
+        );
+        let _ = (word.look().holder(), word.release(ANNA), word.release(BERT));
+    }
+    let reserved = AtomicU64::new(1 << 29);
+    let refused = OwnerWord::role(&reserved).try_acquire(ANNA, Mode::Exclusive, &Dead::default());
+    assert_eq!(refused, Err(AcquireError::Corrupt));
+}
+
+#[test]
+fn each_death_is_reported_once() {
+    with_word(|word, dead| {
+        let mut early = DeathWatch::new(word);
+        word.try_acquire(ANNA, Mode::Exclusive, dead).unwrap();
+        assert_eq!((early.report_replaced(word), early.report_dead(word, dead)), (false, None));
+
+        // Reported before the dead holder is replaced, and not again after that.
+        dead.add(ANNA);
+        let mut late = DeathWatch::new(word);
+        assert_eq!(
+            (early.report_replaced(word), early.report_dead(word, dead)),
+            (false, Some(ANNA))
+        );
+        assert_eq!((early.report_replaced(word), early.report_dead(word, dead)), (false, None));
+        word.try_acquire(BERT, Mode::Exclusive, dead).unwrap();
+        assert_eq!((early.report_replaced(word), early.report_dead(word, dead)), (false, None));
+
+        // Reported only after the dead holder was replaced.
+        assert_eq!((late.report_replaced(word), late.report_dead(word, dead)), (true, None));
+        assert!(!late.report_replaced(word));
+
+        // Both report the next death.
+        dead.add(BERT);
+        word.try_acquire(ParticipantId::new(5, 5), Mode::Exclusive, dead).unwrap();
+        assert!(early.report_replaced(word) && late.report_replaced(word));
+        assert!(!early.report_replaced(word) && !late.report_replaced(word));
+    });
+}
+
+#[test]
+fn a_holder_that_seemed_dead_and_left_does_not_hide_the_next_death() {
+    with_word(|word, dead| {
+        let mut watch = DeathWatch::new(word);
+        word.try_acquire(ANNA, Mode::Exclusive, dead).unwrap();
+        dead.add(ANNA);
+        assert_eq!(watch.report_dead(word, dead), Some(ANNA));
+        // It only lost its liveness lock, and leaves normally.
+        assert!(word.release(ANNA));
+        word.try_acquire(BERT, Mode::Exclusive, dead).unwrap();
+        assert!(!watch.report_replaced(word));
+        dead.add(BERT);
+        word.try_acquire(ParticipantId::new(5, 5), Mode::Exclusive, dead).unwrap();
+        assert!(watch.report_replaced(word));
+    });
+}

@@ -1,0 +1,140 @@
+//! What a barrier and a latch have in common: their words, and how parties join and arrive.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::memory::atomic::Ordering;
+use crate::object::{
+    Builder, Holding, Line, Membership, Part, PartState, Planner, WORDS, Words, check_option,
+};
+use crate::sync::raw::rounds::{Ended, MAX_PARTIES, Rounds};
+use crate::wait::{Until, WaitHistory};
+
+/// The words of a barrier or a latch.
+#[derive(Debug)]
+pub(super) struct Rendezvous {
+    line: Line,
+    records: Words<0>,
+    pub(super) parties: u32,
+    /// Whether it is a latch, which opens once.
+    once: bool,
+    history: WaitHistory,
+}
+
+const PARTY: Holding = Holding::new(
+    "is a party",
+    "is {} parties",
+    "as a party of {part}: the waiters of its round get PeerDied",
+);
+
+impl Rendezvous {
+    pub(super) fn plan(planner: &mut Planner<'_>, parties: Option<&u32>) {
+        let line = planner.line("round");
+        planner.word("parties", line + 8, WORDS);
+        planner.words("records", WORDS, MAX_PARTIES as u64);
+        if let Some(&parties) = parties {
+            planner.write_at(line + 8, &u64::from(parties).to_le_bytes());
+        }
+    }
+
+    pub(super) fn build(builder: &mut Builder, once: bool) -> Result<Self> {
+        let (line, records) = (builder.line()?, builder.words(MAX_PARTIES)?);
+        // ORDERING: Relaxed; written before the object could be opened.
+        let parties = line.fixed()[1].load(Ordering::Relaxed);
+        let parties = u32::try_from(parties).unwrap_or(u32::MAX);
+        Self::check_parties(parties).map_err(|error| error.of_kind(ErrorKind::Corrupt))?;
+        Ok(Self { line, records, parties, once, history: WaitHistory::default() })
+    }
+
+    pub(super) fn check_parties(parties: u32) -> Result<()> {
+        if (1..=MAX_PARTIES as u32).contains(&parties) {
+            return Ok(());
+        }
+        let why = format!("{parties} parties were asked for; 1 to {MAX_PARTIES} are allowed");
+        Err(Error::new(ErrorKind::InvalidArgument, why))
+    }
+
+    pub(super) fn check_begun_with(&self, parties: u32) -> Result<()> {
+        check_option("the number of parties", Some(parties), self.parties, |it| it.to_string())
+    }
+
+    pub(super) fn membership(&self) -> &Membership {
+        self.line.membership()
+    }
+
+    pub(super) fn rounds(&self) -> Rounds<'_> {
+        let records = &self.records.all()[..self.parties as usize];
+        Rounds { word: &self.line.fixed()[0], records, once: self.once }
+    }
+
+    /// Takes a place among the parties.
+    pub(super) fn join(&self) -> Result<usize> {
+        let membership = self.membership();
+        membership.check_live()?;
+        self.rounds().join(membership.me(), membership).ok_or_else(|| {
+            let why = format!("all {} parties have joined", self.parties);
+            membership.error(ErrorKind::Full, "join", why)
+        })
+    }
+
+    /// Leaves a place.
+    pub(super) fn leave(&self, index: usize) {
+        if self.membership().is_live() {
+            self.rounds().leave(index, self.membership().me());
+        }
+    }
+
+    /// Arrives in the current round, and returns its number.
+    pub(super) fn arrive(&self, index: usize) -> Result<u64> {
+        let membership = self.membership();
+        membership.check_live()?;
+        self.rounds().arrive(index, membership.me()).ok_or_else(|| {
+            let why = "another party has this party's place";
+            membership.error(ErrorKind::RoleLost, "arrive at", why)
+        })
+    }
+
+    /// Waits until the round ends.
+    pub(super) fn wait(&self, round: u64, until: Until) -> Ended {
+        let membership = self.membership();
+        let _recorded = membership.record_wait(self.line.place(), until);
+        self.rounds().wait(round, membership, &self.history, until)
+    }
+
+    #[cold]
+    pub(super) fn error(&self, ended: Ended) -> Error {
+        let membership = self.membership();
+        match ended {
+            Ended::Broken => {
+                let why = "a party died before it arrived";
+                membership.error(ErrorKind::PeerDied, "wait at", why)
+            }
+            Ended::Closed => membership.object().closed(),
+            _ => membership.timed_out("wait at"),
+        }
+    }
+}
+
+/// Returns what a barrier or a latch shows to an outsider.
+pub(super) fn describe(part: &Part<'_>, once: bool) -> Result<PartState> {
+    let (line, records) = (part.line::<2>()?, part.words()?);
+    // ORDERING: Relaxed; written before the object could be opened.
+    let parties = line[1].load(Ordering::Relaxed);
+    let is_sound = (1..=records.len() as u64).contains(&parties);
+    let records = &records[..records.len().min(parties as usize)];
+    let rounds = Rounds { word: &line[0], records, once };
+    let (arrived, joined) = rounds.count();
+    let (arrived, joined) = (arrived as u64, joined as u64);
+    let mut fields = vec![("parties", parties.into())];
+    match once {
+        true => fields.push(("open", rounds.is_open().into())),
+        false => fields.push(("round", rounds.round().into())),
+    }
+    fields.extend([("arrived", arrived.into()), ("joined", joined.into())]);
+    let round = if once { String::new() } else { format!("round {}: ", rounds.round()) };
+    let others = if joined == 0 { String::new() } else { format!(", {joined} more have joined") };
+    let text = match once && rounds.is_open() {
+        true => format!("open, {parties} have arrived"),
+        false => format!("{round}{arrived} of {parties} have arrived{others}"),
+    };
+    let holders = rounds.parties().map(|id| part.held_by(id, PARTY)).collect();
+    Ok(PartState { text, fields, holders, is_sound, ..PartState::primitive() })
+}

@@ -1,0 +1,190 @@
+//! An event: something that has happened, or has not yet.
+//!
+//! ```text
+//! 63                         3   2     1        0
+//! +---------------------------+-----+--------+--------+
+//! |  how often it was set     | SET | ASLEEP | CLOSED |
+//! +---------------------------+-----+--------+--------+
+//! ```
+//!
+//! | state | manual reset | automatic reset |
+//! |---|---|---|
+//! | not set | any process, to set; all waiters continue | the same; one waiter continues |
+//! | SET | any process, by a reset | one waiter takes it: by the exchange that clears it |
+//!
+//! The event may be set and reset before a waiter looks. The count shows this waiter that the event
+//! was set while it waited.
+//!
+//! # Why no wake is lost
+//!
+//! As in `wait::word`. An automatic event wakes one waiter at a time. That waiter announces the
+//! other waiters before it takes the event, so that the next set wakes the next waiter.
+
+use crate::memory::atomic::{AtomicU64, Ordering};
+use crate::wait::{
+    ASLEEP, CLOSED, Poll, Sleep, Standing, Until, WaitHistory, WaitWord, Waited, Wake,
+};
+
+const SET: u64 = 1 << 2;
+const ONE: u64 = 1 << 3;
+
+/// How an event that was set is reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub enum Reset {
+    /// It stays set, for all waiters, until a process resets it.
+    Manual = 1,
+    /// One waiter takes it, which resets it.
+    Automatic = 2,
+}
+
+impl Reset {
+    pub(crate) fn from_number(number: u64) -> Option<Self> {
+        [Self::Manual, Self::Automatic].into_iter().find(|it| *it as u64 == number)
+    }
+
+    /// Returns the word for it, as `shm` prints it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Manual => "manual",
+            Self::Automatic => "automatic",
+        }
+    }
+}
+
+/// Why a wait for an event failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EventError {
+    /// The object was retired.
+    Closed,
+    /// The deadline passed.
+    TimedOut,
+}
+
+/// The word of an event.
+#[derive(Clone, Copy)]
+pub(crate) struct EventWord<'a> {
+    word: WaitWord<'a>,
+    reset: Reset,
+}
+
+impl<'a> EventWord<'a> {
+    pub(crate) fn new(word: &'a AtomicU64, reset: Reset) -> Self {
+        Self { word: WaitWord::new(word), reset }
+    }
+
+    fn look(self) -> u64 {
+        // ORDERING: Acquire; pairs with the Release in `set`.
+        self.word.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn is_set(self) -> bool {
+        self.look() & SET != 0
+    }
+
+    /// Sets the event. False if the object was retired.
+    pub(crate) fn set(self) -> bool {
+        let wake = match self.reset {
+            Reset::Manual => Wake::All,
+            Reset::Automatic => Wake::One,
+        };
+        let mut had = self.look();
+        while had & CLOSED == 0 {
+            // An event that is already set is set again: the thread that takes it, or looks after a
+            // reset, must see what was done before this set.
+            let (set, wake) = match had & SET {
+                0 => ((had & !ASLEEP | SET).wrapping_add(ONE), wake),
+                _ => (had, Wake::Nobody),
+            };
+            // ORDERING: AcqRel; pairs with the Acquire in `look`: what was done before is seen.
+            match self.word.change(had, set, Ordering::AcqRel, wake) {
+                Ok(()) => return true,
+                Err(found) => had = found,
+            }
+        }
+        false
+    }
+
+    /// Resets the event.
+    pub(crate) fn reset(self) {
+        let mut had = self.look();
+        while had & SET != 0 {
+            // ORDERING: AcqRel; in order with the sets of other threads.
+            match self.word.change(had, had & !SET, Ordering::AcqRel, Wake::Moved) {
+                Ok(()) => return,
+                Err(found) => had = found,
+            }
+        }
+    }
+
+    /// Takes an automatic event, if it is set. `slept`: other waiters may sleep for the next set.
+    fn take(self, slept: bool) -> bool {
+        if slept && !self.word.announce(|word| word & SET != 0) {
+            return false;
+        }
+        let mut had = self.look();
+        while had & SET != 0 {
+            // CRASH: a process that dies after this has taken the event. If it dies before, another
+            // waiter takes the event.
+            // ORDERING: AcqRel; pairs with the exchange in `set`.
+            match self.word.change(had, had & !SET, Ordering::AcqRel, Wake::Nobody) {
+                Ok(()) => return true,
+                Err(found) => had = found,
+            }
+        }
+        false
+    }
+
+    /// Returns ready if the event is set, or was set since the word was `begun`; otherwise returns
+    /// what to sleep on. Takes an automatic event.
+    pub(crate) fn poll(self, begun: u64, standing: &Standing) -> Poll<'a, Result<(), EventError>> {
+        let now = self.look();
+        let is_ready = match self.reset {
+            Reset::Manual => now & SET != 0 || (now ^ begun) / ONE != 0,
+            Reset::Automatic => now & SET != 0 && self.take(standing.slept),
+        };
+        match is_ready {
+            true => Poll::Ready(Ok(())),
+            false if now & CLOSED != 0 => Poll::Ready(Err(EventError::Closed)),
+            false => Poll::Pending(Sleep::new(self.word, now)),
+        }
+    }
+
+    /// Waits until the event is set, or was set meanwhile.
+    pub(crate) fn wait(
+        self,
+        history: &WaitHistory,
+        until: Until,
+        is_gone: impl Fn() -> bool,
+    ) -> Result<(), EventError> {
+        self.wait_since(self.look(), history, until, is_gone)
+    }
+
+    /// The same for a thread that began to wait when the word was `begun`.
+    fn wait_since(
+        self,
+        begun: u64,
+        history: &WaitHistory,
+        until: Until,
+        is_gone: impl Fn() -> bool,
+    ) -> Result<(), EventError> {
+        let Waited { found, slept, .. } = history.wait(
+            until,
+            |standing| self.poll(begun, standing),
+            || is_gone().then_some(Err(EventError::Closed)),
+        );
+        let outcome = found.unwrap_or(Err(EventError::TimedOut));
+        if slept && outcome.is_err() && self.reset == Reset::Automatic {
+            // Another waiter may need the wake that this waiter received, and the mark that went
+            // with it.
+            self.word.announce(|_| true);
+            if self.is_set() {
+                self.word.pass_wake_on();
+            }
+        }
+        outcome
+    }
+}
+
+#[cfg(all(test, loom))]
+mod models;

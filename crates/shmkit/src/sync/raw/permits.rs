@@ -1,0 +1,383 @@
+//! Permits that are returned if their holder dies.
+//!
+//! ```text
+//! line    | given | ... | taken | initial permits       `taken` in a cache line of its own
+//! data    | taken by slot 0 | given back by it | ...    64 bytes each
+//!
+//! given, taken       63                      14  13  12          2    1        0
+//!                    +-------------------------+---+-------------+--------+--------+
+//!                    |          total          | S |  slot + 1   | ASLEEP | CLOSED |
+//!                    +-------------------------+---+-------------+--------+--------+
+//! of a slot          63                      14 13                                0
+//!                    +-------------------------+-----------------------------------+
+//!                    |  total at the last one  |        how many, modulo 2^14      |
+//!                    +-------------------------+-----------------------------------+
+//! ```
+//!
+//! `given` counts all permits ever given, `taken` all permits ever taken; the difference is
+//! available. Each total names the slot of its last change (0: no slot). The slot's own word has
+//! the total at its last counted change: if it is smaller, this change is not recorded yet. A
+//! participant holds what its slot has taken minus what it has given back.
+//!
+//! Bit S of `given` (STARVING) requests a handoff: threads that have not slept leave available
+//! permits to threads that have. A thread that slept clears the bit when it has its permit or gives
+//! up. The other waiters set it again when they are woken but find no permit. So a dead or stopped
+//! thread delays the others by one slice.
+//!
+//! # Why no permit is lost or created
+//!
+//! A total and a slot's word cannot change together. So the total changes first, and names the slot
+//! of the change. **No process changes a total before its last change is recorded in the slot's
+//! word**, and any process can record it: by an exchange that counts it, if the word still has a
+//! smaller total. So if a process is killed between the two, the next process records the change,
+//! once. At every moment the slots' words, with the one change that may be missing, agree with the
+//! totals. Totals only grow, so a late exchange fails.
+//!
+//! A dead participant's permits are given back one by one, each as the participant would have done
+//! it. No process gives them back twice. The reaper loads `given`, then sees that no living
+//! participant has the slot, then that the slot holds permits, and then exchanges the `given` that
+//! it loaded; both words of a dead participant's slot do not change meanwhile. A new participant
+//! gives back what its slot still holds before it takes anything.
+
+use crate::memory::atomic::{AtomicU64, Ordering};
+use crate::object::LINE_WORDS;
+use crate::participant::{slot_from_bits, slot_to_bits};
+use crate::wait::{
+    ASLEEP, CLOSED, Poll, Sleep, Standing, Until, WaitHistory, WaitWord, Waited, Wake,
+};
+
+/// Words from one slot's two words to the next slot's.
+pub(crate) const STRIDE: usize = 8;
+/// The most permits that one participant can hold. It is less than the word can count, since all
+/// threads of the participant may check the limit before one of them takes the last permit.
+pub(crate) const MAX_HELD: u64 = 15_000;
+/// How often a participant's two words are loaded until they do not change meanwhile.
+const TRIES: u32 = 64;
+/// The most permits that there can be.
+pub(crate) const MAX_PERMITS: u64 = 1 << 40;
+
+const STARVING: u64 = 1 << 13;
+const ONE: u64 = 1 << 14;
+const HELD: u64 = ONE - 1;
+
+/// A total: of permits that were given, or of permits that were taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Total(u64);
+
+impl Total {
+    #[inline]
+    fn count(self) -> u64 {
+        self.0 / ONE
+    }
+
+    #[inline]
+    fn slot(self) -> Option<u32> {
+        slot_from_bits(self.0)
+    }
+
+    /// The total with so many more, as a change of `slot`. Keeps the marks except ASLEEP.
+    #[inline]
+    fn plus(self, many: u64, slot: Option<u32>) -> Self {
+        let total = (self.0 & !HELD).wrapping_add(many * ONE);
+        Self(total | slot.map_or(0, slot_to_bits) | self.0 & (CLOSED | STARVING))
+    }
+}
+
+/// Which of a slot's two words.
+const TAKEN: usize = 0;
+const GIVEN: usize = 1;
+
+/// Why a permit was not taken or given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PermitError {
+    /// None is available, or none was available before the timeout expired.
+    None,
+    /// The object was retired.
+    Closed,
+    /// There would be too many: held by this participant, or in total.
+    TooMany,
+    /// More permits were taken than given: participants never write that.
+    Corrupt,
+}
+
+/// The words of a semaphore.
+#[derive(Clone, Copy)]
+pub(crate) struct Permits<'a> {
+    pub(crate) given: &'a AtomicU64,
+    pub(crate) taken: &'a AtomicU64,
+    pub(crate) slots: &'a [AtomicU64],
+}
+
+/// The initial value of `given`.
+pub(crate) fn at_first(permits: u32) -> u64 {
+    u64::from(permits) * ONE
+}
+
+impl<'a> Permits<'a> {
+    /// In a line and what goes with it.
+    #[inline(always)]
+    pub(crate) fn of(line: &'a [AtomicU64; LINE_WORDS], slots: &'a [AtomicU64]) -> Self {
+        Self { given: &line[0], taken: &line[8], slots }
+    }
+
+    #[inline]
+    fn load(total: &AtomicU64) -> Total {
+        // ORDERING: Acquire; pairs with the exchanges in `try_take` and `give`.
+        Total(total.load(Ordering::Acquire))
+    }
+
+    /// The word that waiters sleep on.
+    #[inline(always)]
+    fn wait_word(self) -> WaitWord<'a> {
+        WaitWord::new(self.given)
+    }
+
+    #[inline]
+    fn slot_word(self, slot: u32, which: usize) -> Option<&'a AtomicU64> {
+        self.slots.get(slot as usize * STRIDE + which)
+    }
+
+    /// Records the last change of a total in its slot's word, unless it is already recorded.
+    #[inline]
+    fn settle(self, total: Total, which: usize) {
+        let Some(word) = total.slot().and_then(|slot| self.slot_word(slot, which)) else { return };
+        // ORDERING: Acquire; pairs with the exchange below.
+        let mut seen = word.load(Ordering::Acquire);
+        while seen / ONE < total.count() {
+            let counted = (total.count() * ONE) | (seen.wrapping_add(1) & HELD);
+            // ORDERING: AcqRel; in order with the next change of the total.
+            let order = Ordering::AcqRel;
+            match word.compare_exchange(seen, counted, order, Ordering::Acquire) {
+                Ok(_) => return,
+                Err(found) => seen = found,
+            }
+        }
+    }
+
+    /// Returns how many permits the participant in a slot holds. While it takes and gives back, the
+    /// result may be too large.
+    pub(crate) fn held(self, slot: u32) -> u64 {
+        let [taken, given] = [TAKEN, GIVEN].map(|which| {
+            move || {
+                // ORDERING: Acquire; pairs with the exchange in `settle`.
+                self.slot_word(slot, which).map_or(0, |word| word.load(Ordering::Acquire))
+            }
+        });
+        let mut before = given();
+        for _ in 0..TRIES {
+            // In this order: a permit that is given back between the two loads was taken before.
+            let held = taken().wrapping_sub(before) & HELD;
+            let after = given();
+            if after == before {
+                return held;
+            }
+            before = after;
+        }
+        // Its threads keep taking and giving back: it holds some.
+        1
+    }
+
+    /// Returns how many are available.
+    #[inline]
+    pub(crate) fn available(self) -> u64 {
+        let taken = Self::load(self.taken);
+        Self::load(self.given).count().saturating_sub(taken.count())
+    }
+
+    /// Returns whether participants can have written its totals.
+    pub(crate) fn is_sound(self) -> bool {
+        let taken = Self::load(self.taken);
+        let difference = Self::load(self.given).count().checked_sub(taken.count());
+        difference.is_some_and(|permits| permits <= MAX_PERMITS)
+    }
+
+    /// Takes a permit, if one is available: for the participant in a slot, or as consumed.
+    #[inline]
+    pub(crate) fn try_take(self, slot: Option<u32>) -> Result<(), PermitError> {
+        loop {
+            let taken = Self::load(self.taken);
+            self.settle(taken, TAKEN);
+            let given = Self::load(self.given);
+            if given.0 & CLOSED != 0 {
+                return Err(PermitError::Closed);
+            }
+            match given.count().checked_sub(taken.count()) {
+                None => return Err(PermitError::Corrupt),
+                Some(0) => return Err(PermitError::None),
+                Some(_) if slot.is_some_and(|slot| self.held(slot) >= MAX_HELD) => {
+                    return Err(PermitError::TooMany);
+                }
+                Some(_) => {}
+            }
+            let more = taken.plus(1, slot);
+            // ORDERING: AcqRel; the holder of a permit sees what was done before it was given.
+            let order = Ordering::AcqRel;
+            let taken = self.taken.compare_exchange(taken.0, more.0, order, Ordering::Relaxed);
+            if taken.is_ok() {
+                // CRASH: dying here leaves a permit that only the total counts. The process that
+                // takes next, or that reaps the permits of dead participants, records it first.
+                crash_point!("semaphore: taken, not on record");
+                self.settle(more, TAKEN);
+                return Ok(());
+            }
+        }
+    }
+
+    /// Gives back a permit that the participant in a slot holds, and whose take is recorded.
+    #[inline]
+    pub(crate) fn give_back(self, slot: u32) {
+        loop {
+            let given = Self::load(self.given);
+            self.settle(given, GIVEN);
+            // It may already be given back, if the participant lives but lost its liveness lock.
+            if self.held(slot) == 0 || self.give(given, 1, Some(slot)) {
+                return;
+            }
+        }
+    }
+
+    /// Gives so many new permits.
+    #[inline]
+    pub(crate) fn post(self, many: u64) -> Result<(), PermitError> {
+        loop {
+            let given = Self::load(self.given);
+            self.settle(given, GIVEN);
+            if given.0 & CLOSED != 0 {
+                return Err(PermitError::Closed);
+            }
+            if self.available() + many > MAX_PERMITS {
+                return Err(PermitError::TooMany);
+            }
+            if self.give(given, many, None) {
+                return Ok(());
+            }
+        }
+    }
+
+    #[inline]
+    fn give(self, given: Total, many: u64, slot: Option<u32>) -> bool {
+        let more = given.plus(many, slot);
+        let wake = if many == 1 { Wake::One } else { Wake::All };
+        // ORDERING: AcqRel; pairs with the Acquire in `load`, and as in `try_take`.
+        if self.wait_word().change(given.0, more.0, Ordering::AcqRel, wake).is_err() {
+            return false;
+        }
+        // CRASH: dying here leaves the change unrecorded; the next process that gives records it.
+        crash_point!("semaphore: given back, not on record");
+        self.settle(more, GIVEN);
+        true
+    }
+
+    /// Consumes a permit that the participant in a slot holds: it is never given back.
+    pub(crate) fn consume(self, slot: u32) {
+        let Some(word) = self.slot_word(slot, GIVEN) else { return };
+        let counted = |seen: u64| {
+            (self.held(slot) != 0).then_some(seen & !HELD | seen.wrapping_add(1) & HELD)
+        };
+        // ORDERING: AcqRel; as in `settle`.
+        let _ = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, counted);
+    }
+
+    /// Gives back what a slot holds, as long as `may` returns true.
+    pub(crate) fn reap(self, slot: u32, may: impl Fn() -> bool) {
+        // Bounded: with a garbage word there may always seem to be one more permit.
+        for _ in 0..=MAX_HELD {
+            let given = Self::load(self.given);
+            self.settle(given, GIVEN);
+            self.settle(Self::load(self.taken), TAKEN);
+            // Before `may`, which costs a system call, and after it: see above.
+            if self.held(slot) == 0 || !may() || self.held(slot) == 0 {
+                return;
+            }
+            // CRASH: dying anywhere here leaves the rest to the next process that reaps the slot.
+            crash_point!("semaphore: dead participant's permit found");
+            let held = self.held(slot);
+            if self.give(given, 1, Some(slot)) && self.held(slot) >= held {
+                return;
+            }
+        }
+    }
+
+    /// Returns whether a slot's participant may hold a permit, recorded or not.
+    pub(crate) fn may_hold(self, slot: u32) -> bool {
+        self.held(slot) > 0 || Self::load(self.taken).slot() == Some(slot)
+    }
+
+    /// Returns whether available permits are reserved for threads that slept.
+    #[inline]
+    pub(crate) fn is_reserved(self) -> bool {
+        Self::load(self.given).0 & STARVING != 0
+    }
+
+    /// Takes a permit, if one is available; otherwise returns what to sleep on.
+    pub(crate) fn poll_take(
+        self,
+        slot: Option<u32>,
+        standing: &Standing,
+    ) -> Poll<'a, Result<(), PermitError>> {
+        if standing.slept {
+            // If permits are available now, the process that gives next must wake another waiter.
+            self.wait_word().announce(|_| self.available() > 0);
+        }
+        let given = Self::load(self.given).0;
+        let sleep = Sleep::new(self.wait_word(), given);
+        if given & STARVING != 0 && !standing.slept && !standing.is_attempt {
+            return Poll::Reserved(sleep);
+        }
+        match self.try_take(slot) {
+            Err(PermitError::None) if standing.starves => {
+                Poll::Pending(sleep.marked(given | ASLEEP | STARVING))
+            }
+            Err(PermitError::None) => Poll::Pending(sleep),
+            outcome => Poll::Ready(outcome),
+        }
+    }
+
+    /// Takes a permit, waiting as long as `until` says until one is available.
+    ///
+    /// `check` gives back what dead participants hold, and returns whether the object was removed.
+    #[cold]
+    pub(crate) fn take(
+        self,
+        slot: Option<u32>,
+        history: &WaitHistory,
+        until: Until,
+        mut check: impl FnMut() -> bool,
+    ) -> Result<(), PermitError> {
+        let Waited { found, slept, requested } = history.wait(
+            until,
+            |standing| self.poll_take(slot, standing),
+            || check().then_some(Err(PermitError::Closed)),
+        );
+        // Also if another thread requested it: that thread requests it again, unless it is dead.
+        if requested || slept && found.is_some() {
+            self.end_handoff();
+        }
+        let outcome = found.unwrap_or(Err(PermitError::None));
+        if slept {
+            if outcome.is_err() {
+                // The wake cleared the mark, and another waiter may need the wake.
+                self.wait_word().announce(|_| true);
+            }
+            if self.available() > 0 && Self::load(self.given).0 & ASLEEP != 0 {
+                self.wait_word().pass_wake_on();
+            }
+        }
+        outcome
+    }
+
+    /// Ends the handoff.
+    fn end_handoff(self) {
+        let mut given = Self::load(self.given).0;
+        while given & STARVING != 0 {
+            // ORDERING: AcqRel; in order with the permits that are given.
+            match self.wait_word().change(given, given & !STARVING, Ordering::AcqRel, Wake::One) {
+                Ok(()) => return,
+                Err(found) => given = found,
+            }
+        }
+    }
+}
+
+#[cfg(all(test, loom))]
+mod models;

@@ -1,0 +1,142 @@
+//! Rendezvous under loom.
+
+use loom::sync::Arc;
+use loom::thread;
+
+use super::*;
+use crate::crash::ends_at;
+use crate::participant::models::{DEAD, DeadIs, NOBODY_DIED, living};
+use crate::sys::wait::model::check;
+
+struct Words {
+    word: AtomicU64,
+    records: Vec<AtomicU64>,
+    once: bool,
+}
+
+impl Words {
+    fn new(parties: usize, once: bool) -> Arc<Self> {
+        let new = |_| AtomicU64::new(0);
+        Arc::new(Self { word: new(0), records: (0..parties).map(new).collect(), once })
+    }
+
+    fn rounds(&self) -> Rounds<'_> {
+        Rounds { word: &self.word, records: &self.records, once: self.once }
+    }
+
+    /// Arrives, and waits until all parties have arrived.
+    fn meet(&self, index: usize, me: ParticipantId, liveness: &impl Liveness) -> Ended {
+        let round = self.rounds().arrive(index, me).unwrap();
+        if self.rounds().end_if_all_arrived(round) {
+            return Ended::Complete(true);
+        }
+        self.rounds().wait(round, liveness, &WaitHistory::default(), Until::Ever)
+    }
+}
+
+fn two_meet(rounds: usize) {
+    let words = Words::new(2, false);
+    let index = [1, 2].map(|slot| words.rounds().join(living(slot), &NOBODY_DIED).unwrap());
+    let meet = move |words: &Words, which: usize| {
+        let me = living(which as u32 + 1);
+        let one = |_| match words.meet(index[which], me, &NOBODY_DIED) {
+            Ended::Complete(leader) => u32::from(leader),
+            other => panic!("{other:?}"),
+        };
+        (0..rounds).map(one).sum::<u32>()
+    };
+    let other = thread::spawn({
+        let words = words.clone();
+        move || meet(&words, 1)
+    });
+    let leaders = meet(&words, 0) + other.join().unwrap();
+    assert_eq!(leaders as usize, rounds, "one thread completes each round");
+}
+
+#[test]
+fn loom_two_meet_and_one_completes_the_round() {
+    check(Some(3), || two_meet(1));
+}
+
+#[test]
+fn loom_two_meet_twice() {
+    check(Some(2), || two_meet(2));
+}
+
+#[test]
+fn loom_the_death_of_a_party_is_reported_to_all_once() {
+    check(Some(2), || {
+        let words = Words::new(3, false);
+        words.rounds().join(DEAD, &NOBODY_DIED).unwrap();
+        let index = [1, 2].map(|slot| words.rounds().join(living(slot), &NOBODY_DIED).unwrap());
+        // Both have arrived before any process checks for dead parties.
+        let round = words.rounds().arrive(index[0], living(1)).unwrap();
+        let other = words.rounds().arrive(index[1], living(2)).unwrap();
+        let wait = move |words: &Words, round| {
+            let (liveness, history) = (DeadIs(Some(DEAD)), WaitHistory::default());
+            words.rounds().wait(round, &liveness, &history, Until::Ever)
+        };
+        let waiting = thread::spawn({
+            let words = words.clone();
+            move || wait(&words, other)
+        });
+        assert_eq!(wait(&words, round), Ended::Broken);
+        assert_eq!(waiting.join().unwrap(), Ended::Broken);
+        assert_eq!(words.rounds().parties().count(), 2, "the dead party's place is free");
+        assert_eq!(words.rounds().round(), 1, "one round was broken");
+    });
+}
+
+#[test]
+fn loom_a_party_that_arrived_and_died_has_arrived() {
+    check(Some(2), || {
+        let words = Words::new(2, false);
+        let dead = words.rounds().join(DEAD, &NOBODY_DIED).unwrap();
+        let index = words.rounds().join(living(1), &NOBODY_DIED).unwrap();
+        assert!(ends_at("barrier: arrived, not yet seen", || {
+            words.rounds().arrive(dead, DEAD);
+        }));
+        let ended = words.meet(index, living(1), &DeadIs(Some(DEAD)));
+        assert_eq!(ended, Ended::Complete(true));
+    });
+}
+
+#[test]
+fn loom_of_two_that_break_a_round_for_one_death_one_does() {
+    for point in
+        ["barrier: death on record, round not broken", "barrier: round broken, record not free"]
+    {
+        check(Some(2), move || {
+            let words = Words::new(2, false);
+            words.rounds().join(DEAD, &NOBODY_DIED).unwrap();
+            let repairing = thread::spawn({
+                let words = words.clone();
+                move || drop(words.rounds().repair(&DeadIs(Some(DEAD))))
+            });
+            ends_at(point, || drop(words.rounds().repair(&DeadIs(Some(DEAD)))));
+            repairing.join().unwrap();
+            words.rounds().repair(&DeadIs(Some(DEAD)));
+            assert_eq!((words.rounds().round(), words.rounds().parties().count()), (1, 0));
+        });
+    }
+}
+
+#[test]
+fn loom_a_latch_opens_when_the_last_party_arrived() {
+    check(Some(2), || {
+        let words = Words::new(2, true);
+        let index = [1, 2].map(|slot| words.rounds().join(living(slot), &NOBODY_DIED).unwrap());
+        let coming = thread::spawn({
+            let words = words.clone();
+            move || {
+                let round = words.rounds().arrive(index[1], living(2)).unwrap();
+                words.rounds().end_if_all_arrived(round);
+            }
+        });
+        let round = words.rounds().arrive(index[0], living(1)).unwrap();
+        words.rounds().end_if_all_arrived(round);
+        let ended = words.rounds().wait(round, &NOBODY_DIED, &WaitHistory::default(), Until::Ever);
+        assert_eq!(ended, Ended::Complete(false));
+        coming.join().unwrap();
+    });
+}

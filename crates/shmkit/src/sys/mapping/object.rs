@@ -1,0 +1,50 @@
+//! The mapping of an object's file.
+
+use std::fs::File;
+use std::ops::Deref;
+
+use super::{Mapping, Protection};
+use crate::error::Result;
+use crate::sys::fork::WipedOnFork;
+use crate::sys::wait::WakeScope;
+
+/// The mapping of an object's whole file.
+///
+/// A forked child finds zeros in it, and processes find each other's sleepers on its words.
+pub(crate) struct ObjectMapping {
+    // Fields drop in this order: both registrations end before the pages are unmapped.
+    _wiped: WipedOnFork,
+    _wake_scope: WakeScope,
+    mapping: Mapping,
+}
+
+impl ObjectMapping {
+    /// Maps `length` bytes. `id` identifies the object; `shared` tells whether processes of other
+    /// users have access to it.
+    #[allow(unsafe_code, reason = "pages that become zeros in a child")]
+    pub(crate) fn map(
+        file: &File,
+        length: usize,
+        protection: Protection,
+        id: [u8; 16],
+        shared: bool,
+    ) -> Result<Self> {
+        let mapping = Mapping::map(file, 0, length, protection)?;
+        // A process that dies with a core dump keeps its locks until the dump is written.
+        mapping.exclude_from_core_dumps()?;
+        let (first, bytes) = mapping.pages();
+        let _wake_scope = WakeScope::new(first, bytes, id, shared);
+        // SAFETY: these are whole pages, and they outlive the registration, which drops first. The
+        // content of a mapping can change at any time, so no reader relies on it.
+        let _wiped = unsafe { WipedOnFork::register(first, bytes) }?;
+        Ok(Self { _wiped, _wake_scope, mapping })
+    }
+}
+
+impl Deref for ObjectMapping {
+    type Target = Mapping;
+
+    fn deref(&self) -> &Mapping {
+        &self.mapping
+    }
+}

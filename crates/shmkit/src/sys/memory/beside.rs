@@ -1,0 +1,30 @@
+//! A file beside a memory, for the locks of its participants: where memory is no file, or cannot be
+//! opened once more.
+
+use std::fs::File;
+
+use crate::error::{ErrorKind, Result};
+use crate::sys::directory::{self, Opening};
+
+/// How often another process may make or remove the file meanwhile.
+const MAX_TRIES: u32 = 100;
+
+/// Opens the file whose locks prove that the participants of an object live. It is empty, is named
+/// after the object's id, and stays.
+pub(crate) fn liveness_file(_memory: &File, id: &[u8; 16]) -> Result<File> {
+    let name: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let path = directory::default_path().join(format!(".{name}.shmkit-liveness"));
+    let mut tries = 0;
+    loop {
+        match directory::open(&path, Opening::ReadWrite) {
+            Err(error) if error.kind() == ErrorKind::NotFound && tries < MAX_TRIES => {}
+            opened => return opened,
+        }
+        match directory::new_temporary(&path, 0o600) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && tries < MAX_TRIES => {}
+            Err(error) => return Err(error),
+            Ok(_) => {}
+        }
+        tries += 1;
+    }
+}

@@ -1,0 +1,78 @@
+//! `GetFileInformationByHandle`, and the owner from the access list.
+
+#![allow(unsafe_code, reason = "calls of Win32")]
+
+use std::fs::File;
+use std::io;
+use std::os::windows::io::{AsHandle, AsRawHandle};
+
+use windows_sys::Win32::Storage::FileSystem::{
+    BY_HANDLE_FILE_INFORMATION, FILE_ATTRIBUTE_DIRECTORY, FILE_ATTRIBUTE_REPARSE_POINT,
+    FILE_INFO_BY_HANDLE_CLASS, FILE_STANDARD_INFO, FILE_TYPE_DISK, FILE_TYPE_PIPE,
+    FileStandardInfo, GetFileInformationByHandle, GetFileInformationByHandleEx, GetFileType,
+};
+
+use super::{FileType, Identity, Status};
+use crate::error::{Error, Result};
+use crate::sys::win32::check;
+use crate::sys::win32::security::{self, Securable};
+
+/// Returns what the file system reports about an open file.
+pub(crate) fn status(file: &File) -> Result<Status> {
+    let mut about = BY_HANDLE_FILE_INFORMATION::default();
+    // SAFETY: the handle is open.
+    let raw_type = unsafe { GetFileType(file.as_raw_handle()) };
+    if raw_type != FILE_TYPE_DISK {
+        let file_type = if raw_type == FILE_TYPE_PIPE { FileType::Fifo } else { FileType::Other };
+        return Ok(Status {
+            identity: Identity { device: 0, file: 0 },
+            links: 1,
+            size: 0,
+            committed: 0,
+            owner: 0,
+            mode: None,
+            file_type,
+        });
+    }
+    // SAFETY: the handle is open, and `about` has room for the answer.
+    check(unsafe { GetFileInformationByHandle(file.as_raw_handle(), &raw mut about) })
+        .map_err(Error::from_os)?;
+    let file_type = if about.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT != 0 {
+        FileType::SymbolicLink
+    } else if about.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY != 0 {
+        FileType::Directory
+    } else {
+        FileType::Regular
+    };
+    let joined = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
+    Ok(Status {
+        // Only files of one directory are compared, so all are on one volume. (Wine reports the
+        // volume's number for some handles of a file and not for others.)
+        identity: Identity { device: 0, file: joined(about.nFileIndexHigh, about.nFileIndexLow) },
+        links: about.nNumberOfLinks.into(),
+        size: joined(about.nFileSizeHigh, about.nFileSizeLow),
+        committed: u64::try_from(standard_info(file)?.AllocationSize).unwrap_or(0),
+        owner: security::owner(file.as_handle(), Securable::File).map_err(Error::from_os)?,
+        mode: None,
+        file_type,
+    })
+}
+
+fn standard_info(file: &File) -> Result<FILE_STANDARD_INFO> {
+    let mut about = FILE_STANDARD_INFO::default();
+    query(file, FileStandardInfo, &mut about).map_err(Error::from_os)?;
+    Ok(about)
+}
+
+fn query<T>(file: &File, class: FILE_INFO_BY_HANDLE_CLASS, into: &mut T) -> io::Result<()> {
+    // SAFETY: the handle is open. The answer, whose type belongs to the class, has the size that
+    // is passed.
+    check(unsafe {
+        GetFileInformationByHandleEx(
+            file.as_raw_handle(),
+            class,
+            (&raw mut *into).cast(),
+            size_of::<T>() as u32,
+        )
+    })
+}

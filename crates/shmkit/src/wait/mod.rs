@@ -1,0 +1,28 @@
+//! Waiting for a word that another process changes: the wait word, one waiter, one spin policy.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `word` | the wait word: marks of sleepers, a change with its wake, why no wake is lost |
+//! | `waiter` | [`Poll`], and the one loop that looks, spins, checks, registers and sleeps |
+//! | `spin` | how long to look before sleeping |
+//! | `until` | how long to wait |
+//!
+//! A protocol gives a wait its `poll` function, which returns either the result or the word to
+//! sleep on. Nothing above this floor calls the system's wait functions.
+
+mod spin;
+mod until;
+mod waiter;
+mod word;
+
+pub(crate) use until::Until;
+#[cfg(all(feature = "crash-points", not(loom)))]
+pub(crate) use waiter::late_finds;
+pub(crate) use waiter::{Poll, Sleep, Standing, WaitHistory, Waited};
+pub(crate) use word::{ASLEEP, CLOSED, WaitWord, Wake};
+
+#[cfg(all(test, loom))]
+mod models;
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -1,0 +1,135 @@
+//! Sleeping and waking under loom, where time stands still: a lost wake is a deadlock.
+
+use loom::sync::Arc;
+use loom::thread;
+
+use super::*;
+use crate::memory::atomic::{AtomicU64, Ordering, spin_loop};
+use crate::sys::wait::model::check;
+
+struct Words {
+    word: AtomicU64,
+}
+
+impl Words {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { word: AtomicU64::new(0) })
+    }
+
+    /// Changes the word to that for `count`, as a register's writer does.
+    fn change(&self, count: u64) {
+        self.change_for(count, false);
+    }
+
+    fn change_for(&self, count: u64, read_only_peers: bool) {
+        let word = WaitWord::new(&self.word).with_read_only_peers(read_only_peers);
+        let mut had = word.load(Ordering::Relaxed);
+        while let Err(found) = word.change(had, count << 2, Ordering::AcqRel, Wake::All) {
+            had = found;
+        }
+    }
+
+    /// Sleeps until `is_ready` is true for the word, and returns the word.
+    fn wait_for(&self, may_write: bool, is_ready: impl Fn(u64) -> bool) -> u64 {
+        let word = WaitWord::new(&self.word);
+        let poll = |_: &Standing| match word.load(Ordering::Acquire) {
+            seen if is_ready(seen) => Poll::Ready(seen),
+            seen if may_write => Poll::Pending(Sleep::new(word, seen)),
+            seen => Poll::Pending(Sleep::new(word, seen).unmarked()),
+        };
+        let waited = WaitHistory::default().wait(Until::Ever, poll, || None);
+        waited.found.expect("there is no deadline")
+    }
+}
+
+#[test]
+fn loom_the_sleeper_is_woken() {
+    check(None, || {
+        let words = Words::new();
+        let waiting = thread::spawn({
+            let words = words.clone();
+            move || words.wait_for(true, |word| word >> 2 >= 1)
+        });
+        words.change(1);
+        assert_eq!(waiting.join().unwrap() >> 2, 1);
+    });
+}
+
+#[test]
+fn loom_a_waiter_for_the_second_change_is_woken() {
+    check(None, || {
+        let words = Words::new();
+        let waiting = thread::spawn({
+            let words = words.clone();
+            move || words.wait_for(true, |word| word >> 2 >= 2)
+        });
+        words.change(1);
+        words.change(2);
+        assert_eq!(waiting.join().unwrap() >> 2, 2);
+    });
+}
+
+#[test]
+fn loom_all_sleepers_are_woken() {
+    check(Some(3), || {
+        let words = Words::new();
+        let waiting = [1, 2].map(|least| {
+            let words = words.clone();
+            thread::spawn(move || words.wait_for(true, |word| word >> 2 >= least))
+        });
+        words.change(1);
+        words.change(2);
+        waiting.map(|waiting| waiting.join().unwrap());
+    });
+}
+
+#[test]
+fn loom_a_late_waker_causes_no_lost_wake_at_the_next_change() {
+    check(Some(3), || {
+        let words = Words::new();
+        let waiting = thread::spawn({
+            let words = words.clone();
+            move || {
+                words.wait_for(true, |word| word >> 2 >= 1);
+                words.wait_for(true, |word| word >> 2 >= 2)
+            }
+        });
+        // The first waker may still be about to wake when the second changes the word.
+        let first = thread::spawn({
+            let words = words.clone();
+            move || words.change(1)
+        });
+        while words.word.load(Ordering::Acquire) >> 2 == 0 {
+            spin_loop();
+        }
+        words.change(2);
+        first.join().unwrap();
+        waiting.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_closing_wakes_all() {
+    check(None, || {
+        let words = Words::new();
+        let waiting = thread::spawn({
+            let words = words.clone();
+            move || words.wait_for(true, |word| word & CLOSED != 0)
+        });
+        WaitWord::new(&words.word).close();
+        waiting.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_a_waiter_that_may_not_write_is_woken_without_a_mark() {
+    check(None, || {
+        let words = Words::new();
+        let waiting = thread::spawn({
+            let words = words.clone();
+            move || words.wait_for(false, |word| word >> 2 >= 1)
+        });
+        words.change_for(1, true);
+        assert_eq!(waiting.join().unwrap() >> 2, 1);
+    });
+}

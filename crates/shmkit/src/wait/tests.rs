@@ -1,0 +1,162 @@
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::memory::atomic::{AtomicU64, Ordering};
+
+fn wait<T>(
+    history: &WaitHistory,
+    word: &AtomicU64,
+    until: Until,
+    look: impl Fn(u64) -> Option<T>,
+    check: impl FnMut() -> Option<T>,
+) -> Waited<T> {
+    let word = WaitWord::new(word);
+    let poll = |_: &Standing| {
+        let seen = word.load(Ordering::Acquire);
+        look(seen).map_or_else(|| Poll::Pending(Sleep::new(word, seen)), Poll::Ready)
+    };
+    history.wait(until, poll, check)
+}
+
+#[test]
+fn a_timeout_comes_in_time_and_after_a_slow_check() {
+    let (history, word) = (WaitHistory::default(), AtomicU64::new(0));
+    let (begun, mut checks) = (Instant::now(), 0);
+    let until = Until::after(Duration::from_millis(2));
+    let waited: Waited<()> = wait(
+        &history,
+        &word,
+        until,
+        |_| None,
+        || {
+            checks += 1;
+            None
+        },
+    );
+    assert!(waited.found.is_none() && begun.elapsed() >= Duration::from_millis(2));
+    assert_eq!(checks, 1);
+}
+
+#[test]
+fn an_attempt_checks_once_in_a_slice_and_does_not_sleep() {
+    let (history, word) = (WaitHistory::default(), AtomicU64::new(0));
+    let mut checks = 0;
+    for _ in 0..2 {
+        let waited: Waited<()> = wait(
+            &history,
+            &word,
+            Until::Now,
+            |_| None,
+            || {
+                checks += 1;
+                None
+            },
+        );
+        assert!(waited.found.is_none() && !waited.slept);
+    }
+    assert_eq!((checks, word.load(Ordering::Relaxed)), (1, 0));
+}
+
+#[test]
+fn a_result_of_the_slow_check_is_found_after_a_slice() {
+    let (history, word) = (WaitHistory::default(), AtomicU64::new(0));
+    let mut checks = 0;
+    let waited = wait(
+        &history,
+        &word,
+        Until::Ever,
+        |_| None,
+        || {
+            checks += 1;
+            (checks == 3).then_some(checks)
+        },
+    );
+    assert_eq!(waited.found, Some(3));
+    assert!(waited.slept && waited.requested);
+}
+
+#[test]
+fn a_change_without_a_wake_is_found_after_a_slice() {
+    let (history, word, value) = (WaitHistory::default(), AtomicU64::new(0), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            let look = |_| Some(value.load(Ordering::Acquire)).filter(|value| *value != 0);
+            wait(&history, &word, Until::Ever, look, || None)
+        });
+        while word.load(Ordering::Acquire) & ASLEEP == 0 {
+            std::thread::yield_now();
+        }
+        value.store(7, Ordering::Release);
+        assert_eq!(waiting.join().unwrap().found, Some(7));
+    });
+}
+
+#[test]
+fn a_reserved_word_is_left_to_others_for_a_slice() {
+    let (history, word) = (WaitHistory::default(), AtomicU64::new(0));
+    let begun = Instant::now();
+    let poll = |standing: &Standing| match standing.patience_is_over {
+        true => Poll::Ready(begun.elapsed()),
+        false => Poll::Reserved(Sleep::new(WaitWord::new(&word), 0).unmarked()),
+    };
+    let waited = history.wait(Until::Ever, poll, || None);
+    assert!(waited.found.unwrap() >= Duration::from_millis(50));
+}
+
+#[test]
+fn a_change_wakes_only_where_a_mark_says_that_threads_sleep() {
+    let word = AtomicU64::new(0);
+    let wait_word = WaitWord::new(&word).with_marks(1 << 14);
+    for mark in [ASLEEP, 1 << 14] {
+        let (history, told) = (WaitHistory::default().without_spinning(), AtomicU64::new(0));
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| {
+                let poll = |_: &Standing| match wait_word.load(Ordering::Acquire) {
+                    seen if seen >> 2 & 1 == 1 => Poll::Ready(()),
+                    seen => Poll::Pending(Sleep::new(wait_word, seen).marked(seen | mark)),
+                };
+                history.wait(Until::Ever, poll, || None)
+            });
+            while word.load(Ordering::Acquire) != mark {
+                std::thread::yield_now();
+            }
+            told.store(1, Ordering::Relaxed);
+            wait_word.change(mark, 1 << 2, Ordering::AcqRel, Wake::All).unwrap();
+            assert_eq!(waiting.join().unwrap().found, Some(()));
+        });
+        assert_eq!(wait_word.change(mark, 0, Ordering::AcqRel, Wake::All), Err(1 << 2));
+        wait_word.change(1 << 2, 0, Ordering::AcqRel, Wake::All).unwrap();
+    }
+}
+
+#[test]
+fn two_that_answer_each_other_miss_nothing() {
+    const ROUNDS: u64 = 5_000;
+    let words = [AtomicU64::new(0), AtomicU64::new(0)];
+    let send = |to: &AtomicU64, round: u64| {
+        let word = WaitWord::new(to);
+        let mut had = word.load(Ordering::Relaxed);
+        while let Err(found) = word.change(had, round << 2, Ordering::AcqRel, Wake::All) {
+            had = found;
+        }
+    };
+    let receive = |history: &WaitHistory, from: &AtomicU64, round: u64| {
+        let look = |seen: u64| (seen >> 2 == round).then_some(());
+        let waited = wait(history, from, Until::Ever, look, || None);
+        waited.found.expect("there is no deadline");
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let history = WaitHistory::default().without_spinning();
+            for round in 1..=ROUNDS {
+                receive(&history, &words[0], round);
+                send(&words[1], round);
+            }
+        });
+        let history = WaitHistory::default();
+        for round in 1..=ROUNDS {
+            send(&words[0], round);
+            receive(&history, &words[1], round);
+        }
+    });
+}
