@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use shmkit::{AnyLatest, FixedString, Latest, Options, Maybe, Result, Shareable, Trust};
+use shmkit::{AnyLatest, FixedString, Latest, Maybe, Options, Result, Shareable, Trust};
 use shmkit_fuzz::{NAME, Template, inspect_all};
 
 #[derive(Shareable, Debug)]
