@@ -13,11 +13,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::participant::owner::AcquireError;
 use crate::participant::{Liveness, ParticipantId, Role};
+use crate::sys::fork::Stamp;
 use crate::wait::Until;
 
 /// A slot among the participants of an object, until it is dropped.
 pub(crate) struct Membership {
     object: Arc<OpenObject>,
+    /// That of the object, without the way through the pointer.
+    stamp: Stamp,
     me: ParticipantId,
     /// INVARIANT: the word that names the participant of the slot, in the mapping of `object`.
     identity: NonNull<AtomicU64>,
@@ -46,7 +49,7 @@ impl Membership {
         };
         // INVARIANT: the word is in the mapping of `object`.
         let identity = NonNull::from(identity);
-        Ok(Self { object: object.clone(), me, identity, identity_value })
+        Ok(Self { object: object.clone(), stamp: object.stamp(), me, identity, identity_value })
     }
 
     /// This participant.
@@ -77,7 +80,7 @@ impl Membership {
     /// Whether this is the process that joined, and no forked child.
     #[inline(always)]
     pub(crate) fn is_mine(&self) -> bool {
-        self.object.is_mine()
+        self.stamp.is_mine()
     }
 
     /// Refuses a participant that cannot act.

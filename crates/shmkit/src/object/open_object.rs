@@ -240,10 +240,9 @@ impl OpenObject {
         self.participants().reap_slot(&self.storage, slot)
     }
 
-    /// Whether this is the process that opened it, and no forked child.
-    #[inline(always)]
-    pub(crate) fn is_mine(&self) -> bool {
-        self.stamp.is_mine()
+    /// The process that opened it.
+    pub(crate) fn stamp(&self) -> Stamp {
+        self.stamp
     }
 
     /// How messages name the participant with this id, which may be dead.

@@ -44,8 +44,8 @@ impl Plan {
         plan: &dyn Fn(&mut Planner<'_>),
     ) -> Self {
         let (mut schema, mut payload) = (String::new(), Vec::new());
-        let mut planner = Planner { first_bytes: Some(&mut payload), ..Planner::new(&mut schema) };
-        (planner.participants, planner.items) = (participants, items);
+        let mut planner = Planner::new(participants, items, Some(&mut schema));
+        planner.first_bytes = Some(&mut payload);
         let size = planner.structure(kind, plan);
         let (_, fingerprint) = fingerprint(kind, participants, items, plan);
         Self { size, fingerprint, schema, payload }
@@ -60,8 +60,7 @@ pub(crate) fn fingerprint(
     plan: &dyn Fn(&mut Planner<'_>),
 ) -> (u64, u64) {
     let mut hash = Hash(FNV_OFFSET_BASIS);
-    let mut planner = Planner { participants, items, ..Planner::new(&mut hash) };
-    let size = planner.structure(kind, plan);
+    let size = Planner::new(participants, items, Some(&mut hash)).structure(kind, plan);
     (size, hash.0)
 }
 
@@ -110,7 +109,7 @@ pub(crate) fn describe(
     plan: &dyn Fn(&mut Planner<'_>),
 ) -> String {
     let mut text = String::new();
-    Planner { participants, items, ..Planner::new(&mut text) }.structure(kind, plan);
+    Planner::new(participants, items, Some(&mut text)).structure(kind, plan);
     text
 }
 
@@ -150,25 +149,6 @@ impl Sink for Hash {
     }
 }
 
-/// A description that is not needed.
-struct Nowhere;
-
-impl Write for Nowhere {
-    fn write_str(&mut self, _: &str) -> fmt::Result {
-        Ok(())
-    }
-}
-
-impl Sink for Nowhere {
-    fn type_name(&mut self, _: &str) -> fmt::Result {
-        Ok(())
-    }
-
-    fn value(&mut self, _: ValueType<'_>) -> fmt::Result {
-        Ok(())
-    }
-}
-
 /// Names the parts of a payload one after the other.
 pub(crate) struct Planner<'a> {
     participants: u32,
@@ -178,18 +158,16 @@ pub(crate) struct Planner<'a> {
     /// Where the struct begins that is being described.
     start: u64,
     fields: u32,
-    description: &'a mut dyn Sink,
-    /// Whether no description is written, so that sizes need not be known before the members.
-    is_silent: bool,
+    /// None while only the size matters.
+    description: Option<&'a mut dyn Sink>,
     /// None while only the description matters.
     first_bytes: Option<&'a mut Vec<u8>>,
 }
 
 impl<'a> Planner<'a> {
-    fn new(description: &'a mut dyn Sink) -> Self {
-        let (participants, items, end, start, fields) = (0, 0, 0, 0, 0);
-        let (is_silent, first_bytes) = (false, None);
-        Self { participants, items, end, start, fields, description, is_silent, first_bytes }
+    fn new(participants: u32, items: u32, description: Option<&'a mut dyn Sink>) -> Self {
+        let (end, start, fields, first_bytes) = (0, 0, 0, None);
+        Self { participants, items, end, start, fields, description, first_bytes }
     }
 
     /// The run-time number of items.
@@ -267,10 +245,10 @@ impl<'a> Planner<'a> {
     ) {
         let place = self.end;
         self.begin_field(&name.to_string(), place, kind.role());
-        self.write(if is_array { "[" } else { "" });
+        self.write(format_args!("{}", if is_array { "[" } else { "" }));
         let size = self.structure(kind, &|planner| plan(planner, 0));
         if is_array {
-            self.write(&format!(";{count}]"));
+            self.write(format_args!(";{count}]"));
         }
         if self.first_bytes.is_none() {
             // A hostile object may have any number of items. The check of the size refuses it.
@@ -278,12 +256,8 @@ impl<'a> Planner<'a> {
             return;
         }
         // One description serves all; each has first bytes of its own.
-        let mut nowhere = Nowhere;
-        let first_bytes = self.first_bytes.as_deref_mut();
-        let (participants, items, end) = (self.participants, self.items, self.end);
-        let new = Planner::new(&mut nowhere);
-        let is_silent = true;
-        let mut others = Planner { participants, items, end, is_silent, first_bytes, ..new };
+        let mut others = Planner::new(self.participants, self.items, None);
+        (others.end, others.first_bytes) = (self.end, self.first_bytes.as_deref_mut());
         for index in 1..count {
             plan(&mut others, index);
         }
@@ -302,7 +276,7 @@ impl<'a> Planner<'a> {
 
     /// Describes the parts that `plan` names as a struct. Returns the size.
     fn structure(&mut self, kind: Kind, plan: &dyn Fn(&mut Planner<'_>)) -> u64 {
-        if self.is_silent {
+        if self.description.is_none() {
             // Without `size_of`, which would double the work at each level of nested groups.
             let start = self.end;
             plan(self);
@@ -311,19 +285,18 @@ impl<'a> Planner<'a> {
         let size = self.size_of(plan);
         let (start, fields) = (self.start, self.fields);
         (self.start, self.fields) = (self.end, 0);
-        let _ = self.description.type_name(kind.role());
-        self.write(&format!("({size},{PAYLOAD_ALIGN}){{"));
+        if let Some(description) = &mut self.description {
+            let _ = description.type_name(kind.role());
+        }
+        self.write(format_args!("({size},{PAYLOAD_ALIGN}){{"));
         plan(self);
-        self.write("}");
+        self.write(format_args!("}}"));
         (self.start, self.fields) = (start, fields);
         size
     }
 
     fn size_of(&self, plan: &dyn Fn(&mut Planner<'_>)) -> u64 {
-        let (participants, items) = (self.participants, self.items);
-        let mut nowhere = Nowhere;
-        let new = Planner::new(&mut nowhere);
-        let mut planner = Planner { participants, items, is_silent: true, ..new };
+        let mut planner = Planner::new(self.participants, self.items, None);
         plan(&mut planner);
         planner.end
     }
@@ -343,19 +316,23 @@ impl<'a> Planner<'a> {
         schema: impl FnOnce(&mut dyn Sink) -> fmt::Result,
     ) {
         self.begin_field(name, place, role);
-        // A description in memory takes every text.
-        let _ = schema(self.description);
+        if let Some(description) = &mut self.description {
+            // A description in memory takes every text.
+            let _ = schema(*description);
+        }
     }
 
     fn begin_field(&mut self, name: &str, place: u64, role: &str) {
         let comma = if self.fields == 0 { "" } else { "," };
         self.fields += 1;
         let offset = place - self.start;
-        let _ = write!(self.description, "{comma}{name}@{offset}:{role}#");
+        self.write(format_args!("{comma}{name}@{offset}:{role}#"));
     }
 
-    fn write(&mut self, text: &str) {
-        let _ = self.description.write_str(text);
+    fn write(&mut self, text: fmt::Arguments<'_>) {
+        if let Some(description) = &mut self.description {
+            let _ = description.write_fmt(text);
+        }
     }
 }
 

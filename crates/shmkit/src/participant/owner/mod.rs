@@ -304,7 +304,7 @@ impl<'a> OwnerWord<'a> {
     ///
     /// # If a process dies
     /// Between the release and the wake: sleeping waiters look again at the end of their slice.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn release(self, me: ParticipantId) -> bool {
         let mine = self.state(0).held_by(me, 0);
         // ORDERING: Release; pairs with the Acquire in `take`: the next holder sees what was done.

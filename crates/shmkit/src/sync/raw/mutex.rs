@@ -73,7 +73,7 @@ impl RawMutex {
     }
 
     /// Releases the lock, if this process holds it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn release(&self) {
         let membership = self.membership();
         if membership.is_mine() {
