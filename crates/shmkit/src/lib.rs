@@ -24,7 +24,9 @@ pub use channel::read_retries;
 pub use channel::{AnyChanges, AnyLatest, Changes, Latest, LatestWriter};
 pub use error::{Error, ErrorKind, Peer, Result};
 pub use memory::{Access, FileMapping, Region, SharedMemory, Trust};
-pub use object::{Kind, Lifetime, Object, Options, Payload, Primitive, default_directory};
+pub use object::{
+    Contents, Kind, Lifetime, Object, Options, Payload, Primitive, default_directory,
+};
 pub use participant::Role;
 pub use shareable::{FixedString, FixedVec, Maybe, Shareable};
 pub use shmkit_derive::Shareable;

@@ -53,7 +53,7 @@ pub struct Description {
     pub readers: u32,
     /// How many bytes its payload can have, if it can grow; otherwise how many it has.
     pub max_payload: u64,
-    /// What is in it: one part, or those of a group.
+    /// What is in it: one part, or those of a group, of which the first 65,536.
     pub parts: Vec<PartDescription>,
 }
 

@@ -56,7 +56,7 @@ pub(crate) use open_object::{OpenObject, finish_removal, observe, remove_named};
 pub use options::Options;
 pub use part::{Column, Holder, Holding, PartState, Value};
 pub(crate) use part::{Part, grouped, parts};
-pub use payload::{Payload, Primitive};
+pub use payload::{Contents, Payload, Primitive};
 pub(crate) use planner::{Planner, Room, SLEEP, ValueType, WORDS, fingerprint};
 pub(crate) use storage::Storage;
 pub use typed::Object;

@@ -13,7 +13,10 @@ const MAX_TRIES: u32 = 100;
 /// after the object's id, and stays.
 pub(crate) fn liveness_file(_memory: &File, id: &[u8; 16]) -> Result<File> {
     let name: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
-    let path = directory::default_path().join(format!(".{name}.shmkit-liveness"));
+    let directory = directory::default_path();
+    // It may be the first that this user has in it.
+    directory::support(directory)?;
+    let path = directory.join(format!(".{name}.shmkit-liveness"));
     let mut tries = 0;
     loop {
         match directory::open(&path, Opening::ReadWrite) {
