@@ -30,9 +30,9 @@ pub(crate) const SLOTS: usize = 256;
 /// cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Geometry {
-    value_bytes: usize,
-    stride_words: usize,
-    slots: usize,
+    pub(super) value_bytes: usize,
+    pub(super) stride_words: usize,
+    pub(super) slots: usize,
 }
 
 impl Geometry {
