@@ -418,6 +418,11 @@ impl<P: Contents> Options<P> {
     ///
     /// A creator that dies leaves a whole object, or none.
     ///
+    /// # Platforms
+    ///
+    /// On Windows and macOS only one thread or process may create an object at one place: a second
+    /// creator at the same time is not refused, and both may succeed.
+    ///
     /// # Errors
     ///
     /// `AlreadyExists` if the memory is not zero there, or if another process creates an object

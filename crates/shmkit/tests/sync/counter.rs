@@ -163,8 +163,9 @@ fn a_dead_participant_is_shown_until_its_slot_is_freed() {
     assert_eq!((shown.pid, shown.waiting, shown.is_holder), (dead, 0, false));
 
     let found = inspect::examine(dir.path(), Trust::Own).unwrap();
-    let [found] = &found[..] else { panic!("{} findings", found.len()) };
-    assert_eq!((found.object(), found.remedy()), (NAME, &Remedy::FreeSlots));
+    // On Windows a file that the dead process left is another finding.
+    let found = found.iter().find(|it| *it.remedy() == Remedy::FreeSlots).expect("its slot");
+    assert_eq!(found.object(), NAME);
     let what = format!("died without leaving: user {dead} (");
     assert!(found.what().starts_with(&what), "{}", found.what());
     assert!(found.fix().unwrap());
