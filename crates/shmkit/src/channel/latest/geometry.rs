@@ -30,8 +30,11 @@ pub(crate) const SLOTS: usize = 256;
 /// cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Geometry {
+    /// Bytes of a value.
     pub(super) value_bytes: usize,
+    /// Words from one slot to the next.
     pub(super) stride_words: usize,
+    /// How many values are kept, the newest included.
     pub(super) slots: usize,
 }
 
@@ -53,16 +56,6 @@ impl Geometry {
         Some(Self { value_bytes, stride_words: stride / WORD, slots })
     }
 
-    /// Bytes of a value.
-    pub(crate) const fn value_bytes(self) -> usize {
-        self.value_bytes
-    }
-
-    /// How many values are kept, the newest included.
-    pub(crate) const fn slots(self) -> usize {
-        self.slots
-    }
-
     /// Bytes from one slot to the next.
     pub(crate) const fn stride_bytes(self) -> usize {
         self.stride_words * WORD
@@ -71,10 +64,6 @@ impl Geometry {
     /// Words of all slots together.
     pub(crate) const fn words(self) -> usize {
         self.slots * self.stride_words
-    }
-
-    pub(crate) const fn stride_words(self) -> usize {
-        self.stride_words
     }
 
     pub(crate) const fn value_words(self) -> usize {

@@ -47,11 +47,11 @@ impl Handle {
     }
 
     pub(super) fn value_bytes(&self) -> usize {
-        self.geometry.value_bytes()
+        self.geometry.value_bytes
     }
 
     pub(super) fn slots(&self) -> u64 {
-        self.geometry.slots() as u64
+        self.geometry.slots as u64
     }
 
     pub(super) fn has_shared_writers(&self) -> bool {

@@ -32,7 +32,7 @@ pub(super) fn plan(planner: &mut Planner<'_>, value: ValueType<'_>, geometry: Ge
     let latest = planner.line("latest");
     planner.word("begun", latest + BEGUN as u64, WORDS);
     planner.line("owner");
-    planner.slots(geometry.slots() as u64, geometry.stride_bytes() as u64, value);
+    planner.slots(geometry.slots as u64, geometry.stride_bytes() as u64, value);
 }
 
 #[allow(private_interfaces, reason = "it is implemented by this library only")]

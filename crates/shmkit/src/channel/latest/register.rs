@@ -253,7 +253,7 @@ impl<'a, S: Shape> Register<'a, S> {
     /// If `value` has a wrong length.
     #[inline(always)]
     pub(crate) fn publish(self, value: &[u8]) -> Result<u64, PublishError> {
-        assert!(value.len() == self.shape.geometry().value_bytes(), "a value of another size");
+        assert!(value.len() == self.shape.geometry().value_bytes, "a value of another size");
         // ORDERING: Relaxed; only the writer moves it, and acquiring that role was an Acquire.
         let latest = self.latest.load(Ordering::Relaxed);
         if latest & CLOSED != 0 {
@@ -336,7 +336,7 @@ impl<'a, S: Shape> Register<'a, S> {
     /// Whether all of the value with the stamp "complete" `stamp` was copied.
     #[inline(always)]
     fn copy_value(self, stamp: u64, into: &mut [MaybeUninit<u8>]) -> bool {
-        assert!(into.len() == self.shape.geometry().value_bytes(), "a value of another size");
+        assert!(into.len() == self.shape.geometry().value_bytes, "a value of another size");
         let (found, words) = self.slot(stamp);
         // ORDERING: Acquire; pairs with the Release of the stamp "complete" in `publish`.
         if found.load(Ordering::Acquire) != stamp {
@@ -360,8 +360,8 @@ impl<'a, S: Shape> Register<'a, S> {
     /// Stamp and value of the slot that `stamp` belongs to: by the mask, every stamp has a slot.
     #[inline(always)]
     fn slot(self, stamp: u64) -> (&'a AtomicU64, &'a [AtomicU64]) {
-        let index = (stamp >> SHIFT) as usize & (self.shape.geometry().slots() - 1);
-        let from = index * self.shape.geometry().stride_words();
+        let index = (stamp >> SHIFT) as usize & (self.shape.geometry().slots - 1);
+        let from = index * self.shape.geometry().stride_words;
         (&self.slots[from], &self.slots[from + 1..][..self.shape.geometry().value_words()])
     }
 }

@@ -471,6 +471,11 @@ impl<'a> OwnerWord<'a> {
         }
     }
 
+    /// Whether its holder is dead. The dead holder's slot is freed.
+    pub(crate) fn holder_is_dead(self, liveness: &impl Liveness) -> bool {
+        self.look().holder().is_some_and(|holder| liveness.reap_if_dead(holder))
+    }
+
     #[inline(always)]
     fn exchange(self, from: State, to: State, order: Ordering, wake: Wake) -> Result<(), State> {
         self.wait_word().change(from.word, to.word, order, wake).map_err(|word| self.state(word))

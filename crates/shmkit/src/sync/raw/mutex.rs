@@ -2,7 +2,6 @@
 
 use crate::error::Result;
 use crate::object::{Builder, Holding, Line, Membership, Part, PartState, Planner, ValueType};
-use crate::participant::Liveness;
 use crate::participant::owner::{AcquireError, Mode, OwnerWord};
 use crate::wait::{Until, WaitHistory};
 
@@ -93,8 +92,7 @@ impl RawMutex {
 
     /// Whether the holder is dead.
     pub(crate) fn holder_is_dead(&self) -> bool {
-        let holder = self.owner().look().holder();
-        holder.is_some_and(|holder| self.membership().reap_if_dead(holder))
+        self.owner().holder_is_dead(self.membership())
     }
 }
 

@@ -7,7 +7,6 @@ use crate::memory::atomic::AtomicU64;
 use crate::object::{
     Builder, Holding, Line, Membership, Part, PartState, Planner, SLEEP, ValueType, WORDS, Words,
 };
-use crate::participant::Liveness;
 use crate::participant::owner::{AcquireError, Mode, OwnerWord, State};
 use crate::wait::{Until, WaitHistory};
 
@@ -290,8 +289,7 @@ impl RawRwLock {
 
     /// Whether the participant in the owner word is dead.
     pub(crate) fn holder_is_dead(&self) -> bool {
-        let holder = self.owner().look().holder();
-        holder.is_some_and(|holder| self.membership().reap_if_dead(holder))
+        self.owner().holder_is_dead(self.membership())
     }
 }
 

@@ -13,7 +13,7 @@ fn with_register(bytes: usize, check: impl FnOnce(Register<'_>)) {
 }
 
 fn newest(register: &Register<'_>) -> Result<(u64, Vec<u8>), ReadError> {
-    let mut value = vec![MaybeUninit::uninit(); register.shape.geometry().value_bytes()];
+    let mut value = vec![MaybeUninit::uninit(); register.shape.geometry().value_bytes];
     let sequence = register.read_newest(&mut value)?;
     // SAFETY: `read_newest` initialises all of it.
     let value = value.into_iter().map(|byte| unsafe { byte.assume_init() });
@@ -38,7 +38,7 @@ fn the_newest_value_is_read_whole_at_every_size() {
 #[test]
 fn older_values_last_as_long_as_there_are_slots() {
     with_register(8, |register| {
-        let slots = register.shape.geometry().slots() as u64;
+        let slots = register.shape.geometry().slots as u64;
         (1..=slots + 10).for_each(|n: u64| {
             register.publish(&n.to_le_bytes()).unwrap();
         });
@@ -149,7 +149,7 @@ fn the_geometry_changes_where_the_table_says_so() {
         (262_145, 4, 262_208),
     ] {
         let geometry = Geometry::of(bytes).unwrap();
-        let found = (geometry.slots(), geometry.stride_bytes());
+        let found = (geometry.slots, geometry.stride_bytes());
         assert_eq!(found, (slots, stride), "{bytes} bytes");
     }
 }
@@ -171,9 +171,9 @@ fn a_latest_that_no_writer_leaves_is_not_sound() {
 fn the_geometry_holds_every_value_and_nothing_is_too_large_silently() {
     for bytes in (0..20_000).chain([1 << 20, (1 << 30) + 1]) {
         let geometry = Geometry::of(bytes).unwrap();
-        assert!(geometry.slots().is_power_of_two() && geometry.slots() >= 4);
-        assert!((geometry.stride_words() - 1) * WORD >= bytes, "{bytes}");
-        assert_eq!(geometry.words(), geometry.slots() * geometry.stride_words());
+        assert!(geometry.slots.is_power_of_two() && geometry.slots >= 4);
+        assert!((geometry.stride_words - 1) * WORD >= bytes, "{bytes}");
+        assert_eq!(geometry.words(), geometry.slots * geometry.stride_words);
     }
     assert_eq!(Geometry::of(64).unwrap().words() * WORD, 64 * 72);
     assert_eq!(Geometry::of(usize::MAX), None);
