@@ -18,14 +18,11 @@ pub(crate) fn latest<const N: usize>(directory: &Path, name: &str) -> Latest<[u6
     latest_options(directory).open_or_create(&name).expect(OWN_DIRECTORY)
 }
 
-/// A primitive with a name.
-pub(crate) type Open<P> = Object<P>;
-
 /// Opens or creates a primitive.
 pub(crate) fn primitive<P: Primitive>(
     directory: &Path,
     name: &str,
     initial: P::Initial,
-) -> Open<P> {
+) -> Object<P> {
     Object::<P>::options().directory(directory).open_or_create(name, initial).expect(OWN_DIRECTORY)
 }

@@ -2,10 +2,10 @@
 //! it.
 
 use shmkit::sync::{self, LockError, LockResult, MutexGuard, Permit, Reset, WriteGuard};
-use shmkit::{ErrorKind, Primitive, Result};
+use shmkit::{ErrorKind, Object, Primitive, Result};
 
 use crate::harness::worker::{Worker, Workload};
-use crate::objects::{self, Open};
+use crate::objects;
 use crate::workloads::{
     self, Turns, add, add_long, hold_or_wait, read, read_mostly, take_turns, write,
 };
@@ -51,7 +51,7 @@ fn take_over_permit(worker: &Worker) {
 
 /// The holder is a party of a barrier, and the waiter waits for it there.
 fn take_over_party(worker: &Worker) {
-    let barrier: Open<sync::Barrier> = open(worker, 2);
+    let barrier: Object<sync::Barrier> = open(worker, 2);
     let join = || barrier.join().expect("a dead party has left its place");
     let wait = || {
         let met: Result<_> = join().wait();
@@ -60,7 +60,7 @@ fn take_over_party(worker: &Worker) {
     hold_or_wait(worker, join, wait);
 }
 
-fn open<P: Primitive>(worker: &Worker, initial: P::Initial) -> Open<P> {
+fn open<P: Primitive>(worker: &Worker, initial: P::Initial) -> Object<P> {
     objects::primitive(worker.arena().directory(), &worker.object_name(), initial)
 }
 
@@ -75,7 +75,7 @@ fn taken_over<G>(result: LockResult<G>, mark_consistent: impl Fn(&mut G)) -> G {
     })
 }
 
-struct Mutex(Open<sync::Mutex<u64>>);
+struct Mutex(Object<sync::Mutex<u64>>);
 
 impl Mutex {
     fn open(worker: &Worker) -> Self {
@@ -97,7 +97,7 @@ impl workloads::Mutex for Mutex {
     }
 }
 
-struct RwLock(Open<sync::RwLock<u64>>);
+struct RwLock(Object<sync::RwLock<u64>>);
 
 impl RwLock {
     fn open(worker: &Worker) -> Self {
@@ -123,7 +123,7 @@ impl workloads::RwLock for RwLock {
 }
 
 /// A flag and a condition for each side, under one mutex.
-struct Condvars(Open<(sync::Mutex<[u64; 2]>, [sync::Condvar; 2])>);
+struct Condvars(Object<(sync::Mutex<[u64; 2]>, [sync::Condvar; 2])>);
 
 impl Condvars {
     fn open(worker: &Worker) -> Self {
@@ -149,7 +149,7 @@ impl Turns for Condvars {
 }
 
 /// A semaphore for each side.
-struct Semaphores(Open<[sync::Semaphore; 2]>);
+struct Semaphores(Object<[sync::Semaphore; 2]>);
 
 impl Semaphores {
     fn open(worker: &Worker, permits: u32) -> Self {
@@ -176,7 +176,7 @@ impl Turns for Semaphores {
 }
 
 /// An event for each side, reset when its waiter continues.
-struct Events(Open<[sync::Event; 2]>);
+struct Events(Object<[sync::Event; 2]>);
 
 impl Events {
     fn open(worker: &Worker) -> Self {

@@ -17,7 +17,8 @@ use crate::{description, format, json, output};
 pub(crate) struct Args {
     /// The name of the object
     name: String,
-    /// Print a JSON object: the state of each part is in `parts`, that of an only part also outside
+    /// Print a JSON object: `parts` has the state of each part; that of a single part is also
+    /// at the top level
     #[arg(long)]
     json: bool,
 }

@@ -113,7 +113,7 @@ fn acquire<'a>(args: &Args, lock: &'a AnyLock) -> LockResult<AnyLockGuard<'a>> {
 fn report_death(args: &Args) {
     let next = match args.mark_consistent {
         true => "this command repairs it",
-        false => "run a command that repairs it with --mark-consistent",
+        false => "use --mark-consistent with a command that repairs it",
     };
     output::note(format_args!(
         "\"{}\": a process died while it held the lock, and the data may be half-changed; {next}",

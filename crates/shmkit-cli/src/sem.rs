@@ -48,7 +48,7 @@ enum Command {
         #[command(flatten)]
         command: CommandArgs,
     },
-    /// Consume a permit, which is not released again, and wait until one is available
+    /// Wait until a permit is available, and consume it: it is not released again
     Consume {
         /// The name of the semaphore
         name: String,

@@ -81,7 +81,7 @@ fn conflict(schema: &Schema, changes: &[(&str, &str)]) -> Option<String> {
         return Some(format!("{word:?} is not FIELD=VALUE: the fields are {}", known.join(", ")));
     }
     if changes.len() > 1 && changes.iter().any(|(path, _)| path.is_empty()) {
-        return Some("give either one VALUE for the whole, or FIELD=VALUE each".into());
+        return Some("give either one VALUE for the whole, or FIELD=VALUE for each field".into());
     }
     let mut paths = changes.iter().map(|(path, _)| path).enumerate();
     let repeated = paths.find(|(index, path)| changes[..*index].iter().any(|it| it.0 == **path));

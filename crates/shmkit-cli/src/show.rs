@@ -22,7 +22,8 @@ pub(crate) fn show(args: &ShowArgs, kind: Kind, global: &Global) -> anyhow::Resu
     let it = global.describe(&args.name)?;
     let Some(part) = it.only_part().filter(|part| part.kind == kind) else {
         let (name, found, asked) = (&args.name, it.kind.as_str(), kind.as_str());
-        let why = format!("cannot show \"{name}\": it is of kind {found}, and not {asked}");
+        let why =
+            format!("cannot show \"{name}\": it is of kind {found}, and {asked} was asked for");
         return Err(Failure::WrongKind(why).into());
     };
     if args.json {

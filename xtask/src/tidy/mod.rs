@@ -7,7 +7,7 @@
 //! A check reads a [`Tree`] and never the disk, so a test of a check is a few lines of text.
 
 mod boxes;
-mod circles;
+mod cycles;
 mod documents;
 mod finding;
 mod floors;
@@ -43,7 +43,7 @@ pub fn check_tree(tree: &Tree) -> Vec<Finding> {
     let checks = [
         tree::check,
         floors::check,
-        circles::check,
+        cycles::check,
         sizes::check,
         names::check,
         words::check,

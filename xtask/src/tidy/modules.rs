@@ -27,6 +27,9 @@ struct Module<'a> {
     imports: Vec<(String, Vec<String>)>,
 }
 
+/// The steps of resolving a path so far, because two modules can import globs of each other.
+type Seen = BTreeSet<(Vec<String>, String)>;
+
 /// The result of resolving a path.
 enum Target<'a> {
     Module(Vec<String>),
@@ -70,7 +73,7 @@ impl<'a> Modules<'a> {
     /// Returns the files of the items that `path` in module `from` names.
     pub(super) fn files_of(&self, from: &[String], path: &Path) -> BTreeSet<&'a str> {
         let here = [from, &path.within].concat();
-        let targets = self.resolve(&here, &path.segments, &mut BTreeSet::new());
+        let targets = self.resolve(&here, &path.segments, &mut Seen::new());
         let file = |target| match target {
             Target::Item(file) => Some(file.path.as_str()),
             Target::Module(_) => None,
@@ -78,14 +81,8 @@ impl<'a> Modules<'a> {
         targets.into_iter().filter_map(file).collect()
     }
 
-    /// Resolves a path in module `here`. `seen` contains the steps so far, because two modules can
-    /// import globs of each other.
-    fn resolve(
-        &self,
-        here: &[String],
-        segments: &[String],
-        seen: &mut BTreeSet<(Vec<String>, String)>,
-    ) -> Vec<Target<'a>> {
+    /// Resolves a path in module `here`.
+    fn resolve(&self, here: &[String], segments: &[String], seen: &mut Seen) -> Vec<Target<'a>> {
         let supers = segments.iter().take_while(|name| *name == "super").count();
         let (module, rest) = match segments.first().map(String::as_str) {
             Some("crate") => (&[][..], &segments[1..]),
@@ -100,12 +97,7 @@ impl<'a> Modules<'a> {
     }
 
     /// Follows `names` from `module`. Returns nothing if the first name is unknown there.
-    fn walk(
-        &self,
-        module: &[String],
-        names: &[String],
-        seen: &mut BTreeSet<(Vec<String>, String)>,
-    ) -> Vec<Target<'a>> {
+    fn walk(&self, module: &[String], names: &[String], seen: &mut Seen) -> Vec<Target<'a>> {
         let (name, deeper) = match names.split_first() {
             Some((name, deeper)) if name != "self" && name != "*" => (name, deeper),
             _ => return vec![Target::Module(module.to_vec())],
@@ -146,12 +138,7 @@ impl<'a> Modules<'a> {
     }
 
     /// Follows `names` from a module that a path names. An unknown name counts as the module.
-    fn walk_on(
-        &self,
-        module: &[String],
-        names: &[String],
-        seen: &mut BTreeSet<(Vec<String>, String)>,
-    ) -> Vec<Target<'a>> {
+    fn walk_on(&self, module: &[String], names: &[String], seen: &mut Seen) -> Vec<Target<'a>> {
         let found = self.walk(module, names, seen);
         if found.is_empty() { self.whole(module) } else { found }
     }

@@ -7,7 +7,8 @@ use std::process::Child;
 use std::time::Duration;
 
 pub(crate) use running::run;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+use rustix::io::retry_on_intr;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 /// Facts about raw memory.
@@ -27,7 +28,7 @@ pub(crate) mod raw {
     };
 }
 
-/// By what `Child::kill` ends a child.
+/// How `Child::kill` ends a child.
 pub(crate) const KILL: &str = "SIGKILL";
 
 /// Returns nanoseconds on a monotonic clock, which is the same for all processes of the machine.
@@ -62,12 +63,13 @@ pub(crate) fn stop(child: &Child) -> io::Result<()> {
     rustix::process::kill_process(child, Signal::STOP)?;
     // If it has ended instead, its exit status is left for `Child::wait`.
     let options = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-    loop {
-        match rustix::process::waitid(WaitId::Pid(child), options) {
-            Err(rustix::io::Errno::INTR) => {}
-            answer => return answer.map(|_| ()).map_err(Into::into),
-        }
-    }
+    wait_for(child, options)
+}
+
+/// Waits until the child has changed its state as `options` say.
+fn wait_for(child: Pid, options: WaitIdOptions) -> io::Result<()> {
+    retry_on_intr(|| waitid(WaitId::Pid(child), options))?;
+    Ok(())
 }
 
 /// Resumes a stopped child.

@@ -44,7 +44,7 @@ pub(crate) mod raw {
         closes it, and its size is rounded up to whole pages";
 }
 
-/// By what `Child::kill` ends a child.
+/// How `Child::kill` ends a child.
 pub(crate) const KILL: &str = "TerminateProcess";
 
 /// Returns nanoseconds on a monotonic clock, which is the same for all processes of the machine.

@@ -7,7 +7,7 @@ use serde_json::json;
 use shmkit::Object;
 use shmkit::sync::{Condvar, LockError, Mutex, NoData, RwLock, named};
 
-use crate::{Goal, PRIMITIVE_HEADINGS, PROGRAM, Running, TestDir, goal, shm_path};
+use crate::{Goal, PRIMITIVE_HEADINGS, PROGRAM, TestDir, goal, shm_path};
 
 impl TestDir {
     /// Runs the command while a lock is held. It must succeed without messages.
@@ -17,19 +17,9 @@ impl TestDir {
         self.shm(&[&["lock"], options, &["--", &shm], arguments].concat())
     }
 
-    /// Starts a process that holds a lock until it is killed, or the event `go` is set.
-    fn start_holder(&self, name: &str, options: &[&str]) -> Running {
-        self.shm(&["event", "create", "go", "--if-missing"]);
-        let shm = shm_path();
-        let rest = ["--", &shm, "event", "wait", "go"];
-        let holder = self.start(&[&["lock", name], options, &rest].concat());
-        self.await_waiting("go", 1);
-        holder
-    }
-
     /// Leaves a lock inconsistent by the death of its holder, whose process id is returned.
     fn leave_inconsistent(&self, name: &str) -> u32 {
-        let mut holder = self.start_holder(name, &[]);
+        let mut holder = self.start_holder(&["lock", name]);
         holder.kill();
         // Not every system kills the command, too.
         self.shm(&["event", "set", "go"]);
@@ -74,7 +64,7 @@ fn each_kind_of_lock_excludes_programs_and_commands() {
 
     let options = named::ReentrantMutex::<u8>::options().directory(dir.path());
     options.create(reentrant, 1).unwrap();
-    let mut holder = dir.start_holder(reentrant, &[]);
+    let mut holder = dir.start_holder(&["lock", reentrant]);
     let program = options.open(reentrant).unwrap();
     assert!(program.try_lock().unwrap().is_none());
     dir.shm(&["event", "set", "go"]);
@@ -93,7 +83,7 @@ fn each_kind_of_lock_excludes_programs_and_commands() {
 #[test]
 fn a_waiter_acquires_the_released_lock() {
     let dir = TestDir::new();
-    let mut holder = dir.start_holder("queue", &[]);
+    let mut holder = dir.start_holder(&["lock", "queue"]);
     let shm = shm_path();
     let mut next = dir.start(&["lock", "queue", "--", &shm, "event", "show", "go"]);
     dir.await_waiting("queue", 1);
@@ -155,7 +145,7 @@ fn owner_death_is_reported_until_marked_consistent() {
 #[test]
 fn the_command_is_killed_with_the_lock_holder() {
     let dir = TestDir::new();
-    let mut holder = dir.start_holder("books", &[]);
+    let mut holder = dir.start_holder(&["lock", "books"]);
     holder.kill();
     // The command waits for the event.
     dir.await_object("go", |it| it.participants.iter().all(|it| !it.is_alive));
@@ -164,7 +154,7 @@ fn the_command_is_killed_with_the_lock_holder() {
 #[test]
 fn death_of_a_shared_holder_is_not_reported() {
     let dir = TestDir::new();
-    let mut holder = dir.start_holder("books", &["--shared"]);
+    let mut holder = dir.start_holder(&["lock", "books", "--shared"]);
     holder.kill();
     dir.shm(&["event", "set", "go"]);
     dir.locked(&["books", "--no-wait"], &["ls"]);

@@ -183,6 +183,15 @@ impl TestDir {
         self.await_object(name, |it| it.parts[0].waiting == threads);
     }
 
+    /// Starts a process that holds what `acquire` acquires until it is killed, or the event `go` is
+    /// set.
+    fn start_holder(&self, acquire: &[&str]) -> Running {
+        self.shm(&["event", "create", "go", "--if-missing"]);
+        let holder = self.start(&[acquire, &["--", &shm_path(), "event", "wait", "go"]].concat());
+        self.await_waiting("go", 1);
+        holder
+    }
+
     /// Starts a writer that runs until it is killed, and waits for its first value.
     fn start_clock(&self, name: &str) -> Running {
         let clock = self.start(&["clock", name, "--every", "1ms"]);

@@ -30,10 +30,8 @@ fn a_permit_is_held_while_a_command_runs_and_is_released() {
 fn the_permit_of_a_killed_holder_is_released() {
     let dir = TestDir::new();
     dir.shm(&["sem", "create", "pool", "1"]);
-    dir.shm(&["event", "create", "go"]);
+    let mut holder = dir.start_holder(&["sem", "acquire", "pool"]);
     let shm = shm_path();
-    let mut holder = dir.start(&["sem", "acquire", "pool", "--", &shm, "event", "wait", "go"]);
-    dir.await_waiting("go", 1);
     let mut next = dir.start(&["sem", "acquire", "pool", "--", &shm, "sem", "show", "pool"]);
     dir.await_waiting("pool", 1);
     holder.kill();
@@ -46,10 +44,7 @@ fn the_permit_of_a_killed_holder_is_released() {
 fn the_doctor_reports_permits_of_dead_holders() {
     let dir = TestDir::new();
     dir.shm(&["sem", "create", "pool", "3"]);
-    dir.shm(&["event", "create", "go"]);
-    let shm = shm_path();
-    let mut holder = dir.start(&["sem", "acquire", "pool", "--", &shm, "event", "wait", "go"]);
-    dir.await_waiting("go", 1);
+    let mut holder = dir.start_holder(&["sem", "acquire", "pool"]);
     holder.kill();
     let (report, _) = dir.doctor(&[]);
     let pid = holder.child.id();
@@ -85,6 +80,6 @@ fn invalid_use_is_refused_with_a_reason() {
     dir.fails(&["sem", "acquire", "none", "--", "x"], 125, "cannot open \"none\"");
     dir.fails(&["sem", "post", "none"], 3, "cannot open \"none\"");
     dir.fails(&["event", "set", "pool"], 7, "it is of kind semaphore, and event was asked for");
-    dir.fails(&["event", "show", "pool"], 7, "it is of kind semaphore, and not event");
+    dir.fails(&["event", "show", "pool"], 7, "it is of kind semaphore, and event was asked for");
     dir.fails(&["sem", "create", "other"], 2, "Usage: shm sem create ");
 }

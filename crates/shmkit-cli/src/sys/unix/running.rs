@@ -4,12 +4,14 @@
 
 use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command};
+use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+use rustix::process::{Pid, Signal, WaitIdOptions};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
+
+use super::wait_for;
 
 /// Runs a command, and returns its exit code: 128 plus the number of the signal that ended it.
 ///
@@ -30,9 +32,11 @@ pub(crate) fn run(command: &mut Command) -> io::Result<i32> {
         }
     })?;
     let mut child = command.spawn()?;
-    *starting = Some(Pid::from_child(&child));
+    let id = Pid::from_child(&child);
+    *starting = Some(id);
     drop(starting);
-    wait_for_end(&child)?;
+    // The exit status is left for `Child::wait`.
+    wait_for(id, WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)?;
     // From here on another process can have its id.
     *lock(&running) = None;
     let status = child.wait()?;
@@ -52,17 +56,6 @@ fn forward(signal: i32, running: &Mutex<Option<Pid>>) {
     if let Some(child) = *lock(running) {
         // It fails if the command runs as another user now: then it gets no signal.
         let _ = rustix::process::kill_process(child, signal);
-    }
-}
-
-/// Waits until a child has ended, and leaves its exit status for `Child::wait`.
-fn wait_for_end(child: &Child) -> io::Result<()> {
-    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-    loop {
-        match rustix::process::waitid(WaitId::Pid(Pid::from_child(child)), options) {
-            Err(rustix::io::Errno::INTR) => {}
-            answer => return answer.map(|_| ()).map_err(Into::into),
-        }
     }
 }
 

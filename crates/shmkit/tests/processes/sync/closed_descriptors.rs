@@ -1,6 +1,7 @@
 //! A process that closes descriptors of the library harms only itself: what it held is released, as
 //! after its death, and its next operation fails.
 
+use shmkit::Object;
 use shmkit::sync::LockError;
 
 use super::actor::Actor;
@@ -8,7 +9,6 @@ use super::fixture::{Fixture, NAME, Primitives, run};
 use crate::children::{Child, Link};
 use crate::closed_descriptors::close_all_descriptors;
 use crate::times::TIMEOUT;
-use shmkit::Object;
 
 /// Every way to acquire or change something.
 const COMMANDS: &str = "lock, try_lock, lock 9, lock_reentrant, read, try_read, read 9, \

@@ -1,12 +1,12 @@
 //! One of every primitive in one object, which a test shares with its children.
 
+use shmkit::Object;
 use shmkit::sync::{
     Barrier, Condvar, Event, Latch, Mutex, Once, ReentrantMutex, Reset, RwLock, Semaphore,
 };
 
 use crate::children::Child;
 use crate::test_dir::TestDir;
-use shmkit::Object;
 
 pub(crate) const NAME: &str = "primitives";
 

@@ -3,6 +3,7 @@
 
 use std::thread;
 
+use shmkit::Object;
 use shmkit::sync::{
     Barrier, Condvar, Event, LockError, Mutex, NoData, Once, ReentrantMutex, Reset, RwLock,
     Semaphore,
@@ -13,7 +14,6 @@ use super::words::Words;
 use crate::children::{Child, Link};
 use crate::test_dir::{TestDir, open};
 use crate::times::TIMEOUT;
-use shmkit::Object;
 
 const NAME: &str = "objects";
 /// The number by which children mark what they change.

@@ -5,15 +5,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use shmkit::ErrorKind;
 use shmkit::sync::{Barrier, BarrierParty, Latch};
+use shmkit::{ErrorKind, Object};
 
 use super::{Case, NAME, Operation, ROUNDS_AFTER, WAITERS_NOT_WOKEN, case};
 use crate::children::{Child, Link};
 use crate::flag::Flag;
 use crate::test_dir::{TestDir, kind, open};
 use crate::times::TIMEOUT;
-use shmkit::Object;
 
 type Shared = (Barrier, [Latch; 64]);
 

@@ -4,11 +4,11 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
+use shmkit::Object;
 use shmkit::sync::Once;
 
 use super::{Case, NAME, Operation, ROUNDS_AFTER, WAITERS_NOT_WOKEN, case};
 use crate::test_dir::{TestDir, open};
-use shmkit::Object;
 
 type Onces = [Once; ROUNDS_AFTER as usize];
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use shmkit::Object;
 use shmkit::sync::Barrier;
 
 use self::monitor::{DEATHS, Monitor};
@@ -19,7 +20,6 @@ use crate::system::KILLS;
 use crate::test_dir::TestDir;
 use crate::times::TIMEOUT;
 use crate::values::Random;
-use shmkit::Object;
 
 /// How many workers run at a time, in children that are killed.
 const WORKERS: usize = 6;

@@ -10,14 +10,13 @@ use shmkit::sync::{
     Barrier, Condvar, Event, Latch, Mutex, MutexGuard, Once, ReentrantMutex, Reset, RwLock,
     Semaphore,
 };
-use shmkit::{ErrorKind, Result};
+use shmkit::{ErrorKind, Object, Result};
 
 use super::monitor::{self, Monitor};
 use crate::sync::guarded::{Buffer, Counts, guard_and_death};
 use crate::test_dir::primitive_in;
 use crate::times::TIMEOUT;
 use crate::values::Random;
-use shmkit::Object;
 
 /// One of every primitive that can be used again, in one object.
 pub(super) type Shared = (

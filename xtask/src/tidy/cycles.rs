@@ -1,13 +1,13 @@
-//! Files of one crate do not import each other in a circle.
+//! Files of one crate do not import each other in a cycle.
 //!
 //! - File `a` imports file `b` if a path in `a` names an item that `b` defines, also through
 //!   re-exports.
 //! - `mod` and `pub use` alone import nothing, so a `mod.rs` that only declares and exports is in
-//!   no circle.
-//! - A file that defines items for its child modules, and uses these modules, is in a circle. The
+//!   no cycle.
+//! - A file that defines items for its child modules, and uses these modules, is in a cycle. The
 //!   shared items belong in a file of their own.
 //! - Code for tests does not count.
-//! - Files for different systems are never in one circle.
+//! - Files for different systems are never in one cycle.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -25,7 +25,7 @@ const CRATES: [&str; 5] = [
 ];
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
-    circles(tree).iter().map(Circle::finding).collect()
+    cycles(tree).iter().map(Cycle::finding).collect()
 }
 
 /// For each file the files that it imports, each with the first path that imports it.
@@ -34,7 +34,7 @@ type Graph<'a> = BTreeMap<&'a str, BTreeMap<&'a str, Path>>;
 /// Files of which each imports the next. The first one, which is also the last, is the first by
 /// name.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Circle<'a> {
+struct Cycle<'a> {
     files: Vec<&'a str>,
     /// Line and path of each import.
     by: Vec<(usize, String)>,
@@ -47,8 +47,8 @@ const SYSTEMS: [(&str, &[&str]); 3] = [
     ("windows", &["windows", "win32"]),
 ];
 
-/// Returns circles that have no import in common. If there are none, there are no circles at all.
-fn circles(tree: &Tree) -> Vec<Circle<'_>> {
+/// Returns cycles that have no import in common. If there are none, there are no cycles at all.
+fn cycles(tree: &Tree) -> Vec<Cycle<'_>> {
     let mut found = BTreeSet::new();
     for src in CRATES {
         let whole = graph(tree, src);
@@ -56,12 +56,12 @@ fn circles(tree: &Tree) -> Vec<Circle<'_>> {
             let mut graph = whole.clone();
             graph.retain(|file, _| is_for(system, file));
             graph.values_mut().for_each(|imports| imports.retain(|file, _| is_for(system, file)));
-            while let Some(files) = shortest_circle(&graph) {
-                let circle = Circle::of(&graph, files);
-                for pair in circle.files.windows(2) {
+            while let Some(files) = shortest_cycle(&graph) {
+                let cycle = Cycle::of(&graph, files);
+                for pair in cycle.files.windows(2) {
                     graph.get_mut(pair[0]).and_then(|imports| imports.remove(pair[1]));
                 }
-                found.insert(circle);
+                found.insert(cycle);
             }
         }
     }
@@ -96,21 +96,21 @@ fn graph<'a>(tree: &'a Tree, src: &str) -> Graph<'a> {
     graph
 }
 
-/// Returns the files of a circle: each imports the next, and the last the first.
-fn shortest_circle<'a>(graph: &Graph<'a>) -> Option<Vec<&'a str>> {
-    graph.keys().filter_map(|file| circle_through(graph, file)).min_by_key(Vec::len)
+/// Returns the files of a cycle: each imports the next, and the last the first.
+fn shortest_cycle<'a>(graph: &Graph<'a>) -> Option<Vec<&'a str>> {
+    graph.keys().filter_map(|file| cycle_through(graph, file)).min_by_key(Vec::len)
 }
 
-fn circle_through<'a>(graph: &Graph<'a>, start: &'a str) -> Option<Vec<&'a str>> {
+fn cycle_through<'a>(graph: &Graph<'a>, start: &'a str) -> Option<Vec<&'a str>> {
     let mut importers: BTreeMap<&str, &str> = BTreeMap::new();
     let mut open = VecDeque::from([start]);
     while let Some(file) = open.pop_front() {
         for next in graph.get(file).into_iter().flat_map(BTreeMap::keys) {
             if *next == start {
                 let way = std::iter::successors(Some(file), |file| importers.get(file).copied());
-                let mut circle: Vec<_> = way.collect();
-                circle.reverse();
-                return Some(circle);
+                let mut cycle: Vec<_> = way.collect();
+                cycle.reverse();
+                return Some(cycle);
             }
             if !importers.contains_key(next) {
                 importers.insert(next, file);
@@ -121,8 +121,8 @@ fn circle_through<'a>(graph: &Graph<'a>, start: &'a str) -> Option<Vec<&'a str>>
     None
 }
 
-impl<'a> Circle<'a> {
-    /// Makes the circle of `files`, of which the last imports the first.
+impl<'a> Cycle<'a> {
+    /// Makes the cycle of `files`, of which the last imports the first.
     fn of(graph: &Graph<'a>, mut files: Vec<&'a str>) -> Self {
         let least = files.iter().zip(0..).min().map_or(0, |(_, at)| at);
         files.rotate_left(least);
@@ -150,40 +150,40 @@ impl<'a> Circle<'a> {
 mod tests {
     use super::*;
 
-    /// The circles among the given files of the library, without their folder.
+    /// The cycles among the given files of the library, without their folder.
     fn found<const N: usize>(files: [(&str, &str); N]) -> Vec<String> {
         let src = CRATES[0];
         let tree = Tree::of(files.map(|(path, text)| (format!("{src}{path}"), text)));
-        let circles = circles(&tree);
-        let files = circles.iter().map(|circle| circle.files.join(" -> ").replace(src, ""));
+        let cycles = cycles(&tree);
+        let files = cycles.iter().map(|cycle| cycle.files.join(" -> ").replace(src, ""));
         files.collect()
     }
 
     #[test]
-    fn siblings_that_import_each_other_are_a_circle() {
-        let circles = found([
+    fn siblings_that_import_each_other_are_a_cycle() {
+        let cycles = found([
             ("sync/mod.rs", "mod a; mod b; mod c;"),
             ("sync/a.rs", "use super::b::B; pub struct A;"),
             ("sync/b.rs", "use super::c; pub struct B; fn f() { c::g() }"),
             ("sync/c.rs", "pub fn g() { super::a::A }"),
         ]);
-        assert_eq!(circles, ["sync/a.rs -> sync/b.rs -> sync/c.rs -> sync/a.rs"]);
+        assert_eq!(cycles, ["sync/a.rs -> sync/b.rs -> sync/c.rs -> sync/a.rs"]);
     }
 
     #[test]
     fn an_export_counts_as_the_file_it_comes_from() {
-        let circles = found([
+        let cycles = found([
             ("sync/mod.rs", "mod a; mod b; pub use a::A; pub use b::B;"),
             ("sync/a.rs", "use super::B; pub struct A;"),
             ("sync/b.rs", "use crate::sync::A; pub struct B;"),
         ]);
-        assert_eq!(circles, ["sync/a.rs -> sync/b.rs -> sync/a.rs"]);
-        let circles = found([
+        assert_eq!(cycles, ["sync/a.rs -> sync/b.rs -> sync/a.rs"]);
+        let cycles = found([
             ("sync/mod.rs", "mod a; mod b; pub use a::A; pub use b::B;"),
             ("sync/a.rs", "use super::B; pub struct A;"),
             ("sync/b.rs", "pub struct B;"),
         ]);
-        assert_eq!(circles, [""; 0]);
+        assert_eq!(cycles, [""; 0]);
     }
 
     #[test]
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn tests_and_models_do_not_count() {
-        let circles = found([
+        let cycles = found([
             (
                 "sync/a.rs",
                 "#[cfg(all(test, loom))] mod models; #[cfg(test)] mod tests;
@@ -215,32 +215,32 @@ mod tests {
             ("sync/a/tests.rs", "use super::A;"),
             ("sync/b.rs", "pub struct B; #[cfg(test)] mod tests { use super::super::a::A; }"),
         ]);
-        assert_eq!(circles, [""; 0]);
+        assert_eq!(cycles, [""; 0]);
     }
 
     #[test]
-    fn files_for_other_systems_are_in_no_circle_with_each_other() {
+    fn files_for_other_systems_are_in_no_cycle_with_each_other() {
         let module = "mod linux; mod windows; mod x; pub use linux::f; pub use windows::f;";
         let one = ("sys/linux.rs", "pub fn f() { super::x::g() }");
-        let circles = |other| {
+        let cycles = |other| {
             let x = ("sys/x/windows.rs", "pub fn g() { super::super::f() }");
             found([("sys/mod.rs", module), one, ("sys/x/mod.rs", "pub use windows::*;"), x, other])
         };
-        assert_eq!(circles(("sys/windows.rs", "pub fn f() {}")), [""; 0]);
-        assert_eq!(circles(("sys/windows.rs", "pub fn f() { super::x::g() }")).len(), 1);
+        assert_eq!(cycles(("sys/windows.rs", "pub fn f() {}")), [""; 0]);
+        assert_eq!(cycles(("sys/windows.rs", "pub fn f() { super::x::g() }")).len(), 1);
     }
 
     #[test]
-    fn a_finding_names_the_circle_and_its_imports() {
+    fn a_finding_names_the_cycle_and_its_imports() {
         let tree = Tree::of([
             ("xtask/src/a.rs", "\nuse crate::b::B; struct A;"),
             ("xtask/src/b.rs", "struct B; fn f(_: crate::a::A) {}"),
         ]);
         let found = check(&tree);
         assert_eq!(found.len(), 1);
-        let circle = "xtask/src/a.rs -> xtask/src/b.rs -> xtask/src/a.rs";
+        let cycle = "xtask/src/a.rs -> xtask/src/b.rs -> xtask/src/a.rs";
         let by = "`crate::b::B` at xtask/src/a.rs:2, `crate::a::A` at xtask/src/b.rs:1";
-        let what = format!("xtask/src/a.rs:2: {circle}: {by};");
+        let what = format!("xtask/src/a.rs:2: {cycle}: {by};");
         assert!(found[0].to_string().starts_with(&what), "{}", found[0]);
     }
 }
