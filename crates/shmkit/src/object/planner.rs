@@ -13,8 +13,7 @@ use std::fmt::{self, Write};
 use super::kind::Kind;
 use super::layout::PAYLOAD_ALIGN;
 use crate::shareable::schema::{VALUE, write_fingerprint};
-use crate::shareable::{FNV_OFFSET_BASIS, fnv1a_from};
-use crate::shareable::{Layout, Schema};
+use crate::shareable::{FNV_OFFSET_BASIS, Layout, Schema, fnv1a_from};
 
 /// The two cache lines with which a primitive begins.
 pub(crate) const LINE: u64 = PAYLOAD_ALIGN;
