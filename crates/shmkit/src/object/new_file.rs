@@ -61,7 +61,7 @@ impl Drop for Temporary {
     }
 }
 
-/// A file that has no name yet, or a temporary name if there are no unnamed files.
+/// A file that has no name yet, or has a temporary name if there are no unnamed files.
 pub(crate) struct NewFile {
     pub(crate) file: LockFile,
     temporary: Option<Temporary>,

@@ -21,7 +21,7 @@ use crate::sys::fork::Stamp;
 use crate::sys::lock::{self, Range};
 use crate::sys::process;
 
-/// How often a name may change hands under an opener before `Busy`.
+/// How often other processes may replace the object during an open before `Busy`.
 const MAX_TRIES: u32 = 1000;
 /// How many slots an opener checks for dead participants.
 const REAPED_AT_OPEN: u32 = 4;

@@ -263,7 +263,7 @@ impl<'a> Planner<'a> {
         self.end = others.end;
     }
 
-    /// Has the payload begin with `bytes` at `place`.
+    /// Sets the first bytes of the payload at `place`.
     pub(crate) fn write_at(&mut self, place: u64, bytes: &[u8]) {
         let Some(first_bytes) = &mut self.first_bytes else { return };
         let (start, end) = (place as usize, place as usize + bytes.len());
