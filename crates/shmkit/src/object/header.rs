@@ -5,6 +5,8 @@
 
 use std::mem::{offset_of, size_of};
 
+use crate::shareable::{FNV_OFFSET_BASIS, FNV_PRIME};
+
 /// The first eight bytes: a name, and a line end that a transfer in text mode would change.
 pub(crate) const MAGIC: [u8; 8] = *b"shmkit\r\n";
 
@@ -126,9 +128,7 @@ impl Header {
     pub(crate) fn checksum(&self, name: &[u8], schema: &[u8]) -> u64 {
         const COVERED: usize = offset_of!(Header, checksum);
         let bytes = [&self.as_bytes()[..COVERED], name, schema].into_iter().flatten();
-        bytes.fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        })
+        bytes.fold(FNV_OFFSET_BASIS, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME))
     }
 }
 
