@@ -65,7 +65,7 @@ pub const SYNC_POINTS: &[&str] = &[
     "rwlock: shared, owner not yet seen",
     "rwlock: drained, not yet in",
     "rwlock: taken",
-    "condvar: enlisted, not yet seen",
+    "condvar: registered, not yet seen",
     "condvar: waiting",
     "condvar: notified, lock not yet taken",
     "condvar: leaving",

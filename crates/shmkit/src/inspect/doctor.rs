@@ -178,18 +178,17 @@ pub fn examine(directory: &Path, trust: Trust) -> Result<Vec<Finding>> {
 fn examine_object(directory: &Path, name: Name, trust: Trust) -> Option<Finding> {
     let (object, choices) = (name.to_string(), choices(directory, trust));
     let looked = observe(&name, &choices).and_then(|file| match condition(&file)? {
-        Condition::Ready => Ok((None, Some(description(file)?))),
-        stale => Ok((Some(stale), None)),
+        Condition::Ready => Ok(Ok(description(file)?)),
+        stale => Ok(Err(stale)),
     });
     let (what, remedy) = match looked {
-        Ok((Some(stale), _)) => (stale.as_str().to_owned(), Remedy::RemoveStale),
-        Ok((None, Some(description))) if !description.is_sound() => {
+        Ok(Err(stale)) => (stale.as_str().to_owned(), Remedy::RemoveStale),
+        Ok(Ok(description)) if !description.is_sound() => {
             let what = "its words have values that no participant writes: it cannot be used";
             return Some(by_hand(directory, name, what.into(), ErrorKind::Corrupt, trust));
         }
-        Ok((None, Some(description))) => (deaths(&description)?, Remedy::FreeSlots),
+        Ok(Ok(description)) => (deaths(&description)?, Remedy::FreeSlots),
         // Removed meanwhile.
-        Ok((None, None)) => return None,
         Err(error) if error.kind() == ErrorKind::NotFound => return None,
         Err(error) => return Some(by_hand(directory, name, error.reason(), error.kind(), trust)),
     };

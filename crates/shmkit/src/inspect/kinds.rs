@@ -1,7 +1,7 @@
 //! The table of kinds: which payload describes a part.
 
 use crate::channel::Latest;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::object::{Kind, Part, PartState, Payload};
 use crate::sync::{
     Barrier, Condvar, Event, Latch, Mutex, NoData, Once, ReentrantMutex, RwLock, Semaphore,
@@ -22,6 +22,6 @@ pub(super) fn describe(part: &Part<'_>) -> Result<PartState> {
         Kind::Once => Once::describe(part),
         #[cfg(any(test, feature = "counter-kind"))]
         Kind::Counter => crate::sync::Counter::describe(part),
-        Kind::Group => Err(Error::new(ErrorKind::Corrupt, "a group cannot be a part of an object")),
+        Kind::Group => <Box<[Event]>>::describe(part),
     }
 }

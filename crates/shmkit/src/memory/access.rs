@@ -1,4 +1,4 @@
-//! Which users may use something new, and whose things this process opens.
+//! Which users may use what this process creates, and whose objects it opens.
 
 /// The users that may use something shared, besides the administrator of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,9 @@
 
 use std::mem::{offset_of, size_of};
 
-/// The first eight bytes: a name, and line ends that a transfer as text would spoil.
+use crate::shareable::{FNV_OFFSET_BASIS, FNV_PRIME};
+
+/// The first eight bytes: a name, and a line end that a transfer in text mode would change.
 pub(crate) const MAGIC: [u8; 8] = *b"shmkit\r\n";
 
 /// The version of the format that this code writes and reads.
@@ -126,9 +128,7 @@ impl Header {
     pub(crate) fn checksum(&self, name: &[u8], schema: &[u8]) -> u64 {
         const COVERED: usize = offset_of!(Header, checksum);
         let bytes = [&self.as_bytes()[..COVERED], name, schema].into_iter().flatten();
-        bytes.fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        })
+        bytes.fold(FNV_OFFSET_BASIS, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME))
     }
 }
 
@@ -140,7 +140,7 @@ pub enum Lifetime {
     /// Until it is removed or the machine restarts. The default.
     Persistent = 1,
     /// As long as a process has it open. The last process that closes it removes it. If that
-    /// process was killed, or could only read, the next process that opens the name does.
+    /// process was killed, or could only read, the next process that opens the name removes it.
     WhileUsed = 2,
     /// Until it is removed, over restarts of the machine, where its directory is on a disk.
     Durable = 3,

@@ -165,15 +165,12 @@ impl Liveness for Membership {
         id != self.me && self.object.is_dead(id)
     }
 
-    /// The slot of a dead participant is freed before the answer. So what it held is taken from a
-    /// participant that cannot act: if it lives, and lost its liveness lock, it gets `RoleLost`.
     fn reap_if_dead(&self, id: ParticipantId) -> bool {
         id != self.me && self.object.reap_if_dead(id)
     }
 
     fn is_gone(&self) -> bool {
-        let removed = self.object.check_not_removed();
-        removed.is_err_and(|error| error.kind() == ErrorKind::Closed)
+        self.object.is_gone()
     }
 }
 

@@ -1,12 +1,12 @@
 //! The directory of objects: whether its file system is suitable, and new files in it.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::presence;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::View;
 use crate::sys::directory::{self, Opening, Support};
+use crate::sys::file;
 use crate::sys::fork::LockFile;
 use crate::sys::lock::{self, Mode};
 use crate::sys::mapping::{Mapping, Protection};
@@ -30,7 +30,7 @@ pub(crate) fn try_once(directory: &Path) -> Result<()> {
     };
     let temporary = Temporary::new(directory)?;
     let holder = directory::new_temporary(&temporary.0, 0o600)?;
-    directory::reserve(&holder, 4096)?;
+    file::commit(&holder, 0, 4096)?;
     let asker = directory::open(&temporary.0, Opening::ReadWrite)?;
     lock::try_lock(&holder, presence::GATE, Mode::Exclusive)?;
     if !lock::is_locked(&asker, presence::GATE)? {
@@ -61,7 +61,7 @@ impl Drop for Temporary {
     }
 }
 
-/// A file that has no name yet, or a temporary name if there are no unnamed files.
+/// A file that has no name yet, or has a temporary name if there are no unnamed files.
 pub(crate) struct NewFile {
     pub(crate) file: LockFile,
     temporary: Option<Temporary>,
@@ -103,7 +103,7 @@ impl NewFile {
 
 /// Whether the creator of a temporary file died, by its locks.
 pub(crate) fn is_left_over(path: &Path) -> Result<bool> {
-    let file: File = directory::open(path, Opening::ReadOnly)?;
+    let file = directory::open(path, Opening::ReadOnly)?;
     Ok(!presence::anyone(&file)?)
 }
 

@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Access, Trust, View};
 use crate::participant::SlotLocks;
 use crate::sys::directory::{self, FileType, Identity, Opening, Removable, Status, Support};
+use crate::sys::file::commit;
 use crate::sys::fork::LockFile;
 use crate::sys::lock::{self, Mode, Range};
 use crate::sys::mapping::{ObjectMapping, Protection};
@@ -124,7 +125,7 @@ impl ObjectFile {
         if new.lifetime != Lifetime::Durable {
             directory::spare_the_disk(&file.file)?;
         }
-        directory::reserve(&file.file, layout.size)?;
+        commit(&file.file, 0, layout.size)?;
         crash_point!("create: space committed");
         directory::write_all_at(&file.file, &bytes, 0)?;
         directory::write_all_at(&file.file, &new.payload, layout.payload_offset)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::choices::Choices;
 use super::layout::{NewObject, ObjectLayout};
-use super::lifetime::{self, GateLock, RemovalTarget};
+use super::lifetime::{self, GateLock};
 use super::name::Name;
 use super::object_file::{ObjectFile, OpenMode, Raced};
 use super::presence;
@@ -21,7 +21,7 @@ use crate::sys::fork::Stamp;
 use crate::sys::lock::{self, Range};
 use crate::sys::process;
 
-/// How often a name may change hands under an opener before `Busy`.
+/// How often other processes may replace the object during an open before `Busy`.
 const MAX_TRIES: u32 = 1000;
 /// How many slots an opener checks for dead participants.
 const REAPED_AT_OPEN: u32 = 4;
@@ -34,7 +34,7 @@ pub(crate) struct OpenObject {
 }
 
 /// How other processes see that this object is open: by its slots, or while it has none by a
-/// locked byte of its own. The byte is none for an object in a region, which has no lifetime.
+/// locked byte of its own. An object in a region has no such byte, since it has no lifetime.
 struct Presence {
     byte: Option<Range>,
     slots: u32,
@@ -175,10 +175,7 @@ impl OpenObject {
 
     /// Ends an object in a region: its users get `Closed`.
     pub(crate) fn retire(&self) {
-        match &self.storage {
-            Storage::File(file) => file.retire(),
-            Storage::Region(region) => region.retire(),
-        }
+        self.storage.retire();
     }
 
     fn lock_presence(&self) -> MutexGuard<'_, Presence> {
@@ -222,7 +219,8 @@ impl OpenObject {
         if is_still_present {
             return self.participants().leave(&self.storage, me);
         }
-        // Another process holds the byte: present by the lock of a free slot until the end.
+        // Another process holds the byte. The lock of the slot, which is free from here on, shows
+        // this process's presence until it closes the object.
         self.participants().clear(me);
     }
 
@@ -273,8 +271,7 @@ impl Liveness for OpenObject {
     }
 
     fn is_gone(&self) -> bool {
-        let removed = self.check_not_removed();
-        removed.is_err_and(|error| error.kind() == ErrorKind::Closed)
+        self.storage.is_removed().unwrap_or(false)
     }
 }
 
@@ -286,7 +283,8 @@ impl Drop for OpenObject {
         let byte = self.lock_presence().byte;
         let (Storage::File(file), Some(byte)) = (&self.storage, byte) else { return };
         if file.is_writable() {
-            // Where the gate stays shut the next opener finds the object stale and removes it.
+            // If this process does not get the gate, the next opener finds the object stale, and
+            // removes it.
             let _ = lifetime::leave(file, || lock::unlock(&file.lock_file, byte));
         }
     }
@@ -315,11 +313,6 @@ fn remove(name: &Name, choices: &Choices) -> Result<()> {
         }
     }
     Err(too_busy())
-}
-
-/// Finishes the removal of a stale object. Returns whether this call removed the name.
-pub(crate) fn finish_removal(file: &ObjectFile) -> Result<bool> {
-    lifetime::finish_removal(file)
 }
 
 /// [`remove`], for a name as the user wrote it.

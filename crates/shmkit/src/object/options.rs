@@ -11,9 +11,9 @@ use crate::memory::{Access, Trust};
 
 /// Options for creating and opening an object of type `P`.
 ///
-/// An option that is not chosen has its default when the object is created, and is taken as it is
-/// when the object is opened. An option that is chosen must be so in an object that is opened:
-/// otherwise opening fails with `WrongOptions`.
+/// An option that is not chosen has its default when the object is created, and is not compared
+/// when the object is opened. If an option that is chosen differs in an object that is opened,
+/// opening fails with `WrongOptions`.
 ///
 /// # Examples
 ///

@@ -13,7 +13,7 @@ use super::builder::Builder;
 use super::kind::Kind;
 use super::part::{Part, PartState};
 use super::planner::Planner;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::participant::Role;
 
 /// What can be in an object: a [`Latest`](crate::Latest), a primitive of [`sync`](crate::sync), or
@@ -49,9 +49,13 @@ pub trait Payload: Sized {
     #[doc(hidden)]
     fn build(builder: &mut Builder) -> Result<Self>;
 
-    /// Returns what a process that does not know the types can say of the parts.
+    /// Returns what a process that does not know the types can say of a part of this kind. The
+    /// parts of a group describe themselves.
     #[doc(hidden)]
-    fn describe(part: &Part<'_>) -> Result<PartState>;
+    fn describe(part: &Part<'_>) -> Result<PartState> {
+        let why = format!("a {} cannot be a part of an object", part.kind.as_str());
+        Err(Error::new(ErrorKind::Corrupt, why))
+    }
 
     /// Returns the run-time number of items, if the type does not decide it.
     #[doc(hidden)]

@@ -13,8 +13,7 @@ use std::fmt::{self, Write};
 use super::kind::Kind;
 use super::layout::PAYLOAD_ALIGN;
 use crate::shareable::schema::{VALUE, write_fingerprint};
-use crate::shareable::{FNV_OFFSET_BASIS, fnv1a_from};
-use crate::shareable::{Layout, Schema};
+use crate::shareable::{FNV_OFFSET_BASIS, Layout, Schema, fnv1a_from};
 
 /// The two cache lines with which a primitive begins.
 pub(crate) const LINE: u64 = PAYLOAD_ALIGN;
@@ -264,7 +263,7 @@ impl<'a> Planner<'a> {
         self.end = others.end;
     }
 
-    /// Has the payload begin with `bytes` at `place`.
+    /// Sets the first bytes of the payload at `place`.
     pub(crate) fn write_at(&mut self, place: u64, bytes: &[u8]) {
         let Some(first_bytes) = &mut self.first_bytes else { return };
         let (start, end) = (place as usize, place as usize + bytes.len());

@@ -6,10 +6,10 @@
 //!                     offset, a multiple of 128
 //! ```
 //!
-//! Its participants prove that they live as those of an object file do: each holds a byte-range
-//! lock. The locks are on the memory's own file where the system can open that once more, and
-//! otherwise on a file beside it (see `sys::memory`). The byte of a slot follows from the place of
-//! its entry, so that any number of objects can be in one memory.
+//! As in an object file, each participant proves by a byte-range lock that it lives. The locks are
+//! on the memory's own file if the system can open that once more, and otherwise on a file beside
+//! it (see `sys::memory`). The byte of a slot follows from the place of its entry, so any number of
+//! objects can be in one memory.
 //!
 //! A creator writes the first word of the header last:
 //!
@@ -17,7 +17,7 @@
 //! |---|---|---|
 //! | 0 | no object is here | a creator, to the mark |
 //! | mark and size | in creation, or its creator died | the creator, to the magic; the next one |
-//! | the magic | an object | nobody |
+//! | the magic | an object | no process |
 
 use std::fs::File;
 use std::ptr::NonNull;
@@ -37,16 +37,16 @@ use crate::sys::wait::WakeScope;
 
 /// An object in memory, mapped, with the files for its locks.
 pub(crate) struct RegionObject {
-    // It ends before the bytes are unmapped.
-    _meeting_place: WakeScope,
+    // Dropped before the bytes are unmapped.
+    _wake_scope: WakeScope,
     /// INVARIANT: the bytes of the object from byte 0 on, for reading and writing.
     region: Region,
     label: String,
     /// Where the object is in the memory.
     offset: u64,
     pub(crate) layout: ObjectLayout,
-    /// To ask about locks.
-    asker: File,
+    /// To query locks.
+    query_file: File,
     /// Holds locks, and nothing else.
     lock_file: LockFile,
 }
@@ -126,12 +126,12 @@ impl RegionObject {
     ) -> Result<Self> {
         let open = || memory::liveness_file(memory.file(), &layout.object_id);
         let lock_file = LockFile::open(open)?;
-        let label = format!("{} at byte {offset}", memory.name().unwrap_or("<anonymous>"));
+        let label = label(memory, offset);
         let first = NonNull::new(region.as_ptr()).expect("a region is not at 0");
         // Any user may have the memory, and a wake is a hint.
         let (bytes, is_shared) = (layout.size as usize, true);
-        let _meeting_place = WakeScope::new(first, bytes, layout.object_id, is_shared);
-        Ok(Self { _meeting_place, region, label, offset, asker: open()?, lock_file, layout })
+        let _wake_scope = WakeScope::new(first, bytes, layout.object_id, is_shared);
+        Ok(Self { _wake_scope, region, label, offset, query_file: open()?, lock_file, layout })
     }
 
     pub(super) fn bytes(&self) -> ObjectBytes<'_> {
@@ -146,18 +146,13 @@ impl RegionObject {
         &self.label
     }
 
-    /// Ends the object: its users get `Closed`.
-    pub(crate) fn retire(&self) {
-        self.bytes().retire();
-    }
-
     /// The byte that the participant of a slot locks.
     fn byte(&self, slot: u32) -> Range {
         let entry = u64::from(slot) * size_of::<Participant>() as u64;
         presence::region_slot(self.offset + self.layout.participants_offset + entry)
     }
 
-    /// Refuses to take "not locked" for an answer where the process closed the descriptor.
+    /// Returns an error instead of "not locked" if the process closed the descriptors.
     fn check_known(&self) -> Result<()> {
         if self.lock_file.is_there() {
             return Ok(());
@@ -165,6 +160,11 @@ impl RegionObject {
         let why = "the process closed the object's descriptors: open it again";
         Err(Error::new(ErrorKind::RoleLost, why))
     }
+}
+
+/// How messages name an object at byte `offset` of memory.
+pub(super) fn label(memory: &SharedMemory, offset: u64) -> String {
+    format!("{} at byte {offset}", memory.name().unwrap_or("<anonymous>"))
 }
 
 #[cold]
@@ -186,7 +186,7 @@ fn left_by_dead(word: u64) -> u64 {
 /// process that left the mark had died.
 fn has_object(view: View<'_>, end: u64) -> Result<bool> {
     for place in (ALIGN..end).step_by(ALIGN as usize) {
-        // ORDERING: Relaxed; nothing is read by it.
+        // ORDERING: Relaxed; no other data is read after it.
         let word = view.word(place as usize)?.load(Relaxed);
         if word.to_le_bytes() == MAGIC || left_by_dead(word) > 0 {
             return Ok(true);
@@ -235,7 +235,7 @@ impl SlotLocks for RegionObject {
     }
 
     fn is_locked(&self, slot: u32) -> Result<bool> {
-        if lock::is_locked(&self.asker, self.byte(slot))? {
+        if lock::is_locked(&self.query_file, self.byte(slot))? {
             return Ok(true);
         }
         self.check_known().map(|()| false)

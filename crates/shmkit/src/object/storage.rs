@@ -45,7 +45,7 @@ impl Storage {
         }
     }
 
-    /// Refuses an object that was removed. One system call if it is a file.
+    /// Whether the object was removed. One system call if it is a file.
     pub(crate) fn is_removed(&self) -> Result<bool> {
         Ok(self.is_retired()
             || match self {
@@ -65,6 +65,11 @@ impl Storage {
     /// Whether the object was retired.
     pub(crate) fn is_retired(&self) -> bool {
         self.bytes().is_retired()
+    }
+
+    /// Ends the object: its users get `Closed`.
+    pub(super) fn retire(&self) {
+        self.bytes().retire();
     }
 
     pub(crate) fn check_writable(&self) -> Result<()> {

@@ -8,14 +8,14 @@ use super::builder::Builder;
 use super::choices::{Choices, check_option};
 use super::header::Lifetime;
 use super::kind::Kind;
-use super::layout::{NewObject, ObjectLayout};
+use super::layout::{NewObject, ObjectLayout, compose};
 use super::name::Name;
 use super::object_file::OpenMode;
 use super::open_object::OpenObject;
 use super::options::Options;
 use super::payload::{Contents, Payload};
 use super::planner::{Plan, describe, fingerprint};
-use super::region_object::RegionObject;
+use super::region_object::{self, RegionObject};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Access, SharedMemory};
 use crate::shareable::Schema;
@@ -28,12 +28,12 @@ use crate::shareable::schema::MAX_OBJECT_TEXT;
 /// one slot among its participants. Share one `Object` among the threads of a process rather than
 /// opening it several times.
 ///
-/// [`sync::named`](crate::sync::named) has names for objects of one primitive.
+/// [`sync::named`](crate::sync::named) has type aliases for objects of one primitive.
 ///
 /// # If a process dies
 ///
 /// Opening takes a slot with a liveness lock, by which the other participants see that the process
-/// lives. What a dead participant held goes to the next participant that needs it.
+/// lives. The next participant that needs what a dead participant held acquires it.
 ///
 /// # Examples
 ///
@@ -311,7 +311,7 @@ impl<P: Contents> Object<P> {
             let open = OpenObject::in_region(RegionObject::open(memory, offset)?)?;
             Self::checked(open, &Choices::new(), 0)
         };
-        open().map_err(|error| error.doing("open").on(in_memory(memory, offset)))
+        open().map_err(|error| error.doing("open").on(region_object::label(memory, offset)))
     }
 }
 
@@ -349,10 +349,6 @@ impl<P: fmt::Debug> fmt::Debug for Object<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Object").field("name", &self.name()).finish_non_exhaustive()
     }
-}
-
-fn in_memory(memory: &SharedMemory, offset: u64) -> String {
-    format!("{} at byte {offset}", memory.name().unwrap_or("<anonymous>"))
 }
 
 impl<P: Contents> Options<P> {
@@ -405,7 +401,7 @@ impl<P: Contents> Options<P> {
     /// `InvalidArgument` for an initial state or a number of participants that cannot be.
     pub fn size_in_memory(&self, initial: &P::Initial) -> Result<u64> {
         let new = new_object::<P>(&self.choices, initial)?;
-        Ok(super::layout::compose(None, &new)?.1.size)
+        Ok(compose(None, &new)?.1.size)
     }
 
     /// Creates an object without a name at byte `offset` of memory, a multiple of 128, where the
@@ -439,6 +435,6 @@ impl<P: Contents> Options<P> {
             let new = new_object::<P>(&self.choices, &initial)?;
             Object::over(OpenObject::in_region(RegionObject::create(memory, offset, &new)?)?)
         };
-        create().map_err(|error| error.doing("create").on(in_memory(memory, offset)))
+        create().map_err(|error| error.doing("create").on(region_object::label(memory, offset)))
     }
 }

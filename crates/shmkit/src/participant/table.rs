@@ -20,7 +20,7 @@
 //! | state | meaning | who may leave it |
 //! |---|---|---|
 //! | [`FREE`] | no participant | the holder of the slot's lock, to active in the next generation |
-//! | [`ACTIVE`] | taken | the participant; any process, if the lock is free |
+//! | [`ACTIVE`] | a participant | the participant; any process, if the lock is free |
 //!
 //! # Why each death is counted once
 //!

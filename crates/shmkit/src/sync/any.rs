@@ -19,7 +19,7 @@ use crate::participant::Role;
 use crate::shareable::Schema;
 use crate::wait::Until;
 
-/// An open lock whose value is left alone: a [`Mutex`](super::Mutex), a
+/// An open lock, without access to its value: a [`Mutex`](super::Mutex), a
 /// [`ReentrantMutex`](super::ReentrantMutex) or an [`RwLock`](super::RwLock) that is the only part
 /// of its object.
 ///

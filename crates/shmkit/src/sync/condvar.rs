@@ -4,7 +4,7 @@ use std::mem;
 use std::time::{Duration, Instant};
 
 use super::lock_error::{Guard, LockError, LockResult};
-use super::raw::waiters::{Ended, EnlistError, RECORDS, Waiters};
+use super::raw::waiters::{Ended, RECORDS, RegisterError, Waiters};
 use crate::error::{ErrorKind, Result};
 use crate::object::{
     Builder, Holding, Kind, Line, Membership, Part, PartState, Payload, Planner, Primitive, SLEEP,
@@ -185,10 +185,10 @@ impl Condvar {
         let membership = self.membership();
         membership.check_live()?;
         guard.check_wait()?;
-        let index = match self.waiters().enlist(membership.me(), membership) {
+        let index = match self.waiters().register(membership.me(), membership) {
             Ok(index) => index,
-            Err(EnlistError::Notified) => return Ok((guard, WaitTimeoutResult(false))),
-            Err(EnlistError::Full) => {
+            Err(RegisterError::Notified) => return Ok((guard, WaitTimeoutResult(false))),
+            Err(RegisterError::Full) => {
                 let why = format!("{RECORDS} threads wait, and no more can");
                 return Err(membership.error(ErrorKind::Full, "wait for", why).into());
             }

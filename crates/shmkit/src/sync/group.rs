@@ -1,7 +1,7 @@
 //! Several primitives in one object: tuples, arrays, and boxed slices.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::{Builder, Kind, Part, PartState, Payload, Planner, Primitive};
+use crate::object::{Builder, Kind, Payload, Planner, Primitive};
 
 /// The most items of a boxed slice.
 const MAX_ITEMS: usize = 1 << 20;
@@ -22,10 +22,6 @@ macro_rules! group {
 
             fn build(builder: &mut Builder) -> Result<Self> {
                 Ok(($($member::build(builder)?,)+))
-            }
-
-            fn describe(part: &Part<'_>) -> Result<PartState> {
-                no_part(part)
             }
 
             fn check_initial(initial: &Self::Initial) -> Result<()> {
@@ -70,10 +66,6 @@ impl<P: Primitive, const N: usize> Payload for [P; N] {
         Ok(items.try_into().unwrap_or_else(|_| unreachable!("as many as were built")))
     }
 
-    fn describe(part: &Part<'_>) -> Result<PartState> {
-        no_part(part)
-    }
-
     fn check_initial(initial: &Self::Initial) -> Result<()> {
         initial.iter().try_for_each(P::check_initial)
     }
@@ -85,7 +77,7 @@ impl<P: Primitive, const N: usize> Payload for [P; N] {
 
 impl<P: Primitive, const N: usize> Primitive for [P; N] {}
 
-/// Primitives of one type, as many as are said at run time. The object keeps the number.
+/// Primitives of one type, whose number is chosen at run time. The object keeps the number.
 ///
 /// It is the only payload of its object, and no part of a tuple or an array.
 #[allow(private_interfaces, reason = "it is implemented by this library only")]
@@ -105,10 +97,6 @@ impl<P: Primitive> Payload for Box<[P]> {
     fn build(builder: &mut Builder) -> Result<Self> {
         let count = builder.items() as usize;
         Ok(build_items(builder, count)?.into())
-    }
-
-    fn describe(part: &Part<'_>) -> Result<PartState> {
-        no_part(part)
     }
 
     fn items(initial: &Self::Initial) -> Result<u32> {
@@ -131,12 +119,6 @@ impl<P: Primitive> Payload for Box<[P]> {
 
 fn build_items<P: Primitive>(builder: &mut Builder, count: usize) -> Result<Vec<P>> {
     (0..count).map(|_| P::build(builder)).collect()
-}
-
-/// Its parts describe themselves.
-fn no_part(part: &Part<'_>) -> Result<PartState> {
-    let why = format!("a {} is no part by itself", part.kind.as_str());
-    Err(Error::new(ErrorKind::Corrupt, why))
 }
 
 #[cfg(all(test, not(loom)))]

@@ -1,4 +1,4 @@
-//! Why a lock was not acquired, or was acquired with news; and what guards have in common.
+//! Why a lock was not acquired, or is inconsistent; and what guards have in common.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ pub(crate) fn no_value(membership: &Membership) -> Error {
     membership.error(ErrorKind::Corrupt, "lock", why)
 }
 
-/// The outcome of a wait without a deadline, or with one: a lock that is busy is an error.
+/// The outcome of a wait, not of an attempt: a lock that is busy is an error.
 #[inline(always)]
 pub(crate) fn certain(acquired: Option<bool>, membership: &Membership) -> Result<bool> {
     acquired.ok_or_else(|| membership.acquire_error(AcquireError::Busy, "lock"))
@@ -23,7 +23,7 @@ pub(crate) fn certain(acquired: Option<bool>, membership: &Membership) -> Result
 /// The result of acquiring a lock.
 pub type LockResult<G> = std::result::Result<G, LockError<G>>;
 
-/// Why a lock was not acquired, or was acquired with news.
+/// Why a lock was not acquired, or was acquired after the death of a holder.
 ///
 /// Converting it into an [`Error`], as `?` does, releases the lock: it stays inconsistent, and the
 /// next locker gets the same. In a function that returns another error, as `Box<dyn Error>`,

@@ -73,8 +73,7 @@ impl<T: Shareable> Mutex<T> {
     ///
     /// # If a process dies
     ///
-    /// A dead holder's lock is taken over: at once if this handle has not checked for a death in
-    /// the last 50 ms, otherwise at the end of these.
+    /// A dead holder's lock is acquired, at once or within 50 ms.
     ///
     /// # Errors
     ///
@@ -91,7 +90,7 @@ impl<T: Shareable> Mutex<T> {
     ///
     /// # If a process dies
     ///
-    /// Each handle checks for a death once in 50 ms at the most, since that takes a system call.
+    /// Each handle checks for a death at most once in 25 ms, since that takes a system call.
     ///
     /// # Errors
     ///

@@ -56,7 +56,7 @@ impl<T: Shareable> ReentrantMutex<T> {
     ///
     /// # If a process dies
     ///
-    /// A dead holder's lock is taken over, as with [`Mutex::lock`](super::Mutex::lock).
+    /// A dead holder's lock is acquired, as with [`Mutex::lock`](super::Mutex::lock).
     ///
     /// # Errors
     ///

@@ -24,8 +24,8 @@ use crate::wait::{Until, WaitHistory};
 ///
 /// # If a process dies
 ///
-/// The permits that it holds are released: a waiter finds them at its slow check, at once or within
-/// 50 ms. A process that dies while it waits holds nothing.
+/// The permits that it holds are released: a waiter finds them at once or within 50 ms. A process
+/// that dies while it waits holds nothing.
 ///
 /// # Examples
 ///
@@ -59,8 +59,8 @@ impl Semaphore {
     ///
     /// # If a process dies
     ///
-    /// Permits of dead participants are looked for before the thread sleeps, if this handle has not
-    /// done so in the last 50 ms, and every 50 ms.
+    /// The thread looks for permits of dead participants at once or within 50 ms, and again at the
+    /// latest every 50 ms.
     ///
     /// # Errors
     ///
@@ -76,7 +76,7 @@ impl Semaphore {
     ///
     /// # If a process dies
     ///
-    /// Each handle looks for permits of dead participants once in 50 ms at the most.
+    /// Each handle looks for permits of dead participants at most once in 25 ms.
     ///
     /// # Errors
     ///

@@ -26,7 +26,7 @@ unsafe impl<T: Shareable, const USED: u64> Sync for Value<T, USED> {}
 impl<T: Shareable, const USED: u64> Value<T, USED> {
     const ROOM: Room = Room::of(size_of::<T>() as u64, align_of::<T>() as u64, USED);
 
-    /// Has the value begin as `initial` at `place`, where it was planned.
+    /// Sets the first value at `place`, where it was planned.
     pub(crate) fn plan_initial(planner: &mut Planner<'_>, place: u64, initial: Option<&T>) {
         if let Some(initial) = initial {
             let mut bytes = vec![0; size_of::<T>()];

@@ -1,7 +1,7 @@
 //! The only code that knows an operating system: by capability, then by system (`wait/linux.rs`).
 //!
-//! Each capability imports only from those above it in this table. One exception: on Linux `memory`
-//! consists of files, and imports from `directory`.
+//! Each capability imports only from those above it in this table. One exception: `memory` imports
+//! from `directory`, where its files are.
 //!
 //! | module | capability |
 //! |---|---|

@@ -2,35 +2,35 @@
 
 use crate::memory::atomic::{AtomicU64, Ordering};
 
-/// So many waits begin with a long spin after a spin that was enough.
+/// How many waits begin with a long spin after a spin that was long enough.
 const LONG_SPINS: u32 = 4;
-/// After them one wait in so many does, which notices when spinning pays again.
+/// After these, one wait in this many begins with a long spin, to notice when spinning pays again.
 const LONG_SPIN_EVERY: u32 = 2_048;
-/// So many waits begin with a short spin, where not with a long one. From then on spinning is known
-/// not to pay: the other side is slow, or waits for this very processor.
+/// Up to this number, the other waits begin with a short spin. From then on, spinning is known not
+/// to pay: the other side is slow, or waits for this very processor.
 const SHORT_SPINS: u32 = 64;
-/// Looks in a short spin at most: enough for an answer from a process that is spinning too.
+/// The most looks in a short spin: enough for an answer from a process that is spinning too.
 const SHORT_LOOKS: u32 = 32;
 
 /// How many looks a spin has, with a pause before each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Looks {
-    /// In a long spin at most.
+    /// The most looks in a long spin.
     most: u32,
-    /// In a long spin, besides twice the average of those that were needed.
+    /// The looks in a long spin beyond twice the average number that was needed.
     slack: u32,
-    /// Once spinning is known not to pay.
+    /// The looks in a spin once spinning is known not to pay.
     rest: u32,
 }
 
 impl Looks {
     /// For a lock: as long as a critical section lasts, and at most a few microseconds, which is
-    /// less than sleeping and waking costs. A lock comes free again and again, so that a few looks
-    /// always have a chance.
+    /// less than sleeping and waking costs. A lock is released again and again, so a few looks can
+    /// always succeed.
     pub(super) const FOR_LOCK: Self = Self { most: 128, slack: 8, rest: 8 };
     /// For what another process answers: about 50 microseconds, which is what sleeping and being
-    /// woken costs both sides. It outlasts the other side's waking up: two processes that answer
-    /// each other, and once fell asleep, are awake again after it.
+    /// woken costs both sides. It is longer than the other side takes to wake up, so two processes
+    /// that answer each other stay awake once one of them was woken.
     pub(super) const FOR_ANSWER: Self = Self { most: 2_000, slack: 2_000, rest: 0 };
     /// For a handle that sleeps at once.
     pub(super) const NONE: Self = Self { most: 0, slack: 0, rest: 0 };
@@ -38,12 +38,12 @@ impl Looks {
 
 /// How many looks a waiter takes before it sleeps: many while they pay, then few, then hardly any.
 ///
-/// The average of what was needed is learnt as in the adaptive mutexes of glibc
-/// (`pthread_mutex_lock.c`); here a spin that was not enough makes it smaller.
+/// The average number of looks that were needed is learnt as in the adaptive mutexes of glibc
+/// (`pthread_mutex_lock.c`); here a spin that was not long enough makes it smaller.
 #[derive(Debug)]
 pub(super) struct AdaptiveSpin {
     looks: &'static Looks,
-    /// The average, above how many spins in a row were not enough.
+    /// From bit 32: the average. Below: how many spins in a row were not long enough.
     learnt: AtomicU64,
 }
 

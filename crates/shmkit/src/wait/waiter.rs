@@ -4,7 +4,7 @@
 //! ```text
 //!         +--> poll: ready? ---------------------------------------------> done
 //!         |      | spin: look again, for as long as that paid recently --> done
-//!         |      | slow check, if the last one was a slice ago ----------> done
+//!         |      | slow check, if it is due ------------------------------> done
 //!         |      | the deadline has passed, and one more poll -----------> timed out
 //!         |      v
 //!         |    register: exchange the word that was seen for the marked one
@@ -13,9 +13,10 @@
 //! ```
 //!
 //! A waiter continues when a word changes, and each change is followed by a wake. Some events cause
-//! no wake, for example a death, or a name that was removed by hand. The **slow check** finds them:
-//! when a wait begins, if the handle's last check was a slice ago; at the end of each slice; and at
-//! once when the waiter was woken although the word did not change.
+//! no wake, for example a death, or a name that was removed by hand. The **slow check** finds them.
+//! A waiter makes it at the latest a slice after the handle's last one; when it looks, if half a
+//! slice has passed since then; and when it was woken although the word did not change, if the last
+//! check was 1 ms ago.
 //!
 //! # Handoffs
 //!
@@ -34,7 +35,7 @@ use crate::memory::atomic::{AtomicU64, Ordering, spin_loop};
 use crate::sys::fork::Once;
 use crate::sys::wait::WaitOutcome;
 
-/// The longest sleep without a slow check.
+/// The longest time without a slow check while a thread waits.
 const SLICE: Duration = Duration::from_millis(if cfg!(loom) { 0 } else { 50 });
 /// A waiter that slept and has waited for this time may request a handoff.
 const STARVES_AFTER: Duration = Duration::from_millis(if cfg!(loom) { 0 } else { 1 });
@@ -163,7 +164,7 @@ impl WaitHistory {
         Self { spin: AdaptiveSpin::new(looks), checked_ms: AtomicU64::new(0) }
     }
 
-    /// Makes the slow check due for the next wait: for a handle that makes it at each attempt.
+    /// Makes the slow check due for the next wait.
     pub(crate) fn forget_check(&self) {
         // ORDERING: Relaxed; it is harmless if two threads check at once.
         self.checked_ms.store(0, Ordering::Relaxed);
@@ -233,7 +234,7 @@ impl WaitHistory {
                 break Some(found);
             }
             let now = Instant::now();
-            // A slice that is nearly over does not become a sleep that ends just when a wake comes.
+            // Early: a short sleep for the rest of a slice would often end just when a wake comes.
             let check_is_due = last_check.is_none_or(|last| now.duration_since(last) > SLICE / 2);
             if check_is_due {
                 self.record_check(now);

@@ -170,7 +170,7 @@ fn permits_of_a_dead_handle_return() {
         drop(dying);
         let permits = [(); 3].map(|()| match semaphore.try_acquire().unwrap() {
             Some(permit) => permit,
-            // A handle checks for deaths once in 50 ms.
+            // A handle checks for deaths at most once in 25 ms.
             None => acquire_after_check(&semaphore, acquire),
         });
         assert_exhausted(&semaphore);

@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::changes::Cursor;
 use super::geometry::Geometry;
@@ -109,7 +109,7 @@ impl AnyLatest {
         self.schema.check(&value).map_err(|error| {
             error.of_kind(ErrorKind::InvalidArgument).doing("set").on(self.handle.object.label())
         })?;
-        writer.set(self.handle.geometry(), &value)
+        writer.set(self.handle.geometry, &value)
     }
 
     /// Returns the values after the one with this sequence number.
@@ -145,12 +145,10 @@ impl AnyChanges {
     /// `TimedOut`; `PeerDied` once for each writer that died; `Closed`; `Forked`; `Corrupt`, and
     /// that value is skipped; `OutOfSpace`.
     pub fn next(&mut self, timeout: Option<Duration>) -> Result<Vec<u8>> {
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let until = deadline.map_or(Until::Ever, Until::Deadline);
+        let until = timeout.map_or(Until::Ever, Until::after);
         let Cursor { handle, reading } = &mut self.cursor;
-        let geometry = handle.geometry();
         let mut bytes = room_for(handle)?;
-        reading.next(handle, geometry, &mut bytes, until)?;
+        reading.next(handle, handle.geometry, &mut bytes, until)?;
         check(handle, &self.schema, initialised(bytes))
     }
 
@@ -167,7 +165,7 @@ impl AnyChanges {
 
 /// Allocates space for a value, whose size another process chose.
 fn room_for(handle: &Handle) -> Result<Vec<MaybeUninit<u8>>> {
-    let (size, mut room) = (handle.value_bytes(), Vec::new());
+    let (size, mut room) = (handle.geometry.value_bytes, Vec::new());
     if room.try_reserve_exact(size).is_err() {
         let error = Error::new(ErrorKind::OutOfSpace, format!("no memory for {size} bytes"));
         return Err(error.doing("read").on(handle.object.label()));

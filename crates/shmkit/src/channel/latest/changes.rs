@@ -162,7 +162,8 @@ impl Place {
         let register = handle.register();
         for _ in 0..TRIES {
             let newest = register.newest().sequence;
-            let older = newest.saturating_sub(handle.slots() / 2 - 1).max(self.seen + 1);
+            let half = handle.geometry.slots as u64 / 2;
+            let older = newest.saturating_sub(half - 1).max(self.seen + 1);
             for sequence in [older, newest] {
                 if sequence > self.seen && register.read(sequence, into).is_ok() {
                     self.missed += sequence - self.seen - 1;
@@ -175,7 +176,8 @@ impl Place {
     }
 }
 
-/// The slow check: whether the object was removed, its words hold garbage, or a writer died.
+/// The slow check: refuses to wait if the object was removed, its words hold garbage, or a writer
+/// died.
 fn check(handle: &Handle, known: u64, deaths: &mut Deaths) -> Result<()> {
     let newest = handle.register().newest();
     if newest.closed {

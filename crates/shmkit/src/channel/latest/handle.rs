@@ -20,7 +20,7 @@ use crate::wait::{WaitHistory, WaitWord};
 /// An open `Latest`.
 pub(super) struct Handle {
     pub(super) object: Arc<OpenObject>,
-    geometry: Geometry,
+    pub(super) geometry: Geometry,
     /// The wait history of shared writers, which wait for each other.
     pub(super) history: WaitHistory,
     /// INVARIANT: points to the first word of the payload, which has the control words and the
@@ -40,18 +40,6 @@ impl Handle {
         let words = object.payload().words(0, SLOTS / size_of::<u64>() + geometry.words())?;
         let payload = NonNull::from(words).cast();
         Ok(Self { object, geometry, history: WaitHistory::of_lock(), payload })
-    }
-
-    pub(super) fn geometry(&self) -> Geometry {
-        self.geometry
-    }
-
-    pub(super) fn value_bytes(&self) -> usize {
-        self.geometry.value_bytes
-    }
-
-    pub(super) fn slots(&self) -> u64 {
-        self.geometry.slots as u64
     }
 
     pub(super) fn has_shared_writers(&self) -> bool {

@@ -57,7 +57,7 @@ impl<T: Shareable> Options<Latest<T>> {
     /// Opens the object for reading only: this process cannot write to its memory by mistake.
     ///
     /// Unless the object was created with [`read_only_peers`](Self::read_only_peers), no writer
-    /// wakes this reader: it checks for a change every 50 ms.
+    /// wakes this reader: it looks for a change at the latest every 50 ms.
     ///
     /// # Errors
     ///

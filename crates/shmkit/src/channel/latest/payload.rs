@@ -81,8 +81,9 @@ impl<T: Shareable> Payload for Latest<T> {
         let holders: Vec<_> =
             owner.holder().map(|id| part.held_by(id, WRITES)).into_iter().collect();
         let being_written = holders.iter().any(|holder| holder.is_alive);
+        let values = values(sequence, half_written, being_written);
         Ok(PartState {
-            text: values(sequence, half_written, being_written),
+            text: values.clone(),
             fields: vec![
                 ("value_bytes", value.into()),
                 ("shared_writers", shared_writers.into()),
@@ -91,10 +92,7 @@ impl<T: Shareable> Payload for Latest<T> {
                 ("half_written", Value::Number(half_written)),
                 ("deaths", deaths.into()),
             ],
-            lines: vec![
-                ("values", values(sequence, half_written, being_written)),
-                ("writers", writers),
-            ],
+            lines: vec![("values", values), ("writers", writers)],
             columns: COLUMNS,
             holders,
             changes: Some(sequence),

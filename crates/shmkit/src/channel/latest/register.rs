@@ -70,11 +70,11 @@ const COMPLETE: u64 = 2;
 const _: () = assert!(COMPLETE == ASLEEP && WRITING == CLOSED && BITS == COMPLETE | WRITING);
 /// Where a sequence is in `latest` and in stamps.
 const SHIFT: u32 = 2;
-/// From one sequence to the next, there.
+/// The difference of successive sequences in `latest` and in stamps.
 const STEP: u64 = 1 << SHIFT;
 /// The index of the value's first word in the line after the stamp's, if a slot begins with a line.
 const SECOND_LINE: usize = 7;
-/// The bits below a sequence, there.
+/// The bits below the sequence in `latest` and in stamps.
 const BITS: u64 = STEP - 1;
 /// The largest sequence: 2^61 values take 70 years at one value per nanosecond.
 pub(super) const LAST: u64 = 1 << 61;

@@ -49,7 +49,7 @@ impl WriterMembership {
     /// A writer that left normally leaves nothing to complete; a writer that lost its liveness lock
     /// may have.
     fn complete(&self) {
-        self.handle.register_to_write(self.handle.geometry()).resume();
+        self.handle.register_to_write(self.handle.geometry).resume();
     }
 
     #[cold]

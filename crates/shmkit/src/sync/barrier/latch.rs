@@ -144,7 +144,7 @@ pub struct LatchParty<'a> {
 }
 
 impl LatchParty<'_> {
-    /// Arrives, for good.
+    /// Arrives, permanently.
     ///
     /// # Errors
     ///

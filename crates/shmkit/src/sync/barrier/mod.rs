@@ -155,11 +155,8 @@ impl BarrierParty<'_> {
                 round
             }
         };
-        self.arrived = Some(round);
         let ended = self.rendezvous.wait(round, until);
-        if ended != Ended::TimedOut {
-            self.arrived = None;
-        }
+        self.arrived = (ended == Ended::TimedOut).then_some(round);
         match ended {
             Ended::Complete(leader) => Ok(BarrierWaitResult(leader)),
             other => Err(self.rendezvous.error(other)),

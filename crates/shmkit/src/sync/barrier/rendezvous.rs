@@ -123,15 +123,17 @@ pub(super) fn describe(part: &Part<'_>, once: bool) -> Result<PartState> {
     let rounds = Rounds { word: &line[0], records, once };
     let (arrived, joined) = rounds.count();
     let (arrived, joined) = (arrived as u64, joined as u64);
-    let mut fields = vec![("parties", parties.into())];
-    match once {
-        true => fields.push(("open", rounds.is_open().into())),
-        false => fields.push(("round", rounds.round().into())),
-    }
-    fields.extend([("arrived", arrived.into()), ("joined", joined.into())]);
-    let round = if once { String::new() } else { format!("round {}: ", rounds.round()) };
+    let (is_open, number) = (once && rounds.is_open(), rounds.round());
+    let progress = if once { ("open", is_open.into()) } else { ("round", number.into()) };
+    let fields = vec![
+        ("parties", parties.into()),
+        progress,
+        ("arrived", arrived.into()),
+        ("joined", joined.into()),
+    ];
+    let round = if once { String::new() } else { format!("round {number}: ") };
     let others = if joined == 0 { String::new() } else { format!(", {joined} more have joined") };
-    let text = match once && rounds.is_open() {
+    let text = match is_open {
         true => format!("open, {parties} have arrived"),
         false => format!("{round}{arrived} of {parties} have arrived{others}"),
     };

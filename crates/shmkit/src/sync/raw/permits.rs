@@ -114,7 +114,7 @@ pub(crate) fn at_first(permits: u32) -> u64 {
 }
 
 impl<'a> Permits<'a> {
-    /// In a line and what goes with it.
+    /// The words in a line, and the words of the slots.
     #[inline(always)]
     pub(crate) fn of(line: &'a [AtomicU64; LINE_WORDS], slots: &'a [AtomicU64]) -> Self {
         Self { given: &line[0], taken: &line[8], slots }

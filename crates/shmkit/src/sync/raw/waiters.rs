@@ -82,7 +82,7 @@ impl Ended {
 
 /// Why a thread did not begin to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EnlistError {
+pub(crate) enum RegisterError {
     /// Living waiters have all records.
     Full,
     /// There was a notification of a dead waiter, and no other waiter: this thread takes it.
@@ -170,11 +170,11 @@ impl<'a> Waiters<'a> {
     }
 
     /// Takes a record: from then on the thread waits.
-    pub(crate) fn enlist(
+    pub(crate) fn register(
         self,
         me: ParticipantId,
         liveness: &impl Liveness,
-    ) -> Result<usize, EnlistError> {
+    ) -> Result<usize, RegisterError> {
         let records = || (0..self.records.len()).map(|index| (index, self.load(index)));
         let free = || records().find(|(_, record)| record & STATE == FREE);
         let mine = me.to_bits() | WAITING;
@@ -194,8 +194,8 @@ impl<'a> Waiters<'a> {
     /// Sets a record's bit, by which notifiers find it.
     fn publish(self, index: usize) {
         // CRASH: dying here leaves a record without a bit, which no notifier looks at: it is freed
-        // when all records are taken.
-        crash_point!("condvar: enlisted, not yet seen");
+        // when all records are in use.
+        crash_point!("condvar: registered, not yet seen");
         // ORDERING: AcqRel; the record is WAITING before. A notifier that must see the bit held the
         // lock after this waiter, which orders them.
         self.bits[index / BITS].fetch_or(1 << (index % BITS), Ordering::AcqRel);
@@ -211,13 +211,13 @@ impl<'a> Waiters<'a> {
         self.bits[index / BITS].fetch_and(!(1 << (index % BITS)), Ordering::AcqRel);
         // CRASH: dying here leaves a dead waiter's record.
         crash_point!("condvar: leaving");
-        // ORDERING: Release; pairs with the exchange in `enlist`: its bit is cleared before.
+        // ORDERING: Release; pairs with the exchange in `register`: its bit is cleared before.
         self.records[index].store(FREE, Ordering::Release);
     }
 
     /// Frees the record of a dead waiter.
     #[cold]
-    fn make_room(self, me: ParticipantId, liveness: &impl Liveness) -> Result<(), EnlistError> {
+    fn make_room(self, me: ParticipantId, liveness: &impl Liveness) -> Result<(), RegisterError> {
         let mut left = None;
         for index in 0..self.records.len() {
             let record = self.load(index);
@@ -234,9 +234,11 @@ impl<'a> Waiters<'a> {
             }
         }
         match left {
-            Some((index, record)) if self.take_out(index, record, me) => Err(EnlistError::Notified),
+            Some((index, record)) if self.take_out(index, record, me) => {
+                Err(RegisterError::Notified)
+            }
             Some(_) => Ok(()),
-            None => Err(EnlistError::Full),
+            None => Err(RegisterError::Full),
         }
     }
 

@@ -69,7 +69,7 @@ impl<T: Shareable> RwLock<T> {
     ///
     /// # If a process dies
     ///
-    /// A dead holder is not waited for: the slow check finds it, at once or within 50 ms.
+    /// No dead holder is waited for: it is found at once or within 50 ms.
     ///
     /// # Errors
     ///
@@ -119,7 +119,7 @@ impl<T: Shareable> RwLock<T> {
     ///
     /// # If a process dies
     ///
-    /// A dead holder is not waited for: the slow check finds it, at once or within 50 ms.
+    /// No dead holder is waited for: it is found at once or within 50 ms.
     ///
     /// # Errors
     ///
@@ -165,7 +165,7 @@ impl<T: Shareable> RwLock<T> {
     ///
     /// # If a process dies
     ///
-    /// A dead holder is not waited for: the slow check finds it, at once or within 50 ms.
+    /// No dead holder is waited for: it is found at once or within 50 ms.
     ///
     /// # Errors
     ///

@@ -9,7 +9,6 @@ use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, RawMode, RenameFlags};
 use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::sys::file::commit;
 use crate::sys::opening::Opening;
 use crate::sys::status::{Status, status};
 
@@ -81,11 +80,6 @@ pub(super) fn set_mode(file: &File, mode: u32) -> Result<()> {
 /// Keeps data that belongs in memory off the disk. Does nothing here: the directory decides that.
 pub(crate) fn spare_the_disk(_file: &File) -> Result<()> {
     Ok(())
-}
-
-/// Gives the file its size, with all its space allocated.
-pub(crate) fn reserve(file: &File, size: u64) -> Result<()> {
-    commit(file, 0, size)
 }
 
 /// Writes all of `bytes` at `offset`.

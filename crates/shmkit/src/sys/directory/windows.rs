@@ -29,7 +29,6 @@ use windows_sys::Win32::System::WindowsProgramming::{
 use super::place::{Cleaner, Support};
 use super::temporary::{is_temporary, numbered_path};
 use crate::error::{Error, ErrorKind, Result};
-use crate::sys::file::commit;
 use crate::sys::opening::Opening;
 use crate::sys::status::{Identity, Status, status};
 use crate::sys::win32::security::{Attributes, Securable};
@@ -163,11 +162,6 @@ pub(crate) fn spare_the_disk(file: &File) -> Result<()> {
     let attributes =
         FILE_BASIC_INFO { FileAttributes: FILE_ATTRIBUTE_TEMPORARY, ..Default::default() };
     set_information(file, FileBasicInfo, &attributes).map_err(Error::from_os)
-}
-
-/// Gives the file its size, with all its space allocated.
-pub(crate) fn reserve(file: &File, size: u64) -> Result<()> {
-    commit(file, 0, size)
 }
 
 /// Writes all of `bytes` at `offset`.

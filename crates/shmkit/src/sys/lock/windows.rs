@@ -51,7 +51,8 @@ fn request(file: &File, range: Range, mode: Mode, flags: LOCK_FILE_FLAGS) -> io:
     check(unsafe { LockFileEx(file.as_raw_handle(), flags, 0, low, high, &raw mut place) })
 }
 
-fn try_once(file: &File, range: Range, mode: Mode) -> Result<bool> {
+/// Acquires the lock, unless another handle holds a conflicting one. Returns whether it did.
+pub(crate) fn try_lock(file: &File, range: Range, mode: Mode) -> Result<bool> {
     match request(file, range, mode, LOCKFILE_FAIL_IMMEDIATELY) {
         Ok(()) => Ok(true),
         Err(error) if is_refusal(&error) => Ok(false),
@@ -69,11 +70,6 @@ fn is_refusal(error: &io::Error) -> bool {
     matches!(code, ERROR_LOCK_VIOLATION | ERROR_IO_PENDING)
 }
 
-/// Acquires the lock, unless another handle holds a conflicting one. Returns whether it did.
-pub(crate) fn try_lock(file: &File, range: Range, mode: Mode) -> Result<bool> {
-    try_once(file, range, mode)
-}
-
 /// Acquires the lock as [`try_lock`] does, and sleeps while another handle holds a conflicting one.
 pub(crate) fn lock(file: &File, range: Range, mode: Mode) -> Result<()> {
     request(file, range, mode, 0).map_err(refused)
@@ -84,7 +80,7 @@ pub(crate) fn take(file: &File, range: Range, mode: Mode) -> Result<bool> {
     const YIELDS: u32 = 10;
     let until = Instant::now() + PATIENCE;
     let mut tries = 0;
-    while !try_once(file, range, mode)? {
+    while !try_lock(file, range, mode)? {
         if Instant::now() >= until {
             return Ok(false);
         }
@@ -109,7 +105,7 @@ pub(crate) fn unlock(file: &File, range: Range) {
 
 /// Returns whether another handle holds an exclusive lock in the range.
 pub(crate) fn is_locked(file: &File, range: Range) -> Result<bool> {
-    let granted = try_once(file, range, Mode::Shared)?;
+    let granted = try_lock(file, range, Mode::Shared)?;
     if granted {
         unlock(file, range);
     }

@@ -50,7 +50,7 @@ impl Jobs {
     fn take(&self, me: ParticipantId, liveness: &impl Liveness) {
         self.lock(me);
         while self.count.load(Ordering::Relaxed) == 0 {
-            let index = self.waiters().enlist(me, liveness).unwrap();
+            let index = self.waiters().register(me, liveness).unwrap();
             self.unlock(me);
             let ended =
                 self.waiters().wait(index, me, liveness, &WaitHistory::default(), Until::Ever);
@@ -121,7 +121,7 @@ fn loom_a_notification_of_a_dead_waiter_goes_to_another() {
     check(Some(2), || {
         let jobs = Jobs::new();
         // It died while it waited, before the other waiter began to wait.
-        jobs.waiters().enlist(DEAD, &NOBODY_DIED).unwrap();
+        jobs.waiters().register(DEAD, &NOBODY_DIED).unwrap();
         let waiting = thread::spawn({
             let jobs = jobs.clone();
             move || jobs.take(living(1), &DeadIs(Some(DEAD)))
@@ -137,13 +137,13 @@ fn loom_a_notification_of_a_dead_waiter_goes_to_another() {
 fn loom_a_notification_of_a_dead_waiter_is_taken_over_and_its_record_freed() {
     check(Some(2), || {
         let jobs = Jobs::new();
-        jobs.waiters().enlist(DEAD, &NOBODY_DIED).unwrap();
+        jobs.waiters().register(DEAD, &NOBODY_DIED).unwrap();
         jobs.waiters().notify_one();
         let inheriting = [1, 2].map(|slot| {
             let jobs = jobs.clone();
             thread::spawn(move || {
                 let (me, waiters) = (living(slot), jobs.waiters());
-                let index = waiters.enlist(me, &NOBODY_DIED).unwrap();
+                let index = waiters.register(me, &NOBODY_DIED).unwrap();
                 let inherited = waiters.inherit(index, me, &DeadIs(Some(DEAD)));
                 let _ = waiters.give_up(index, me);
                 waiters.leave(index, me);
@@ -160,7 +160,7 @@ fn loom_a_notification_of_a_dead_waiter_is_taken_over_and_its_record_freed() {
 fn loom_a_record_that_a_dead_waiter_was_leaving_is_freed_once() {
     check(Some(3), || {
         let jobs = Jobs::new();
-        let index = jobs.waiters().enlist(DEAD, &NOBODY_DIED).unwrap();
+        let index = jobs.waiters().register(DEAD, &NOBODY_DIED).unwrap();
         assert!(jobs.waiters().give_up(index, DEAD));
         assert!(ends_at("condvar: leaving", || jobs.waiters().leave(index, DEAD)));
         let making_room = thread::spawn({
@@ -171,9 +171,9 @@ fn loom_a_record_that_a_dead_waiter_was_leaving_is_freed_once() {
         if record & STATE == LEAVING {
             jobs.waiters().take_out(index, record, living(2));
         }
-        let _ = jobs.waiters().enlist(living(2), &DeadIs(Some(DEAD))).unwrap();
+        let _ = jobs.waiters().register(living(2), &DeadIs(Some(DEAD))).unwrap();
         let _ = making_room.join().unwrap();
-        // Every enlisted waiter has its bit set.
+        // Every registered waiter has its bit set.
         assert_eq!(jobs.waiters().marked(0).count(), 1);
     });
 }

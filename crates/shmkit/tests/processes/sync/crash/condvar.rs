@@ -15,7 +15,7 @@ use crate::times::TIMEOUT;
 type Shared = (Mutex<Buffer>, [Condvar; 2]);
 
 pub(super) const CASES: &[Case] = &[
-    case("take", "condvar: enlisted, not yet seen", 1),
+    case("take", "condvar: registered, not yet seen", 1),
     case("take", "condvar: waiting", 0),
     case("take", "condvar: notified, lock not yet taken", 0),
     case("take", "condvar: leaving", 1),
