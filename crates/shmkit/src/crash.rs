@@ -82,7 +82,7 @@ pub const SYNC_POINTS: &[&str] = &[
 
 /// The points in objects in a region of memory, in addition to the ones above.
 #[cfg(feature = "crash-points")]
-pub const REGION_POINTS: &[&str] = &["region: marked, not written"];
+pub const REGION_POINTS: &[&str] = &["region: marked", "region: marked, not written"];
 
 /// How often a waiter of this process found a change after its slice, without a wake.
 #[cfg(all(feature = "crash-points", not(loom)))]

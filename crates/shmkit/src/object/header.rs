@@ -106,6 +106,8 @@ const _: () = {
 };
 
 impl Header {
+    /// Where the size is.
+    pub(crate) const SIZE_OFFSET: usize = offset_of!(Header, size);
     /// Where the state word is.
     pub(crate) const STATE_OFFSET: u64 = offset_of!(Header, state) as u64;
 

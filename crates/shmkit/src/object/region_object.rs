@@ -16,8 +16,11 @@
 //! | first word | meaning | who may leave it |
 //! |---|---|---|
 //! | 0 | no object is here | a creator, to the mark |
-//! | mark and size | in creation, or its creator died | the creator, to the magic; the next one |
+//! | mark | in creation, or its creator died | its creator, to the magic; the next one |
 //! | the magic | an object | no process |
+//!
+//! The mark names the creator, whose lock tells whether it lives. Right after the mark, the creator
+//! writes how many bytes it is going to write: the next one may replace those, and no others.
 
 use std::fs::File;
 use std::ptr::NonNull;
@@ -60,36 +63,45 @@ impl RegionObject {
         let (bytes, layout) = compose(None, new)?;
         let region = map(memory, offset, Some(layout.size))?;
         let object = Self::over(memory, offset, region, layout)?;
-        object.write(&bytes, &new.payload)?;
+        object.write(memory, &bytes, &new.payload)?;
         Ok(object)
     }
 
-    fn write(&self, bytes: &[u8], payload: &[u8]) -> Result<()> {
-        // Where all locks of a memory are on one file, creators exclude each other, also where
-        // their objects would overlap.
-        let size = self.layout.size;
-        let place = Range { length: size, ..presence::region_creation(self.offset) };
-        if !lock::take(&self.lock_file, place, Mode::Exclusive)? {
-            return Err(in_use("another process creates an object there"));
-        }
-        let (view, first) = (self.view(), self.view().word(0)?);
+    fn write(&self, memory: &SharedMemory, bytes: &[u8], payload: &[u8]) -> Result<()> {
+        let (view, size) = (self.view(), self.layout.size);
+        let (first, claimed) = (view.word(0)?, view.word(Header::SIZE_OFFSET)?);
         // ORDERING: Acquire; pairs with the Release below.
         let found = first.load(Ordering::Acquire);
-        let left = left_by_dead(found).min(size);
+        let left = match creator_in(found) {
+            Some(tag) if is_creating(memory, tag, self.offset)? => return Err(being_created()),
+            // ORDERING: Relaxed; its creator's lock is free, so all its stores are visible.
+            Some(_) => claimed.load(Relaxed).clamp(8, size),
+            None => 0,
+        };
+        // Where the locks are on the memory's own file, creators whose objects would overlap
+        // exclude each other by them.
+        let place = Range { length: size, ..presence::region_creation(self.offset) };
+        if !lock::take(&self.lock_file, place, Mode::Exclusive)? {
+            return Err(being_created());
+        }
         if found != 0 && left == 0 || has_object(view, left)? || !is_zero(view, left.max(8), size)?
         {
             return Err(in_use("the memory is not zero there"));
         }
+        // Of the creators that found the same word, one goes on.
+        // ORDERING: Relaxed; the last store publishes.
+        let mark = MARK | tag(&self.layout);
+        if first.compare_exchange(found, mark, Relaxed, Relaxed).is_err() {
+            return Err(being_created());
+        }
         // CRASH: dying before the last store leaves the mark, which no opener takes for an object
-        // and the next creator replaces. It says how many bytes may have been written.
-        // ORDERING: Relaxed; the store below publishes.
-        if first.compare_exchange(found, MARK | size, Relaxed, Relaxed).is_err() {
-            return Err(in_use("another process creates an object there"));
-        }
+        // and the next creator replaces.
+        crash_point!("region: marked");
+        // ORDERING: AcqRel; the writes below stay behind it.
+        claimed.swap(size, Ordering::AcqRel);
         crash_point!("region: marked, not written");
-        if left > 8 {
-            view.fill(8, left as usize - 8, 0)?;
-        }
+        let header = size_of::<Header>();
+        view.fill(header, (left as usize).saturating_sub(header), 0)?;
         view.write(self.layout.payload_offset as usize, payload)?;
         view.write(8, &bytes[8..])?;
         let magic = u64::from_le_bytes(*bytes.first_chunk().expect("the magic"));
@@ -105,7 +117,7 @@ impl RegionObject {
         let view = region.view();
         // ORDERING: Acquire; pairs with the Release in `write`.
         let found = view.word(0)?.load(Ordering::Acquire);
-        if found == 0 || left_by_dead(found) > 0 {
+        if found == 0 || creator_in(found).is_some() {
             let why = format!("no object is at byte {offset} of the memory");
             return Err(Error::new(ErrorKind::NotFound, why));
         }
@@ -124,7 +136,7 @@ impl RegionObject {
         region: Region,
         layout: ObjectLayout,
     ) -> Result<Self> {
-        let open = || memory::liveness_file(memory.file(), &layout.object_id);
+        let open = || memory::liveness_file(memory.file(), tag(&layout));
         let lock_file = LockFile::open(open)?;
         let label = label(memory, offset);
         let first = NonNull::new(region.as_ptr()).expect("a region is not at 0");
@@ -172,14 +184,30 @@ fn in_use(why: &'static str) -> Error {
     Error::new(ErrorKind::AlreadyExists, why)
 }
 
-/// The first word of an object that is being created, with its size in the lower bits. The magic
-/// differs.
+#[cold]
+fn being_created() -> Error {
+    in_use("another process creates an object there")
+}
+
+/// The first word of an object that is being created, with the tag of its creator in the lower
+/// bits. The magic differs.
 const MARK: u64 = 0x6b6d << 48;
 const MARK_BITS: u64 = 0xffff << 48;
 
-/// Returns the size in a mark: how many bytes its creator may have written. 0 if it is no mark.
-fn left_by_dead(word: u64) -> u64 {
-    if word & MARK_BITS == MARK { word & !MARK_BITS } else { 0 }
+/// Returns as many bits of an object's id as a mark has room for. They name the file of its locks.
+fn tag(layout: &ObjectLayout) -> u64 {
+    u128::from_le_bytes(layout.object_id) as u64 & !MARK_BITS
+}
+
+/// Returns the tag in a mark, or `None` if the word is no mark.
+fn creator_in(word: u64) -> Option<u64> {
+    (word & MARK_BITS == MARK).then_some(word & !MARK_BITS)
+}
+
+/// Returns whether the creator that left this tag at `offset` lives.
+fn is_creating(memory: &SharedMemory, tag: u64, offset: u64) -> Result<bool> {
+    let file = memory::liveness_file(memory.file(), tag)?;
+    lock::is_locked(&file, presence::region_creation(offset))
 }
 
 /// Returns whether an object begins behind a mark and before `end`: one that was created after the
@@ -188,7 +216,7 @@ fn has_object(view: View<'_>, end: u64) -> Result<bool> {
     for place in (ALIGN..end).step_by(ALIGN as usize) {
         // ORDERING: Relaxed; no other data is read after it.
         let word = view.word(place as usize)?.load(Relaxed);
-        if word.to_le_bytes() == MAGIC || left_by_dead(word) > 0 {
+        if word.to_le_bytes() == MAGIC || creator_in(word).is_some() {
             return Ok(true);
         }
     }

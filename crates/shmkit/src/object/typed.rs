@@ -416,8 +416,9 @@ impl<P: Contents> Options<P> {
     ///
     /// # Platforms
     ///
-    /// On Windows and macOS only one thread or process may create an object at one place: a second
-    /// creator at the same time is not refused, and both may succeed.
+    /// Of several creators at one offset, one succeeds. Objects that would overlap at different
+    /// offsets are refused for certain only if the memory between them is not zero, on Linux also
+    /// while one of them is being created.
     ///
     /// # Errors
     ///

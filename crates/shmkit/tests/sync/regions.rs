@@ -243,10 +243,6 @@ fn an_object_is_created_where_the_memory_is_zero() {
 
 #[test]
 fn one_of_several_racing_creators_succeeds() {
-    if cfg!(not(target_os = "linux")) {
-        eprintln!("SKIPPED: only on Linux creators in one memory exclude each other");
-        return;
-    }
     let options = Object::<Guarded>::options();
     for _ in 0..50 {
         let memory = anonymous(guarded_size());

@@ -10,13 +10,12 @@ use crate::sys::directory::{self, Opening};
 const MAX_TRIES: u32 = 100;
 
 /// Opens the file whose locks prove that the participants of an object live. It is empty, is named
-/// after the object's id, and stays.
-pub(crate) fn liveness_file(_memory: &File, id: &[u8; 16]) -> Result<File> {
-    let name: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+/// after the tag in the object's id, and stays.
+pub(crate) fn liveness_file(_memory: &File, tag: u64) -> Result<File> {
     let directory = directory::default_path();
     // It may be the first that this user has in it.
     directory::support(directory)?;
-    let path = directory.join(format!(".{name}.shmkit-liveness"));
+    let path = directory.join(format!(".{tag:012x}.shmkit-liveness"));
     let mut tries = 0;
     loop {
         match directory::open(&path, Opening::ReadWrite) {

@@ -51,7 +51,7 @@ pub(crate) fn remove(name: &str) -> Result<()> {
 
 /// Opens the file of a memory once more: by a description of its own, whose locks prove that a
 /// participant lives. All that have the memory have this file.
-pub(crate) fn liveness_file(memory: &File, _id: &[u8; 16]) -> Result<File> {
+pub(crate) fn liveness_file(memory: &File, _tag: u64) -> Result<File> {
     let link = PathBuf::from(format!("/proc/self/fd/{}", memory.as_raw_fd()));
     let opened = File::options().read(true).write(true).open(link);
     opened.map_err(|error| match error.kind() {

@@ -8,7 +8,7 @@ use shmkit::{ErrorKind, Object};
 
 use super::{Guarded, OFFSET, Shared, options};
 use crate::children::{Child, Link};
-use crate::system::{EXCLUDES_CREATORS_IN_MEMORY, inherited_memory, pass_memory};
+use crate::system::{EXCLUDES_OVERLAPPING_CREATORS, inherited_memory, pass_memory};
 use crate::test_dir::kind;
 
 const MARKED: &str = "region: marked, not written";
@@ -71,12 +71,16 @@ fn a_creator_that_is_killed_leaves_a_whole_object_or_none() {
     }
 }
 
-/// Memory as a creator left it that died after it wrote `written` bytes of its object, and another
-/// byte.
+/// Memory as a creator left it that died after it wrote `written` bytes of its object, at least 32,
+/// and another byte.
 fn left_by_dead(written: u64, byte: Option<u64>) -> SharedMemory {
     let shared = killed_at(MARKED);
     let region = shared.memory.map().unwrap();
-    region.fill(OFFSET as usize + 8..(OFFSET + written) as usize, 0xff).unwrap();
+    let start = OFFSET as usize;
+    // Between them is the size that the creator noted.
+    for range in [8..24, 32..written as usize] {
+        region.fill(start + range.start..start + range.end, 0xff).unwrap();
+    }
     if let Some(byte) = byte {
         region.write_at(byte as usize, &[1]).unwrap();
     }
@@ -131,17 +135,13 @@ fn no_process_opens_an_object_whose_creator_stopped_half_way() {
     creator.wait_for_stop();
     assert_eq!(kind(shared.open()), ErrorKind::NotFound);
     assert_eq!(shared.start("opener in memory", "").receive(), "NotFound");
-    if EXCLUDES_CREATORS_IN_MEMORY {
-        // Also where it is to begin behind the mark.
-        for offset in [OFFSET, OFFSET + 128, OFFSET + size() - 128, 0] {
-            let answer = options().create_in(&shared.memory, offset, (7, ()));
-            assert_eq!(kind(answer), ErrorKind::AlreadyExists, "at byte {offset}");
-        }
-        options().create_in(&shared.memory, OFFSET + size(), (7, ())).expect("the next place");
-    } else {
-        let text = "SKIPPED: a creator that waits for another one, which this system cannot see\n";
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
+    let overlapping = [OFFSET + 128, OFFSET + size() - 128, 0];
+    let offsets = if EXCLUDES_OVERLAPPING_CREATORS { &overlapping[..] } else { &overlapping[2..] };
+    for offset in [OFFSET].iter().chain(offsets) {
+        let answer = options().create_in(&shared.memory, *offset, (7, ()));
+        assert_eq!(kind(answer), ErrorKind::AlreadyExists, "at byte {offset}");
     }
+    options().create_in(&shared.memory, OFFSET + size(), (7, ())).expect("the next place");
     creator.resume();
     assert_eq!(creator.receive(), "ready");
     assert_eq!(*shared.open().unwrap().0.lock().unwrap(), BY_CHILD);

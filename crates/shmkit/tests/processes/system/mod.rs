@@ -4,7 +4,7 @@
 mod unix;
 #[cfg(unix)]
 pub(crate) use unix::{
-    EXCLUDES_CREATORS_IN_MEMORY, KILLS, LEAVES_TEMPORARY_FILES, Stream, end_with_parent,
+    EXCLUDES_OVERLAPPING_CREATORS, KILLS, LEAVES_TEMPORARY_FILES, Stream, end_with_parent,
     inherited_memory, link_to_parent, memory_directory, memory_for_children, pass_memory, read_at,
     resume, start, stop, wait_for_file_lock_waiter, wait_for_stop, was_killed, write_at,
 };
@@ -12,7 +12,7 @@ pub(crate) use unix::{
 mod windows;
 #[cfg(windows)]
 pub(crate) use windows::{
-    EXCLUDES_CREATORS_IN_MEMORY, KILLS, LEAVES_TEMPORARY_FILES, Stream, end_with_parent,
+    EXCLUDES_OVERLAPPING_CREATORS, KILLS, LEAVES_TEMPORARY_FILES, Stream, end_with_parent,
     inherited_memory, link_to_parent, memory_directory, memory_for_children, pass_memory, read_at,
     resume, start, stop, wait_for_file_lock_waiter, wait_for_stop, was_killed, write_at,
 };

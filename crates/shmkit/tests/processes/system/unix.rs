@@ -108,8 +108,8 @@ pub(crate) fn inherited_memory() -> SharedMemory {
     SharedMemory::from_file(unsafe { File::from_raw_fd(descriptor) }).unwrap()
 }
 
-/// Whether of two creators in the same place of a memory the second one sees the first one.
-pub(crate) const EXCLUDES_CREATORS_IN_MEMORY: bool = cfg!(target_os = "linux");
+/// Whether a creator sees another one that began to create an object before its place and over it.
+pub(crate) const EXCLUDES_OVERLAPPING_CREATORS: bool = cfg!(target_os = "linux");
 
 pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) {
     file.write_all_at(bytes, offset).unwrap();

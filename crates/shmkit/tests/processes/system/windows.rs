@@ -173,8 +173,8 @@ pub(crate) fn inherited_memory() -> SharedMemory {
     SharedMemory::open(&std::env::var(MEMORY).unwrap()).unwrap()
 }
 
-/// Whether of two creators in the same place of a memory the second one sees the first one.
-pub(crate) const EXCLUDES_CREATORS_IN_MEMORY: bool = false;
+/// Whether a creator sees another one that began to create an object before its place and over it.
+pub(crate) const EXCLUDES_OVERLAPPING_CREATORS: bool = false;
 
 pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) {
     assert_eq!(file.seek_write(bytes, offset).unwrap(), bytes.len());
