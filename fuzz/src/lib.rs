@@ -161,9 +161,6 @@ fn correct_checksum(image: &mut [u8]) {
     let length = |at| u32::from_le_bytes(image[at..at + 4].try_into().expect("four bytes"));
     let text: u64 = LENGTHS.iter().map(|&at| u64::from(length(at))).sum();
     let end = (HEADER as u64 + text).min(image.len() as u64) as usize;
-    let covered = image[..CHECKSUM].iter().chain(&image[HEADER..end]);
-    let checksum = covered.fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    image[CHECKSUM..CHECKSUM + 8].copy_from_slice(&checksum.to_le_bytes());
+    let checksum = crc32fast::hash(&[&image[..CHECKSUM], &image[HEADER..end]].concat());
+    image[CHECKSUM..CHECKSUM + 4].copy_from_slice(&checksum.to_le_bytes());
 }

@@ -5,8 +5,6 @@
 
 use std::mem::{offset_of, size_of};
 
-use crate::shareable::{FNV_OFFSET_BASIS, FNV_PRIME};
-
 /// The first eight bytes: a name, and a line end that a transfer in text mode would change.
 pub(crate) const MAGIC: [u8; 8] = *b"shmkit\r\n";
 
@@ -81,10 +79,10 @@ pub(crate) struct Header {
     pub(crate) payload_max: u64,
     /// Zeros.
     pub(crate) reserved: [u64; 3],
-    /// FNV-1a (64 bit) of everything above, the name and the schema text.
-    pub(crate) checksum: u64,
+    /// CRC-32 of everything above, the name and the schema text.
+    pub(crate) checksum: u32,
     /// Zeros.
-    pub(crate) reserved_word: u64,
+    pub(crate) reserved_words: [u32; 3],
     /// [`READY`] or [`RETIRED`]. Changes.
     pub(crate) state: u64,
     /// The bytes of the payload that are committed. Grows.
@@ -126,11 +124,14 @@ impl Header {
 
     /// Computes what the field `checksum` has to be.
     ///
-    /// FNV-1a: <http://www.isthe.com/chongo/tech/comp/fnv/>.
-    pub(crate) fn checksum(&self, name: &[u8], schema: &[u8]) -> u64 {
+    /// CRC-32 as in zlib and Ethernet: <https://www.rfc-editor.org/rfc/rfc1952#section-8>.
+    pub(crate) fn checksum(&self, name: &[u8], schema: &[u8]) -> u32 {
         const COVERED: usize = offset_of!(Header, checksum);
-        let bytes = [&self.as_bytes()[..COVERED], name, schema].into_iter().flatten();
-        bytes.fold(FNV_OFFSET_BASIS, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME))
+        let mut checksum = crc32fast::Hasher::new();
+        for bytes in [&self.as_bytes()[..COVERED], name, schema] {
+            checksum.update(bytes);
+        }
+        checksum.finalize()
     }
 }
 

@@ -207,7 +207,7 @@ impl Shape {
 }
 
 pub(crate) const FNV_OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
-pub(crate) const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
+const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
 
 /// Returns the FNV-1a hash of `text`.
 pub(crate) const fn fnv1a(text: &str) -> u64 {

@@ -28,7 +28,7 @@ mod text;
 #[doc(hidden)]
 pub mod derive;
 
-pub(crate) use layout::{FNV_OFFSET_BASIS, FNV_PRIME, fnv1a_from};
+pub(crate) use layout::{FNV_OFFSET_BASIS, fnv1a_from};
 pub use layout::{Layout, Scalar};
 pub use list::FixedVec;
 pub use maybe::Maybe;

@@ -100,7 +100,7 @@ fn number(sid: &str) -> u32 {
         Ok(account) if account.owner == sid => account.user.as_str(),
         _ => sid,
     };
-    // FNV-1a, as for the checksum of the header.
+    // FNV-1a, as for the fingerprint of a type.
     let hash = sid
         .bytes()
         .fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
