@@ -27,8 +27,8 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
-    /// Takes part in the object if the payload has a role in which it does.
-    pub(crate) fn new(object: Arc<OpenObject>, role: Option<Role>) -> Result<Self> {
+    /// Takes a slot in the object, if the payload has a role for which it needs one.
+    pub(crate) fn join(object: Arc<OpenObject>, role: Option<Role>) -> Result<Self> {
         let membership = role.map(|role| Membership::join(&object, role)).transpose()?;
         Ok(Self { object, membership: membership.map(Arc::new), end: 0 })
     }

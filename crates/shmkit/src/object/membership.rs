@@ -13,14 +13,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::participant::owner::AcquireError;
 use crate::participant::{Liveness, ParticipantId, Role};
-use crate::sys::fork::Stamp;
+use crate::sys::fork::ProcessStamp;
 use crate::wait::Until;
 
 /// A slot among the participants of an object, until it is dropped.
 pub(crate) struct Membership {
     object: Arc<OpenObject>,
     /// That of the object, without the way through the pointer.
-    stamp: Stamp,
+    stamp: ProcessStamp,
     me: ParticipantId,
     /// INVARIANT: the word that names the participant of the slot, in the mapping of `object`.
     identity: NonNull<AtomicU64>,
@@ -40,10 +40,10 @@ impl Membership {
     ///
     /// The kernel releases its liveness lock. The next participant that meets the slot frees it.
     pub(crate) fn join(object: &Arc<OpenObject>, role: Role) -> Result<Self> {
-        let me = object.join(role)?;
+        let me = object.claim_slot(role)?;
         let found = object.participants().identity_of(me);
         let Some((identity, identity_value)) = found else {
-            object.leave(me);
+            object.release_slot(me);
             let why = "its slot was taken away at once: the process closes descriptors";
             return Err(Error::new(ErrorKind::RoleLost, why));
         };
@@ -137,7 +137,7 @@ impl Membership {
             AcquireError::Closed => return self.object.closed(),
             AcquireError::Held(holder) => (ErrorKind::Busy, holder),
             AcquireError::TimedOut(holder) => (ErrorKind::TimedOut, holder),
-            AcquireError::Busy => {
+            AcquireError::Contended => {
                 let why = "other participants acquired it each time that it was free";
                 return self.error(ErrorKind::TimedOut, action, why);
             }
@@ -169,15 +169,15 @@ impl Liveness for Membership {
         id != self.me && self.object.reap_if_dead(id)
     }
 
-    fn is_gone(&self) -> bool {
-        self.object.is_gone()
+    fn object_is_removed(&self) -> bool {
+        self.object.object_is_removed()
     }
 }
 
 impl Drop for Membership {
     fn drop(&mut self) {
         // What it holds names a slot that is left from here on: as if it had died.
-        self.object.leave(self.me);
+        self.object.release_slot(self.me);
     }
 }
 

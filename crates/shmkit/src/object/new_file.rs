@@ -20,7 +20,7 @@ pub(crate) fn support(directory: &Path) -> Result<Support> {
 }
 
 /// Refuses a directory whose file system is not suitable for objects. An unknown one is tested.
-pub(crate) fn try_once(directory: &Path) -> Result<()> {
+pub(crate) fn check_support(directory: &Path) -> Result<()> {
     if support(directory)? != Support::Untried {
         return Ok(());
     }

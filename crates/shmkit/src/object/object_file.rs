@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::bytes::ObjectBytes;
 use super::header::Lifetime;
 use super::layout::{NewObject, ObjectLayout, compose, recognise};
-use super::lifetime::{GATE_PATIENCE, GateLock, RemovalTarget, pass_gate};
 use super::name::Name;
+use super::removal::{GATE_PATIENCE, GateLock, RemovalTarget, acquire_gate};
 use super::{new_file, presence};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Access, Trust, View};
@@ -37,7 +37,7 @@ pub(crate) struct ObjectFile {
     // Dropped before the file, see `drop`.
     mapping: ObjectMapping,
     /// To query locks and the file's status.
-    main: Removable,
+    query_file: Removable,
     pub(crate) lock_file: LockFile,
 }
 
@@ -72,13 +72,13 @@ impl ObjectFile {
                 _ => error,
             })?;
         crash_point!("open: lock file open");
-        pass_gate(&lock_file, Mode::Shared, GATE_PATIENCE)?;
+        acquire_gate(&lock_file, Mode::Shared, GATE_PATIENCE)?;
         crash_point!("open: gate passed");
-        let main = match directory::open(&path, opening) {
+        let query_file = match directory::open(&path, opening) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Err(Raced)),
             answer => answer?,
         };
-        let status = single_name(&main)?;
+        let status = status_once_named(&query_file)?;
         check_file(&status, trust)?;
         if status.links == 0 || status.identity != directory::status(&lock_file)?.identity {
             return Ok(Err(Raced));
@@ -88,13 +88,13 @@ impl ObjectFile {
             let why = format!("only {committed} of its {size} bytes are committed");
             return Err(Error::new(ErrorKind::Corrupt, why));
         }
-        let layout = read_layout(&main, name, status.size)?;
+        let layout = read_layout(&query_file, name, status.size)?;
         crash_point!("open: header read");
-        let mapping = map(&main, &layout, opening)?;
+        let mapping = map(&query_file, &layout, opening)?;
         crash_point!("open: mapped");
         Ok(Ok(Self {
             name: name.clone(),
-            main: Removable::new(main, &path),
+            query_file: Removable::new(query_file, &path),
             path,
             identity: status.identity,
             opening,
@@ -114,26 +114,26 @@ impl ObjectFile {
         directory: &Path,
         name: &Name,
         new: &NewObject,
-        present: Range,
+        byte: Range,
     ) -> Result<Result<Self, Raced>> {
-        new_file::try_once(directory)?;
+        new_file::check_support(directory)?;
         let path = directory.join(name.file_name());
         let (bytes, layout) = compose(Some(name), new)?;
         let mode = new.access.mode(layout.has_read_only_peers());
         let file = new_file::NewFile::make(directory, mode)?;
         crash_point!("create: unnamed file made");
         if new.lifetime != Lifetime::Durable {
-            directory::spare_the_disk(&file.file)?;
+            directory::keep_off_disk(&file.file)?;
         }
         commit(&file.file, 0, layout.size)?;
         crash_point!("create: space committed");
         directory::write_all_at(&file.file, &bytes, 0)?;
         directory::write_all_at(&file.file, &new.payload, layout.payload_offset)?;
         crash_point!("create: contents written");
-        if !lock::take(&file.file, present, lock::PRESENCE)? {
+        if !lock::take(&file.file, byte, lock::PRESENCE)? {
             return Ok(Err(Raced));
         }
-        pass_gate(&file.file, Mode::Shared, GATE_PATIENCE)?;
+        acquire_gate(&file.file, Mode::Shared, GATE_PATIENCE)?;
         crash_point!("create: locked");
         let lock_file = match file.give_name(&path) {
             // Another process swept the file, because this process had no locks on it yet.
@@ -151,19 +151,19 @@ impl ObjectFile {
         layout: ObjectLayout,
         lock_file: LockFile,
     ) -> Result<Result<Self, Raced>> {
-        let main = match directory::open(&path, Opening::ReadWrite) {
+        let query_file = match directory::open(&path, Opening::ReadWrite) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Err(Raced)),
             answer => answer?,
         };
-        let status = directory::status(&main)?;
+        let status = directory::status(&query_file)?;
         if status.identity != directory::status(&lock_file)?.identity {
             return Ok(Err(Raced));
         }
-        let mapping = map(&main, &layout, Opening::ReadWrite)?;
+        let mapping = map(&query_file, &layout, Opening::ReadWrite)?;
         crash_point!("create: mapped");
         Ok(Ok(Self {
             name: name.clone(),
-            main: Removable::new(main, &path),
+            query_file: Removable::new(query_file, &path),
             path,
             identity: status.identity,
             opening: Opening::ReadWrite,
@@ -194,19 +194,20 @@ impl ObjectFile {
 
     /// How many open objects have no slot.
     pub(crate) fn count_readers(&self) -> Result<u32> {
-        presence::count_handles(&self.main)
+        presence::count_handles(&self.query_file)
     }
 
     /// Whether no name leads to the file any more. One system call.
     pub(crate) fn is_unlinked(&self) -> Result<bool> {
-        directory::is_unlinked(&self.main, &self.path)
+        directory::is_unlinked(&self.query_file, &self.path)
     }
 
     /// Returns an error instead of "not locked" if the process closed the descriptors
     /// (`closefrom`): their numbers may now belong to other files.
     #[cold]
     fn check_known(&self) -> Result<()> {
-        let known = directory::status(&self.main).is_ok_and(|it| it.identity == self.identity);
+        let known =
+            directory::status(&self.query_file).is_ok_and(|it| it.identity == self.identity);
         if known && self.lock_file.is_there() {
             return Ok(());
         }
@@ -218,7 +219,7 @@ impl ObjectFile {
 impl Drop for ObjectFile {
     fn drop(&mut self) {
         // The mapping goes first, then the file.
-        self.main.removed = self.bytes().is_retired();
+        self.query_file.removed = self.bytes().is_retired();
     }
 }
 
@@ -235,7 +236,7 @@ fn open_lock_file(path: &Path, mode: OpenMode) -> Result<(LockFile, Opening)> {
 
 /// Returns the file's status, once the file has only one name. It has two for a moment if the file
 /// system cannot rename without replacing.
-fn single_name(file: &File) -> Result<Status> {
+fn status_once_named(file: &File) -> Result<Status> {
     let mut status = directory::status(file)?;
     for _ in 0..10 {
         if status.links <= 1 || status.file_type != FileType::Regular {
@@ -333,7 +334,7 @@ impl RemovalTarget for ObjectFile {
     }
 
     fn is_anyone_present(&self) -> Result<bool> {
-        if presence::anyone(&self.main)? {
+        if presence::anyone(&self.query_file)? {
             return Ok(true);
         }
         self.check_known().map(|()| false)
@@ -381,7 +382,7 @@ impl SlotLocks for ObjectFile {
     }
 
     fn is_locked(&self, slot: u32) -> Result<bool> {
-        if lock::is_locked(&self.main, presence::slot(slot))? {
+        if lock::is_locked(&self.query_file, presence::slot(slot))? {
             return Ok(true);
         }
         self.check_known().map(|()| false)

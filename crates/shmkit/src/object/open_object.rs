@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use super::choices::Choices;
 use super::layout::{NewObject, ObjectLayout};
-use super::lifetime::{self, GateLock};
 use super::name::Name;
 use super::object_file::{ObjectFile, OpenMode, Raced};
 use super::presence;
 use super::region_object::RegionObject;
+use super::removal::{self, GateLock};
 use super::storage::Storage;
 use crate::error::{Error, ErrorKind, Peer, Result};
 use crate::memory::View;
 use crate::participant::{
     Liveness, MAX_PARTICIPANTS, ParticipantId, ParticipantInfo, Participants, Role,
 };
-use crate::sys::fork::Stamp;
+use crate::sys::fork::ProcessStamp;
 use crate::sys::lock::{self, Range};
 use crate::sys::process;
 
@@ -29,7 +29,7 @@ const REAPED_AT_OPEN: u32 = 4;
 /// An object that this process has open and mapped, and in which it is present.
 pub(crate) struct OpenObject {
     storage: Storage,
-    stamp: Stamp,
+    stamp: ProcessStamp,
     presence: Mutex<Presence>,
 }
 
@@ -44,11 +44,11 @@ impl OpenObject {
     /// Creates an object.
     pub(crate) fn create(name: &Name, choices: &Choices, new: &NewObject) -> Result<Self> {
         let directory = choices.directory();
-        let stamp = Stamp::of_this_process()?;
+        let stamp = ProcessStamp::of_this_process()?;
         for _ in 0..MAX_TRIES {
             let byte = presence::new_handle(stamp);
             match ObjectFile::create(&directory, name, new, byte) {
-                Ok(Ok(file)) => return Ok(Self::present(file, stamp, byte)),
+                Ok(Ok(file)) => return Ok(Self::finish_attaching(file, stamp, byte)),
                 Ok(Err(Raced)) => {}
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                     if !clear_if_stale(name, choices)? {
@@ -64,13 +64,13 @@ impl OpenObject {
     /// Opens the object with the name.
     pub(crate) fn open(name: &Name, choices: &Choices, mode: OpenMode) -> Result<Self> {
         let directory = choices.directory();
-        let stamp = Stamp::of_this_process()?;
+        let stamp = ProcessStamp::of_this_process()?;
         for tries in 0..MAX_TRIES {
             let Ok(file) = ObjectFile::open(&directory, name, mode, choices.trust)? else {
                 pause(tries);
                 continue;
             };
-            if lifetime::is_stale(&file)? {
+            if removal::is_stale(&file)? {
                 // Closing releases the gate. Only an opener that may write can finish the removal.
                 drop(file);
                 clear_if_stale(name, choices)?;
@@ -82,7 +82,7 @@ impl OpenObject {
                 return Err(Error::new(ErrorKind::Busy, why));
             }
             crash_point!("open: present");
-            let open = Self::present(file, stamp, byte);
+            let open = Self::finish_attaching(file, stamp, byte);
             choices.check(open.layout())?;
             return Ok(open);
         }
@@ -110,13 +110,13 @@ impl OpenObject {
 
     /// Takes over an object in a region of memory.
     pub(crate) fn in_region(region: RegionObject) -> Result<Self> {
-        let (storage, stamp) = (Storage::Region(region), Stamp::of_this_process()?);
+        let (storage, stamp) = (Storage::Region(region), ProcessStamp::of_this_process()?);
         storage.participants().sweep(&storage, 0, REAPED_AT_OPEN);
         Ok(Self { storage, stamp, presence: Mutex::new(Presence { byte: None, slots: 0 }) })
     }
 
     /// Takes over a file whose gate is held, and in which this process is present.
-    fn present(file: ObjectFile, stamp: Stamp, byte: Range) -> Self {
+    fn finish_attaching(file: ObjectFile, stamp: ProcessStamp, byte: Range) -> Self {
         file.lock_file.release_gate();
         let storage = Storage::File(file);
         if storage.is_writable() {
@@ -183,7 +183,7 @@ impl OpenObject {
     }
 
     /// Takes a slot.
-    pub(crate) fn join(&self, role: Role) -> Result<ParticipantId> {
+    pub(crate) fn claim_slot(&self, role: Role) -> Result<ParticipantId> {
         self.check_not_forked()?;
         self.storage.check_writable()?;
         let who = ParticipantInfo {
@@ -203,7 +203,7 @@ impl OpenObject {
     }
 
     /// Leaves a slot.
-    pub(crate) fn leave(&self, me: ParticipantId) {
+    pub(crate) fn release_slot(&self, me: ParticipantId) {
         if !self.stamp.is_mine() {
             return;
         }
@@ -239,7 +239,7 @@ impl OpenObject {
     }
 
     /// The process that opened it.
-    pub(crate) fn stamp(&self) -> Stamp {
+    pub(crate) fn stamp(&self) -> ProcessStamp {
         self.stamp
     }
 
@@ -270,7 +270,7 @@ impl Liveness for OpenObject {
         dead
     }
 
-    fn is_gone(&self) -> bool {
+    fn object_is_removed(&self) -> bool {
         self.storage.is_removed().unwrap_or(false)
     }
 }
@@ -285,7 +285,7 @@ impl Drop for OpenObject {
         if file.is_writable() {
             // If this process does not get the gate, the next opener finds the object stale, and
             // removes it.
-            let _ = lifetime::leave(file, || lock::unlock(&file.lock_file, byte));
+            let _ = removal::leave(file, || lock::unlock(&file.lock_file, byte));
         }
     }
 }
@@ -307,8 +307,8 @@ pub(crate) fn observe(name: &Name, choices: &Choices) -> Result<ObjectFile> {
 fn remove(name: &Name, choices: &Choices) -> Result<()> {
     for _ in 0..MAX_TRIES {
         let file = observe(name, choices)?;
-        let was_stale = lifetime::is_stale(&file)?;
-        if lifetime::remove(&file)? && !was_stale {
+        let was_stale = removal::is_stale(&file)?;
+        if removal::remove(&file)? && !was_stale {
             return Ok(());
         }
     }
@@ -322,8 +322,8 @@ pub(crate) fn remove_named(name: &str, choices: &Choices) -> Result<()> {
 
 fn clear_if_stale(name: &Name, choices: &Choices) -> Result<bool> {
     match observe(name, choices) {
-        Ok(file) if lifetime::is_stale(&file)? => {
-            lifetime::finish_removal(&file)?;
+        Ok(file) if removal::is_stale(&file)? => {
+            removal::finish_removal(&file)?;
             Ok(true)
         }
         Ok(_) => Ok(false),

@@ -5,8 +5,8 @@
 //!            128 bytes   multiple    of the next                each at a multiple of 128
 //! ```
 //!
-//! The plan is made twice: once to add up the size, which the description begins with, and once
-//! to write the description. A program that opens an object needs no text: it hashes it.
+//! A description begins with the size. So each description, be it the text or only its hash, runs
+//! the plan twice: once to add up the size, and once to describe the parts.
 
 use std::fmt::{self, Write};
 
@@ -46,13 +46,13 @@ impl Plan {
         let mut planner = Planner::new(participants, items, Some(&mut schema));
         planner.first_bytes = Some(&mut payload);
         let size = planner.structure(kind, plan);
-        let (_, fingerprint) = fingerprint(kind, participants, items, plan);
+        let (_, fingerprint) = size_and_fingerprint(kind, participants, items, plan);
         Self { size, fingerprint, schema, payload }
     }
 }
 
 /// Returns size and fingerprint of any payload that is planned by `plan`.
-pub(crate) fn fingerprint(
+pub(crate) fn size_and_fingerprint(
     kind: Kind,
     participants: u32,
     items: u32,
@@ -100,8 +100,8 @@ impl ValueType<'_> {
     }
 }
 
-/// Returns the description of any payload that is planned by `plan`.
-pub(crate) fn describe(
+/// Returns the text of the schema of any payload that is planned by `plan`.
+pub(crate) fn schema_text(
     kind: Kind,
     participants: u32,
     items: u32,

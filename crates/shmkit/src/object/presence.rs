@@ -19,7 +19,7 @@ use std::fs::File;
 
 use crate::error::Result;
 use crate::memory::atomic::{AtomicU64, Ordering};
-use crate::sys::fork::{Once, Stamp};
+use crate::sys::fork::{Once, ProcessStamp};
 use crate::sys::lock::{self, Range};
 
 /// Held shared while attaching, exclusively while removing.
@@ -46,7 +46,7 @@ pub(crate) const fn region_creation(place: u64) -> Range {
 
 /// Returns a byte for one handle to lock as [`PRESENCE`](lock::PRESENCE): a different one each
 /// time, so that handles can be counted.
-pub(crate) fn new_handle(stamp: Stamp) -> Range {
+pub(crate) fn new_handle(stamp: ProcessStamp) -> Range {
     // Created at first use, since loom cannot create atomics in constants.
     static COUNT: Once<AtomicU64> = Once::new();
     // ORDERING: Relaxed; a number that no other handle of the process has.

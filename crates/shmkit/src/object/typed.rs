@@ -14,7 +14,7 @@ use super::object_file::OpenMode;
 use super::open_object::OpenObject;
 use super::options::Options;
 use super::payload::{Contents, Payload};
-use super::planner::{Plan, describe, fingerprint};
+use super::planner::{Plan, schema_text, size_and_fingerprint};
 use super::region_object::{self, RegionObject};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Access, SharedMemory};
@@ -140,7 +140,7 @@ impl<P: Payload> Object<P> {
 
     fn over(open: OpenObject) -> Result<Self> {
         let open = Arc::new(open);
-        let payload = P::build(&mut Builder::new(open.clone(), P::ROLE)?)?;
+        let payload = P::build(&mut Builder::join(open.clone(), P::ROLE)?)?;
         Ok(Self { payload, open })
     }
 
@@ -202,7 +202,8 @@ pub(crate) fn check_type<P: Payload>(layout: &ObjectLayout) -> Result<()> {
         let why = "it is a tuple or an array, and a boxed slice was asked for";
         return Err(Error::new(ErrorKind::WrongType, why));
     }
-    let (size, expected) = fingerprint(P::KIND, participants, items, &|to| P::plan(to, None));
+    let (size, expected) =
+        size_and_fingerprint(P::KIND, participants, items, &|to| P::plan(to, None));
     if expected != layout.fingerprint {
         return Err(wrong_type::<P>(layout));
     }
@@ -218,7 +219,7 @@ pub(crate) fn check_type<P: Payload>(layout: &ObjectLayout) -> Result<()> {
 #[cold]
 fn wrong_type<P: Payload>(layout: &ObjectLayout) -> Error {
     let (participants, items) = (layout.participants_count, layout.items);
-    let ours = describe(P::KIND, participants, items, &|to| P::plan(to, None));
+    let ours = schema_text(P::KIND, participants, items, &|to| P::plan(to, None));
     let ours = match Schema::parse(&ours) {
         Ok(ours) => ours,
         Err(error) => {

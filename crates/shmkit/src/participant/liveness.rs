@@ -17,7 +17,7 @@ pub(crate) trait Liveness {
     }
 
     /// Returns whether the object was removed without waking the waiters.
-    fn is_gone(&self) -> bool {
+    fn object_is_removed(&self) -> bool {
         false
     }
 }

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::memory::Trust;
 use crate::object::{
     Builder, Choices, Kind, Membership, Name, ObjectLayout, OpenMode, OpenObject, ValueType,
-    fingerprint,
+    size_and_fingerprint,
 };
 use crate::participant::Role;
 use crate::shareable::Schema;
@@ -57,7 +57,7 @@ impl AnyLock {
         let kind = object.layout().kind;
         check_lock(object.layout())?;
         let object = Arc::new(object);
-        let mut builder = Builder::new(object.clone(), Some(Role::User))?;
+        let mut builder = Builder::join(object.clone(), Some(Role::User))?;
         let lock = match kind {
             Kind::Mutex => Raw::Mutex(RawMutex::build(&mut builder)?),
             Kind::ReentrantMutex => Raw::Reentrant(RawReentrantMutex::build(&mut builder)?),
@@ -197,7 +197,7 @@ fn check_lock(layout: &ObjectLayout) -> Result<()> {
     }
     let schema = Schema::parse(&layout.schema)?;
     let expected = schema.value().map(|value| {
-        fingerprint(kind, layout.participants_count, 0, &|planner| {
+        size_and_fingerprint(kind, layout.participants_count, 0, &|planner| {
             let value = ValueType::Schema(value);
             match kind {
                 Kind::RwLock => rwlock::plan(planner, value),

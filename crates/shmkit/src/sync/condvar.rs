@@ -11,7 +11,7 @@ use crate::object::{
     WORDS, Words,
 };
 use crate::participant::{Liveness, ParticipantId};
-use crate::wait::{Until, WaitHistory};
+use crate::wait::{Until, WaitLoop};
 
 /// A condition variable: threads wait for a condition, together with any of the locks here.
 ///
@@ -54,7 +54,7 @@ use crate::wait::{Until, WaitHistory};
 pub struct Condvar {
     line: Line,
     records: Words<0>,
-    history: WaitHistory,
+    wait_loop: WaitLoop,
 }
 
 /// Whether a wait with a timeout ended by it.
@@ -198,7 +198,7 @@ impl Condvar {
         let ended = {
             let _recorded = membership.record_wait(self.line.place(), until);
             let (me, liveness) = (membership.me(), ConditionLiveness { membership, guard: &guard });
-            self.waiters().wait(index, me, &liveness, &self.history, until)
+            self.waiters().wait(index, me, &liveness, &self.wait_loop, until)
         };
         crash_point!("condvar: notified, lock not yet taken");
         if let Err(error) = self.check_usable(ended, &guard) {
@@ -236,8 +236,8 @@ impl Condvar {
     fn check_usable(&self, ended: Ended, guard: &impl Guard) -> Result<()> {
         let (membership, other) = (self.membership(), guard.membership());
         match ended {
-            Ended::Closed if membership.is_gone() => Err(membership.object().closed()),
-            Ended::Closed if other.is_gone() => Err(other.object().closed()),
+            Ended::Closed if membership.object_is_removed() => Err(membership.object().closed()),
+            Ended::Closed if other.object_is_removed() => Err(other.object().closed()),
             Ended::Lost => {
                 membership.check_live()?;
                 let why = "another participant has this waiter's record";
@@ -281,10 +281,10 @@ impl<G: Guard> Liveness for ConditionLiveness<'_, G> {
         self.membership.reap_if_dead(id)
     }
 
-    fn is_gone(&self) -> bool {
+    fn object_is_removed(&self) -> bool {
         self.guard.holder_is_dead()
-            || self.membership.is_gone()
-            || self.guard.membership().is_gone()
+            || self.membership.object_is_removed()
+            || self.guard.membership().object_is_removed()
     }
 }
 
@@ -304,7 +304,7 @@ impl Payload for Condvar {
 
     fn build(builder: &mut Builder) -> Result<Self> {
         let (line, records) = (builder.line()?, builder.words(RECORDS)?);
-        Ok(Self { line, records, history: WaitHistory::default() })
+        Ok(Self { line, records, wait_loop: WaitLoop::default() })
     }
 
     fn describe(part: &Part<'_>) -> Result<PartState> {

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::memory::atomic::Ordering;
 use crate::object::{Builder, Kind, Line, Part, PartState, Payload, Planner, Primitive};
 use crate::participant::Liveness;
-use crate::wait::{ASLEEP, CLOSED, Poll, Sleep, Until, WaitHistory, WaitWord, Wake};
+use crate::wait::{ASLEEP, CLOSED, Poll, SleepTicket, Until, WaitLoop, WaitWord, Wake};
 
 const ONE: u64 = 1 << 2;
 
@@ -14,7 +14,7 @@ const ONE: u64 = 1 << 2;
 #[derive(Debug)]
 pub struct Counter {
     line: Line,
-    history: WaitHistory,
+    wait_loop: WaitLoop,
 }
 
 impl Counter {
@@ -46,9 +46,11 @@ impl Counter {
         let poll = |_: &_| match word.load(Ordering::Acquire) {
             seen if seen / ONE >= count => Poll::Ready(Ok(())),
             seen if seen & CLOSED != 0 => Poll::Ready(Err(closed())),
-            seen => Poll::Pending(Sleep::new(word, seen)),
+            seen => Poll::Pending(SleepTicket::new(word, seen)),
         };
-        let waited = self.history.wait(until, poll, || membership.is_gone().then(|| Err(closed())));
+        let waited = self
+            .wait_loop
+            .wait(until, poll, || membership.object_is_removed().then(|| Err(closed())));
         waited.found.unwrap_or_else(|| Err(membership.timed_out("wait for")))
     }
 }
@@ -65,7 +67,7 @@ impl Payload for Counter {
     }
 
     fn build(builder: &mut Builder) -> Result<Self> {
-        Ok(Self { line: builder.line()?, history: WaitHistory::default() })
+        Ok(Self { line: builder.line()?, wait_loop: WaitLoop::default() })
     }
 
     fn describe(part: &Part<'_>) -> Result<PartState> {

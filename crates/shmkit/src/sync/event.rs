@@ -10,7 +10,7 @@ use crate::object::{
     check_option,
 };
 use crate::participant::Liveness;
-use crate::wait::{Until, WaitHistory};
+use crate::wait::{Until, WaitLoop};
 
 pub use super::raw::event::Reset;
 
@@ -43,7 +43,7 @@ pub use super::raw::event::Reset;
 pub struct Event {
     line: Line,
     reset: Reset,
-    history: WaitHistory,
+    wait_loop: WaitLoop,
 }
 
 impl Event {
@@ -126,7 +126,7 @@ impl Event {
         let membership = self.membership();
         membership.check_live()?;
         let _recorded = membership.record_wait(self.line.place(), until);
-        let waited = self.word().wait(&self.history, until, || membership.is_gone());
+        let waited = self.word().wait(&self.wait_loop, until, || membership.object_is_removed());
         waited.map_err(|error| match error {
             EventError::Closed => membership.object().closed(),
             EventError::TimedOut => membership.timed_out("wait for"),
@@ -155,7 +155,7 @@ impl Payload for Event {
         let reset = Reset::from_number(number).ok_or_else(|| {
             Error::new(ErrorKind::Corrupt, format!("the reset of an event cannot be {number}"))
         })?;
-        Ok(Self { line, reset, history: WaitHistory::default() })
+        Ok(Self { line, reset, wait_loop: WaitLoop::default() })
     }
 
     fn check_begun_with(&self, asked: &Reset) -> Result<()> {

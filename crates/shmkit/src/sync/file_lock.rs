@@ -14,7 +14,7 @@ use std::{fmt, thread};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::Access;
-use crate::sys::fork::{LockFile, Stamp};
+use crate::sys::fork::{LockFile, ProcessStamp};
 use crate::sys::lock::{self, Mode, Range};
 use crate::sys::{directory, file};
 
@@ -87,7 +87,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 pub struct FileLock {
     file: LockFile,
     path: PathBuf,
-    stamp: Stamp,
+    stamp: ProcessStamp,
     /// Whether the file is open for writing. If not, the lock can only be shared.
     writable: bool,
     /// Whether a guard acquired the lock and has not released it. If this is set when the lock is
@@ -206,7 +206,7 @@ impl FileLock {
     }
 
     fn open_at(path: &Path) -> Result<Self> {
-        let stamp = Stamp::of_this_process()?;
+        let stamp = ProcessStamp::of_this_process()?;
         let open = |writable| {
             LockFile::open(|| {
                 let file = file::open_path(path, writable)?;

@@ -17,7 +17,7 @@ pub(crate) fn no_value(membership: &Membership) -> Error {
 /// The outcome of a wait, not of an attempt: a lock that is busy is an error.
 #[inline(always)]
 pub(crate) fn certain(acquired: Option<bool>, membership: &Membership) -> Result<bool> {
-    acquired.ok_or_else(|| membership.acquire_error(AcquireError::Busy, "lock"))
+    acquired.ok_or_else(|| membership.acquire_error(AcquireError::Contended, "lock"))
 }
 
 /// The result of acquiring a lock.

@@ -97,7 +97,7 @@ impl<T: Shareable> Mutex<T> {
     /// Those of [`lock`](Self::lock).
     #[inline]
     pub fn try_lock(&self) -> LockResult<Option<MutexGuard<'_, T>>> {
-        if self.raw.acquire_at_once() {
+        if self.raw.acquire_uncontended() {
             return attempted(self.acquired(false));
         }
         match self.raw.acquire(Until::Now)? {
@@ -114,7 +114,7 @@ impl<T: Shareable> Mutex<T> {
     /// [`lock`](Self::lock).
     #[inline]
     pub fn lock_timeout(&self, timeout: Duration) -> LockResult<MutexGuard<'_, T>> {
-        if self.raw.acquire_at_once() {
+        if self.raw.acquire_uncontended() {
             return self.acquired(false);
         }
         self.lock_slowly(Until::after(timeout))
@@ -147,7 +147,7 @@ impl<T: Shareable> Mutex<T> {
 
     #[inline(always)]
     fn lock_within(&self, until: Until) -> LockResult<MutexGuard<'_, T>> {
-        if self.raw.acquire_at_once() { self.acquired(false) } else { self.lock_slowly(until) }
+        if self.raw.acquire_uncontended() { self.acquired(false) } else { self.lock_slowly(until) }
     }
 
     #[cold]

@@ -7,7 +7,7 @@ use crate::object::{
     Builder, Holding, Kind, Line, Membership, Part, PartState, Payload, Planner, Primitive,
 };
 use crate::participant::owner::{Mode, OwnerWord};
-use crate::wait::{Until, WaitHistory};
+use crate::wait::{Until, WaitLoop};
 
 /// An action that is done once, by one of many processes, before any of them goes on.
 ///
@@ -38,7 +38,7 @@ use crate::wait::{Until, WaitHistory};
 pub struct Once {
     /// Its word is that of a lock, which is marked once the action is done.
     line: Line,
-    history: WaitHistory,
+    wait_loop: WaitLoop,
 }
 
 impl Once {
@@ -96,7 +96,7 @@ impl Once {
         let acquired = {
             let _recorded = membership.record_wait(self.line.place(), until);
             let (me, mode) = (membership.me(), Mode::Exclusive);
-            self.owner().acquire(me, mode, membership, &self.history, until)
+            self.owner().acquire(me, mode, membership, &self.wait_loop, until)
         };
         acquired.map_err(|error| membership.acquire_error(error, ACTION))?;
         let mut running = Running { once: self, begun: false };
@@ -123,7 +123,7 @@ impl Once {
 
     #[inline(always)]
     fn owner(&self) -> OwnerWord<'_> {
-        OwnerWord::lock(&self.line.fixed()[0])
+        OwnerWord::of_lock(&self.line.fixed()[0])
     }
 }
 
@@ -162,11 +162,11 @@ impl Payload for Once {
     }
 
     fn build(builder: &mut Builder) -> Result<Self> {
-        Ok(Self { line: builder.line()?, history: WaitHistory::of_lock() })
+        Ok(Self { line: builder.line()?, wait_loop: WaitLoop::of_lock() })
     }
 
     fn describe(part: &Part<'_>) -> Result<PartState> {
-        let state = OwnerWord::lock(&part.line::<1>()?[0]).look();
+        let state = OwnerWord::of_lock(&part.line::<1>()?[0]).look();
         let (done, running) = (state.is_done(), state.holder().is_some());
         let text = match (done, running, state.is_inconsistent()) {
             (true, ..) => "done",

@@ -11,7 +11,7 @@ use crate::object::{
     Words, check_option,
 };
 use crate::participant::Liveness;
-use crate::wait::{Until, WaitHistory};
+use crate::wait::{Until, WaitLoop};
 
 /// A semaphore: permits that are acquired and released, also by the death of their holder.
 ///
@@ -51,7 +51,7 @@ pub struct Semaphore {
     line: Line,
     slots: Words<0>,
     permits_at_first: u32,
-    history: WaitHistory,
+    wait_loop: WaitLoop,
 }
 
 impl Semaphore {
@@ -215,9 +215,9 @@ impl Semaphore {
     fn take_slowly(&self, slot: Option<u32>, until: Until) -> Result<(), PermitError> {
         let membership = self.membership();
         let _recorded = membership.record_wait(self.line.place(), until);
-        self.permits().take(slot, &self.history, until, || {
+        self.permits().take(slot, &self.wait_loop, until, || {
             self.reap_the_dead();
-            membership.is_gone()
+            membership.object_is_removed()
         })
     }
 
@@ -278,7 +278,7 @@ impl Payload for Semaphore {
         let (line, slots) = (builder.line()?, builder.words_for_each(STRIDE)?);
         // ORDERING: Relaxed; written before the object could be opened.
         let permits_at_first = line.fixed()[1].load(Ordering::Relaxed) as u32;
-        let semaphore = Self { line, slots, permits_at_first, history: WaitHistory::default() };
+        let semaphore = Self { line, slots, permits_at_first, wait_loop: WaitLoop::default() };
         // What the last participant of this slot still holds.
         semaphore.permits().reap(semaphore.membership().me().slot(), || true);
         Ok(semaphore)

@@ -18,7 +18,7 @@ mod word;
 pub(crate) use until::Until;
 #[cfg(all(feature = "crash-points", not(loom)))]
 pub(crate) use waiter::late_finds;
-pub(crate) use waiter::{Poll, Sleep, Standing, WaitHistory, Waited};
+pub(crate) use waiter::{Poll, SleepTicket, Standing, WaitLoop, Waited};
 pub(crate) use word::{ASLEEP, CLOSED, WaitWord, Wake};
 
 #[cfg(all(test, loom))]

@@ -34,10 +34,10 @@ impl Words {
         let word = WaitWord::new(&self.word);
         let poll = |_: &Standing| match word.load(Ordering::Acquire) {
             seen if is_ready(seen) => Poll::Ready(seen),
-            seen if may_write => Poll::Pending(Sleep::new(word, seen)),
-            seen => Poll::Pending(Sleep::new(word, seen).unmarked()),
+            seen if may_write => Poll::Pending(SleepTicket::new(word, seen)),
+            seen => Poll::Pending(SleepTicket::new(word, seen).unmarked()),
         };
-        let waited = WaitHistory::default().wait(Until::Ever, poll, || None);
+        let waited = WaitLoop::default().wait(Until::Ever, poll, || None);
         waited.found.expect("there is no deadline")
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::memory::atomic::{AtomicU64, Ordering};
 
 fn wait<T>(
-    history: &WaitHistory,
+    wait_loop: &WaitLoop,
     word: &AtomicU64,
     until: Until,
     look: impl Fn(u64) -> Option<T>,
@@ -13,18 +13,18 @@ fn wait<T>(
     let word = WaitWord::new(word);
     let poll = |_: &Standing| {
         let seen = word.load(Ordering::Acquire);
-        look(seen).map_or_else(|| Poll::Pending(Sleep::new(word, seen)), Poll::Ready)
+        look(seen).map_or_else(|| Poll::Pending(SleepTicket::new(word, seen)), Poll::Ready)
     };
-    history.wait(until, poll, check)
+    wait_loop.wait(until, poll, check)
 }
 
 #[test]
 fn a_timeout_comes_in_time_and_after_a_slow_check() {
-    let (history, word) = (WaitHistory::default(), AtomicU64::new(0));
+    let (wait_loop, word) = (WaitLoop::default(), AtomicU64::new(0));
     let (begun, mut checks) = (Instant::now(), 0);
     let until = Until::after(Duration::from_millis(2));
     let waited: Waited<()> = wait(
-        &history,
+        &wait_loop,
         &word,
         until,
         |_| None,
@@ -39,11 +39,11 @@ fn a_timeout_comes_in_time_and_after_a_slow_check() {
 
 #[test]
 fn an_attempt_checks_once_in_a_slice_and_does_not_sleep() {
-    let (history, word) = (WaitHistory::default(), AtomicU64::new(0));
+    let (wait_loop, word) = (WaitLoop::default(), AtomicU64::new(0));
     let mut checks = 0;
     for _ in 0..2 {
         let waited: Waited<()> = wait(
-            &history,
+            &wait_loop,
             &word,
             Until::Now,
             |_| None,
@@ -59,10 +59,10 @@ fn an_attempt_checks_once_in_a_slice_and_does_not_sleep() {
 
 #[test]
 fn a_result_of_the_slow_check_is_found_after_a_slice() {
-    let (history, word) = (WaitHistory::default(), AtomicU64::new(0));
+    let (wait_loop, word) = (WaitLoop::default(), AtomicU64::new(0));
     let mut checks = 0;
     let waited = wait(
-        &history,
+        &wait_loop,
         &word,
         Until::Ever,
         |_| None,
@@ -77,11 +77,11 @@ fn a_result_of_the_slow_check_is_found_after_a_slice() {
 
 #[test]
 fn a_change_without_a_wake_is_found_after_a_slice() {
-    let (history, word, value) = (WaitHistory::default(), AtomicU64::new(0), AtomicU64::new(0));
+    let (wait_loop, word, value) = (WaitLoop::default(), AtomicU64::new(0), AtomicU64::new(0));
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| {
             let look = |_| Some(value.load(Ordering::Acquire)).filter(|value| *value != 0);
-            wait(&history, &word, Until::Ever, look, || None)
+            wait(&wait_loop, &word, Until::Ever, look, || None)
         });
         while word.load(Ordering::Acquire) & ASLEEP == 0 {
             std::thread::yield_now();
@@ -93,13 +93,13 @@ fn a_change_without_a_wake_is_found_after_a_slice() {
 
 #[test]
 fn a_reserved_word_is_left_to_others_for_a_slice() {
-    let (history, word) = (WaitHistory::default(), AtomicU64::new(0));
+    let (wait_loop, word) = (WaitLoop::default(), AtomicU64::new(0));
     let begun = Instant::now();
     let poll = |standing: &Standing| match standing.patience_is_over {
         true => Poll::Ready(begun.elapsed()),
-        false => Poll::Reserved(Sleep::new(WaitWord::new(&word), 0).unmarked()),
+        false => Poll::Reserved(SleepTicket::new(WaitWord::new(&word), 0).unmarked()),
     };
-    let waited = history.wait(Until::Ever, poll, || None);
+    let waited = wait_loop.wait(Until::Ever, poll, || None);
     assert!(waited.found.unwrap() >= Duration::from_millis(50));
 }
 
@@ -108,14 +108,14 @@ fn a_change_wakes_only_where_a_mark_says_that_threads_sleep() {
     let word = AtomicU64::new(0);
     let wait_word = WaitWord::new(&word).with_marks(1 << 14);
     for mark in [ASLEEP, 1 << 14] {
-        let (history, told) = (WaitHistory::default().without_spinning(), AtomicU64::new(0));
+        let (wait_loop, told) = (WaitLoop::default().without_spinning(), AtomicU64::new(0));
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| {
                 let poll = |_: &Standing| match wait_word.load(Ordering::Acquire) {
                     seen if seen >> 2 & 1 == 1 => Poll::Ready(()),
-                    seen => Poll::Pending(Sleep::new(wait_word, seen).marked(seen | mark)),
+                    seen => Poll::Pending(SleepTicket::new(wait_word, seen).marked(seen | mark)),
                 };
-                history.wait(Until::Ever, poll, || None)
+                wait_loop.wait(Until::Ever, poll, || None)
             });
             while word.load(Ordering::Acquire) != mark {
                 std::thread::yield_now();
@@ -140,23 +140,23 @@ fn two_that_answer_each_other_miss_nothing() {
             had = found;
         }
     };
-    let receive = |history: &WaitHistory, from: &AtomicU64, round: u64| {
+    let receive = |wait_loop: &WaitLoop, from: &AtomicU64, round: u64| {
         let look = |seen: u64| (seen >> 2 == round).then_some(());
-        let waited = wait(history, from, Until::Ever, look, || None);
+        let waited = wait(wait_loop, from, Until::Ever, look, || None);
         waited.found.expect("there is no deadline");
     };
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let history = WaitHistory::default().without_spinning();
+            let wait_loop = WaitLoop::default().without_spinning();
             for round in 1..=ROUNDS {
-                receive(&history, &words[0], round);
+                receive(&wait_loop, &words[0], round);
                 send(&words[1], round);
             }
         });
-        let history = WaitHistory::default();
+        let wait_loop = WaitLoop::default();
         for round in 1..=ROUNDS {
             send(&words[0], round);
-            receive(&history, &words[1], round);
+            receive(&wait_loop, &words[1], round);
         }
     });
 }

@@ -1,5 +1,5 @@
-//! The waiter that every wait uses: it looks, spins, checks, registers and sleeps until it is
-//! ready.
+//! The loop that every wait runs: it looks, spins, checks, marks the word and sleeps until what it
+//! waits for is there.
 //!
 //! ```text
 //!         +--> poll: ready? ---------------------------------------------> done
@@ -7,7 +7,7 @@
 //!         |      | slow check, if it is due ------------------------------> done
 //!         |      | the deadline has passed, and one more poll -----------> timed out
 //!         |      v
-//!         |    register: exchange the word that was seen for the marked one
+//!         |    mark: exchange the word that was seen for the same with ASLEEP
 //!         |      v
 //!         +--- sleep until woken, until the deadline, or for a slice
 //! ```
@@ -20,7 +20,7 @@
 //!
 //! # Handoffs
 //!
-//! A waiter that slept and has waited for 1 ms is *starving*. Its protocol may then register it
+//! A waiter that slept and has waited for 1 ms is *starving*. Its protocol may then mark the word
 //! with a request for a handoff. A free lock is then *reserved*: threads that have not slept for it
 //! leave it to threads that have, and sleep; but for one slice at most, since the waiter that
 //! requested the handoff may be dead or stopped. An attempt, which does not wait, ignores handoffs.
@@ -50,28 +50,28 @@ pub(crate) enum Poll<'a, T> {
     /// The result of the wait.
     Ready(T),
     /// Nothing yet. This is the word to sleep on.
-    Pending(Sleep<'a>),
+    Pending(SleepTicket<'a>),
     /// Free, but reserved for other waiters by a handoff: the waiter leaves it to them, for a slice
     /// at most.
-    Reserved(Sleep<'a>),
+    Reserved(SleepTicket<'a>),
 }
 
-/// The word that a waiter sleeps on, and what it registers with.
+/// What a waiter needs to sleep: the word, its value at the look, and the value to mark it with.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sleep<'a> {
+pub(crate) struct SleepTicket<'a> {
     word: WaitWord<'a>,
     seen: u64,
     marked: u64,
 }
 
-impl<'a> Sleep<'a> {
-    /// Sleeps on `word`, which was `seen` before the look, and sets ASLEEP to register.
+impl<'a> SleepTicket<'a> {
+    /// To sleep on `word`, which was `seen` before the look: ASLEEP marks it.
     #[inline]
     pub(crate) fn new(word: WaitWord<'a>, seen: u64) -> Self {
         Self { word, seen, marked: seen | ASLEEP }
     }
 
-    /// The same, with another value of the word to register with.
+    /// The same, with another value to mark the word with.
     #[inline]
     pub(crate) fn marked(self, marked: u64) -> Self {
         Self { marked, ..self }
@@ -82,8 +82,8 @@ impl<'a> Sleep<'a> {
         self.marked(self.seen)
     }
 
-    /// Registers the waiter. False if the word changed since the look.
-    fn register(&self) -> bool {
+    /// Marks the word. False if it changed since the look.
+    fn mark_asleep(&self) -> bool {
         // CRASH: dying with the mark set costs the next waker an unnecessary wake.
         // ORDERING: Relaxed; the mark carries nothing, and the kernel compares the word itself.
         let order = Ordering::Relaxed;
@@ -104,9 +104,9 @@ pub(crate) struct Standing {
     pub(crate) is_attempt: bool,
     /// It slept in this wait: it may have received a wake that another waiter needs.
     pub(crate) slept: bool,
-    /// It slept, and has waited for 1 ms: it may request a handoff when it registers.
+    /// It slept, and has waited for 1 ms: it may request a handoff when it marks the word.
     pub(crate) starves: bool,
-    /// It registered while it starved.
+    /// It marked the word while it starved.
     pub(crate) requested: bool,
     /// It has left the reserved word to other waiters for a slice.
     pub(crate) patience_is_over: bool,
@@ -130,27 +130,27 @@ pub(crate) struct Waited<T> {
     pub(crate) found: Option<T>,
     /// It slept: another waiter may need a wake that it received.
     pub(crate) slept: bool,
-    /// It registered while it starved: it may have requested a handoff.
+    /// It marked the word while it starved: it may have requested a handoff.
     pub(crate) requested: bool,
 }
 
-/// What an open handle remembers for one wait word: whether spinning pays, and when it last made
-/// the slow check.
+/// The one loop by which the threads of a handle wait for a word, with what the handle learnt:
+/// whether spinning pays, and when it last made the slow check.
 #[derive(Debug)]
-pub(crate) struct WaitHistory {
+pub(crate) struct WaitLoop {
     spin: AdaptiveSpin,
     /// When the last slow check was made, in milliseconds of this process. 0: a check is due.
     checked_ms: AtomicU64,
 }
 
-impl Default for WaitHistory {
+impl Default for WaitLoop {
     fn default() -> Self {
         Self::with_looks(&Looks::FOR_ANSWER)
     }
 }
 
-impl WaitHistory {
-    /// A history for a lock, which is held for a short time: shorter spins.
+impl WaitLoop {
+    /// The loop for a lock, which is held for a short time: shorter spins.
     pub(crate) fn of_lock() -> Self {
         Self::with_looks(&Looks::FOR_LOCK)
     }
@@ -251,19 +251,19 @@ impl WaitHistory {
                 polled = poll(context, &standing);
             }
             let next_check = last_check.map_or(now, |last| last + SLICE);
-            let (sleep, slice_end) = match polled {
+            let (ticket, slice_end) = match polled {
                 Poll::Ready(found) => break Some(found),
                 // What arrived at the last moment has arrived: the poll came after the deadline.
                 _ if is_over => break None,
-                Poll::Pending(sleep) => (sleep, next_check),
-                Poll::Reserved(sleep) => (sleep, *patience.get_or_insert(now + SLICE)),
+                Poll::Pending(ticket) => (ticket, next_check),
+                Poll::Reserved(ticket) => (ticket, *patience.get_or_insert(now + SLICE)),
             };
             woke = WaitOutcome::Changed;
-            if sleep.register() {
+            if ticket.mark_asleep() {
                 standing.requested |= standing.starves;
-                woke = sleep.word.sleep(sleep.marked, until.or_before(slice_end));
+                woke = ticket.word.sleep(ticket.marked, until.or_before(slice_end));
                 standing.slept |= woke != WaitOutcome::Changed;
-                if woke == WaitOutcome::Woken && sleep.is_unchanged() {
+                if woke == WaitOutcome::Woken && ticket.is_unchanged() {
                     // Woken for what only the slow check sees.
                     last_check = last_check.filter(|last| last.elapsed() < CHECKS_APART);
                 }

@@ -29,17 +29,17 @@
 //! is woken, or it reaches W3 later, where the kernel finds another word and does not let it sleep.
 //!
 //! (A flag in a separate word is not enough: a late waker can clear it for a waiter that has seen
-//! that waker's change, announces itself, and is about to sleep for the next change. Loom found
+//! that waker's change, sets the flag, and is about to sleep for the next change. Loom found
 //! this.)
 //!
-//! A wake of one waiter clears the mark of all. So a waiter that was woken announces the others: it
-//! sets ASLEEP when it takes what it waited for, or when it sleeps again, or it wakes one more
-//! waiter when it gives up.
+//! A wake of one waiter clears the mark of all. So a waiter that was woken marks the word for the
+//! others: it sets ASLEEP when it takes what it waited for, or when it sleeps again, or it wakes
+//! one more waiter when it gives up.
 //!
 //! Waiters stay asleep until the end of their slice, when they look again, only if a waker dies
 //! between P1 and P2, or if the wake reaches a waiter that is being killed.
-//! Waiters that may not write cannot announce themselves. If the object allows such waiters, P2
-//! follows every change.
+//! Waiters that may not write cannot mark the word. If the object allows such waiters, P2 follows
+//! every change.
 
 use std::time::Instant;
 
@@ -54,7 +54,7 @@ pub(crate) const ASLEEP: u64 = 2;
 /// Which waiters a change of a word wakes, if its old value says that some sleep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wake {
-    /// One waiter: it announces the others.
+    /// One waiter: it marks the word for the others.
     One,
     /// All of them.
     All,
@@ -135,7 +135,7 @@ impl<'a> WaitWord<'a> {
 
     /// Marks that a thread may sleep on the word, if `needed` is true for the word. Returns whether
     /// it is true.
-    pub(crate) fn announce(self, needed: impl Fn(u64) -> bool) -> bool {
+    pub(crate) fn mark_asleep_if(self, needed: impl Fn(u64) -> bool) -> bool {
         // ORDERING: Acquire; pairs with the change of the word.
         let mut seen = self.word.load(Ordering::Acquire);
         while needed(seen) && seen & ASLEEP == 0 {

@@ -9,11 +9,11 @@ use super::changes::Cursor;
 use super::geometry::Geometry;
 use super::handle::Handle;
 use super::payload::plan;
-use super::writing::WriterMembership;
+use super::writing::UntypedWriter;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::Trust;
 use crate::object::{
-    Choices, Kind, Name, OpenMode, OpenObject, Planner, ValueType, check_kind, fingerprint,
+    Choices, Kind, Name, OpenMode, OpenObject, Planner, ValueType, check_kind, size_and_fingerprint,
 };
 use crate::shareable::Schema;
 use crate::wait::Until;
@@ -51,7 +51,7 @@ impl AnyLatest {
             let value = ValueType::Schema(&schema);
             let plan = |planner: &mut Planner<'_>| plan(planner, value, geometry);
             let found = (layout.payload_size, layout.fingerprint);
-            let expected = fingerprint(Kind::Latest, layout.participants_count, 0, &plan);
+            let expected = size_and_fingerprint(Kind::Latest, layout.participants_count, 0, &plan);
             (expected == found).then_some((schema, geometry))
         });
         let Some((schema, geometry)) = typed else {
@@ -100,7 +100,7 @@ impl AnyLatest {
     ///
     /// Those of `change`, and those of [`set`](Self::set).
     pub fn set_with(&self, change: impl FnOnce(Option<Vec<u8>>) -> Result<Vec<u8>>) -> Result<u64> {
-        let mut writer = WriterMembership::join(&self.handle)?;
+        let mut writer = UntypedWriter::join(&self.handle)?;
         let old = match self.get() {
             Err(error) if matches!(error.kind(), ErrorKind::Empty | ErrorKind::Corrupt) => None,
             answer => Some(answer?),

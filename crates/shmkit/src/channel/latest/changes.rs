@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::geometry::{Of, Shape};
+use super::geometry::{HasGeometry, TypeGeometry};
 use super::handle::Handle;
 use super::receive;
 use super::register::{LAST, ReadError};
@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Peer, Result};
 use crate::participant::Role;
 use crate::participant::owner::DeathWatch;
 use crate::shareable::Shareable;
-use crate::wait::{Poll, Until, WaitHistory};
+use crate::wait::{Poll, Until, WaitLoop};
 
 /// A reader of one value after the other, whatever their type.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(super) struct Cursor {
 #[derive(Debug)]
 pub(super) struct Reading {
     place: Place,
-    history: WaitHistory,
+    wait_loop: WaitLoop,
     deaths: Deaths,
     /// An error that was found while there were still values to read: reported after these.
     news: Option<Error>,
@@ -47,8 +47,8 @@ impl Cursor {
         let deaths = Deaths::from_now(&handle);
         // No sequence number is larger than `LAST`.
         let place = Place { seen: seen.min(LAST), missed: 0, known: 0 };
-        let history = WaitHistory::default();
-        Self { handle, reading: Reading { place, history, deaths, news: None } }
+        let wait_loop = WaitLoop::default();
+        Self { handle, reading: Reading { place, wait_loop, deaths, news: None } }
     }
 
     pub(super) fn sequence(&self) -> u64 {
@@ -60,7 +60,7 @@ impl Cursor {
     }
 
     pub(super) fn without_spinning(mut self) -> Self {
-        self.reading.history = self.reading.history.without_spinning();
+        self.reading.wait_loop = self.reading.wait_loop.without_spinning();
         self
     }
 }
@@ -71,7 +71,7 @@ impl Reading {
     pub(super) fn next(
         &mut self,
         handle: &Handle,
-        shape: impl Shape,
+        shape: impl HasGeometry,
         into: &mut [MaybeUninit<u8>],
         until: Until,
     ) -> Result<()> {
@@ -86,21 +86,21 @@ impl Reading {
     fn wait(
         &mut self,
         handle: &Handle,
-        shape: impl Shape,
+        shape: impl HasGeometry,
         into: &mut [MaybeUninit<u8>],
         until: Until,
     ) -> Result<()> {
         if let Some(news) = self.news.take() {
             return Err(news);
         }
-        let Self { place, history, deaths, .. } = self;
+        let Self { place, wait_loop, deaths, .. } = self;
         let known = place.known.max(place.seen.min(handle.register().newest().sequence));
         place.known = known;
         if until == Until::Now {
             // An attempt may be the reader's only look, so it checks for a death at once.
-            history.forget_check();
+            wait_loop.forget_check();
         }
-        let found = history.wait_looking(
+        let found = wait_loop.wait_looking(
             &mut (&mut *place, &mut *into),
             until,
             |(place, into)| place.take(handle, shape, into).then_some(Ok(())),
@@ -124,7 +124,12 @@ impl Reading {
 impl Place {
     /// Takes the next value if there is one. If it was overwritten, takes a later one.
     #[inline(always)]
-    fn take(&mut self, handle: &Handle, shape: impl Shape, into: &mut [MaybeUninit<u8>]) -> bool {
+    fn take(
+        &mut self,
+        handle: &Handle,
+        shape: impl HasGeometry,
+        into: &mut [MaybeUninit<u8>],
+    ) -> bool {
         match handle.register_of(shape).read(self.seen + 1, into) {
             Ok(()) => {
                 self.seen += 1;
@@ -140,10 +145,10 @@ impl Place {
     fn poll<'a>(
         &mut self,
         handle: &'a Handle,
-        shape: impl Shape,
+        shape: impl HasGeometry,
         into: &mut [MaybeUninit<u8>],
     ) -> Poll<'a, Result<()>> {
-        let (is_closed, sleep) = handle.register().sleep();
+        let (is_closed, sleep) = handle.register().ticket();
         if self.take(handle, shape, into) {
             return Poll::Ready(Ok(()));
         }
@@ -261,11 +266,11 @@ impl Deaths {
 #[derive(Debug)]
 pub struct Changes<T: Shareable> {
     cursor: Cursor,
-    shape: Of<T>,
+    shape: TypeGeometry<T>,
 }
 
 impl<T: Shareable> Changes<T> {
-    pub(super) fn new(cursor: Cursor, shape: Of<T>) -> Self {
+    pub(super) fn new(cursor: Cursor, shape: TypeGeometry<T>) -> Self {
         Self { cursor, shape }
     }
 

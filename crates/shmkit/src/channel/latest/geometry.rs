@@ -72,11 +72,11 @@ impl Geometry {
 }
 
 /// What knows a geometry: a variable, or a type, with which every index is a constant.
-pub(crate) trait Shape: Copy {
+pub(crate) trait HasGeometry: Copy {
     fn geometry(self) -> Geometry;
 }
 
-impl Shape for Geometry {
+impl HasGeometry for Geometry {
     #[inline(always)]
     fn geometry(self) -> Geometry {
         self
@@ -86,9 +86,9 @@ impl Shape for Geometry {
 /// The geometry for values of a type, as a constant.
 ///
 /// INVARIANT: it is used only with handles whose object was compared with the type.
-pub(crate) struct Of<T>(PhantomData<fn() -> T>);
+pub(crate) struct TypeGeometry<T>(PhantomData<fn() -> T>);
 
-impl<T> Of<T> {
+impl<T> TypeGeometry<T> {
     /// The geometry for values of the type.
     pub(crate) const GEOMETRY: Geometry =
         Geometry::of(size_of::<T>()).expect("a value this large cannot be addressed");
@@ -101,21 +101,21 @@ impl<T> Of<T> {
     }
 }
 
-impl<T> fmt::Debug for Of<T> {
+impl<T> fmt::Debug for TypeGeometry<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(core::any::type_name::<T>())
     }
 }
 
-impl<T> Clone for Of<T> {
+impl<T> Clone for TypeGeometry<T> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T> Copy for Of<T> {}
+impl<T> Copy for TypeGeometry<T> {}
 
-impl<T> Shape for Of<T> {
+impl<T> HasGeometry for TypeGeometry<T> {
     #[inline(always)]
     fn geometry(self) -> Geometry {
         Self::GEOMETRY

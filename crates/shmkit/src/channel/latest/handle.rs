@@ -9,20 +9,20 @@ use std::fmt;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use super::geometry::{BEGUN, FLAG_SHARED_WRITERS, Geometry, LATEST, OWNER, SLOTS, Shape};
+use super::geometry::{BEGUN, FLAG_SHARED_WRITERS, Geometry, HasGeometry, LATEST, OWNER, SLOTS};
 use super::register::{PublishError, ReadError, Register};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::AtomicU64;
 use crate::object::OpenObject;
 use crate::participant::owner::OwnerWord;
-use crate::wait::{WaitHistory, WaitWord};
+use crate::wait::{WaitLoop, WaitWord};
 
 /// An open `Latest`.
 pub(super) struct Handle {
     pub(super) object: Arc<OpenObject>,
     pub(super) geometry: Geometry,
-    /// The wait history of shared writers, which wait for each other.
-    pub(super) history: WaitHistory,
+    /// By which shared writers wait for each other.
+    pub(super) wait_loop: WaitLoop,
     /// INVARIANT: points to the first word of the payload, which has the control words and the
     /// slots of this geometry, in the mapping that `object` keeps.
     payload: NonNull<AtomicU64>,
@@ -39,7 +39,7 @@ impl Handle {
         // INVARIANT: the payload has the words of the controls and of this geometry's slots.
         let words = object.payload().words(0, SLOTS / size_of::<u64>() + geometry.words())?;
         let payload = NonNull::from(words).cast();
-        Ok(Self { object, geometry, history: WaitHistory::of_lock(), payload })
+        Ok(Self { object, geometry, wait_loop: WaitLoop::of_lock(), payload })
     }
 
     pub(super) fn has_shared_writers(&self) -> bool {
@@ -49,7 +49,7 @@ impl Handle {
     /// The register, with the shape of this handle. If the shape is a constant, every index is a
     /// constant too.
     #[inline(always)]
-    pub(super) fn register_of<S: Shape>(&self, shape: S) -> Register<'_, S> {
+    pub(super) fn register_of<S: HasGeometry>(&self, shape: S) -> Register<'_, S> {
         debug_assert_eq!(shape.geometry(), self.geometry);
         // SAFETY: the slots are within the payload.
         let slots = unsafe { self.payload.byte_add(SLOTS) };
@@ -61,9 +61,9 @@ impl Handle {
             .expect("the words were counted by the geometry")
     }
 
-    /// The same for the writer, which wakes readers that may not announce themselves.
+    /// The same for the writer, which also wakes readers that cannot mark a word.
     #[inline(always)]
-    pub(super) fn register_to_write<S: Shape>(&self, shape: S) -> Register<'_, S> {
+    pub(super) fn register_to_write<S: HasGeometry>(&self, shape: S) -> Register<'_, S> {
         let read_only_peers = self.object.layout().has_read_only_peers();
         self.register_of(shape).with_read_only_peers(read_only_peers)
     }
@@ -84,7 +84,7 @@ impl Handle {
 
     #[inline(always)]
     pub(super) fn owner(&self) -> OwnerWord<'_> {
-        OwnerWord::role(self.word(OWNER))
+        OwnerWord::of_role(self.word(OWNER))
     }
 
     #[cold]

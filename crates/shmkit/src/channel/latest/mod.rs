@@ -37,9 +37,9 @@ pub use register::retries::read_retries;
 pub use writing::LatestWriter;
 
 use self::changes::Cursor;
-use self::geometry::Of;
+use self::geometry::TypeGeometry;
 use self::handle::Handle;
-use self::writing::WriterMembership;
+use self::writing::UntypedWriter;
 use crate::error::Result;
 use crate::object::Options;
 use crate::shareable::Shareable;
@@ -87,7 +87,7 @@ use crate::shareable::Shareable;
 #[derive(Debug)]
 pub struct Latest<T: Shareable> {
     handle: Arc<Handle>,
-    shape: Of<T>,
+    shape: TypeGeometry<T>,
 }
 
 impl<T: Shareable> Latest<T> {
@@ -148,7 +148,7 @@ impl<T: Shareable> Latest<T> {
     /// slots are taken; `PermissionDenied` if the object is open for reading only; `Closed`;
     /// `Forked`.
     pub fn writer(&self) -> Result<LatestWriter<T>> {
-        Ok(LatestWriter::new(WriterMembership::join(&self.handle)?, self.shape))
+        Ok(LatestWriter::new(UntypedWriter::join(&self.handle)?, self.shape))
     }
 
     /// Returns a copy of the newest value, whole and checked.

@@ -9,7 +9,7 @@ use crate::shareable::Shareable;
 impl<T: Shareable> Options<Latest<T>> {
     /// Sets whether users other than the owner can only read the object. Default: no.
     ///
-    /// Such a reader cannot announce that it sleeps, so a writer makes a system call to wake
+    /// Such a reader cannot mark that it sleeps, so a writer makes a system call to wake
     /// readers at every change: 0.4 microseconds for each [`set`](super::LatestWriter::set).
     pub fn read_only_peers(mut self, read_only_peers: bool) -> Self {
         self.choices.read_only_peers = Some(read_only_peers);

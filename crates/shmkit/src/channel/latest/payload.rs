@@ -6,7 +6,7 @@
 //! ```
 
 use super::Latest;
-use super::geometry::{BEGUN, FLAG_SHARED_WRITERS, Geometry, LATEST, OWNER, Of};
+use super::geometry::{BEGUN, FLAG_SHARED_WRITERS, Geometry, LATEST, OWNER, TypeGeometry};
 use super::handle::Handle;
 use super::register::{LAST, Register};
 use crate::error::{Error, ErrorKind, Result};
@@ -45,14 +45,14 @@ impl<T: Shareable> Payload for Latest<T> {
     const PARTICIPANTS: u32 = 16;
 
     fn plan(planner: &mut Planner<'_>, _: Option<&()>) {
-        plan(planner, ValueType::Layout(T::LAYOUT), Of::<T>::GEOMETRY);
+        plan(planner, ValueType::Layout(T::LAYOUT), TypeGeometry::<T>::GEOMETRY);
     }
 
     #[allow(unsafe_code, reason = "the type was compared with the object")]
     fn build(builder: &mut Builder) -> Result<Self> {
-        let handle = Handle::over(builder.object().clone(), Of::<T>::GEOMETRY)?;
+        let handle = Handle::over(builder.object().clone(), TypeGeometry::<T>::GEOMETRY)?;
         // SAFETY: the object has the fingerprint of this type, so its values have this type's size.
-        let shape = unsafe { Of::compared() };
+        let shape = unsafe { TypeGeometry::compared() };
         Ok(Self { handle: handle.into(), shape })
     }
 
@@ -72,7 +72,7 @@ impl<T: Shareable> Payload for Latest<T> {
             let why = format!("its slots are too small for values of {value} bytes");
             return Err(Error::new(ErrorKind::Corrupt, why));
         };
-        let owner = OwnerWord::role(part.word(OWNER as u64)?).look();
+        let owner = OwnerWord::of_role(part.word(OWNER as u64)?).look();
         let (sequence, half_written) = (register.newest().sequence, register.half_written());
         let shared_writers = part.flags() & FLAG_SHARED_WRITERS != 0;
         let (alive, dead) = part.count_participants();

@@ -56,10 +56,10 @@
 use core::hint::cold_path;
 use core::mem::MaybeUninit;
 
-use super::geometry::{Geometry, Shape, WORD};
+use super::geometry::{Geometry, HasGeometry, WORD};
 use crate::memory::atomic::{AtomicU64, Ordering, fence, spin_loop};
 use crate::memory::copy::{copy_in, copy_out, fetch_early};
-use crate::wait::{ASLEEP, CLOSED, Sleep, WaitWord, Wake};
+use crate::wait::{ASLEEP, CLOSED, SleepTicket, WaitWord, Wake};
 
 /// In a stamp: the value is being written.
 const WRITING: u64 = 1;
@@ -119,7 +119,7 @@ pub(crate) enum PublishError {
 
 /// The register over its words.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Register<'a, S: Shape = Geometry> {
+pub(crate) struct Register<'a, S: HasGeometry = Geometry> {
     latest: WaitWord<'a>,
     begun: &'a AtomicU64,
     /// INVARIANT: exactly the words of the geometry.
@@ -127,7 +127,7 @@ pub(crate) struct Register<'a, S: Shape = Geometry> {
     shape: S,
 }
 
-impl<'a, S: Shape> Register<'a, S> {
+impl<'a, S: HasGeometry> Register<'a, S> {
     /// A register over its words and the first of `slots`; `None` if those are too few.
     #[inline(always)]
     pub(crate) fn new(
@@ -237,10 +237,10 @@ impl<'a, S: Shape> Register<'a, S> {
     /// Returns whether the register is closed, and what to sleep on until it changes. Call it
     /// before the look at the slot.
     #[inline]
-    pub(crate) fn sleep(self) -> (bool, Sleep<'a>) {
+    pub(crate) fn ticket(self) -> (bool, SleepTicket<'a>) {
         // ORDERING: Acquire; pairs with the exchange in `advance`: the slot's stamp is seen too.
         let latest = self.latest.load(Ordering::Acquire);
-        (latest & CLOSED != 0, Sleep::new(self.latest, latest))
+        (latest & CLOSED != 0, SleepTicket::new(self.latest, latest))
     }
 
     /// Publishes `value`, wakes the readers that sleep on `latest`, and returns the value's

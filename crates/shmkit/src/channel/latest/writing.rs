@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::geometry::{Of, Shape};
+use super::geometry::{HasGeometry, TypeGeometry};
 use super::handle::Handle;
 use super::register::PublishError;
 use crate::error::{Error, ErrorKind, Result};
@@ -16,16 +16,16 @@ use crate::wait::Until;
 /// How long one of several writers waits for the others before `Busy`.
 const SHARING_PATIENCE: Duration = Duration::from_secs(1);
 
-/// A writer's slot, for values of any type.
+/// A writer of values of any type: its slot, and how it gets the right to write.
 #[derive(Debug)]
-pub(super) struct WriterMembership {
+pub(super) struct UntypedWriter {
     handle: Arc<Handle>,
     // Dropped after the role is released, see `drop`.
     membership: Membership,
     shared: bool,
 }
 
-impl WriterMembership {
+impl UntypedWriter {
     pub(super) fn join(handle: &Arc<Handle>) -> Result<Self> {
         let named = |error: Error| error.doing("write to").on(handle.object.label());
         let membership = Membership::join(&handle.object, Role::Writer).map_err(named)?;
@@ -67,7 +67,7 @@ impl WriterMembership {
                 let why = format!("{peer} has been writing for more than {waited} ms");
                 Error::new(ErrorKind::Busy, why).by_peer(peer)
             }
-            AcquireError::Busy => {
+            AcquireError::Contended => {
                 Error::new(ErrorKind::Busy, "other writers acquired it each time it was free")
             }
             AcquireError::Corrupt => {
@@ -79,7 +79,7 @@ impl WriterMembership {
 
     /// Publishes the bytes of a value and wakes readers. Returns the value's sequence number.
     #[inline(always)]
-    pub(super) fn set(&mut self, shape: impl Shape, value: &[u8]) -> Result<u64> {
+    pub(super) fn set(&mut self, shape: impl HasGeometry, value: &[u8]) -> Result<u64> {
         self.handle.object.check_not_forked()?;
         let (owner, me) = (self.handle.owner(), self.membership.me());
         if self.shared {
@@ -100,11 +100,11 @@ impl WriterMembership {
             return Err(self.handle.publish_error(PublishError::RoleLost));
         }
         let (owner, me) = (self.handle.owner(), self.membership.me());
-        if owner.acquire_at_once(me, Mode::Exclusive) {
+        if owner.acquire_uncontended(me, Mode::Exclusive) {
             return Ok(());
         }
-        let (history, until) = (&self.handle.history, Until::after(SHARING_PATIENCE));
-        match owner.acquire(me, Mode::Exclusive, &self.membership, history, until) {
+        let (wait_loop, until) = (&self.handle.wait_loop, Until::after(SHARING_PATIENCE));
+        match owner.acquire(me, Mode::Exclusive, &self.membership, wait_loop, until) {
             Ok(Acquired::Free) => Ok(()),
             Ok(_) => {
                 self.complete();
@@ -117,7 +117,7 @@ impl WriterMembership {
     }
 }
 
-impl Drop for WriterMembership {
+impl Drop for UntypedWriter {
     fn drop(&mut self) {
         if !self.membership.is_mine() {
             return;
@@ -138,16 +138,16 @@ impl Drop for WriterMembership {
 /// takes over the right, and readers that wait for changes get `PeerDied`.
 #[derive(Debug)]
 pub struct LatestWriter<T: Shareable> {
-    membership: WriterMembership,
+    writer: UntypedWriter,
     /// Where a padded value is encoded, so that its padding is zeros in shared memory.
     encoded: Box<[u8]>,
-    shape: Of<T>,
+    shape: TypeGeometry<T>,
 }
 
 impl<T: Shareable> LatestWriter<T> {
-    pub(super) fn new(membership: WriterMembership, shape: Of<T>) -> Self {
+    pub(super) fn new(writer: UntypedWriter, shape: TypeGeometry<T>) -> Self {
         let encoded = vec![0; if T::PADDED { size_of::<T>() } else { 0 }];
-        Self { membership, encoded: encoded.into(), shape }
+        Self { writer, encoded: encoded.into(), shape }
     }
 
     /// Sets the latest value, and returns its sequence number: 1 for the first value.
@@ -172,11 +172,11 @@ impl<T: Shareable> LatestWriter<T> {
     #[inline]
     pub fn set(&mut self, value: &T) -> Result<u64> {
         match bytes_of(value) {
-            Some(bytes) => self.membership.set(self.shape, bytes),
+            Some(bytes) => self.writer.set(self.shape, bytes),
             None => {
                 self.encoded.fill(0);
                 value.encode(&mut self.encoded);
-                self.membership.set(self.shape, &self.encoded)
+                self.writer.set(self.shape, &self.encoded)
             }
         }
     }

@@ -79,13 +79,13 @@ fn plan_of<P: Payload>(participants: u32, initial: &P::Initial, items: u32) -> P
 }
 
 fn fingerprint_of<P: Payload>(participants: u32, items: u32) -> (u64, u64) {
-    fingerprint(P::KIND, participants, items, &|planner| P::plan(planner, None))
+    size_and_fingerprint(P::KIND, participants, items, &|planner| P::plan(planner, None))
 }
 
 impl Planner<'_> {
     /// Returns the description of any object of `P`.
     pub(crate) fn text<P: Payload>(participants: u32, items: u32) -> String {
-        describe(P::KIND, participants, items, &|planner| P::plan(planner, None))
+        schema_text(P::KIND, participants, items, &|planner| P::plan(planner, None))
     }
 
     /// Checks that what is written for a type is what is read and hashed, for several numbers of
@@ -147,7 +147,7 @@ fn a_type_that_was_read_is_hashed_as_one_that_was_compiled() {
     let schema = Schema::of::<[Wide; 3]>();
     let [compiled, read] = [ValueType::Layout(<[Wide; 3]>::LAYOUT), ValueType::Schema(&schema)]
         .map(|value| {
-            fingerprint(Kind::Latest, 7, 0, &|planner| {
+            size_and_fingerprint(Kind::Latest, 7, 0, &|planner| {
                 planner.line("owner");
                 planner.value(value, 8);
                 planner.slots(3, 128, value);

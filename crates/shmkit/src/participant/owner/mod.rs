@@ -65,7 +65,7 @@ use self::state::{DONE, DRAINING, INCONSISTENT, READERS, UPGRADABLE};
 pub(crate) use self::state::{State, Use};
 use super::{Liveness, ParticipantId};
 use crate::memory::atomic::{AtomicU64, Ordering};
-use crate::wait::{ASLEEP, Poll, Sleep, Standing, Until, WaitHistory, WaitWord, Waited, Wake};
+use crate::wait::{ASLEEP, Poll, SleepTicket, Standing, Until, WaitLoop, WaitWord, Waited, Wake};
 
 /// How often an exchange is attempted before the word counts as contended.
 const TRIES: u32 = 64;
@@ -111,7 +111,7 @@ pub(crate) enum AcquireError {
     /// The time is over, and this participant holds it.
     TimedOut(ParticipantId),
     /// Other participants changed the word in each of many attempts, or it is reserved for one.
-    Busy,
+    Contended,
     /// The word has a value that no participant writes.
     Corrupt,
 }
@@ -126,13 +126,13 @@ pub(crate) struct OwnerWord<'a> {
 impl<'a> OwnerWord<'a> {
     /// An owner word of a role.
     #[inline(always)]
-    pub(crate) fn role(word: &'a AtomicU64) -> Self {
+    pub(crate) fn of_role(word: &'a AtomicU64) -> Self {
         Self { word, of: Use::Role }
     }
 
     /// An owner word of a lock.
     #[inline(always)]
-    pub(crate) fn lock(word: &'a AtomicU64) -> Self {
+    pub(crate) fn of_lock(word: &'a AtomicU64) -> Self {
         Self { word, of: Use::Lock }
     }
 
@@ -167,9 +167,9 @@ impl<'a> OwnerWord<'a> {
 
     /// Acquires a word that is free and has no mark: one exchange, without a look before it.
     #[inline(always)]
-    pub(crate) fn acquire_at_once(self, me: ParticipantId, mode: Mode) -> bool {
+    pub(crate) fn acquire_uncontended(self, me: ParticipantId, mode: Mode) -> bool {
         let empty = self.state(0);
-        let mine = empty.held_by(me, mode.bits());
+        let mine = empty.with_holder(me, mode.bits());
         // ORDERING: SeqCst; as in `take`. A word without a mark has no sleepers.
         self.exchange(empty, mine, Ordering::SeqCst, Wake::Nobody).is_ok()
     }
@@ -188,17 +188,17 @@ impl<'a> OwnerWord<'a> {
                 Err(refused) => return Poll::Ready(Err(refused)),
             };
             if state.holder().is_some() {
-                return Poll::Pending(self.sleep(state, ASLEEP, standing));
+                return Poll::Pending(self.ticket(state, ASLEEP, standing));
             }
             if self.is_reserved_for_others(state, standing) {
-                return Poll::Reserved(self.sleep(state, ASLEEP, standing));
+                return Poll::Reserved(self.ticket(state, ASLEEP, standing));
             }
             if self.take(state, me, mode, standing) {
                 return Poll::Ready(Ok(Acquired::Free));
             }
             tries += 1;
             if tries == TRIES {
-                return Poll::Pending(self.sleep(state, ASLEEP, standing));
+                return Poll::Pending(self.ticket(state, ASLEEP, standing));
             }
         }
     }
@@ -207,7 +207,7 @@ impl<'a> OwnerWord<'a> {
     pub(crate) fn poll_sharing(self, standing: &Standing) -> Poll<'a, Result<State, AcquireError>> {
         match self.check_state() {
             Ok(state) if state.is_exclusive() => {
-                Poll::Pending(self.sleep(state, READERS, standing))
+                Poll::Pending(self.ticket(state, READERS, standing))
             }
             found => Poll::Ready(found),
         }
@@ -233,7 +233,7 @@ impl<'a> OwnerWord<'a> {
                 return Ok(taken);
             }
         }
-        Err(AcquireError::Busy)
+        Err(AcquireError::Contended)
     }
 
     /// Acquires the word for `me`, waiting for a living holder as long as `until` says.
@@ -246,13 +246,13 @@ impl<'a> OwnerWord<'a> {
         me: ParticipantId,
         mode: Mode,
         liveness: &impl Liveness,
-        history: &WaitHistory,
+        wait_loop: &WaitLoop,
         until: Until,
     ) -> Result<Acquired, AcquireError> {
-        let waited = history.wait(
+        let waited = wait_loop.wait(
             until,
             |standing| self.poll_acquire(me, mode, standing),
-            || self.check_holder(Some((me, mode)), liveness),
+            || self.replace_dead_holder(Some((me, mode)), liveness),
         );
         self.conclude(waited, until)
     }
@@ -260,12 +260,12 @@ impl<'a> OwnerWord<'a> {
     /// Makes the slow check for a waiter that wants to be `next`, or that wants to share.
     ///
     /// A dead holder is replaced by `next`, or removed from the word.
-    pub(crate) fn check_holder(
+    pub(crate) fn replace_dead_holder(
         self,
         next: Option<(ParticipantId, Mode)>,
         liveness: &impl Liveness,
     ) -> Option<Result<Acquired, AcquireError>> {
-        if liveness.is_gone() {
+        if liveness.object_is_removed() {
             return Some(Err(AcquireError::Closed));
         }
         let state = self.look();
@@ -287,7 +287,7 @@ impl<'a> OwnerWord<'a> {
             Err(match self.look().holder() {
                 Some(holder) if until == Until::Now => AcquireError::Held(holder),
                 Some(holder) => AcquireError::TimedOut(holder),
-                None => AcquireError::Busy,
+                None => AcquireError::Contended,
             })
         });
         if outcome.is_err() && requested {
@@ -306,7 +306,7 @@ impl<'a> OwnerWord<'a> {
     /// Between the release and the wake: sleeping waiters look again at the end of their slice.
     #[inline(always)]
     pub(crate) fn release(self, me: ParticipantId) -> bool {
-        let mine = self.state(0).held_by(me, 0);
+        let mine = self.state(0).with_holder(me, 0);
         // ORDERING: Release; pairs with the Acquire in `take`: the next holder sees what was done.
         // A word without a mark has no sleepers.
         match self.exchange(mine, self.state(0), Ordering::Release, Wake::Nobody) {
@@ -331,7 +331,8 @@ impl<'a> OwnerWord<'a> {
             let wake =
                 if state.of == Use::Lock && state.has(READERS) { Wake::All } else { Wake::One };
             // ORDERING: Release; as in `release`.
-            match self.exchange(state, state.free().with(marks), Ordering::Release, wake) {
+            match self.exchange(state, state.without_holder().with(marks), Ordering::Release, wake)
+            {
                 Ok(()) => return true,
                 Err(found) => state = found,
             }
@@ -395,18 +396,18 @@ impl<'a> OwnerWord<'a> {
     }
 
     /// Returns how to sleep while the word is `state`. A starving waiter also requests a handoff.
-    fn sleep(self, state: State, mark: u64, standing: &Standing) -> Sleep<'a> {
+    fn ticket(self, state: State, mark: u64, standing: &Standing) -> SleepTicket<'a> {
         let marked = state.with(mark);
         let requests = standing.starves && self.of == Use::Lock;
         let marked = if requests { marked.with_handoffs() } else { marked };
-        Sleep::new(self.wait_word(), state.word).marked(marked.word)
+        SleepTicket::new(self.wait_word(), state.word).marked(marked.word)
     }
 
     /// Acquires a free word. Keeps its mark if threads may sleep. Subtracts one handoff, or clears
     /// the handoffs if `me` requested them.
     #[inline(always)]
     fn take(self, state: State, me: ParticipantId, mode: Mode, standing: &Standing) -> bool {
-        let mut mine = state.held_by(me, mode.bits());
+        let mut mine = state.with_holder(me, mode.bits());
         if state.has_handoffs() && !standing.requested && !standing.patience_is_over {
             mine = mine.with_handoffs_after(state);
         }
@@ -437,11 +438,11 @@ impl<'a> OwnerWord<'a> {
         if !liveness.reap_if_dead(holder) {
             return Err(AcquireError::Held(holder));
         }
-        let holder_died = state.holder_died();
+        let dead = state.with_death();
         let next = match next {
             // Other threads may wait for the same dead holder.
-            Some((me, mode)) => holder_died.held_by(me, mode.bits()).with(ASLEEP),
-            None => holder_died.free(),
+            Some((me, mode)) => dead.with_holder(me, mode.bits()).with(ASLEEP),
+            None => dead.without_holder(),
         };
         // CRASH: dying after this makes `me` a dead holder, with what the last holder left.
         // ORDERING: SeqCst; what the dead holder stored is seen, since the kernel's report of its

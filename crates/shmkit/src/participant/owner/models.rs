@@ -23,7 +23,7 @@ impl Guarded {
     }
 
     fn owner(&self) -> OwnerWord<'_> {
-        OwnerWord::role(&self.word)
+        OwnerWord::of_role(&self.word)
     }
 
     fn change(&self) {
@@ -77,7 +77,7 @@ fn contend(guarded: &Arc<Guarded>, contenders: u32) {
                     living(slot),
                     Mode::Exclusive,
                     &NOBODY_DIED,
-                    &WaitHistory::of_lock(),
+                    &WaitLoop::of_lock(),
                     Until::Ever,
                 )
                 .unwrap();
@@ -117,7 +117,7 @@ fn loom_a_waiter_gets_closed_when_the_word_is_closed() {
                     living(2),
                     Mode::Exclusive,
                     &NOBODY_DIED,
-                    &WaitHistory::of_lock(),
+                    &WaitLoop::of_lock(),
                     Until::Ever,
                 )
             }
@@ -140,7 +140,7 @@ fn loom_a_waiter_replaces_a_holder_that_dies() {
                     living(2),
                     Mode::Exclusive,
                     &DeadIs(Some(DEAD)),
-                    &WaitHistory::of_lock(),
+                    &WaitLoop::of_lock(),
                     Until::after(Duration::ZERO),
                 );
                 guarded.change();
@@ -165,7 +165,7 @@ fn loom_a_holder_that_dies_before_its_wake_only_delays_the_waiters() {
                     living(2),
                     Mode::Exclusive,
                     &NOBODY_DIED,
-                    &WaitHistory::of_lock(),
+                    &WaitLoop::of_lock(),
                     Until::Ever,
                 )
             }
@@ -180,8 +180,8 @@ fn loom_a_holder_that_dies_before_its_wake_only_delays_the_waiters() {
 
 /// Acquires a lock once, changes the guarded value, and releases the lock.
 fn lock_once(guarded: &Guarded, slot: u32, liveness: &impl Liveness) -> bool {
-    let (lock, history) = (OwnerWord::lock(&guarded.word), WaitHistory::of_lock());
-    lock.acquire(living(slot), Mode::Exclusive, liveness, &history, Until::Ever).unwrap();
+    let (lock, wait_loop) = (OwnerWord::of_lock(&guarded.word), WaitLoop::of_lock());
+    lock.acquire(living(slot), Mode::Exclusive, liveness, &wait_loop, Until::Ever).unwrap();
     guarded.change();
     let inconsistent = lock.look().is_inconsistent();
     assert!(lock.release(living(slot)));
@@ -206,7 +206,7 @@ fn loom_three_threads_lock_in_turn_and_no_waiter_sleeps_forever() {
 fn loom_a_lock_whose_holder_died_is_inconsistent_for_every_later_holder() {
     check(Some(2), || {
         let guarded = Guarded::new();
-        OwnerWord::lock(&guarded.word).try_acquire(DEAD, Mode::Exclusive, &NOBODY_DIED).unwrap();
+        OwnerWord::of_lock(&guarded.word).try_acquire(DEAD, Mode::Exclusive, &NOBODY_DIED).unwrap();
         let other = thread::spawn({
             let guarded = guarded.clone();
             move || lock_once(&guarded, 1, &DeadIs(Some(DEAD)))

@@ -118,7 +118,7 @@ impl State {
 
     /// The same with `holder` in it, without marks of waiters and without handoffs.
     #[inline(always)]
-    pub(super) fn held_by(self, holder: ParticipantId, mode: u64) -> Self {
+    pub(super) fn with_holder(self, holder: ParticipantId, mode: u64) -> Self {
         let kept = match self.of {
             Use::Role => DEATHS_MASK | CLOSED,
             Use::Lock => INCONSISTENT | READERS | DONE | CLOSED,
@@ -128,7 +128,7 @@ impl State {
 
     /// The same without a holder, and without the marks of the waiters that are woken.
     #[inline(always)]
-    pub(super) fn free(self) -> Self {
+    pub(super) fn without_holder(self) -> Self {
         let kept = match self.of {
             Use::Role => DEATHS_MASK | CLOSED,
             // A handoff to readers stays until they share the lock.
@@ -139,7 +139,7 @@ impl State {
     }
 
     /// The same with its holder's death recorded: the holder is still in it.
-    pub(super) fn holder_died(self) -> Self {
+    pub(super) fn with_death(self) -> Self {
         match self.of {
             Use::Role => {
                 let deaths = u64::from(self.deaths().wrapping_add(1)) << DEATHS_SHIFT;

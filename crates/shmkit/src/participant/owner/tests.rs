@@ -24,7 +24,7 @@ const ANNA: ParticipantId = ParticipantId::new(0, 1);
 const BERT: ParticipantId = ParticipantId::new(1_023, u32::MAX);
 
 fn with_word(check: impl FnOnce(OwnerWord<'_>, &Dead)) {
-    check(OwnerWord::role(&AtomicU64::new(0)), &Dead::default());
+    check(OwnerWord::of_role(&AtomicU64::new(0)), &Dead::default());
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn one_participant_holds_the_word_until_it_releases_it() {
         assert!(!word.release(BERT));
         assert!(word.release(ANNA));
         assert_eq!(
-            word.acquire(BERT, Mode::Exclusive, dead, &WaitHistory::of_lock(), Until::Ever),
+            word.acquire(BERT, Mode::Exclusive, dead, &WaitLoop::of_lock(), Until::Ever),
             Ok(Acquired::Free)
         );
         assert_eq!(word.look().holder(), Some(BERT));
@@ -82,7 +82,7 @@ fn waiting_ends_with_the_time_and_names_the_holder() {
             BERT,
             Mode::Exclusive,
             dead,
-            &WaitHistory::of_lock(),
+            &WaitLoop::of_lock(),
             Until::after(Duration::from_millis(1)),
         );
         assert_eq!(answer, Err(AcquireError::TimedOut(ANNA)));
@@ -96,7 +96,7 @@ fn a_waiter_replaces_a_dead_holder_before_its_timeout() {
         word.try_acquire(ANNA, Mode::Exclusive, dead).unwrap();
         dead.add(ANNA);
         assert_eq!(
-            word.acquire(BERT, Mode::Exclusive, dead, &WaitHistory::of_lock(), Until::Ever),
+            word.acquire(BERT, Mode::Exclusive, dead, &WaitLoop::of_lock(), Until::Ever),
             Ok(Acquired::FromDead(ANNA))
         );
     });
@@ -109,7 +109,7 @@ fn a_closed_word_can_be_released_but_not_acquired() {
         word.close();
         assert_eq!(word.try_acquire(BERT, Mode::Exclusive, dead), Err(AcquireError::Closed));
         assert_eq!(
-            word.acquire(BERT, Mode::Exclusive, dead, &WaitHistory::of_lock(), Until::Ever),
+            word.acquire(BERT, Mode::Exclusive, dead, &WaitLoop::of_lock(), Until::Ever),
             Err(AcquireError::Closed)
         );
         assert!(word.release(ANNA));
@@ -124,7 +124,7 @@ fn threads_take_turns() {
     let (word, value) = (AtomicU64::new(0), AtomicU64::new(0));
     std::thread::scope(|scope| {
         for slot in 0..4 {
-            let (word, value) = (OwnerWord::role(&word), &value);
+            let (word, value) = (OwnerWord::of_role(&word), &value);
             scope.spawn(move || {
                 let me = ParticipantId::new(slot, 9);
                 for _ in 0..HANDOFFS {
@@ -132,7 +132,7 @@ fn threads_take_turns() {
                         me,
                         Mode::Exclusive,
                         &Dead::default(),
-                        &WaitHistory::of_lock(),
+                        &WaitLoop::of_lock(),
                         Until::Ever,
                     )
                     .unwrap();
@@ -153,19 +153,20 @@ fn any_word_is_answered_in_time() {
     let garbage = bits.flat_map(|bit| [bit, !bit, bit - 1, bit | SLOT_MASK, bit | 2]);
     for garbage in garbage {
         let word = AtomicU64::new(garbage);
-        let word = OwnerWord::role(&word);
+        let word = OwnerWord::of_role(&word);
         let _ = (word.try_acquire(ANNA, Mode::Exclusive, &Dead::default()), word.is_held_by(ANNA));
         let _ = word.acquire(
             BERT,
             Mode::Exclusive,
             &Dead::default(),
-            &WaitHistory::of_lock(),
+            &WaitLoop::of_lock(),
             Until::after(Duration::ZERO),
         );
         let _ = (word.look().holder(), word.release(ANNA), word.release(BERT));
     }
     let reserved = AtomicU64::new(1 << 29);
-    let refused = OwnerWord::role(&reserved).try_acquire(ANNA, Mode::Exclusive, &Dead::default());
+    let refused =
+        OwnerWord::of_role(&reserved).try_acquire(ANNA, Mode::Exclusive, &Dead::default());
     assert_eq!(refused, Err(AcquireError::Corrupt));
 }
 

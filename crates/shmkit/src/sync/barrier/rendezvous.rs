@@ -6,7 +6,7 @@ use crate::object::{
     Builder, Holding, Line, Membership, Part, PartState, Planner, WORDS, Words, check_option,
 };
 use crate::sync::raw::rounds::{Ended, MAX_PARTIES, Rounds};
-use crate::wait::{Until, WaitHistory};
+use crate::wait::{Until, WaitLoop};
 
 /// The words of a barrier or a latch.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(super) struct Rendezvous {
     pub(super) parties: u32,
     /// Whether it is a latch, which opens once.
     once: bool,
-    history: WaitHistory,
+    wait_loop: WaitLoop,
 }
 
 const PARTY: Holding = Holding::new(
@@ -41,7 +41,7 @@ impl Rendezvous {
         let parties = line.fixed()[1].load(Ordering::Relaxed);
         let parties = u32::try_from(parties).unwrap_or(u32::MAX);
         Self::check_parties(parties).map_err(|error| error.of_kind(ErrorKind::Corrupt))?;
-        Ok(Self { line, records, parties, once, history: WaitHistory::default() })
+        Ok(Self { line, records, parties, once, wait_loop: WaitLoop::default() })
     }
 
     pub(super) fn check_parties(parties: u32) -> Result<()> {
@@ -96,7 +96,7 @@ impl Rendezvous {
     pub(super) fn wait(&self, round: u64, until: Until) -> Ended {
         let membership = self.membership();
         let _recorded = membership.record_wait(self.line.place(), until);
-        self.rounds().wait(round, membership, &self.history, until)
+        self.rounds().wait(round, membership, &self.wait_loop, until)
     }
 
     #[cold]

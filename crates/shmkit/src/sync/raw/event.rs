@@ -17,12 +17,12 @@
 //!
 //! # Why no wake is lost
 //!
-//! As in `wait::word`. An automatic event wakes one waiter at a time. That waiter announces the
-//! other waiters before it takes the event, so that the next set wakes the next waiter.
+//! As in `wait::word`. An automatic event wakes one waiter at a time. That waiter marks the word
+//! for the other waiters before it takes the event, so that the next set wakes the next waiter.
 
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::wait::{
-    ASLEEP, CLOSED, Poll, Sleep, Standing, Until, WaitHistory, WaitWord, Waited, Wake,
+    ASLEEP, CLOSED, Poll, SleepTicket, Standing, Until, WaitLoop, WaitWord, Waited, Wake,
 };
 
 const SET: u64 = 1 << 2;
@@ -119,7 +119,7 @@ impl<'a> EventWord<'a> {
 
     /// Takes an automatic event, if it is set. `slept`: other waiters may sleep for the next set.
     fn take(self, slept: bool) -> bool {
-        if slept && !self.word.announce(|word| word & SET != 0) {
+        if slept && !self.word.mark_asleep_if(|word| word & SET != 0) {
             return false;
         }
         let mut had = self.look();
@@ -146,38 +146,38 @@ impl<'a> EventWord<'a> {
         match is_ready {
             true => Poll::Ready(Ok(())),
             false if now & CLOSED != 0 => Poll::Ready(Err(EventError::Closed)),
-            false => Poll::Pending(Sleep::new(self.word, now)),
+            false => Poll::Pending(SleepTicket::new(self.word, now)),
         }
     }
 
     /// Waits until the event is set, or was set meanwhile.
     pub(crate) fn wait(
         self,
-        history: &WaitHistory,
+        wait_loop: &WaitLoop,
         until: Until,
-        is_gone: impl Fn() -> bool,
+        object_is_removed: impl Fn() -> bool,
     ) -> Result<(), EventError> {
-        self.wait_since(self.look(), history, until, is_gone)
+        self.wait_since(self.look(), wait_loop, until, object_is_removed)
     }
 
     /// The same for a thread that began to wait when the word was `begun`.
     fn wait_since(
         self,
         begun: u64,
-        history: &WaitHistory,
+        wait_loop: &WaitLoop,
         until: Until,
-        is_gone: impl Fn() -> bool,
+        object_is_removed: impl Fn() -> bool,
     ) -> Result<(), EventError> {
-        let Waited { found, slept, .. } = history.wait(
+        let Waited { found, slept, .. } = wait_loop.wait(
             until,
             |standing| self.poll(begun, standing),
-            || is_gone().then_some(Err(EventError::Closed)),
+            || object_is_removed().then_some(Err(EventError::Closed)),
         );
         let outcome = found.unwrap_or(Err(EventError::TimedOut));
         if slept && outcome.is_err() && self.reset == Reset::Automatic {
             // Another waiter may need the wake that this waiter received, and the mark that went
             // with it.
-            self.word.announce(|_| true);
+            self.word.mark_asleep_if(|_| true);
             if self.is_set() {
                 self.word.pass_wake_on();
             }

@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::object::{Builder, Holding, Line, Membership, Part, PartState, Planner, ValueType};
 use crate::participant::owner::{AcquireError, Mode, OwnerWord};
-use crate::wait::{Until, WaitHistory};
+use crate::wait::{Until, WaitLoop};
 
 /// How many bytes of the line are used before the value.
 pub(crate) const USED: u64 = 8;
@@ -24,12 +24,12 @@ pub(crate) fn plan(planner: &mut Planner<'_>, value: ValueType<'_>) -> u64 {
 #[derive(Debug)]
 pub(crate) struct RawMutex {
     line: Line,
-    history: WaitHistory,
+    wait_loop: WaitLoop,
 }
 
 impl RawMutex {
     pub(crate) fn build(builder: &mut Builder) -> Result<Self> {
-        Ok(Self { line: builder.line()?, history: WaitHistory::of_lock() })
+        Ok(Self { line: builder.line()?, wait_loop: WaitLoop::of_lock() })
     }
 
     pub(crate) fn line(&self) -> &Line {
@@ -43,14 +43,14 @@ impl RawMutex {
 
     #[inline(always)]
     fn owner(&self) -> OwnerWord<'_> {
-        OwnerWord::lock(&self.line.fixed()[0])
+        OwnerWord::of_lock(&self.line.fixed()[0])
     }
 
     /// Acquires a lock that is free and has no mark: one exchange.
     #[inline(always)]
-    pub(crate) fn acquire_at_once(&self) -> bool {
+    pub(crate) fn acquire_uncontended(&self) -> bool {
         let membership = self.membership();
-        membership.is_live() && self.owner().acquire_at_once(membership.me(), Mode::Exclusive)
+        membership.is_live() && self.owner().acquire_uncontended(membership.me(), Mode::Exclusive)
     }
 
     /// Acquires the lock. Returns whether it is inconsistent; `None` if it is held and this is an
@@ -62,11 +62,11 @@ impl RawMutex {
         let acquired = {
             let _recorded = membership.record_wait(self.line.place(), until);
             let (me, mode) = (membership.me(), Mode::Exclusive);
-            self.owner().acquire(me, mode, membership, &self.history, until)
+            self.owner().acquire(me, mode, membership, &self.wait_loop, until)
         };
         match acquired {
             Ok(_) => Ok(Some(!self.is_consistent())),
-            Err(AcquireError::Held(_) | AcquireError::Busy) if until == Until::Now => Ok(None),
+            Err(AcquireError::Held(_) | AcquireError::Contended) if until == Until::Now => Ok(None),
             Err(error) => Err(membership.acquire_error(error, "lock")),
         }
     }
@@ -98,7 +98,7 @@ impl RawMutex {
 
 /// Describes a mutex, for a process that does not know its type.
 pub(crate) fn describe(part: &Part<'_>) -> Result<PartState> {
-    let state = OwnerWord::lock(&part.line::<1>()?[0]).look();
+    let state = OwnerWord::of_lock(&part.line::<1>()?[0]).look();
     let holders: Vec<_> = state.holder().map(|id| part.held_by(id, HOLDS)).into_iter().collect();
     let text = lock_text(state.holder().is_some(), false, state.is_inconsistent());
     Ok(PartState {

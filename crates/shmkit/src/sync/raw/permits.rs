@@ -43,7 +43,7 @@ use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::object::LINE_WORDS;
 use crate::participant::{slot_from_bits, slot_to_bits};
 use crate::wait::{
-    ASLEEP, CLOSED, Poll, Sleep, Standing, Until, WaitHistory, WaitWord, Waited, Wake,
+    ASLEEP, CLOSED, Poll, SleepTicket, Standing, Until, WaitLoop, WaitWord, Waited, Wake,
 };
 
 /// Words from one slot's two words to the next slot's.
@@ -317,10 +317,10 @@ impl<'a> Permits<'a> {
     ) -> Poll<'a, Result<(), PermitError>> {
         if standing.slept {
             // If permits are available now, the process that gives next must wake another waiter.
-            self.wait_word().announce(|_| self.available() > 0);
+            self.wait_word().mark_asleep_if(|_| self.available() > 0);
         }
         let given = Self::load(self.given).0;
-        let sleep = Sleep::new(self.wait_word(), given);
+        let sleep = SleepTicket::new(self.wait_word(), given);
         if given & STARVING != 0 && !standing.slept && !standing.is_attempt {
             return Poll::Reserved(sleep);
         }
@@ -340,11 +340,11 @@ impl<'a> Permits<'a> {
     pub(crate) fn take(
         self,
         slot: Option<u32>,
-        history: &WaitHistory,
+        wait_loop: &WaitLoop,
         until: Until,
         mut check: impl FnMut() -> bool,
     ) -> Result<(), PermitError> {
-        let Waited { found, slept, requested } = history.wait(
+        let Waited { found, slept, requested } = wait_loop.wait(
             until,
             |standing| self.poll_take(slot, standing),
             || check().then_some(Err(PermitError::Closed)),
@@ -357,7 +357,7 @@ impl<'a> Permits<'a> {
         if slept {
             if outcome.is_err() {
                 // The wake cleared the mark, and another waiter may need the wake.
-                self.wait_word().announce(|_| true);
+                self.wait_word().mark_asleep_if(|_| true);
             }
             if self.available() > 0 && Self::load(self.given).0 & ASLEEP != 0 {
                 self.wait_word().pass_wake_on();

@@ -38,7 +38,7 @@ impl RawReentrantMutex {
             self.set_depth(self.depth() + 1);
             return Ok(Some(false));
         }
-        let acquired = match self.mutex.acquire_at_once() {
+        let acquired = match self.mutex.acquire_uncontended() {
             true => Some(false),
             false => self.mutex.acquire(until)?,
         };

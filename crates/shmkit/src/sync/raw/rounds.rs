@@ -36,7 +36,7 @@
 
 use crate::memory::atomic::{AtomicU64, Ordering, fence_in_model};
 use crate::participant::{Liveness, ParticipantId};
-use crate::wait::{ASLEEP, CLOSED, Poll, Sleep, Until, WaitHistory, WaitWord, Wake};
+use crate::wait::{ASLEEP, CLOSED, Poll, SleepTicket, Until, WaitLoop, WaitWord, Wake};
 
 /// The most parties.
 pub(crate) const MAX_PARTIES: usize = 1_024;
@@ -204,7 +204,7 @@ impl<'a> Rounds<'a> {
         }
         Poll::Ready(match (now / ROUND).wrapping_sub(round) {
             0 if now & CLOSED != 0 => Ended::Closed,
-            0 => return Poll::Pending(Sleep::new(WaitWord::new(self.word), now)),
+            0 => return Poll::Pending(SleepTicket::new(WaitWord::new(self.word), now)),
             // A round that is too old to have a bit was followed by broken rounds.
             later @ 1..=8 if now & 1 << (u64::from(BROKEN_SHIFT) + later - 1) == 0 => {
                 Ended::Complete(false)
@@ -260,15 +260,15 @@ impl<'a> Rounds<'a> {
         self,
         round: u64,
         liveness: &impl Liveness,
-        history: &WaitHistory,
+        wait_loop: &WaitLoop,
         until: Until,
     ) -> Ended {
-        let waited = history.wait(
+        let waited = wait_loop.wait(
             until,
             |_| self.poll(round),
             || {
                 let completed = self.repair(liveness).then_some(Ended::Complete(true));
-                completed.or_else(|| liveness.is_gone().then_some(Ended::Closed))
+                completed.or_else(|| liveness.object_is_removed().then_some(Ended::Closed))
             },
         );
         waited.found.unwrap_or(Ended::TimedOut)

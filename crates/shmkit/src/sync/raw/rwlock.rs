@@ -8,7 +8,7 @@ use crate::object::{
     Builder, Holding, Line, Membership, Part, PartState, Planner, SLEEP, ValueType, WORDS, Words,
 };
 use crate::participant::owner::{AcquireError, Mode, OwnerWord, State};
-use crate::wait::{Until, WaitHistory};
+use crate::wait::{Until, WaitLoop};
 
 /// How many bytes of the line are used before the value.
 pub(crate) const USED: u64 = 16;
@@ -55,9 +55,9 @@ pub(crate) struct RawRwLock {
     line: Line,
     shares: Words<0>,
     own_share: Words<1>,
-    history: WaitHistory,
-    /// The wait history of writers that wait for readers to leave.
-    drain_history: WaitHistory,
+    wait_loop: WaitLoop,
+    /// By which writers wait for readers to leave.
+    drain_loop: WaitLoop,
 }
 
 impl RawRwLock {
@@ -70,8 +70,8 @@ impl RawRwLock {
         let value = value(builder, &line)?;
         let shares = builder.words_for_each(STRIDE)?;
         let own_share = shares.part(line.membership().me().slot() as usize * STRIDE)?;
-        let (history, drain_history) = (WaitHistory::of_lock(), WaitHistory::default());
-        let lock = Self { line, shares, own_share, history, drain_history };
+        let (wait_loop, drain_loop) = (WaitLoop::of_lock(), WaitLoop::default());
+        let lock = Self { line, shares, own_share, wait_loop, drain_loop };
         lock.shares().adopt(lock.membership().me());
         Ok((lock, value))
     }
@@ -83,7 +83,7 @@ impl RawRwLock {
 
     #[inline(always)]
     fn owner(&self) -> OwnerWord<'_> {
-        OwnerWord::lock(&self.line.fixed()[0])
+        OwnerWord::of_lock(&self.line.fixed()[0])
     }
 
     #[inline(always)]
@@ -111,11 +111,11 @@ impl RawRwLock {
                 Some(inconsistent) => Ok(Some(inconsistent)),
                 None => self.share(until),
             },
-            Hold::Upgradable => match self.acquire_at_once(Mode::Upgradable) {
+            Hold::Upgradable => match self.acquire_uncontended(Mode::Upgradable) {
                 true => Ok(Some(false)),
                 false => self.acquire_owner(Mode::Upgradable, until),
             },
-            Hold::Write => match self.acquire_at_once(Mode::Exclusive) {
+            Hold::Write => match self.acquire_uncontended(Mode::Exclusive) {
                 true => self.enter(until),
                 false => self.acquire_owner(Mode::Draining, until),
             },
@@ -145,9 +145,9 @@ impl RawRwLock {
     }
 
     #[inline(always)]
-    fn acquire_at_once(&self, mode: Mode) -> bool {
+    fn acquire_uncontended(&self, mode: Mode) -> bool {
         let membership = self.membership();
-        membership.is_live() && self.owner().acquire_at_once(membership.me(), mode)
+        membership.is_live() && self.owner().acquire_uncontended(membership.me(), mode)
     }
 
     /// Waits for the readers, after the owner word was acquired at once.
@@ -167,7 +167,7 @@ impl RawRwLock {
         membership.check_live()?;
         let shared = {
             let _recorded = membership.record_wait(self.line.place(), until);
-            self.own_share().share_within(membership, &self.history, until)
+            self.own_share().share_within(membership, &self.wait_loop, until)
         };
         self.outcome(shared, until).map(|state| state.map(State::is_inconsistent))
     }
@@ -178,7 +178,7 @@ impl RawRwLock {
         membership.check_live()?;
         let acquired = {
             let _recorded = membership.record_wait(self.line.place(), until);
-            self.owner().acquire(membership.me(), mode, membership, &self.history, until)
+            self.owner().acquire(membership.me(), mode, membership, &self.wait_loop, until)
         };
         if self.outcome(acquired, until)?.is_none() {
             return Ok(None);
@@ -196,7 +196,7 @@ impl RawRwLock {
         let membership = self.membership();
         let drained = {
             let _recorded = membership.record_wait(self.line.place(), until);
-            self.shares().drain(membership.me(), membership, &self.drain_history, until)
+            self.shares().drain(membership.me(), membership, &self.drain_loop, until)
         };
         if drained.is_err() {
             match otherwise {
@@ -212,7 +212,7 @@ impl RawRwLock {
     fn outcome<R>(&self, outcome: Result<R, AcquireError>, until: Until) -> Result<Option<R>> {
         match outcome {
             Ok(done) => Ok(Some(done)),
-            Err(AcquireError::Held(_) | AcquireError::Busy) if until == Until::Now => Ok(None),
+            Err(AcquireError::Held(_) | AcquireError::Contended) if until == Until::Now => Ok(None),
             Err(error) => Err(self.membership().acquire_error(error, "lock")),
         }
     }
@@ -225,7 +225,7 @@ impl RawRwLock {
         // No other writer can acquire the lock in between, since the owner word is held.
         self.own_share().unshare();
         let (me, membership) = (self.membership().me(), self.membership());
-        match self.shares().drain(me, membership, &self.drain_history, Until::Now) {
+        match self.shares().drain(me, membership, &self.drain_loop, Until::Now) {
             Ok(()) => Ok(Some(())),
             Err(error) => {
                 self.own_share().share_more();
@@ -249,8 +249,8 @@ impl RawRwLock {
     fn try_own(&self, mode: Mode) -> Result<bool> {
         let membership = self.membership();
         membership.check_live()?;
-        let (me, history) = (membership.me(), &self.history);
-        let acquired = self.owner().acquire(me, mode, membership, history, Until::Now);
+        let (me, wait_loop) = (membership.me(), &self.wait_loop);
+        let acquired = self.owner().acquire(me, mode, membership, wait_loop, Until::Now);
         Ok(self.outcome(acquired, Until::Now)?.is_some())
     }
 
@@ -296,7 +296,7 @@ impl RawRwLock {
 /// Describes a read-write lock, for a process that does not know its type.
 pub(crate) fn describe(part: &Part<'_>) -> Result<PartState> {
     let line = part.line::<2>()?;
-    let owner = OwnerWord::lock(&line[0]);
+    let owner = OwnerWord::of_lock(&line[0]);
     let shares = Shares { owner, used: &line[1], words: part.words()? };
     let state = owner.look();
     let exclusive = state.is_exclusive();

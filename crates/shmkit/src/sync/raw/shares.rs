@@ -44,7 +44,7 @@
 use crate::memory::atomic::{AtomicU64, Ordering, fence_in_model};
 use crate::participant::owner::{AcquireError, Mode, OwnerWord, State};
 use crate::participant::{GENERATION_MASK, Liveness, MAX_PARTICIPANTS, ParticipantId};
-use crate::wait::{ASLEEP, Poll, Sleep, Standing, Until, WaitHistory, WaitWord, Wake};
+use crate::wait::{ASLEEP, Poll, SleepTicket, Standing, Until, WaitLoop, WaitWord, Wake};
 
 /// Words from one participant's share to the next: each has a cache line to itself.
 pub(crate) const STRIDE: usize = 8;
@@ -82,7 +82,7 @@ impl<'a> OwnShare<'a> {
         if !self.is_mine(had) {
             // ORDERING: Relaxed; nothing was read under this share.
             self.word.fetch_sub(ONE, Ordering::Relaxed);
-            return Err(AcquireError::Busy);
+            return Err(AcquireError::Contended);
         }
         fence_in_model();
         let state = self.owner.look();
@@ -157,7 +157,7 @@ impl<'a> OwnShare<'a> {
                     return Poll::Ready(Ok(state));
                 }
                 Err(AcquireError::Held(_)) if tries < TRIES => tries += 1,
-                Err(AcquireError::Held(_)) => return Poll::Ready(Err(AcquireError::Busy)),
+                Err(AcquireError::Held(_)) => return Poll::Ready(Err(AcquireError::Contended)),
                 Err(refused) => return Poll::Ready(Err(refused)),
             }
         }
@@ -168,13 +168,13 @@ impl<'a> OwnShare<'a> {
     pub(crate) fn share_within(
         self,
         liveness: &impl Liveness,
-        history: &WaitHistory,
+        wait_loop: &WaitLoop,
         until: Until,
     ) -> Result<State, AcquireError> {
-        let waited = history.wait(
+        let waited = wait_loop.wait(
             until,
             |standing| self.poll_share(standing),
-            || Some(Err(self.owner.check_holder(None, liveness)?.err()?)),
+            || Some(Err(self.owner.replace_dead_holder(None, liveness)?.err()?)),
         );
         self.owner.conclude(waited, until)
     }
@@ -235,7 +235,7 @@ impl<'a> Shares<'a> {
             None => Poll::Ready(Ok(())),
             Some((holder, word, share)) => {
                 *first = holder.slot();
-                Poll::Pending(Sleep::new(WaitWord::new(word), share))
+                Poll::Pending(SleepTicket::new(WaitWord::new(word), share))
             }
         }
     }
@@ -262,16 +262,16 @@ impl<'a> Shares<'a> {
         self,
         me: ParticipantId,
         liveness: &impl Liveness,
-        history: &WaitHistory,
+        wait_loop: &WaitLoop,
         until: Until,
     ) -> Result<(), AcquireError> {
         let mut first = 0;
-        let waited = history.wait(
+        let waited = wait_loop.wait(
             until,
             |_| self.poll_drained(&mut first),
             || {
                 self.forget_the_dead(liveness);
-                liveness.is_gone().then_some(Err(AcquireError::Closed))
+                liveness.object_is_removed().then_some(Err(AcquireError::Closed))
             },
         );
         match (waited.found, self.first_sharer(first)) {

@@ -44,7 +44,7 @@
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::object::LINE_WORDS;
 use crate::participant::{Liveness, ParticipantId};
-use crate::wait::{ASLEEP, CLOSED, Poll, Sleep, Until, WaitHistory, WaitWord, Wake};
+use crate::wait::{ASLEEP, CLOSED, Poll, SleepTicket, Until, WaitLoop, WaitWord, Wake};
 
 /// How many threads can wait at a time.
 pub(crate) const RECORDS: usize = if cfg!(loom) { 4 } else { 896 };
@@ -69,7 +69,7 @@ pub(crate) enum Ended {
     TimedOut,
     /// Another participant has the record: this participant lost its liveness lock.
     Lost,
-    /// By the removal of the object, or because [`Liveness::is_gone`] returned true.
+    /// By the removal of the object, or because [`Liveness::object_is_removed`] returned true.
     Closed,
 }
 
@@ -273,7 +273,7 @@ impl<'a> Waiters<'a> {
         match self.load(index) {
             record if ParticipantId::from_bits(record) != Some(me) => Poll::Ready(Ended::Lost),
             record if record & STATE == NOTIFIED => Poll::Ready(Ended::Notified),
-            record => Poll::Pending(Sleep::new(self.wait_word(index), record)),
+            record => Poll::Pending(SleepTicket::new(self.wait_word(index), record)),
         }
     }
 
@@ -288,15 +288,15 @@ impl<'a> Waiters<'a> {
         index: usize,
         me: ParticipantId,
         liveness: &impl Liveness,
-        history: &WaitHistory,
+        wait_loop: &WaitLoop,
         until: Until,
     ) -> Ended {
-        let waited = history.wait(
+        let waited = wait_loop.wait(
             until,
             |_| self.poll(index, me),
             || {
                 let inherited = self.inherit(index, me, liveness).then_some(Ended::Inherited);
-                inherited.or_else(|| liveness.is_gone().then_some(Ended::Closed))
+                inherited.or_else(|| liveness.object_is_removed().then_some(Ended::Closed))
             },
         );
         match waited.found.unwrap_or(Ended::TimedOut) {

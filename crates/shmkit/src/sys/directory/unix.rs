@@ -78,7 +78,7 @@ pub(super) fn set_mode(file: &File, mode: u32) -> Result<()> {
 }
 
 /// Keeps data that belongs in memory off the disk. Does nothing here: the directory decides that.
-pub(crate) fn spare_the_disk(_file: &File) -> Result<()> {
+pub(crate) fn keep_off_disk(_file: &File) -> Result<()> {
     Ok(())
 }
 

@@ -157,7 +157,7 @@ fn rename(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Keeps data that belongs in memory off the disk for as long as the system can.
-pub(crate) fn spare_the_disk(file: &File) -> Result<()> {
+pub(crate) fn keep_off_disk(file: &File) -> Result<()> {
     // Times of 0 change nothing.
     let attributes =
         FILE_BASIC_INFO { FileAttributes: FILE_ATTRIBUTE_TEMPORARY, ..Default::default() };

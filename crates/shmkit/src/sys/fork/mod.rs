@@ -6,7 +6,8 @@
 //!   file by an empty one. The child never unlocks, because that would unlock for the parent too.
 //! - A [`Once`] is a value that a process makes once. A child must not wait for a thread of its
 //!   parent that was making such a value: the child does not have that thread.
-//! - A [`Stamp`] names the process that made a handle. An inherited handle does not match it.
+//! - A [`ProcessStamp`] names the process that made a handle. An inherited handle does not match
+//!   it.
 //! - [`WipedOnFork`] pages hold zeros in a child, and zeros hold no value. So a reader checks the
 //!   stamp only when it finds no value.
 
@@ -21,8 +22,8 @@ use macos as system;
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
-pub(crate) use unix::{LockFile, Once, Stamp, WipedOnFork};
+pub(crate) use unix::{LockFile, Once, ProcessStamp, WipedOnFork};
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub(crate) use windows::{LockFile, Once, Stamp, WipedOnFork};
+pub(crate) use windows::{LockFile, Once, ProcessStamp, WipedOnFork};

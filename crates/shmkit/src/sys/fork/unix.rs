@@ -237,7 +237,7 @@ extern "C" fn parent() {
 
 /// Uses only what is allowed between `fork` and `exec`: no allocation, no other lock.
 extern "C" fn child() {
-    // ORDERING: Acquire; pairs with the Release in `Stamp::of_this_process`.
+    // ORDERING: Acquire; pairs with the Release in `ProcessStamp::of_this_process`.
     if let Some(page) = NonNull::new(CURRENT.load(Ordering::Acquire)) {
         // SAFETY: the page is never unmapped.
         system::wipe_stamp(unsafe { page.as_ref() });
@@ -311,11 +311,11 @@ static CURRENT: AtomicPtr<AtomicU64> = AtomicPtr::new(ptr::null_mut());
 /// A page holds a random number in that process, and zeros in every child. A child makes a page of
 /// its own.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Stamp {
+pub(crate) struct ProcessStamp {
     page: &'static AtomicU64,
 }
 
-impl Stamp {
+impl ProcessStamp {
     /// Returns the stamp of this process.
     pub(crate) fn of_this_process() -> Result<Self> {
         let current = || {

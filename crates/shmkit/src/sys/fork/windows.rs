@@ -63,9 +63,9 @@ impl<T> Once<T> {
 
 /// Names the process that made a handle.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Stamp(u64);
+pub(crate) struct ProcessStamp(u64);
 
-impl Stamp {
+impl ProcessStamp {
     /// Returns the stamp of this process.
     pub(crate) fn of_this_process() -> Result<Self> {
         static NUMBER: OnceLock<u64> = OnceLock::new();

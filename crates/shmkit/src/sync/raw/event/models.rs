@@ -19,7 +19,7 @@ impl Word {
     }
 
     fn wait(&self) {
-        self.event().wait(&WaitHistory::default(), Until::Ever, || false).expect("it is set");
+        self.event().wait(&WaitLoop::default(), Until::Ever, || false).expect("it is set");
     }
 }
 
@@ -47,8 +47,8 @@ fn loom_a_waiter_when_it_was_set_continues_although_it_is_reset() {
         let waiting = thread::spawn({
             let word = word.clone();
             move || {
-                let history = WaitHistory::default();
-                word.event().wait_since(begun, &history, Until::Ever, || false).unwrap();
+                let wait_loop = WaitLoop::default();
+                word.event().wait_since(begun, &wait_loop, Until::Ever, || false).unwrap();
             }
         });
         word.event().set();

@@ -35,8 +35,8 @@ impl Words {
             }
             false
         };
-        let history = WaitHistory::default();
-        self.permits().take(Some(slot), &history, Until::Ever, check).unwrap();
+        let wait_loop = WaitLoop::default();
+        self.permits().take(Some(slot), &wait_loop, Until::Ever, check).unwrap();
     }
 
     /// The permits that all slots hold, plus those that are available.

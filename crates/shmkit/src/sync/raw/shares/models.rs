@@ -34,19 +34,19 @@ impl Guarded {
     }
 
     fn shares(&self) -> Shares<'_> {
-        let owner = OwnerWord::lock(&self.owner);
+        let owner = OwnerWord::of_lock(&self.owner);
         Shares { owner, used: &self.used, words: &self.shares }
     }
 
     fn own(&self, me: ParticipantId) -> OwnShare<'_> {
-        let owner = OwnerWord::lock(&self.owner);
+        let owner = OwnerWord::of_lock(&self.owner);
         OwnShare { owner, word: &self.shares[me.slot() as usize * STRIDE], me }
     }
 
     fn take(&self, me: ParticipantId, liveness: &impl Liveness) {
-        let (owner, history) = (self.shares().owner, WaitHistory::of_lock());
-        owner.acquire(me, Mode::Draining, liveness, &history, Until::Ever).unwrap();
-        self.shares().drain(me, liveness, &WaitHistory::default(), Until::Ever).unwrap();
+        let (owner, wait_loop) = (self.shares().owner, WaitLoop::of_lock());
+        owner.acquire(me, Mode::Draining, liveness, &wait_loop, Until::Ever).unwrap();
+        self.shares().drain(me, liveness, &WaitLoop::default(), Until::Ever).unwrap();
     }
 
     fn write(&self, slot: u32, liveness: &impl Liveness) {
@@ -58,7 +58,7 @@ impl Guarded {
 
     fn share(&self, slot: u32, liveness: &impl Liveness) -> bool {
         let mine = self.own(living(slot));
-        let wait = |_| mine.share_within(liveness, &WaitHistory::of_lock(), Until::Ever);
+        let wait = |_| mine.share_within(liveness, &WaitLoop::of_lock(), Until::Ever);
         mine.try_share().or_else(wait).unwrap().is_inconsistent()
     }
 
@@ -123,13 +123,13 @@ fn loom_no_writer_acquires_the_lock_during_an_upgrade() {
             let guarded = guarded.clone();
             move || {
                 let owner = guarded.shares().owner;
-                let history = WaitHistory::of_lock();
-                owner.acquire(me, Mode::Upgradable, &NOBODY_DIED, &history, Until::Ever).unwrap();
+                let wait_loop = WaitLoop::of_lock();
+                owner.acquire(me, Mode::Upgradable, &NOBODY_DIED, &wait_loop, Until::Ever).unwrap();
                 // SAFETY: no thread writes, or loom reports it.
                 let seen = guarded.value.with(|value| unsafe { *value });
                 assert!(owner.change_mode(me, Mode::Draining));
-                let history = WaitHistory::default();
-                guarded.shares().drain(me, &NOBODY_DIED, &history, Until::Ever).unwrap();
+                let wait_loop = WaitLoop::default();
+                guarded.shares().drain(me, &NOBODY_DIED, &wait_loop, Until::Ever).unwrap();
                 guarded.value.with_mut(|value| {
                     // SAFETY: no other thread holds the lock, or loom reports it.
                     let value = unsafe { &mut *value };

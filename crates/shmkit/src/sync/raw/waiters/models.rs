@@ -38,12 +38,12 @@ impl Jobs {
     }
 
     fn lock(&self, me: ParticipantId) {
-        let (owner, history) = (OwnerWord::lock(&self.lock), WaitHistory::of_lock());
-        owner.acquire(me, Mode::Exclusive, &NOBODY_DIED, &history, Until::Ever).unwrap();
+        let (owner, wait_loop) = (OwnerWord::of_lock(&self.lock), WaitLoop::of_lock());
+        owner.acquire(me, Mode::Exclusive, &NOBODY_DIED, &wait_loop, Until::Ever).unwrap();
     }
 
     fn unlock(&self, me: ParticipantId) {
-        assert!(OwnerWord::lock(&self.lock).release(me));
+        assert!(OwnerWord::of_lock(&self.lock).release(me));
     }
 
     /// Waits until there is a job, and takes it.
@@ -52,8 +52,7 @@ impl Jobs {
         while self.count.load(Ordering::Relaxed) == 0 {
             let index = self.waiters().register(me, liveness).unwrap();
             self.unlock(me);
-            let ended =
-                self.waiters().wait(index, me, liveness, &WaitHistory::default(), Until::Ever);
+            let ended = self.waiters().wait(index, me, liveness, &WaitLoop::default(), Until::Ever);
             assert!(ended.is_notified());
             self.lock(me);
             self.waiters().leave(index, me);

@@ -41,12 +41,12 @@ impl RawChild {
 
 #[test]
 fn a_forked_child_does_not_own_the_stamp() {
-    let stamp = Stamp::of_this_process().unwrap();
+    let stamp = ProcessStamp::of_this_process().unwrap();
     assert!(stamp.is_mine());
     let number = stamp.number();
-    assert_eq!(Stamp::of_this_process().unwrap().number(), number);
+    assert_eq!(ProcessStamp::of_this_process().unwrap().number(), number);
     let child = in_a_child(|| {
-        let own = Stamp::of_this_process();
+        let own = ProcessStamp::of_this_process();
         !stamp.is_mine() && own.is_ok_and(|own| own.is_mine() && own.number() != number)
     });
     assert!(child.succeeded());

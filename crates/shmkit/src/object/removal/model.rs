@@ -123,7 +123,7 @@ fn open_or_create(directory: &Arc<Mutex<Directory>>) -> Peer {
             continue;
         };
         let peer = Peer { directory: directory.clone(), file };
-        pass_gate(&peer, Mode::Shared, GATE_PATIENCE).unwrap();
+        acquire_gate(&peer, Mode::Shared, GATE_PATIENCE).unwrap();
         if !peer.is_named().unwrap() {
             peer.release_gate();
             continue;

@@ -1,4 +1,4 @@
-//! When an object's name is removed: the gate.
+//! Removing an object's name: the gate, and what is stale.
 //!
 //! Without the gate, processes could use two objects under one name, even if none is killed: the
 //! last user decides to remove the object; another process opens it; the first unlinks it; a third
@@ -59,7 +59,7 @@ pub(crate) trait RemovalTarget {
 }
 
 /// Acquires the gate, and waits up to `patience` for it.
-pub(crate) fn pass_gate(gate: &impl GateLock, mode: Mode, patience: Duration) -> Result<()> {
+pub(crate) fn acquire_gate(gate: &impl GateLock, mode: Mode, patience: Duration) -> Result<()> {
     let mut tries = 0;
     while !gate.try_gate(mode)? {
         tries += 1;
@@ -76,8 +76,8 @@ pub(crate) fn pass_gate(gate: &impl GateLock, mode: Mode, patience: Duration) ->
 struct Gate<'a, G: GateLock>(&'a G);
 
 impl<'a, G: GateLock> Gate<'a, G> {
-    fn pass(gate: &'a G, patience: Duration) -> Result<Self> {
-        pass_gate(gate, Mode::Exclusive, patience)?;
+    fn acquire(gate: &'a G, patience: Duration) -> Result<Self> {
+        acquire_gate(gate, Mode::Exclusive, patience)?;
         Ok(Self(gate))
     }
 }
@@ -101,7 +101,7 @@ pub(crate) fn remove(target: &impl RemovalTarget) -> Result<bool> {
     // Before any change: a retired object would block its name if the name cannot be removed.
     target.check_removable()?;
     crash_point!("retire: gate not yet held");
-    let _gate = Gate::pass(target.gate(), GATE_PATIENCE)?;
+    let _gate = Gate::acquire(target.gate(), GATE_PATIENCE)?;
     retire_and_unlink(target)
 }
 
@@ -109,7 +109,7 @@ pub(crate) fn remove(target: &impl RemovalTarget) -> Result<bool> {
 pub(crate) fn finish_removal(target: &impl RemovalTarget) -> Result<bool> {
     target.check_removable()?;
     crash_point!("retire: gate not yet held");
-    let _gate = Gate::pass(target.gate(), GATE_PATIENCE)?;
+    let _gate = Gate::acquire(target.gate(), GATE_PATIENCE)?;
     // The state may have changed since it was found stale under the shared gate.
     if !is_stale(target)? {
         return Ok(false);
@@ -125,7 +125,7 @@ pub(crate) fn leave(target: &impl RemovalTarget, step_out: impl FnOnce()) -> Res
         step_out();
         return Ok(());
     }
-    let gate = Gate::pass(target.gate(), LEAVING_PATIENCE);
+    let gate = Gate::acquire(target.gate(), LEAVING_PATIENCE);
     crash_point!("leave: gate held");
     step_out();
     // Without the gate the object stays, and the next opener finds it stale.
