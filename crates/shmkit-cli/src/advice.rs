@@ -32,7 +32,8 @@ pub(crate) fn reason(error: &Error) -> String {
 
 /// Returns the option that accepts an owner that is not trusted.
 fn trust(error: &Error) -> String {
-    error.untrusted_user().map(|user| format!(": --trust {user} does")).unwrap_or_default()
+    let user = error.untrusted_user();
+    user.map(|user| format!(": add --trust {user} to open it anyway")).unwrap_or_default()
 }
 
 /// Returns what to do about a finding in `directory`, with the command line that does it.

@@ -26,13 +26,13 @@ impl From<AccessArg> for Access {
 /// The options of a new object.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CreateArgs {
-    /// Allow these users to use it
+    /// Allow these users to use the object
     #[arg(long, value_enum, default_value = "owner")]
     access: AccessArg,
-    /// Allow this many processes to have it open at a time, 1 to 1024
+    /// Allow this many processes to have the object open at a time, 1 to 1024
     #[arg(long, value_name = "N", default_value_t = DEFAULT_PARTICIPANTS)]
     participants: u32,
-    /// Succeed if it exists and began with the same numbers
+    /// Succeed if the object exists and was created with the same numbers
     #[arg(long)]
     if_missing: bool,
 }

@@ -23,7 +23,7 @@ pub(crate) struct Global {
 
 fn help_of_dir() -> String {
     let default = shmkit::default_directory();
-    format!("Use the objects in DIR, and not in $SHMKIT_DIR [default: {}]", default.display())
+    format!("Use the objects in DIR instead of $SHMKIT_DIR [default: {}]", default.display())
 }
 
 fn trust(text: &str) -> Result<Trust, String> {

@@ -17,7 +17,7 @@ use crate::{description, format, json, output};
 pub(crate) struct Args {
     /// The name of the object
     name: String,
-    /// Print a JSON object: `parts` has the state of each part; that of a single part is also
+    /// Print a JSON object: `parts` has the state of each part; the state of an only part is also
     /// at the top level
     #[arg(long)]
     json: bool,

@@ -14,8 +14,8 @@ const OWNER_DIED: &str = "SHMKIT_OWNER_DIED";
 
 /// Run a command while holding a lock
 ///
-/// The lock is a named mutex, reentrant mutex or rwlock of any program, also one that guards a
-/// value. If no object has the name, an rwlock without a value is created, which stays until
+/// The lock is a named mutex, reentrant mutex or rwlock of any program, with or without a value.
+/// If no object has the name, the command creates an rwlock without a value. It stays until
 /// `shm rm`.
 ///
 /// This process holds the lock until the command ends, and forwards SIGTERM and SIGHUP to the
@@ -25,9 +25,9 @@ const OWNER_DIED: &str = "SHMKIT_OWNER_DIED";
 /// by SIGKILL, or let those processes acquire the lock themselves.
 ///
 /// If a process died while it held the lock exclusively, the data may be half-changed. The command
-/// is run all the same: with SHMKIT_OWNER_DIED=1 in its environment, and a message on standard
-/// error. Every later holder gets the same notice until a process has repaired the data and marked
-/// the lock consistent, for example by --mark-consistent.
+/// is run nevertheless, with SHMKIT_OWNER_DIED=1 in its environment, and `shm` prints a message on
+/// standard error. Every later holder gets the same notice until a process has repaired the data
+/// and marked the lock consistent, for example by --mark-consistent.
 ///
 /// The exit code is that of the command, or 128 plus the number of the signal that ended it. If the
 /// command was not run, the exit code is 124 for a timeout, 126 or 127 for a command that cannot be
@@ -46,7 +46,7 @@ pub(crate) struct Args {
     shared: bool,
     #[command(flatten)]
     timeout_args: TimeoutArgs,
-    /// Mark the lock consistent once the command has succeeded: it has repaired the data
+    /// If the command succeeds, mark the lock consistent: the command has repaired the data
     #[arg(long, conflicts_with = "shared")]
     mark_consistent: bool,
     /// Fail if no object has the name
@@ -112,8 +112,8 @@ fn acquire<'a>(args: &Args, lock: &'a AnyLock) -> LockResult<AnyLockGuard<'a>> {
 
 fn report_death(args: &Args) {
     let next = match args.mark_consistent {
-        true => "this command repairs it",
-        false => "use --mark-consistent with a command that repairs it",
+        true => "this command must repair them",
+        false => "run a command that repairs them, with --mark-consistent",
     };
     output::note(format_args!(
         "\"{}\": a process died while it held the lock, and the data may be half-changed; {next}",

@@ -29,8 +29,8 @@ pub(crate) struct Args {
     /// Count changes for this time: RATE is their number per second
     #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = units::duration)]
     sample: Duration,
-    /// Print a JSON array: for each object what `shm info --json` prints and `rate_per_second`, or
-    /// `name` and `error` if it cannot be opened
+    /// Print a JSON array: for each object the fields of `shm info --json` and `rate_per_second`,
+    /// or `name` and `error` if it cannot be opened
     #[arg(long)]
     json: bool,
 }

@@ -49,9 +49,9 @@ use self::global::Global;
 
 /// Inspect, change and repair objects in shared memory
 ///
-/// An object describes itself: its file contains its name, its kind and the layout of its type.
-/// This command can therefore read it, and change it unless another process has the right to write,
-/// also after the program that created it has ended.
+/// An object describes itself: its file contains its name, its kind and the layout of its type. So
+/// this command can read the object, even after the program that created it has ended. It can also
+/// change the object, unless another process has the right to write.
 #[derive(Debug, Parser)]
 #[command(name = "shm", bin_name = "shm", version)]
 #[command(after_help = exit::table(), max_term_width = 100)]

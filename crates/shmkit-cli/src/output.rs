@@ -16,7 +16,7 @@ pub(crate) fn line(line: impl std::fmt::Display) -> io::Result<()> {
     stdout.flush()
 }
 
-/// Writes a message to standard error. A closed standard error is no failure.
+/// Writes a message to standard error. A closed standard error is not a failure.
 pub(crate) fn note(note: impl std::fmt::Display) {
     let _ = writeln!(io::stderr().lock(), "shm: {note}");
 }

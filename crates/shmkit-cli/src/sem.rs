@@ -11,8 +11,8 @@ use crate::timeout_args::TimeoutArgs;
 
 /// Acquire, consume and post permits of a semaphore
 ///
-/// An acquired permit is released when its holder ends, also when it is killed: use this to limit
-/// how many processes do something at a time. A consumed permit is not released: use this, together
+/// An acquired permit is released when its holder ends, even if it is killed: use this to limit how
+/// many processes do something at a time. A consumed permit is not released: use this, together
 /// with post, as a signal.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -31,15 +31,16 @@ enum Command {
     Create {
         /// The name of the semaphore
         name: String,
-        /// The number of permits at first
+        /// The initial number of permits
         permits: u32,
         #[command(flatten)]
         create_args: CreateArgs,
     },
     /// Run a command while holding a permit
     ///
-    /// The permit is released when the command ends, and also when this process is killed. Then the
-    /// command is killed, too (not on macOS). Exit codes and signals are those of `shm lock`.
+    /// The permit is released when the command ends. It is also released when this process is
+    /// killed; then the command is killed, too (not on macOS). Exit codes and signals are those of
+    /// `shm lock`.
     Acquire {
         /// The name of the semaphore
         name: String,

@@ -11,10 +11,10 @@ use crate::{output, value};
 
 /// Set the value of an object, or some of its fields
 ///
-/// The values are checked against the type that the object describes. All fields change at once:
-/// a reader sees all of them or none. Other fields keep their value, which is zero if no value was
-/// set before. The command fails while the only writer of the object lives, which would overwrite
-/// the change.
+/// The values are checked against the type that the object describes. All fields change at once: a
+/// reader sees all of them or none. Other fields keep their value, which is zero if no value was
+/// set before. The command fails while the only writer of the object lives, because that writer
+/// would overwrite the change.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm set robot/goal x=3.5 mode=Fast 'path[0].y=-1'
@@ -81,7 +81,7 @@ fn conflict(schema: &Schema, changes: &[(&str, &str)]) -> Option<String> {
         return Some(format!("{word:?} is not FIELD=VALUE: the fields are {}", known.join(", ")));
     }
     if changes.len() > 1 && changes.iter().any(|(path, _)| path.is_empty()) {
-        return Some("give either one VALUE for the whole, or FIELD=VALUE for each field".into());
+        return Some("give either one whole VALUE, or FIELD=VALUE for each field".into());
     }
     let mut paths = changes.iter().map(|(path, _)| path).enumerate();
     let repeated = paths.find(|(index, path)| changes[..*index].iter().any(|it| it.0 == **path));
@@ -104,7 +104,7 @@ fn assignment<'a>(schema: &Schema, argument: &'a str) -> (&'a str, &'a str) {
     }
 }
 
-/// Returns a text that was given for a whole struct and is none, since it has no braces.
+/// Returns a text that was given for a whole struct and is not one, since it has no braces.
 fn bare_word<'a>(schema: &Schema, path: &str, text: &'a str) -> Option<&'a str> {
     let is_struct = matches!(schema.shape(), Shape::Struct { .. });
     (is_struct && path.is_empty() && !text.contains(['{', '('])).then_some(text)

@@ -9,7 +9,7 @@ use shmkit::ErrorKind;
 use crate::global::Global;
 use crate::{output, units, value};
 
-/// Print each new value of an object in a line
+/// Print each new value of an object in a line of its own
 ///
 /// The command sleeps between changes. It reports the death of a writer and the number of missed
 /// values on standard error, and continues. A value is missed if it was overwritten before it was

@@ -66,9 +66,9 @@ fn kill_half_way(objects: &Objects, part: &str) -> anyhow::Result<AfterKill> {
 
 /// Stops the writer in the middle of a write. Returns the number of the half-written value.
 fn stop_half_way(writer: &Process, object: &AnyLatest) -> anyhow::Result<u64> {
-    /// So many values come first.
+    /// How many values come first.
     const MIN_SEQUENCE: u64 = 20;
-    /// Different ones, so that they do not follow a rhythm of the writer.
+    /// Different pauses, so that they do not follow a rhythm of the writer.
     const PAUSES_US: [u64; 7] = [150, 310, 470, 590, 830, 1_010, 1_270];
     let start = Instant::now();
     for pause in PAUSES_US.iter().cycle() {
@@ -92,7 +92,7 @@ fn number(report: &Json, what: &str) -> anyhow::Result<u64> {
     report[what].as_u64().with_context(|| format!("the reader reported no {what}"))
 }
 
-/// Returns the time in between, which is negative if `to_ns` is earlier.
+/// Returns the time from one to the other, which is negative if `to_ns` is earlier.
 fn milliseconds(from_ns: u64, to_ns: u64) -> f64 {
     (to_ns as f64 - from_ns as f64) / 1e6
 }

@@ -20,8 +20,8 @@ use crate::exit::Failure;
 use crate::pace::Pace;
 use crate::{output, sys, units};
 
-/// The first argument of this program as a part of the demonstration. It is no subcommand, so that
-/// no help, manual or completion shows it.
+/// The first argument of this program as a part of the demonstration. It is not a subcommand, so no
+/// help, manual or completion shows it.
 pub(super) const PART_OF_DEMO: &str = "part-of-demo";
 
 /// How long a process of the demonstration waits for another.

@@ -24,7 +24,7 @@ pub(crate) struct Args {
     /// Allow these users to use it
     #[arg(long, value_enum, default_value = "owner")]
     access: AccessArg,
-    /// Keep it open until ctrl-c
+    /// Keep the memory or the file open until ctrl-c
     #[arg(long)]
     hold: bool,
     /// Print a JSON object: `name` or `file`, and `size`

@@ -32,7 +32,7 @@ enum Command {
 fn about() -> String {
     format!(
         "Read and write raw shared memory and files, also of programs that do not use \
-         shmkit\n\n{}. With `--file PATH` instead of NAME it is any file.",
+         shmkit\n\n{}. With `--file PATH` instead of NAME the command uses any file.",
         sys::raw::NAME
     )
 }

@@ -32,7 +32,7 @@ pub(crate) struct Args {
     every: Duration,
 }
 
-/// More bytes are copied in pieces of this size, without a second read.
+/// A longer region is printed in pieces of this size, and each byte is read only once.
 const MAX_SETTLED: usize = 1 << 20;
 /// Without a pause the command would keep a core busy.
 const MIN_PAUSE: Duration = Duration::from_micros(100);

@@ -21,7 +21,7 @@ pub(crate) struct Args {
     offset: u64,
     #[command(flatten)]
     source: Source,
-    /// Add a zero byte, which ends a text in C and for `shm raw read --text`
+    /// Add a zero byte: it ends the text in C and for `shm raw read --text`
     #[arg(long)]
     zero: bool,
 }

@@ -222,7 +222,7 @@ fn check(answer: BOOL) -> io::Result<()> {
     if answer == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// Returns the outcome of a call that returns how often a thread was suspended.
+/// Returns the outcome of a call that returns how many times a thread was suspended.
 fn check_count(answer: u32) -> io::Result<()> {
     if answer == u32::MAX { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

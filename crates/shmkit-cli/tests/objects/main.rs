@@ -178,7 +178,7 @@ impl TestDir {
         }
     }
 
-    /// Waits until so many threads wait for an object.
+    /// Waits until `threads` threads wait for an object.
     fn await_waiting(&self, name: &str, threads: u32) {
         self.await_object(name, |it| it.parts[0].waiting == threads);
     }

@@ -42,7 +42,7 @@ fn the_doctor_reports_dead_participants_and_frees_their_slots() {
     assert_eq!(dir.doctor(&[]), (nothing.clone(), Some(0)));
     assert_eq!(dir.json(&["doctor"]), json!([]));
     let mut clock = dir.start_clock("time");
-    assert_eq!(dir.doctor(&[]).0, nothing, "a living participant is no finding");
+    assert_eq!(dir.doctor(&[]).0, nothing, "a living participant is not a finding");
     clock.kill();
 
     let (report, code) = dir.doctor(&[]);

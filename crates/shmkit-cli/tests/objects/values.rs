@@ -129,7 +129,7 @@ fn invalid_input_is_refused_with_a_reason() {
     );
     fails(&["set", "goal", "label=seventeen letters"], "17 bytes of text do not fit");
     fails(&["set", "goal", "at"], "\"at\" is not FIELD=VALUE: the fields are at, at.x, at.y, path");
-    fails(&["set", "goal", "at.x=1", "Goal { }"], "either one VALUE for the whole");
+    fails(&["set", "goal", "at.x=1", "Goal { }"], "either one whole VALUE");
     fails(&["set", "goal", "at.x=1", "mode=Parked", "at.x=2"], "at.x is given twice");
     fails(&["set", "goal"], "FIELD=VALUE");
     fails(

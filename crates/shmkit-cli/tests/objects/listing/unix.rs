@@ -28,8 +28,12 @@ fn an_object_of_another_user_is_refused_unless_trusted() {
         eprintln!("not tested: only root can change the owner of a file");
         return;
     }
-    dir.fails(&["get", "theirs"], 5, "did not ask to trust them: --trust 4321 does\n");
-    assert!(dir.shm(&["ls", "--sample", "1ms"]).contains("--trust 4321 does"));
+    dir.fails(
+        &["get", "theirs"],
+        5,
+        "did not ask to trust them: add --trust 4321 to open it anyway\n",
+    );
+    assert!(dir.shm(&["ls", "--sample", "1ms"]).contains("--trust 4321 to open it anyway"));
     assert_eq!(dir.shm(&["get", "theirs", "--trust", "4321"]), "1\n");
     let report = dir.shm(&["doctor"]);
     assert!(report.contains("look as user 4321, or trust that user: --trust 4321"), "{report}");

@@ -47,7 +47,7 @@ fn memory_of_another_user_is_refused_unless_trusted() {
         return skip("memory of another user: only root can create it");
     }
     let refused = run(&["raw", "read", &name, "--hex"]);
-    ended(&refused, 5, "user 0 did not ask to trust them: --trust 12345 does");
+    ended(&refused, 5, "user 0 did not ask to trust them: add --trust 12345 to open it anyway");
     for whose in ["12345", "anyone"] {
         assert_eq!(raw(&["read", &name, "--hex", "--trust", whose]), "0707070707070707\n");
         raw(&["write", &name, "--text", "\u{7}", "--trust", whose]);
