@@ -30,7 +30,7 @@ pub enum ErrorKind {
     OutOfRange = 6,
     /// The file system or the quota is full. Nothing was created.
     OutOfSpace = 7,
-    /// The object is of another kind, or the file is no object of `shmkit`.
+    /// The object is of another kind, or the file is not a shmkit object.
     WrongKind = 8,
     /// The object holds another type: the message names the first field that differs.
     WrongType = 9,
@@ -58,7 +58,7 @@ pub enum ErrorKind {
     OwnerDied = 20,
     /// The object was removed. Another object may have the name by now.
     Closed = 21,
-    /// The object was opened by the parent process: a forked child opens it again.
+    /// The object was opened by the parent process: a forked child must open it again.
     Forked = 22,
     /// This system or this file system cannot do it.
     Unsupported = 23,
@@ -89,7 +89,8 @@ struct Body {
 pub struct Peer {
     /// Its slot.
     pub slot: u32,
-    /// Its process id, in its own PID namespace: for people. None once another has the slot.
+    /// Its process id, in its own PID namespace, to show to people. None once another participant
+    /// has the slot.
     pub pid: Option<u32>,
     /// The name of its program, up to 16 bytes.
     pub program: Option<String>,
@@ -142,7 +143,7 @@ impl Error {
         self
     }
 
-    /// Adds to which object. The innermost stays.
+    /// Adds the name of the object. The innermost stays.
     #[cold]
     pub(crate) fn on(mut self, object: impl fmt::Display) -> Self {
         self.0.object.get_or_insert_with(|| object.to_string());
@@ -187,7 +188,7 @@ impl Error {
         Some(&*self.0.action).filter(|action| !action.is_empty())
     }
 
-    /// Returns the name of the object that it happened to, if there is one.
+    /// Returns the name of the object on which the operation failed, if there is one.
     pub fn object(&self) -> Option<&str> {
         self.0.object.as_deref()
     }
@@ -201,7 +202,7 @@ impl Error {
         }
     }
 
-    /// Returns the participant that is the reason: the holder of a lock, the one writer, the
+    /// Returns the participant that is the reason: the holder of a lock, the only writer, the
     /// process that died.
     pub fn peer(&self) -> Option<&Peer> {
         self.0.peer.as_ref()

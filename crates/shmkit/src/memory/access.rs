@@ -50,7 +50,7 @@ pub enum Trust {
     /// This user and the administrator (root). The default.
     #[default]
     Own,
-    /// Also the user with this number.
+    /// This user, the administrator, and the user with this number.
     User(u32),
     /// Every user.
     Anyone,

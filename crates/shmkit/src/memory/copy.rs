@@ -1,7 +1,7 @@
 //! Copying between private memory and words that other processes change meanwhile.
 //!
 //! A copy can be a mixture of old and new words. The caller's protocol detects that afterwards, and
-//! discards the copy. Each word is read or written once, as by a relaxed atomic access.
+//! discards the copy. Each word is read or written once, like a relaxed atomic access.
 //!
 //! # Why vector instructions are correct here
 //!

@@ -25,7 +25,7 @@ impl FileMappingOptions {
         self
     }
 
-    /// Makes a new file read-only for the users besides the owner that `access` admits.
+    /// Makes a new file read-only for all users that `access` admits, except the owner.
     pub fn read_only_peers(mut self) -> Self {
         self.read_only_peers = true;
         self
@@ -153,8 +153,9 @@ impl FileMapping {
 
     /// Changes the size. New bytes are zeros and committed.
     ///
-    /// Regions keep their length. If a region extends beyond the new end, the system ends a process
-    /// that accesses the missing part. So shrink a file only if all its users know about it.
+    /// Regions keep their length. If a region extends beyond the new end, the system kills a
+    /// process that accesses the missing part. So shrink a file only if all its users know about
+    /// it.
     ///
     /// # Errors
     ///
@@ -173,7 +174,7 @@ impl FileMapping {
     ///
     /// # Errors
     ///
-    /// As for [`RegionOptions::map`]: `InvalidArgument` if the file is empty, `OutOfSpace`.
+    /// As for [`RegionOptions::map`]: `OutOfSpace`; `InvalidArgument` if the file is empty.
     pub fn map(&self) -> Result<Region> {
         self.region().map()
     }

@@ -62,7 +62,7 @@ impl<'a> RegionOptions<'a> {
     /// Maps for reading and for private writing: no other region sees what is written, and it is
     /// lost with the region. A read-only handle is enough.
     ///
-    /// Whether pages that were not written yet show what other processes write is unspecified.
+    /// It is unspecified whether a page that was not written yet shows what other processes write.
     pub fn copy_on_write(mut self) -> Self {
         self.protection = Protection::CopyOnWrite;
         self
@@ -91,7 +91,7 @@ impl<'a> RegionOptions<'a> {
     ///
     /// `OutOfRange` if the range is not within the file; `InvalidArgument` for an empty range or
     /// file, and for an address that is in use or not aligned; `PermissionDenied` for writing
-    /// through a read-only handle; `OutOfSpace` if the process has no room.
+    /// through a read-only handle; `OutOfSpace` if the address space of the process is full.
     pub fn map(&self) -> Result<Region> {
         let mapped = self.checked_length().and_then(|length| {
             if self.protection == Protection::ReadWrite && !self.backing.is_writable() {
@@ -128,8 +128,8 @@ impl<'a> RegionOptions<'a> {
 
 /// Bytes of shared memory or of a file, in the address space of this process.
 ///
-/// A region and its bytes stay until the region is dropped, without the handle that mapped it and
-/// without the name. Forked children inherit the region and see the same bytes.
+/// A region and its bytes stay until the region is dropped, even if the handle that mapped it is
+/// dropped and the name is removed. Forked children inherit the region and see the same bytes.
 ///
 /// Bytes are copied in and out. If other processes change them during a copy, the copy is a mixture
 /// of old and new bytes. `Latest` excludes that, and so do atomics ([`Region::words`]) with a
@@ -176,7 +176,7 @@ impl Region {
         self.mapping.len()
     }
 
-    /// Returns whether the region can be written, and who sees it.
+    /// Returns whether the region can be written, and whether other regions see the writes.
     pub fn protection(&self) -> Protection {
         self.mapping.protection()
     }
@@ -184,7 +184,7 @@ impl Region {
     /// Returns the address of the first byte, valid while the region lives.
     ///
     /// A reference or a slice made from it is sound only if no process changes the bytes while it
-    /// lives. A write to the bytes of a read-only region ends the process.
+    /// lives. A process that writes to the bytes of a read-only region is killed.
     pub fn as_ptr(&self) -> *mut u8 {
         self.mapping.as_ptr()
     }
@@ -232,7 +232,7 @@ impl Region {
     ///
     /// # Errors
     ///
-    /// `OutOfRange` if there are fewer bytes, `PermissionDenied` if the region is read-only. Then
+    /// `OutOfRange` if there are fewer bytes; `PermissionDenied` if the region is read-only. Then
     /// nothing is copied.
     pub fn write_at(&self, offset: usize, bytes: &[u8]) -> Result<()> {
         self.view().write(offset, bytes).map_err(|error| self.with_context(error, "write to"))

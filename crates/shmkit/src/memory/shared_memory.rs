@@ -50,7 +50,7 @@ impl SharedMemoryOptions {
         self
     }
 
-    /// Makes new memory read-only for the users besides the owner that `access` admits.
+    /// Makes new memory read-only for all users that `access` admits, except the owner.
     pub fn read_only_peers(mut self) -> Self {
         self.read_only_peers = true;
         self
@@ -65,7 +65,7 @@ impl SharedMemoryOptions {
     /// Creates or opens the memory for all sessions of the machine.
     ///
     /// This matters on Windows only, where it puts `Global\` before the name, and where creating
-    /// global memory takes a privilege. On other systems all sessions share it in any case.
+    /// global memory needs a privilege. On other systems all sessions share it in any case.
     pub fn all_sessions(mut self) -> Self {
         self.all_sessions = true;
         self
@@ -101,8 +101,8 @@ impl SharedMemoryOptions {
     ///
     /// # Errors
     ///
-    /// `WrongOptions` if it exists with another size; `Busy` if other processes keep creating and
-    /// removing it; `InvalidName`, `OutOfSpace`, `PermissionDenied`, `WrongKind`.
+    /// `InvalidName`, `OutOfSpace`, `PermissionDenied`, `WrongKind`; `WrongOptions` if it exists
+    /// with another size; `Busy` if other processes keep creating and removing it.
     pub fn open_or_create(&self, name: &str, size: u64) -> Result<SharedMemory> {
         let name = RawName::new(name)?;
         self.open_or_create_named(&name, size)
@@ -147,7 +147,8 @@ impl SharedMemoryOptions {
     }
 
     fn open_or_create_named(&self, name: &RawName, size: u64) -> Result<SharedMemory> {
-        /// How often other processes can create and remove the name meanwhile.
+        /// How many times to try again because another process created or removed the memory in the
+        /// meantime.
         const ATTEMPTS: usize = 100;
         for _ in 0..ATTEMPTS {
             match self.open_named(name) {
@@ -177,8 +178,8 @@ impl SharedMemoryOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Seal {
-    /// Changes of the size. Without this seal, a peer can shrink the memory, and an access to the
-    /// missing part ends a process.
+    /// Changes of the size. Without this seal, a peer can shrink the memory, and a process that
+    /// accesses the missing part is killed.
     Size,
     /// Writing, except through regions that exist already. For data that peers only read.
     NewWriters,
@@ -202,9 +203,9 @@ impl From<Seal> for SealKind {
 /// A name has 1 to 255 bytes. It contains no `/`, except for a leading one, which is ignored, and
 /// does not end in `.shmkit`. The memory is the file of that name in `/dev/shm`.
 ///
-/// On Windows it is a section of the page file, with its rules. The size is a number of whole pages
-/// and cannot change. Memory and name live until the last handle and region end. A name is local to
-/// the session, unless it begins with `Global\`.
+/// On Windows it is a section of the page file. The size is a number of whole pages and cannot
+/// change. Memory and name live until the last handle and region end. A name is local to the
+/// session, unless it begins with `Global\`.
 ///
 /// Forked children inherit a handle and its regions. Anonymous memory has no name. Other processes
 /// get it by inheritance, or get its descriptor ([`SharedMemory::file`]) through a Unix socket or
@@ -247,8 +248,8 @@ impl SharedMemory {
     /// Creates memory of `size` bytes, all zeros and all committed, for reading and writing.
     ///
     /// Other processes see the complete memory or none. If several processes race for the name, one
-    /// wins. Memory of size 0 can be resized, and must be before it is mapped. A full file system
-    /// is an error; exceeding a memory cgroup ends the process.
+    /// wins. Memory of size 0 must be resized before it is mapped. A full file system is an error.
+    /// A process that exceeds its memory cgroup is killed.
     ///
     /// # Errors
     ///
@@ -272,8 +273,8 @@ impl SharedMemory {
     ///
     /// # Errors
     ///
-    /// `WrongOptions` if it exists with another size; `Busy` if other processes keep creating and
-    /// removing it; `InvalidName`, `OutOfSpace`, `PermissionDenied`, `WrongKind`.
+    /// `InvalidName`, `OutOfSpace`, `PermissionDenied`, `WrongKind`; `WrongOptions` if it exists
+    /// with another size; `Busy` if other processes keep creating and removing it.
     pub fn open_or_create(name: &str, size: u64) -> Result<Self> {
         Self::options().open_or_create(name, size)
     }
@@ -346,8 +347,9 @@ impl SharedMemory {
 
     /// Changes the size. New bytes are zeros and committed.
     ///
-    /// Regions keep their length. If a region extends beyond the new end, the system ends a process
-    /// that accesses the missing part. So shrink memory only if all its users know about it.
+    /// Regions keep their length. If a region extends beyond the new end, the system kills a
+    /// process that accesses the missing part. So shrink memory only if all its users know about
+    /// it.
     ///
     /// # Errors
     ///
@@ -386,7 +388,7 @@ impl SharedMemory {
     ///
     /// # Errors
     ///
-    /// As for [`RegionOptions::map`]: `InvalidArgument` if the memory is empty, `OutOfSpace`.
+    /// As for [`RegionOptions::map`]: `OutOfSpace`; `InvalidArgument` if the memory is empty.
     pub fn map(&self) -> Result<Region> {
         self.region().map()
     }

@@ -83,8 +83,8 @@ impl<'a> View<'a> {
         self.writable
     }
 
-    /// Returns the address of the first byte. Any access by it must allow for concurrent changes of
-    /// the bytes.
+    /// Returns the address of the first byte. Any access through it must allow for concurrent
+    /// changes of the bytes.
     #[inline]
     pub fn as_ptr(&self) -> *mut u8 {
         self.base.as_ptr()
@@ -126,7 +126,7 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     ///
-    /// `OutOfRange` if there are fewer bytes, `PermissionDenied` if the view is read-only. Then
+    /// `OutOfRange` if there are fewer bytes; `PermissionDenied` if the view is read-only. Then
     /// nothing is copied.
     #[inline]
     pub fn write(&self, offset: usize, bytes: &[u8]) -> Result<()> {

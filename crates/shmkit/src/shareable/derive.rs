@@ -1,4 +1,4 @@
-//! Functions for the code that `#[derive(Shareable)]` generates. They are for nothing else.
+//! Functions for the code that `#[derive(Shareable)]` generates. No other code should call them.
 
 use super::Shareable;
 pub use super::layout::{Field, Scalar, Variant};

@@ -2,9 +2,9 @@
 //!
 //! A [`Layout`] is a tree of constants, the value of
 //! [`Shareable::LAYOUT`](super::Shareable::LAYOUT). The compiler computes its
-//! [`fingerprint`](Layout::fingerprint), so opening an object compares two numbers. For people and
-//! for other languages the tree becomes a [`Schema`](super::Schema) with a text. The fingerprint is
-//! the FNV-1a hash of that text without the names of types.
+//! [`fingerprint`](Layout::fingerprint), so opening an object compares two numbers. For other
+//! languages, and to show it to people, the tree becomes a [`Schema`](super::Schema) with a text.
+//! The fingerprint is the FNV-1a hash of that text without the names of types.
 //!
 //! The compiler checks the limits too: a type that no reader could accept (nested too deep, a text
 //! too long) does not compile.
@@ -153,13 +153,14 @@ impl Layout {
         hasher.layout(&layout);
         assert!(
             hasher.written + hasher.type_names <= MAX_TEXT,
-            "the type has too many fields to be shared: its description is longer than 64 KiB"
+            "the type has too many fields to be shared: its schema text is longer than 64 KiB"
         );
         layout.fingerprint = hasher.hash;
         layout
     }
 
-    /// Returns the name of the type without its path. It is for people, and never compared.
+    /// Returns the name of the type without its path. It is only shown to people, and never
+    /// compared.
     pub const fn name(&self) -> &'static str {
         self.name
     }

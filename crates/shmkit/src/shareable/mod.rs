@@ -99,7 +99,7 @@ pub unsafe trait Shareable: Sized + Send + Sync + 'static {
     /// Whether the type or one of its parts has padding.
     const PADDED: bool;
 
-    /// Whether any bytes of the right length are a value.
+    /// Whether all possible bytes of the right length are a value.
     const ALWAYS_VALID: bool;
 
     /// Returns whether `bytes` are a value of this type. False if the length is not the size of the
@@ -118,7 +118,7 @@ pub unsafe trait Shareable: Sized + Send + Sync + 'static {
 
 /// Returns the bytes of a value if none of them is padding, otherwise `None`.
 ///
-/// The compiler knows which.
+/// Which of the two is known at compile time.
 #[inline(always)]
 #[allow(unsafe_code, reason = "reads a value as bytes")]
 pub fn bytes_of<T: Shareable>(value: &T) -> Option<&[u8]> {

@@ -1,4 +1,4 @@
-//! The description of a type that an object carries: a tree at run time, and its text.
+//! The schema of a type: a tree at run time, and a text that an object stores.
 //!
 //! Any process can read, print and change an object through its schema, without the program that
 //! created it. The header of the object stores the text.
@@ -38,8 +38,8 @@
 //! - A `list` is a `u64` with the number of items, then the items from the next multiple of the
 //!   item's alignment on, then zeros up to the capacity. Alignment (at least 8) and size are those
 //!   of a C struct of these parts.
-//! - A `maybe` is one byte, 0 or 1, then at the item's alignment the item or zeros. Alignment and
-//!   size are those of a C struct of these parts.
+//! - A `maybe` is one byte, 0 or 1, and then, at the item's alignment, the item or zeros. Alignment
+//!   and size are those of a C struct of these parts.
 //! - A struct has the size and alignment in the text, and each field at its offset.
 //! - An enum is an integer, the value of one of its variants.
 //! - A role says what a part of an object is for; types that programs define have none. The type of
@@ -59,7 +59,7 @@
 //! # Limits
 //!
 //! - The text of a type has at most 65,536 bytes, that of an object at most 131,072.
-//! - Types are nested at most 32 deep, counted anew in a part with the role `value`.
+//! - Types are nested at most 32 deep. The count begins again in a part with the role `value`.
 //! - A size is from 1 to 2^63 - 1, an alignment is a power of two up to 2^29, a count is at least
 //!   1.
 //! - The integer of an enum has at most 64 bits.
@@ -82,7 +82,7 @@ use super::Shareable;
 use super::layout::{self, Layout, Scalar, fnv1a};
 pub use super::limits::{MAX_ALIGN, MAX_DEPTH, MAX_NAME, MAX_OBJECT_TEXT, MAX_SIZE, MAX_TEXT};
 
-/// The description of a type: the tree of [`Shareable::LAYOUT`], or of a type of another process.
+/// A tree that describes a type: the type of a [`Shareable::LAYOUT`], or a type of another process.
 /// `Display` prints its text.
 ///
 /// # Examples
@@ -176,7 +176,7 @@ pub struct Variant {
 }
 
 impl Schema {
-    /// Returns the description of `T`.
+    /// Returns the schema of `T`.
     pub fn of<T: Shareable>() -> Self {
         Self::from(T::LAYOUT)
     }

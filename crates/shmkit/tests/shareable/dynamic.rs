@@ -97,7 +97,7 @@ fn invalid_bytes_are_corrupt_and_the_error_names_the_field() {
     let error = schema.read(&[0, 1, 2, 0]).unwrap_err();
     assert_eq!(error.to_string(), "field [1][0] is 2, which is not a valid bool");
     let error = schema.read(&[0; 3]).unwrap_err();
-    assert_eq!(error.to_string(), "3 bytes are not a value of 4 bytes");
+    assert_eq!(error.to_string(), "expected a value of 4 bytes, found 3");
     assert_eq!(
         Schema::of::<bool>().read(&[9]).unwrap_err().to_string(),
         "the value is 9, which is not a valid bool"
@@ -206,8 +206,8 @@ fn an_invalid_path_or_value_is_refused_with_the_valid_ones() {
         ("name", "\"open", "name: expected \" at the end"),
         ("name", r#""\x""#, r#"name: \ must be followed by n, r, t, 0, \, ', " or u{...}"#),
         ("name", r#""\u{d800}""#, r"name: \u{d800} is not a character"),
-        ("v", "[1]", "v: 1 items are not the 2 of [i16; 2]"),
-        ("v", "[1, 2, 3]", "v: more than 2 items"),
+        ("v", "[1]", "v: expected 2 items for [i16; 2], found 1"),
+        ("v", "[1, 2, 3]", "v: expected at most 2 items"),
         ("v", "1", "v: expected [ before 1"),
         ("limit", "1", "limit: 1 is neither None nor Some(...)"),
         ("key", "ab", "key: expected ' before ab"),

@@ -17,14 +17,15 @@ impl Schema {
     ///
     /// The text has the form of Rust's `Debug` output, which [`read`](Self::read) also gives:
     /// `-1.5`, `Fast`, `"a\tb"`, `[1, 2]`, `Some(3)`, `Point { x: 1.0, y: 2.0 }`. A `FixedString`
-    /// or a `char` that is the whole part needs no quotes, unless it begins with one. A whole list
-    /// sets its length.
+    /// or a `char` that is the whole part needs no quotes, unless it begins with one. If the part
+    /// is a whole list, its length is set, too.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument), with what is possible, if there is no such
-    /// part or the text does not fit it. [`Corrupt`](ErrorKind::Corrupt) if `bytes` are not a
-    /// value, unless an empty path replaces the whole. After an error the bytes are unchanged.
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) if there is no such part or the text does
+    /// not fit it; the message says what is possible. [`Corrupt`](ErrorKind::Corrupt) if `bytes`
+    /// are not a value, unless an empty path replaces the whole. After an error the bytes are
+    /// unchanged.
     ///
     /// # Examples
     ///
@@ -70,8 +71,8 @@ impl Schema {
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument), with what is possible, if there is no such
-    /// part; [`Corrupt`](ErrorKind::Corrupt) if `bytes` are not a value.
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) if there is no such part, with what is
+    /// possible; [`Corrupt`](ErrorKind::Corrupt) if `bytes` are not a value.
     ///
     /// # Examples
     ///
@@ -95,8 +96,8 @@ impl Schema {
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument), with what is possible, if no value has such
-    /// a part.
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) if no value has such a part, with what is
+    /// possible.
     ///
     /// # Examples
     ///
@@ -115,11 +116,12 @@ impl Schema {
 
     /// Returns the value whose bytes are all zero: numbers are 0, texts and lists are empty.
     ///
-    /// Before this, compare [`size`](Self::size) with the object: a hostile text can give any size.
+    /// First compare [`size`](Self::size) with the size of the object: a hostile text can give any
+    /// size.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) if an enum has no variant of value 0,
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) if an enum has no variant of value 0;
     /// [`OutOfSpace`](ErrorKind::OutOfSpace) if there is not enough memory.
     pub fn zeroed(&self) -> Result<Vec<u8>> {
         if let Some(name) = enum_without_zero(self) {
@@ -248,7 +250,9 @@ impl<'t> Literal<'t> {
             Shape::Text { .. } => put_text(&self.quoted('"')?, schema, out),
             Shape::Array { item, len } => match self.put_items(item, *len, out)? {
                 count if count == *len => Ok(()),
-                count => Err(format!("{count} items are not the {len} of {}", spelled(schema))),
+                count => {
+                    Err(format!("expected {len} items for {}, found {count}", spelled(schema)))
+                }
             },
             Shape::List { item, capacity } => {
                 let (len, places) = out.split_at_mut(items_offset(item) as usize);
@@ -289,7 +293,7 @@ impl<'t> Literal<'t> {
         let mut places = out.chunks_exact_mut(item.size as usize).take(limit as usize);
         let mut count = 0;
         while !self.accept(']') {
-            let place = places.next().ok_or_else(|| format!("more than {limit} items"))?;
+            let place = places.next().ok_or_else(|| format!("expected at most {limit} items"))?;
             self.put(item, place)?;
             count += 1;
             if !self.accept(',') {

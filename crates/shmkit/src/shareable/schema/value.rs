@@ -50,7 +50,7 @@ pub enum Value<'s> {
 impl Schema {
     /// Decodes a value from `bytes`.
     ///
-    /// The value takes up to 50 times the memory of the bytes.
+    /// The value needs up to 50 times the memory of the bytes.
     ///
     /// # Errors
     ///
@@ -97,7 +97,7 @@ impl Schema {
         if bytes.len() as u64 == self.size {
             return Ok(());
         }
-        let why = format!("{} bytes are not a value of {} bytes", bytes.len(), self.size);
+        let why = format!("expected a value of {} bytes, found {}", self.size, bytes.len());
         Err(Error::new(ErrorKind::Corrupt, why))
     }
 }

@@ -18,7 +18,7 @@ pub(crate) fn cleaners(directory: &Path) -> Vec<Cleaner> {
     if systemd && ["/tmp", "/var/tmp"].iter().any(|cleaned| directory.starts_with(cleaned)) {
         found.push(Cleaner {
             what: "systemd-tmpfiles removes files here that were not used for some days".into(),
-            remedy: "choose another directory by SHMKIT_DIR, or exempt this one in /etc/tmpfiles.d"
+            remedy: "choose another directory with SHMKIT_DIR, or exempt it in /etc/tmpfiles.d"
                 .into(),
         });
     }

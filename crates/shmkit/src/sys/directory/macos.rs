@@ -95,7 +95,7 @@ pub(crate) fn cleaners(directory: &Path) -> Vec<Cleaner> {
     vec![Cleaner {
         what: "macOS removes files here that were not used for three days, and more when it starts"
             .into(),
-        remedy: "choose another directory by SHMKIT_DIR".into(),
+        remedy: "choose another directory with SHMKIT_DIR".into(),
     }]
 }
 

@@ -335,7 +335,7 @@ pub(crate) fn cleaners(directory: &Path) -> Vec<Cleaner> {
     vec![Cleaner {
         what: "Storage Sense and disk clean-up remove files here that were not used for some days"
             .into(),
-        remedy: "choose another directory by SHMKIT_DIR".into(),
+        remedy: "choose another directory with SHMKIT_DIR".into(),
     }]
 }
 

@@ -45,7 +45,8 @@ pub(crate) fn seal(file: &File, kind: SealKind) -> Result<()> {
     };
     let error = Error::from_os(cause);
     if takes_no_seals {
-        let why = "this file takes no seals: only anonymous memory does, until seals are sealed";
+        let why =
+            "this file cannot be sealed: only anonymous memory can, until that forbids more seals";
         return Err(error.of_kind(ErrorKind::Unsupported).because(why));
     }
     // EINVAL: the kernel does not know this seal.

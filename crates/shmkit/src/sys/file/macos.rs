@@ -1,4 +1,4 @@
-//! `F_PREALLOCATE`; memory of `shm_open`, which is no file.
+//! `F_PREALLOCATE`; memory of `shm_open`, which is not a file.
 
 #![allow(unsafe_code, reason = "rustix cannot preallocate at the end of a file: fcntl by libc")]
 

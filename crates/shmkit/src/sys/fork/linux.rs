@@ -22,9 +22,9 @@ pub(super) fn replace(descriptor: &mut OwnedFd, file: BorrowedFd<'_>) -> rustix:
     rustix::io::dup3(file, descriptor, DupFlags::CLOEXEC)
 }
 
-/// The reason for an error when the page of a stamp is made.
+/// The reason of an error while the page of a stamp is made.
 pub(super) const NO_STAMP_PAGE: &str =
-    "no page that the system wipes at fork: that takes Linux 4.14 or newer";
+    "the system cannot wipe a page at fork: use Linux 4.14 or newer";
 
 /// Whether a handler of `fork` must wipe the page of the stamp.
 pub(super) const HANDLERS_WIPE_STAMP: bool = false;

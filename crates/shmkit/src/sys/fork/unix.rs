@@ -19,8 +19,8 @@ use crate::error::{Error, Result};
 use crate::sys::random::random;
 use crate::sys::status::{self, Identity};
 
-/// A file whose description is for holding locks only. It is never mapped, and never used to test
-/// whether a byte is locked.
+/// A file whose open file description is only for holding locks. It is never mapped, and never used
+/// to test whether a byte is locked.
 pub(crate) struct LockFile {
     file: ManuallyDrop<File>,
     opened: Descriptor,

@@ -18,7 +18,7 @@ impl LockFile {
         open().map(Self)
     }
 
-    /// Returns whether the handle still refers to the file that was opened. It always does here.
+    /// Returns whether the handle still refers to the file that was opened. On Windows always true.
     pub(crate) fn is_there(&self) -> bool {
         true
     }

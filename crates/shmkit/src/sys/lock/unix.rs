@@ -11,9 +11,9 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// The reason for an error on a system without these locks.
 const NO_LOCKS: &str = if cfg!(target_os = "linux") {
-    "the system has no locks of open files: that takes Linux 3.15 or newer"
+    "the system has no open-file-description locks: use Linux 3.15 or newer"
 } else {
-    "the system, or its file system, has no locks of open files"
+    "the system, or its file system, has no open-file-description locks"
 };
 
 fn request(kind: libc::c_short, range: Range) -> libc::flock {

@@ -1,12 +1,12 @@
-//! A file beside a memory, for the locks of its participants: where memory is no file, or cannot be
-//! opened once more.
+//! A file beside a memory, for the locks of its participants: where memory is not a file, or cannot
+//! be opened a second time.
 
 use std::fs::File;
 
 use crate::error::{ErrorKind, Result};
 use crate::sys::directory::{self, Opening};
 
-/// How often another process may make or remove the file meanwhile.
+/// How many times to try again because another process created or removed the file in the meantime.
 const MAX_TRIES: u32 = 100;
 
 /// Opens the file whose locks prove that the participants of an object live. It is empty, is named

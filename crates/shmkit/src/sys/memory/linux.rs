@@ -49,7 +49,7 @@ pub(crate) fn remove(name: &str) -> Result<()> {
     directory::unlink(&path(name))
 }
 
-/// Opens the file of a memory once more: by a description of its own, whose locks prove that a
+/// Opens the file of a memory a second time: a new open file description, whose locks prove that a
 /// participant lives. All that have the memory have this file.
 pub(crate) fn liveness_file(memory: &File, _tag: u64) -> Result<File> {
     let link = PathBuf::from(format!("/proc/self/fd/{}", memory.as_raw_fd()));

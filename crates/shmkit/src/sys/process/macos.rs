@@ -19,7 +19,7 @@ pub(crate) fn boot_id() -> [u8; 16] {
     })
 }
 
-/// Returns the number that a UUID's digits form; 0 if the text is no UUID.
+/// Returns the number that a UUID's digits form; 0 if the text is not a UUID.
 fn parse_uuid(text: &[u8]) -> [u8; 16] {
     let digits: String =
         text.iter().map(|&byte| char::from(byte)).filter(char::is_ascii_hexdigit).collect();

@@ -1,5 +1,5 @@
-//! The identity of this process, for people to read and never as proof of life; the identity of
-//! this run of the machine.
+//! The identity of this process, to show to people and never as proof of life; the identity of this
+//! run of the machine.
 
 #[cfg(target_os = "linux")]
 mod linux;

@@ -42,8 +42,8 @@ pub(crate) enum WaitOutcome {
 mod scope {
     use std::ptr::NonNull;
 
-    /// Lets processes find each other's sleepers on the words of a mapping. Holds nothing here: the
-    /// system knows a word by its place in the file.
+    /// Lets processes find each other's sleepers on the words of a mapping. Empty on Unix: the
+    /// system identifies a word by its place in the file.
     #[derive(Debug)]
     pub(crate) struct WakeScope;
 

@@ -86,7 +86,8 @@ pub(crate) fn moved(word: &AtomicU64, had: u64) {
     }
 }
 
-/// Wakes one sleeper by place, or all that saw the value `had`.
+/// Wakes one thread that sleeps on this word. If sleepers are found by value, wakes all that saw
+/// `had`.
 pub(crate) fn wake_one(word: &AtomicU64, had: u64) {
     if FOUND_BY_VALUE.load(Ordering::SeqCst) {
         return wake_all(word, had);
@@ -98,7 +99,8 @@ pub(crate) fn wake_one(word: &AtomicU64, had: u64) {
     WAKES.notify_all();
 }
 
-/// Wakes all sleepers by place, or all that saw the value `had`.
+/// Wakes all threads that sleep on this word. If sleepers are found by value, wakes all that saw
+/// `had`.
 pub(crate) fn wake_all(word: &AtomicU64, had: u64) {
     let mut queue = QUEUE.lock().expect("no model panics while it holds the queue");
     let by_value = FOUND_BY_VALUE.load(Ordering::SeqCst);

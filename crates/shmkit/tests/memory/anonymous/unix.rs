@@ -58,7 +58,7 @@ fn a_directory_is_refused_and_named_memory_has_no_seals() {
 
     let name = Unique::new();
     let named = SharedMemory::create(&name, 1).unwrap();
-    let why = "this file takes no seals";
+    let why = "this file cannot be sealed";
     assert_error(named.seal(Seal::Size), ErrorKind::Unsupported, why);
     assert!(!named.is_sealed(Seal::Size).unwrap());
 }
