@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 pub(crate) const SIZES: [usize; 6] = [8, 64, 1_024, 4_096, 65_536, 1_048_576];
 /// The size of the largest value, in words.
 pub(crate) const MAX_WORDS: usize = SIZES[SIZES.len() - 1] / 8;
-/// Values of up to so many bytes are passed by value, larger ones by reference.
+/// Values of up to this many bytes are passed by value, larger ones by reference.
 pub(crate) const BY_VALUE_BYTES: usize = 256;
 
 /// The instances of a function that is generic over the words of a value, one for each size.

@@ -151,7 +151,7 @@ fn a_death_is_reported_once_while_its_slot_is_being_reused() {
     assert_eq!(
         drain(&mut changes),
         (vec![], 0),
-        "a locked slot without an entry is no participant"
+        "a locked slot without an entry is not a participant"
     );
     next.resume();
     assert_eq!(next.receive(), "ready");

@@ -8,7 +8,7 @@ use crate::times::TIMEOUT;
 use crate::values::Random;
 
 const NAME: &str = "count";
-/// How often a process forks while one of its threads attaches.
+/// How many times a process forks while one of its threads attaches.
 const FORKS: u64 = 12;
 
 /// An answer in one word: the value, or the kind of the error.

@@ -18,7 +18,7 @@ const ROUNDS: u64 = 600;
 /// One round in this many is by `create`.
 const CREATE_EVERY: u64 = 6;
 const USERS: usize = 4;
-/// How often the users' objects are compared.
+/// How many times the users' objects are compared.
 const COMPARISONS: u64 = 500;
 /// The points at which some users die. An empty one is never reached.
 const CRASH_POINTS: [&str; 8] = [

@@ -2,7 +2,7 @@
 //! outcome.
 //!
 //! A command is the name of the primitive's method. It waits without a limit, or with the prefix
-//! `try_` not at all, or followed by a number for so many milliseconds.
+//! `try_` not at all, or followed by a number of milliseconds.
 //!
 //! | command | operation |
 //! |---|---|

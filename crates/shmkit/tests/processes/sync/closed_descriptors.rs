@@ -40,7 +40,7 @@ fn slot_of(fixture: &Fixture, pid: u32) -> Option<u32> {
     participants.into_iter().rfind(|it| it.pid == pid).map(|it| it.slot)
 }
 
-/// Opens the object once more, and so gets the slot that the child has lost.
+/// Opens the object a second time, and so gets the slot that the child has lost.
 fn open_successor(fixture: &Fixture, lost_slot: u32) -> Object<Primitives> {
     let successor = fixture.dir.primitive::<Primitives>().open(NAME).unwrap();
     assert_eq!(slot_of(fixture, std::process::id()), Some(lost_slot));

@@ -7,12 +7,12 @@ use crate::children::{Child, Link};
 use crate::test_dir::open;
 use crate::times::{SLOW_CHECKS, TIMEOUT};
 
-/// How often the tested thread acquires what others acquire without a pause.
+/// How many times the tested thread acquires what others acquire without a pause.
 const TIMES: u64 = 1_000;
 /// The acquisitions are counted in this many batches.
 const BATCHES: usize = 5;
-/// How often the others may acquire for each acquisition of the tested thread, on average: a waiter
-/// gets a handoff after 1 ms, in which there are seldom more than ten acquisitions.
+/// How many times the others may acquire for each acquisition of the tested thread, on average: a
+/// waiter gets a handoff after 1 ms, in which there are seldom more than ten acquisitions.
 const OTHERS: u64 = 50;
 /// How many spins the others hold it: longer than it takes to wake a waiter, so that a woken waiter
 /// comes too late unless it gets a handoff.

@@ -21,7 +21,7 @@ const NAME: &str = "victim";
 const SHORT: Duration = Duration::from_micros(20);
 /// All garbage is tried in this many words, and some of it in the others.
 const FIRST_WORDS: u64 = 48;
-/// How often each primitive is used while another thread overwrites its words.
+/// How many times each primitive is used while another thread overwrites its words.
 const ROUNDS: usize = 1_000;
 
 /// What is invalid in some word. Single bits and random numbers are tried as well.

@@ -121,7 +121,7 @@ fn threads_of(process: u32) -> Vec<u32> {
     threads
 }
 
-/// Whether a thread is suspended: suspending it once more returns how often it already was.
+/// Whether a thread is suspended: suspending it again returns how many times it already was.
 fn is_suspended(thread: u32) -> bool {
     // SAFETY: the call takes no pointers.
     let thread = unsafe { OpenThread(THREAD_SUSPEND_RESUME, 0, thread) };
