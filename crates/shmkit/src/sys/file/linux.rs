@@ -10,8 +10,8 @@ use super::unix::{check_limit, write_zeros};
 use crate::error::{Error, ErrorKind, Result};
 pub(crate) use crate::sys::status::status;
 
-/// Creates a file of committed zeros in memory. It has no name, and goes with its last descriptor
-/// and mapping. `/proc` shows `label`.
+/// Creates a file of committed zeros in memory. It has no name, and disappears with its last
+/// descriptor and mapping. `/proc` shows `label`.
 pub(crate) fn anonymous(label: &str, size: u64) -> Result<File> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     // Not executable, as hardened systems demand. Kernels before Linux 6.3 do not know the flag.

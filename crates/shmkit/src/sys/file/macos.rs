@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sys::memory;
 use crate::sys::status::{self, FileType, Status};
 
-/// Creates memory without a name, which goes with its last descriptor and mapping.
+/// Creates memory without a name, which disappears with its last descriptor and mapping.
 pub(crate) fn anonymous(_label: &str, size: u64) -> Result<File> {
     memory::new_unnamed(size)
 }

@@ -61,7 +61,7 @@ fn section_size(section: &File) -> Result<u64> {
     Ok(about.RegionSize as u64)
 }
 
-/// Creates a section without a name, which goes with its last handle and view.
+/// Creates a section without a name, which disappears with its last handle and view.
 pub(crate) fn anonymous(_label: &str, size: u64) -> Result<File> {
     memory::new_section(None, size, 0o600)
 }

@@ -22,7 +22,7 @@ pub(super) fn replace(descriptor: &mut OwnedFd, file: BorrowedFd<'_>) -> rustix:
     rustix::io::dup3(file, descriptor, DupFlags::CLOEXEC)
 }
 
-/// The reason of an error while the page of a stamp is made.
+/// The reason for an error while the page of a stamp is made.
 pub(super) const NO_STAMP_PAGE: &str =
     "the system cannot wipe a page at fork: use Linux 4.14 or newer";
 

@@ -23,7 +23,7 @@ pub(super) fn replace(descriptor: &mut OwnedFd, file: BorrowedFd<'_>) -> rustix:
     rustix::io::fcntl_setfd(descriptor, FdFlags::CLOEXEC)
 }
 
-/// The reason for an error when the page of a stamp is made.
+/// The reason for an error while the page of a stamp is made.
 pub(super) const NO_STAMP_PAGE: &str = "no page for the process's stamp";
 
 /// Whether a handler of `fork` must wipe the page of the stamp.

@@ -80,7 +80,8 @@ impl Deref for LockFile {
 
 impl Drop for LockFile {
     fn drop(&mut self) {
-        // Held until after the close: a child forked in between would keep the description.
+        // Held until after the close: a child forked in between would keep the open file
+        // description.
         let mut registry = Registry::lock_without_handlers();
         registry.lock_files.retain(|&other| other != self.opened);
         let empty = registry.empty.as_ref();

@@ -79,7 +79,7 @@ impl ProcessStamp {
         self.0
     }
 
-    /// Returns whether this process made the stamp. It always did here.
+    /// Returns whether this process made the stamp. On Windows always true.
     #[inline(always)]
     pub(crate) fn is_mine(self) -> bool {
         true

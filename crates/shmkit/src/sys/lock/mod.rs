@@ -1,8 +1,8 @@
 //! Byte-range locks on files, by which the kernel proves that a process lives.
 //!
 //! A lock belongs to the *open file description* that acquired it, and ends with it, however the
-//! process ends. A description does not see its own locks, so a process that holds locks uses
-//! another description to test for locks.
+//! process ends. An open file description does not see its own locks, so a process that holds locks
+//! uses another one to test for locks.
 
 #[cfg(unix)]
 mod unix;

@@ -50,9 +50,10 @@ fn control(file: &File, command: libc::c_int, request: &mut libc::flock) -> io::
     }
 }
 
-/// Acquires the lock, unless another description holds a conflicting one. Returns whether it did.
+/// Acquires the lock, unless another open file description holds a conflicting one. Returns whether
+/// it did.
 ///
-/// If this description holds a lock of the range already, the lock changes its mode.
+/// If this open file description already holds a lock of the range, the lock changes its mode.
 pub(crate) fn try_lock(file: &File, range: Range, mode: Mode) -> Result<bool> {
     match control(file, libc::F_OFD_SETLK, &mut request(kind(mode), range)) {
         Ok(()) => Ok(true),
@@ -63,8 +64,8 @@ pub(crate) fn try_lock(file: &File, range: Range, mode: Mode) -> Result<bool> {
     }
 }
 
-/// Acquires the lock as [`try_lock`] does, and sleeps while another description holds a conflicting
-/// one.
+/// Acquires the lock as [`try_lock`] does, and sleeps while another open file description holds a
+/// conflicting one.
 pub(crate) fn lock(file: &File, range: Range, mode: Mode) -> Result<()> {
     control(file, libc::F_OFD_SETLKW, &mut request(kind(mode), range)).map_err(refused)
 }
@@ -79,27 +80,27 @@ fn refused(error: io::Error) -> Error {
     }
 }
 
-/// Acquires a lock that has no holder. Tests for locks by other processes do not disturb it here.
+/// Acquires a lock that has no holder. Tests for locks by other processes do not disturb it.
 pub(crate) fn take(file: &File, range: Range, mode: Mode) -> Result<bool> {
     try_lock(file, range, mode)
 }
 
-/// Releases what this description holds in the range.
+/// Releases what this open file description holds in the range.
 pub(crate) fn unlock(file: &File, range: Range) {
     // Releasing fails only if the kernel has no memory to split a lock. Then the lock ends with its
-    // description.
+    // open file description.
     let _ = control(file, libc::F_OFD_SETLK, &mut request(libc::F_UNLCK as libc::c_short, range));
 }
 
-/// The mode of a lock that only shows presence. A read-only description cannot use another one.
+/// The mode of a lock that only shows presence. A read-only file cannot use another mode.
 pub(crate) const PRESENCE: Mode = Mode::Shared;
 
-/// Returns whether another description holds a lock in the range.
+/// Returns whether another open file description holds a lock in the range.
 pub(crate) fn is_locked(file: &File, range: Range) -> Result<bool> {
     Ok(first_locked(file, range)?.is_some())
 }
 
-/// Returns a range in which another description holds a lock, or `None` if there is none.
+/// Returns a range in which another open file description holds a lock, or `None` if there is none.
 ///
 /// If there are several, any of them.
 pub(crate) fn first_locked(file: &File, range: Range) -> Result<Option<Range>> {
@@ -123,7 +124,7 @@ mod tests {
 
     use super::*;
 
-    /// Opens several descriptions of one file: each has locks of its own.
+    /// Opens one file several times: each has locks of its own.
     fn descriptions<const N: usize>() -> [File; N] {
         let file = tempfile::NamedTempFile::new().unwrap();
         [(); N].map(|()| File::options().read(true).write(true).open(file.path()).unwrap())

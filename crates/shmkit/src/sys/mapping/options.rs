@@ -7,9 +7,10 @@ use crate::error::{Error, ErrorKind, Result};
 pub enum Protection {
     /// The bytes can only be read.
     ReadOnly,
-    /// The bytes can be written, and every mapping of the same bytes sees it.
+    /// The bytes can be written, and every mapping of the same bytes sees the change.
     ReadWrite,
-    /// The bytes can be written, and no other mapping sees it: a written page becomes private.
+    /// The bytes can be written, and no other mapping sees the change: a written page becomes
+    /// private.
     CopyOnWrite,
 }
 
@@ -42,7 +43,7 @@ pub enum Advice {
     DontDump,
     /// Include the bytes in core dumps. Undoes `DontDump`.
     Dump,
-    /// Do not map the bytes in forked children, which end if they access them.
+    /// Do not map the bytes in forked children: a child that accesses them is killed.
     DontFork,
     /// Map the bytes in forked children. Undoes `DontFork`.
     Fork,

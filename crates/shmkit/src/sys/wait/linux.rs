@@ -21,7 +21,7 @@ pub(crate) fn wait(word: &AtomicU64, expected: u64, until: Option<Instant>) -> W
     loop {
         let timeout = match until.map(|until| until.saturating_duration_since(Instant::now())) {
             Some(left) if left.is_zero() => return WaitOutcome::TimedOut,
-            // A time limit that the clock cannot represent is none.
+            // A time limit that the clock cannot represent counts as no limit.
             Some(left) => Timespec::try_from(left).ok(),
             None => None,
         };

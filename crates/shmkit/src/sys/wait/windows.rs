@@ -14,7 +14,7 @@
 //! A full fence orders S1 before S2, and another one W1 before W2. If S2 finds the value, W1 comes
 //! after S2, so W2 comes after S1: the event exists, W2 sets it, and it stays set while the sleeper
 //! has it open (it is a manual-reset event, and no process resets it). If S2 finds another value,
-//! the thread does not sleep. An event goes with its last handle.
+//! the thread does not sleep. An event disappears with its last handle.
 //!
 //! If a value comes back, its event can still be set. That is a wake without a reason, which is
 //! allowed; the sleeper is slowed down so that it does not spin. The names ignore marks, because
