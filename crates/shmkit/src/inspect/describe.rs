@@ -248,7 +248,7 @@ fn participants(storage: &Storage, parts: &[PartDescription]) -> Vec<Participant
     let table = storage.participants();
     let participants = (0..storage.layout().participants_count).filter_map(|slot| {
         let (id, info) = table.info(slot)?;
-        let is_alive = !table.is_dead(storage, id);
+        let is_alive = !table.is_dead(id);
         let (waiting, _) = table.threads_waiting(slot);
         Some(Participant {
             slot,

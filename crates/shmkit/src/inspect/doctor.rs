@@ -135,7 +135,7 @@ impl Finding {
 fn free_slots(name: &Name, choices: &Choices) -> Result<bool> {
     let storage = Storage::File(observe(name, choices)?);
     storage.check_writable()?;
-    Ok(storage.participants().sweep(&storage, 0, u32::MAX) > 0)
+    Ok(storage.participants().sweep(0, u32::MAX) > 0)
 }
 
 impl fmt::Display for Finding {

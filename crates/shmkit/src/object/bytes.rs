@@ -5,7 +5,7 @@ use super::layout::ObjectLayout;
 use super::planner::{SLEEP, WAIT};
 use crate::memory::View;
 use crate::memory::atomic::{AtomicU64, Ordering};
-use crate::participant::{Participant, Participants};
+use crate::participant::{Participant, Participants, SlotLocks};
 use crate::shareable::Schema;
 use crate::shareable::schema::{Shape, VALUE};
 use crate::wait::WaitWord;
@@ -23,10 +23,11 @@ impl<'a> ObjectBytes<'a> {
         Self { view, layout }
     }
 
-    pub(super) fn participants(self) -> Participants<'a> {
+    pub(super) fn participants(self, locks: &'a dyn SlotLocks) -> Participants<'a> {
         let words = self.layout.participants_count as usize * size_of::<Participant>() / 8;
         let offset = self.layout.participants_offset as usize;
-        Participants::new(self.view.words(offset, words).expect("a part of a checked layout"))
+        let words = self.view.words(offset, words).expect("a part of a checked layout");
+        Participants::new(words, locks)
     }
 
     pub(super) fn payload(self) -> View<'a> {

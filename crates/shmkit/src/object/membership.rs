@@ -101,7 +101,7 @@ impl Membership {
     /// Frees the slot of another participant if that is dead. Returns whether no living
     /// participant has it.
     pub(crate) fn reap_slot(&self, slot: u32) -> bool {
-        slot != self.me.slot() && self.object.reap_slot(slot)
+        slot != self.me.slot() && self.object.participants().reap_slot(slot)
     }
 
     /// Records, for people, that a thread waits for what is at `place` in the payload, until the

@@ -111,7 +111,7 @@ impl OpenObject {
     /// Takes over an object in a region of memory.
     pub(crate) fn in_region(region: RegionObject) -> Result<Self> {
         let (storage, stamp) = (Storage::Region(region), ProcessStamp::of_this_process()?);
-        storage.participants().sweep(&storage, 0, REAPED_AT_OPEN);
+        storage.participants().sweep(0, REAPED_AT_OPEN);
         Ok(Self { storage, stamp, presence: Mutex::new(Presence { byte: None, slots: 0 }) })
     }
 
@@ -122,7 +122,7 @@ impl OpenObject {
         if storage.is_writable() {
             // Another start each time: in the long run every slot is checked.
             let first = (byte.start % u64::from(MAX_PARTICIPANTS)) as u32;
-            storage.participants().sweep(&storage, first, REAPED_AT_OPEN);
+            storage.participants().sweep(first, REAPED_AT_OPEN);
         }
         let presence = Presence { byte: Some(byte), slots: 0 };
         Self { storage, stamp, presence: Mutex::new(presence) }
@@ -193,7 +193,7 @@ impl OpenObject {
             program: process::program(),
         };
         let mut presence = self.lock_presence();
-        let me = self.participants().claim(&self.storage, &who)?;
+        let me = self.participants().claim(&who)?;
         presence.slots += 1;
         // Present by the slot from here on, so that a writer is not counted as a reader too.
         if let (Storage::File(file), Some(byte)) = (&self.storage, presence.byte) {
@@ -217,7 +217,7 @@ impl OpenObject {
             _ => true,
         };
         if is_still_present {
-            return self.participants().leave(&self.storage, me);
+            return self.participants().leave(me);
         }
         // Another process holds the byte. The lock of the slot, which is free from here on, shows
         // this process's presence until it closes the object.
@@ -226,16 +226,6 @@ impl OpenObject {
 
     pub(crate) fn participants(&self) -> Participants<'_> {
         self.storage.participants()
-    }
-
-    /// How many participants with this role died, and the last one that is still in its slot.
-    pub(crate) fn deaths(&self, role: Role) -> (u16, Option<ParticipantId>) {
-        self.participants().deaths(&self.storage, role)
-    }
-
-    /// Frees a slot if its participant is dead. Returns whether no living participant has it.
-    pub(crate) fn reap_slot(&self, slot: u32) -> bool {
-        self.participants().reap_slot(&self.storage, slot)
     }
 
     /// The process that opened it.
@@ -259,15 +249,11 @@ impl fmt::Debug for OpenObject {
 
 impl Liveness for OpenObject {
     fn is_dead(&self, id: ParticipantId) -> bool {
-        self.participants().is_dead(&self.storage, id)
+        self.participants().is_dead(id)
     }
 
     fn reap_if_dead(&self, id: ParticipantId) -> bool {
-        let dead = self.is_dead(id);
-        if dead {
-            self.reap_slot(id.slot());
-        }
-        dead
+        self.participants().reap(id)
     }
 
     fn object_is_removed(&self) -> bool {

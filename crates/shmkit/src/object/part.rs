@@ -200,7 +200,7 @@ impl<'a> Part<'a> {
     pub(crate) fn count_participants(&self) -> (u64, u64) {
         let participants = self.storage.participants();
         let taken = (0..self.max_participants()).filter_map(|slot| participants.info(slot));
-        taken.fold((0, 0), |(alive, dead), (id, _)| match participants.is_dead(self.storage, id) {
+        taken.fold((0, 0), |(alive, dead), (id, _)| match participants.is_dead(id) {
             false => (alive + 1, dead),
             true => (alive, dead + 1),
         })
@@ -248,7 +248,7 @@ impl<'a> Part<'a> {
                 return None;
             }
             let (id, _) = participants.info(slot)?;
-            (!participants.is_dead(self.storage, id)).then_some(threads)
+            (!participants.is_dead(id)).then_some(threads)
         });
         waiting.fold(0, u32::saturating_add)
     }
@@ -270,7 +270,7 @@ impl<'a> Part<'a> {
             count,
             pid: who.map(|who| who.pid),
             program: who.map(|who| who.program()),
-            is_alive: id.is_some_and(|id| !participants.is_dead(self.storage, id)),
+            is_alive: id.is_some_and(|id| !participants.is_dead(id)),
             id,
         }
     }

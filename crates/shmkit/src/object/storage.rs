@@ -55,7 +55,7 @@ impl Storage {
     }
 
     pub(crate) fn participants(&self) -> Participants<'_> {
-        self.bytes().participants()
+        self.bytes().participants(self)
     }
 
     pub(crate) fn payload(&self) -> View<'_> {
