@@ -202,13 +202,10 @@ pub(super) fn condition(file: &ObjectFile) -> Result<Condition> {
 }
 
 pub(super) fn description(file: ObjectFile) -> Result<Description> {
-    let (condition, readers) = (condition(&file)?, file.count_readers()?);
-    let (name, path, owner) = (file.name.to_string(), file.path().to_owned(), file.owner);
-    let mode = directory::status_of_name(&path)?.mode;
-    let storage = Storage::File(file);
-    let layout = storage.layout();
+    let (condition, readers) = (condition(&file)?, file.locks.count_handles()?);
+    let (layout, mode) = (file.layout(), directory::status_of_name(&file.path)?.mode);
     let schema = Schema::parse(&layout.schema)?;
-    let parts: Vec<_> = parts(&storage, &schema)?
+    let parts: Vec<_> = parts(&file, &schema)?
         .iter()
         .map(|part| {
             Ok(PartDescription {
@@ -221,8 +218,8 @@ pub(super) fn description(file: ObjectFile) -> Result<Description> {
         })
         .collect::<Result<_>>()?;
     Ok(Description {
-        name,
-        file: path,
+        name: file.label().into(),
+        file: file.path.clone(),
         kind: layout.kind,
         size: layout.size,
         access: layout.access,
@@ -230,11 +227,11 @@ pub(super) fn description(file: ObjectFile) -> Result<Description> {
         read_only_peers: layout.has_read_only_peers(),
         lifetime: layout.lifetime,
         condition,
-        owner,
+        owner: file.owner,
         created: time(layout.created_unix_ns),
         creator_pid: layout.creator_pid,
         object_id: u128::from_le_bytes(layout.object_id),
-        participants: participants(&storage, &parts),
+        participants: participants(&file, &parts),
         max_participants: layout.participants_count,
         max_payload: layout.payload_max,
         readers,

@@ -7,9 +7,7 @@ use super::describe::{Condition, Description, condition, description};
 use super::{choices, file_names};
 use crate::error::{ErrorKind, Result};
 use crate::memory::Trust;
-use crate::object::{
-    Choices, Name, Storage, finish_removal, is_left_over, observe, sweep_temporary,
-};
+use crate::object::{Choices, Name, finish_removal, is_left_over, observe, sweep_temporary};
 use crate::sys::directory::{self, FileType};
 use crate::sys::process;
 
@@ -133,9 +131,9 @@ impl Finding {
 }
 
 fn free_slots(name: &Name, choices: &Choices) -> Result<bool> {
-    let storage = Storage::File(observe(name, choices)?);
-    storage.check_writable()?;
-    Ok(storage.participants().sweep(0, u32::MAX) > 0)
+    let file = observe(name, choices)?;
+    file.check_writable()?;
+    Ok(file.participants().sweep(0, u32::MAX) > 0)
 }
 
 impl fmt::Display for Finding {

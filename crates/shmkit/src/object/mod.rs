@@ -1,8 +1,8 @@
 //! Objects: everything that has a name, or a place in a region of memory.
 //!
 //! ```text
-//! Options ──> Object<P> ──> OpenObject ──> Storage ──> ObjectFile (a file with its locks)
-//!  choices     typed open    presence       bytes       RegionObject (bytes of a memory)
+//! Options ──> Object<P> ──> OpenObject ──> ObjectFile ──> Storage
+//!  choices     typed open    presence       name, gate     bytes, locks: in a file or a memory
 //!                 │             └ Membership: a slot among the participants
 //!              Payload: plan, build, describe
 //! ```
@@ -18,10 +18,9 @@
 //! | `region_object` | objects in a region of memory |
 //! | `storage`, `open_object`, `membership` | an open object; how this process takes part in it |
 //! | `presence` | which byte of a file is locked for what |
-//! | `lifetime` | the gate: when a name is removed |
+//! | `removal` | the gate: when a name is removed |
 
 mod builder;
-mod bytes;
 mod choices;
 mod header;
 mod kind;

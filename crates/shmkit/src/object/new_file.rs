@@ -19,10 +19,11 @@ pub(crate) fn support(directory: &Path) -> Result<Support> {
     })
 }
 
-/// Refuses a directory whose file system is not suitable for objects. An unknown one is tested.
-pub(crate) fn check_support(directory: &Path) -> Result<()> {
-    if support(directory)? != Support::Untried {
-        return Ok(());
+/// The same for a directory in which an object is to be created: an unknown file system is tested.
+pub(crate) fn tested_support(directory: &Path) -> Result<Support> {
+    let support = support(directory)?;
+    if support != Support::Untried {
+        return Ok(support);
     }
     let refuse = |what: &str| {
         let why = format!("the file system of {} {what}", directory.display());
@@ -43,7 +44,7 @@ pub(crate) fn check_support(directory: &Path) -> Result<()> {
     if &seen != b"written through memory" {
         return refuse("does not show in the file what was written through a mapping");
     }
-    Ok(())
+    Ok(support)
 }
 
 /// A temporary name, removed when dropped.
@@ -104,7 +105,7 @@ impl NewFile {
 /// Whether the creator of a temporary file died, by its locks.
 pub(crate) fn is_left_over(path: &Path) -> Result<bool> {
     let file = directory::open(path, Opening::ReadOnly)?;
-    Ok(!presence::anyone(&file)?)
+    Ok(!lock::is_locked(&file, presence::ANYONE)?)
 }
 
 /// Removes a temporary file if its creator died. True if it did.

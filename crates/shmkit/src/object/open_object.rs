@@ -1,22 +1,19 @@
 //! An open object: how it is opened, what holds while it lives, how it is left.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::choices::Choices;
-use super::layout::{NewObject, ObjectLayout};
+use super::layout::NewObject;
 use super::name::Name;
 use super::object_file::{ObjectFile, OpenMode, Raced};
 use super::presence;
-use super::region_object::RegionObject;
-use super::removal::{self, GateLock};
+use super::removal::{self, GateLock, RemovalTarget};
 use super::storage::Storage;
 use crate::error::{Error, ErrorKind, Peer, Result};
-use crate::memory::View;
-use crate::participant::{
-    Liveness, MAX_PARTICIPANTS, ParticipantId, ParticipantInfo, Participants, Role,
-};
+use crate::participant::{Liveness, MAX_PARTICIPANTS, ParticipantId, ParticipantInfo, Role};
 use crate::sys::fork::ProcessStamp;
 use crate::sys::lock::{self, Range};
 use crate::sys::process;
@@ -28,9 +25,15 @@ const REAPED_AT_OPEN: u32 = 4;
 
 /// An object that this process has open and mapped, and in which it is present.
 pub(crate) struct OpenObject {
-    storage: Storage,
+    place: Place,
     stamp: ProcessStamp,
+    /// Locked also while a slot is claimed, since only one claim at a time may use the lock file.
     presence: Mutex<Presence>,
+}
+
+enum Place {
+    File(ObjectFile),
+    Region(Storage),
 }
 
 /// How other processes see that this object is open: by its slots, or while it has none by a
@@ -77,7 +80,7 @@ impl OpenObject {
                 continue;
             }
             let byte = presence::new_handle(stamp);
-            if !lock::take(&file.lock_file, byte, lock::PRESENCE)? {
+            if !lock::take(&file.locks.lock_file, byte, lock::PRESENCE)? {
                 let why = "another process holds the byte that would show this one's presence";
                 return Err(Error::new(ErrorKind::Busy, why));
             }
@@ -109,46 +112,23 @@ impl OpenObject {
     }
 
     /// Takes over an object in a region of memory.
-    pub(crate) fn in_region(region: RegionObject) -> Result<Self> {
-        let (storage, stamp) = (Storage::Region(region), ProcessStamp::of_this_process()?);
+    pub(crate) fn in_region(storage: Storage) -> Result<Self> {
+        let stamp = ProcessStamp::of_this_process()?;
         storage.participants().sweep(0, REAPED_AT_OPEN);
-        Ok(Self { storage, stamp, presence: Mutex::new(Presence { byte: None, slots: 0 }) })
+        let presence = Mutex::new(Presence { byte: None, slots: 0 });
+        Ok(Self { place: Place::Region(storage), stamp, presence })
     }
 
     /// Takes over a file whose gate is held, and in which this process is present.
     fn finish_attaching(file: ObjectFile, stamp: ProcessStamp, byte: Range) -> Self {
-        file.lock_file.release_gate();
-        let storage = Storage::File(file);
-        if storage.is_writable() {
+        file.gate().release_gate();
+        if file.is_writable() {
             // Another start each time: in the long run every slot is checked.
             let first = (byte.start % u64::from(MAX_PARTICIPANTS)) as u32;
-            storage.participants().sweep(first, REAPED_AT_OPEN);
+            file.participants().sweep(first, REAPED_AT_OPEN);
         }
-        let presence = Presence { byte: Some(byte), slots: 0 };
-        Self { storage, stamp, presence: Mutex::new(presence) }
-    }
-
-    pub(crate) fn layout(&self) -> &ObjectLayout {
-        self.storage.layout()
-    }
-
-    /// How messages name the object: its name, or where it is in a memory.
-    pub(crate) fn label(&self) -> &str {
-        self.storage.label()
-    }
-
-    pub(crate) fn payload(&self) -> View<'_> {
-        self.storage.payload()
-    }
-
-    #[cfg(test)]
-    pub(crate) fn storage(&self) -> &Storage {
-        &self.storage
-    }
-
-    /// Whether this process may write to the memory of the object.
-    pub(crate) fn is_writable(&self) -> bool {
-        self.storage.is_writable()
+        let presence = Mutex::new(Presence { byte: Some(byte), slots: 0 });
+        Self { place: Place::File(file), stamp, presence }
     }
 
     /// Refuses an object that was inherited through `fork`.
@@ -165,17 +145,20 @@ impl OpenObject {
 
     /// Refuses an object that was removed, by this library or by hand. One system call.
     pub(crate) fn check_not_removed(&self) -> Result<()> {
-        if self.storage.is_removed()? { Err(self.closed()) } else { Ok(()) }
+        if self.is_removed()? { Err(self.closed()) } else { Ok(()) }
+    }
+
+    fn is_removed(&self) -> Result<bool> {
+        Ok(self.is_retired()
+            || match &self.place {
+                Place::File(file) => file.is_unlinked()?,
+                Place::Region(_) => false,
+            })
     }
 
     #[cold]
     pub(crate) fn closed(&self) -> Error {
         Error::new(ErrorKind::Closed, "the object was removed").doing("use").on(self.label())
-    }
-
-    /// Ends an object in a region: its users get `Closed`.
-    pub(crate) fn retire(&self) {
-        self.storage.retire();
     }
 
     fn lock_presence(&self) -> MutexGuard<'_, Presence> {
@@ -185,7 +168,7 @@ impl OpenObject {
     /// Takes a slot.
     pub(crate) fn claim_slot(&self, role: Role) -> Result<ParticipantId> {
         self.check_not_forked()?;
-        self.storage.check_writable()?;
+        self.check_writable()?;
         let who = ParticipantInfo {
             pid: std::process::id(),
             role,
@@ -196,8 +179,8 @@ impl OpenObject {
         let me = self.participants().claim(&who)?;
         presence.slots += 1;
         // Present by the slot from here on, so that a writer is not counted as a reader too.
-        if let (Storage::File(file), Some(byte)) = (&self.storage, presence.byte) {
-            lock::unlock(&file.lock_file, byte);
+        if let Some(byte) = presence.byte {
+            lock::unlock(&self.locks.lock_file, byte);
         }
         Ok(me)
     }
@@ -209,23 +192,15 @@ impl OpenObject {
         }
         let mut presence = self.lock_presence();
         presence.slots -= 1;
-        let is_still_present = match (&self.storage, presence.byte) {
-            (Storage::File(file), Some(byte)) => {
-                presence.slots > 0
-                    || lock::take(&file.lock_file, byte, lock::PRESENCE).unwrap_or(false)
-            }
-            _ => true,
-        };
+        let locked =
+            |byte| lock::take(&self.locks.lock_file, byte, lock::PRESENCE).unwrap_or(false);
+        let is_still_present = presence.slots > 0 || presence.byte.is_none_or(locked);
         if is_still_present {
             return self.participants().leave(me);
         }
         // Another process holds the byte. The lock of the slot, which is free from here on, shows
         // this process's presence until it closes the object.
         self.participants().clear(me);
-    }
-
-    pub(crate) fn participants(&self) -> Participants<'_> {
-        self.storage.participants()
     }
 
     /// The process that opened it.
@@ -238,6 +213,17 @@ impl OpenObject {
         let info = self.participants().info_of(id);
         let (pid, program) = (info.map(|info| info.pid), info.map(|info| info.program()));
         Peer { slot: id.slot(), pid, program }
+    }
+}
+
+impl Deref for OpenObject {
+    type Target = Storage;
+
+    fn deref(&self) -> &Storage {
+        match &self.place {
+            Place::File(file) => file,
+            Place::Region(storage) => storage,
+        }
     }
 }
 
@@ -257,7 +243,7 @@ impl Liveness for OpenObject {
     }
 
     fn object_is_removed(&self) -> bool {
-        self.storage.is_removed().unwrap_or(false)
+        self.is_removed().unwrap_or(false)
     }
 }
 
@@ -267,11 +253,11 @@ impl Drop for OpenObject {
             return;
         }
         let byte = self.lock_presence().byte;
-        let (Storage::File(file), Some(byte)) = (&self.storage, byte) else { return };
+        let (Place::File(file), Some(byte)) = (&self.place, byte) else { return };
         if file.is_writable() {
             // If this process does not get the gate, the next opener finds the object stale, and
             // removes it.
-            let _ = removal::leave(file, || lock::unlock(&file.lock_file, byte));
+            let _ = removal::leave(file, || lock::unlock(&file.locks.lock_file, byte));
         }
     }
 }
@@ -281,7 +267,7 @@ pub(crate) fn observe(name: &Name, choices: &Choices) -> Result<ObjectFile> {
     let directory = choices.directory();
     for tries in 0..MAX_TRIES {
         if let Ok(file) = ObjectFile::open(&directory, name, OpenMode::Allowed, choices.trust)? {
-            file.lock_file.release_gate();
+            file.gate().release_gate();
             return Ok(file);
         }
         pause(tries);

@@ -15,7 +15,7 @@ use super::open_object::OpenObject;
 use super::options::Options;
 use super::payload::{Contents, Payload};
 use super::planner::{Plan, schema_text, size_and_fingerprint};
-use super::region_object::{self, RegionObject};
+use super::region_object;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Access, SharedMemory};
 use crate::shareable::Schema;
@@ -309,7 +309,7 @@ impl<P: Contents> Object<P> {
     /// `PermissionDenied`, `Unsupported`.
     pub fn open_in(memory: &SharedMemory, offset: u64) -> Result<Self> {
         let open = || {
-            let open = OpenObject::in_region(RegionObject::open(memory, offset)?)?;
+            let open = OpenObject::in_region(region_object::open(memory, offset)?)?;
             Self::checked(open, &Choices::new(), 0)
         };
         open().map_err(|error| error.doing("open").on(region_object::label(memory, offset)))
@@ -435,7 +435,7 @@ impl<P: Contents> Options<P> {
     ) -> Result<Object<P>> {
         let create = || {
             let new = new_object::<P>(&self.choices, &initial)?;
-            Object::over(OpenObject::in_region(RegionObject::create(memory, offset, &new)?)?)
+            Object::over(OpenObject::in_region(region_object::create(memory, offset, &new)?)?)
         };
         create().map_err(|error| error.doing("create").on(region_object::label(memory, offset)))
     }

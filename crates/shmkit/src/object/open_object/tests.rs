@@ -35,11 +35,6 @@ fn while_used(directory: &tempfile::TempDir) -> Choices {
     Choices { lifetime: Some(Lifetime::WhileUsed), ..options(directory) }
 }
 
-fn count_readers(object: &OpenObject) -> Result<u32> {
-    let Storage::File(file) = object.storage() else { unreachable!("a named object") };
-    file.count_readers()
-}
-
 fn name() -> Name {
     Name::new("robot/pose").unwrap()
 }
@@ -69,7 +64,7 @@ fn what_one_creates_another_opens_with_every_part_the_same() {
     assert_eq!(opened.payload().word(16).unwrap().load(std::sync::atomic::Ordering::Relaxed), 5);
     let again = OpenObject::create(&name(), &options(&directory), &contents());
     assert_eq!(kind_of(again), ErrorKind::AlreadyExists);
-    assert_eq!(count_readers(&made).unwrap(), 2);
+    assert_eq!(made.locks.count_handles().unwrap(), 2);
 }
 
 #[test]

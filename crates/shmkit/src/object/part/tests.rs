@@ -3,11 +3,11 @@
 
 use super::*;
 use crate::memory::{Access, Trust};
-use crate::object::bytes::for_each_wait_word;
 use crate::object::choices::Choices;
 use crate::object::header::Lifetime;
 use crate::object::layout::NewObject;
-use crate::object::{Name, OpenObject, observe};
+use crate::object::storage::for_each_wait_word;
+use crate::object::{Name, ObjectFile, OpenObject, observe};
 
 impl Part<'_> {
     /// Returns every word that can be slept on, by a description, and whether it is to be closed.
@@ -52,7 +52,7 @@ fn a_hostile_description_costs_no_more_than_the_words_that_it_has() {
 }
 
 /// An object whose description is `schema`.
-fn object(directory: &tempfile::TempDir, kind: Kind, schema: &str) -> Storage {
+fn object(directory: &tempfile::TempDir, kind: Kind, schema: &str) -> ObjectFile {
     let size = Schema::parse(schema).map_or(128, |schema| schema.size());
     let new = NewObject {
         kind,
@@ -71,7 +71,7 @@ fn object(directory: &tempfile::TempDir, kind: Kind, schema: &str) -> Storage {
     let choices = Choices { trust: Trust::Own, ..choices };
     let name = Name::new("object").unwrap();
     drop(OpenObject::create(&name, &choices, &new).unwrap());
-    Storage::File(observe(&name, &choices).unwrap())
+    observe(&name, &choices).unwrap()
 }
 
 /// The numbers of the parts that are found, and where they are.
