@@ -123,7 +123,7 @@ impl ObjectFile {
         commit(&file.file, 0, layout.size)?;
         crash_point!("create: space committed");
         directory::write_all_at(&file.file, &bytes, 0)?;
-        directory::write_all_at(&file.file, &new.payload, layout.payload_offset)?;
+        directory::write_all_at(&file.file, &new.plan.first_bytes, layout.payload_offset)?;
         crash_point!("create: contents written");
         if !lock::take(&file.file, byte, lock::PRESENCE)? {
             return Ok(Err(Raced));

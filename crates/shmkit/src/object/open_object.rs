@@ -46,69 +46,74 @@ struct Presence {
 impl OpenObject {
     /// Creates an object.
     pub(crate) fn create(name: &Name, choices: &Choices, new: &NewObject) -> Result<Self> {
-        let directory = choices.directory();
-        let stamp = ProcessStamp::of_this_process()?;
-        for _ in 0..MAX_TRIES {
-            let byte = presence::new_handle(stamp);
-            match ObjectFile::create(&directory, name, new, byte) {
-                Ok(Ok(file)) => return Ok(Self::finish_attaching(file, stamp, byte)),
-                Ok(Err(Raced)) => {}
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                    if !clear_if_stale(name, choices)? {
-                        return Err(error.because("an object has this name"));
-                    }
+        until_not_raced(|| match Self::try_create(name, choices, new) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                match clear_if_stale(name, choices)? {
+                    true => Ok(Err(Raced)),
+                    false => Err(error.because("an object has this name")),
                 }
-                Err(error) => return Err(error),
             }
-        }
-        Err(too_busy())
+            answer => answer,
+        })
     }
 
     /// Opens the object with the name.
     pub(crate) fn open(name: &Name, choices: &Choices, mode: OpenMode) -> Result<Self> {
-        let directory = choices.directory();
-        let stamp = ProcessStamp::of_this_process()?;
-        for tries in 0..MAX_TRIES {
-            let Ok(file) = ObjectFile::open(&directory, name, mode, choices.trust)? else {
-                pause(tries);
-                continue;
-            };
-            if removal::is_stale(&file)? {
-                // Closing releases the gate. Only an opener that may write can finish the removal.
-                drop(file);
-                clear_if_stale(name, choices)?;
-                continue;
-            }
-            let byte = presence::new_handle(stamp);
-            if !lock::take(&file.locks.lock_file, byte, lock::PRESENCE)? {
-                let why = "another process holds the byte that would show this one's presence";
-                return Err(Error::new(ErrorKind::Busy, why));
-            }
-            crash_point!("open: present");
-            let open = Self::finish_attaching(file, stamp, byte);
-            choices.check(open.layout())?;
-            return Ok(open);
-        }
-        Err(too_busy())
+        until_not_raced(|| Self::try_open(name, choices, mode))
     }
 
     /// Opens the object with the name, or creates it. Returns whether it did.
     pub(crate) fn open_or_create(
         name: &Name,
         choices: &Choices,
-        new: &NewObject,
+        new: impl Fn() -> Result<NewObject>,
     ) -> Result<(Self, bool)> {
-        for _ in 0..MAX_TRIES {
-            match Self::open(name, choices, OpenMode::Allowed) {
+        until_not_raced(|| {
+            match Self::try_open(name, choices, OpenMode::Allowed) {
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
-                answer => return Ok((answer?, false)),
+                answer => return Ok(answer?.map(|open| (open, false))),
             }
-            match Self::create(name, choices, new) {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                answer => return Ok((answer?, true)),
+            match Self::try_create(name, choices, &new()?) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Err(Raced)),
+                answer => Ok(answer?.map(|open| (open, true))),
             }
+        })
+    }
+
+    fn try_create(name: &Name, choices: &Choices, new: &NewObject) -> Result<Result<Self, Raced>> {
+        let stamp = ProcessStamp::of_this_process()?;
+        let byte = presence::new_handle(stamp);
+        let file = ObjectFile::create(&choices.directory(), name, new, byte)?;
+        Ok(file.map(|file| Self::finish_attaching(file, stamp, byte)))
+    }
+
+    /// Opens the object. If it is stale, finishes its removal instead.
+    fn try_open(name: &Name, choices: &Choices, mode: OpenMode) -> Result<Result<Self, Raced>> {
+        let stamp = ProcessStamp::of_this_process()?;
+        let file = match ObjectFile::open(&choices.directory(), name, mode, choices.trust)? {
+            Ok(file) => file,
+            Err(raced) => return Ok(Err(raced)),
+        };
+        if removal::is_stale(&file)? {
+            if mode == OpenMode::ReadOnly {
+                // Only a file that is open for writing too can be marked as removed.
+                drop(file);
+                clear_if_stale(name, choices)?;
+            } else {
+                file.gate().release_gate();
+                removal::finish_removal(&file)?;
+            }
+            return Ok(Err(Raced));
         }
-        Err(too_busy())
+        let byte = presence::new_handle(stamp);
+        if !lock::take(&file.locks.lock_file, byte, lock::PRESENCE)? {
+            let why = "another process holds the byte that would show this one's presence";
+            return Err(Error::new(ErrorKind::Busy, why));
+        }
+        crash_point!("open: present");
+        let open = Self::finish_attaching(file, stamp, byte);
+        choices.check(open.layout())?;
+        Ok(Ok(open))
     }
 
     /// Takes over an object in a region of memory.
@@ -264,27 +269,20 @@ impl Drop for OpenObject {
 
 /// Opens an object without being present in it: for listing and repairs.
 pub(crate) fn observe(name: &Name, choices: &Choices) -> Result<ObjectFile> {
-    let directory = choices.directory();
-    for tries in 0..MAX_TRIES {
-        if let Ok(file) = ObjectFile::open(&directory, name, OpenMode::Allowed, choices.trust)? {
-            file.gate().release_gate();
-            return Ok(file);
-        }
-        pause(tries);
-    }
-    Err(too_busy())
+    let (directory, mode) = (choices.directory(), OpenMode::Allowed);
+    let file = until_not_raced(|| ObjectFile::open(&directory, name, mode, choices.trust))?;
+    file.gate().release_gate();
+    Ok(file)
 }
 
 /// Removes the object with the name while others may use it: they get `Closed`.
 fn remove(name: &Name, choices: &Choices) -> Result<()> {
-    for _ in 0..MAX_TRIES {
+    until_not_raced(|| {
         let file = observe(name, choices)?;
         let was_stale = removal::is_stale(&file)?;
-        if removal::remove(&file)? && !was_stale {
-            return Ok(());
-        }
-    }
-    Err(too_busy())
+        let is_removed = removal::remove(&file)? && !was_stale;
+        Ok(if is_removed { Ok(()) } else { Err(Raced) })
+    })
 }
 
 /// [`remove`], for a name as the user wrote it.
@@ -306,14 +304,17 @@ fn clear_if_stale(name: &Name, choices: &Choices) -> Result<bool> {
     }
 }
 
-fn pause(tries: u32) {
-    if tries > 10 {
-        std::thread::sleep(Duration::from_millis(1));
+/// Tries until no other process interferes, with pauses after the first tries.
+fn until_not_raced<T>(mut attempt: impl FnMut() -> Result<Result<T, Raced>>) -> Result<T> {
+    for tries in 0..MAX_TRIES {
+        if let Ok(done) = attempt()? {
+            return Ok(done);
+        }
+        if tries > 10 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
-}
-
-fn too_busy() -> Error {
-    Error::new(ErrorKind::Busy, "other processes keep replacing it: try again")
+    Err(Error::new(ErrorKind::Busy, "other processes keep replacing it: try again"))
 }
 
 #[cfg(all(test, not(loom)))]

@@ -11,12 +11,11 @@
 use std::fmt::{self, Write};
 
 use super::kind::Kind;
-use super::layout::PAYLOAD_ALIGN;
 use crate::shareable::schema::{VALUE, write_fingerprint};
 use crate::shareable::{FNV_OFFSET_BASIS, Layout, Schema, fnv1a_from};
 
-/// The two cache lines with which a primitive begins.
-pub(crate) const LINE: u64 = PAYLOAD_ALIGN;
+/// The two cache lines with which a primitive begins. The payload and its parts are aligned so.
+pub(crate) const LINE: u64 = 128;
 
 /// The role of a word that can be waited on. Retiring the object sets its bit 0 and wakes.
 pub(crate) const WAIT: &str = "wait";
@@ -28,10 +27,16 @@ pub(crate) const WORDS: &str = "words";
 
 /// A planned payload.
 pub(crate) struct Plan {
+    pub(crate) kind: Kind,
+    /// The largest number of participants.
+    pub(crate) participants: u32,
+    /// The run-time number of items; 0 if the type decides.
+    pub(crate) items: u32,
     pub(crate) size: u64,
     pub(crate) schema: String,
     pub(crate) fingerprint: u64,
-    pub(crate) payload: Vec<u8>,
+    /// The first bytes; zeros follow.
+    pub(crate) first_bytes: Vec<u8>,
 }
 
 impl Plan {
@@ -42,12 +47,12 @@ impl Plan {
         items: u32,
         plan: &dyn Fn(&mut Planner<'_>),
     ) -> Self {
-        let (mut schema, mut payload) = (String::new(), Vec::new());
+        let (mut schema, mut first_bytes) = (String::new(), Vec::new());
         let mut planner = Planner::new(participants, items, Some(&mut schema));
-        planner.first_bytes = Some(&mut payload);
+        planner.first_bytes = Some(&mut first_bytes);
         let size = planner.structure(kind, plan);
         let (_, fingerprint) = size_and_fingerprint(kind, participants, items, plan);
-        Self { size, fingerprint, schema, payload }
+        Self { kind, participants, items, size, schema, fingerprint, first_bytes }
     }
 }
 
@@ -287,7 +292,7 @@ impl<'a> Planner<'a> {
         if let Some(description) = &mut self.description {
             let _ = description.type_name(kind.role());
         }
-        self.write(format_args!("({size},{PAYLOAD_ALIGN}){{"));
+        self.write(format_args!("({size},{LINE}){{"));
         plan(self);
         self.write(format_args!("}}"));
         (self.start, self.fields) = (start, fields);
@@ -302,7 +307,7 @@ impl<'a> Planner<'a> {
 
     fn reserve(&mut self, bytes: u64) -> u64 {
         let place = self.end;
-        let bytes = bytes.checked_next_multiple_of(PAYLOAD_ALIGN).unwrap_or(u64::MAX);
+        let bytes = bytes.checked_next_multiple_of(LINE).unwrap_or(u64::MAX);
         self.end = self.end.saturating_add(bytes);
         place
     }

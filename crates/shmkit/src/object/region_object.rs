@@ -77,7 +77,7 @@ pub(super) fn create(memory: &SharedMemory, offset: u64, new: &NewObject) -> Res
     crash_point!("region: marked, not written");
     let header = size_of::<Header>();
     view.fill(header, (left as usize).saturating_sub(header), 0)?;
-    view.write(object.layout.payload_offset as usize, &new.payload)?;
+    view.write(object.layout.payload_offset as usize, &new.plan.first_bytes)?;
     view.write(8, &bytes[8..])?;
     let magic = u64::from_le_bytes(*bytes.first_chunk().expect("the magic"));
     // ORDERING: Release; pairs with the Acquire in `open`.

@@ -114,12 +114,15 @@ impl<P: Payload> Object<P> {
         initial: &P::Initial,
     ) -> Result<Self> {
         let open_or_create = || {
-            let (name, new) = (Name::new(name)?, new_object::<P>(choices, initial)?);
-            let (open, created) = OpenObject::open_or_create(&name, choices, &new)?;
+            let name = Name::new(name)?;
+            P::check_initial(initial)?;
+            let items = P::items(initial)?;
+            let new = || new_object::<P>(choices, initial);
+            let (open, created) = OpenObject::open_or_create(&name, choices, new)?;
             if created {
                 return Self::over(open);
             }
-            let object = Self::checked(open, choices, new.items)?;
+            let object = Self::checked(open, choices, items)?;
             object.payload.check_begun_with(initial)?;
             Ok(object)
         };
@@ -158,17 +161,11 @@ fn new_object<P: Payload>(choices: &Choices, initial: &P::Initial) -> Result<New
     let plan = Plan::new(P::KIND, participants, items, &|to| P::plan(to, Some(initial)));
     check_description(&plan.schema)?;
     Ok(NewObject {
-        kind: P::KIND,
+        plan,
         flags: choices.flags(),
         access: choices.access.unwrap_or(Access::Owner),
         lifetime: choices.lifetime.unwrap_or(Lifetime::Persistent),
-        participants,
-        items,
-        fingerprint: plan.fingerprint,
-        schema: plan.schema,
-        payload_size: plan.size,
         payload_max: None,
-        payload: plan.payload,
     })
 }
 

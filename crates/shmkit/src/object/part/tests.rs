@@ -6,6 +6,7 @@ use crate::memory::{Access, Trust};
 use crate::object::choices::Choices;
 use crate::object::header::Lifetime;
 use crate::object::layout::NewObject;
+use crate::object::planner::Plan;
 use crate::object::storage::for_each_wait_word;
 use crate::object::{Name, ObjectFile, OpenObject, observe};
 
@@ -55,17 +56,19 @@ fn a_hostile_description_costs_no_more_than_the_words_that_it_has() {
 fn object(directory: &tempfile::TempDir, kind: Kind, schema: &str) -> ObjectFile {
     let size = Schema::parse(schema).map_or(128, |schema| schema.size());
     let new = NewObject {
-        kind,
+        plan: Plan {
+            kind,
+            participants: 1,
+            items: 0,
+            size: size.min(1 << 24).next_multiple_of(128),
+            schema: schema.into(),
+            fingerprint: 7,
+            first_bytes: Vec::new(),
+        },
         flags: 0,
         access: Access::Owner,
         lifetime: Lifetime::Persistent,
-        participants: 1,
-        items: 0,
-        fingerprint: 7,
-        schema: schema.into(),
-        payload_size: size.min(1 << 24).next_multiple_of(128),
         payload_max: None,
-        payload: Vec::new(),
     };
     let choices = Choices { directory: Some(directory.path().into()), ..Choices::new() };
     let choices = Choices { trust: Trust::Own, ..choices };

@@ -62,7 +62,8 @@ fn another_user_s_object_is_refused_unless_trusted() {
 #[test]
 fn an_object_whose_space_is_not_there_is_refused() {
     let directory = tempfile::tempdir_in("/dev/shm").unwrap();
-    let large = NewObject { payload_size: 8192, ..contents() };
+    let mut large = contents();
+    large.plan.size = 8192;
     drop(OpenObject::create(&name(), &options(&directory), &large).unwrap());
     let path = directory.path().join("robot%2fpose.shmkit");
     let whole = fs::read(&path).unwrap();
