@@ -23,7 +23,7 @@ pub struct Description {
     pub file: PathBuf,
     /// What kind of object it is.
     pub kind: Kind,
-    /// The description of its payload.
+    /// The schema of its payload.
     pub schema: Schema,
     /// The size of its file in bytes.
     pub size: u64,
@@ -164,8 +164,8 @@ pub struct Entry {
 ///
 /// # Errors
 ///
-/// `NotFound`, `InvalidName`, `PermissionDenied`, `WrongKind` for a file that is not an object,
-/// `WrongVersion`, `Corrupt`, `Busy`.
+/// `NotFound`, `InvalidName`, `PermissionDenied`, `WrongVersion`, `Corrupt`, `Busy`; `WrongKind`
+/// for a file that is not an object.
 pub fn describe(directory: &Path, name: &str, trust: Trust) -> Result<Description> {
     let describe = || description(observe(&Name::new(name)?, &choices(directory, trust))?);
     describe().map_err(|error| error.doing("open").on(name))

@@ -35,13 +35,15 @@ pub enum Remedy {
     RemoveDirectory(PathBuf),
     /// Remove the other names of the file with this inode.
     RemoveOtherNames(u64),
-    /// Look as the user with this number, or trust that user.
+    /// Examine it as the user with this number, or trust that user.
     TrustUser(u32),
-    /// Look as the owner of the file: its permissions forbid it to others.
+    /// Examine it as the owner of the file: its permissions forbid it to others.
     LookAsOwner,
+    /// Change the permissions of the file, which forbid its owner to examine it.
+    ChangePermissions,
     /// Use the version of shmkit that created the object.
     UseOtherVersion,
-    /// Look again later.
+    /// Examine it again later.
     LookLater,
     /// Change a setting of the system: this text says which.
     ChangeSetting(String),
@@ -58,10 +60,11 @@ impl fmt::Display for Remedy {
             Self::RemoveOtherNames(inode) => {
                 write!(f, "remove the other names of the file with inode {inode}")
             }
-            Self::TrustUser(user) => write!(f, "look as user {user}, or trust that user"),
-            Self::LookAsOwner => f.write_str("look as its owner"),
+            Self::TrustUser(user) => write!(f, "examine it as user {user}, or trust user {user}"),
+            Self::LookAsOwner => f.write_str("examine it as the owner of its file"),
+            Self::ChangePermissions => f.write_str("change the permissions of its file"),
             Self::UseOtherVersion => f.write_str("use the version of shmkit that created it"),
-            Self::LookLater => f.write_str("look again later"),
+            Self::LookLater => f.write_str("examine it again later"),
             Self::ChangeSetting(setting) => f.write_str(setting),
         }
     }
@@ -232,6 +235,7 @@ fn by_hand(directory: &Path, name: Name, what: String, kind: ErrorKind, trust: T
         ErrorKind::PermissionDenied if status.links > 1 => {
             Remedy::RemoveOtherNames(status.identity.file)
         }
+        ErrorKind::PermissionDenied if owner == me => Remedy::ChangePermissions,
         ErrorKind::PermissionDenied if trust.accepts(owner, me) => Remedy::LookAsOwner,
         ErrorKind::PermissionDenied => Remedy::TrustUser(owner),
         ErrorKind::WrongKind if status.file_type == FileType::Directory => {

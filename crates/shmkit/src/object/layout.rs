@@ -136,7 +136,7 @@ fn check_limits(new: &NewObject) -> Result<()> {
     let text = plan.schema.len();
     if text > MAX_OBJECT_TEXT {
         return invalid(format!(
-            "the description of its types has {text} bytes; at most {MAX_OBJECT_TEXT} are allowed"
+            "its schema has {text} bytes; at most {MAX_OBJECT_TEXT} are allowed"
         ));
     }
     if !(1..=MAX_PARTICIPANTS).contains(&plan.participants) {
@@ -157,10 +157,10 @@ pub(crate) struct Recognised {
     header: Header,
 }
 
-/// Checks that the bytes begin an object of shmkit, in a version that this program reads.
+/// Checks that the bytes begin a shmkit object, in a version that this program reads.
 pub(crate) fn recognise(start: &[u8]) -> Result<Recognised> {
     if start.first_chunk().is_none_or(|magic| *magic != MAGIC) {
-        let why = "it is no object of shmkit: it does not begin with \"shmkit\\r\\n\"";
+        let why = "it is not a shmkit object: it does not begin with \"shmkit\\r\\n\"";
         return Err(Error::new(ErrorKind::WrongKind, why));
     }
     let Some(bytes) = start.first_chunk() else {
@@ -198,7 +198,7 @@ impl Recognised {
     }
 
     /// Returns the layout, if all parts agree with each other, with the name and with `size`, the
-    /// bytes that are there.
+    /// bytes that exist.
     ///
     /// `described` holds the first [`described_size`](Self::described_size) bytes.
     pub(crate) fn check(
@@ -212,7 +212,9 @@ impl Recognised {
         let found_name = described.get(size_of::<Header>()..schema_offset);
         let (Some(found_name), Some(schema)) = (found_name, described.get(schema_offset..end))
         else {
-            return Err(corrupt(format!("it has {size} bytes, and its description {end}")));
+            return Err(corrupt(format!(
+                "it has {size} bytes, but its header, name and schema need {end}"
+            )));
         };
         if header.checksum != header.checksum(found_name, schema) {
             return Err(corrupt("the header does not match its checksum"));
@@ -234,7 +236,7 @@ impl Recognised {
         let Header { size, features, .. } = self.header;
         let exact = is_file && features & FEATURE_GROWTH == 0;
         if found < size || exact && found != size {
-            return Err(corrupt(format!("its header says {size} bytes, and {found} are there")));
+            return Err(corrupt(format!("its header says {size} bytes, but {found} exist")));
         }
         Ok(())
     }
@@ -250,7 +252,8 @@ impl Recognised {
             || participants + participants_size > payload_offset
         {
             return Err(corrupt(format!(
-                "{participants_count} participants at {participants_offset} do not fit"
+                "{participants_count} participants at {participants_offset} do not fit between the \
+                 schema, which ends at {described_end}, and the payload at {payload_offset}"
             )));
         }
         let grows = self.header.features & FEATURE_GROWTH != 0;

@@ -12,9 +12,9 @@
 //! | `name` | which names objects can have, and the names of their files |
 //! | `kind`, `header`, `layout` | the bytes of an object, and the checks before they are used |
 //! | `payload`, `planner`, `builder` | what a kind consists of: planned, created, found again |
-//! | `part` | the same as an outsider sees it, through the object's description |
+//! | `part` | the same as an outsider sees it, through the object's schema |
 //! | `options`, `typed` | choices; creating and opening by type |
-//! | `new_file`, `object_file` | files: created without a name, opened warily |
+//! | `new_file`, `object_file` | files: created without a name, opened carefully |
 //! | `region_object` | objects in a region of memory |
 //! | `storage`, `open_object`, `membership` | an open object; how this process takes part in it |
 //! | `presence` | which byte of a file is locked for what |

@@ -87,7 +87,10 @@ impl ObjectFile {
         }
         if support == Support::Memory && status.committed < status.size {
             let (size, committed) = (status.size, status.committed);
-            let why = format!("only {committed} of its {size} bytes are committed");
+            let why = format!(
+                "only {committed} of its {size} bytes are committed: another program made or \
+                 truncated the file; remove it"
+            );
             return Err(Error::new(ErrorKind::Corrupt, why));
         }
         let layout = read_layout(&query_file, name, status.size)?;

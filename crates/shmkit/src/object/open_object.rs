@@ -18,7 +18,7 @@ use crate::sys::fork::ProcessStamp;
 use crate::sys::lock::{self, Range};
 use crate::sys::process;
 
-/// How often other processes may replace the object during an open before `Busy`.
+/// How many times other processes may replace the object before `Busy`.
 const MAX_TRIES: u32 = 1000;
 /// How many slots an opener checks for dead participants.
 const REAPED_AT_OPEN: u32 = 4;

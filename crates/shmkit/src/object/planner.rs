@@ -5,8 +5,8 @@
 //!            128 bytes   multiple    of the next                each at a multiple of 128
 //! ```
 //!
-//! A description begins with the size. So each description, be it the text or only its hash, runs
-//! the plan twice: once to add up the size, and once to describe the parts.
+//! A schema begins with the size. So each schema, be it the text or only its hash, runs the plan
+//! twice: once to add up the size, and once to describe the parts.
 
 use std::fmt::{self, Write};
 
@@ -117,7 +117,7 @@ pub(crate) fn schema_text(
     text
 }
 
-/// Where a description goes.
+/// Where a schema is written.
 trait Sink: Write {
     fn type_name(&mut self, name: &str) -> fmt::Result;
     fn value(&mut self, value: ValueType<'_>) -> fmt::Result;
@@ -133,7 +133,7 @@ impl Sink for String {
     }
 }
 
-/// The hash of a description: without the names of types, and with fingerprints for values.
+/// The hash of a schema: without the names of types, and with fingerprints for values.
 struct Hash(u64);
 
 impl Write for Hash {
@@ -163,15 +163,15 @@ pub(crate) struct Planner<'a> {
     start: u64,
     fields: u32,
     /// None while only the size matters.
-    description: Option<&'a mut dyn Sink>,
-    /// None while only the description matters.
+    sink: Option<&'a mut dyn Sink>,
+    /// None while only the schema matters.
     first_bytes: Option<&'a mut Vec<u8>>,
 }
 
 impl<'a> Planner<'a> {
-    fn new(participants: u32, items: u32, description: Option<&'a mut dyn Sink>) -> Self {
+    fn new(participants: u32, items: u32, sink: Option<&'a mut dyn Sink>) -> Self {
         let (end, start, fields, first_bytes) = (0, 0, 0, None);
-        Self { participants, items, end, start, fields, description, first_bytes }
+        Self { participants, items, end, start, fields, sink, first_bytes }
     }
 
     /// The run-time number of items.
@@ -259,7 +259,7 @@ impl<'a> Planner<'a> {
             self.end = place.saturating_add(size.saturating_mul(count as u64));
             return;
         }
-        // One description serves all; each has first bytes of its own.
+        // One schema serves all; each has first bytes of its own.
         let mut others = Planner::new(self.participants, self.items, None);
         (others.end, others.first_bytes) = (self.end, self.first_bytes.as_deref_mut());
         for index in 1..count {
@@ -280,7 +280,7 @@ impl<'a> Planner<'a> {
 
     /// Describes the parts that `plan` names as a struct. Returns the size.
     fn structure(&mut self, kind: Kind, plan: &dyn Fn(&mut Planner<'_>)) -> u64 {
-        if self.description.is_none() {
+        if self.sink.is_none() {
             // Without `size_of`, which would double the work at each level of nested groups.
             let start = self.end;
             plan(self);
@@ -289,8 +289,8 @@ impl<'a> Planner<'a> {
         let size = self.size_of(plan);
         let (start, fields) = (self.start, self.fields);
         (self.start, self.fields) = (self.end, 0);
-        if let Some(description) = &mut self.description {
-            let _ = description.type_name(kind.role());
+        if let Some(sink) = &mut self.sink {
+            let _ = sink.type_name(kind.role());
         }
         self.write(format_args!("({size},{LINE}){{"));
         plan(self);
@@ -320,9 +320,9 @@ impl<'a> Planner<'a> {
         schema: impl FnOnce(&mut dyn Sink) -> fmt::Result,
     ) {
         self.begin_field(name, place, role);
-        if let Some(description) = &mut self.description {
-            // A description in memory takes every text.
-            let _ = schema(*description);
+        if let Some(sink) = &mut self.sink {
+            // A string and a hash take every text.
+            let _ = schema(*sink);
         }
     }
 
@@ -334,8 +334,8 @@ impl<'a> Planner<'a> {
     }
 
     fn write(&mut self, text: fmt::Arguments<'_>) {
-        if let Some(description) = &mut self.description {
-            let _ = description.write_fmt(text);
+        if let Some(sink) = &mut self.sink {
+            let _ = sink.write_fmt(text);
         }
     }
 }

@@ -7,9 +7,9 @@
 //! ```
 //!
 //! As in an object file, each participant proves by a byte-range lock that it lives. The locks are
-//! on the memory's own file if the system can open that once more, and otherwise on a file beside
-//! it (see `sys::memory`). The byte of a slot follows from the place of its entry, so any number of
-//! objects can be in one memory.
+//! on the memory's own file if the system can open that a second time, and otherwise on a file
+//! beside it (see `sys::memory`). The byte of a slot follows from the place of its entry, so any
+//! number of objects can be in one memory.
 //!
 //! A creator writes the first word of the header last:
 //!
@@ -135,7 +135,7 @@ fn in_use(why: &'static str) -> Error {
 
 #[cold]
 fn being_created() -> Error {
-    in_use("another process creates an object there")
+    in_use("another process is creating an object at this place")
 }
 
 /// The first word of an object that is being created, with the tag of its creator in the lower
@@ -148,7 +148,7 @@ fn tag(layout: &ObjectLayout) -> u64 {
     u128::from_le_bytes(layout.object_id) as u64 & !MARK_BITS
 }
 
-/// Returns the tag in a mark, or `None` if the word is no mark.
+/// Returns the tag in a mark, or `None` if the word is not a mark.
 fn creator_in(word: u64) -> Option<u64> {
     (word & MARK_BITS == MARK).then_some(word & !MARK_BITS)
 }

@@ -85,7 +85,7 @@ impl Storage {
         // ORDERING: Release; pairs with the Acquire in `is_retired`.
         self.state().store(RETIRED, Ordering::Release);
         crash_point!("retire: marked");
-        // With a damaged description no word is found: waiters look again when their slice ends.
+        // With a damaged schema no word is found: waiters look again when their slice ends.
         let schema = Schema::parse(&self.layout.schema).ok();
         if let Some(schema) = schema.filter(|schema| schema.size() <= self.layout.payload_size) {
             for_each_wait_word(&schema, &mut |place, closes| {

@@ -159,7 +159,7 @@ fn new_object<P: Payload>(choices: &Choices, initial: &P::Initial) -> Result<New
     let participants = choices.participants.unwrap_or(P::PARTICIPANTS);
     let items = P::items(initial)?;
     let plan = Plan::new(P::KIND, participants, items, &|to| P::plan(to, Some(initial)));
-    check_description(&plan.schema)?;
+    check_schema(&plan.schema)?;
     Ok(NewObject {
         plan,
         flags: choices.flags(),
@@ -169,9 +169,9 @@ fn new_object<P: Payload>(choices: &Choices, initial: &P::Initial) -> Result<New
     })
 }
 
-/// Refuses an object whose description no process could read: it could be neither shown nor ended
-/// at once.
-fn check_description(schema: &str) -> Result<()> {
+/// Refuses an object whose schema no process could read: it could be neither shown nor ended at
+/// once.
+fn check_schema(schema: &str) -> Result<()> {
     if schema.len() > MAX_OBJECT_TEXT {
         // `compose` refuses it, with the limit.
         return Ok(());
@@ -206,7 +206,7 @@ pub(crate) fn check_type<P: Payload>(layout: &ObjectLayout) -> Result<()> {
     }
     if layout.payload_size < size {
         let found = layout.payload_size;
-        let why = format!("its payload has {found} bytes, and its type {size}");
+        let why = format!("its payload has {found} bytes, but its type needs {size}");
         return Err(Error::new(ErrorKind::Corrupt, why));
     }
     Ok(())
@@ -254,8 +254,8 @@ impl<P: Contents> Object<P> {
     ///
     /// # Errors
     ///
-    /// `AlreadyExists`, `InvalidName`, `OutOfSpace`, `PermissionDenied`, `InvalidArgument` for an
-    /// initial state that cannot be, `Unsupported` in a directory on a network.
+    /// `AlreadyExists`, `InvalidName`, `OutOfSpace`, `PermissionDenied`; `InvalidArgument` for an
+    /// invalid initial state; `Unsupported` in a directory on a network.
     pub fn create(name: &str, initial: P::Initial) -> Result<Self> {
         Self::options().create(name, initial)
     }
@@ -301,9 +301,9 @@ impl<P: Contents> Object<P> {
     ///
     /// # Errors
     ///
-    /// `NotFound` if no object is there; `WrongKind`, `WrongType`, `WrongVersion`, `OutOfRange`,
-    /// `InvalidArgument` for an offset that is no multiple of 128, `Full`, `Corrupt`,
-    /// `PermissionDenied`, `Unsupported`.
+    /// `NotFound`, `WrongKind`, `WrongType`, `WrongVersion`, `OutOfRange`, `Full`, `Corrupt`,
+    /// `PermissionDenied`, `Unsupported`; `InvalidArgument` for an offset that is not a multiple of
+    /// 128.
     pub fn open_in(memory: &SharedMemory, offset: u64) -> Result<Self> {
         let open = || {
             let open = OpenObject::in_region(region_object::open(memory, offset)?)?;
@@ -314,7 +314,8 @@ impl<P: Contents> Object<P> {
 }
 
 impl<P> Object<P> {
-    /// Returns the name of the object; of one in memory, where it is.
+    /// Returns the name of the object. For an object in memory, returns the name of the memory and
+    /// the offset: `robot at byte 128`.
     pub fn name(&self) -> &str {
         self.open.label()
     }
@@ -365,7 +366,7 @@ impl<P: Contents> Options<P> {
     /// # Errors
     ///
     /// `AlreadyExists`, `InvalidName`, `OutOfSpace`, `PermissionDenied`; `InvalidArgument` for an
-    /// initial state that cannot be; `Unsupported` in a directory on a network.
+    /// invalid initial state; `Unsupported` in a directory on a network.
     pub fn create(&self, name: &str, initial: P::Initial) -> Result<Object<P>> {
         Object::create_as(name, &self.choices, &initial)
     }
@@ -374,9 +375,9 @@ impl<P: Contents> Options<P> {
     ///
     /// # Errors
     ///
-    /// `NotFound`, `InvalidName`; `PermissionDenied`, also if it may only be read; `WrongKind`,
-    /// `WrongType`, `WrongVersion`, `WrongOptions` with the first difference; `Full` if all slots
-    /// are taken; `Corrupt`; `Busy`.
+    /// `NotFound`, `InvalidName`, `WrongKind`, `WrongVersion`, `Corrupt`, `Busy`;
+    /// `PermissionDenied`, also if it may only be read; `WrongType` and `WrongOptions` with the
+    /// first difference; `Full` if all slots are taken.
     pub fn open(&self, name: &str) -> Result<Object<P>> {
         Object::open_as(name, &self.choices, OpenMode::Allowed)
     }
@@ -396,7 +397,7 @@ impl<P: Contents> Options<P> {
     ///
     /// # Errors
     ///
-    /// `InvalidArgument` for an initial state or a number of participants that cannot be.
+    /// `InvalidArgument` for an invalid initial state or number of participants.
     pub fn size_in_memory(&self, initial: &P::Initial) -> Result<u64> {
         let new = new_object::<P>(&self.choices, initial)?;
         Ok(compose(None, &new)?.1.size)
@@ -420,7 +421,7 @@ impl<P: Contents> Options<P> {
     ///
     /// # Errors
     ///
-    /// `AlreadyExists` if the memory is not zero there, or if another process creates an object
+    /// `AlreadyExists` if the memory is not zero there, or if another process is creating an object
     /// there; `OutOfRange` if it is too small; `InvalidArgument` also for types that are nested too
     /// deep to be described; `PermissionDenied` if the memory can only be read; `Unsupported` where
     /// the system cannot prove that a participant lives.

@@ -1,6 +1,6 @@
 //! The table of participants: which participants an object has, and which of them died.
 //!
-//! A participant that can hold something has a slot: an entry for people to read, and a liveness
+//! A participant that can hold something has a slot: an entry that tools show, and a liveness
 //! lock, which the kernel keeps for as long as the process lives. Each held thing names its holder
 //! by a [`ParticipantId`]: the slot, and the entry's generation.
 //!
@@ -119,7 +119,7 @@ impl Deaths {
     }
 }
 
-/// A participant's entry. Everything except `identity` is for people to read.
+/// A participant's entry. Tools show everything except `identity` and `deaths` to people.
 #[repr(C)]
 pub(crate) struct Participant {
     /// From bit 32: the generation. Below: [`FREE`] or [`ACTIVE`].
@@ -305,7 +305,7 @@ impl<'a> Participants<'a> {
     /// Returns how many threads of a slot's participant wait, and for what: its offset in the
     /// payload.
     pub(crate) fn threads_waiting(self, slot: u32) -> (u32, u32) {
-        // ORDERING: Relaxed; for people to read.
+        // ORDERING: Relaxed; only shown to people.
         let word = self.waiting(slot).map_or(0, |word| word.load(Ordering::Relaxed));
         (word as u32, (word >> 32) as u32)
     }
@@ -465,7 +465,7 @@ impl<'a> Participants<'a> {
     fn last_info(self, slot: u32) -> Option<(ParticipantId, bool, ParticipantInfo)> {
         let entry = self.entry(slot)?;
         let identity = self.identity(slot);
-        // ORDERING: Relaxed; text for people to read, which may be a successor's.
+        // ORDERING: Relaxed; text that is only shown to people, which may be a successor's.
         let text = |index: usize| entry[index].load(Ordering::Relaxed);
         let mut program = [0; 16];
         program[..8].copy_from_slice(&text(3).to_le_bytes());

@@ -121,7 +121,7 @@ fn traps_under_the_name_are_refused_in_words() {
 
     fs::write(&path, b"").unwrap();
     assert_eq!(open().kind(), ErrorKind::WrongKind);
-    assert!(open().to_string().contains("no object of shmkit"), "{}", open());
+    assert!(open().to_string().contains("not a shmkit object"), "{}", open());
     fs::remove_file(&path).unwrap();
 
     drop(OpenObject::create(&name(), &options(&directory), &contents()).unwrap());

@@ -83,7 +83,7 @@ fn fingerprint_of<P: Payload>(participants: u32, items: u32) -> (u64, u64) {
 }
 
 impl Planner<'_> {
-    /// Returns the description of any object of `P`.
+    /// Returns the schema of any object of `P`.
     pub(crate) fn text<P: Payload>(participants: u32, items: u32) -> String {
         schema_text(P::KIND, participants, items, &|planner| P::plan(planner, None))
     }
