@@ -167,7 +167,7 @@ pub struct Entry {
 /// `NotFound`, `InvalidName`, `PermissionDenied`, `WrongVersion`, `Corrupt`, `Busy`; `WrongKind`
 /// for a file that is not an object.
 pub fn describe(directory: &Path, name: &str, trust: Trust) -> Result<Description> {
-    let describe = || description(observe(&Name::new(name)?, &choices(directory, trust))?);
+    let describe = || description(&observe(&Name::new(name)?, &choices(directory, trust))?);
     describe().map_err(|error| error.doing("open").on(name))
 }
 
@@ -201,11 +201,11 @@ pub(super) fn condition(file: &ObjectFile) -> Result<Condition> {
     })
 }
 
-pub(super) fn description(file: ObjectFile) -> Result<Description> {
-    let (condition, readers) = (condition(&file)?, file.locks.count_handles()?);
+pub(super) fn description(file: &ObjectFile) -> Result<Description> {
+    let (condition, readers) = (condition(file)?, file.locks.count_handles()?);
     let (layout, mode) = (file.layout(), directory::status_of_name(&file.path)?.mode);
     let schema = Schema::parse(&layout.schema)?;
-    let parts: Vec<_> = parts(&file, &schema)?
+    let parts: Vec<_> = parts(file, &schema)?
         .iter()
         .map(|part| {
             Ok(PartDescription {
@@ -231,7 +231,7 @@ pub(super) fn description(file: ObjectFile) -> Result<Description> {
         created: time(layout.created_unix_ns),
         creator_pid: layout.creator_pid,
         object_id: u128::from_le_bytes(layout.object_id),
-        participants: participants(&file, &parts),
+        participants: participants(file, &parts),
         max_participants: layout.participants_count,
         max_payload: layout.payload_max,
         readers,

@@ -179,7 +179,7 @@ pub fn examine(directory: &Path, trust: Trust) -> Result<Vec<Finding>> {
 fn examine_object(directory: &Path, name: Name, trust: Trust) -> Option<Finding> {
     let (object, choices) = (name.to_string(), choices(directory, trust));
     let looked = observe(&name, &choices).and_then(|file| match condition(&file)? {
-        Condition::Ready => Ok(Ok(description(file)?)),
+        Condition::Ready => Ok(Ok(description(&file)?)),
         stale => Ok(Err(stale)),
     });
     let (what, remedy) = match looked {

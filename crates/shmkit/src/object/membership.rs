@@ -50,7 +50,7 @@ impl Membership {
         };
         // INVARIANT: the word is in the mapping of `object`.
         let identity = NonNull::from(identity);
-        Ok(Self { object: object.clone(), stamp: object.stamp(), me, identity, identity_value })
+        Ok(Self { object: object.clone(), stamp: object.stamp, me, identity, identity_value })
     }
 
     /// This participant.

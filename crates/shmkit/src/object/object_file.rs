@@ -14,7 +14,7 @@ use super::storage::{Memory, Storage};
 use super::{new_file, presence};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Access, Trust};
-use crate::sys::directory::{self, FileType, Opening, Status, Support};
+use crate::sys::directory::{self, FileType, Opening, Removable, Status, Support};
 use crate::sys::file::commit;
 use crate::sys::fork::LockFile;
 use crate::sys::lock::{self, Mode, Range};
@@ -95,10 +95,17 @@ impl ObjectFile {
         }
         let layout = read_layout(&query_file, name, status.size)?;
         crash_point!("open: header read");
-        let mapping = map(&query_file, &layout, opening)?;
+        let protection = match opening {
+            Opening::ReadOnly => Protection::ReadOnly,
+            Opening::ReadWrite => Protection::ReadWrite,
+        };
+        let (length, shared) = (layout.size as usize, layout.access != Access::Owner);
+        let mapping =
+            ObjectMapping::map(&query_file, length, protection, layout.object_id, shared)?;
         crash_point!("open: mapped");
         let is_of_earlier_boot = support != Support::Memory && is_of_earlier_boot(&layout);
-        let locks = ObjectLocks::of_file(lock_file, query_file, status.identity, &path);
+        let query_file = Removable::new(query_file, &path);
+        let locks = ObjectLocks { lock_file, query_file, identity: status.identity, entries: None };
         let (label, memory) = (name.to_string(), Memory::File(mapping));
         let storage = Storage { label, layout, memory, locks };
         Ok(Ok(Self { storage, path, owner: status.owner, is_of_earlier_boot }))
@@ -229,15 +236,6 @@ fn read_layout(file: &File, name: &Name, file_size: u64) -> Result<ObjectLayout>
         bytes.truncate(4096 + more);
     }
     recognised.check(Some(name), &bytes, file_size)
-}
-
-fn map(file: &File, layout: &ObjectLayout, opening: Opening) -> Result<ObjectMapping> {
-    let protection = match opening {
-        Opening::ReadOnly => Protection::ReadOnly,
-        Opening::ReadWrite => Protection::ReadWrite,
-    };
-    let shared = layout.access != Access::Owner;
-    ObjectMapping::map(file, layout.size as usize, protection, layout.object_id, shared)
 }
 
 impl GateLock for LockFile {

@@ -26,7 +26,8 @@ const REAPED_AT_OPEN: u32 = 4;
 /// An object that this process has open and mapped, and in which it is present.
 pub(crate) struct OpenObject {
     place: Place,
-    stamp: ProcessStamp,
+    /// The process that opened it.
+    pub(super) stamp: ProcessStamp,
     /// Locked also while a slot is claimed, since only one claim at a time may use the lock file.
     presence: Mutex<Presence>,
 }
@@ -208,11 +209,6 @@ impl OpenObject {
         self.participants().clear(me);
     }
 
-    /// The process that opened it.
-    pub(crate) fn stamp(&self) -> ProcessStamp {
-        self.stamp
-    }
-
     /// How messages name the participant with this id, which may be dead.
     pub(crate) fn peer(&self, id: ParticipantId) -> Peer {
         let info = self.participants().info_of(id);
@@ -276,18 +272,17 @@ pub(crate) fn observe(name: &Name, choices: &Choices) -> Result<ObjectFile> {
 }
 
 /// Removes the object with the name while others may use it: they get `Closed`.
-fn remove(name: &Name, choices: &Choices) -> Result<()> {
-    until_not_raced(|| {
-        let file = observe(name, choices)?;
-        let was_stale = removal::is_stale(&file)?;
-        let is_removed = removal::remove(&file)? && !was_stale;
-        Ok(if is_removed { Ok(()) } else { Err(Raced) })
-    })
-}
-
-/// [`remove`], for a name as the user wrote it.
-pub(crate) fn remove_named(name: &str, choices: &Choices) -> Result<()> {
-    remove(&Name::new(name)?, choices).map_err(|error| error.doing("remove").on(name))
+pub(crate) fn remove(name: &str, choices: &Choices) -> Result<()> {
+    let remove = || {
+        let name = Name::new(name)?;
+        until_not_raced(|| {
+            let file = observe(&name, choices)?;
+            let was_stale = removal::is_stale(&file)?;
+            let is_removed = removal::remove(&file)? && !was_stale;
+            Ok(if is_removed { Ok(()) } else { Err(Raced) })
+        })
+    };
+    remove().map_err(|error| error.doing("remove").on(name))
 }
 
 fn clear_if_stale(name: &Name, choices: &Choices) -> Result<bool> {

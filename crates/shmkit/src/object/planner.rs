@@ -281,12 +281,15 @@ impl<'a> Planner<'a> {
     /// Describes the parts that `plan` names as a struct. Returns the size.
     fn structure(&mut self, kind: Kind, plan: &dyn Fn(&mut Planner<'_>)) -> u64 {
         if self.sink.is_none() {
-            // Without `size_of`, which would double the work at each level of nested groups.
+            // Without a run for the size, which would double the work at each level of nested
+            // groups.
             let start = self.end;
             plan(self);
             return self.end - start;
         }
-        let size = self.size_of(plan);
+        let mut planner = Planner::new(self.participants, self.items, None);
+        plan(&mut planner);
+        let size = planner.end;
         let (start, fields) = (self.start, self.fields);
         (self.start, self.fields) = (self.end, 0);
         if let Some(sink) = &mut self.sink {
@@ -297,12 +300,6 @@ impl<'a> Planner<'a> {
         self.write(format_args!("}}"));
         (self.start, self.fields) = (start, fields);
         size
-    }
-
-    fn size_of(&self, plan: &dyn Fn(&mut Planner<'_>)) -> u64 {
-        let mut planner = Planner::new(self.participants, self.items, None);
-        plan(&mut planner);
-        planner.end
     }
 
     fn reserve(&mut self, bytes: u64) -> u64 {

@@ -15,8 +15,6 @@
 //!
 //! The bytes are far beyond the data: on Windows a lock prevents other processes from reading.
 
-use std::path::Path;
-
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::participant::{Participant, SlotLocks};
@@ -69,33 +67,10 @@ pub(crate) struct ObjectLocks {
     pub(super) query_file: Removable,
     pub(super) identity: Identity,
     /// Where the entries of the participants are, in a memory that can have several objects.
-    entries: Option<u64>,
+    pub(super) entries: Option<u64>,
 }
 
 impl ObjectLocks {
-    /// The locks of an object that has a file of its own, opened at `path`.
-    pub(super) fn of_file(
-        lock_file: LockFile,
-        query_file: std::fs::File,
-        identity: Identity,
-        path: &Path,
-    ) -> Self {
-        let query_file = Removable::new(query_file, path);
-        Self { lock_file, query_file, identity, entries: None }
-    }
-
-    /// The locks of an object in memory, whose participants have their entries at `entries`.
-    pub(super) fn in_memory(
-        lock_file: LockFile,
-        query_file: std::fs::File,
-        entries: u64,
-    ) -> Result<Self> {
-        let identity = directory::status(&query_file)?.identity;
-        // No name of the file is ever removed with the object.
-        let query_file = Removable::new(query_file, Path::new(""));
-        Ok(Self { lock_file, query_file, identity, entries: Some(entries) })
-    }
-
     fn byte(&self, of: u32) -> Range {
         match self.entries {
             None => slot(of),

@@ -22,6 +22,7 @@
 //! The mark names the creator, whose lock tells whether it lives. Right after the mark, the creator
 //! writes how many bytes it is going to write: the next one may replace those, and no others.
 
+use std::path::Path;
 use std::ptr::NonNull;
 
 use super::header::{Header, MAGIC};
@@ -31,6 +32,7 @@ use super::storage::{Memory, Storage};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::Ordering::{self, Relaxed};
 use crate::memory::{Region, SharedMemory, View};
+use crate::sys::directory::{self, Removable};
 use crate::sys::fork::LockFile;
 use crate::sys::lock::{self, Mode, Range};
 use crate::sys::memory;
@@ -118,8 +120,14 @@ fn over(
     // Any user may have the memory, and a wake is a hint.
     let (bytes, is_shared) = (layout.size as usize, true);
     let _wake_scope = WakeScope::new(first, bytes, layout.object_id, is_shared);
-    let entries = offset + layout.participants_offset;
-    let locks = ObjectLocks::in_memory(lock_file, open()?, entries)?;
+    let query_file = open()?;
+    let locks = ObjectLocks {
+        identity: directory::status(&query_file)?.identity,
+        lock_file,
+        // The file never goes with the object, so its path does not matter.
+        query_file: Removable::new(query_file, Path::new("")),
+        entries: Some(offset + layout.participants_offset),
+    };
     Ok(Storage { label, layout, memory: Memory::Region { _wake_scope, region }, locks })
 }
 

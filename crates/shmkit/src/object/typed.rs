@@ -134,7 +134,8 @@ impl<P: Payload> Object<P> {
     fn checked(open: OpenObject, choices: &Choices, items: u32) -> Result<Self> {
         let layout = open.layout();
         check_type::<P>(layout)?;
-        check_items(layout, items)?;
+        let asked = Some(items).filter(|items| *items > 0);
+        check_option("the number of items", asked, layout.items, |it| it.to_string())?;
         if let Some(asked) = choices.kind_flags {
             P::check_flags(asked, layout.flags)?;
         }
@@ -235,12 +236,6 @@ fn wrong_type<P: Payload>(layout: &ObjectLayout) -> Error {
         Ok(None) => Error::new(ErrorKind::Corrupt, "its fingerprint is not that of its schema"),
         Err(error) => error,
     }
-}
-
-/// Refuses an object with another run-time number of items, if that was asked for.
-fn check_items(layout: &ObjectLayout, asked: u32) -> Result<()> {
-    let asked = Some(asked).filter(|items| *items > 0);
-    check_option("the number of items", asked, layout.items, |it| it.to_string())
 }
 
 impl<P: Contents> Object<P> {

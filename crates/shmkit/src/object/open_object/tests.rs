@@ -89,9 +89,9 @@ fn an_object_for_use_only_goes_with_its_last_user() {
 fn a_removed_object_is_closed_to_who_still_has_it_and_its_name_is_free() {
     let directory = tempfile::tempdir().unwrap();
     let old = OpenObject::create(&name(), &options(&directory), &contents()).unwrap();
-    remove(&name(), &options(&directory)).unwrap();
+    remove("robot/pose", &options(&directory)).unwrap();
     assert_eq!(kind_of(old.check_not_removed()), ErrorKind::Closed);
-    assert_eq!(kind_of(remove(&name(), &options(&directory))), ErrorKind::NotFound);
+    assert_eq!(kind_of(remove("robot/pose", &options(&directory))), ErrorKind::NotFound);
     let new = OpenObject::create(&name(), &options(&directory), &contents()).unwrap();
     assert_ne!(new.layout().object_id, old.layout().object_id);
     drop(old);

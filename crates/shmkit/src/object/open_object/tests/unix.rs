@@ -19,7 +19,7 @@ fn the_mode_is_what_was_asked_for_whatever_the_umask() {
         let _made = OpenObject::create(&name(), &asked, &new_object(&asked)).unwrap();
         let file = fs::metadata(directory.path().join("robot%2fpose.shmkit")).unwrap();
         assert_eq!(file.permissions().mode() & 0o7777, mode);
-        remove(&name(), &options(&directory)).unwrap();
+        remove("robot/pose", &options(&directory)).unwrap();
     }
 }
 
