@@ -55,7 +55,7 @@ fn a_broken_object_is_listed_with_its_reason() {
     let lines: Vec<_> = list.lines().collect();
     assert!(lines[1].starts_with("sound"), "{list}");
     assert!(lines[2].starts_with("cut: ") && lines[3].starts_with("foreign: "), "{list}");
-    assert!(lines[3].contains("no object of shmkit"), "{list}");
+    assert!(lines[3].contains("not a shmkit object"), "{list}");
     let report = dir.json(&["ls", "--sample", "1ms"]);
     assert_eq!(report.as_array().unwrap().len(), 3);
     assert!(report[0]["error"].as_str().unwrap().starts_with("cannot open \"cut\": "));

@@ -23,7 +23,7 @@ pub struct Description {
     pub file: PathBuf,
     /// What kind of object it is.
     pub kind: Kind,
-    /// The description of its payload.
+    /// The schema of its payload.
     pub schema: Schema,
     /// The size of its file in bytes.
     pub size: u64,
@@ -164,10 +164,10 @@ pub struct Entry {
 ///
 /// # Errors
 ///
-/// `NotFound`, `InvalidName`, `PermissionDenied`, `WrongKind` for a file that is not an object,
-/// `WrongVersion`, `Corrupt`, `Busy`.
+/// `NotFound`, `InvalidName`, `PermissionDenied`, `WrongVersion`, `Corrupt`, `Busy`; `WrongKind`
+/// for a file that is not an object.
 pub fn describe(directory: &Path, name: &str, trust: Trust) -> Result<Description> {
-    let describe = || description(observe(&Name::new(name)?, &choices(directory, trust))?);
+    let describe = || description(&observe(&Name::new(name)?, &choices(directory, trust))?);
     describe().map_err(|error| error.doing("open").on(name))
 }
 
@@ -201,14 +201,11 @@ pub(super) fn condition(file: &ObjectFile) -> Result<Condition> {
     })
 }
 
-pub(super) fn description(file: ObjectFile) -> Result<Description> {
-    let (condition, readers) = (condition(&file)?, file.count_readers()?);
-    let (name, path, owner) = (file.name.to_string(), file.path().to_owned(), file.owner);
-    let mode = directory::status_of_name(&path)?.mode;
-    let storage = Storage::File(file);
-    let layout = storage.layout();
+pub(super) fn description(file: &ObjectFile) -> Result<Description> {
+    let (condition, readers) = (condition(file)?, file.locks.count_handles()?);
+    let (layout, mode) = (file.layout(), directory::status_of_name(&file.path)?.mode);
     let schema = Schema::parse(&layout.schema)?;
-    let parts: Vec<_> = parts(&storage, &schema)?
+    let parts: Vec<_> = parts(file, &schema)?
         .iter()
         .map(|part| {
             Ok(PartDescription {
@@ -221,8 +218,8 @@ pub(super) fn description(file: ObjectFile) -> Result<Description> {
         })
         .collect::<Result<_>>()?;
     Ok(Description {
-        name,
-        file: path,
+        name: file.label().into(),
+        file: file.path.clone(),
         kind: layout.kind,
         size: layout.size,
         access: layout.access,
@@ -230,11 +227,11 @@ pub(super) fn description(file: ObjectFile) -> Result<Description> {
         read_only_peers: layout.has_read_only_peers(),
         lifetime: layout.lifetime,
         condition,
-        owner,
+        owner: file.owner,
         created: time(layout.created_unix_ns),
         creator_pid: layout.creator_pid,
         object_id: u128::from_le_bytes(layout.object_id),
-        participants: participants(&storage, &parts),
+        participants: participants(file, &parts),
         max_participants: layout.participants_count,
         max_payload: layout.payload_max,
         readers,
@@ -248,7 +245,7 @@ fn participants(storage: &Storage, parts: &[PartDescription]) -> Vec<Participant
     let table = storage.participants();
     let participants = (0..storage.layout().participants_count).filter_map(|slot| {
         let (id, info) = table.info(slot)?;
-        let is_alive = !table.is_dead(storage, id);
+        let is_alive = !table.is_dead(id);
         let (waiting, _) = table.threads_waiting(slot);
         Some(Participant {
             slot,

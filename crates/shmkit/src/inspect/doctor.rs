@@ -7,9 +7,7 @@ use super::describe::{Condition, Description, condition, description};
 use super::{choices, file_names};
 use crate::error::{ErrorKind, Result};
 use crate::memory::Trust;
-use crate::object::{
-    Choices, Name, Storage, finish_removal, is_left_over, observe, sweep_temporary,
-};
+use crate::object::{Choices, Name, finish_removal, is_left_over, observe, sweep_temporary};
 use crate::sys::directory::{self, FileType};
 use crate::sys::process;
 
@@ -37,13 +35,15 @@ pub enum Remedy {
     RemoveDirectory(PathBuf),
     /// Remove the other names of the file with this inode.
     RemoveOtherNames(u64),
-    /// Look as the user with this number, or trust that user.
+    /// Examine it as the user with this number, or trust that user.
     TrustUser(u32),
-    /// Look as the owner of the file: its permissions forbid it to others.
+    /// Examine it as the owner of the file: its permissions forbid it to others.
     LookAsOwner,
+    /// Change the permissions of the file, which forbid its owner to examine it.
+    ChangePermissions,
     /// Use the version of shmkit that created the object.
     UseOtherVersion,
-    /// Look again later.
+    /// Examine it again later.
     LookLater,
     /// Change a setting of the system: this text says which.
     ChangeSetting(String),
@@ -60,10 +60,11 @@ impl fmt::Display for Remedy {
             Self::RemoveOtherNames(inode) => {
                 write!(f, "remove the other names of the file with inode {inode}")
             }
-            Self::TrustUser(user) => write!(f, "look as user {user}, or trust that user"),
-            Self::LookAsOwner => f.write_str("look as its owner"),
+            Self::TrustUser(user) => write!(f, "examine it as user {user}, or trust user {user}"),
+            Self::LookAsOwner => f.write_str("examine it as the owner of its file"),
+            Self::ChangePermissions => f.write_str("change the permissions of its file"),
             Self::UseOtherVersion => f.write_str("use the version of shmkit that created it"),
-            Self::LookLater => f.write_str("look again later"),
+            Self::LookLater => f.write_str("examine it again later"),
             Self::ChangeSetting(setting) => f.write_str(setting),
         }
     }
@@ -133,9 +134,9 @@ impl Finding {
 }
 
 fn free_slots(name: &Name, choices: &Choices) -> Result<bool> {
-    let storage = Storage::File(observe(name, choices)?);
-    storage.check_writable()?;
-    Ok(storage.participants().sweep(&storage, 0, u32::MAX) > 0)
+    let file = observe(name, choices)?;
+    file.check_writable()?;
+    Ok(file.participants().sweep(0, u32::MAX) > 0)
 }
 
 impl fmt::Display for Finding {
@@ -178,7 +179,7 @@ pub fn examine(directory: &Path, trust: Trust) -> Result<Vec<Finding>> {
 fn examine_object(directory: &Path, name: Name, trust: Trust) -> Option<Finding> {
     let (object, choices) = (name.to_string(), choices(directory, trust));
     let looked = observe(&name, &choices).and_then(|file| match condition(&file)? {
-        Condition::Ready => Ok(Ok(description(file)?)),
+        Condition::Ready => Ok(Ok(description(&file)?)),
         stale => Ok(Err(stale)),
     });
     let (what, remedy) = match looked {
@@ -234,6 +235,7 @@ fn by_hand(directory: &Path, name: Name, what: String, kind: ErrorKind, trust: T
         ErrorKind::PermissionDenied if status.links > 1 => {
             Remedy::RemoveOtherNames(status.identity.file)
         }
+        ErrorKind::PermissionDenied if owner == me => Remedy::ChangePermissions,
         ErrorKind::PermissionDenied if trust.accepts(owner, me) => Remedy::LookAsOwner,
         ErrorKind::PermissionDenied => Remedy::TrustUser(owner),
         ErrorKind::WrongKind if status.file_type == FileType::Directory => {

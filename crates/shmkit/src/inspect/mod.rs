@@ -28,7 +28,7 @@ use crate::sys::directory;
 /// file that this program cannot open as an object: [`remove_file`] removes that. `Busy` if other
 /// processes have been opening or removing it for more than 1 s.
 pub fn remove(directory: &Path, name: &str, trust: Trust) -> Result<()> {
-    crate::object::remove_named(name, &choices(directory, trust))
+    crate::object::remove(name, &choices(directory, trust))
 }
 
 /// Removes the file with the name, whatever it contains. Processes that have it open get no error.

@@ -37,11 +37,6 @@ impl Builder {
         &self.object
     }
 
-    /// The largest number of participants.
-    pub(crate) fn participants(&self) -> u32 {
-        self.object.layout().participants_count
-    }
-
     /// The run-time number of items.
     pub(crate) fn items(&self) -> u32 {
         self.object.layout().items
@@ -57,9 +52,9 @@ impl Builder {
         self.take(count)
     }
 
-    /// The next words: so many for each participant.
+    /// The next words: `count` for each participant.
     pub(crate) fn words_for_each(&mut self, count: usize) -> Result<Words<0>> {
-        self.take(count * self.participants() as usize)
+        self.take(count * self.object.layout().participants_count as usize)
     }
 
     /// Where the next value is: in `line`, or behind it.
@@ -91,14 +86,15 @@ pub(crate) struct Words<const N: usize> {
     membership: Arc<Membership>,
     place: u64,
     count: usize,
-    /// INVARIANT: `count` words, at least `N`, in the mapping that `membership` keeps.
+    /// INVARIANT: points to `count` words (at least `N`) in the mapping that `membership` keeps
+    /// alive.
     first: NonNull<AtomicU64>,
 }
 
 /// The words of a line.
 pub(crate) type Line = Words<LINE_WORDS>;
 
-// SAFETY: the pointer leads to atomics in a mapping that `membership` keeps.
+// SAFETY: the pointer leads to atomics in a mapping that `membership` keeps alive.
 unsafe impl<const N: usize> Send for Words<N> {}
 // SAFETY: as above.
 unsafe impl<const N: usize> Sync for Words<N> {}
@@ -129,7 +125,7 @@ impl<const N: usize> Words<N> {
     /// The first ones.
     #[inline(always)]
     pub(crate) fn fixed(&self) -> &[AtomicU64; N] {
-        // SAFETY: at least so many words, aligned, in the mapping that `membership` keeps for as
+        // SAFETY: at least `N` words, aligned, in the mapping that `membership` keeps alive for as
         // long as `self` is borrowed.
         unsafe { self.first.cast().as_ref() }
     }
@@ -137,8 +133,8 @@ impl<const N: usize> Words<N> {
     /// All of them.
     #[inline]
     pub(crate) fn all(&self) -> &[AtomicU64] {
-        // SAFETY: so many words, aligned, in the mapping that `membership` keeps for as long as
-        // `self` is borrowed.
+        // SAFETY: `count` words, aligned, in the mapping that `membership` keeps alive for as long
+        // as `self` is borrowed.
         unsafe { NonNull::slice_from_raw_parts(self.first, self.count).as_ref() }
     }
 

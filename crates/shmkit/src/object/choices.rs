@@ -56,8 +56,8 @@ impl Choices {
     }
 }
 
-/// The directory of objects if a program chooses none: what the environment variable `SHMKIT_DIR`
-/// says, else `/dev/shm`, or on Windows `%LOCALAPPDATA%\shmkit`.
+/// The default directory of objects: the one that `SHMKIT_DIR` names; otherwise `/dev/shm` on
+/// Linux, `shmkit` in the user's temporary directory on macOS, `%LOCALAPPDATA%\shmkit` on Windows.
 pub fn default_directory() -> PathBuf {
     match std::env::var_os("SHMKIT_DIR") {
         Some(directory) if !directory.is_empty() => directory.into(),

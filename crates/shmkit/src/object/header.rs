@@ -145,7 +145,7 @@ pub enum Lifetime {
     /// As long as a process has it open. The last process that closes it removes it. If that
     /// process was killed, or could only read, the next process that opens the name removes it.
     WhileUsed = 2,
-    /// Until it is removed, over restarts of the machine, where its directory is on a disk.
+    /// Until it is removed; it survives restarts of the machine if its directory is on a disk.
     Durable = 3,
 }
 

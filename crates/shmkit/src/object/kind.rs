@@ -69,7 +69,7 @@ impl Kind {
         }
     }
 
-    /// The role of a part of this kind, and the type of its description.
+    /// The role of a part of this kind, and its type in the schema.
     pub(crate) const fn role(self) -> &'static str {
         match self {
             Self::ReentrantMutex => "reentrant_mutex",

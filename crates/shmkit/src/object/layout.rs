@@ -17,6 +17,7 @@ use super::header::{
 };
 use super::kind::Kind;
 use super::name::Name;
+use super::planner::{LINE, Plan};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::Access;
 use crate::participant::{MAX_PARTICIPANTS, Participant};
@@ -27,27 +28,16 @@ use crate::sys::process;
 const PAGE: u64 = 4096;
 /// The largest payload, in bytes.
 pub(crate) const MAX_PAYLOAD: u64 = 1 << 46;
-/// How the payload is aligned, from the start of the object.
-pub(crate) const PAYLOAD_ALIGN: u64 = 128;
 
 /// An object that is to be created.
 pub(crate) struct NewObject {
-    pub(crate) kind: Kind,
+    pub(crate) plan: Plan,
     /// [`FLAG_READ_ONLY_PEERS`] and the kind's own flags, from bit 16 on.
     pub(crate) flags: u32,
     pub(crate) access: Access,
     pub(crate) lifetime: Lifetime,
-    /// The largest number of participants.
-    pub(crate) participants: u32,
-    /// The run-time number of items in the payload; 0 if its type decides.
-    pub(crate) items: u32,
-    pub(crate) fingerprint: u64,
-    pub(crate) schema: String,
-    pub(crate) payload_size: u64,
     /// How large the payload can become, if it can grow.
     pub(crate) payload_max: Option<u64>,
-    /// The first bytes of the payload; zeros follow.
-    pub(crate) payload: Vec<u8>,
 }
 
 /// The parts of an object, as read from its header and checked once.
@@ -88,21 +78,22 @@ impl ObjectLayout {
 /// Without a name it is for a region of memory, and not rounded up to whole pages.
 pub(crate) fn compose(name: Option<&Name>, new: &NewObject) -> Result<(Vec<u8>, ObjectLayout)> {
     check_limits(new)?;
+    let plan = &new.plan;
     let name_text = name.map_or("", Name::as_str).as_bytes();
-    let schema = new.schema.as_bytes();
+    let schema = plan.schema.as_bytes();
     let name_offset = size_of::<Header>();
     let schema_offset = name_offset + name_text.len();
     let participants_offset = (schema_offset + schema.len()).next_multiple_of(64);
-    let participants_size = new.participants as usize * size_of::<Participant>();
+    let participants_size = plan.participants as usize * size_of::<Participant>();
     let payload_offset = participants_offset + participants_size;
-    let payload_offset = (payload_offset as u64).next_multiple_of(PAYLOAD_ALIGN);
+    let payload_offset = (payload_offset as u64).next_multiple_of(LINE);
     let page = if name.is_some() { PAGE } else { 8 };
     let mut header = Header {
         magic: MAGIC,
         format_version: FORMAT_VERSION,
-        kind: new.kind as u32,
+        kind: plan.kind as u32,
         features: if new.payload_max.is_some() { FEATURE_GROWTH } else { 0 },
-        size: (payload_offset + new.payload_size).next_multiple_of(page),
+        size: (payload_offset + plan.size).next_multiple_of(page),
         object_id: process::random()?,
         boot_id: process::boot_id(),
         created_unix_ns: process::unix_time_ns(),
@@ -111,22 +102,22 @@ pub(crate) fn compose(name: Option<&Name>, new: &NewObject) -> Result<(Vec<u8>, 
         access: new.access as u32,
         lifetime: new.lifetime as u32,
         flags: new.flags,
-        items: new.items,
-        fingerprint: new.fingerprint,
+        items: plan.items,
+        fingerprint: plan.fingerprint,
         name_offset: name_offset as u32,
         name_length: name_text.len() as u32,
         schema_offset: schema_offset as u32,
         schema_length: schema.len() as u32,
         participants_offset: participants_offset as u32,
-        participants_count: new.participants,
+        participants_count: plan.participants,
         payload_offset,
-        payload_size: new.payload_size,
-        payload_max: new.payload_max.unwrap_or(new.payload_size),
+        payload_size: plan.size,
+        payload_max: new.payload_max.unwrap_or(plan.size),
         reserved: [0; 3],
         checksum: 0,
         reserved_words: [0; 3],
         state: READY,
-        committed: new.payload_size,
+        committed: plan.size,
         reserved_line: [0; 6],
     };
     header.checksum = header.checksum(name_text, schema);
@@ -136,21 +127,22 @@ pub(crate) fn compose(name: Option<&Name>, new: &NewObject) -> Result<(Vec<u8>, 
 }
 
 fn check_limits(new: &NewObject) -> Result<()> {
+    let plan = &new.plan;
     let invalid = |why| Err(Error::new(ErrorKind::InvalidArgument, why));
-    let payload = new.payload_max.unwrap_or(new.payload_size);
-    if payload > MAX_PAYLOAD || new.payload_size > payload {
+    let payload = new.payload_max.unwrap_or(plan.size);
+    if payload > MAX_PAYLOAD || plan.size > payload {
         return invalid(format!("a payload of {payload} bytes is larger than {MAX_PAYLOAD}"));
     }
-    let text = new.schema.len();
+    let text = plan.schema.len();
     if text > MAX_OBJECT_TEXT {
         return invalid(format!(
-            "the description of its types has {text} bytes; at most {MAX_OBJECT_TEXT} are allowed"
+            "its schema has {text} bytes; at most {MAX_OBJECT_TEXT} are allowed"
         ));
     }
-    if !(1..=MAX_PARTICIPANTS).contains(&new.participants) {
+    if !(1..=MAX_PARTICIPANTS).contains(&plan.participants) {
         return invalid(format!(
             "{} participants were asked for; 1 to {MAX_PARTICIPANTS} are allowed",
-            new.participants
+            plan.participants
         ));
     }
     Ok(())
@@ -165,10 +157,10 @@ pub(crate) struct Recognised {
     header: Header,
 }
 
-/// Checks that the bytes begin an object of shmkit, in a version that this program reads.
+/// Checks that the bytes begin a shmkit object, in a version that this program reads.
 pub(crate) fn recognise(start: &[u8]) -> Result<Recognised> {
     if start.first_chunk().is_none_or(|magic| *magic != MAGIC) {
-        let why = "it is no object of shmkit: it does not begin with \"shmkit\\r\\n\"";
+        let why = "it is not a shmkit object: it does not begin with \"shmkit\\r\\n\"";
         return Err(Error::new(ErrorKind::WrongKind, why));
     }
     let Some(bytes) = start.first_chunk() else {
@@ -206,7 +198,7 @@ impl Recognised {
     }
 
     /// Returns the layout, if all parts agree with each other, with the name and with `size`, the
-    /// bytes that are there.
+    /// bytes that exist.
     ///
     /// `described` holds the first [`described_size`](Self::described_size) bytes.
     pub(crate) fn check(
@@ -220,7 +212,9 @@ impl Recognised {
         let found_name = described.get(size_of::<Header>()..schema_offset);
         let (Some(found_name), Some(schema)) = (found_name, described.get(schema_offset..end))
         else {
-            return Err(corrupt(format!("it has {size} bytes, and its description {end}")));
+            return Err(corrupt(format!(
+                "it has {size} bytes, but its header, name and schema need {end}"
+            )));
         };
         if header.checksum != header.checksum(found_name, schema) {
             return Err(corrupt("the header does not match its checksum"));
@@ -242,7 +236,7 @@ impl Recognised {
         let Header { size, features, .. } = self.header;
         let exact = is_file && features & FEATURE_GROWTH == 0;
         if found < size || exact && found != size {
-            return Err(corrupt(format!("its header says {size} bytes, and {found} are there")));
+            return Err(corrupt(format!("its header says {size} bytes, but {found} exist")));
         }
         Ok(())
     }
@@ -258,12 +252,13 @@ impl Recognised {
             || participants + participants_size > payload_offset
         {
             return Err(corrupt(format!(
-                "{participants_count} participants at {participants_offset} do not fit"
+                "{participants_count} participants at {participants_offset} do not fit between the \
+                 schema, which ends at {described_end}, and the payload at {payload_offset}"
             )));
         }
         let grows = self.header.features & FEATURE_GROWTH != 0;
         let end = payload_offset.checked_add(committed);
-        if payload_offset % PAYLOAD_ALIGN != 0
+        if payload_offset % LINE != 0
             || committed % 8 != 0
             || end.is_none_or(|end| end > found)
             || !(payload_size..=payload_max).contains(&committed)
@@ -320,17 +315,19 @@ mod tests {
 
     fn growing() -> (Name, NewObject) {
         let new = NewObject {
-            kind: Kind::Latest,
+            plan: Plan {
+                kind: Kind::Latest,
+                participants: 2,
+                items: 0,
+                size: 4_096,
+                schema: "u64".into(),
+                fingerprint: 7,
+                first_bytes: Vec::new(),
+            },
             flags: 0,
             access: Access::Owner,
             lifetime: Lifetime::Persistent,
-            participants: 2,
-            items: 0,
-            fingerprint: 7,
-            schema: "u64".into(),
-            payload_size: 4_096,
             payload_max: Some(1 << 20),
-            payload: Vec::new(),
         };
         (Name::new("grows").unwrap(), new)
     }
@@ -370,8 +367,8 @@ mod tests {
 
     #[test]
     fn an_object_in_a_region_has_no_name_and_may_be_followed_by_other_bytes() {
-        let (_, new) = growing();
-        let new = NewObject { payload_max: None, payload_size: 128, ..new };
+        let (_, mut new) = growing();
+        (new.payload_max, new.plan.size) = (None, 128);
         let (bytes, layout) = compose(None, &new).unwrap();
         assert_eq!(layout.size, layout.payload_offset + 128);
         let check = |size| recognise(&bytes).unwrap().check(None, &bytes, size);

@@ -28,7 +28,8 @@ pub(crate) struct Membership {
     identity_value: u64,
 }
 
-// SAFETY: the pointer leads to an atomic in a mapping that `object` keeps; the rest is `Send`.
+// SAFETY: the pointer leads to an atomic in a mapping that `object` keeps alive; the rest is
+// `Send`.
 unsafe impl Send for Membership {}
 // SAFETY: as above.
 unsafe impl Sync for Membership {}
@@ -49,7 +50,7 @@ impl Membership {
         };
         // INVARIANT: the word is in the mapping of `object`.
         let identity = NonNull::from(identity);
-        Ok(Self { object: object.clone(), stamp: object.stamp(), me, identity, identity_value })
+        Ok(Self { object: object.clone(), stamp: object.stamp, me, identity, identity_value })
     }
 
     /// This participant.
@@ -67,17 +68,17 @@ impl Membership {
         self.object.layout().participants_count
     }
 
-    /// Whether this participant can act: it is no forked child, and holds its liveness lock.
+    /// Whether this participant can act: it is not a forked child, and holds its liveness lock.
     #[inline(always)]
     pub(crate) fn is_live(&self) -> bool {
-        // SAFETY: in the mapping that `object` keeps.
+        // SAFETY: in the mapping that `object` keeps alive.
         let identity = unsafe { self.identity.as_ref() };
         // ORDERING: Relaxed; only this participant's own end changes it, or the loss of its lock.
         let identity = identity.load(Ordering::Relaxed);
         self.is_mine() && identity == self.identity_value
     }
 
-    /// Whether this is the process that joined, and no forked child.
+    /// Whether this is the process that joined, not a forked child.
     #[inline(always)]
     pub(crate) fn is_mine(&self) -> bool {
         self.stamp.is_mine()
@@ -101,11 +102,11 @@ impl Membership {
     /// Frees the slot of another participant if that is dead. Returns whether no living
     /// participant has it.
     pub(crate) fn reap_slot(&self, slot: u32) -> bool {
-        slot != self.me.slot() && self.object.reap_slot(slot)
+        slot != self.me.slot() && self.object.participants().reap_slot(slot)
     }
 
-    /// Records, for people, that a thread waits for what is at `place` in the payload, until the
-    /// returned value is dropped. An attempt is not recorded.
+    /// Records that a thread waits for what is at `place` in the payload, so that tools can show
+    /// it, until the returned value is dropped. An attempt is not recorded.
     pub(crate) fn record_wait(&self, place: u64, until: Until) -> RecordedWait<'_> {
         if until == Until::Now {
             return RecordedWait(None);
@@ -113,7 +114,7 @@ impl Membership {
         let word = self.object.participants().waiting(self.me.slot());
         if let Some(word) = word {
             let waits = |word: u64| Some(place << 32 | u64::from((word as u32).wrapping_add(1)));
-            // ORDERING: Relaxed; for people.
+            // ORDERING: Relaxed; only shown to people.
             let _ = word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, waits);
         }
         RecordedWait(word)
@@ -194,7 +195,7 @@ impl Drop for RecordedWait<'_> {
     fn drop(&mut self) {
         if let Some(word) = self.0 {
             let ends = |word: u64| (word as u32 != 0).then(|| word - 1);
-            // ORDERING: Relaxed; for people.
+            // ORDERING: Relaxed; only shown to people.
             let _ = word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, ends);
         }
     }

@@ -1,8 +1,8 @@
 //! Objects: everything that has a name, or a place in a region of memory.
 //!
 //! ```text
-//! Options ──> Object<P> ──> OpenObject ──> Storage ──> ObjectFile (a file with its locks)
-//!  choices     typed open    presence       bytes       RegionObject (bytes of a memory)
+//! Options ──> Object<P> ──> OpenObject ──> ObjectFile ──> Storage
+//!  choices     typed open    presence       name, gate     bytes, locks: in a file or a memory
 //!                 │             └ Membership: a slot among the participants
 //!              Payload: plan, build, describe
 //! ```
@@ -12,16 +12,15 @@
 //! | `name` | which names objects can have, and the names of their files |
 //! | `kind`, `header`, `layout` | the bytes of an object, and the checks before they are used |
 //! | `payload`, `planner`, `builder` | what a kind consists of: planned, created, found again |
-//! | `part` | the same as an outsider sees it, through the object's description |
+//! | `part` | the same as an outsider sees it, through the object's schema |
 //! | `options`, `typed` | choices; creating and opening by type |
-//! | `new_file`, `object_file` | files: created without a name, opened warily |
+//! | `new_file`, `object_file` | files: created without a name, opened carefully |
 //! | `region_object` | objects in a region of memory |
 //! | `storage`, `open_object`, `membership` | an open object; how this process takes part in it |
 //! | `presence` | which byte of a file is locked for what |
-//! | `lifetime` | the gate: when a name is removed |
+//! | `removal` | the gate: when a name is removed |
 
 mod builder;
-mod bytes;
 mod choices;
 mod header;
 mod kind;
@@ -51,7 +50,7 @@ pub(crate) use membership::Membership;
 pub(crate) use name::Name;
 pub(crate) use new_file::{is_left_over, sweep_temporary};
 pub(crate) use object_file::{ObjectFile, OpenMode};
-pub(crate) use open_object::{OpenObject, observe, remove_named};
+pub(crate) use open_object::{OpenObject, observe, remove};
 pub use options::Options;
 pub use part::{Column, Holder, Holding, PartState, Value};
 pub(crate) use part::{Part, grouped, parts};

@@ -19,10 +19,11 @@ pub(crate) fn support(directory: &Path) -> Result<Support> {
     })
 }
 
-/// Refuses a directory whose file system is not suitable for objects. An unknown one is tested.
-pub(crate) fn check_support(directory: &Path) -> Result<()> {
-    if support(directory)? != Support::Untried {
-        return Ok(());
+/// The same for a directory in which an object is to be created: an unknown file system is tested.
+pub(crate) fn tested_support(directory: &Path) -> Result<Support> {
+    let support = support(directory)?;
+    if support != Support::Untried {
+        return Ok(support);
     }
     let refuse = |what: &str| {
         let why = format!("the file system of {} {what}", directory.display());
@@ -43,7 +44,7 @@ pub(crate) fn check_support(directory: &Path) -> Result<()> {
     if &seen != b"written through memory" {
         return refuse("does not show in the file what was written through a mapping");
     }
-    Ok(())
+    Ok(support)
 }
 
 /// A temporary name, removed when dropped.
@@ -84,27 +85,28 @@ impl NewFile {
     /// Gives the file its name. `AlreadyExists` if the name is in use; `NotFound` if another
     /// process swept the file.
     pub(crate) fn give_name(self, path: &Path) -> Result<LockFile> {
-        match &self.temporary {
-            None => directory::name_unnamed(&self.file, path)?,
-            Some(temporary) => {
-                directory::rename_temporary(&temporary.0, path).map_err(|error| {
-                    // The temporary file is not what is missing.
-                    let there = directory::status_of_name(&temporary.0).is_ok();
-                    if there && error.kind() == ErrorKind::NotFound {
-                        return error.of_kind(ErrorKind::Os).because("the name cannot be given");
-                    }
-                    error
-                })?;
+        let named = match &self.temporary {
+            None => directory::name_unnamed(&self.file, path),
+            Some(temporary) => directory::rename_temporary(&temporary.0, path),
+        };
+        // Only a file with a temporary name can be swept.
+        let is_swept = |it: &Temporary| directory::status_of_name(&it.0).is_err();
+        match named {
+            Err(error)
+                if error.kind() == ErrorKind::NotFound
+                    && !self.temporary.as_ref().is_some_and(is_swept) =>
+            {
+                Err(error.of_kind(ErrorKind::Os).because("the name cannot be given"))
             }
+            answer => answer.map(|()| self.file),
         }
-        Ok(self.file)
     }
 }
 
 /// Whether the creator of a temporary file died, by its locks.
 pub(crate) fn is_left_over(path: &Path) -> Result<bool> {
     let file = directory::open(path, Opening::ReadOnly)?;
-    Ok(!presence::anyone(&file)?)
+    Ok(!lock::is_locked(&file, presence::ANYONE)?)
 }
 
 /// Removes a temporary file if its creator died. True if it did.
@@ -151,6 +153,8 @@ mod tests {
             new.give_name(&place.path().join(to)).err().expect("an error").kind()
         };
         assert_eq!(kind(made(), "nowhere/it"), ErrorKind::Os);
+        let unnamed = NewFile::make(place.path(), 0o600).unwrap();
+        assert_eq!(kind(unnamed, "nowhere/it"), ErrorKind::Os, "no process can sweep it");
         let swept = made();
         std::fs::rename(&swept.temporary.as_ref().unwrap().0, place.path().join("x")).unwrap();
         assert_eq!(kind(swept, "it"), ErrorKind::NotFound);

@@ -1,44 +1,34 @@
 //! The file of an object, open and mapped, with a file for its locks beside it.
 
 use std::fs::File;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::bytes::ObjectBytes;
 use super::header::Lifetime;
 use super::layout::{NewObject, ObjectLayout, compose, recognise};
 use super::name::Name;
+use super::presence::ObjectLocks;
 use super::removal::{GATE_PATIENCE, GateLock, RemovalTarget, acquire_gate};
+use super::storage::{Memory, Storage};
 use super::{new_file, presence};
 use crate::error::{Error, ErrorKind, Result};
-use crate::memory::{Access, Trust, View};
-use crate::participant::SlotLocks;
-use crate::sys::directory::{self, FileType, Identity, Opening, Removable, Status, Support};
+use crate::memory::{Access, Trust};
+use crate::sys::directory::{self, FileType, Opening, Removable, Status, Support};
 use crate::sys::file::commit;
 use crate::sys::fork::LockFile;
 use crate::sys::lock::{self, Mode, Range};
 use crate::sys::mapping::{ObjectMapping, Protection};
 use crate::sys::process;
 
-/// The file of an object, by three open file descriptions that must not be confused.
-///
-/// INVARIANT 1: `mapping` covers `layout.size` bytes, and is writable if `opening` says so.
-/// INVARIANT 2: `lock_file` is a separate description. It is never used to query locks, because its
-/// own locks look free through it; and never mapped, because a mapping would keep the locks.
+/// An object in a file of its own.
 pub(crate) struct ObjectFile {
-    pub(crate) name: Name,
-    path: PathBuf,
-    identity: Identity,
-    pub(crate) opening: Opening,
-    pub(crate) layout: ObjectLayout,
+    storage: Storage,
+    /// The path of the file when it was opened.
+    pub(crate) path: PathBuf,
     pub(crate) owner: u32,
     /// Created in an earlier boot of the machine, and not durable.
     is_of_earlier_boot: bool,
-    // Dropped before the file, see `drop`.
-    mapping: ObjectMapping,
-    /// To query locks and the file's status.
-    query_file: Removable,
-    pub(crate) lock_file: LockFile,
 }
 
 /// How an object is opened.
@@ -74,6 +64,18 @@ impl ObjectFile {
         crash_point!("open: lock file open");
         acquire_gate(&lock_file, Mode::Shared, GATE_PATIENCE)?;
         crash_point!("open: gate passed");
+        Self::map(name, path, lock_file, opening, support, trust)
+    }
+
+    /// Maps the file at `path`, if it is the one whose gate is held.
+    fn map(
+        name: &Name,
+        path: PathBuf,
+        lock_file: LockFile,
+        opening: Opening,
+        support: Support,
+        trust: Trust,
+    ) -> Result<Result<Self, Raced>> {
         let query_file = match directory::open(&path, opening) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Err(Raced)),
             answer => answer?,
@@ -85,28 +87,31 @@ impl ObjectFile {
         }
         if support == Support::Memory && status.committed < status.size {
             let (size, committed) = (status.size, status.committed);
-            let why = format!("only {committed} of its {size} bytes are committed");
+            let why = format!(
+                "only {committed} of its {size} bytes are committed: another program made or \
+                 truncated the file; remove it"
+            );
             return Err(Error::new(ErrorKind::Corrupt, why));
         }
         let layout = read_layout(&query_file, name, status.size)?;
         crash_point!("open: header read");
-        let mapping = map(&query_file, &layout, opening)?;
+        let protection = match opening {
+            Opening::ReadOnly => Protection::ReadOnly,
+            Opening::ReadWrite => Protection::ReadWrite,
+        };
+        let (length, shared) = (layout.size as usize, layout.access != Access::Owner);
+        let mapping =
+            ObjectMapping::map(&query_file, length, protection, layout.object_id, shared)?;
         crash_point!("open: mapped");
-        Ok(Ok(Self {
-            name: name.clone(),
-            query_file: Removable::new(query_file, &path),
-            path,
-            identity: status.identity,
-            opening,
-            is_of_earlier_boot: support != Support::Memory && is_of_earlier_boot(&layout),
-            layout,
-            owner: status.owner,
-            mapping,
-            lock_file,
-        }))
+        let is_of_earlier_boot = support != Support::Memory && is_of_earlier_boot(&layout);
+        let query_file = Removable::new(query_file, &path);
+        let locks = ObjectLocks { lock_file, query_file, identity: status.identity, entries: None };
+        let (label, memory) = (name.to_string(), Memory::File(mapping));
+        let storage = Storage { label, layout, memory, locks };
+        Ok(Ok(Self { storage, path, owner: status.owner, is_of_earlier_boot }))
     }
 
-    /// Creates an object. Its creator locks the byte `present` to show its presence. On return
+    /// Creates an object. Its creator locks the byte `byte` to show its presence. On return
     /// this process holds the gate in shared mode.
     ///
     /// CRASH: dying before the file is named leaves nothing; dying after it leaves a whole object.
@@ -116,7 +121,7 @@ impl ObjectFile {
         new: &NewObject,
         byte: Range,
     ) -> Result<Result<Self, Raced>> {
-        new_file::check_support(directory)?;
+        let support = new_file::tested_support(directory)?;
         let path = directory.join(name.file_name());
         let (bytes, layout) = compose(Some(name), new)?;
         let mode = new.access.mode(layout.has_read_only_peers());
@@ -128,7 +133,7 @@ impl ObjectFile {
         commit(&file.file, 0, layout.size)?;
         crash_point!("create: space committed");
         directory::write_all_at(&file.file, &bytes, 0)?;
-        directory::write_all_at(&file.file, &new.payload, layout.payload_offset)?;
+        directory::write_all_at(&file.file, &new.plan.first_bytes, layout.payload_offset)?;
         crash_point!("create: contents written");
         if !lock::take(&file.file, byte, lock::PRESENCE)? {
             return Ok(Err(Raced));
@@ -141,85 +146,29 @@ impl ObjectFile {
             answer => answer?,
         };
         crash_point!("create: named");
-        Self::over_new(name, path, layout, lock_file)
-    }
-
-    /// Opens the file, which has just got its name. If that fails, the complete object stays.
-    fn over_new(
-        name: &Name,
-        path: PathBuf,
-        layout: ObjectLayout,
-        lock_file: LockFile,
-    ) -> Result<Result<Self, Raced>> {
-        let query_file = match directory::open(&path, Opening::ReadWrite) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Err(Raced)),
-            answer => answer?,
-        };
-        let status = directory::status(&query_file)?;
-        if status.identity != directory::status(&lock_file)?.identity {
-            return Ok(Err(Raced));
-        }
-        let mapping = map(&query_file, &layout, Opening::ReadWrite)?;
+        // If this fails, the complete object stays.
+        let file = Self::map(name, path, lock_file, Opening::ReadWrite, support, Trust::Own)?;
         crash_point!("create: mapped");
-        Ok(Ok(Self {
-            name: name.clone(),
-            query_file: Removable::new(query_file, &path),
-            path,
-            identity: status.identity,
-            opening: Opening::ReadWrite,
-            layout,
-            owner: status.owner,
-            is_of_earlier_boot: false,
-            mapping,
-            lock_file,
-        }))
-    }
-
-    pub(super) fn bytes(&self) -> ObjectBytes<'_> {
-        ObjectBytes::new(self.view(), &self.layout)
-    }
-
-    fn view(&self) -> View<'_> {
-        View::of_mapping(&self.mapping)
-    }
-
-    pub(crate) fn is_writable(&self) -> bool {
-        self.opening == Opening::ReadWrite
-    }
-
-    /// The path of the file when it was opened.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// How many open objects have no slot.
-    pub(crate) fn count_readers(&self) -> Result<u32> {
-        presence::count_handles(&self.query_file)
+        Ok(file)
     }
 
     /// Whether no name leads to the file any more. One system call.
     pub(crate) fn is_unlinked(&self) -> Result<bool> {
-        directory::is_unlinked(&self.query_file, &self.path)
+        directory::is_unlinked(&self.locks.query_file, &self.path)
     }
+}
 
-    /// Returns an error instead of "not locked" if the process closed the descriptors
-    /// (`closefrom`): their numbers may now belong to other files.
-    #[cold]
-    fn check_known(&self) -> Result<()> {
-        let known =
-            directory::status(&self.query_file).is_ok_and(|it| it.identity == self.identity);
-        if known && self.lock_file.is_there() {
-            return Ok(());
-        }
-        let why = "the process closed the object's descriptors: open it again";
-        Err(Error::new(ErrorKind::RoleLost, why))
+impl Deref for ObjectFile {
+    type Target = Storage;
+
+    fn deref(&self) -> &Storage {
+        &self.storage
     }
 }
 
 impl Drop for ObjectFile {
     fn drop(&mut self) {
-        // The mapping goes first, then the file.
-        self.query_file.removed = self.bytes().is_retired();
+        self.storage.locks.query_file.removed = self.is_retired();
     }
 }
 
@@ -289,15 +238,6 @@ fn read_layout(file: &File, name: &Name, file_size: u64) -> Result<ObjectLayout>
     recognised.check(Some(name), &bytes, file_size)
 }
 
-fn map(file: &File, layout: &ObjectLayout, opening: Opening) -> Result<ObjectMapping> {
-    let protection = match opening {
-        Opening::ReadOnly => Protection::ReadOnly,
-        Opening::ReadWrite => Protection::ReadWrite,
-    };
-    let shared = layout.access != Access::Owner;
-    ObjectMapping::map(file, layout.size as usize, protection, layout.object_id, shared)
-}
-
 impl GateLock for LockFile {
     fn try_gate(&self, mode: Mode) -> Result<bool> {
         lock::try_lock(self, presence::GATE, mode)
@@ -322,26 +262,23 @@ impl RemovalTarget for ObjectFile {
     type Gate = LockFile;
 
     fn gate(&self) -> &LockFile {
-        &self.lock_file
+        &self.locks.lock_file
     }
 
     fn is_named(&self) -> Result<bool> {
         match directory::status_of_name(&self.path) {
-            Ok(status) => Ok(status.identity == self.identity),
+            Ok(status) => Ok(status.identity == self.locks.identity),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }
     }
 
     fn is_anyone_present(&self) -> Result<bool> {
-        if presence::anyone(&self.query_file)? {
-            return Ok(true);
-        }
-        self.check_known().map(|()| false)
+        self.locks.is_any_locked(presence::ANYONE)
     }
 
     fn is_retired(&self) -> bool {
-        self.bytes().is_retired()
+        self.storage.is_retired()
     }
 
     fn is_while_used(&self) -> bool {
@@ -353,7 +290,7 @@ impl RemovalTarget for ObjectFile {
     }
 
     fn retire(&self) {
-        self.bytes().retire();
+        self.storage.retire();
     }
 
     fn check_removable(&self) -> Result<()> {
@@ -369,22 +306,5 @@ impl RemovalTarget for ObjectFile {
 
     fn unlink(&self) -> Result<()> {
         directory::unlink(&self.path)
-    }
-}
-
-impl SlotLocks for ObjectFile {
-    fn try_lock(&self, slot: u32) -> Result<bool> {
-        lock::take(&self.lock_file, presence::slot(slot), Mode::Exclusive)
-    }
-
-    fn unlock(&self, slot: u32) {
-        lock::unlock(&self.lock_file, presence::slot(slot));
-    }
-
-    fn is_locked(&self, slot: u32) -> Result<bool> {
-        if lock::is_locked(&self.query_file, presence::slot(slot))? {
-            return Ok(true);
-        }
-        self.check_known().map(|()| false)
     }
 }

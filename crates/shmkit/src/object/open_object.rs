@@ -1,36 +1,40 @@
 //! An open object: how it is opened, what holds while it lives, how it is left.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::choices::Choices;
-use super::layout::{NewObject, ObjectLayout};
+use super::layout::NewObject;
 use super::name::Name;
 use super::object_file::{ObjectFile, OpenMode, Raced};
 use super::presence;
-use super::region_object::RegionObject;
-use super::removal::{self, GateLock};
+use super::removal::{self, GateLock, RemovalTarget};
 use super::storage::Storage;
 use crate::error::{Error, ErrorKind, Peer, Result};
-use crate::memory::View;
-use crate::participant::{
-    Liveness, MAX_PARTICIPANTS, ParticipantId, ParticipantInfo, Participants, Role,
-};
+use crate::participant::{Liveness, MAX_PARTICIPANTS, ParticipantId, ParticipantInfo, Role};
 use crate::sys::fork::ProcessStamp;
 use crate::sys::lock::{self, Range};
 use crate::sys::process;
 
-/// How often other processes may replace the object during an open before `Busy`.
+/// How many times other processes may replace the object before `Busy`.
 const MAX_TRIES: u32 = 1000;
 /// How many slots an opener checks for dead participants.
 const REAPED_AT_OPEN: u32 = 4;
 
 /// An object that this process has open and mapped, and in which it is present.
 pub(crate) struct OpenObject {
-    storage: Storage,
-    stamp: ProcessStamp,
+    place: Place,
+    /// The process that opened it.
+    pub(super) stamp: ProcessStamp,
+    /// Locked also while a slot is claimed, since only one claim at a time may use the lock file.
     presence: Mutex<Presence>,
+}
+
+enum Place {
+    File(ObjectFile),
+    Region(Storage),
 }
 
 /// How other processes see that this object is open: by its slots, or while it has none by a
@@ -43,112 +47,94 @@ struct Presence {
 impl OpenObject {
     /// Creates an object.
     pub(crate) fn create(name: &Name, choices: &Choices, new: &NewObject) -> Result<Self> {
-        let directory = choices.directory();
-        let stamp = ProcessStamp::of_this_process()?;
-        for _ in 0..MAX_TRIES {
-            let byte = presence::new_handle(stamp);
-            match ObjectFile::create(&directory, name, new, byte) {
-                Ok(Ok(file)) => return Ok(Self::finish_attaching(file, stamp, byte)),
-                Ok(Err(Raced)) => {}
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                    if !clear_if_stale(name, choices)? {
-                        return Err(error.because("an object has this name"));
-                    }
+        until_not_raced(|| match Self::try_create(name, choices, new) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                match clear_if_stale(name, choices)? {
+                    true => Ok(Err(Raced)),
+                    false => Err(error.because("an object has this name")),
                 }
-                Err(error) => return Err(error),
             }
-        }
-        Err(too_busy())
+            answer => answer,
+        })
     }
 
     /// Opens the object with the name.
     pub(crate) fn open(name: &Name, choices: &Choices, mode: OpenMode) -> Result<Self> {
-        let directory = choices.directory();
-        let stamp = ProcessStamp::of_this_process()?;
-        for tries in 0..MAX_TRIES {
-            let Ok(file) = ObjectFile::open(&directory, name, mode, choices.trust)? else {
-                pause(tries);
-                continue;
-            };
-            if removal::is_stale(&file)? {
-                // Closing releases the gate. Only an opener that may write can finish the removal.
-                drop(file);
-                clear_if_stale(name, choices)?;
-                continue;
-            }
-            let byte = presence::new_handle(stamp);
-            if !lock::take(&file.lock_file, byte, lock::PRESENCE)? {
-                let why = "another process holds the byte that would show this one's presence";
-                return Err(Error::new(ErrorKind::Busy, why));
-            }
-            crash_point!("open: present");
-            let open = Self::finish_attaching(file, stamp, byte);
-            choices.check(open.layout())?;
-            return Ok(open);
-        }
-        Err(too_busy())
+        until_not_raced(|| Self::try_open(name, choices, mode))
     }
 
     /// Opens the object with the name, or creates it. Returns whether it did.
     pub(crate) fn open_or_create(
         name: &Name,
         choices: &Choices,
-        new: &NewObject,
+        new: impl Fn() -> Result<NewObject>,
     ) -> Result<(Self, bool)> {
-        for _ in 0..MAX_TRIES {
-            match Self::open(name, choices, OpenMode::Allowed) {
+        until_not_raced(|| {
+            match Self::try_open(name, choices, OpenMode::Allowed) {
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
-                answer => return Ok((answer?, false)),
+                answer => return Ok(answer?.map(|open| (open, false))),
             }
-            match Self::create(name, choices, new) {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                answer => return Ok((answer?, true)),
+            match Self::try_create(name, choices, &new()?) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Err(Raced)),
+                answer => Ok(answer?.map(|open| (open, true))),
             }
+        })
+    }
+
+    fn try_create(name: &Name, choices: &Choices, new: &NewObject) -> Result<Result<Self, Raced>> {
+        let stamp = ProcessStamp::of_this_process()?;
+        let byte = presence::new_handle(stamp);
+        let file = ObjectFile::create(&choices.directory(), name, new, byte)?;
+        Ok(file.map(|file| Self::finish_attaching(file, stamp, byte)))
+    }
+
+    /// Opens the object. If it is stale, finishes its removal instead.
+    fn try_open(name: &Name, choices: &Choices, mode: OpenMode) -> Result<Result<Self, Raced>> {
+        let stamp = ProcessStamp::of_this_process()?;
+        let file = match ObjectFile::open(&choices.directory(), name, mode, choices.trust)? {
+            Ok(file) => file,
+            Err(raced) => return Ok(Err(raced)),
+        };
+        if removal::is_stale(&file)? {
+            if mode == OpenMode::ReadOnly {
+                // Only a file that is open for writing too can be marked as removed.
+                drop(file);
+                clear_if_stale(name, choices)?;
+            } else {
+                file.gate().release_gate();
+                removal::finish_removal(&file)?;
+            }
+            return Ok(Err(Raced));
         }
-        Err(too_busy())
+        let byte = presence::new_handle(stamp);
+        if !lock::take(&file.locks.lock_file, byte, lock::PRESENCE)? {
+            let why = "another process holds the byte that would show this one's presence";
+            return Err(Error::new(ErrorKind::Busy, why));
+        }
+        crash_point!("open: present");
+        let open = Self::finish_attaching(file, stamp, byte);
+        choices.check(open.layout())?;
+        Ok(Ok(open))
     }
 
     /// Takes over an object in a region of memory.
-    pub(crate) fn in_region(region: RegionObject) -> Result<Self> {
-        let (storage, stamp) = (Storage::Region(region), ProcessStamp::of_this_process()?);
-        storage.participants().sweep(&storage, 0, REAPED_AT_OPEN);
-        Ok(Self { storage, stamp, presence: Mutex::new(Presence { byte: None, slots: 0 }) })
+    pub(crate) fn in_region(storage: Storage) -> Result<Self> {
+        let stamp = ProcessStamp::of_this_process()?;
+        storage.participants().sweep(0, REAPED_AT_OPEN);
+        let presence = Mutex::new(Presence { byte: None, slots: 0 });
+        Ok(Self { place: Place::Region(storage), stamp, presence })
     }
 
     /// Takes over a file whose gate is held, and in which this process is present.
     fn finish_attaching(file: ObjectFile, stamp: ProcessStamp, byte: Range) -> Self {
-        file.lock_file.release_gate();
-        let storage = Storage::File(file);
-        if storage.is_writable() {
+        file.gate().release_gate();
+        if file.is_writable() {
             // Another start each time: in the long run every slot is checked.
             let first = (byte.start % u64::from(MAX_PARTICIPANTS)) as u32;
-            storage.participants().sweep(&storage, first, REAPED_AT_OPEN);
+            file.participants().sweep(first, REAPED_AT_OPEN);
         }
-        let presence = Presence { byte: Some(byte), slots: 0 };
-        Self { storage, stamp, presence: Mutex::new(presence) }
-    }
-
-    pub(crate) fn layout(&self) -> &ObjectLayout {
-        self.storage.layout()
-    }
-
-    /// How messages name the object: its name, or where it is in a memory.
-    pub(crate) fn label(&self) -> &str {
-        self.storage.label()
-    }
-
-    pub(crate) fn payload(&self) -> View<'_> {
-        self.storage.payload()
-    }
-
-    #[cfg(test)]
-    pub(crate) fn storage(&self) -> &Storage {
-        &self.storage
-    }
-
-    /// Whether this process may write to the memory of the object.
-    pub(crate) fn is_writable(&self) -> bool {
-        self.storage.is_writable()
+        let presence = Mutex::new(Presence { byte: Some(byte), slots: 0 });
+        Self { place: Place::File(file), stamp, presence }
     }
 
     /// Refuses an object that was inherited through `fork`.
@@ -165,17 +151,20 @@ impl OpenObject {
 
     /// Refuses an object that was removed, by this library or by hand. One system call.
     pub(crate) fn check_not_removed(&self) -> Result<()> {
-        if self.storage.is_removed()? { Err(self.closed()) } else { Ok(()) }
+        if self.is_removed()? { Err(self.closed()) } else { Ok(()) }
+    }
+
+    fn is_removed(&self) -> Result<bool> {
+        Ok(self.is_retired()
+            || match &self.place {
+                Place::File(file) => file.is_unlinked()?,
+                Place::Region(_) => false,
+            })
     }
 
     #[cold]
     pub(crate) fn closed(&self) -> Error {
         Error::new(ErrorKind::Closed, "the object was removed").doing("use").on(self.label())
-    }
-
-    /// Ends an object in a region: its users get `Closed`.
-    pub(crate) fn retire(&self) {
-        self.storage.retire();
     }
 
     fn lock_presence(&self) -> MutexGuard<'_, Presence> {
@@ -185,7 +174,7 @@ impl OpenObject {
     /// Takes a slot.
     pub(crate) fn claim_slot(&self, role: Role) -> Result<ParticipantId> {
         self.check_not_forked()?;
-        self.storage.check_writable()?;
+        self.check_writable()?;
         let who = ParticipantInfo {
             pid: std::process::id(),
             role,
@@ -193,11 +182,11 @@ impl OpenObject {
             program: process::program(),
         };
         let mut presence = self.lock_presence();
-        let me = self.participants().claim(&self.storage, &who)?;
+        let me = self.participants().claim(&who)?;
         presence.slots += 1;
         // Present by the slot from here on, so that a writer is not counted as a reader too.
-        if let (Storage::File(file), Some(byte)) = (&self.storage, presence.byte) {
-            lock::unlock(&file.lock_file, byte);
+        if let Some(byte) = presence.byte {
+            lock::unlock(&self.locks.lock_file, byte);
         }
         Ok(me)
     }
@@ -209,38 +198,15 @@ impl OpenObject {
         }
         let mut presence = self.lock_presence();
         presence.slots -= 1;
-        let is_still_present = match (&self.storage, presence.byte) {
-            (Storage::File(file), Some(byte)) => {
-                presence.slots > 0
-                    || lock::take(&file.lock_file, byte, lock::PRESENCE).unwrap_or(false)
-            }
-            _ => true,
-        };
+        let locked =
+            |byte| lock::take(&self.locks.lock_file, byte, lock::PRESENCE).unwrap_or(false);
+        let is_still_present = presence.slots > 0 || presence.byte.is_none_or(locked);
         if is_still_present {
-            return self.participants().leave(&self.storage, me);
+            return self.participants().leave(me);
         }
         // Another process holds the byte. The lock of the slot, which is free from here on, shows
         // this process's presence until it closes the object.
         self.participants().clear(me);
-    }
-
-    pub(crate) fn participants(&self) -> Participants<'_> {
-        self.storage.participants()
-    }
-
-    /// How many participants with this role died, and the last one that is still in its slot.
-    pub(crate) fn deaths(&self, role: Role) -> (u16, Option<ParticipantId>) {
-        self.participants().deaths(&self.storage, role)
-    }
-
-    /// Frees a slot if its participant is dead. Returns whether no living participant has it.
-    pub(crate) fn reap_slot(&self, slot: u32) -> bool {
-        self.participants().reap_slot(&self.storage, slot)
-    }
-
-    /// The process that opened it.
-    pub(crate) fn stamp(&self) -> ProcessStamp {
-        self.stamp
     }
 
     /// How messages name the participant with this id, which may be dead.
@@ -248,6 +214,17 @@ impl OpenObject {
         let info = self.participants().info_of(id);
         let (pid, program) = (info.map(|info| info.pid), info.map(|info| info.program()));
         Peer { slot: id.slot(), pid, program }
+    }
+}
+
+impl Deref for OpenObject {
+    type Target = Storage;
+
+    fn deref(&self) -> &Storage {
+        match &self.place {
+            Place::File(file) => file,
+            Place::Region(storage) => storage,
+        }
     }
 }
 
@@ -259,19 +236,15 @@ impl fmt::Debug for OpenObject {
 
 impl Liveness for OpenObject {
     fn is_dead(&self, id: ParticipantId) -> bool {
-        self.participants().is_dead(&self.storage, id)
+        self.participants().is_dead(id)
     }
 
     fn reap_if_dead(&self, id: ParticipantId) -> bool {
-        let dead = self.is_dead(id);
-        if dead {
-            self.reap_slot(id.slot());
-        }
-        dead
+        self.participants().reap(id)
     }
 
     fn object_is_removed(&self) -> bool {
-        self.storage.is_removed().unwrap_or(false)
+        self.is_removed().unwrap_or(false)
     }
 }
 
@@ -281,43 +254,35 @@ impl Drop for OpenObject {
             return;
         }
         let byte = self.lock_presence().byte;
-        let (Storage::File(file), Some(byte)) = (&self.storage, byte) else { return };
+        let (Place::File(file), Some(byte)) = (&self.place, byte) else { return };
         if file.is_writable() {
             // If this process does not get the gate, the next opener finds the object stale, and
             // removes it.
-            let _ = removal::leave(file, || lock::unlock(&file.lock_file, byte));
+            let _ = removal::leave(file, || lock::unlock(&file.locks.lock_file, byte));
         }
     }
 }
 
 /// Opens an object without being present in it: for listing and repairs.
 pub(crate) fn observe(name: &Name, choices: &Choices) -> Result<ObjectFile> {
-    let directory = choices.directory();
-    for tries in 0..MAX_TRIES {
-        if let Ok(file) = ObjectFile::open(&directory, name, OpenMode::Allowed, choices.trust)? {
-            file.lock_file.release_gate();
-            return Ok(file);
-        }
-        pause(tries);
-    }
-    Err(too_busy())
+    let (directory, mode) = (choices.directory(), OpenMode::Allowed);
+    let file = until_not_raced(|| ObjectFile::open(&directory, name, mode, choices.trust))?;
+    file.gate().release_gate();
+    Ok(file)
 }
 
 /// Removes the object with the name while others may use it: they get `Closed`.
-fn remove(name: &Name, choices: &Choices) -> Result<()> {
-    for _ in 0..MAX_TRIES {
-        let file = observe(name, choices)?;
-        let was_stale = removal::is_stale(&file)?;
-        if removal::remove(&file)? && !was_stale {
-            return Ok(());
-        }
-    }
-    Err(too_busy())
-}
-
-/// [`remove`], for a name as the user wrote it.
-pub(crate) fn remove_named(name: &str, choices: &Choices) -> Result<()> {
-    remove(&Name::new(name)?, choices).map_err(|error| error.doing("remove").on(name))
+pub(crate) fn remove(name: &str, choices: &Choices) -> Result<()> {
+    let remove = || {
+        let name = Name::new(name)?;
+        until_not_raced(|| {
+            let file = observe(&name, choices)?;
+            let was_stale = removal::is_stale(&file)?;
+            let is_removed = removal::remove(&file)? && !was_stale;
+            Ok(if is_removed { Ok(()) } else { Err(Raced) })
+        })
+    };
+    remove().map_err(|error| error.doing("remove").on(name))
 }
 
 fn clear_if_stale(name: &Name, choices: &Choices) -> Result<bool> {
@@ -334,14 +299,17 @@ fn clear_if_stale(name: &Name, choices: &Choices) -> Result<bool> {
     }
 }
 
-fn pause(tries: u32) {
-    if tries > 10 {
-        std::thread::sleep(Duration::from_millis(1));
+/// Tries until no other process interferes, with pauses after the first tries.
+fn until_not_raced<T>(mut attempt: impl FnMut() -> Result<Result<T, Raced>>) -> Result<T> {
+    for tries in 0..MAX_TRIES {
+        if let Ok(done) = attempt()? {
+            return Ok(done);
+        }
+        if tries > 10 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
-}
-
-fn too_busy() -> Error {
-    Error::new(ErrorKind::Busy, "other processes keep replacing it: try again")
+    Err(Error::new(ErrorKind::Busy, "other processes keep replacing it: try again"))
 }
 
 #[cfg(all(test, not(loom)))]

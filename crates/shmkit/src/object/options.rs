@@ -43,8 +43,8 @@ impl<P> Options<P> {
         Self { choices: Choices::new(), payload: PhantomData }
     }
 
-    /// Sets the directory of the object. Default: what the environment variable `SHMKIT_DIR` says,
-    /// else the system's directory for memory, `/dev/shm`.
+    /// Sets the directory of the object. Default: see
+    /// [`default_directory`](crate::default_directory).
     pub fn directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.choices.directory = Some(directory.into());
         self
@@ -80,7 +80,7 @@ impl<P> Options<P> {
     /// `NotFound`, `InvalidName`, `PermissionDenied`; `Busy` if other processes have been opening
     /// or removing it for more than 1 s.
     pub fn remove(&self, name: &str) -> Result<()> {
-        super::open_object::remove_named(name, &self.choices)
+        super::open_object::remove(name, &self.choices)
     }
 }
 

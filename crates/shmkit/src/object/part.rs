@@ -1,5 +1,5 @@
 //! The parts of a payload, for a process that does not know its type: found in the object's
-//! description, by their roles.
+//! schema, by their roles.
 
 use super::kind::Kind;
 use super::planner::{LINE, SLEEP, WORDS};
@@ -12,7 +12,7 @@ use crate::shareable::schema::{Field, Shape, VALUE};
 
 /// The most parts of an object that are described: the first ones.
 const MAX_PARTS: usize = 65_536;
-/// The most parts and groups that are examined, in a description that may be hostile.
+/// The most parts and groups that are examined, in a schema that may be hostile.
 const MAX_LOOKS: usize = 16 * MAX_PARTS;
 
 /// A part that has a kind: the only one of its object, or one of several.
@@ -200,7 +200,7 @@ impl<'a> Part<'a> {
     pub(crate) fn count_participants(&self) -> (u64, u64) {
         let participants = self.storage.participants();
         let taken = (0..self.max_participants()).filter_map(|slot| participants.info(slot));
-        taken.fold((0, 0), |(alive, dead), (id, _)| match participants.is_dead(self.storage, id) {
+        taken.fold((0, 0), |(alive, dead), (id, _)| match participants.is_dead(id) {
             false => (alive + 1, dead),
             true => (alive, dead + 1),
         })
@@ -218,13 +218,13 @@ impl<'a> Part<'a> {
         self.storage.payload().word((self.offset + offset) as usize)
     }
 
-    /// The words of the part behind its lines: the first array of words in its description.
+    /// The words of the part behind its lines: the first array of words in its schema.
     pub(crate) fn words(&self) -> Result<&'a [AtomicU64]> {
         let is_array = |field: &&Field| matches!(field.schema.shape(), Shape::Array { .. });
         let is_ours = |field: &&Field| [WORDS, SLEEP].contains(&field.role.as_str());
         let field = self.fields.iter().filter(is_ours).find(is_array);
         let Some(field) = field else {
-            let why = format!("the description of its {} has no words", self.kind.as_str());
+            let why = format!("the schema of its {} has no words", self.kind.as_str());
             return Err(Error::new(ErrorKind::Corrupt, why));
         };
         let (place, bytes) = (self.offset + field.offset, field.schema.size());
@@ -248,7 +248,7 @@ impl<'a> Part<'a> {
                 return None;
             }
             let (id, _) = participants.info(slot)?;
-            (!participants.is_dead(self.storage, id)).then_some(threads)
+            (!participants.is_dead(id)).then_some(threads)
         });
         waiting.fold(0, u32::saturating_add)
     }
@@ -270,7 +270,7 @@ impl<'a> Part<'a> {
             count,
             pid: who.map(|who| who.pid),
             program: who.map(|who| who.program()),
-            is_alive: id.is_some_and(|id| !participants.is_dead(self.storage, id)),
+            is_alive: id.is_some_and(|id| !participants.is_dead(id)),
             id,
         }
     }
@@ -285,11 +285,11 @@ impl<'a> Part<'a> {
 pub(crate) fn parts<'a>(storage: &'a Storage, schema: &'a Schema) -> Result<Vec<Part<'a>>> {
     let kind = storage.layout().kind;
     let Shape::Struct { fields } = schema.shape() else {
-        return Err(Error::new(ErrorKind::Corrupt, "its description does not consist of parts"));
+        return Err(Error::new(ErrorKind::Corrupt, "its schema does not consist of parts"));
     };
     if schema.size() > storage.layout().payload_size {
         let (said, there) = (schema.size(), storage.layout().payload_size);
-        let why = format!("its description has {said} bytes, and its payload {there}");
+        let why = format!("its schema says {said} bytes, but its payload has {there}");
         return Err(Error::new(ErrorKind::Corrupt, why));
     }
     let whole = Part { storage, kind, number: String::new(), offset: 0, fields };

@@ -5,18 +5,17 @@
 //!            128 bytes   multiple    of the next                each at a multiple of 128
 //! ```
 //!
-//! A description begins with the size. So each description, be it the text or only its hash, runs
-//! the plan twice: once to add up the size, and once to describe the parts.
+//! A schema begins with the size. So each schema, be it the text or only its hash, runs the plan
+//! twice: once to add up the size, and once to describe the parts.
 
 use std::fmt::{self, Write};
 
 use super::kind::Kind;
-use super::layout::PAYLOAD_ALIGN;
 use crate::shareable::schema::{VALUE, write_fingerprint};
 use crate::shareable::{FNV_OFFSET_BASIS, Layout, Schema, fnv1a_from};
 
-/// The two cache lines with which a primitive begins.
-pub(crate) const LINE: u64 = PAYLOAD_ALIGN;
+/// The two cache lines with which a primitive begins. The payload and its parts are aligned so.
+pub(crate) const LINE: u64 = 128;
 
 /// The role of a word that can be waited on. Retiring the object sets its bit 0 and wakes.
 pub(crate) const WAIT: &str = "wait";
@@ -28,10 +27,16 @@ pub(crate) const WORDS: &str = "words";
 
 /// A planned payload.
 pub(crate) struct Plan {
+    pub(crate) kind: Kind,
+    /// The largest number of participants.
+    pub(crate) participants: u32,
+    /// The run-time number of items; 0 if the type decides.
+    pub(crate) items: u32,
     pub(crate) size: u64,
     pub(crate) schema: String,
     pub(crate) fingerprint: u64,
-    pub(crate) payload: Vec<u8>,
+    /// The first bytes; zeros follow.
+    pub(crate) first_bytes: Vec<u8>,
 }
 
 impl Plan {
@@ -42,12 +47,12 @@ impl Plan {
         items: u32,
         plan: &dyn Fn(&mut Planner<'_>),
     ) -> Self {
-        let (mut schema, mut payload) = (String::new(), Vec::new());
+        let (mut schema, mut first_bytes) = (String::new(), Vec::new());
         let mut planner = Planner::new(participants, items, Some(&mut schema));
-        planner.first_bytes = Some(&mut payload);
+        planner.first_bytes = Some(&mut first_bytes);
         let size = planner.structure(kind, plan);
         let (_, fingerprint) = size_and_fingerprint(kind, participants, items, plan);
-        Self { size, fingerprint, schema, payload }
+        Self { kind, participants, items, size, schema, fingerprint, first_bytes }
     }
 }
 
@@ -112,7 +117,7 @@ pub(crate) fn schema_text(
     text
 }
 
-/// Where a description goes.
+/// Where a schema is written.
 trait Sink: Write {
     fn type_name(&mut self, name: &str) -> fmt::Result;
     fn value(&mut self, value: ValueType<'_>) -> fmt::Result;
@@ -128,7 +133,7 @@ impl Sink for String {
     }
 }
 
-/// The hash of a description: without the names of types, and with fingerprints for values.
+/// The hash of a schema: without the names of types, and with fingerprints for values.
 struct Hash(u64);
 
 impl Write for Hash {
@@ -158,15 +163,15 @@ pub(crate) struct Planner<'a> {
     start: u64,
     fields: u32,
     /// None while only the size matters.
-    description: Option<&'a mut dyn Sink>,
-    /// None while only the description matters.
+    sink: Option<&'a mut dyn Sink>,
+    /// None while only the schema matters.
     first_bytes: Option<&'a mut Vec<u8>>,
 }
 
 impl<'a> Planner<'a> {
-    fn new(participants: u32, items: u32, description: Option<&'a mut dyn Sink>) -> Self {
+    fn new(participants: u32, items: u32, sink: Option<&'a mut dyn Sink>) -> Self {
         let (end, start, fields, first_bytes) = (0, 0, 0, None);
-        Self { participants, items, end, start, fields, description, first_bytes }
+        Self { participants, items, end, start, fields, sink, first_bytes }
     }
 
     /// The run-time number of items.
@@ -254,7 +259,7 @@ impl<'a> Planner<'a> {
             self.end = place.saturating_add(size.saturating_mul(count as u64));
             return;
         }
-        // One description serves all; each has first bytes of its own.
+        // One schema serves all; each has first bytes of its own.
         let mut others = Planner::new(self.participants, self.items, None);
         (others.end, others.first_bytes) = (self.end, self.first_bytes.as_deref_mut());
         for index in 1..count {
@@ -275,34 +280,31 @@ impl<'a> Planner<'a> {
 
     /// Describes the parts that `plan` names as a struct. Returns the size.
     fn structure(&mut self, kind: Kind, plan: &dyn Fn(&mut Planner<'_>)) -> u64 {
-        if self.description.is_none() {
-            // Without `size_of`, which would double the work at each level of nested groups.
+        if self.sink.is_none() {
+            // Without a run for the size, which would double the work at each level of nested
+            // groups.
             let start = self.end;
             plan(self);
             return self.end - start;
         }
-        let size = self.size_of(plan);
+        let mut planner = Planner::new(self.participants, self.items, None);
+        plan(&mut planner);
+        let size = planner.end;
         let (start, fields) = (self.start, self.fields);
         (self.start, self.fields) = (self.end, 0);
-        if let Some(description) = &mut self.description {
-            let _ = description.type_name(kind.role());
+        if let Some(sink) = &mut self.sink {
+            let _ = sink.type_name(kind.role());
         }
-        self.write(format_args!("({size},{PAYLOAD_ALIGN}){{"));
+        self.write(format_args!("({size},{LINE}){{"));
         plan(self);
         self.write(format_args!("}}"));
         (self.start, self.fields) = (start, fields);
         size
     }
 
-    fn size_of(&self, plan: &dyn Fn(&mut Planner<'_>)) -> u64 {
-        let mut planner = Planner::new(self.participants, self.items, None);
-        plan(&mut planner);
-        planner.end
-    }
-
     fn reserve(&mut self, bytes: u64) -> u64 {
         let place = self.end;
-        let bytes = bytes.checked_next_multiple_of(PAYLOAD_ALIGN).unwrap_or(u64::MAX);
+        let bytes = bytes.checked_next_multiple_of(LINE).unwrap_or(u64::MAX);
         self.end = self.end.saturating_add(bytes);
         place
     }
@@ -315,9 +317,9 @@ impl<'a> Planner<'a> {
         schema: impl FnOnce(&mut dyn Sink) -> fmt::Result,
     ) {
         self.begin_field(name, place, role);
-        if let Some(description) = &mut self.description {
-            // A description in memory takes every text.
-            let _ = schema(*description);
+        if let Some(sink) = &mut self.sink {
+            // A string and a hash take every text.
+            let _ = schema(*sink);
         }
     }
 
@@ -329,8 +331,8 @@ impl<'a> Planner<'a> {
     }
 
     fn write(&mut self, text: fmt::Arguments<'_>) {
-        if let Some(description) = &mut self.description {
-            let _ = description.write_fmt(text);
+        if let Some(sink) = &mut self.sink {
+            let _ = sink.write_fmt(text);
         }
     }
 }

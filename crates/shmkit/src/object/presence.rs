@@ -1,4 +1,4 @@
-//! Where each lock is in an object's file, and counting processes by their locks.
+//! The locks of an object: where each is in its file, and what they say about processes.
 //!
 //! ```text
 //! 2^62        the gate
@@ -15,19 +15,19 @@
 //!
 //! The bytes are far beyond the data: on Windows a lock prevents other processes from reading.
 
-use std::fs::File;
-
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::{AtomicU64, Ordering};
-use crate::sys::fork::{Once, ProcessStamp};
-use crate::sys::lock::{self, Range};
+use crate::participant::{Participant, SlotLocks};
+use crate::sys::directory::{self, Identity, Removable};
+use crate::sys::fork::{LockFile, Once, ProcessStamp};
+use crate::sys::lock::{self, Mode, Range};
 
 /// Held shared while attaching, exclusively while removing.
 pub(crate) const GATE: Range = Range::byte(1 << 62);
 const SLOTS: u64 = GATE.start + (1 << 20);
 const HANDLES: Range = Range { start: GATE.start + (1 << 40), length: 1 << 40 };
 /// The bytes of all locks that show that a process is present.
-const ANYONE: Range = Range { start: SLOTS, length: HANDLES.end() - SLOTS };
+pub(super) const ANYONE: Range = Range { start: SLOTS, length: HANDLES.end() - SLOTS };
 
 /// The byte of a participant's slot.
 pub(crate) const fn slot(slot: u32) -> Range {
@@ -57,29 +57,81 @@ pub(crate) fn new_handle(stamp: ProcessStamp) -> Range {
     Range::byte(HANDLES.start + (spread >> 24) % HANDLES.length)
 }
 
-/// Whether any process has the object open. `file` must not be the file that holds locks.
-pub(crate) fn anyone(file: &File) -> Result<bool> {
-    lock::is_locked(file, ANYONE)
+/// The locks of an object, by two open file descriptions that must not be confused.
+///
+/// INVARIANT: `lock_file` is never used to query locks, because its own locks look free through it;
+/// and never mapped, because a mapping would keep the locks.
+pub(crate) struct ObjectLocks {
+    pub(super) lock_file: LockFile,
+    /// To query locks and the file's status.
+    pub(super) query_file: Removable,
+    pub(super) identity: Identity,
+    /// Where the entries of the participants are, in a memory that can have several objects.
+    pub(super) entries: Option<u64>,
 }
 
-/// How many handles without a slot there are, counted up to [`MAX_COUNTED`].
-pub(crate) fn count_handles(file: &File) -> Result<u32> {
-    let mut count = 0;
-    let mut unknown = vec![HANDLES];
-    while let Some(range) = unknown.pop() {
-        let Some(locked) = lock::first_locked(file, range)? else { continue };
-        count += 1;
-        if count == MAX_COUNTED {
-            break;
-        }
-        for (start, end) in [(range.start, locked.start), (locked.end(), range.end())] {
-            if start < end {
-                unknown.push(Range { start, length: end - start });
-            }
+impl ObjectLocks {
+    fn byte(&self, of: u32) -> Range {
+        match self.entries {
+            None => slot(of),
+            Some(entries) => region_slot(entries + u64::from(of) * size_of::<Participant>() as u64),
         }
     }
-    Ok(count)
+
+    /// Returns whether any process, this one included, holds a lock in the range.
+    pub(super) fn is_any_locked(&self, range: Range) -> Result<bool> {
+        if lock::is_locked(&self.query_file, range)? {
+            return Ok(true);
+        }
+        self.check_known().map(|()| false)
+    }
+
+    /// Returns an error instead of "not locked" if the process closed the descriptors
+    /// (`closefrom`): their numbers may now belong to other files.
+    #[cold]
+    fn check_known(&self) -> Result<()> {
+        let known =
+            directory::status(&self.query_file).is_ok_and(|it| it.identity == self.identity);
+        if known && self.lock_file.is_there() {
+            return Ok(());
+        }
+        let why = "the process closed the object's descriptors: open it again";
+        Err(Error::new(ErrorKind::RoleLost, why))
+    }
+
+    /// How many handles without a slot there are, counted up to [`MAX_COUNTED`].
+    pub(crate) fn count_handles(&self) -> Result<u32> {
+        let mut count = 0;
+        let mut unknown = vec![HANDLES];
+        while let Some(range) = unknown.pop() {
+            let Some(locked) = lock::first_locked(&self.query_file, range)? else { continue };
+            count += 1;
+            if count == MAX_COUNTED {
+                break;
+            }
+            for (start, end) in [(range.start, locked.start), (locked.end(), range.end())] {
+                if start < end {
+                    unknown.push(Range { start, length: end - start });
+                }
+            }
+        }
+        Ok(count)
+    }
+}
+
+impl SlotLocks for ObjectLocks {
+    fn try_lock(&self, slot: u32) -> Result<bool> {
+        lock::take(&self.lock_file, self.byte(slot), Mode::Exclusive)
+    }
+
+    fn unlock(&self, slot: u32) {
+        lock::unlock(&self.lock_file, self.byte(slot));
+    }
+
+    fn is_locked(&self, slot: u32) -> Result<bool> {
+        self.is_any_locked(self.byte(slot))
+    }
 }
 
 /// The largest count: counting more would take too long.
-pub(crate) const MAX_COUNTED: u32 = 4096;
+const MAX_COUNTED: u32 = 4096;

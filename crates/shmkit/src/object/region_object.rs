@@ -7,9 +7,9 @@
 //! ```
 //!
 //! As in an object file, each participant proves by a byte-range lock that it lives. The locks are
-//! on the memory's own file if the system can open that once more, and otherwise on a file beside
-//! it (see `sys::memory`). The byte of a slot follows from the place of its entry, so any number of
-//! objects can be in one memory.
+//! on the memory's own file if the system can open that a second time, and otherwise on a file
+//! beside it (see `sys::memory`). The byte of a slot follows from the place of its entry, so any
+//! number of objects can be in one memory.
 //!
 //! A creator writes the first word of the header last:
 //!
@@ -22,156 +22,113 @@
 //! The mark names the creator, whose lock tells whether it lives. Right after the mark, the creator
 //! writes how many bytes it is going to write: the next one may replace those, and no others.
 
-use std::fs::File;
+use std::path::Path;
 use std::ptr::NonNull;
 
-use super::bytes::ObjectBytes;
 use super::header::{Header, MAGIC};
 use super::layout::{NewObject, ObjectLayout, compose, recognise};
-use super::presence;
+use super::presence::{self, ObjectLocks};
+use super::storage::{Memory, Storage};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::Ordering::{self, Relaxed};
 use crate::memory::{Region, SharedMemory, View};
-use crate::participant::{Participant, SlotLocks};
+use crate::sys::directory::{self, Removable};
 use crate::sys::fork::LockFile;
 use crate::sys::lock::{self, Mode, Range};
 use crate::sys::memory;
 use crate::sys::wait::WakeScope;
 
-/// An object in memory, mapped, with the files for its locks.
-pub(crate) struct RegionObject {
-    // Dropped before the bytes are unmapped.
-    _wake_scope: WakeScope,
-    /// INVARIANT: the bytes of the object from byte 0 on, for reading and writing.
-    region: Region,
-    label: String,
-    /// Where the object is in the memory.
-    offset: u64,
-    pub(crate) layout: ObjectLayout,
-    /// To query locks.
-    query_file: File,
-    /// Holds locks, and nothing else.
-    lock_file: LockFile,
-}
-
 /// How objects in memory are aligned.
 const ALIGN: u64 = 128;
 
-impl RegionObject {
-    /// Makes a new object at `offset`, where the memory must be zero.
-    pub(crate) fn create(memory: &SharedMemory, offset: u64, new: &NewObject) -> Result<Self> {
-        let (bytes, layout) = compose(None, new)?;
-        let region = map(memory, offset, Some(layout.size))?;
-        let object = Self::over(memory, offset, region, layout)?;
-        object.write(memory, &bytes, &new.payload)?;
-        Ok(object)
+/// Makes a new object at `offset`, where the memory must be zero.
+pub(super) fn create(memory: &SharedMemory, offset: u64, new: &NewObject) -> Result<Storage> {
+    let (bytes, layout) = compose(None, new)?;
+    let region = map(memory, offset, Some(layout.size))?;
+    let object = over(memory, offset, region, layout)?;
+    let (view, size) = (object.view(), object.layout.size);
+    let (first, claimed) = (view.word(0)?, view.word(Header::SIZE_OFFSET)?);
+    // ORDERING: Acquire; pairs with the Release below.
+    let found = first.load(Ordering::Acquire);
+    let left = match creator_in(found) {
+        Some(tag) if is_creating(memory, tag, offset)? => return Err(being_created()),
+        // ORDERING: Relaxed; its creator's lock is free, so all its stores are visible.
+        Some(_) => claimed.load(Relaxed).clamp(8, size),
+        None => 0,
+    };
+    // Where the locks are on the memory's own file, creators whose objects would overlap
+    // exclude each other by them.
+    let place = Range { length: size, ..presence::region_creation(offset) };
+    if !lock::take(&object.locks.lock_file, place, Mode::Exclusive)? {
+        return Err(being_created());
     }
+    if found != 0 && left == 0 || has_object(view, left)? || !is_zero(view, left.max(8), size)? {
+        return Err(in_use("the memory is not zero there"));
+    }
+    // Of the creators that found the same word, one goes on.
+    // ORDERING: Relaxed; the last store publishes.
+    let mark = MARK | tag(&object.layout);
+    if first.compare_exchange(found, mark, Relaxed, Relaxed).is_err() {
+        return Err(being_created());
+    }
+    // CRASH: dying before the last store leaves the mark, which no opener takes for an object
+    // and the next creator replaces.
+    crash_point!("region: marked");
+    // ORDERING: AcqRel; the writes below stay behind it.
+    claimed.swap(size, Ordering::AcqRel);
+    crash_point!("region: marked, not written");
+    let header = size_of::<Header>();
+    view.fill(header, (left as usize).saturating_sub(header), 0)?;
+    view.write(object.layout.payload_offset as usize, &new.plan.first_bytes)?;
+    view.write(8, &bytes[8..])?;
+    let magic = u64::from_le_bytes(*bytes.first_chunk().expect("the magic"));
+    // ORDERING: Release; pairs with the Acquire in `open`.
+    first.store(magic, Ordering::Release);
+    lock::unlock(&object.locks.lock_file, place);
+    Ok(object)
+}
 
-    fn write(&self, memory: &SharedMemory, bytes: &[u8], payload: &[u8]) -> Result<()> {
-        let (view, size) = (self.view(), self.layout.size);
-        let (first, claimed) = (view.word(0)?, view.word(Header::SIZE_OFFSET)?);
-        // ORDERING: Acquire; pairs with the Release below.
-        let found = first.load(Ordering::Acquire);
-        let left = match creator_in(found) {
-            Some(tag) if is_creating(memory, tag, self.offset)? => return Err(being_created()),
-            // ORDERING: Relaxed; its creator's lock is free, so all its stores are visible.
-            Some(_) => claimed.load(Relaxed).clamp(8, size),
-            None => 0,
-        };
-        // Where the locks are on the memory's own file, creators whose objects would overlap
-        // exclude each other by them.
-        let place = Range { length: size, ..presence::region_creation(self.offset) };
-        if !lock::take(&self.lock_file, place, Mode::Exclusive)? {
-            return Err(being_created());
-        }
-        if found != 0 && left == 0 || has_object(view, left)? || !is_zero(view, left.max(8), size)?
-        {
-            return Err(in_use("the memory is not zero there"));
-        }
-        // Of the creators that found the same word, one goes on.
-        // ORDERING: Relaxed; the last store publishes.
-        let mark = MARK | tag(&self.layout);
-        if first.compare_exchange(found, mark, Relaxed, Relaxed).is_err() {
-            return Err(being_created());
-        }
-        // CRASH: dying before the last store leaves the mark, which no opener takes for an object
-        // and the next creator replaces.
-        crash_point!("region: marked");
-        // ORDERING: AcqRel; the writes below stay behind it.
-        claimed.swap(size, Ordering::AcqRel);
-        crash_point!("region: marked, not written");
-        let header = size_of::<Header>();
-        view.fill(header, (left as usize).saturating_sub(header), 0)?;
-        view.write(self.layout.payload_offset as usize, payload)?;
-        view.write(8, &bytes[8..])?;
-        let magic = u64::from_le_bytes(*bytes.first_chunk().expect("the magic"));
-        // ORDERING: Release; pairs with the Acquire in `open`.
-        first.store(magic, Ordering::Release);
-        lock::unlock(&self.lock_file, place);
-        Ok(())
+/// Opens the object at `offset`.
+pub(super) fn open(memory: &SharedMemory, offset: u64) -> Result<Storage> {
+    let region = map(memory, offset, None)?;
+    let view = region.view();
+    // ORDERING: Acquire; pairs with the Release in `create`.
+    let found = view.word(0)?.load(Ordering::Acquire);
+    if found == 0 || creator_in(found).is_some() {
+        let why = format!("no object is at byte {offset} of the memory");
+        return Err(Error::new(ErrorKind::NotFound, why));
     }
+    let mut bytes = vec![0; region.len().min(size_of::<Header>())];
+    view.read(0, &mut bytes)?;
+    let recognised = recognise(&bytes)?;
+    bytes.resize(recognised.described_size()?.min(region.len()), 0);
+    view.read(0, &mut bytes)?;
+    let layout = recognise(&bytes)?.check(None, &bytes, region.len() as u64)?;
+    over(memory, offset, region, layout)
+}
 
-    /// Opens the object at `offset`.
-    pub(crate) fn open(memory: &SharedMemory, offset: u64) -> Result<Self> {
-        let region = map(memory, offset, None)?;
-        let view = region.view();
-        // ORDERING: Acquire; pairs with the Release in `write`.
-        let found = view.word(0)?.load(Ordering::Acquire);
-        if found == 0 || creator_in(found).is_some() {
-            let why = format!("no object is at byte {offset} of the memory");
-            return Err(Error::new(ErrorKind::NotFound, why));
-        }
-        let mut bytes = vec![0; region.len().min(size_of::<Header>())];
-        view.read(0, &mut bytes)?;
-        let recognised = recognise(&bytes)?;
-        bytes.resize(recognised.described_size()?.min(region.len()), 0);
-        view.read(0, &mut bytes)?;
-        let layout = recognise(&bytes)?.check(None, &bytes, region.len() as u64)?;
-        Self::over(memory, offset, region, layout)
-    }
-
-    fn over(
-        memory: &SharedMemory,
-        offset: u64,
-        region: Region,
-        layout: ObjectLayout,
-    ) -> Result<Self> {
-        let open = || memory::liveness_file(memory.file(), tag(&layout));
-        let lock_file = LockFile::open(open)?;
-        let label = label(memory, offset);
-        let first = NonNull::new(region.as_ptr()).expect("a region is not at 0");
-        // Any user may have the memory, and a wake is a hint.
-        let (bytes, is_shared) = (layout.size as usize, true);
-        let _wake_scope = WakeScope::new(first, bytes, layout.object_id, is_shared);
-        Ok(Self { _wake_scope, region, label, offset, query_file: open()?, lock_file, layout })
-    }
-
-    pub(super) fn bytes(&self) -> ObjectBytes<'_> {
-        ObjectBytes::new(self.view(), &self.layout)
-    }
-
-    fn view(&self) -> View<'_> {
-        self.region.view()
-    }
-
-    pub(crate) fn label(&self) -> &str {
-        &self.label
-    }
-
-    /// The byte that the participant of a slot locks.
-    fn byte(&self, slot: u32) -> Range {
-        let entry = u64::from(slot) * size_of::<Participant>() as u64;
-        presence::region_slot(self.offset + self.layout.participants_offset + entry)
-    }
-
-    /// Returns an error instead of "not locked" if the process closed the descriptors.
-    fn check_known(&self) -> Result<()> {
-        if self.lock_file.is_there() {
-            return Ok(());
-        }
-        let why = "the process closed the object's descriptors: open it again";
-        Err(Error::new(ErrorKind::RoleLost, why))
-    }
+fn over(
+    memory: &SharedMemory,
+    offset: u64,
+    region: Region,
+    layout: ObjectLayout,
+) -> Result<Storage> {
+    let open = || memory::liveness_file(memory.file(), tag(&layout));
+    let lock_file = LockFile::open(open)?;
+    let label = label(memory, offset);
+    let first = NonNull::new(region.as_ptr()).expect("a region is not at 0");
+    // Any user may have the memory, and a wake is a hint.
+    let (bytes, is_shared) = (layout.size as usize, true);
+    let _wake_scope = WakeScope::new(first, bytes, layout.object_id, is_shared);
+    let query_file = open()?;
+    let locks = ObjectLocks {
+        identity: directory::status(&query_file)?.identity,
+        lock_file,
+        // The file never goes with the object, so its path does not matter.
+        query_file: Removable::new(query_file, Path::new("")),
+        entries: Some(offset + layout.participants_offset),
+    };
+    Ok(Storage { label, layout, memory: Memory::Region { _wake_scope, region }, locks })
 }
 
 /// How messages name an object at byte `offset` of memory.
@@ -186,7 +143,7 @@ fn in_use(why: &'static str) -> Error {
 
 #[cold]
 fn being_created() -> Error {
-    in_use("another process creates an object there")
+    in_use("another process is creating an object at this place")
 }
 
 /// The first word of an object that is being created, with the tag of its creator in the lower
@@ -199,7 +156,7 @@ fn tag(layout: &ObjectLayout) -> u64 {
     u128::from_le_bytes(layout.object_id) as u64 & !MARK_BITS
 }
 
-/// Returns the tag in a mark, or `None` if the word is no mark.
+/// Returns the tag in a mark, or `None` if the word is not a mark.
 fn creator_in(word: u64) -> Option<u64> {
     (word & MARK_BITS == MARK).then_some(word & !MARK_BITS)
 }
@@ -250,22 +207,5 @@ fn map(memory: &SharedMemory, offset: u64, bytes: Option<u64>) -> Result<Region>
     match bytes {
         Some(bytes) => region.length(bytes as usize).map(),
         None => region.map(),
-    }
-}
-
-impl SlotLocks for RegionObject {
-    fn try_lock(&self, slot: u32) -> Result<bool> {
-        lock::take(&self.lock_file, self.byte(slot), Mode::Exclusive)
-    }
-
-    fn unlock(&self, slot: u32) {
-        lock::unlock(&self.lock_file, self.byte(slot));
-    }
-
-    fn is_locked(&self, slot: u32) -> Result<bool> {
-        if lock::is_locked(&self.query_file, self.byte(slot))? {
-            return Ok(true);
-        }
-        self.check_known().map(|()| false)
     }
 }

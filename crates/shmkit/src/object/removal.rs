@@ -98,23 +98,21 @@ pub(crate) fn is_stale(target: &impl RemovalTarget) -> Result<bool> {
 
 /// Removes the object, even if processes use it. True if this call removed the name.
 pub(crate) fn remove(target: &impl RemovalTarget) -> Result<bool> {
-    // Before any change: a retired object would block its name if the name cannot be removed.
-    target.check_removable()?;
-    crash_point!("retire: gate not yet held");
-    let _gate = Gate::acquire(target.gate(), GATE_PATIENCE)?;
-    retire_and_unlink(target)
+    remove_if(target, |_| Ok(true))
 }
 
 /// Finishes the removal of an object that was found stale. True if this call removed the name.
 pub(crate) fn finish_removal(target: &impl RemovalTarget) -> Result<bool> {
+    // The state may have changed since it was found stale under the shared gate.
+    remove_if(target, is_stale)
+}
+
+fn remove_if<T: RemovalTarget>(target: &T, may: impl FnOnce(&T) -> Result<bool>) -> Result<bool> {
+    // Before any change: a retired object would block its name if the name cannot be removed.
     target.check_removable()?;
     crash_point!("retire: gate not yet held");
     let _gate = Gate::acquire(target.gate(), GATE_PATIENCE)?;
-    // The state may have changed since it was found stale under the shared gate.
-    if !is_stale(target)? {
-        return Ok(false);
-    }
-    retire_and_unlink(target)
+    Ok(may(target)? && retire_and_unlink(target)?)
 }
 
 /// Leaves the object, and removes it if its lifetime is while used and no other process is present.

@@ -1,75 +1,56 @@
-//! Where an object is: in a file of its own, or in a region of memory that processes share.
+//! The bytes of an open object, in a file or in a region of memory, and its locks.
 
-use super::bytes::ObjectBytes;
+use super::header::{Header, RETIRED};
 use super::layout::ObjectLayout;
-use super::object_file::ObjectFile;
-use super::region_object::RegionObject;
+use super::planner::{SLEEP, WAIT};
+use super::presence::ObjectLocks;
 use crate::error::{Error, ErrorKind, Result};
-use crate::memory::View;
-use crate::participant::{Participants, SlotLocks};
+use crate::memory::atomic::{AtomicU64, Ordering};
+use crate::memory::{Region, View};
+use crate::participant::{Participant, Participants};
+use crate::shareable::Schema;
+use crate::shareable::schema::{Shape, VALUE};
+use crate::sys::mapping::ObjectMapping;
+use crate::sys::wait::WakeScope;
+use crate::wait::WaitWord;
 
 /// The bytes of an object, and the locks that prove that its participants live.
-pub(crate) enum Storage {
-    File(ObjectFile),
-    Region(RegionObject),
+pub(crate) struct Storage {
+    pub(super) label: String,
+    pub(super) layout: ObjectLayout,
+    /// INVARIANT: it has the bytes of `layout`, from the header on.
+    // Dropped before the files, see `Removable`.
+    pub(super) memory: Memory,
+    pub(crate) locks: ObjectLocks,
+}
+
+/// What keeps the bytes mapped.
+pub(super) enum Memory {
+    File(ObjectMapping),
+    // Fields drop in this order: the scope ends before the bytes are unmapped.
+    Region { _wake_scope: WakeScope, region: Region },
 }
 
 impl Storage {
-    fn bytes(&self) -> ObjectBytes<'_> {
-        match self {
-            Self::File(file) => file.bytes(),
-            Self::Region(region) => region.bytes(),
+    pub(super) fn view(&self) -> View<'_> {
+        match &self.memory {
+            Memory::File(mapping) => View::of_mapping(mapping),
+            Memory::Region { region, .. } => region.view(),
         }
     }
 
     pub(crate) fn layout(&self) -> &ObjectLayout {
-        match self {
-            Self::File(file) => &file.layout,
-            Self::Region(region) => &region.layout,
-        }
+        &self.layout
     }
 
-    /// How messages name the object.
+    /// How messages name the object: its name, or where it is in a memory.
     pub(crate) fn label(&self) -> &str {
-        match self {
-            Self::File(file) => file.name.as_str(),
-            Self::Region(region) => region.label(),
-        }
+        &self.label
     }
 
-    /// Whether this process may write to the object.
+    /// Whether this process may write to the memory of the object.
     pub(crate) fn is_writable(&self) -> bool {
-        match self {
-            Self::File(file) => file.is_writable(),
-            Self::Region(_) => true,
-        }
-    }
-
-    /// Whether the object was removed. One system call if it is a file.
-    pub(crate) fn is_removed(&self) -> Result<bool> {
-        Ok(self.is_retired()
-            || match self {
-                Self::File(file) => file.is_unlinked()?,
-                Self::Region(_) => false,
-            })
-    }
-
-    pub(crate) fn participants(&self) -> Participants<'_> {
-        self.bytes().participants()
-    }
-
-    pub(crate) fn payload(&self) -> View<'_> {
-        self.bytes().payload()
-    }
-
-    /// Whether the object was retired.
-    pub(crate) fn is_retired(&self) -> bool {
-        self.bytes().is_retired()
-    }
-
-    /// Ends the object: its users get `Closed`.
-    pub(super) fn retire(&self) {
-        self.bytes().retire();
+        self.view().is_writable()
     }
 
     pub(crate) fn check_writable(&self) -> Result<()> {
@@ -79,27 +60,83 @@ impl Storage {
         let why = "the object is open for reading only";
         Err(Error::new(ErrorKind::PermissionDenied, why))
     }
+
+    pub(crate) fn participants(&self) -> Participants<'_> {
+        let words = self.layout.participants_count as usize * size_of::<Participant>() / 8;
+        let offset = self.layout.participants_offset as usize;
+        let words = self.view().words(offset, words).expect("a part of a checked layout");
+        Participants::new(words, &self.locks)
+    }
+
+    pub(crate) fn payload(&self) -> View<'_> {
+        let (offset, size) = (self.layout.payload_offset, self.layout.payload_size);
+        self.view().sub(offset as usize, size as usize).expect("a part of a checked layout")
+    }
+
+    /// Whether the object was retired.
+    pub(crate) fn is_retired(&self) -> bool {
+        // ORDERING: Acquire; pairs with the Release in `retire`.
+        self.state().load(Ordering::Acquire) == RETIRED
+    }
+
+    /// Marks the object retired, closes every word of its payload that can be waited on, and wakes
+    /// the waiters.
+    pub(crate) fn retire(&self) {
+        // ORDERING: Release; pairs with the Acquire in `is_retired`.
+        self.state().store(RETIRED, Ordering::Release);
+        crash_point!("retire: marked");
+        // With a damaged schema no word is found: waiters look again when their slice ends.
+        let schema = Schema::parse(&self.layout.schema).ok();
+        if let Some(schema) = schema.filter(|schema| schema.size() <= self.layout.payload_size) {
+            for_each_wait_word(&schema, &mut |place, closes| {
+                let Ok(word) = self.payload().word(place as usize) else { return };
+                match closes {
+                    true => WaitWord::new(word).close(),
+                    false => WaitWord::new(word).wake_if_asleep(),
+                }
+            });
+        }
+        crash_point!("retire: waiters told");
+    }
+
+    fn state(&self) -> &AtomicU64 {
+        self.view().word(Header::STATE_OFFSET as usize).expect("a part of a checked layout")
+    }
 }
 
-impl SlotLocks for Storage {
-    fn try_lock(&self, slot: u32) -> Result<bool> {
-        match self {
-            Self::File(file) => file.try_lock(slot),
-            Self::Region(region) => region.try_lock(slot),
-        }
-    }
+/// Calls `each` with the place in the payload of every word that can be slept on, and whether
+/// it is one to close.
+pub(super) fn for_each_wait_word(schema: &Schema, each: &mut impl FnMut(u64, bool)) {
+    visit(schema, "", 0, each);
+}
 
-    fn unlock(&self, slot: u32) {
-        match self {
-            Self::File(file) => file.unlock(slot),
-            Self::Region(region) => region.unlock(slot),
+fn visit(schema: &Schema, role: &str, offset: u64, each: &mut impl FnMut(u64, bool)) {
+    match schema.shape() {
+        Shape::Struct { fields } => {
+            for field in fields.iter().filter(|field| field.role != VALUE) {
+                visit(&field.schema, &field.role, offset + field.offset, each);
+            }
         }
+        // Without a look at each item of what has no such words.
+        Shape::Array { item, len } if has_wait_words(item, role) => {
+            for index in 0..*len {
+                visit(item, role, offset + index * item.size(), each);
+            }
+        }
+        Shape::Scalar(_) if role == WAIT => each(offset, true),
+        Shape::Scalar(_) if role == SLEEP => each(offset, false),
+        _ => {}
     }
+}
 
-    fn is_locked(&self, slot: u32) -> Result<bool> {
-        match self {
-            Self::File(file) => file.is_locked(slot),
-            Self::Region(region) => region.is_locked(slot),
+fn has_wait_words(schema: &Schema, role: &str) -> bool {
+    match schema.shape() {
+        Shape::Struct { fields } => {
+            let mut fields = fields.iter().filter(|field| field.role != VALUE);
+            fields.any(|field| has_wait_words(&field.schema, &field.role))
         }
+        Shape::Array { item, .. } => has_wait_words(item, role),
+        Shape::Scalar(_) => role == WAIT || role == SLEEP,
+        _ => false,
     }
 }

@@ -15,7 +15,7 @@ use super::open_object::OpenObject;
 use super::options::Options;
 use super::payload::{Contents, Payload};
 use super::planner::{Plan, schema_text, size_and_fingerprint};
-use super::region_object::{self, RegionObject};
+use super::region_object;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Access, SharedMemory};
 use crate::shareable::Schema;
@@ -114,12 +114,15 @@ impl<P: Payload> Object<P> {
         initial: &P::Initial,
     ) -> Result<Self> {
         let open_or_create = || {
-            let (name, new) = (Name::new(name)?, new_object::<P>(choices, initial)?);
-            let (open, created) = OpenObject::open_or_create(&name, choices, &new)?;
+            let name = Name::new(name)?;
+            P::check_initial(initial)?;
+            let items = P::items(initial)?;
+            let new = || new_object::<P>(choices, initial);
+            let (open, created) = OpenObject::open_or_create(&name, choices, new)?;
             if created {
                 return Self::over(open);
             }
-            let object = Self::checked(open, choices, new.items)?;
+            let object = Self::checked(open, choices, items)?;
             object.payload.check_begun_with(initial)?;
             Ok(object)
         };
@@ -131,7 +134,8 @@ impl<P: Payload> Object<P> {
     fn checked(open: OpenObject, choices: &Choices, items: u32) -> Result<Self> {
         let layout = open.layout();
         check_type::<P>(layout)?;
-        check_items(layout, items)?;
+        let asked = Some(items).filter(|items| *items > 0);
+        check_option("the number of items", asked, layout.items, |it| it.to_string())?;
         if let Some(asked) = choices.kind_flags {
             P::check_flags(asked, layout.flags)?;
         }
@@ -156,25 +160,19 @@ fn new_object<P: Payload>(choices: &Choices, initial: &P::Initial) -> Result<New
     let participants = choices.participants.unwrap_or(P::PARTICIPANTS);
     let items = P::items(initial)?;
     let plan = Plan::new(P::KIND, participants, items, &|to| P::plan(to, Some(initial)));
-    check_description(&plan.schema)?;
+    check_schema(&plan.schema)?;
     Ok(NewObject {
-        kind: P::KIND,
+        plan,
         flags: choices.flags(),
         access: choices.access.unwrap_or(Access::Owner),
         lifetime: choices.lifetime.unwrap_or(Lifetime::Persistent),
-        participants,
-        items,
-        fingerprint: plan.fingerprint,
-        schema: plan.schema,
-        payload_size: plan.size,
         payload_max: None,
-        payload: plan.payload,
     })
 }
 
-/// Refuses an object whose description no process could read: it could be neither shown nor ended
-/// at once.
-fn check_description(schema: &str) -> Result<()> {
+/// Refuses an object whose schema no process could read: it could be neither shown nor ended at
+/// once.
+fn check_schema(schema: &str) -> Result<()> {
     if schema.len() > MAX_OBJECT_TEXT {
         // `compose` refuses it, with the limit.
         return Ok(());
@@ -209,7 +207,7 @@ pub(crate) fn check_type<P: Payload>(layout: &ObjectLayout) -> Result<()> {
     }
     if layout.payload_size < size {
         let found = layout.payload_size;
-        let why = format!("its payload has {found} bytes, and its type {size}");
+        let why = format!("its payload has {found} bytes, but its type needs {size}");
         return Err(Error::new(ErrorKind::Corrupt, why));
     }
     Ok(())
@@ -240,12 +238,6 @@ fn wrong_type<P: Payload>(layout: &ObjectLayout) -> Error {
     }
 }
 
-/// Refuses an object with another run-time number of items, if that was asked for.
-fn check_items(layout: &ObjectLayout, asked: u32) -> Result<()> {
-    let asked = Some(asked).filter(|items| *items > 0);
-    check_option("the number of items", asked, layout.items, |it| it.to_string())
-}
-
 impl<P: Contents> Object<P> {
     /// Returns options other than the defaults: directory, access, lifetime, number of
     /// participants.
@@ -257,8 +249,8 @@ impl<P: Contents> Object<P> {
     ///
     /// # Errors
     ///
-    /// `AlreadyExists`, `InvalidName`, `OutOfSpace`, `PermissionDenied`, `InvalidArgument` for an
-    /// initial state that cannot be, `Unsupported` in a directory on a network.
+    /// `AlreadyExists`, `InvalidName`, `OutOfSpace`, `PermissionDenied`; `InvalidArgument` for an
+    /// invalid initial state; `Unsupported` in a directory on a network.
     pub fn create(name: &str, initial: P::Initial) -> Result<Self> {
         Self::options().create(name, initial)
     }
@@ -304,12 +296,12 @@ impl<P: Contents> Object<P> {
     ///
     /// # Errors
     ///
-    /// `NotFound` if no object is there; `WrongKind`, `WrongType`, `WrongVersion`, `OutOfRange`,
-    /// `InvalidArgument` for an offset that is no multiple of 128, `Full`, `Corrupt`,
-    /// `PermissionDenied`, `Unsupported`.
+    /// `NotFound`, `WrongKind`, `WrongType`, `WrongVersion`, `OutOfRange`, `Full`, `Corrupt`,
+    /// `PermissionDenied`, `Unsupported`; `InvalidArgument` for an offset that is not a multiple of
+    /// 128.
     pub fn open_in(memory: &SharedMemory, offset: u64) -> Result<Self> {
         let open = || {
-            let open = OpenObject::in_region(RegionObject::open(memory, offset)?)?;
+            let open = OpenObject::in_region(region_object::open(memory, offset)?)?;
             Self::checked(open, &Choices::new(), 0)
         };
         open().map_err(|error| error.doing("open").on(region_object::label(memory, offset)))
@@ -317,7 +309,8 @@ impl<P: Contents> Object<P> {
 }
 
 impl<P> Object<P> {
-    /// Returns the name of the object; of one in memory, where it is.
+    /// Returns the name of the object. For an object in memory, returns the name of the memory and
+    /// the offset: `robot at byte 128`.
     pub fn name(&self) -> &str {
         self.open.label()
     }
@@ -368,7 +361,7 @@ impl<P: Contents> Options<P> {
     /// # Errors
     ///
     /// `AlreadyExists`, `InvalidName`, `OutOfSpace`, `PermissionDenied`; `InvalidArgument` for an
-    /// initial state that cannot be; `Unsupported` in a directory on a network.
+    /// invalid initial state; `Unsupported` in a directory on a network.
     pub fn create(&self, name: &str, initial: P::Initial) -> Result<Object<P>> {
         Object::create_as(name, &self.choices, &initial)
     }
@@ -377,9 +370,9 @@ impl<P: Contents> Options<P> {
     ///
     /// # Errors
     ///
-    /// `NotFound`, `InvalidName`; `PermissionDenied`, also if it may only be read; `WrongKind`,
-    /// `WrongType`, `WrongVersion`, `WrongOptions` with the first difference; `Full` if all slots
-    /// are taken; `Corrupt`; `Busy`.
+    /// `NotFound`, `InvalidName`, `WrongKind`, `WrongVersion`, `Corrupt`, `Busy`;
+    /// `PermissionDenied`, also if it may only be read; `WrongType` and `WrongOptions` with the
+    /// first difference; `Full` if all slots are taken.
     pub fn open(&self, name: &str) -> Result<Object<P>> {
         Object::open_as(name, &self.choices, OpenMode::Allowed)
     }
@@ -399,7 +392,7 @@ impl<P: Contents> Options<P> {
     ///
     /// # Errors
     ///
-    /// `InvalidArgument` for an initial state or a number of participants that cannot be.
+    /// `InvalidArgument` for an invalid initial state or number of participants.
     pub fn size_in_memory(&self, initial: &P::Initial) -> Result<u64> {
         let new = new_object::<P>(&self.choices, initial)?;
         Ok(compose(None, &new)?.1.size)
@@ -423,7 +416,7 @@ impl<P: Contents> Options<P> {
     ///
     /// # Errors
     ///
-    /// `AlreadyExists` if the memory is not zero there, or if another process creates an object
+    /// `AlreadyExists` if the memory is not zero there, or if another process is creating an object
     /// there; `OutOfRange` if it is too small; `InvalidArgument` also for types that are nested too
     /// deep to be described; `PermissionDenied` if the memory can only be read; `Unsupported` where
     /// the system cannot prove that a participant lives.
@@ -435,7 +428,7 @@ impl<P: Contents> Options<P> {
     ) -> Result<Object<P>> {
         let create = || {
             let new = new_object::<P>(&self.choices, &initial)?;
-            Object::over(OpenObject::in_region(RegionObject::create(memory, offset, &new)?)?)
+            Object::over(OpenObject::in_region(region_object::create(memory, offset, &new)?)?)
         };
         create().map_err(|error| error.doing("create").on(region_object::label(memory, offset)))
     }

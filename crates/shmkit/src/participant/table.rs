@@ -1,6 +1,6 @@
 //! The table of participants: which participants an object has, and which of them died.
 //!
-//! A participant that can hold something has a slot: an entry for people to read, and a liveness
+//! A participant that can hold something has a slot: an entry that tools show, and a liveness
 //! lock, which the kernel keeps for as long as the process lives. Each held thing names its holder
 //! by a [`ParticipantId`]: the slot, and the entry's generation.
 //!
@@ -119,7 +119,7 @@ impl Deaths {
     }
 }
 
-/// A participant's entry. Everything except `identity` is for people to read.
+/// A participant's entry. Tools show everything except `identity` and `deaths` to people.
 #[repr(C)]
 pub(crate) struct Participant {
     /// From bit 32: the generation. Below: [`FREE`] or [`ACTIVE`].
@@ -194,17 +194,18 @@ pub(crate) trait SlotLocks {
     fn is_locked(&self, slot: u32) -> Result<bool>;
 }
 
-/// The entries of all slots.
+/// The entries of all slots, and their locks.
 #[derive(Clone, Copy)]
 pub(crate) struct Participants<'a> {
     words: &'a [AtomicU64],
+    locks: &'a dyn SlotLocks,
 }
 
 impl<'a> Participants<'a> {
     /// Entries in words that are zero or were used as entries before, [`size_of::<Participant>()`]
     /// bytes each.
-    pub(crate) fn new(words: &'a [AtomicU64]) -> Self {
-        Self { words }
+    pub(crate) fn new(words: &'a [AtomicU64], locks: &'a dyn SlotLocks) -> Self {
+        Self { words, locks }
     }
 
     pub(crate) fn count(self) -> u32 {
@@ -219,27 +220,23 @@ impl<'a> Participants<'a> {
     ///
     /// Only one claim at a time may use the same file description: the kernel would grant a lock
     /// that it holds again. So the lock is first queried, through the other description.
-    pub(crate) fn claim(
-        self,
-        locks: &impl SlotLocks,
-        who: &ParticipantInfo,
-    ) -> Result<ParticipantId> {
+    pub(crate) fn claim(self, who: &ParticipantInfo) -> Result<ParticipantId> {
         let mut contended = false;
         for only_free in [true, false] {
             for (slot, entry) in (0..).zip(self.words.chunks_exact(WORDS)) {
                 let identity = self.identity(slot);
-                if only_free && !identity.is(FREE) || locks.is_locked(slot)? {
+                if only_free && !identity.is(FREE) || self.locks.is_locked(slot)? {
                     continue;
                 }
                 self.free_dead(slot, identity);
-                if !locks.try_lock(slot)? {
+                if !self.locks.try_lock(slot)? {
                     contended = true;
                     continue;
                 }
                 if self.identity(slot).is(ACTIVE) {
                     // Another participant took the slot and died meanwhile. It must not look alive
                     // because of this lock.
-                    locks.unlock(slot);
+                    self.locks.unlock(slot);
                     continue;
                 }
                 crash_point!("slot: locked");
@@ -284,10 +281,10 @@ impl<'a> Participants<'a> {
     }
 
     /// Leaves a slot: the entry first, then the lock.
-    pub(crate) fn leave(self, locks: &impl SlotLocks, id: ParticipantId) {
+    pub(crate) fn leave(self, id: ParticipantId) {
         self.clear(id);
         crash_point!("slot: left but locked");
-        locks.unlock(id.slot());
+        self.locks.unlock(id.slot());
     }
 
     /// Clears a slot's entry, and keeps its lock.
@@ -308,7 +305,7 @@ impl<'a> Participants<'a> {
     /// Returns how many threads of a slot's participant wait, and for what: its offset in the
     /// payload.
     pub(crate) fn threads_waiting(self, slot: u32) -> (u32, u32) {
-        // ORDERING: Relaxed; for people to read.
+        // ORDERING: Relaxed; only shown to people.
         let word = self.waiting(slot).map_or(0, |word| word.load(Ordering::Relaxed));
         (word as u32, (word >> 32) as u32)
     }
@@ -331,32 +328,45 @@ impl<'a> Participants<'a> {
         self.identity(id.slot()).is_of(id.generation())
     }
 
-    /// Returns whether the participant died or left.
+    /// Returns whether any process has locked the slot.
     ///
-    /// If the kernel returns an error, the answer is no: nothing is taken from a participant that
+    /// If the kernel returns an error, the answer is yes: nothing is taken from a participant that
     /// may be alive.
-    pub(crate) fn is_dead(self, locks: &impl SlotLocks, id: ParticipantId) -> bool {
-        !self.is_held(id) || !locks.is_locked(id.slot()).unwrap_or(true)
+    fn is_locked(self, slot: u32) -> bool {
+        self.locks.is_locked(slot).unwrap_or(true)
+    }
+
+    /// Returns whether the participant died or left.
+    pub(crate) fn is_dead(self, id: ParticipantId) -> bool {
+        !self.is_held(id) || !self.is_locked(id.slot())
+    }
+
+    /// Returns whether the participant died or left, and frees its slot if it died.
+    pub(crate) fn reap(self, id: ParticipantId) -> bool {
+        let identity = self.identity(id.slot());
+        !identity.is_of(id.generation()) || self.free_unlocked(id.slot(), identity)
     }
 
     /// Frees a slot if its participant is dead. Returns whether no living participant has the slot.
-    pub(crate) fn reap_slot(self, locks: &impl SlotLocks, slot: u32) -> bool {
+    pub(crate) fn reap_slot(self, slot: u32) -> bool {
         let identity = self.identity(slot);
-        if identity.is(FREE) {
-            return true;
-        }
-        let is_dead = !locks.is_locked(slot).unwrap_or(true);
-        if is_dead {
+        identity.is(FREE) || self.free_unlocked(slot, identity)
+    }
+
+    /// Frees a slot with this identity if its lock is free. Returns whether the lock is free.
+    fn free_unlocked(self, slot: u32, identity: Identity) -> bool {
+        let is_free = !self.is_locked(slot);
+        if is_free {
             self.free_dead(slot, identity);
         }
-        is_dead
+        is_free
     }
 
     /// Frees the slots of dead participants. It checks at most `limit` taken slots, from `first`
     /// on. Returns how many it freed.
     ///
     /// Two sweeps at once are safe: each word changes by one compare-exchange.
-    pub(crate) fn sweep(self, locks: &impl SlotLocks, first: u32, limit: u32) -> u32 {
+    pub(crate) fn sweep(self, first: u32, limit: u32) -> u32 {
         let count = self.count();
         let mut freed = 0;
         let taken = (0..count).map(|step| (first % count + step) % count).filter_map(|slot| {
@@ -364,7 +374,7 @@ impl<'a> Participants<'a> {
             identity.is(ACTIVE).then_some((slot, identity))
         });
         for (slot, identity) in taken.take(limit as usize) {
-            if !locks.is_locked(slot).unwrap_or(true) {
+            if !self.is_locked(slot) {
                 freed += u32::from(self.free_dead(slot, identity));
             }
         }
@@ -419,15 +429,14 @@ impl<'a> Participants<'a> {
 
     /// Returns the same plus the dead participants that still have their slots, and the last of
     /// these participants.
-    pub(crate) fn deaths(self, locks: &impl SlotLocks, role: Role) -> (u16, Option<ParticipantId>) {
+    pub(crate) fn deaths(self, role: Role) -> (u16, Option<ParticipantId>) {
         let (mut deaths, mut last) = (0_u16, None);
         for (slot, entry) in (0..).zip(self.words.chunks_exact(WORDS)) {
             let identity = self.identity(slot);
             // A participant that has just left, or was just reaped, no longer has its slot at the
             // second look.
-            let is_dead = identity.is(ACTIVE)
-                && !locks.is_locked(slot).unwrap_or(true)
-                && self.identity(slot) == identity;
+            let is_dead =
+                identity.is(ACTIVE) && !self.is_locked(slot) && self.identity(slot) == identity;
             // Before the count: a successor stores its role only after this death was counted.
             let number = Self::role_number(entry);
             let counted = Self::counted(entry);
@@ -456,7 +465,7 @@ impl<'a> Participants<'a> {
     fn last_info(self, slot: u32) -> Option<(ParticipantId, bool, ParticipantInfo)> {
         let entry = self.entry(slot)?;
         let identity = self.identity(slot);
-        // ORDERING: Relaxed; text for people to read, which may be a successor's.
+        // ORDERING: Relaxed; text that is only shown to people, which may be a successor's.
         let text = |index: usize| entry[index].load(Ordering::Relaxed);
         let mut program = [0; 16];
         program[..8].copy_from_slice(&text(3).to_le_bytes());

@@ -293,7 +293,7 @@ fn what_is_no_such_object_is_refused() {
     assert_error(zeros, ErrorKind::NotFound, message);
     memory.region().offset(size).map().unwrap().fill(.., 7).unwrap();
     let garbage = Object::<Mutex<Pose>>::open_in(&memory, size);
-    assert_error(garbage, ErrorKind::WrongKind, "it is no object of shmkit");
+    assert_error(garbage, ErrorKind::WrongKind, "it is not a shmkit object");
     let over_garbage = Object::<Mutex<Pose>>::create_in(&memory, size, Pose::default());
     assert_error(
         over_garbage,

@@ -36,5 +36,8 @@ fn an_object_of_another_user_is_refused_unless_trusted() {
     assert!(dir.shm(&["ls", "--sample", "1ms"]).contains("--trust 4321 to open it anyway"));
     assert_eq!(dir.shm(&["get", "theirs", "--trust", "4321"]), "1\n");
     let report = dir.shm(&["doctor"]);
-    assert!(report.contains("look as user 4321, or trust that user: --trust 4321"), "{report}");
+    assert!(
+        report.contains("examine it as user 4321, or trust user 4321: --trust 4321"),
+        "{report}"
+    );
 }

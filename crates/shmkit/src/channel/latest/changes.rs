@@ -240,7 +240,7 @@ impl Deaths {
                 Some(Some(handle.object.peer(dead)))
             }
             Self::All(reported) => {
-                let (deaths, last) = handle.object.deaths(Role::Writer);
+                let (deaths, last) = handle.object.participants().deaths(Role::Writer);
                 // A count that was loaded too early is one smaller: then no death is reported
                 // twice.
                 if deaths.wrapping_sub(*reported).cast_signed() <= 0 {

@@ -5,6 +5,7 @@ use super::*;
 use crate::memory::Access;
 use crate::object::Lifetime;
 use crate::object::kind::Kind;
+use crate::object::planner::Plan;
 
 fn contents() -> NewObject {
     new_object(&Choices::new())
@@ -13,17 +14,19 @@ fn contents() -> NewObject {
 /// What an object with these options consists of.
 fn new_object(choices: &Choices) -> NewObject {
     NewObject {
-        kind: Kind::Latest,
+        plan: Plan {
+            kind: Kind::Latest,
+            participants: choices.participants.unwrap_or(16),
+            items: 3,
+            size: 1024,
+            schema: "latest(1024,128){latest@0:wait#u64,owner@128:wait#u64}".into(),
+            fingerprint: 7,
+            first_bytes: Vec::new(),
+        },
         flags: choices.flags(),
         access: choices.access.unwrap_or(Access::Owner),
         lifetime: choices.lifetime.unwrap_or(Lifetime::Persistent),
-        participants: choices.participants.unwrap_or(16),
-        items: 3,
-        fingerprint: 7,
-        schema: "latest(1024,128){latest@0:wait#u64,owner@128:wait#u64}".into(),
-        payload_size: 1024,
         payload_max: None,
-        payload: Vec::new(),
     }
 }
 
@@ -33,11 +36,6 @@ fn options(directory: &tempfile::TempDir) -> Choices {
 
 fn while_used(directory: &tempfile::TempDir) -> Choices {
     Choices { lifetime: Some(Lifetime::WhileUsed), ..options(directory) }
-}
-
-fn count_readers(object: &OpenObject) -> Result<u32> {
-    let Storage::File(file) = object.storage() else { unreachable!("a named object") };
-    file.count_readers()
 }
 
 fn name() -> Name {
@@ -62,24 +60,22 @@ fn what_one_creates_another_opens_with_every_part_the_same() {
     assert_eq!(opened.layout().object_id, made.layout().object_id);
     assert_eq!(
         (opened.layout().schema.as_str(), opened.layout().fingerprint),
-        (contents().schema.as_str(), 7)
+        (contents().plan.schema.as_str(), 7)
     );
     assert_eq!(opened.layout().items, 3);
     made.payload().word(16).unwrap().store(5, std::sync::atomic::Ordering::Relaxed);
     assert_eq!(opened.payload().word(16).unwrap().load(std::sync::atomic::Ordering::Relaxed), 5);
     let again = OpenObject::create(&name(), &options(&directory), &contents());
     assert_eq!(kind_of(again), ErrorKind::AlreadyExists);
-    assert_eq!(count_readers(&made).unwrap(), 2);
+    assert_eq!(made.locks.count_handles().unwrap(), 2);
 }
 
 #[test]
 fn an_object_for_use_only_goes_with_its_last_user() {
     let directory = tempfile::tempdir().unwrap();
-    let (first, made) = OpenObject::open_or_create(
-        &name(),
-        &while_used(&directory),
-        &new_object(&while_used(&directory)),
-    )
+    let (first, made) = OpenObject::open_or_create(&name(), &while_used(&directory), || {
+        Ok(new_object(&while_used(&directory)))
+    })
     .unwrap();
     assert!(made);
     let second = OpenObject::open(&name(), &options(&directory), OpenMode::Allowed).unwrap();
@@ -93,9 +89,9 @@ fn an_object_for_use_only_goes_with_its_last_user() {
 fn a_removed_object_is_closed_to_who_still_has_it_and_its_name_is_free() {
     let directory = tempfile::tempdir().unwrap();
     let old = OpenObject::create(&name(), &options(&directory), &contents()).unwrap();
-    remove(&name(), &options(&directory)).unwrap();
+    remove("robot/pose", &options(&directory)).unwrap();
     assert_eq!(kind_of(old.check_not_removed()), ErrorKind::Closed);
-    assert_eq!(kind_of(remove(&name(), &options(&directory))), ErrorKind::NotFound);
+    assert_eq!(kind_of(remove("robot/pose", &options(&directory))), ErrorKind::NotFound);
     let new = OpenObject::create(&name(), &options(&directory), &contents()).unwrap();
     assert_ne!(new.layout().object_id, old.layout().object_id);
     drop(old);
@@ -107,7 +103,8 @@ fn options_that_differ_are_refused_with_both_values() {
     let directory = tempfile::tempdir().unwrap();
     let _made = OpenObject::create(&name(), &options(&directory), &contents()).unwrap();
     let asked = Choices { participants: Some(3), ..options(&directory) };
-    let error = OpenObject::open_or_create(&name(), &asked, &new_object(&asked)).err().unwrap();
+    let error =
+        OpenObject::open_or_create(&name(), &asked, || Ok(new_object(&asked))).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::WrongOptions);
     assert!(error.to_string().contains("participants is 3 here and 16 in the object"), "{error}");
 }
@@ -124,7 +121,7 @@ fn traps_under_the_name_are_refused_in_words() {
 
     fs::write(&path, b"").unwrap();
     assert_eq!(open().kind(), ErrorKind::WrongKind);
-    assert!(open().to_string().contains("no object of shmkit"), "{}", open());
+    assert!(open().to_string().contains("not a shmkit object"), "{}", open());
     fs::remove_file(&path).unwrap();
 
     drop(OpenObject::create(&name(), &options(&directory), &contents()).unwrap());

@@ -1,16 +1,17 @@
-//! Which words are found by a description, which parts are, and that a hostile one is bounded. The
+//! Which words are found by a schema, which parts are, and that a hostile one is bounded. The
 //! words of the real kinds: `sync::group`.
 
 use super::*;
 use crate::memory::{Access, Trust};
-use crate::object::bytes::for_each_wait_word;
 use crate::object::choices::Choices;
 use crate::object::header::Lifetime;
 use crate::object::layout::NewObject;
-use crate::object::{Name, OpenObject, observe};
+use crate::object::planner::Plan;
+use crate::object::storage::for_each_wait_word;
+use crate::object::{Name, ObjectFile, OpenObject, observe};
 
 impl Part<'_> {
-    /// Returns every word that can be slept on, by a description, and whether it is to be closed.
+    /// Returns every word that can be slept on, by a schema, and whether it is to be closed.
     pub(crate) fn wait_words(text: &str) -> Vec<(u64, bool)> {
         let mut found = Vec::new();
         for_each_wait_word(&Schema::parse(text).unwrap(), &mut |place, closes| {
@@ -28,8 +29,8 @@ fn no_word_of_a_value_is_found() {
 }
 
 #[test]
-fn a_hostile_description_costs_no_more_than_the_words_that_it_has() {
-    // 2^62 items without a word to wait on: none is looked at.
+fn a_hostile_schema_costs_no_more_than_the_words_that_it_has() {
+    // 2^62 items without a word to wait on: none is examined.
     let many = "[[[(4,4){a@0:u32};1048576];1048576];1048576]";
     for role in ["", "wait#", "sleep#", "words#", "value#", "mutex#", "group#"] {
         let text = format!("group(4611686018427387904,4){{x@0:{role}{many}}}");
@@ -51,27 +52,29 @@ fn a_hostile_description_costs_no_more_than_the_words_that_it_has() {
     assert!(Schema::parse(&text.replace("wait#u64", "wait#[[u64;1];1]")).is_err());
 }
 
-/// An object whose description is `schema`.
-fn object(directory: &tempfile::TempDir, kind: Kind, schema: &str) -> Storage {
+/// An object whose schema is `schema`.
+fn object(directory: &tempfile::TempDir, kind: Kind, schema: &str) -> ObjectFile {
     let size = Schema::parse(schema).map_or(128, |schema| schema.size());
     let new = NewObject {
-        kind,
+        plan: Plan {
+            kind,
+            participants: 1,
+            items: 0,
+            size: size.min(1 << 24).next_multiple_of(128),
+            schema: schema.into(),
+            fingerprint: 7,
+            first_bytes: Vec::new(),
+        },
         flags: 0,
         access: Access::Owner,
         lifetime: Lifetime::Persistent,
-        participants: 1,
-        items: 0,
-        fingerprint: 7,
-        schema: schema.into(),
-        payload_size: size.min(1 << 24).next_multiple_of(128),
         payload_max: None,
-        payload: Vec::new(),
     };
     let choices = Choices { directory: Some(directory.path().into()), ..Choices::new() };
     let choices = Choices { trust: Trust::Own, ..choices };
     let name = Name::new("object").unwrap();
     drop(OpenObject::create(&name, &choices, &new).unwrap());
-    Storage::File(observe(&name, &choices).unwrap())
+    observe(&name, &choices).unwrap()
 }
 
 /// The numbers of the parts that are found, and where they are.
@@ -119,8 +122,8 @@ fn of_many_parts_the_first_ones_are_found() {
 }
 
 #[test]
-fn a_hostile_description_of_parts_is_bounded() {
-    // More groups than are looked at, with no part inside; behind them there is one.
+fn a_hostile_schema_of_parts_is_bounded() {
+    // More groups than are examined, with no part inside; behind them there is one.
     let groups = 2 * MAX_LOOKS;
     let text = format!(
         "group({},8){{0@0:group#[group(1,1){{x@0:u8}};{groups}],1@{groups}:once#once(8,8){{a@0:wait#u64}}}}",

@@ -83,7 +83,7 @@ fn fingerprint_of<P: Payload>(participants: u32, items: u32) -> (u64, u64) {
 }
 
 impl Planner<'_> {
-    /// Returns the description of any object of `P`.
+    /// Returns the schema of any object of `P`.
     pub(crate) fn text<P: Payload>(participants: u32, items: u32) -> String {
         schema_text(P::KIND, participants, items, &|planner| P::plan(planner, None))
     }
@@ -98,11 +98,11 @@ impl Planner<'_> {
             let read = Schema::parse(&plan.schema).unwrap();
             assert_eq!(read.to_string(), plan.schema);
             assert_eq!(read.fingerprint(), plan.fingerprint, "{}", plan.schema);
-            assert_eq!((read.size(), read.align()), (plan.size, PAYLOAD_ALIGN));
+            assert_eq!((read.size(), read.align()), (plan.size, LINE));
             assert_eq!(fingerprint_of::<P>(participants, items), (plan.size, plan.fingerprint));
             let text = Self::text::<P>(participants, items);
             assert_eq!(text, plan.schema, "what an object begins with is not described");
-            assert!(plan.payload.len() as u64 <= plan.size);
+            assert!(plan.first_bytes.len() as u64 <= plan.size);
         }
     }
 
@@ -161,7 +161,7 @@ fn each_item_begins_with_its_own_bytes() {
     let initial = vec![(3, [4, 5]), (6, [7, 8]), (9, [10, 11])];
     let plan = plan_of::<Box<[(Word, [Word; 2])]>>(2, &initial, 3);
     assert_eq!(plan.size, 9 * LINE);
-    let words = plan.payload.chunks(LINE as usize).map(|line| *line.first_chunk().unwrap());
+    let words = plan.first_bytes.chunks(LINE as usize).map(|line| *line.first_chunk().unwrap());
     let words: Vec<_> = words.map(u64::from_le_bytes).collect();
     assert_eq!(words, [3, 4, 5, 6, 7, 8, 9, 10, 11]);
 }

@@ -54,14 +54,14 @@ impl World {
     }
 
     fn participants(&self) -> Participants<'_> {
-        Participants::new(&self.words)
+        Participants::new(&self.words, &self.locks)
     }
 
     fn claim(&self) -> Option<ParticipantId> {
         let me = self.locks.me;
         let who =
             ParticipantInfo { pid: me, role: Role::Writer, joined_unix_ns: 0, program: [0; 16] };
-        self.participants().claim(&self.locks, &who).ok()
+        self.participants().claim(&who).ok()
     }
 
     /// The process of this view dies.
@@ -70,7 +70,7 @@ impl World {
     }
 
     fn is_dead(&self, id: ParticipantId) -> bool {
-        self.participants().is_dead(&self.locks, id)
+        self.participants().is_dead(id)
     }
 }
 
@@ -104,7 +104,7 @@ fn loom_a_sweep_never_frees_the_living_nor_a_successor() {
         victim.die(id);
         let sweeper = world.as_process(2);
         let sweeping = loom::thread::spawn(move || {
-            sweeper.participants().sweep(&sweeper.locks, 0, 8);
+            sweeper.participants().sweep(0, 8);
         });
         let successor = world.as_process(3);
         // The two claims also fill the dead participant's slot, whether or not it was swept.
@@ -125,7 +125,7 @@ fn loom_a_participant_that_left_is_dead_and_never_unlocks_a_successor() {
         let id = leaver.claim().expect("a slot");
         let successor = world.as_process(2);
         let claiming = loom::thread::spawn(move || successor.claim().expect("a slot"));
-        leaver.participants().leave(&leaver.locks, id);
+        leaver.participants().leave(id);
         let next = claiming.join().unwrap();
         assert!(world.is_dead(id));
         assert!(!world.is_dead(next));
@@ -141,16 +141,16 @@ fn loom_a_death_is_counted_once_though_a_reaper_dies_between_counting_and_freein
         victim.die(id);
         let sweeper = world.as_process(2);
         let sweeping = loom::thread::spawn(move || {
-            sweeper.participants().sweep(&sweeper.locks, 0, 8);
+            sweeper.participants().sweep(0, 8);
         });
-        let deaths = || world.participants().deaths(&world.locks, Role::Writer).0;
+        let deaths = || world.participants().deaths(Role::Writer).0;
         assert_eq!(deaths(), 1);
         let reaper = world.as_process(3);
         ends_at("slot: death counted, not freed", || {
-            reaper.participants().reap_slot(&reaper.locks, id.slot());
+            reaper.participants().reap_slot(id.slot());
         });
         assert_eq!(deaths(), 1);
-        world.participants().reap_slot(&world.locks, id.slot());
+        world.participants().reap_slot(id.slot());
         sweeping.join().unwrap();
         assert_eq!((deaths(), world.participants().counted_deaths(Role::Writer)), (1, 1));
     });
@@ -165,14 +165,14 @@ fn loom_a_late_reaper_counts_no_death_of_a_successor_and_none_twice() {
         victim.die(id);
         let late = world.as_process(2);
         let reaping = loom::thread::spawn(move || {
-            late.participants().reap_slot(&late.locks, 0);
+            late.participants().reap_slot(0);
         });
         let user = world.as_process(3);
-        world.participants().reap_slot(&world.locks, 0);
+        world.participants().reap_slot(0);
         let who = ParticipantInfo { pid: 3, role: Role::User, joined_unix_ns: 0, program: [0; 16] };
-        let next = user.participants().claim(&user.locks, &who).expect("a slot");
+        let next = user.participants().claim(&who).expect("a slot");
         user.die(next);
-        world.participants().reap_slot(&world.locks, next.slot());
+        world.participants().reap_slot(next.slot());
         reaping.join().unwrap();
         let counted = [Role::Writer, Role::User].map(|it| world.participants().counted_deaths(it));
         assert_eq!(counted, [1, 1]);
@@ -187,11 +187,11 @@ fn loom_a_clean_leave_is_no_death() {
         let id = leaver.claim().expect("a slot");
         let sweeper = world.as_process(2);
         let sweeping = loom::thread::spawn(move || {
-            sweeper.participants().sweep(&sweeper.locks, 0, 8);
+            sweeper.participants().sweep(0, 8);
         });
-        leaver.participants().leave(&leaver.locks, id);
+        leaver.participants().leave(id);
         sweeping.join().unwrap();
-        let (deaths, _) = world.participants().deaths(&world.locks, Role::Writer);
+        let (deaths, _) = world.participants().deaths(Role::Writer);
         assert_eq!((deaths, world.participants().counted_deaths(Role::Writer)), (0, 0));
     });
 }

@@ -42,7 +42,13 @@ pub(crate) fn name_unnamed(file: &File, path: &Path) -> Result<()> {
         Err(Errno::NOENT | Errno::PERM) => {
             use std::os::fd::AsRawFd;
             let through_proc = format!("/proc/self/fd/{}", file.as_raw_fd());
-            rustix::fs::linkat(CWD, through_proc, CWD, path, AtFlags::SYMLINK_FOLLOW)
+            let named = rustix::fs::linkat(CWD, through_proc, CWD, path, AtFlags::SYMLINK_FOLLOW);
+            if named == Err(Errno::NOENT) && !Path::new("/proc/self/fd").is_dir() {
+                let why = "a new file gets its name through /proc, which is not mounted: mount it, \
+                           or use Linux 6.10 or newer";
+                return Err(Error::new(ErrorKind::Unsupported, why));
+            }
+            named
         }
         answer => answer,
     }

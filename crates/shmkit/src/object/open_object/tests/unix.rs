@@ -19,7 +19,7 @@ fn the_mode_is_what_was_asked_for_whatever_the_umask() {
         let _made = OpenObject::create(&name(), &asked, &new_object(&asked)).unwrap();
         let file = fs::metadata(directory.path().join("robot%2fpose.shmkit")).unwrap();
         assert_eq!(file.permissions().mode() & 0o7777, mode);
-        remove(&name(), &options(&directory)).unwrap();
+        remove("robot/pose", &options(&directory)).unwrap();
     }
 }
 
@@ -62,7 +62,8 @@ fn another_user_s_object_is_refused_unless_trusted() {
 #[test]
 fn an_object_whose_space_is_not_there_is_refused() {
     let directory = tempfile::tempdir_in("/dev/shm").unwrap();
-    let large = NewObject { payload_size: 8192, ..contents() };
+    let mut large = contents();
+    large.plan.size = 8192;
     drop(OpenObject::create(&name(), &options(&directory), &large).unwrap());
     let path = directory.path().join("robot%2fpose.shmkit");
     let whole = fs::read(&path).unwrap();
