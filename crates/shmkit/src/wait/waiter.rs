@@ -112,17 +112,6 @@ pub(crate) struct Standing {
     pub(crate) patience_is_over: bool,
 }
 
-impl Standing {
-    /// One look, without waiting.
-    pub(crate) const ATTEMPT: Self = Self {
-        is_attempt: true,
-        slept: false,
-        starves: false,
-        requested: false,
-        patience_is_over: false,
-    };
-}
-
 /// How a wait ended.
 #[derive(Debug)]
 pub(crate) struct Waited<T> {

@@ -11,7 +11,7 @@ use crate::object::Membership;
 use crate::participant::Role;
 use crate::participant::owner::{AcquireError, Acquired, Mode};
 use crate::shareable::{Shareable, bytes_of};
-use crate::wait::Until;
+use crate::wait::{Until, WaitLoop};
 
 /// How long one of several writers waits for the others before `Busy`.
 const SHARING_PATIENCE: Duration = Duration::from_secs(1);
@@ -32,8 +32,10 @@ impl UntypedWriter {
         let shared = handle.has_shared_writers();
         let writer = Self { handle: handle.clone(), membership, shared };
         if !shared {
-            let (owner, me) = (handle.owner(), writer.membership.me());
-            match owner.try_acquire(me, Mode::Exclusive, &writer.membership) {
+            let (owner, me, mode) = (handle.owner(), writer.membership.me(), Mode::Exclusive);
+            // New, so that its slow check is due: this may be the caller's only attempt.
+            let wait_loop = WaitLoop::of_lock();
+            match owner.acquire(me, mode, &writer.membership, &wait_loop, Until::Now) {
                 Ok(_) => {
                     crash_point!("owner: taken");
                     writer.complete();

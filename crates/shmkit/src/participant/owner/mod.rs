@@ -52,10 +52,9 @@
 //!
 //! # If a process dies
 //!
-//! A dead holder stays in the word until a process that wants the word checks the holder: at once
-//! in [`OwnerWord::try_acquire`], in [`OwnerWord::acquire`] at the slow check. The exchange that
-//! replaces the holder names its generation, so of two processes that found it dead only one
-//! replaces it.
+//! A dead holder stays in the word until the slow check of a process that wants the word. The
+//! exchange that replaces the holder names its generation, so of two processes that found it dead
+//! only one replaces it.
 
 mod death_watch;
 mod state;
@@ -211,29 +210,6 @@ impl<'a> OwnerWord<'a> {
             }
             found => Poll::Ready(found),
         }
-    }
-
-    /// Acquires the word for `me` if it is free, or if its holder is dead, which it checks.
-    #[inline]
-    pub(crate) fn try_acquire(
-        self,
-        me: ParticipantId,
-        mode: Mode,
-        liveness: &impl Liveness,
-    ) -> Result<Acquired, AcquireError> {
-        for _ in 0..TRIES {
-            match self.poll_acquire(me, mode, &Standing::ATTEMPT) {
-                Poll::Ready(outcome) => return outcome,
-                Poll::Pending(_) | Poll::Reserved(_) => {}
-            }
-            let state = self.check_state()?;
-            if let Some(holder) = state.holder()
-                && let Some(taken) = self.replace(state, holder, Some((me, mode)), liveness)?
-            {
-                return Ok(taken);
-            }
-        }
-        Err(AcquireError::Contended)
     }
 
     /// Acquires the word for `me`, waiting for a living holder as long as `until` says.
