@@ -135,6 +135,7 @@ impl Membership {
     pub(crate) fn acquire_error(&self, error: AcquireError, action: &'static str) -> Error {
         let (kind, holder) = match error {
             AcquireError::Closed => return self.object.closed(),
+            AcquireError::NotLive => return self.not_live(),
             AcquireError::Held(holder) => (ErrorKind::Busy, holder),
             AcquireError::TimedOut(holder) => (ErrorKind::TimedOut, holder),
             AcquireError::Contended => {

@@ -10,6 +10,7 @@ use crate::object::{
     Builder, Holding, Kind, Line, Membership, Part, PartState, Payload, Planner, Primitive, SLEEP,
     WORDS, Words,
 };
+use crate::participant::owner::Acquired;
 use crate::participant::{Liveness, ParticipantId};
 use crate::wait::{Until, WaitLoop};
 
@@ -205,8 +206,8 @@ impl Condvar {
             mem::forget(guard);
             return Err(error.into());
         }
-        let inconsistent = match guard.resume() {
-            Ok(inconsistent) => inconsistent,
+        let acquired = match guard.resume() {
+            Ok(acquired) => acquired,
             Err(error) => {
                 mem::forget(guard);
                 if ended.is_notified() {
@@ -222,7 +223,10 @@ impl Condvar {
             self.go_on(index);
         }
         let answer = (guard, WaitTimeoutResult(ended == Ended::TimedOut));
-        if inconsistent { Err(LockError::OwnerDied(answer)) } else { Ok(answer) }
+        match acquired {
+            Acquired::Clean => Ok(answer),
+            Acquired::Inconsistent => Err(LockError::OwnerDied(answer)),
+        }
     }
 
     /// Consumes the notification of a waiter that has the lock again, and wakes the next one.

@@ -59,6 +59,7 @@ impl UntypedWriter {
         let object = &self.handle.object;
         match error {
             AcquireError::Closed => object.closed(),
+            AcquireError::NotLive => self.membership.acquire_error(error, "use"),
             AcquireError::Held(holder) => {
                 let peer = object.peer(holder);
                 let why = format!("{peer} is its only writer");
@@ -107,7 +108,7 @@ impl UntypedWriter {
         }
         let (wait_loop, until) = (&self.handle.wait_loop, Until::after(SHARING_PATIENCE));
         match owner.acquire(me, Mode::Exclusive, &self.membership, wait_loop, until) {
-            Ok(Acquired::Free) => Ok(()),
+            Ok(Acquired::Clean) => Ok(()),
             Ok(_) => {
                 self.complete();
                 Ok(())

@@ -60,8 +60,8 @@ mod death_watch;
 mod state;
 
 pub(crate) use self::death_watch::DeathWatch;
+pub(crate) use self::state::{Acquired, State, Use};
 use self::state::{DONE, DRAINING, INCONSISTENT, READERS, UPGRADABLE};
-pub(crate) use self::state::{State, Use};
 use super::{Liveness, ParticipantId};
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::wait::{ASLEEP, Poll, SleepTicket, Standing, Until, WaitLoop, WaitWord, Waited, Wake};
@@ -91,15 +91,6 @@ impl Mode {
     }
 }
 
-/// How the word was acquired.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Acquired {
-    /// It was free.
-    Free,
-    /// This participant died while it held the word: what it left half-done must be completed.
-    FromDead(ParticipantId),
-}
-
 /// Why the word was not acquired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AcquireError {
@@ -113,6 +104,8 @@ pub(crate) enum AcquireError {
     Contended,
     /// The word has a value that no participant writes.
     Corrupt,
+    /// The caller cannot act: it is a forked child, or it lost its slot.
+    NotLive,
 }
 
 /// The owner word.
@@ -193,7 +186,7 @@ impl<'a> OwnerWord<'a> {
                 return Poll::Reserved(self.ticket(state, ASLEEP, standing));
             }
             if self.take(state, me, mode, standing) {
-                return Poll::Ready(Ok(Acquired::Free));
+                return Poll::Ready(Ok(state.acquired()));
             }
             tries += 1;
             if tries == TRIES {
@@ -425,7 +418,10 @@ impl<'a> OwnerWord<'a> {
         // death orders those stores before; and as in `take`. All waiters are woken: they wait for
         // a different holder now.
         let taken = self.exchange(state, next, Ordering::SeqCst, Wake::All).is_ok();
-        Ok(taken.then_some(Acquired::FromDead(holder)))
+        Ok(taken.then_some(match self.of {
+            Use::Role => Acquired::Inconsistent,
+            Use::Lock => next.acquired(),
+        }))
     }
 
     /// Ends the handoff for readers that a reader found in `state` when it shared the lock.

@@ -44,12 +44,12 @@ fn with_word(check: impl FnOnce(OwnerWord<'_>, &Dead)) {
 #[test]
 fn one_participant_holds_the_word_until_it_releases_it() {
     with_word(|word, dead| {
-        assert_eq!(attempt(word, ANNA, dead), Ok(Acquired::Free));
+        assert_eq!(attempt(word, ANNA, dead), Ok(Acquired::Clean));
         assert!(word.is_held_by(ANNA) && !word.is_held_by(BERT));
         assert_eq!(attempt(word, BERT, dead), Err(AcquireError::Held(ANNA)));
         assert!(!word.release(BERT));
         assert!(word.release(ANNA));
-        assert_eq!(acquire(word, BERT, dead, Until::Ever), Ok(Acquired::Free));
+        assert_eq!(acquire(word, BERT, dead, Until::Ever), Ok(Acquired::Clean));
         assert_eq!(word.look().holder(), Some(BERT));
         assert_eq!(word.look().deaths(), 0);
     });
@@ -74,7 +74,7 @@ fn a_dead_holder_is_replaced_and_counted_and_cannot_come_back() {
                 attempt(word, before, dead).unwrap();
             }
             *dead.0.borrow_mut() = vec![before];
-            assert_eq!(attempt(word, now, dead), Ok(Acquired::FromDead(before)));
+            assert_eq!(attempt(word, now, dead), Ok(Acquired::Inconsistent));
             assert!(!word.is_held_by(before) && !word.release(before));
             assert_eq!(word.look().deaths(), turn as u16);
         }
@@ -97,7 +97,7 @@ fn a_waiter_replaces_a_dead_holder_before_its_timeout() {
     with_word(|word, dead| {
         attempt(word, ANNA, dead).unwrap();
         dead.add(ANNA);
-        assert_eq!(acquire(word, BERT, dead, Until::Ever), Ok(Acquired::FromDead(ANNA)));
+        assert_eq!(acquire(word, BERT, dead, Until::Ever), Ok(Acquired::Inconsistent));
     });
 }
 

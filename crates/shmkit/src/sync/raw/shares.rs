@@ -42,7 +42,7 @@
 //! the writer. The slow check finds the shares of dead participants.
 
 use crate::memory::atomic::{AtomicU64, Ordering, fence_in_model};
-use crate::participant::owner::{AcquireError, Mode, OwnerWord, State};
+use crate::participant::owner::{AcquireError, Acquired, Mode, OwnerWord, State};
 use crate::participant::{GENERATION_MASK, Liveness, MAX_PARTICIPANTS, ParticipantId};
 use crate::wait::{ASLEEP, Poll, SleepTicket, Standing, Until, WaitLoop, WaitWord, Wake};
 
@@ -170,13 +170,13 @@ impl<'a> OwnShare<'a> {
         liveness: &impl Liveness,
         wait_loop: &WaitLoop,
         until: Until,
-    ) -> Result<State, AcquireError> {
+    ) -> Result<Acquired, AcquireError> {
         let waited = wait_loop.wait(
             until,
             |standing| self.poll_share(standing),
             || Some(Err(self.owner.replace_dead_holder(None, liveness)?.err()?)),
         );
-        self.owner.conclude(waited, until)
+        self.owner.conclude(waited, until).map(State::acquired)
     }
 }
 

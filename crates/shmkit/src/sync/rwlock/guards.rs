@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::Membership;
+use crate::participant::owner::{AcquireError, Acquired};
 use crate::shareable::Shareable;
-use crate::sync::lock_error::{self, Guard};
+use crate::sync::lock_error::{self, Guard, LockResult};
 use crate::sync::raw::rwlock::{Hold, RawRwLock, USED};
 use crate::sync::value::Value;
 use crate::wait::Until;
@@ -19,6 +20,41 @@ use crate::wait::Until;
 pub(super) struct Locked<T: Shareable> {
     pub(super) raw: RawRwLock,
     pub(super) value: Value<T, USED>,
+}
+
+impl<T: Shareable> Locked<T> {
+    #[inline(always)]
+    pub(super) fn acquire<'a, G: Guard>(
+        &'a self,
+        hold: Hold,
+        until: Until,
+        guard: impl FnOnce(&'a Self) -> G,
+    ) -> LockResult<G> {
+        let acquired = self.raw.acquire(hold, until);
+        let acquired = acquired.map_err(|error| self.raw.owner().refused(error))?;
+        self.locked(guard(self), acquired)
+    }
+
+    #[inline(always)]
+    pub(super) fn attempt<'a, G: Guard>(
+        &'a self,
+        hold: Hold,
+        guard: impl FnOnce(&'a Self) -> G,
+    ) -> LockResult<Option<G>> {
+        let acquired = self.raw.acquire(hold, Until::Now);
+        lock_error::attempted(acquired, self.raw.owner(), |acquired| {
+            self.locked(guard(self), acquired)
+        })
+    }
+
+    /// The result for a lock that was just acquired.
+    #[inline(always)]
+    fn locked<G: Guard>(&self, guard: G, acquired: Acquired) -> LockResult<G> {
+        crash_point!("rwlock: taken");
+        // SAFETY: the lock is held, in the way of `guard`.
+        let is_valid = unsafe { self.value.is_valid() };
+        lock_error::locked(guard, acquired, is_valid)
+    }
 }
 
 /// Shared access to an [`RwLock`](crate::sync::RwLock) for reading, until this guard is dropped.
@@ -69,16 +105,18 @@ impl<G> fmt::Debug for NotUpgraded<G> {
 /// Turns `guard` into the one that `upgraded` makes, if the lock was upgraded.
 fn upgraded<G: Guard, W>(
     guard: G,
-    outcome: Result<Option<()>>,
+    outcome: Result<(), AcquireError>,
     upgraded: impl FnOnce() -> W,
 ) -> Result<W, NotUpgraded<G>> {
-    match outcome {
-        Ok(Some(())) => {
+    let error = match outcome {
+        Ok(()) => {
             mem::forget(guard);
-            Ok(upgraded())
+            return Ok(upgraded());
         }
-        outcome => Err(NotUpgraded { guard, error: outcome.err() }),
-    }
+        Err(AcquireError::Held(_) | AcquireError::Contended) => None,
+        Err(error) => Some(guard.membership().acquire_error(error, "lock")),
+    };
+    Err(NotUpgraded { guard, error })
 }
 
 impl<'a, T: Shareable> ReadGuard<'a, T> {
@@ -166,12 +204,12 @@ impl<'a, T: Shareable> WriteGuard<'a, T> {
     /// Marks the value as consistent: this thread has repaired what a dead writer may have left
     /// half-changed.
     pub fn mark_consistent(&mut self) {
-        self.lock.raw.mark_consistent();
+        self.lock.raw.owner().mark_consistent();
     }
 
     /// Returns whether no writer died since the lock was last marked consistent.
     pub fn is_consistent(&self) -> bool {
-        self.lock.raw.is_consistent()
+        self.lock.raw.owner().is_consistent()
     }
 
     /// Downgrades it to a read guard. No writer comes in between.
@@ -231,27 +269,19 @@ macro_rules! guard {
         #[allow(private_interfaces, reason = "guards are made by this library only")]
         impl<T: Shareable> Guard for $guard<'_, T> {
             fn membership(&self) -> &Membership {
-                self.lock.raw.membership()
+                self.lock.raw.owner().membership()
             }
 
             fn holder_is_dead(&self) -> bool {
-                self.lock.raw.holder_is_dead()
+                self.lock.raw.owner().holder_is_dead()
             }
 
             fn suspend(&mut self) {
                 self.lock.raw.release($hold);
             }
 
-            fn resume(&mut self) -> Result<bool> {
-                let raw = &self.lock.raw;
-                let acquired = raw.acquire($hold, Until::Ever)?;
-                let inconsistent = lock_error::certain(acquired, raw.membership())?;
-                // SAFETY: the lock is held.
-                if unsafe { self.lock.value.is_valid() } {
-                    return Ok(inconsistent);
-                }
-                self.suspend();
-                Err(lock_error::no_value(self.lock.raw.membership()))
+            fn resume(&mut self) -> Result<Acquired> {
+                lock_error::resumed(self.lock.acquire($hold, Until::Ever, |lock| $guard { lock }))
             }
         }
     };

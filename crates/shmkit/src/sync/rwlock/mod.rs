@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use guards::Locked;
 pub use guards::{NotUpgraded, ReadGuard, UpgradableGuard, WriteGuard};
 
-use super::lock_error::{self, LockError, LockResult, attempted};
+use super::lock_error::LockResult;
 use super::raw::rwlock::{self, Hold, RawRwLock, USED};
 use super::value::{NoData, Value};
 use crate::error::Result;
-use crate::object::{Builder, Kind, Part, PartState, Payload, Planner, Primitive, ValueType};
+use crate::object::{Builder, Kind, Part, PartState, Payload, Planner, Primitive};
 use crate::shareable::Shareable;
 use crate::wait::Until;
 
@@ -79,7 +79,7 @@ impl<T: Shareable> RwLock<T> {
     /// child; `RoleLost` if the process closed the descriptor of its liveness lock.
     #[inline]
     pub fn read(&self) -> LockResult<ReadGuard<'_, T>> {
-        self.acquire(Hold::Read, Until::Ever, |lock| ReadGuard { lock })
+        self.locked.acquire(Hold::Read, Until::Ever, |lock| ReadGuard { lock })
     }
 
     /// Acquires the lock for reading, with other readers, if that is possible at once.
@@ -89,7 +89,7 @@ impl<T: Shareable> RwLock<T> {
     /// Those of [`read`](Self::read).
     #[inline]
     pub fn try_read(&self) -> LockResult<Option<ReadGuard<'_, T>>> {
-        self.attempt(Hold::Read, |lock| ReadGuard { lock })
+        self.locked.attempt(Hold::Read, |lock| ReadGuard { lock })
     }
 
     /// Acquires the lock for reading, with other readers, and waits up to `timeout`.
@@ -100,7 +100,7 @@ impl<T: Shareable> RwLock<T> {
     /// [`read`](Self::read).
     #[inline]
     pub fn read_timeout(&self, timeout: Duration) -> LockResult<ReadGuard<'_, T>> {
-        self.acquire(Hold::Read, Until::after(timeout), |lock| ReadGuard { lock })
+        self.locked.acquire(Hold::Read, Until::after(timeout), |lock| ReadGuard { lock })
     }
 
     /// Acquires the lock for reading, with other readers, and waits until `deadline` on the
@@ -111,7 +111,7 @@ impl<T: Shareable> RwLock<T> {
     /// Those of [`read_timeout`](Self::read_timeout).
     #[inline]
     pub fn read_until(&self, deadline: Instant) -> LockResult<ReadGuard<'_, T>> {
-        self.acquire(Hold::Read, Until::Deadline(deadline), |lock| ReadGuard { lock })
+        self.locked.acquire(Hold::Read, Until::Deadline(deadline), |lock| ReadGuard { lock })
     }
 
     /// Acquires the lock for reading, with the right to upgrade later, and waits while a writer or
@@ -126,7 +126,7 @@ impl<T: Shareable> RwLock<T> {
     /// Those of [`read`](Self::read).
     #[inline]
     pub fn upgradable_read(&self) -> LockResult<UpgradableGuard<'_, T>> {
-        self.acquire(Hold::Upgradable, Until::Ever, |lock| UpgradableGuard { lock })
+        self.locked.acquire(Hold::Upgradable, Until::Ever, |lock| UpgradableGuard { lock })
     }
 
     /// Acquires the lock for reading, with the right to upgrade later, if that is possible at once.
@@ -136,7 +136,7 @@ impl<T: Shareable> RwLock<T> {
     /// Those of [`upgradable_read`](Self::upgradable_read).
     #[inline]
     pub fn try_upgradable_read(&self) -> LockResult<Option<UpgradableGuard<'_, T>>> {
-        self.attempt(Hold::Upgradable, |lock| UpgradableGuard { lock })
+        self.locked.attempt(Hold::Upgradable, |lock| UpgradableGuard { lock })
     }
 
     /// Acquires the lock for reading, with the right to upgrade later, and waits up to `timeout`.
@@ -147,7 +147,8 @@ impl<T: Shareable> RwLock<T> {
     /// [`upgradable_read`](Self::upgradable_read).
     #[inline]
     pub fn upgradable_read_timeout(&self, timeout: Duration) -> LockResult<UpgradableGuard<'_, T>> {
-        self.acquire(Hold::Upgradable, Until::after(timeout), |lock| UpgradableGuard { lock })
+        self.locked
+            .acquire(Hold::Upgradable, Until::after(timeout), |lock| UpgradableGuard { lock })
     }
 
     /// Acquires the lock for reading, with the right to upgrade later, and waits until `deadline`
@@ -158,7 +159,8 @@ impl<T: Shareable> RwLock<T> {
     /// Those of [`upgradable_read_timeout`](Self::upgradable_read_timeout).
     #[inline]
     pub fn upgradable_read_until(&self, deadline: Instant) -> LockResult<UpgradableGuard<'_, T>> {
-        self.acquire(Hold::Upgradable, Until::Deadline(deadline), |lock| UpgradableGuard { lock })
+        self.locked
+            .acquire(Hold::Upgradable, Until::Deadline(deadline), |lock| UpgradableGuard { lock })
     }
 
     /// Acquires the lock for writing, alone, and waits while other threads hold it.
@@ -172,7 +174,7 @@ impl<T: Shareable> RwLock<T> {
     /// Those of [`read`](Self::read).
     #[inline]
     pub fn write(&self) -> LockResult<WriteGuard<'_, T>> {
-        self.acquire(Hold::Write, Until::Ever, |lock| WriteGuard { lock })
+        self.locked.acquire(Hold::Write, Until::Ever, |lock| WriteGuard { lock })
     }
 
     /// Acquires the lock for writing, alone, if that is possible at once.
@@ -182,7 +184,7 @@ impl<T: Shareable> RwLock<T> {
     /// Those of [`write`](Self::write).
     #[inline]
     pub fn try_write(&self) -> LockResult<Option<WriteGuard<'_, T>>> {
-        self.attempt(Hold::Write, |lock| WriteGuard { lock })
+        self.locked.attempt(Hold::Write, |lock| WriteGuard { lock })
     }
 
     /// Acquires the lock for writing, alone, and waits up to `timeout`.
@@ -193,7 +195,7 @@ impl<T: Shareable> RwLock<T> {
     /// [`write`](Self::write).
     #[inline]
     pub fn write_timeout(&self, timeout: Duration) -> LockResult<WriteGuard<'_, T>> {
-        self.acquire(Hold::Write, Until::after(timeout), |lock| WriteGuard { lock })
+        self.locked.acquire(Hold::Write, Until::after(timeout), |lock| WriteGuard { lock })
     }
 
     /// Acquires the lock for writing, alone, and waits until `deadline` on the monotonic clock.
@@ -203,7 +205,7 @@ impl<T: Shareable> RwLock<T> {
     /// Those of [`write_timeout`](Self::write_timeout).
     #[inline]
     pub fn write_until(&self, deadline: Instant) -> LockResult<WriteGuard<'_, T>> {
-        self.acquire(Hold::Write, Until::Deadline(deadline), |lock| WriteGuard { lock })
+        self.locked.acquire(Hold::Write, Until::Deadline(deadline), |lock| WriteGuard { lock })
     }
 
     /// Acquires the lock for writing, and overwrites whatever bytes the value has: also bytes that
@@ -213,48 +215,13 @@ impl<T: Shareable> RwLock<T> {
     ///
     /// Those of [`write`](Self::write), but not `Corrupt` for the value.
     pub fn write_replacing(&self, value: T) -> Result<WriteGuard<'_, T>> {
-        let acquired = self.locked.raw.acquire(Hold::Write, Until::Ever)?;
-        lock_error::certain(acquired, self.locked.raw.membership())?;
+        let acquired = self.locked.raw.acquire(Hold::Write, Until::Ever);
+        acquired.map_err(|error| self.locked.raw.owner().refused(error))?;
         // SAFETY: the lock is held exclusively.
         unsafe { self.locked.value.set(value) };
         let mut guard = WriteGuard { lock: &self.locked };
         guard.mark_consistent();
         Ok(guard)
-    }
-
-    #[inline(always)]
-    fn acquire<'a, G>(
-        &'a self,
-        hold: Hold,
-        until: Until,
-        guard: impl FnOnce(&'a Locked<T>) -> G,
-    ) -> LockResult<G> {
-        let acquired = self.locked.raw.acquire(hold, until)?;
-        let inconsistent = lock_error::certain(acquired, self.locked.raw.membership())?;
-        self.acquired(guard(&self.locked), inconsistent)
-    }
-
-    #[inline(always)]
-    fn attempt<'a, G>(
-        &'a self,
-        hold: Hold,
-        guard: impl FnOnce(&'a Locked<T>) -> G,
-    ) -> LockResult<Option<G>> {
-        match self.locked.raw.acquire(hold, Until::Now)? {
-            Some(inconsistent) => attempted(self.acquired(guard(&self.locked), inconsistent)),
-            None => Ok(None),
-        }
-    }
-
-    /// Returns the guard of a lock that was just acquired, if its bytes are a value.
-    #[inline(always)]
-    fn acquired<G>(&self, guard: G, inconsistent: bool) -> LockResult<G> {
-        crash_point!("rwlock: taken");
-        // SAFETY: the lock is held, in the way of `guard`.
-        if !unsafe { self.locked.value.is_valid() } {
-            return Err(lock_error::no_value(self.locked.raw.membership()).into());
-        }
-        if inconsistent { Err(LockError::OwnerDied(guard)) } else { Ok(guard) }
     }
 }
 
@@ -265,8 +232,7 @@ impl<T: Shareable> Payload for RwLock<T> {
     const KIND: Kind = Kind::RwLock;
 
     fn plan(planner: &mut Planner<'_>, initial: Option<&T>) {
-        let place = rwlock::plan(planner, ValueType::Layout(T::LAYOUT));
-        Value::<T, USED>::plan_initial(planner, place, initial);
+        RawRwLock::plan(planner, |planner| Value::<T, USED>::plan(planner, initial));
     }
 
     fn build(builder: &mut Builder) -> Result<Self> {
