@@ -143,7 +143,7 @@ impl Membership {
                 return self.error(ErrorKind::TimedOut, action, why);
             }
             AcquireError::Corrupt => {
-                let why = "its word holds what no participant writes";
+                let why = "its owner word has a value that no participant writes";
                 return self.error(ErrorKind::Corrupt, action, why);
             }
         };
