@@ -20,7 +20,7 @@ use crate::participant::owner::{AcquireError, Acquired, Mode};
 use crate::shareable::Schema;
 use crate::wait::Until;
 
-/// An open lock, without access to its value: a [`Mutex`](super::Mutex), a
+/// A handle to a lock, without access to its value: a [`Mutex`](super::Mutex), a
 /// [`ReentrantMutex`](super::ReentrantMutex) or an [`RwLock`](super::RwLock) that is the only part
 /// of its object.
 ///
@@ -46,8 +46,8 @@ impl AnyLock {
     ///
     /// # Errors
     ///
-    /// `NotFound`, `InvalidName`, `PermissionDenied`; `WrongKind` for an object that is no lock, or
-    /// that has several parts; `WrongVersion`, `Full`, `Corrupt`, `Busy`.
+    /// `NotFound`, `InvalidName`, `PermissionDenied`; `WrongKind` for an object that is not a lock,
+    /// or that has several parts; `WrongVersion`, `Full`, `Corrupt`, `Busy`.
     pub fn open(directory: Option<&Path>, name: &str, trust: Trust) -> Result<Self> {
         let choices = Choices { directory: directory.map(Into::into), trust, ..Choices::new() };
         let open = || Self::over(OpenObject::open(&Name::new(name)?, &choices, OpenMode::Allowed)?);
@@ -200,7 +200,7 @@ fn check_lock(layout: &ObjectLayout) -> Result<()> {
             return Err(Error::new(ErrorKind::WrongKind, why));
         }
         other => {
-            let why = format!("it is no lock: it is of kind {}", other.as_str());
+            let why = format!("it is not a lock: its kind is {}", other.as_str());
             return Err(Error::new(ErrorKind::WrongKind, why));
         }
     }
@@ -222,7 +222,7 @@ fn check_lock(layout: &ObjectLayout) -> Result<()> {
     if expected == Some((layout.payload_size, layout.fingerprint)) {
         return Ok(());
     }
-    let why = format!("its description is not that of a {}", kind.as_str());
+    let why = format!("its schema is not that of a {}", kind.as_str());
     Err(Error::new(ErrorKind::Corrupt, why))
 }
 
@@ -388,7 +388,7 @@ mod tests {
         named::Semaphore::options().directory(place.path()).create("semaphore", 1).unwrap();
         for (name, why) in [
             ("group", "it has several parts"),
-            ("semaphore", "it is no lock: it is of kind semaphore"),
+            ("semaphore", "it is not a lock: its kind is semaphore"),
         ] {
             let error = open(place.path(), name).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::WrongKind);

@@ -52,7 +52,7 @@ impl Event {
     ///
     /// # Errors
     ///
-    /// `Closed` if the object was removed, `Forked`, `RoleLost`.
+    /// `Forked`, `RoleLost`; `Closed` if the object was removed.
     pub fn set(&self) -> Result<()> {
         self.membership().check_live()?;
         if self.word().set() { Ok(()) } else { Err(self.membership().object().closed()) }
@@ -78,7 +78,7 @@ impl Event {
     ///
     /// # Errors
     ///
-    /// `Closed` if the object was removed, `Forked`, `RoleLost`.
+    /// `Forked`, `RoleLost`; `Closed` if the object was removed.
     pub fn wait(&self) -> Result<()> {
         self.wait_within(Until::Ever)
     }

@@ -47,10 +47,10 @@ impl<G> LockError<G> {
     }
 }
 
-/// The error for bytes that are no value of the type that a lock guards.
+/// The error for bytes that are not a valid value of the type that a lock guards.
 #[cold]
 fn no_value(membership: &Membership) -> Error {
-    let why = "its bytes are no value of its type: overwrite them with lock_replacing or \
+    let why = "its bytes are not a valid value of its type: overwrite them with lock_replacing or \
                write_replacing";
     membership.error(ErrorKind::Corrupt, "lock", why)
 }

@@ -23,8 +23,8 @@ use crate::wait::Until;
 ///
 /// It is not reentrant: a thread that locks it twice waits for itself.
 ///
-/// A panic does not make the lock inconsistent: the guard is dropped in good order. A process that
-/// ends without dropping it, as by `exit`, counts as dead.
+/// A panic does not make the lock inconsistent: the guard is dropped normally. A process that ends
+/// without dropping the guard, for example by calling `exit`, counts as dead.
 ///
 /// # If a process dies
 ///
@@ -76,9 +76,9 @@ impl<T: Shareable> Mutex<T> {
     /// # Errors
     ///
     /// [`LockError::OwnerDied`], with the lock. Or [`LockError::Failed`]: `Closed` if the object
-    /// was removed; `Corrupt` if its bytes are no value of the type, or its word holds garbage (see
-    /// [`lock_replacing`](Self::lock_replacing)); `Forked` in a forked child; `RoleLost` if the
-    /// process closed the descriptor of its liveness lock.
+    /// was removed; `Corrupt` if its bytes are not a valid value of the type, or its word holds
+    /// garbage (see [`lock_replacing`](Self::lock_replacing)); `Forked` in a forked child;
+    /// `RoleLost` if the process closed the descriptor of its liveness lock.
     #[inline]
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
         self.lock_within(|| Until::Ever)
@@ -88,7 +88,8 @@ impl<T: Shareable> Mutex<T> {
     ///
     /// # If a process dies
     ///
-    /// Each handle checks for a death at most once in 25 ms, since that takes a system call.
+    /// The death is found 25 ms after the handle's last check for one if a thread looks, as here,
+    /// and after 50 ms if it sleeps: a check costs a system call.
     ///
     /// # Errors
     ///
@@ -121,7 +122,7 @@ impl<T: Shareable> Mutex<T> {
     }
 
     /// Acquires the lock, and overwrites whatever bytes the value has: also bytes that a dead
-    /// process left and that are no value. It makes the lock consistent.
+    /// process left and that are not a valid value. It makes the lock consistent.
     ///
     /// # Errors
     ///

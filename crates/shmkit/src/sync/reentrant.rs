@@ -95,7 +95,7 @@ impl<T: Shareable> ReentrantMutex<T> {
     }
 
     /// Acquires the lock, and overwrites whatever bytes the value has: also bytes that a dead
-    /// process left and that are no value. It makes the lock consistent.
+    /// process left and that are not a valid value. It makes the lock consistent.
     ///
     /// # Errors
     ///

@@ -14,7 +14,7 @@ use crate::shareable::Shareable;
 /// the protocol.
 #[derive(Debug)]
 pub(crate) struct Value<T, const USED: u64> {
-    /// INVARIANT: room for a `T`, aligned, in a mapping that the lock keeps.
+    /// INVARIANT: room for a `T`, aligned, in a mapping that the lock keeps alive.
     at: NonNull<T>,
 }
 

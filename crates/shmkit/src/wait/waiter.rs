@@ -14,9 +14,8 @@
 //!
 //! A waiter continues when a word changes, and each change is followed by a wake. Some events cause
 //! no wake, for example a death, or a name that was removed by hand. The **slow check** finds them.
-//! A waiter makes it at the latest a slice after the handle's last one; when it looks, if half a
-//! slice has passed since then; and when it was woken although the word did not change, if the last
-//! check was 1 ms ago.
+//! A handle makes it 25 ms (half a slice) after its last one if a thread looks, after 50 ms (a
+//! slice) if a thread sleeps, and after 1 ms if a thread is woken although the word did not change.
 //!
 //! # Handoffs
 //!
@@ -312,7 +311,7 @@ fn clock_start() -> Instant {
     *START.get_or_make(Instant::now)
 }
 
-/// How often a waiter found a change at the end of its slice, without a wake.
+/// How many times a waiter found a change at the end of its slice, without a wake.
 mod late {
     #[cfg(all(feature = "crash-points", not(loom)))]
     pub(super) static COUNT: super::AtomicU64 = super::AtomicU64::new(0);
@@ -325,8 +324,8 @@ mod late {
     }
 }
 
-/// Returns how often a waiter of this process found a change at the end of its slice, without a
-/// wake.
+/// Returns how many times a waiter of this process found a change at the end of its slice, without
+/// a wake.
 #[cfg(all(feature = "crash-points", not(loom)))]
 pub(crate) fn late_finds() -> u64 {
     // ORDERING: Relaxed; a figure for tests.

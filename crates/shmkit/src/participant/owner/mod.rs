@@ -22,7 +22,7 @@
 //! |---|---|---|
 //! | ASLEEP | a waiter before it sleeps on the word | the holder: it releases, and wakes one |
 //! | READERS | a waiter before it sleeps until it may share | the same, and wakes all |
-//! | handoffs | a waiter that sleeps again after 1 ms, to 255 | it, when it acquires or gives up |
+//! | handoffs | a starving waiter, when it sleeps again: sets 255 | see "Why nobody starves" |
 //! | INCONSISTENT | the replacer of a holder that died in it | a holder that repaired the data |
 //! | UPGRADABLE | a holder that lets readers share | the holder |
 //! | DRAINING | a holder that still waits for readers to leave | the holder |
@@ -66,7 +66,7 @@ use super::{Liveness, ParticipantId};
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::wait::{ASLEEP, Poll, SleepTicket, Standing, Until, WaitLoop, WaitWord, Waited, Wake};
 
-/// How often an exchange is attempted before the word counts as contended.
+/// How many times an exchange is attempted before the word counts as contended.
 const TRIES: u32 = 64;
 
 /// How a word is held.
@@ -272,7 +272,8 @@ impl<'a> OwnerWord<'a> {
     /// Releases the word. False if `me` does not hold it any more.
     ///
     /// # If a process dies
-    /// Between the release and the wake: sleeping waiters look again at the end of their slice.
+    /// If the holder dies between the release and the wake, sleeping waiters look again at the end
+    /// of their slice.
     #[inline(always)]
     pub(crate) fn release(self, me: ParticipantId) -> bool {
         let mine = self.state(0).with_holder(me, 0);

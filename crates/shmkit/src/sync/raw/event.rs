@@ -3,7 +3,7 @@
 //! ```text
 //! 63                         3   2     1        0
 //! +---------------------------+-----+--------+--------+
-//! |  how often it was set     | SET | ASLEEP | CLOSED |
+//! | how many times it was set | SET | ASLEEP | CLOSED |
 //! +---------------------------+-----+--------+--------+
 //! ```
 //!
@@ -124,8 +124,8 @@ impl<'a> EventWord<'a> {
         }
         let mut had = self.look();
         while had & SET != 0 {
-            // CRASH: a process that dies after this has taken the event. If it dies before, another
-            // waiter takes the event.
+            // CRASH: a process that dies after this has taken the event. If it dies before that,
+            // another waiter takes the event.
             // ORDERING: AcqRel; pairs with the exchange in `set`.
             match self.word.change(had, had & !SET, Ordering::AcqRel, Wake::Nobody) {
                 Ok(()) => return true,
@@ -150,7 +150,7 @@ impl<'a> EventWord<'a> {
         }
     }
 
-    /// Waits until the event is set, or was set meanwhile.
+    /// Waits until the event is set, or was set since the wait began.
     pub(crate) fn wait(
         self,
         wait_loop: &WaitLoop,

@@ -51,7 +51,7 @@ pub(crate) const STRIDE: usize = 8;
 /// One thread that shares.
 const ONE: u64 = 1 << 2;
 const COUNT: u64 = u32::MAX as u64 & !0b11;
-/// How often sharing is attempted while the owner word changes.
+/// How many times sharing is attempted while the owner word changes.
 const TRIES: u32 = 64;
 
 /// The words of a lock that can be shared.
@@ -111,7 +111,8 @@ impl<'a> OwnShare<'a> {
     /// Returns a share.
     ///
     /// # If a process dies
-    /// Between the change and the wake: the writer looks again at the end of its slice.
+    /// If the reader dies between the change and the wake, the writer looks again at the end of its
+    /// slice.
     #[inline]
     pub(crate) fn unshare(self) {
         let nothing = self.me.to_bits() & GENERATION_MASK;
@@ -210,7 +211,7 @@ impl<'a> Shares<'a> {
     pub(crate) fn sharers(self) -> impl Iterator<Item = (ParticipantId, u64)> {
         (0..(self.words.len() / STRIDE) as u32).filter_map(move |slot| {
             let word = self.share(slot)?;
-            // ORDERING: Relaxed; for people to read.
+            // ORDERING: Relaxed; only shown to people.
             let threads = (word.load(Ordering::Relaxed) & COUNT) / ONE;
             sharer(word, slot).map(|(holder, _)| (holder, threads))
         })

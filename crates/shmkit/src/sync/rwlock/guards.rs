@@ -151,7 +151,7 @@ impl<'a, T: Shareable> UpgradableGuard<'a, T> {
     ///
     /// # Errors
     ///
-    /// [`NotUpgraded`], with this guard: `Closed` if the object was removed, `Forked`, `RoleLost`.
+    /// [`NotUpgraded`], with this guard: `Forked`, `RoleLost`; `Closed` if the object was removed.
     pub fn upgrade(self) -> Result<WriteGuard<'a, T>, NotUpgraded<Self>> {
         self.upgrade_within(Until::Ever)
     }

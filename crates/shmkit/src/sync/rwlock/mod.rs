@@ -27,8 +27,8 @@ use crate::wait::Until;
 /// A waiting writer keeps new readers out; readers that have waited for 1 ms keep the next writers
 /// out. A thread that holds a guard and asks for a second one may wait for itself.
 ///
-/// A panic does not make the lock inconsistent: the guard is dropped in good order. A process that
-/// ends without dropping it, as by `exit`, counts as dead.
+/// A panic does not make the lock inconsistent: the guard is dropped normally. A process that ends
+/// without dropping the guard, for example by calling `exit`, counts as dead.
 ///
 /// # If a process dies
 ///
@@ -74,7 +74,7 @@ impl<T: Shareable> RwLock<T> {
     /// # Errors
     ///
     /// [`LockError::OwnerDied`], with the lock. Or [`LockError::Failed`]: `Closed` if the object
-    /// was removed; `Corrupt` if its bytes are no value of the type (see
+    /// was removed; `Corrupt` if its bytes are not a valid value of the type (see
     /// [`write_replacing`](Self::write_replacing)), or its words hold garbage; `Forked` in a forked
     /// child; `RoleLost` if the process closed the descriptor of its liveness lock.
     #[inline]
@@ -209,7 +209,7 @@ impl<T: Shareable> RwLock<T> {
     }
 
     /// Acquires the lock for writing, and overwrites whatever bytes the value has: also bytes that
-    /// a dead process left and that are no value. It makes the lock consistent.
+    /// a dead process left and that are not a valid value. It makes the lock consistent.
     ///
     /// # Errors
     ///
