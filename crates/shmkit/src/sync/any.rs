@@ -231,8 +231,8 @@ impl Raw {
     fn owner(&self) -> &RawMutex {
         match self {
             Self::Mutex(lock) => lock,
-            Self::Reentrant(lock) => lock.mutex(),
-            Self::RwLock(lock) => lock.owner(),
+            Self::Reentrant(lock) => &lock.mutex,
+            Self::RwLock(lock) => &lock.owner,
         }
     }
 

@@ -126,7 +126,8 @@ impl Event {
         let membership = self.membership();
         membership.check_live()?;
         let _recorded = membership.record_wait(self.line.place(), until);
-        let waited = self.word().wait(&self.wait_loop, until, || membership.object_is_removed());
+        let (word, is_removed) = (self.word(), || membership.object_is_removed());
+        let waited = word.wait(word.look(), &self.wait_loop, until, is_removed);
         waited.map_err(|error| match error {
             EventError::Closed => membership.object().closed(),
             EventError::TimedOut => membership.timed_out("wait for"),

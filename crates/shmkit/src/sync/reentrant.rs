@@ -72,7 +72,7 @@ impl<T: Shareable> ReentrantMutex<T> {
     /// Those of [`lock`](Self::lock).
     pub fn try_lock(&self) -> LockResult<Option<ReentrantGuard<'_, T>>> {
         let acquired = self.raw.acquire(Until::Now);
-        lock_error::attempted(acquired, self.raw.mutex(), |acquired| self.locked(acquired))
+        lock_error::attempted(acquired, &self.raw.mutex, |acquired| self.locked(acquired))
     }
 
     /// Acquires the lock, or acquires it again, and waits up to `timeout`.
@@ -114,7 +114,7 @@ impl<T: Shareable> ReentrantMutex<T> {
     }
 
     fn acquire(&self, until: Until) -> Result<Acquired> {
-        self.raw.acquire(until).map_err(|error| self.raw.mutex().refused(error))
+        self.raw.acquire(until).map_err(|error| self.raw.mutex.refused(error))
     }
 
     /// The result for a lock that was just acquired.
@@ -140,7 +140,7 @@ impl<T: Shareable> Payload for ReentrantMutex<T> {
 
     fn build(builder: &mut Builder) -> Result<Self> {
         let raw = RawReentrantMutex::build(builder)?;
-        let value = Value::build(builder, &raw.mutex().line)?;
+        let value = Value::build(builder, &raw.mutex.line)?;
         Ok(Self { raw, value })
     }
 
@@ -180,12 +180,12 @@ impl<T: Shareable> ReentrantGuard<'_, T> {
     /// Marks the value as consistent: this thread has repaired what a dead holder may have left
     /// half-changed.
     pub fn mark_consistent(&mut self) {
-        self.lock.raw.mutex().mark_consistent();
+        self.lock.raw.mutex.mark_consistent();
     }
 
     /// Returns whether no holder died since the lock was last marked consistent.
     pub fn is_consistent(&self) -> bool {
-        self.lock.raw.mutex().is_consistent()
+        self.lock.raw.mutex.is_consistent()
     }
 }
 
@@ -200,11 +200,11 @@ impl<T: Shareable> lock_error::sealed::Sealed for ReentrantGuard<'_, T> {}
 #[allow(private_interfaces, reason = "guards are made by this library only")]
 impl<T: Shareable> Guard for ReentrantGuard<'_, T> {
     fn membership(&self) -> &Membership {
-        self.lock.raw.mutex().membership()
+        self.lock.raw.mutex.membership()
     }
 
     fn holder_is_dead(&self) -> bool {
-        self.lock.raw.mutex().holder_is_dead()
+        self.lock.raw.mutex.holder_is_dead()
     }
 
     fn check_wait(&self) -> Result<()> {

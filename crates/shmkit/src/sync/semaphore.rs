@@ -68,8 +68,7 @@ impl Semaphore {
     /// `Forked`; `RoleLost`.
     #[inline]
     pub fn acquire(&self) -> Result<Permit<'_>> {
-        self.take(true, Until::Ever)?;
-        Ok(Permit { semaphore: self })
+        self.permit(Until::Ever)
     }
 
     /// Acquires a permit if one is available.
@@ -93,8 +92,7 @@ impl Semaphore {
     ///
     /// `TimedOut`; and those of [`acquire`](Self::acquire).
     pub fn acquire_timeout(&self, timeout: Duration) -> Result<Permit<'_>> {
-        self.take(true, Until::after(timeout))?;
-        Ok(Permit { semaphore: self })
+        self.permit(Until::after(timeout))
     }
 
     /// Acquires a permit, and waits until `deadline` on the monotonic clock.
@@ -103,8 +101,7 @@ impl Semaphore {
     ///
     /// Those of [`acquire_timeout`](Self::acquire_timeout).
     pub fn acquire_until(&self, deadline: Instant) -> Result<Permit<'_>> {
-        self.take(true, Until::Deadline(deadline))?;
-        Ok(Permit { semaphore: self })
+        self.permit(Until::Deadline(deadline))
     }
 
     /// Consumes a permit, and waits until one is available. It is never released.
@@ -185,6 +182,11 @@ impl Semaphore {
     #[inline(always)]
     fn slot(&self, is_released: bool) -> Option<u32> {
         is_released.then(|| self.membership().me().slot())
+    }
+
+    #[inline]
+    fn permit(&self, until: Until) -> Result<Permit<'_>> {
+        self.take(true, until).map(|()| Permit { semaphore: self })
     }
 
     #[inline]

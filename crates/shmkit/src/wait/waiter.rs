@@ -143,9 +143,9 @@ impl WaitLoop {
         Self::with_looks(&Looks::FOR_LOCK)
     }
 
-    /// The same, for a handle that sleeps at once.
-    pub(crate) fn without_spinning(self) -> Self {
-        Self { spin: AdaptiveSpin::new(&Looks::NONE), ..self }
+    /// From now on, threads sleep at once.
+    pub(crate) fn stop_spinning(&mut self) {
+        self.spin = AdaptiveSpin::new(&Looks::NONE);
     }
 
     fn with_looks(looks: &'static Looks) -> Self {
@@ -168,7 +168,7 @@ impl WaitLoop {
         poll: impl FnMut(&Standing) -> Poll<'a, T>,
         check: impl FnMut() -> Option<T>,
     ) -> Waited<T> {
-        self.run(
+        self.wait_looking(
             &mut (poll, check),
             until,
             |(poll, _)| match poll(&Standing::default()) {
@@ -181,25 +181,10 @@ impl WaitLoop {
         )
     }
 
-    /// The same, with a cheaper `look` while the waiter spins.
+    /// The same, with a cheaper `look` while the waiter spins. It breaks with what it found, or
+    /// with `None` if it is time to sleep.
     #[inline]
     pub(crate) fn wait_looking<'a, C, T>(
-        &self,
-        context: &mut C,
-        until: Until,
-        mut look: impl FnMut(&mut C) -> Option<T>,
-        poll: impl FnMut(&mut C, &Standing) -> Poll<'a, T>,
-        check: impl FnMut(&mut C) -> Option<T>,
-    ) -> Waited<T> {
-        let look = |context: &mut C| match look(context) {
-            Some(found) => ControlFlow::Break(Some(found)),
-            None => ControlFlow::Continue(()),
-        };
-        self.run(context, until, look, poll, check)
-    }
-
-    #[inline]
-    fn run<'a, C, T>(
         &self,
         context: &mut C,
         until: Until,

@@ -73,7 +73,7 @@ impl<'a> EventWord<'a> {
         Self { word: WaitWord::new(word), reset }
     }
 
-    fn look(self) -> u64 {
+    pub(crate) fn look(self) -> u64 {
         // ORDERING: Acquire; pairs with the Release in `set`.
         self.word.load(Ordering::Acquire)
     }
@@ -150,18 +150,8 @@ impl<'a> EventWord<'a> {
         }
     }
 
-    /// Waits until the event is set, or was set since the wait began.
+    /// Waits until the event is set, or was set since the word was `begun`.
     pub(crate) fn wait(
-        self,
-        wait_loop: &WaitLoop,
-        until: Until,
-        object_is_removed: impl Fn() -> bool,
-    ) -> Result<(), EventError> {
-        self.wait_since(self.look(), wait_loop, until, object_is_removed)
-    }
-
-    /// The same for a thread that began to wait when the word was `begun`.
-    fn wait_since(
         self,
         begun: u64,
         wait_loop: &WaitLoop,

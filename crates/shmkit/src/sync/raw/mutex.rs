@@ -1,14 +1,14 @@
 //! A mutex without a value.
 
 use crate::error::{Error, Result};
-use crate::object::{Builder, Holding, Line, Membership, Part, PartState, Planner};
-use crate::participant::owner::{AcquireError, Acquired, Mode, OwnerWord};
+use crate::object::{Builder, Holder, Holding, Line, Membership, Part, PartState, Planner};
+use crate::participant::owner::{AcquireError, Acquired, Mode, OwnerWord, State};
 use crate::wait::{Until, WaitLoop};
 
 /// How many bytes of the line are used before the value.
 pub(crate) const USED: u64 = 8;
 
-const HOLDS: Holding = Holding::new(
+pub(super) const HOLDS: Holding = Holding::new(
     "holds it",
     "holds it {} times",
     "while it held {part}: the next locker gets OwnerDied",
@@ -109,27 +109,27 @@ impl RawMutex {
 pub(crate) fn describe(part: &Part<'_>) -> Result<PartState> {
     let state = OwnerWord::of_lock(&part.line::<1>()?[0]).look();
     let holders: Vec<_> = state.holder().map(|id| part.held_by(id, HOLDS)).into_iter().collect();
-    let text = lock_text(state.holder().is_some(), false, state.is_inconsistent());
-    Ok(PartState {
-        text,
+    Ok(describe_lock(state, !holders.is_empty(), holders))
+}
+
+/// Describes a lock with this owner word and these holders, of which one is `exclusive` or none.
+pub(super) fn describe_lock(state: State, exclusive: bool, holders: Vec<Holder>) -> PartState {
+    let shared = !holders.is_empty() && !exclusive;
+    let text = match (exclusive, shared) {
+        (true, _) => "locked",
+        (false, true) => "shared",
+        (false, false) => "free",
+    };
+    let died = if state.is_inconsistent() { ", inconsistent: a holder died" } else { "" };
+    PartState {
+        text: format!("{text}{died}"),
         fields: vec![
-            ("exclusive", state.holder().is_some().into()),
-            ("shared", false.into()),
+            ("exclusive", exclusive.into()),
+            ("shared", shared.into()),
             ("inconsistent", state.is_inconsistent().into()),
         ],
         holders,
         is_sound: state.is_sound(),
         ..PartState::primitive()
-    })
-}
-
-/// Returns the state of a lock in one line.
-pub(crate) fn lock_text(exclusive: bool, shared: bool, inconsistent: bool) -> String {
-    let state = match (exclusive, shared) {
-        (true, _) => "locked",
-        (false, true) => "shared",
-        (false, false) => "free",
-    };
-    let inconsistent = if inconsistent { ", inconsistent: a holder died" } else { "" };
-    format!("{state}{inconsistent}")
+    }
 }

@@ -11,7 +11,7 @@ use crate::wait::Until;
 /// An open mutex that its holding thread can lock again.
 #[derive(Debug)]
 pub(crate) struct RawReentrantMutex {
-    mutex: RawMutex,
+    pub(crate) mutex: RawMutex,
     /// The number of the thread that holds it through this handle. 0: no thread.
     thread: AtomicU64,
     /// How many times that thread has locked it.
@@ -22,10 +22,6 @@ impl RawReentrantMutex {
     pub(crate) fn build(builder: &mut Builder) -> Result<Self> {
         let (thread, depth) = (AtomicU64::new(0), AtomicU64::new(0));
         Ok(Self { mutex: RawMutex::build(builder)?, thread, depth })
-    }
-
-    pub(crate) fn mutex(&self) -> &RawMutex {
-        &self.mutex
     }
 
     /// Acquires the lock, or acquires it again: then it is clean, since the thread knows its state.

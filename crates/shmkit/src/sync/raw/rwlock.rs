@@ -1,6 +1,6 @@
 //! A read-write lock without a value.
 
-use super::mutex::{RawMutex, lock_text};
+use super::mutex::{HOLDS, RawMutex, describe_lock};
 use super::shares::{OwnShare, STRIDE, Shares};
 use crate::error::Result;
 use crate::object::{
@@ -22,11 +22,6 @@ const MAY_UPGRADE: Holding = Holding::new(
     "reads {} times, and may upgrade",
     "while it read {part}: the value is whole, and the lock is free",
 );
-const HOLDS: Holding = Holding::new(
-    "holds it",
-    "holds it {} times",
-    "while it held {part}: the next locker gets OwnerDied",
-);
 
 /// A way to hold a read-write lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +38,7 @@ pub(crate) enum Hold {
 #[derive(Debug)]
 pub(crate) struct RawRwLock {
     /// Writers hold it, and the upgradable reader.
-    owner: RawMutex,
+    pub(crate) owner: RawMutex,
     shares: Words<0>,
     own_share: Words<1>,
     /// By which writers wait for readers to leave.
@@ -72,12 +67,6 @@ impl RawRwLock {
         let lock = Self { owner, shares, own_share, drain_loop: WaitLoop::default() };
         lock.shares().adopt(me);
         Ok((lock, value))
-    }
-
-    /// The owner word, with the waits for it.
-    #[inline(always)]
-    pub(crate) fn owner(&self) -> &RawMutex {
-        &self.owner
     }
 
     #[inline(always)]
@@ -229,16 +218,5 @@ pub(crate) fn describe(part: &Part<'_>) -> Result<PartState> {
         state.holder().map(|id| part.held_by(id, holding)).into_iter().collect();
     let sharers = shares.sharers();
     holders.extend(sharers.map(|(id, times)| part.holder(id.slot(), Some(id), READS, times)));
-    let shared = !holders.is_empty() && !exclusive;
-    Ok(PartState {
-        text: lock_text(exclusive, shared, state.is_inconsistent()),
-        fields: vec![
-            ("exclusive", exclusive.into()),
-            ("shared", shared.into()),
-            ("inconsistent", state.is_inconsistent().into()),
-        ],
-        holders,
-        is_sound: state.is_sound(),
-        ..PartState::primitive()
-    })
+    Ok(describe_lock(state, exclusive, holders))
 }

@@ -24,36 +24,25 @@ pub(super) struct Locked<T: Shareable> {
 
 impl<T: Shareable> Locked<T> {
     #[inline(always)]
-    pub(super) fn acquire<'a, G: Guard>(
-        &'a self,
-        hold: Hold,
-        until: Until,
-        guard: impl FnOnce(&'a Self) -> G,
-    ) -> LockResult<G> {
-        let acquired = self.raw.acquire(hold, until);
-        let acquired = acquired.map_err(|error| self.raw.owner().refused(error))?;
-        self.locked(guard(self), acquired)
+    pub(super) fn acquire<'a, G: GuardOf<'a, T>>(&'a self, until: Until) -> LockResult<G> {
+        let acquired = self.raw.acquire(G::HOLD, until);
+        let acquired = acquired.map_err(|error| self.raw.owner.refused(error))?;
+        self.locked(acquired)
     }
 
     #[inline(always)]
-    pub(super) fn attempt<'a, G: Guard>(
-        &'a self,
-        hold: Hold,
-        guard: impl FnOnce(&'a Self) -> G,
-    ) -> LockResult<Option<G>> {
-        let acquired = self.raw.acquire(hold, Until::Now);
-        lock_error::attempted(acquired, self.raw.owner(), |acquired| {
-            self.locked(guard(self), acquired)
-        })
+    pub(super) fn attempt<'a, G: GuardOf<'a, T>>(&'a self) -> LockResult<Option<G>> {
+        let acquired = self.raw.acquire(G::HOLD, Until::Now);
+        lock_error::attempted(acquired, &self.raw.owner, |acquired| self.locked(acquired))
     }
 
     /// The result for a lock that was just acquired.
     #[inline(always)]
-    fn locked<G: Guard>(&self, guard: G, acquired: Acquired) -> LockResult<G> {
+    fn locked<'a, G: GuardOf<'a, T>>(&'a self, acquired: Acquired) -> LockResult<G> {
         crash_point!("rwlock: taken");
-        // SAFETY: the lock is held, in the way of `guard`.
+        // SAFETY: the lock is held, in the way of the guard.
         let is_valid = unsafe { self.value.is_valid() };
-        lock_error::locked(guard, acquired, is_valid)
+        lock_error::locked(G::of(self), acquired, is_valid)
     }
 }
 
@@ -63,20 +52,20 @@ impl<T: Shareable> Locked<T> {
 /// The same is true of the other guards.
 #[must_use = "the lock is released when the guard is dropped"]
 pub struct ReadGuard<'a, T: Shareable> {
-    pub(super) lock: &'a Locked<T>,
+    lock: &'a Locked<T>,
 }
 
 /// Shared access to an [`RwLock`](crate::sync::RwLock) for reading that can be upgraded to
 /// exclusive access.
 #[must_use = "the lock is released when the guard is dropped"]
 pub struct UpgradableGuard<'a, T: Shareable> {
-    pub(super) lock: &'a Locked<T>,
+    lock: &'a Locked<T>,
 }
 
 /// Exclusive access to an [`RwLock`](crate::sync::RwLock) for writing, until this guard is dropped.
 #[must_use = "the lock is released when the guard is dropped"]
 pub struct WriteGuard<'a, T: Shareable> {
-    pub(super) lock: &'a Locked<T>,
+    lock: &'a Locked<T>,
 }
 
 /// A guard that was not upgraded: it is as it was.
@@ -102,16 +91,24 @@ impl<G> fmt::Debug for NotUpgraded<G> {
     }
 }
 
-/// Turns `guard` into the one that `upgraded` makes, if the lock was upgraded.
-fn upgraded<G: Guard, W>(
+/// Which way of holding the lock a guard stands for.
+pub(super) trait GuardOf<'a, T: Shareable>: Guard {
+    const HOLD: Hold;
+
+    /// The guard of a lock that is held in this way.
+    fn of(lock: &'a Locked<T>) -> Self;
+}
+
+/// Turns `guard` into another one, if the lock was upgraded.
+fn upgraded<'a, T: Shareable, G: Guard, U: GuardOf<'a, T>>(
     guard: G,
+    lock: &'a Locked<T>,
     outcome: Result<(), AcquireError>,
-    upgraded: impl FnOnce() -> W,
-) -> Result<W, NotUpgraded<G>> {
+) -> Result<U, NotUpgraded<G>> {
     let error = match outcome {
         Ok(()) => {
             mem::forget(guard);
-            return Ok(upgraded());
+            return Ok(U::of(lock));
         }
         Err(AcquireError::Held(_) | AcquireError::Contended) => None,
         Err(error) => Some(guard.membership().acquire_error(error, "lock")),
@@ -127,7 +124,7 @@ impl<'a, T: Shareable> ReadGuard<'a, T> {
     /// [`NotUpgraded`], with this guard.
     pub fn try_upgrade(self) -> Result<WriteGuard<'a, T>, NotUpgraded<Self>> {
         let lock = self.lock;
-        upgraded(self, lock.raw.try_upgrade_reader(), || WriteGuard { lock })
+        upgraded(self, lock, lock.raw.try_upgrade_reader())
     }
 
     /// Makes it upgradable, if no other guard is, and no writer waits.
@@ -137,7 +134,7 @@ impl<'a, T: Shareable> ReadGuard<'a, T> {
     /// [`NotUpgraded`], with this guard.
     pub fn try_into_upgradable(self) -> Result<UpgradableGuard<'a, T>, NotUpgraded<Self>> {
         let lock = self.lock;
-        upgraded(self, lock.raw.try_into_upgradable(), || UpgradableGuard { lock })
+        upgraded(self, lock, lock.raw.try_into_upgradable())
     }
 }
 
@@ -196,7 +193,7 @@ impl<'a, T: Shareable> UpgradableGuard<'a, T> {
 
     fn upgrade_within(self, until: Until) -> Result<WriteGuard<'a, T>, NotUpgraded<Self>> {
         let lock = self.lock;
-        upgraded(self, lock.raw.upgrade(until), || WriteGuard { lock })
+        upgraded(self, lock, lock.raw.upgrade(until))
     }
 }
 
@@ -204,12 +201,12 @@ impl<'a, T: Shareable> WriteGuard<'a, T> {
     /// Marks the value as consistent: this thread has repaired what a dead writer may have left
     /// half-changed.
     pub fn mark_consistent(&mut self) {
-        self.lock.raw.owner().mark_consistent();
+        self.lock.raw.owner.mark_consistent();
     }
 
     /// Returns whether no writer died since the lock was last marked consistent.
     pub fn is_consistent(&self) -> bool {
-        self.lock.raw.owner().is_consistent()
+        self.lock.raw.owner.is_consistent()
     }
 
     /// Downgrades it to a read guard. No writer comes in between.
@@ -241,6 +238,15 @@ impl<T: Shareable> DerefMut for WriteGuard<'_, T> {
 /// What the guards have in common, which hold the lock in the way `$hold`.
 macro_rules! guard {
     ($guard:ident, $hold:expr) => {
+        impl<'a, T: Shareable> GuardOf<'a, T> for $guard<'a, T> {
+            const HOLD: Hold = $hold;
+
+            #[inline(always)]
+            fn of(lock: &'a Locked<T>) -> Self {
+                Self { lock }
+            }
+        }
+
         impl<T: Shareable> Drop for $guard<'_, T> {
             #[inline]
             fn drop(&mut self) {
@@ -269,11 +275,11 @@ macro_rules! guard {
         #[allow(private_interfaces, reason = "guards are made by this library only")]
         impl<T: Shareable> Guard for $guard<'_, T> {
             fn membership(&self) -> &Membership {
-                self.lock.raw.owner().membership()
+                self.lock.raw.owner.membership()
             }
 
             fn holder_is_dead(&self) -> bool {
-                self.lock.raw.owner().holder_is_dead()
+                self.lock.raw.owner.holder_is_dead()
             }
 
             fn suspend(&mut self) {
@@ -281,7 +287,7 @@ macro_rules! guard {
             }
 
             fn resume(&mut self) -> Result<Acquired> {
-                lock_error::resumed(self.lock.acquire($hold, Until::Ever, |lock| $guard { lock }))
+                lock_error::resumed(self.lock.acquire::<Self>(Until::Ever))
             }
         }
     };

@@ -5,7 +5,7 @@ mod guards;
 
 use std::time::{Duration, Instant};
 
-use guards::Locked;
+use guards::{GuardOf, Locked};
 pub use guards::{NotUpgraded, ReadGuard, UpgradableGuard, WriteGuard};
 
 use super::lock_error::LockResult;
@@ -32,10 +32,11 @@ use crate::wait::Until;
 ///
 /// # If a process dies
 ///
-/// A dead reader's share is freed. A writer that dies may leave the value half-changed: the next
-/// locker, reader or writer, gets [`OwnerDied`](LockError::OwnerDied), and so does each after it
-/// until one calls [`mark_consistent`](WriteGuard::mark_consistent). A process that dies while it
-/// waits holds nothing.
+/// No dead holder is waited for: it is found at once or within 50 ms. A dead reader's share is
+/// freed. A writer that dies may leave the value half-changed: the next locker, reader or writer,
+/// gets [`OwnerDied`](super::LockError::OwnerDied), and so does each after it until one calls
+/// [`mark_consistent`](WriteGuard::mark_consistent). A process that dies while it waits holds
+/// nothing.
 ///
 /// # Examples
 ///
@@ -67,19 +68,16 @@ impl<T: Shareable> RwLock<T> {
     /// Acquires the lock for reading, with other readers, and waits while a writer holds it or
     /// waits for it.
     ///
-    /// # If a process dies
-    ///
-    /// No dead holder is waited for: it is found at once or within 50 ms.
-    ///
     /// # Errors
     ///
-    /// [`LockError::OwnerDied`], with the lock. Or [`LockError::Failed`]: `Closed` if the object
-    /// was removed; `Corrupt` if its bytes are not a valid value of the type (see
-    /// [`write_replacing`](Self::write_replacing)), or its words hold garbage; `Forked` in a forked
-    /// child; `RoleLost` if the process closed the descriptor of its liveness lock.
+    /// [`OwnerDied`](super::LockError::OwnerDied), with the lock. Or
+    /// [`Failed`](super::LockError::Failed): `Closed` if the object was removed; `Corrupt` if its
+    /// bytes are not a valid value of the type (see [`write_replacing`](Self::write_replacing)), or
+    /// its words hold garbage; `Forked` in a forked child; `RoleLost` if the process closed the
+    /// descriptor of its liveness lock.
     #[inline]
     pub fn read(&self) -> LockResult<ReadGuard<'_, T>> {
-        self.locked.acquire(Hold::Read, Until::Ever, |lock| ReadGuard { lock })
+        self.locked.acquire(Until::Ever)
     }
 
     /// Acquires the lock for reading, with other readers, if that is possible at once.
@@ -89,7 +87,7 @@ impl<T: Shareable> RwLock<T> {
     /// Those of [`read`](Self::read).
     #[inline]
     pub fn try_read(&self) -> LockResult<Option<ReadGuard<'_, T>>> {
-        self.locked.attempt(Hold::Read, |lock| ReadGuard { lock })
+        self.locked.attempt()
     }
 
     /// Acquires the lock for reading, with other readers, and waits up to `timeout`.
@@ -100,7 +98,7 @@ impl<T: Shareable> RwLock<T> {
     /// [`read`](Self::read).
     #[inline]
     pub fn read_timeout(&self, timeout: Duration) -> LockResult<ReadGuard<'_, T>> {
-        self.locked.acquire(Hold::Read, Until::after(timeout), |lock| ReadGuard { lock })
+        self.locked.acquire(Until::after(timeout))
     }
 
     /// Acquires the lock for reading, with other readers, and waits until `deadline` on the
@@ -111,22 +109,18 @@ impl<T: Shareable> RwLock<T> {
     /// Those of [`read_timeout`](Self::read_timeout).
     #[inline]
     pub fn read_until(&self, deadline: Instant) -> LockResult<ReadGuard<'_, T>> {
-        self.locked.acquire(Hold::Read, Until::Deadline(deadline), |lock| ReadGuard { lock })
+        self.locked.acquire(Until::Deadline(deadline))
     }
 
     /// Acquires the lock for reading, with the right to upgrade later, and waits while a writer or
     /// another upgradable reader holds it.
-    ///
-    /// # If a process dies
-    ///
-    /// No dead holder is waited for: it is found at once or within 50 ms.
     ///
     /// # Errors
     ///
     /// Those of [`read`](Self::read).
     #[inline]
     pub fn upgradable_read(&self) -> LockResult<UpgradableGuard<'_, T>> {
-        self.locked.acquire(Hold::Upgradable, Until::Ever, |lock| UpgradableGuard { lock })
+        self.locked.acquire(Until::Ever)
     }
 
     /// Acquires the lock for reading, with the right to upgrade later, if that is possible at once.
@@ -136,7 +130,7 @@ impl<T: Shareable> RwLock<T> {
     /// Those of [`upgradable_read`](Self::upgradable_read).
     #[inline]
     pub fn try_upgradable_read(&self) -> LockResult<Option<UpgradableGuard<'_, T>>> {
-        self.locked.attempt(Hold::Upgradable, |lock| UpgradableGuard { lock })
+        self.locked.attempt()
     }
 
     /// Acquires the lock for reading, with the right to upgrade later, and waits up to `timeout`.
@@ -147,8 +141,7 @@ impl<T: Shareable> RwLock<T> {
     /// [`upgradable_read`](Self::upgradable_read).
     #[inline]
     pub fn upgradable_read_timeout(&self, timeout: Duration) -> LockResult<UpgradableGuard<'_, T>> {
-        self.locked
-            .acquire(Hold::Upgradable, Until::after(timeout), |lock| UpgradableGuard { lock })
+        self.locked.acquire(Until::after(timeout))
     }
 
     /// Acquires the lock for reading, with the right to upgrade later, and waits until `deadline`
@@ -159,22 +152,17 @@ impl<T: Shareable> RwLock<T> {
     /// Those of [`upgradable_read_timeout`](Self::upgradable_read_timeout).
     #[inline]
     pub fn upgradable_read_until(&self, deadline: Instant) -> LockResult<UpgradableGuard<'_, T>> {
-        self.locked
-            .acquire(Hold::Upgradable, Until::Deadline(deadline), |lock| UpgradableGuard { lock })
+        self.locked.acquire(Until::Deadline(deadline))
     }
 
     /// Acquires the lock for writing, alone, and waits while other threads hold it.
-    ///
-    /// # If a process dies
-    ///
-    /// No dead holder is waited for: it is found at once or within 50 ms.
     ///
     /// # Errors
     ///
     /// Those of [`read`](Self::read).
     #[inline]
     pub fn write(&self) -> LockResult<WriteGuard<'_, T>> {
-        self.locked.acquire(Hold::Write, Until::Ever, |lock| WriteGuard { lock })
+        self.locked.acquire(Until::Ever)
     }
 
     /// Acquires the lock for writing, alone, if that is possible at once.
@@ -184,7 +172,7 @@ impl<T: Shareable> RwLock<T> {
     /// Those of [`write`](Self::write).
     #[inline]
     pub fn try_write(&self) -> LockResult<Option<WriteGuard<'_, T>>> {
-        self.locked.attempt(Hold::Write, |lock| WriteGuard { lock })
+        self.locked.attempt()
     }
 
     /// Acquires the lock for writing, alone, and waits up to `timeout`.
@@ -195,7 +183,7 @@ impl<T: Shareable> RwLock<T> {
     /// [`write`](Self::write).
     #[inline]
     pub fn write_timeout(&self, timeout: Duration) -> LockResult<WriteGuard<'_, T>> {
-        self.locked.acquire(Hold::Write, Until::after(timeout), |lock| WriteGuard { lock })
+        self.locked.acquire(Until::after(timeout))
     }
 
     /// Acquires the lock for writing, alone, and waits until `deadline` on the monotonic clock.
@@ -205,7 +193,7 @@ impl<T: Shareable> RwLock<T> {
     /// Those of [`write_timeout`](Self::write_timeout).
     #[inline]
     pub fn write_until(&self, deadline: Instant) -> LockResult<WriteGuard<'_, T>> {
-        self.locked.acquire(Hold::Write, Until::Deadline(deadline), |lock| WriteGuard { lock })
+        self.locked.acquire(Until::Deadline(deadline))
     }
 
     /// Acquires the lock for writing, and overwrites whatever bytes the value has: also bytes that
@@ -216,10 +204,10 @@ impl<T: Shareable> RwLock<T> {
     /// Those of [`write`](Self::write), but not `Corrupt` for the value.
     pub fn write_replacing(&self, value: T) -> Result<WriteGuard<'_, T>> {
         let acquired = self.locked.raw.acquire(Hold::Write, Until::Ever);
-        acquired.map_err(|error| self.locked.raw.owner().refused(error))?;
+        acquired.map_err(|error| self.locked.raw.owner.refused(error))?;
         // SAFETY: the lock is held exclusively.
         unsafe { self.locked.value.set(value) };
-        let mut guard = WriteGuard { lock: &self.locked };
+        let mut guard = WriteGuard::of(&self.locked);
         guard.mark_consistent();
         Ok(guard)
     }
