@@ -26,7 +26,7 @@ use crate::wait::Until;
 ///
 /// # If a process dies
 ///
-/// The next locker gets [`OwnerDied`](LockError::OwnerDied), as with the typed locks.
+/// The next locker gets [`OwnerDied`](super::LockError::OwnerDied), as with the typed locks.
 #[derive(Debug)]
 pub struct AnyLock {
     raw: Raw,
@@ -81,8 +81,8 @@ impl AnyLock {
     ///
     /// # Errors
     ///
-    /// [`LockError::OwnerDied`], with the lock. Or [`LockError::Failed`]: `Closed`, `Corrupt`,
-    /// `Forked`, `RoleLost`.
+    /// [`OwnerDied`](super::LockError::OwnerDied), with the lock. Or
+    /// [`Failed`](super::LockError::Failed): `Closed`, `Corrupt`, `Forked`, `RoleLost`.
     pub fn exclusive(&self) -> LockResult<AnyLockGuard<'_>> {
         self.acquire(Hold::Write, Until::Ever)
     }

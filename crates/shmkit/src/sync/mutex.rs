@@ -29,7 +29,7 @@ use crate::wait::Until;
 /// # If a process dies
 ///
 /// A holder that dies may leave the value half-changed. The next locker gets
-/// [`OwnerDied`](LockError::OwnerDied), and so does each locker after it until one calls
+/// [`OwnerDied`](super::LockError::OwnerDied), and so does each locker after it until one calls
 /// [`mark_consistent`](MutexGuard::mark_consistent). A process that dies while it waits holds
 /// nothing. A process that is stopped keeps what it holds.
 ///
@@ -75,10 +75,11 @@ impl<T: Shareable> Mutex<T> {
     ///
     /// # Errors
     ///
-    /// [`LockError::OwnerDied`], with the lock. Or [`LockError::Failed`]: `Closed` if the object
-    /// was removed; `Corrupt` if its bytes are not a valid value of the type, or its word holds
-    /// garbage (see [`lock_replacing`](Self::lock_replacing)); `Forked` in a forked child;
-    /// `RoleLost` if the process closed the descriptor of its liveness lock.
+    /// [`OwnerDied`](super::LockError::OwnerDied), with the lock. Or
+    /// [`Failed`](super::LockError::Failed): `Closed` if the object was removed; `Corrupt` if its
+    /// bytes are not a valid value of the type, or its word holds garbage (see
+    /// [`lock_replacing`](Self::lock_replacing)); `Forked` in a forked child; `RoleLost` if the
+    /// process closed the descriptor of its liveness lock.
     #[inline]
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
         self.lock_within(|| Until::Ever)

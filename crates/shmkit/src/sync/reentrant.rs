@@ -59,8 +59,8 @@ impl<T: Shareable> ReentrantMutex<T> {
     ///
     /// # Errors
     ///
-    /// [`LockError::OwnerDied`], with the only guard of this thread. Or [`LockError::Failed`]:
-    /// `Closed`, `Corrupt`, `Forked`, `RoleLost`.
+    /// [`OwnerDied`](super::LockError::OwnerDied), with the only guard of this thread. Or
+    /// [`Failed`](super::LockError::Failed): `Closed`, `Corrupt`, `Forked`, `RoleLost`.
     pub fn lock(&self) -> LockResult<ReentrantGuard<'_, T>> {
         self.lock_within(Until::Ever)
     }

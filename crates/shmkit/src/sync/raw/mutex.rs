@@ -14,7 +14,7 @@ pub(super) const HOLDS: Holding = Holding::new(
     "while it held {part}: the next locker gets OwnerDied",
 );
 
-/// An open mutex; or another lock's owner word, which participants acquire like a mutex.
+/// A handle to a mutex; or to another lock's owner word, which is acquired like a mutex.
 #[derive(Debug)]
 pub(crate) struct RawMutex {
     pub(crate) line: Line,

@@ -8,7 +8,7 @@ use crate::participant::owner::{AcquireError, Acquired, Mode};
 use crate::sys::fork;
 use crate::wait::Until;
 
-/// An open mutex that its holding thread can lock again.
+/// A handle to a mutex that its holding thread can lock again.
 #[derive(Debug)]
 pub(crate) struct RawReentrantMutex {
     pub(crate) mutex: RawMutex,

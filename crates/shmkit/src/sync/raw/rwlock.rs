@@ -34,7 +34,7 @@ pub(crate) enum Hold {
     Write,
 }
 
-/// An open read-write lock.
+/// A handle to a read-write lock.
 #[derive(Debug)]
 pub(crate) struct RawRwLock {
     /// Writers hold it, and the upgradable reader.
