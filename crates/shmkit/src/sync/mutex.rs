@@ -216,7 +216,7 @@ impl<T: Shareable> Deref for MutexGuard<'_, T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: the lock is held, and `acquired` checked that the bytes are a value.
+        // SAFETY: the lock is held, and `locked` checked that the bytes are a value.
         unsafe { self.mutex.value.get() }
     }
 }

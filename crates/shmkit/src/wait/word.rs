@@ -39,6 +39,7 @@
 //! No waiter sleeps longer than a *slice* of 50 ms; then it looks again. A wake is lost only if the
 //! waker dies between P1 and P2, or if the wake reaches a waiter that is being killed: this costs
 //! the other waiters the rest of their slices.
+//!
 //! Waiters that may not write cannot mark the word. If the object allows such waiters, P2 follows
 //! every change.
 
