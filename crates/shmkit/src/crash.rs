@@ -70,12 +70,12 @@ pub const SYNC_POINTS: &[&str] = &[
     "condvar: notified, lock not yet taken",
     "condvar: leaving",
     "condvar: notified, nobody woken",
-    "semaphore: taken, not on record",
-    "semaphore: given back, not on record",
+    "semaphore: permit taken, not recorded",
+    "semaphore: permit given back, not recorded",
     "semaphore: dead participant's permit found",
     "barrier: joined",
     "barrier: arrived, not yet seen",
-    "barrier: death on record, round not broken",
+    "barrier: death recorded, round not broken",
     "barrier: round broken, record not free",
     "once: begun",
 ];
@@ -84,7 +84,7 @@ pub const SYNC_POINTS: &[&str] = &[
 #[cfg(feature = "crash-points")]
 pub const REGION_POINTS: &[&str] = &["region: marked", "region: marked, not written"];
 
-/// How often a waiter of this process found a change after its slice, without a wake.
+/// How many times a waiter of this process found a change after its slice, without a wake.
 #[cfg(all(feature = "crash-points", not(loom)))]
 pub fn late_finds() -> u64 {
     crate::wait::late_finds()
@@ -97,7 +97,7 @@ mod armed {
     /// The environment variable that names the point to die at.
     pub const VARIABLE: &str = "SHMKIT_CRASH_POINT";
     /// The environment variable that names the point to stop at, the first time that it is reached,
-    /// as by `SIGSTOP`.
+    /// as after `SIGSTOP`.
     pub const STOP_VARIABLE: &str = "SHMKIT_STOP_POINT";
 
     pub(crate) const fn is_known(name: &str) -> bool {

@@ -108,7 +108,7 @@ fn errors_before_the_command_have_exit_codes_of_their_own() {
     let directory = dir.path().to_str().unwrap();
     dir.fails(&["lock", "backup", "--", directory], 126, "cannot run ");
     dir.leave("time", &1_u8);
-    dir.fails(&["lock", "time", "--", "x"], 125, "it is no lock: it is of kind latest");
+    dir.fails(&["lock", "time", "--", "x"], 125, "it is not a lock: its kind is latest");
     named::Mutex::<u8>::options().directory(dir.path()).create("mutex", 1).unwrap();
     let one = "cannot share \"mutex\": it is a mutex, which has one holder at a time";
     dir.fails(&["lock", "mutex", "--shared", "--", "x"], 125, one);

@@ -73,7 +73,7 @@ fn invalid_use_is_refused_with_a_reason() {
     dir.shm(&["sem", "create", "pool", "2"]);
     dir.fails(&["sem", "create", "pool", "2"], 4, "cannot create \"pool\"");
     dir.shm(&["sem", "create", "pool", "2", "--if-missing"]);
-    let other = "the number of permits at first is 3 here and 2 in the object";
+    let other = "the initial number of permits is 3 here and 2 in the object";
     dir.fails(&["sem", "create", "pool", "3", "--if-missing"], 4, other);
     let usage = "write shm sem acquire NAME -- COMMAND, or shm sem consume NAME";
     dir.fails(&["sem", "acquire", "pool"], 2, usage);

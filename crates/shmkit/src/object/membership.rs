@@ -134,25 +134,22 @@ impl Membership {
     /// The error for an owner word that was not acquired.
     #[cold]
     pub(crate) fn acquire_error(&self, error: AcquireError, action: &'static str) -> Error {
-        let (kind, holder) = match error {
+        let holder = match error {
             AcquireError::Closed => return self.object.closed(),
-            AcquireError::Held(holder) => (ErrorKind::Busy, holder),
-            AcquireError::TimedOut(holder) => (ErrorKind::TimedOut, holder),
+            AcquireError::NotLive => return self.not_live(),
+            AcquireError::Held(holder) | AcquireError::TimedOut(holder) => holder,
             AcquireError::Contended => {
                 let why = "other participants acquired it each time that it was free";
                 return self.error(ErrorKind::TimedOut, action, why);
             }
             AcquireError::Corrupt => {
-                let why = "its word holds what no participant writes";
+                let why = "its owner word has a value that no participant writes";
                 return self.error(ErrorKind::Corrupt, action, why);
             }
         };
         let who = self.object.peer(holder);
-        let why = match kind {
-            ErrorKind::Busy => format!("{who} holds it"),
-            _ => format!("{who} held it until the timeout"),
-        };
-        self.error(kind, action, why).by_peer(who)
+        let why = format!("{who} held it until the timeout");
+        self.error(ErrorKind::TimedOut, action, why).by_peer(who)
     }
 
     #[cold]

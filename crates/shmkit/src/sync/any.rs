@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::lock_error::{self, Guard, LockError, LockResult, attempted};
+use super::lock_error::{self, Guard, LockResult};
 use super::raw::mutex::{self, RawMutex};
 use super::raw::reentrant::RawReentrantMutex;
 use super::raw::rwlock::{self, Hold, RawRwLock};
@@ -16,19 +16,20 @@ use crate::object::{
     size_and_fingerprint,
 };
 use crate::participant::Role;
+use crate::participant::owner::{AcquireError, Acquired, Mode};
 use crate::shareable::Schema;
 use crate::wait::Until;
 
-/// An open lock, without access to its value: a [`Mutex`](super::Mutex), a
+/// A handle to a lock, without access to its value: a [`Mutex`](super::Mutex), a
 /// [`ReentrantMutex`](super::ReentrantMutex) or an [`RwLock`](super::RwLock) that is the only part
 /// of its object.
 ///
 /// # If a process dies
 ///
-/// The next locker gets [`OwnerDied`](LockError::OwnerDied), as with the typed locks.
+/// The next locker gets [`OwnerDied`](super::LockError::OwnerDied), as with the typed locks.
 #[derive(Debug)]
 pub struct AnyLock {
-    lock: Raw,
+    raw: Raw,
     object: Arc<OpenObject>,
 }
 
@@ -45,8 +46,8 @@ impl AnyLock {
     ///
     /// # Errors
     ///
-    /// `NotFound`, `InvalidName`, `PermissionDenied`; `WrongKind` for an object that is no lock, or
-    /// that has several parts; `WrongVersion`, `Full`, `Corrupt`, `Busy`.
+    /// `NotFound`, `InvalidName`, `PermissionDenied`; `WrongKind` for an object that is not a lock,
+    /// or that has several parts; `WrongVersion`, `Full`, `Corrupt`, `Busy`.
     pub fn open(directory: Option<&Path>, name: &str, trust: Trust) -> Result<Self> {
         let choices = Choices { directory: directory.map(Into::into), trust, ..Choices::new() };
         let open = || Self::over(OpenObject::open(&Name::new(name)?, &choices, OpenMode::Allowed)?);
@@ -58,12 +59,12 @@ impl AnyLock {
         check_lock(object.layout())?;
         let object = Arc::new(object);
         let mut builder = Builder::join(object.clone(), Some(Role::User))?;
-        let lock = match kind {
+        let raw = match kind {
             Kind::Mutex => Raw::Mutex(RawMutex::build(&mut builder)?),
             Kind::ReentrantMutex => Raw::Reentrant(RawReentrantMutex::build(&mut builder)?),
             _ => Raw::RwLock(open_rwlock(&mut builder)?),
         };
-        Ok(Self { lock, object })
+        Ok(Self { raw, object })
     }
 
     /// Returns the name of the object.
@@ -80,8 +81,8 @@ impl AnyLock {
     ///
     /// # Errors
     ///
-    /// [`LockError::OwnerDied`], with the lock. Or [`LockError::Failed`]: `Closed`, `Corrupt`,
-    /// `Forked`, `RoleLost`.
+    /// [`OwnerDied`](super::LockError::OwnerDied), with the lock. Or
+    /// [`Failed`](super::LockError::Failed): `Closed`, `Corrupt`, `Forked`, `RoleLost`.
     pub fn exclusive(&self) -> LockResult<AnyLockGuard<'_>> {
         self.acquire(Hold::Write, Until::Ever)
     }
@@ -153,21 +154,29 @@ impl AnyLock {
     }
 
     fn acquire(&self, hold: Hold, until: Until) -> LockResult<AnyLockGuard<'_>> {
-        let acquired = self.lock.acquire(hold, until)?;
-        let inconsistent = lock_error::certain(acquired, self.lock.membership())?;
-        self.guard(hold, inconsistent)
+        self.check(hold)?;
+        let acquired = self.raw.acquire(hold, until);
+        let acquired = acquired.map_err(|error| self.raw.owner().refused(error))?;
+        self.locked(hold, acquired)
     }
 
     fn attempt(&self, hold: Hold) -> LockResult<Option<AnyLockGuard<'_>>> {
-        match self.lock.acquire(hold, Until::Now)? {
-            Some(inconsistent) => attempted(self.guard(hold, inconsistent)),
-            None => Ok(None),
-        }
+        self.check(hold)?;
+        let acquired = self.raw.acquire(hold, Until::Now);
+        lock_error::attempted(acquired, self.raw.owner(), |acquired| self.locked(hold, acquired))
     }
 
-    fn guard(&self, hold: Hold, inconsistent: bool) -> LockResult<AnyLockGuard<'_>> {
-        let guard = AnyLockGuard { lock: &self.lock, hold };
-        if inconsistent { Err(LockError::OwnerDied(guard)) } else { Ok(guard) }
+    /// Refuses to share a mutex.
+    fn check(&self, hold: Hold) -> Result<()> {
+        if hold == Hold::Write || self.kind() == Kind::RwLock {
+            return Ok(());
+        }
+        let why = "it is a mutex, which has one holder at a time";
+        Err(self.raw.owner().membership().error(ErrorKind::WrongKind, "share", why))
+    }
+
+    fn locked(&self, hold: Hold, acquired: Acquired) -> LockResult<AnyLockGuard<'_>> {
+        lock_error::locked(AnyLockGuard { lock: self, hold }, acquired, true)
     }
 }
 
@@ -191,7 +200,7 @@ fn check_lock(layout: &ObjectLayout) -> Result<()> {
             return Err(Error::new(ErrorKind::WrongKind, why));
         }
         other => {
-            let why = format!("it is no lock: it is of kind {}", other.as_str());
+            let why = format!("it is not a lock: its kind is {}", other.as_str());
             return Err(Error::new(ErrorKind::WrongKind, why));
         }
     }
@@ -200,36 +209,38 @@ fn check_lock(layout: &ObjectLayout) -> Result<()> {
         size_and_fingerprint(kind, layout.participants_count, 0, &|planner| {
             let value = ValueType::Schema(value);
             match kind {
-                Kind::RwLock => rwlock::plan(planner, value),
-                _ => mutex::plan(planner, value),
-            };
+                Kind::RwLock => RawRwLock::plan(planner, |planner| {
+                    planner.value(value, rwlock::USED);
+                }),
+                _ => {
+                    RawMutex::plan(planner);
+                    planner.value(value, mutex::USED);
+                }
+            }
         })
     });
     if expected == Some((layout.payload_size, layout.fingerprint)) {
         return Ok(());
     }
-    let why = format!("its description is not that of a {}", kind.as_str());
+    let why = format!("its schema is not that of a {}", kind.as_str());
     Err(Error::new(ErrorKind::Corrupt, why))
 }
 
 impl Raw {
-    fn membership(&self) -> &Membership {
+    /// The owner word, with the waits for it.
+    fn owner(&self) -> &RawMutex {
         match self {
-            Self::Mutex(lock) => lock.membership(),
-            Self::Reentrant(lock) => lock.membership(),
-            Self::RwLock(lock) => lock.membership(),
+            Self::Mutex(lock) => lock,
+            Self::Reentrant(lock) => &lock.mutex,
+            Self::RwLock(lock) => &lock.owner,
         }
     }
 
-    fn acquire(&self, hold: Hold, until: Until) -> Result<Option<bool>> {
+    fn acquire(&self, hold: Hold, until: Until) -> Result<Acquired, AcquireError> {
         match self {
-            Self::RwLock(lock) => lock.acquire(hold, until),
-            _ if hold == Hold::Read => {
-                let why = "it is a mutex, which has one holder at a time";
-                Err(self.membership().error(ErrorKind::WrongKind, "share", why))
-            }
-            Self::Mutex(lock) => lock.acquire(until),
+            Self::Mutex(lock) => lock.acquire(Mode::Exclusive, || until),
             Self::Reentrant(lock) => lock.acquire(until),
+            Self::RwLock(lock) => lock.acquire(hold, until),
         }
     }
 
@@ -245,7 +256,7 @@ impl Raw {
 /// An [`AnyLock`] that is held, exclusively or with other readers, until this guard is dropped.
 #[must_use = "the lock is released when the guard is dropped"]
 pub struct AnyLockGuard<'a> {
-    lock: &'a Raw,
+    lock: &'a AnyLock,
     hold: Hold,
 }
 
@@ -257,19 +268,16 @@ impl AnyLockGuard<'_> {
 
     /// Marks the value as consistent. Returns false for a reader, which cannot.
     pub fn mark_consistent(&mut self) -> bool {
-        match self.lock {
-            _ if !self.is_exclusive() => return false,
-            Raw::Mutex(lock) => lock.mark_consistent(),
-            Raw::Reentrant(lock) => lock.mutex().mark_consistent(),
-            Raw::RwLock(lock) => lock.mark_consistent(),
+        if self.is_exclusive() {
+            self.lock.raw.owner().mark_consistent();
         }
-        true
+        self.is_exclusive()
     }
 }
 
 impl Drop for AnyLockGuard<'_> {
     fn drop(&mut self) {
-        self.lock.release(self.hold);
+        self.lock.raw.release(self.hold);
     }
 }
 
@@ -285,31 +293,26 @@ impl lock_error::sealed::Sealed for AnyLockGuard<'_> {}
 #[allow(private_interfaces, reason = "guards are made by this library only")]
 impl Guard for AnyLockGuard<'_> {
     fn membership(&self) -> &Membership {
-        self.lock.membership()
+        self.lock.raw.owner().membership()
     }
 
     fn holder_is_dead(&self) -> bool {
-        match self.lock {
-            Raw::Mutex(lock) => lock.holder_is_dead(),
-            Raw::Reentrant(lock) => lock.mutex().holder_is_dead(),
-            Raw::RwLock(lock) => lock.holder_is_dead(),
-        }
+        self.lock.raw.owner().holder_is_dead()
     }
 
     fn check_wait(&self) -> Result<()> {
-        match self.lock {
+        match &self.lock.raw {
             Raw::Reentrant(lock) => lock.check_wait(),
             _ => Ok(()),
         }
     }
 
     fn suspend(&mut self) {
-        self.lock.release(self.hold);
+        self.lock.raw.release(self.hold);
     }
 
-    fn resume(&mut self) -> Result<bool> {
-        let acquired = self.lock.acquire(self.hold, Until::Ever)?;
-        lock_error::certain(acquired, self.lock.membership())
+    fn resume(&mut self) -> Result<Acquired> {
+        lock_error::resumed(self.lock.acquire(self.hold, Until::Ever))
     }
 }
 
@@ -385,7 +388,7 @@ mod tests {
         named::Semaphore::options().directory(place.path()).create("semaphore", 1).unwrap();
         for (name, why) in [
             ("group", "it has several parts"),
-            ("semaphore", "it is no lock: it is of kind semaphore"),
+            ("semaphore", "it is not a lock: its kind is semaphore"),
         ] {
             let error = open(place.path(), name).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::WrongKind);

@@ -10,6 +10,7 @@ use crate::object::{
     Builder, Holding, Kind, Line, Membership, Part, PartState, Payload, Planner, Primitive, SLEEP,
     WORDS, Words,
 };
+use crate::participant::owner::Acquired;
 use crate::participant::{Liveness, ParticipantId};
 use crate::wait::{Until, WaitLoop};
 
@@ -78,9 +79,9 @@ impl Condvar {
     ///
     /// # Errors
     ///
-    /// Those of acquiring the lock; `InvalidArgument` for a lock that this thread holds more than
-    /// once; `Full` if 896 threads wait; `Closed` if the condition or the lock was removed;
-    /// `Forked`; `RoleLost`. With all but [`LockError::OwnerDied`] the lock is released.
+    /// Those of acquiring the lock; `Forked`, `RoleLost`; `InvalidArgument` for a lock that this
+    /// thread holds more than once; `Full` if 896 threads wait; `Closed` if the condition or the
+    /// lock was removed. With all but [`LockError::OwnerDied`] the lock is released.
     pub fn wait<G: Guard>(&self, guard: G) -> LockResult<G> {
         let (guard, _) = self.wait_within(guard, Until::Ever).map_err(|it| it.map(|it| it.0))?;
         Ok(guard)
@@ -109,7 +110,7 @@ impl Condvar {
     ///
     /// # Errors
     ///
-    /// Those of [`wait`](Self::wait). An expired timeout is no error.
+    /// Those of [`wait`](Self::wait). An expired timeout is not an error.
     pub fn wait_timeout<G: Guard>(
         &self,
         guard: G,
@@ -122,7 +123,7 @@ impl Condvar {
     ///
     /// # Errors
     ///
-    /// Those of [`wait`](Self::wait). A deadline that has passed is no error.
+    /// Those of [`wait`](Self::wait). A deadline that has passed is not an error.
     pub fn wait_until<G: Guard>(
         &self,
         guard: G,
@@ -135,7 +136,7 @@ impl Condvar {
     ///
     /// # Errors
     ///
-    /// Those of [`wait`](Self::wait). An expired timeout is no error.
+    /// Those of [`wait`](Self::wait). An expired timeout is not an error.
     pub fn wait_timeout_while<G>(
         &self,
         mut guard: G,
@@ -159,7 +160,7 @@ impl Condvar {
     ///
     /// # Errors
     ///
-    /// `Closed` if the object was removed, `Forked`, `RoleLost`.
+    /// `Forked`, `RoleLost`; `Closed` if the object was removed.
     pub fn notify_one(&self) -> Result<()> {
         self.check()?;
         self.waiters().notify_one();
@@ -170,7 +171,7 @@ impl Condvar {
     ///
     /// # Errors
     ///
-    /// `Closed` if the object was removed, `Forked`, `RoleLost`.
+    /// `Forked`, `RoleLost`; `Closed` if the object was removed.
     pub fn notify_all(&self) -> Result<()> {
         self.check()?;
         self.waiters().notify_all();
@@ -189,7 +190,7 @@ impl Condvar {
             Ok(index) => index,
             Err(RegisterError::Notified) => return Ok((guard, WaitTimeoutResult(false))),
             Err(RegisterError::Full) => {
-                let why = format!("{RECORDS} threads wait, and no more can");
+                let why = format!("{RECORDS} threads already wait, the maximum: try again later");
                 return Err(membership.error(ErrorKind::Full, "wait for", why).into());
             }
         };
@@ -205,8 +206,8 @@ impl Condvar {
             mem::forget(guard);
             return Err(error.into());
         }
-        let inconsistent = match guard.resume() {
-            Ok(inconsistent) => inconsistent,
+        let acquired = match guard.resume() {
+            Ok(acquired) => acquired,
             Err(error) => {
                 mem::forget(guard);
                 if ended.is_notified() {
@@ -222,7 +223,10 @@ impl Condvar {
             self.go_on(index);
         }
         let answer = (guard, WaitTimeoutResult(ended == Ended::TimedOut));
-        if inconsistent { Err(LockError::OwnerDied(answer)) } else { Ok(answer) }
+        match acquired {
+            Acquired::Clean => Ok(answer),
+            Acquired::Inconsistent => Err(LockError::OwnerDied(answer)),
+        }
     }
 
     /// Consumes the notification of a waiter that has the lock again, and wakes the next one.

@@ -52,7 +52,7 @@ impl Event {
     ///
     /// # Errors
     ///
-    /// `Closed` if the object was removed, `Forked`, `RoleLost`.
+    /// `Forked`, `RoleLost`; `Closed` if the object was removed.
     pub fn set(&self) -> Result<()> {
         self.membership().check_live()?;
         if self.word().set() { Ok(()) } else { Err(self.membership().object().closed()) }
@@ -78,7 +78,7 @@ impl Event {
     ///
     /// # Errors
     ///
-    /// `Closed` if the object was removed, `Forked`, `RoleLost`.
+    /// `Forked`, `RoleLost`; `Closed` if the object was removed.
     pub fn wait(&self) -> Result<()> {
         self.wait_within(Until::Ever)
     }
@@ -126,7 +126,8 @@ impl Event {
         let membership = self.membership();
         membership.check_live()?;
         let _recorded = membership.record_wait(self.line.place(), until);
-        let waited = self.word().wait(&self.wait_loop, until, || membership.object_is_removed());
+        let (word, is_removed) = (self.word(), || membership.object_is_removed());
+        let waited = word.wait(word.look(), &self.wait_loop, until, is_removed);
         waited.map_err(|error| match error {
             EventError::Closed => membership.object().closed(),
             EventError::TimedOut => membership.timed_out("wait for"),

@@ -18,7 +18,7 @@ use crate::sys::fork::{LockFile, ProcessStamp};
 use crate::sys::lock::{self, Mode, Range};
 use crate::sys::{directory, file};
 
-/// How often another process may create or remove the file during an open before `Busy`.
+/// How many times another process may create or remove the file during an open before `Busy`.
 const MAX_TRIES: u32 = 1000;
 /// The pause of a wait with a timeout after its first attempt. Each pause is twice the previous
 /// one, up to [`LONGEST_PAUSE`].
@@ -118,8 +118,8 @@ impl FileLock {
     ///
     /// # Errors
     ///
-    /// `PermissionDenied`; `NotFound` if the directory or the target of a symbolic link is missing;
-    /// `OutOfSpace`; `WrongKind` if it is not a regular file; `Busy` if other processes keep
+    /// `PermissionDenied`, `OutOfSpace`; `NotFound` if the directory or the target of a symbolic
+    /// link is missing; `WrongKind` if it is not a regular file; `Busy` if other processes keep
     /// creating and removing it.
     pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
@@ -130,8 +130,8 @@ impl FileLock {
     ///
     /// # Errors
     ///
-    /// `PermissionDenied` if the process may only read the file, `Forked` in a forked child,
-    /// `RoleLost` if the process closed the file's descriptor, `Unsupported` if the file system has
+    /// `PermissionDenied` if the process may only read the file; `Forked` in a forked child;
+    /// `RoleLost` if the process closed the file's descriptor; `Unsupported` if the file system has
     /// no such locks.
     pub fn lock(&mut self) -> Result<FileLockGuard<'_>> {
         self.wait(Mode::Exclusive, None)

@@ -1,24 +1,12 @@
 //! Why a lock was not acquired, or is inconsistent; and what guards have in common.
 
 use std::fmt;
+use std::mem;
 
+use super::raw::mutex::RawMutex;
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::Membership;
-use crate::participant::owner::AcquireError;
-
-/// The error for bytes that are no value of the type that a lock guards.
-#[cold]
-pub(crate) fn no_value(membership: &Membership) -> Error {
-    let why = "its bytes are no value of its type: overwrite them with lock_replacing or \
-               write_replacing";
-    membership.error(ErrorKind::Corrupt, "lock", why)
-}
-
-/// The outcome of a wait, not of an attempt: a lock that is busy is an error.
-#[inline(always)]
-pub(crate) fn certain(acquired: Option<bool>, membership: &Membership) -> Result<bool> {
-    acquired.ok_or_else(|| membership.acquire_error(AcquireError::Contended, "lock"))
-}
+use crate::participant::owner::{AcquireError, Acquired};
 
 /// The result of acquiring a lock.
 pub type LockResult<G> = std::result::Result<G, LockError<G>>;
@@ -59,9 +47,47 @@ impl<G> LockError<G> {
     }
 }
 
-/// The outcome of an attempt that acquired the lock.
-pub(crate) fn attempted<G>(acquired: LockResult<G>) -> LockResult<Option<G>> {
-    acquired.map(Some).map_err(|error| error.map(Some))
+/// The error for bytes that are not a valid value of the type that a lock guards.
+#[cold]
+fn no_value(membership: &Membership) -> Error {
+    let why = "its bytes are not a valid value of its type: overwrite them with lock_replacing or \
+               write_replacing";
+    membership.error(ErrorKind::Corrupt, "lock", why)
+}
+
+/// The result for a lock that was just acquired. If its bytes are not a value, it is released.
+#[inline(always)]
+pub(crate) fn locked<G: Guard>(guard: G, acquired: Acquired, is_valid: bool) -> LockResult<G> {
+    match acquired {
+        _ if !is_valid => Err(no_value(guard.membership()).into()),
+        Acquired::Clean => Ok(guard),
+        Acquired::Inconsistent => Err(LockError::OwnerDied(guard)),
+    }
+}
+
+/// The result of an attempt: `None` if the lock is held.
+#[inline(always)]
+pub(crate) fn attempted<G>(
+    acquired: Result<Acquired, AcquireError>,
+    lock: &RawMutex,
+    locked: impl FnOnce(Acquired) -> LockResult<G>,
+) -> LockResult<Option<G>> {
+    match acquired {
+        Ok(acquired) => locked(acquired).map(Some).map_err(|error| error.map(Some)),
+        Err(AcquireError::Held(_) | AcquireError::Contended) => Ok(None),
+        Err(error) => Err(lock.refused(error).into()),
+    }
+}
+
+/// The result of acquiring the lock again for a guard that still exists.
+pub(crate) fn resumed<G>(locked: LockResult<G>) -> Result<Acquired> {
+    let (guard, acquired) = match locked {
+        Ok(guard) => (guard, Acquired::Clean),
+        Err(LockError::OwnerDied(guard)) => (guard, Acquired::Inconsistent),
+        Err(LockError::Failed(error)) => return Err(error),
+    };
+    mem::forget(guard);
+    Ok(acquired)
 }
 
 impl<G: Guard> From<LockError<G>> for Error {
@@ -142,9 +168,9 @@ pub trait Guard: sealed::Sealed {
     #[doc(hidden)]
     fn suspend(&mut self);
 
-    /// Acquires the lock again, as it was. Returns whether it is inconsistent.
+    /// Acquires the lock again, as it was.
     #[doc(hidden)]
-    fn resume(&mut self) -> Result<bool>;
+    fn resume(&mut self) -> Result<Acquired>;
 }
 
 pub(crate) mod sealed {

@@ -2,17 +2,15 @@
 #![allow(unsafe_code, reason = "references to the value of a held lock")]
 
 use std::fmt;
-use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
-use super::lock_error::{self, Guard, LockError, LockResult, attempted};
+use super::lock_error::{self, Guard, LockResult};
 use super::raw::mutex::{self, RawMutex, USED};
 use super::value::{NoData, Value};
 use crate::error::Result;
-use crate::object::{
-    Builder, Kind, Membership, Part, PartState, Payload, Planner, Primitive, ValueType,
-};
+use crate::object::{Builder, Kind, Membership, Part, PartState, Payload, Planner, Primitive};
+use crate::participant::owner::{Acquired, Mode};
 use crate::shareable::Shareable;
 use crate::wait::Until;
 
@@ -25,13 +23,13 @@ use crate::wait::Until;
 ///
 /// It is not reentrant: a thread that locks it twice waits for itself.
 ///
-/// A panic does not make the lock inconsistent: the guard is dropped in good order. A process that
-/// ends without dropping it, as by `exit`, counts as dead.
+/// A panic does not make the lock inconsistent: the guard is dropped normally. A process that ends
+/// without dropping the guard, for example by calling `exit`, counts as dead.
 ///
 /// # If a process dies
 ///
 /// A holder that dies may leave the value half-changed. The next locker gets
-/// [`OwnerDied`](LockError::OwnerDied), and so does each locker after it until one calls
+/// [`OwnerDied`](super::LockError::OwnerDied), and so does each locker after it until one calls
 /// [`mark_consistent`](MutexGuard::mark_consistent). A process that dies while it waits holds
 /// nothing. A process that is stopped keeps what it holds.
 ///
@@ -77,33 +75,30 @@ impl<T: Shareable> Mutex<T> {
     ///
     /// # Errors
     ///
-    /// [`LockError::OwnerDied`], with the lock. Or [`LockError::Failed`]: `Closed` if the object
-    /// was removed; `Corrupt` if its bytes are no value of the type, or its word holds garbage (see
+    /// [`OwnerDied`](super::LockError::OwnerDied), with the lock. Or
+    /// [`Failed`](super::LockError::Failed): `Closed` if the object was removed; `Corrupt` if its
+    /// bytes are not a valid value of the type, or its word holds garbage (see
     /// [`lock_replacing`](Self::lock_replacing)); `Forked` in a forked child; `RoleLost` if the
     /// process closed the descriptor of its liveness lock.
     #[inline]
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
-        self.lock_within(Until::Ever)
+        self.lock_within(|| Until::Ever)
     }
 
     /// Acquires the lock if no thread holds it, or if its holder is dead.
     ///
     /// # If a process dies
     ///
-    /// Each handle checks for a death at most once in 25 ms, since that takes a system call.
+    /// The death is found 25 ms after the handle's last check for one if a thread looks, as here,
+    /// and after 50 ms if it sleeps: a check costs a system call.
     ///
     /// # Errors
     ///
     /// Those of [`lock`](Self::lock).
     #[inline]
     pub fn try_lock(&self) -> LockResult<Option<MutexGuard<'_, T>>> {
-        if self.raw.acquire_uncontended() {
-            return attempted(self.acquired(false));
-        }
-        match self.raw.acquire(Until::Now)? {
-            Some(inconsistent) => attempted(self.acquired(inconsistent)),
-            None => Ok(None),
-        }
+        let acquired = self.raw.acquire(Mode::Exclusive, || Until::Now);
+        lock_error::attempted(acquired, &self.raw, |acquired| self.locked(acquired))
     }
 
     /// Acquires the lock, and waits up to `timeout`.
@@ -114,10 +109,7 @@ impl<T: Shareable> Mutex<T> {
     /// [`lock`](Self::lock).
     #[inline]
     pub fn lock_timeout(&self, timeout: Duration) -> LockResult<MutexGuard<'_, T>> {
-        if self.raw.acquire_uncontended() {
-            return self.acquired(false);
-        }
-        self.lock_slowly(Until::after(timeout))
+        self.lock_within(|| Until::after(timeout))
     }
 
     /// Acquires the lock, and waits until `deadline` on the monotonic clock.
@@ -127,17 +119,17 @@ impl<T: Shareable> Mutex<T> {
     /// Those of [`lock_timeout`](Self::lock_timeout).
     #[inline]
     pub fn lock_until(&self, deadline: Instant) -> LockResult<MutexGuard<'_, T>> {
-        self.lock_within(Until::Deadline(deadline))
+        self.lock_within(|| Until::Deadline(deadline))
     }
 
     /// Acquires the lock, and overwrites whatever bytes the value has: also bytes that a dead
-    /// process left and that are no value. It makes the lock consistent.
+    /// process left and that are not a valid value. It makes the lock consistent.
     ///
     /// # Errors
     ///
     /// Those of [`lock`](Self::lock), but not `Corrupt` for the value.
     pub fn lock_replacing(&self, value: T) -> Result<MutexGuard<'_, T>> {
-        self.acquire(Until::Ever)?;
+        self.acquire(|| Until::Ever)?;
         // SAFETY: the lock is held.
         unsafe { self.value.set(value) };
         let mut guard = MutexGuard { mutex: self };
@@ -146,31 +138,24 @@ impl<T: Shareable> Mutex<T> {
     }
 
     #[inline(always)]
-    fn lock_within(&self, until: Until) -> LockResult<MutexGuard<'_, T>> {
-        if self.raw.acquire_uncontended() { self.acquired(false) } else { self.lock_slowly(until) }
+    fn lock_within(&self, until: impl FnOnce() -> Until) -> LockResult<MutexGuard<'_, T>> {
+        let acquired = self.acquire(until)?;
+        self.locked(acquired)
     }
 
-    #[cold]
-    fn lock_slowly(&self, until: Until) -> LockResult<MutexGuard<'_, T>> {
-        let inconsistent = self.acquire(until)?;
-        self.acquired(inconsistent)
-    }
-
-    fn acquire(&self, until: Until) -> Result<bool> {
-        lock_error::certain(self.raw.acquire(until)?, self.raw.membership())
-    }
-
-    /// Returns the guard of a lock that was just acquired, if its bytes are a value.
     #[inline(always)]
-    fn acquired(&self, inconsistent: bool) -> LockResult<MutexGuard<'_, T>> {
+    fn acquire(&self, until: impl FnOnce() -> Until) -> Result<Acquired> {
+        self.raw.acquire(Mode::Exclusive, until).map_err(|error| self.raw.refused(error))
+    }
+
+    /// The result for a lock that was just acquired.
+    #[inline(always)]
+    fn locked(&self, acquired: Acquired) -> LockResult<MutexGuard<'_, T>> {
         // CRASH: dying from here on leaves the lock to the next locker, inconsistent.
         crash_point!("lock: taken");
-        let guard = MutexGuard { mutex: self };
         // SAFETY: the lock is held.
-        if !unsafe { self.value.is_valid() } {
-            return Err(lock_error::no_value(self.raw.membership()).into());
-        }
-        if inconsistent { Err(LockError::OwnerDied(guard)) } else { Ok(guard) }
+        let is_valid = unsafe { self.value.is_valid() };
+        lock_error::locked(MutexGuard { mutex: self }, acquired, is_valid)
     }
 }
 
@@ -181,13 +166,13 @@ impl<T: Shareable> Payload for Mutex<T> {
     const KIND: Kind = Kind::Mutex;
 
     fn plan(planner: &mut Planner<'_>, initial: Option<&T>) {
-        let place = mutex::plan(planner, ValueType::Layout(T::LAYOUT));
-        Value::<T, USED>::plan_initial(planner, place, initial);
+        RawMutex::plan(planner);
+        Value::<T, USED>::plan(planner, initial);
     }
 
     fn build(builder: &mut Builder) -> Result<Self> {
         let raw = RawMutex::build(builder)?;
-        let value = Value::build(builder, raw.line())?;
+        let value = Value::build(builder, &raw.line)?;
         Ok(Self { raw, value })
     }
 
@@ -231,7 +216,7 @@ impl<T: Shareable> Deref for MutexGuard<'_, T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: the lock is held, and `acquired` checked that the bytes are a value.
+        // SAFETY: the lock is held, and `locked` checked that the bytes are a value.
         unsafe { self.mutex.value.get() }
     }
 }
@@ -266,17 +251,7 @@ impl<T: Shareable> Guard for MutexGuard<'_, T> {
         self.mutex.raw.release();
     }
 
-    fn resume(&mut self) -> Result<bool> {
-        match self.mutex.lock() {
-            Ok(guard) => {
-                mem::forget(guard);
-                Ok(false)
-            }
-            Err(LockError::OwnerDied(guard)) => {
-                mem::forget(guard);
-                Ok(true)
-            }
-            Err(LockError::Failed(error)) => Err(error),
-        }
+    fn resume(&mut self) -> Result<Acquired> {
+        lock_error::resumed(self.mutex.lock())
     }
 }

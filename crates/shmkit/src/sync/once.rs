@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
+use super::raw::mutex::RawMutex;
 use crate::error::{ErrorKind, Result};
-use crate::object::{
-    Builder, Holding, Kind, Line, Membership, Part, PartState, Payload, Planner, Primitive,
-};
-use crate::participant::owner::{Mode, OwnerWord};
-use crate::wait::{Until, WaitLoop};
+use crate::object::{Builder, Holding, Kind, Part, PartState, Payload, Planner, Primitive};
+use crate::participant::owner::{Acquired, Mode, OwnerWord};
+use crate::wait::Until;
 
 /// An action that is done once, by one of many processes, before any of them goes on.
 ///
@@ -36,9 +35,8 @@ use crate::wait::{Until, WaitLoop};
 /// ```
 #[derive(Debug)]
 pub struct Once {
-    /// Its word is that of a lock, which is marked once the action is done.
-    line: Line,
-    wait_loop: WaitLoop,
+    /// Its word is marked once the action is done.
+    raw: RawMutex,
 }
 
 impl Once {
@@ -46,7 +44,7 @@ impl Once {
     ///
     /// # Errors
     ///
-    /// `Closed` if the object was removed, `Corrupt`, `Forked`, `RoleLost`.
+    /// `Corrupt`, `Forked`, `RoleLost`; `Closed` if the object was removed.
     ///
     /// # Panics
     ///
@@ -77,7 +75,7 @@ impl Once {
     /// Returns whether it is done.
     #[inline]
     pub fn is_completed(&self) -> bool {
-        self.owner().look().is_done()
+        self.raw.word().look().is_done()
     }
 
     #[inline]
@@ -91,14 +89,9 @@ impl Once {
     #[cold]
     fn call_slowly(&self, action: impl FnOnce(bool), until: Until) -> Result<()> {
         const ACTION: &str = "do once";
-        let membership = self.membership();
-        membership.check_live()?;
-        let acquired = {
-            let _recorded = membership.record_wait(self.line.place(), until);
-            let (me, mode) = (membership.me(), Mode::Exclusive);
-            self.owner().acquire(me, mode, membership, &self.wait_loop, until)
-        };
-        acquired.map_err(|error| membership.acquire_error(error, ACTION))?;
+        let membership = self.raw.membership();
+        let acquired = self.raw.acquire_slowly(Mode::Exclusive, until);
+        let acquired = acquired.map_err(|error| membership.acquire_error(error, ACTION))?;
         let mut running = Running { once: self, begun: false };
         if self.is_completed() {
             return Ok(());
@@ -106,24 +99,16 @@ impl Once {
         running.begun = true;
         // CRASH: dying from here on leaves it to the next process, inconsistent.
         crash_point!("once: begun");
-        action(self.owner().look().is_inconsistent());
+        action(acquired == Acquired::Inconsistent);
         std::mem::forget(running);
-        if membership.is_mine() && self.owner().release_done(membership.me()) {
+        if membership.is_mine() && self.raw.word().release_done(membership.me()) {
             return Ok(());
         }
         // Another process runs it, or has, because this one lost its liveness lock.
         membership.check_live()?;
-        let why = "this process lost its liveness lock meanwhile: another one runs it again";
+        let why = "this process lost its liveness lock while it ran the action: another process \
+                   runs the action again";
         Err(membership.error(ErrorKind::RoleLost, ACTION, why))
-    }
-
-    fn membership(&self) -> &Membership {
-        self.line.membership()
-    }
-
-    #[inline(always)]
-    fn owner(&self) -> OwnerWord<'_> {
-        OwnerWord::of_lock(&self.line.fixed()[0])
     }
 }
 
@@ -135,12 +120,11 @@ struct Running<'a> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        let membership = self.once.membership();
-        if membership.is_mine() {
-            match self.begun {
-                true => self.once.owner().release_inconsistent(membership.me()),
-                false => self.once.owner().release(membership.me()),
-            };
+        let raw = &self.once.raw;
+        if self.begun && raw.membership().is_mine() {
+            raw.word().release_inconsistent(raw.membership().me());
+        } else {
+            raw.release();
         }
     }
 }
@@ -158,11 +142,11 @@ impl Payload for Once {
     const KIND: Kind = Kind::Once;
 
     fn plan(planner: &mut Planner<'_>, _: Option<&()>) {
-        planner.line("owner");
+        RawMutex::plan(planner);
     }
 
     fn build(builder: &mut Builder) -> Result<Self> {
-        Ok(Self { line: builder.line()?, wait_loop: WaitLoop::of_lock() })
+        Ok(Self { raw: RawMutex::build(builder)? })
     }
 
     fn describe(part: &Part<'_>) -> Result<PartState> {

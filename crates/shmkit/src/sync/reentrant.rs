@@ -4,14 +4,13 @@
 use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
-use super::lock_error::{self, Guard, LockError, LockResult, attempted};
-use super::raw::mutex::{self, USED};
+use super::lock_error::{self, Guard, LockResult};
+use super::raw::mutex::{self, RawMutex, USED};
 use super::raw::reentrant::RawReentrantMutex;
 use super::value::{NoData, Value};
 use crate::error::Result;
-use crate::object::{
-    Builder, Kind, Membership, Part, PartState, Payload, Planner, Primitive, ValueType,
-};
+use crate::object::{Builder, Kind, Membership, Part, PartState, Payload, Planner, Primitive};
+use crate::participant::owner::Acquired;
 use crate::shareable::Shareable;
 use crate::wait::Until;
 
@@ -60,8 +59,8 @@ impl<T: Shareable> ReentrantMutex<T> {
     ///
     /// # Errors
     ///
-    /// [`LockError::OwnerDied`], with the only guard of this thread. Or [`LockError::Failed`]:
-    /// `Closed`, `Corrupt`, `Forked`, `RoleLost`.
+    /// [`OwnerDied`](super::LockError::OwnerDied), with the only guard of this thread. Or
+    /// [`Failed`](super::LockError::Failed): `Closed`, `Corrupt`, `Forked`, `RoleLost`.
     pub fn lock(&self) -> LockResult<ReentrantGuard<'_, T>> {
         self.lock_within(Until::Ever)
     }
@@ -72,10 +71,8 @@ impl<T: Shareable> ReentrantMutex<T> {
     ///
     /// Those of [`lock`](Self::lock).
     pub fn try_lock(&self) -> LockResult<Option<ReentrantGuard<'_, T>>> {
-        match self.raw.acquire(Until::Now)? {
-            Some(inconsistent) => attempted(self.acquired(inconsistent)),
-            None => Ok(None),
-        }
+        let acquired = self.raw.acquire(Until::Now);
+        lock_error::attempted(acquired, &self.raw.mutex, |acquired| self.locked(acquired))
     }
 
     /// Acquires the lock, or acquires it again, and waits up to `timeout`.
@@ -98,7 +95,7 @@ impl<T: Shareable> ReentrantMutex<T> {
     }
 
     /// Acquires the lock, and overwrites whatever bytes the value has: also bytes that a dead
-    /// process left and that are no value. It makes the lock consistent.
+    /// process left and that are not a valid value. It makes the lock consistent.
     ///
     /// # Errors
     ///
@@ -112,24 +109,21 @@ impl<T: Shareable> ReentrantMutex<T> {
     }
 
     fn lock_within(&self, until: Until) -> LockResult<ReentrantGuard<'_, T>> {
-        let inconsistent = self.acquire(until)?;
-        self.acquired(inconsistent)
+        let acquired = self.acquire(until)?;
+        self.locked(acquired)
     }
 
-    fn acquire(&self, until: Until) -> Result<bool> {
-        lock_error::certain(self.raw.acquire(until)?, self.raw.membership())
+    fn acquire(&self, until: Until) -> Result<Acquired> {
+        self.raw.acquire(until).map_err(|error| self.raw.mutex.refused(error))
     }
 
-    /// Returns the guard of a lock that was just acquired, if its bytes are a value.
-    fn acquired(&self, inconsistent: bool) -> LockResult<ReentrantGuard<'_, T>> {
+    /// The result for a lock that was just acquired.
+    fn locked(&self, acquired: Acquired) -> LockResult<ReentrantGuard<'_, T>> {
         // CRASH: dying from here on leaves the lock to the next locker, inconsistent.
         crash_point!("lock: taken");
-        let guard = ReentrantGuard { lock: self, thread: PhantomData };
         // SAFETY: the lock is held.
-        if !unsafe { self.value.is_valid() } {
-            return Err(lock_error::no_value(self.raw.membership()).into());
-        }
-        if inconsistent { Err(LockError::OwnerDied(guard)) } else { Ok(guard) }
+        let is_valid = unsafe { self.value.is_valid() };
+        lock_error::locked(ReentrantGuard { lock: self, thread: PhantomData }, acquired, is_valid)
     }
 }
 
@@ -140,13 +134,13 @@ impl<T: Shareable> Payload for ReentrantMutex<T> {
     const KIND: Kind = Kind::ReentrantMutex;
 
     fn plan(planner: &mut Planner<'_>, initial: Option<&T>) {
-        let place = mutex::plan(planner, ValueType::Layout(T::LAYOUT));
-        Value::<T, USED>::plan_initial(planner, place, initial);
+        RawMutex::plan(planner);
+        Value::<T, USED>::plan(planner, initial);
     }
 
     fn build(builder: &mut Builder) -> Result<Self> {
         let raw = RawReentrantMutex::build(builder)?;
-        let value = Value::build(builder, raw.mutex().line())?;
+        let value = Value::build(builder, &raw.mutex.line)?;
         Ok(Self { raw, value })
     }
 
@@ -186,12 +180,12 @@ impl<T: Shareable> ReentrantGuard<'_, T> {
     /// Marks the value as consistent: this thread has repaired what a dead holder may have left
     /// half-changed.
     pub fn mark_consistent(&mut self) {
-        self.lock.raw.mutex().mark_consistent();
+        self.lock.raw.mutex.mark_consistent();
     }
 
     /// Returns whether no holder died since the lock was last marked consistent.
     pub fn is_consistent(&self) -> bool {
-        self.lock.raw.mutex().is_consistent()
+        self.lock.raw.mutex.is_consistent()
     }
 }
 
@@ -206,11 +200,11 @@ impl<T: Shareable> lock_error::sealed::Sealed for ReentrantGuard<'_, T> {}
 #[allow(private_interfaces, reason = "guards are made by this library only")]
 impl<T: Shareable> Guard for ReentrantGuard<'_, T> {
     fn membership(&self) -> &Membership {
-        self.lock.raw.membership()
+        self.lock.raw.mutex.membership()
     }
 
     fn holder_is_dead(&self) -> bool {
-        self.lock.raw.mutex().holder_is_dead()
+        self.lock.raw.mutex.holder_is_dead()
     }
 
     fn check_wait(&self) -> Result<()> {
@@ -221,13 +215,7 @@ impl<T: Shareable> Guard for ReentrantGuard<'_, T> {
         self.lock.raw.release_wholly();
     }
 
-    fn resume(&mut self) -> Result<bool> {
-        let inconsistent = self.lock.acquire(Until::Ever)?;
-        // SAFETY: the lock is held.
-        if unsafe { self.lock.value.is_valid() } {
-            return Ok(inconsistent);
-        }
-        self.lock.raw.release();
-        Err(lock_error::no_value(self.lock.raw.membership()))
+    fn resume(&mut self) -> Result<Acquired> {
+        lock_error::resumed(self.lock.lock())
     }
 }

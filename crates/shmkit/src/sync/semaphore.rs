@@ -50,7 +50,7 @@ use crate::wait::{Until, WaitLoop};
 pub struct Semaphore {
     line: Line,
     slots: Words<0>,
-    permits_at_first: u32,
+    initial_permits: u32,
     wait_loop: WaitLoop,
 }
 
@@ -68,15 +68,15 @@ impl Semaphore {
     /// `Forked`; `RoleLost`.
     #[inline]
     pub fn acquire(&self) -> Result<Permit<'_>> {
-        self.take(true, Until::Ever)?;
-        Ok(Permit { semaphore: self })
+        self.permit(Until::Ever)
     }
 
     /// Acquires a permit if one is available.
     ///
     /// # If a process dies
     ///
-    /// Each handle looks for permits of dead participants at most once in 25 ms.
+    /// Its permits are found 25 ms after the handle's last check if a thread looks, as here, and
+    /// after 50 ms if it sleeps.
     ///
     /// # Errors
     ///
@@ -92,8 +92,7 @@ impl Semaphore {
     ///
     /// `TimedOut`; and those of [`acquire`](Self::acquire).
     pub fn acquire_timeout(&self, timeout: Duration) -> Result<Permit<'_>> {
-        self.take(true, Until::after(timeout))?;
-        Ok(Permit { semaphore: self })
+        self.permit(Until::after(timeout))
     }
 
     /// Acquires a permit, and waits until `deadline` on the monotonic clock.
@@ -102,8 +101,7 @@ impl Semaphore {
     ///
     /// Those of [`acquire_timeout`](Self::acquire_timeout).
     pub fn acquire_until(&self, deadline: Instant) -> Result<Permit<'_>> {
-        self.take(true, Until::Deadline(deadline))?;
-        Ok(Permit { semaphore: self })
+        self.permit(Until::Deadline(deadline))
     }
 
     /// Consumes a permit, and waits until one is available. It is never released.
@@ -187,6 +185,11 @@ impl Semaphore {
     }
 
     #[inline]
+    fn permit(&self, until: Until) -> Result<Permit<'_>> {
+        self.take(true, until).map(|()| Permit { semaphore: self })
+    }
+
+    #[inline]
     fn take(&self, is_released: bool, until: Until) -> Result<()> {
         self.membership().check_live()?;
         let (permits, slot) = (self.permits(), self.slot(is_released));
@@ -240,7 +243,10 @@ impl Semaphore {
             PermitError::Closed => membership.object().closed(),
             PermitError::None => membership.timed_out(ACTION),
             PermitError::TooMany => {
-                let why = format!("this participant holds {MAX_HELD} permits, and no more can be");
+                let why = format!(
+                    "this participant already holds {MAX_HELD} permits, the maximum: \
+                           release one first"
+                );
                 membership.error(ErrorKind::Full, ACTION, why)
             }
             PermitError::Corrupt => {
@@ -265,7 +271,7 @@ impl Payload for Semaphore {
 
     fn plan(planner: &mut Planner<'_>, initial: Option<&u32>) {
         let line = planner.line("given");
-        planner.word("permits_at_first", line + 8, WORDS);
+        planner.word("initial_permits", line + 8, WORDS);
         planner.word("taken", line + 64, WORDS);
         planner.words_for_each("slots", WORDS, STRIDE as u64);
         if let Some(&permits) = initial {
@@ -277,16 +283,16 @@ impl Payload for Semaphore {
     fn build(builder: &mut Builder) -> Result<Self> {
         let (line, slots) = (builder.line()?, builder.words_for_each(STRIDE)?);
         // ORDERING: Relaxed; written before the object could be opened.
-        let permits_at_first = line.fixed()[1].load(Ordering::Relaxed) as u32;
-        let semaphore = Self { line, slots, permits_at_first, wait_loop: WaitLoop::default() };
+        let initial_permits = line.fixed()[1].load(Ordering::Relaxed) as u32;
+        let semaphore = Self { line, slots, initial_permits, wait_loop: WaitLoop::default() };
         // What the last participant of this slot still holds.
         semaphore.permits().reap(semaphore.membership().me().slot(), || true);
         Ok(semaphore)
     }
 
     fn check_begun_with(&self, permits: &u32) -> Result<()> {
-        let (asked, found) = (*permits, self.permits_at_first);
-        check_option("the number of permits at first", Some(asked), found, |it| it.to_string())
+        let (asked, found) = (*permits, self.initial_permits);
+        check_option("the initial number of permits", Some(asked), found, |it| it.to_string())
     }
 
     fn describe(part: &Part<'_>) -> Result<PartState> {

@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 use std::slice;
 
 use crate::error::Result;
-use crate::object::{Builder, Line, Planner, Room};
+use crate::object::{Builder, Line, Planner, Room, ValueType};
 use crate::shareable::Shareable;
 
 /// A value in the payload, after the `USED` bytes that its lock has in its line.
@@ -14,7 +14,7 @@ use crate::shareable::Shareable;
 /// the protocol.
 #[derive(Debug)]
 pub(crate) struct Value<T, const USED: u64> {
-    /// INVARIANT: room for a `T`, aligned, in a mapping that the lock keeps.
+    /// INVARIANT: room for a `T`, aligned, in a mapping that the lock keeps alive.
     at: NonNull<T>,
 }
 
@@ -26,8 +26,9 @@ unsafe impl<T: Shareable, const USED: u64> Sync for Value<T, USED> {}
 impl<T: Shareable, const USED: u64> Value<T, USED> {
     const ROOM: Room = Room::of(size_of::<T>() as u64, align_of::<T>() as u64, USED);
 
-    /// Sets the first value at `place`, where it was planned.
-    pub(crate) fn plan_initial(planner: &mut Planner<'_>, place: u64, initial: Option<&T>) {
+    /// Plans the value, after the words of its lock.
+    pub(crate) fn plan(planner: &mut Planner<'_>, initial: Option<&T>) {
+        let place = planner.value(ValueType::Layout(T::LAYOUT), USED);
         if let Some(initial) = initial {
             let mut bytes = vec![0; size_of::<T>()];
             initial.encode(&mut bytes);

@@ -3,7 +3,7 @@
 //! | file | contents |
 //! |---|---|
 //! | `word` | the wait word: marks of sleepers, a change with its wake, why no wake is lost |
-//! | `waiter` | [`Poll`], and the one loop that looks, spins, checks, registers and sleeps |
+//! | `waiter` | [`Poll`], and the one loop that looks, spins, checks, marks and sleeps |
 //! | `spin` | how long to look before sleeping |
 //! | `until` | how long to wait |
 //!

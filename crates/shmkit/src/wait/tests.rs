@@ -108,7 +108,8 @@ fn a_change_wakes_only_where_a_mark_says_that_threads_sleep() {
     let word = AtomicU64::new(0);
     let wait_word = WaitWord::new(&word).with_marks(1 << 14);
     for mark in [ASLEEP, 1 << 14] {
-        let (wait_loop, told) = (WaitLoop::default().without_spinning(), AtomicU64::new(0));
+        let (mut wait_loop, told) = (WaitLoop::default(), AtomicU64::new(0));
+        wait_loop.stop_spinning();
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| {
                 let poll = |_: &Standing| match wait_word.load(Ordering::Acquire) {
@@ -147,7 +148,8 @@ fn two_that_answer_each_other_miss_nothing() {
     };
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let wait_loop = WaitLoop::default().without_spinning();
+            let mut wait_loop = WaitLoop::default();
+            wait_loop.stop_spinning();
             for round in 1..=ROUNDS {
                 receive(&wait_loop, &words[0], round);
                 send(&words[1], round);

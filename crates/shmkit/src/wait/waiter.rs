@@ -14,9 +14,8 @@
 //!
 //! A waiter continues when a word changes, and each change is followed by a wake. Some events cause
 //! no wake, for example a death, or a name that was removed by hand. The **slow check** finds them.
-//! A waiter makes it at the latest a slice after the handle's last one; when it looks, if half a
-//! slice has passed since then; and when it was woken although the word did not change, if the last
-//! check was 1 ms ago.
+//! A handle makes it 25 ms (half a slice) after its last one if a thread looks, after 50 ms (a
+//! slice) if a thread sleeps, and after 1 ms if a thread is woken although the word did not change.
 //!
 //! # Handoffs
 //!
@@ -112,17 +111,6 @@ pub(crate) struct Standing {
     pub(crate) patience_is_over: bool,
 }
 
-impl Standing {
-    /// One look, without waiting.
-    pub(crate) const ATTEMPT: Self = Self {
-        is_attempt: true,
-        slept: false,
-        starves: false,
-        requested: false,
-        patience_is_over: false,
-    };
-}
-
 /// How a wait ended.
 #[derive(Debug)]
 pub(crate) struct Waited<T> {
@@ -155,9 +143,9 @@ impl WaitLoop {
         Self::with_looks(&Looks::FOR_LOCK)
     }
 
-    /// The same, for a handle that sleeps at once.
-    pub(crate) fn without_spinning(self) -> Self {
-        Self { spin: AdaptiveSpin::new(&Looks::NONE), ..self }
+    /// From now on, threads sleep at once.
+    pub(crate) fn stop_spinning(&mut self) {
+        self.spin = AdaptiveSpin::new(&Looks::NONE);
     }
 
     fn with_looks(looks: &'static Looks) -> Self {
@@ -180,7 +168,7 @@ impl WaitLoop {
         poll: impl FnMut(&Standing) -> Poll<'a, T>,
         check: impl FnMut() -> Option<T>,
     ) -> Waited<T> {
-        self.run(
+        self.wait_looking(
             &mut (poll, check),
             until,
             |(poll, _)| match poll(&Standing::default()) {
@@ -193,25 +181,10 @@ impl WaitLoop {
         )
     }
 
-    /// The same, with a cheaper `look` while the waiter spins.
+    /// The same, with a cheaper `look` while the waiter spins. It breaks with what it found, or
+    /// with `None` if it is time to sleep.
     #[inline]
     pub(crate) fn wait_looking<'a, C, T>(
-        &self,
-        context: &mut C,
-        until: Until,
-        mut look: impl FnMut(&mut C) -> Option<T>,
-        poll: impl FnMut(&mut C, &Standing) -> Poll<'a, T>,
-        check: impl FnMut(&mut C) -> Option<T>,
-    ) -> Waited<T> {
-        let look = |context: &mut C| match look(context) {
-            Some(found) => ControlFlow::Break(Some(found)),
-            None => ControlFlow::Continue(()),
-        };
-        self.run(context, until, look, poll, check)
-    }
-
-    #[inline]
-    fn run<'a, C, T>(
         &self,
         context: &mut C,
         until: Until,
@@ -323,7 +296,7 @@ fn clock_start() -> Instant {
     *START.get_or_make(Instant::now)
 }
 
-/// How often a waiter found a change at the end of its slice, without a wake.
+/// How many times a waiter found a change at the end of its slice, without a wake.
 mod late {
     #[cfg(all(feature = "crash-points", not(loom)))]
     pub(super) static COUNT: super::AtomicU64 = super::AtomicU64::new(0);
@@ -336,8 +309,8 @@ mod late {
     }
 }
 
-/// Returns how often a waiter of this process found a change at the end of its slice, without a
-/// wake.
+/// Returns how many times a waiter of this process found a change at the end of its slice, without
+/// a wake.
 #[cfg(all(feature = "crash-points", not(loom)))]
 pub(crate) fn late_finds() -> u64 {
     // ORDERING: Relaxed; a figure for tests.

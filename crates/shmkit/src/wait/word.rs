@@ -13,7 +13,7 @@
 //! | CLOSED | the process that retires the object; it then wakes all | no process |
 //!
 //! ASLEEP is a mark, not a count: a waiter that is killed causes only one unnecessary wake. A
-//! protocol may have further marks that say that a thread sleeps.
+//! protocol can define more bits that mark a sleeping thread.
 //!
 //! # Why no wake is lost
 //!
@@ -36,8 +36,10 @@
 //! others: it sets ASLEEP when it takes what it waited for, or when it sleeps again, or it wakes
 //! one more waiter when it gives up.
 //!
-//! Waiters stay asleep until the end of their slice, when they look again, only if a waker dies
-//! between P1 and P2, or if the wake reaches a waiter that is being killed.
+//! No waiter sleeps longer than a *slice* of 50 ms; then it looks again. A wake is lost only if the
+//! waker dies between P1 and P2, or if the wake reaches a waiter that is being killed: this costs
+//! the other waiters the rest of their slices.
+//!
 //! Waiters that may not write cannot mark the word. If the object allows such waiters, P2 follows
 //! every change.
 
@@ -104,7 +106,8 @@ impl<'a> WaitWord<'a> {
     /// Exchanges `from` for `to`, and wakes. `Err`: the word that was found instead.
     ///
     /// # If a process dies
-    /// Between the change and the wake: sleeping waiters look again at the end of their slice.
+    /// If it dies between the change and the wake, sleeping waiters look again at the end of their
+    /// slice.
     #[inline(always)]
     pub(crate) fn change(self, from: u64, to: u64, order: Ordering, wake: Wake) -> Result<(), u64> {
         let on_failure = match order {

@@ -180,7 +180,7 @@ fn different_initial_numbers_are_refused_with_both_numbers() {
         dir.options::<Latch>().create("latch", 3).unwrap(),
         dir.options::<(Mutex<u64>, [Semaphore; 2])>().create("group", (1, [2, 3])).unwrap(),
     );
-    let words = "the number of permits at first is 4 here and 3 in the object";
+    let words = "the initial number of permits is 4 here and 3 in the object";
     let answer = dir.options::<Semaphore>().open_or_create("semaphore", 4);
     assert_error(answer, ErrorKind::WrongOptions, words);
     let answer = dir.options::<(Mutex<u64>, [Semaphore; 2])>().open_or_create("group", (1, [2, 4]));

@@ -390,8 +390,8 @@ fn the_number_of_participants_is_limited() {
     assert_eq!(kind(Object::<Barrier>::options().size_in_memory(&0)), ErrorKind::InvalidArgument);
 }
 
-/// Ends objects while a thread sleeps in each, which must learn of it. Returns how often it learned
-/// by itself, at the end of a slice, and not by a wake.
+/// Ends objects while a thread sleeps in each, which must learn of it. Returns how many times it
+/// learned by itself, at the end of a slice, and not by a wake.
 ///
 /// `hold` acquires what `wait` waits for. `sleeps_at` is the place in the payload of the word that
 /// the thread sleeps on.

@@ -6,7 +6,7 @@ use shmkit::{ErrorKind, FixedVec, Shareable};
 use crate::test_dir::{SHORT, TIMEOUT, TestDir, assert_error, kind, two_handles};
 
 const NAME: &str = "lock";
-const INVALID: &str = "no value of its type";
+const INVALID: &str = "not a valid value of its type";
 
 /// Larger than the two cache lines of a lock.
 #[derive(Shareable, Clone, Copy, Debug, PartialEq)]

@@ -41,7 +41,7 @@ impl AnyLatest {
         open().map_err(|error| error.doing("open").on(name))
     }
 
-    /// Takes over an object, if its description is that of a `Latest` of some type.
+    /// Takes over an object, if its schema is that of a `Latest` of some type.
     fn over(object: OpenObject) -> Result<Self> {
         let layout = object.layout();
         check_kind(layout.kind, Kind::Latest)?;
@@ -55,7 +55,7 @@ impl AnyLatest {
             (expected == found).then_some((schema, geometry))
         });
         let Some((schema, geometry)) = typed else {
-            let why = "its description is not that of a latest";
+            let why = "its schema is not that of a latest";
             return Err(Error::new(ErrorKind::Corrupt, why));
         };
         let handle = Handle::over(Arc::new(object), geometry)?;

@@ -1,6 +1,7 @@
 //! Waiting for the next value.
 
 use std::mem::MaybeUninit;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,11 +59,6 @@ impl Cursor {
     pub(super) fn missed(&self) -> u64 {
         self.reading.place.missed
     }
-
-    pub(super) fn without_spinning(mut self) -> Self {
-        self.reading.wait_loop = self.reading.wait_loop.without_spinning();
-        self
-    }
 }
 
 impl Reading {
@@ -103,7 +99,10 @@ impl Reading {
         let found = wait_loop.wait_looking(
             &mut (&mut *place, &mut *into),
             until,
-            |(place, into)| place.take(handle, shape, into).then_some(Ok(())),
+            |(place, into)| match place.take(handle, shape, into) {
+                true => ControlFlow::Break(Some(Ok(()))),
+                false => ControlFlow::Continue(()),
+            },
             |(place, into), _| place.poll(handle, shape, into),
             |_| check(handle, known, deaths).err().map(Err),
         );
@@ -350,7 +349,8 @@ impl<T: Shareable> Changes<T> {
 
     /// Returns the same reader, without spinning before it sleeps: that takes less power, and a
     /// value arrives some microseconds later.
-    pub fn without_spinning(self) -> Self {
-        Self { cursor: self.cursor.without_spinning(), ..self }
+    pub fn without_spinning(mut self) -> Self {
+        self.cursor.reading.wait_loop.stop_spinning();
+        self
     }
 }

@@ -24,11 +24,11 @@ pub(super) struct Handle {
     /// By which shared writers wait for each other.
     pub(super) wait_loop: WaitLoop,
     /// INVARIANT: points to the first word of the payload, which has the control words and the
-    /// slots of this geometry, in the mapping that `object` keeps.
+    /// slots of this geometry, in the mapping that `object` keeps alive.
     payload: NonNull<AtomicU64>,
 }
 
-// SAFETY: the pointer is to atomics in a mapping that the handle keeps; the rest is `Send`.
+// SAFETY: the pointer is to atomics in a mapping that the handle keeps alive; the rest is `Send`.
 unsafe impl Send for Handle {}
 // SAFETY: as above.
 unsafe impl Sync for Handle {}
@@ -55,7 +55,7 @@ impl Handle {
         let slots = unsafe { self.payload.byte_add(SLOTS) };
         let slots = NonNull::slice_from_raw_parts(slots, shape.geometry().words());
         // SAFETY: the shape is for values of the same size, so there are as many words as this
-        // handle's geometry has, in the mapping that `object` keeps while `self` is borrowed.
+        // handle's geometry has, in the mapping that `object` keeps alive while `self` is borrowed.
         let slots = unsafe { slots.as_ref() };
         Register::new(WaitWord::new(self.word(LATEST)), self.word(BEGUN), slots, shape)
             .expect("the words were counted by the geometry")
@@ -74,7 +74,7 @@ impl Handle {
         debug_assert!(offset < SLOTS);
         // SAFETY: within the payload.
         let word = unsafe { self.payload.byte_add(offset) };
-        // SAFETY: it lies in the mapping that `object` keeps for as long as `self` is borrowed.
+        // SAFETY: it lies in the mapping that `object` keeps alive while `self` is borrowed.
         unsafe { word.as_ref() }
     }
 

@@ -100,8 +100,8 @@ impl<T: Shareable> Latest<T> {
     ///
     /// # Errors
     ///
-    /// `AlreadyExists`, `InvalidName`, `OutOfSpace`, `PermissionDenied`, `InvalidArgument` for a
-    /// value that is too large, `Unsupported` in a directory on a network.
+    /// `AlreadyExists`, `InvalidName`, `OutOfSpace`, `PermissionDenied`; `InvalidArgument` for a
+    /// value that is too large; `Unsupported` in a directory on a network.
     pub fn create(name: &str) -> Result<Self> {
         Self::options().create(name)
     }
@@ -144,9 +144,8 @@ impl<T: Shareable> Latest<T> {
     ///
     /// # Errors
     ///
-    /// `RoleTaken`, with the current writer as [`peer`](crate::Error::peer); `Full` if all
-    /// slots are taken; `PermissionDenied` if the object is open for reading only; `Closed`;
-    /// `Forked`.
+    /// `Closed`, `Forked`; `RoleTaken`, with the current writer as [`peer`](crate::Error::peer);
+    /// `Full` if all slots are taken; `PermissionDenied` if the object is open for reading only.
     pub fn writer(&self) -> Result<LatestWriter<T>> {
         Ok(LatestWriter::new(UntypedWriter::join(&self.handle)?, self.shape))
     }

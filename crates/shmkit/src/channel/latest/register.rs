@@ -366,14 +366,14 @@ impl<'a, S: HasGeometry> Register<'a, S> {
     }
 }
 
-/// How often a read of the newest value was overtaken by the writer, in this process.
+/// How many times the writer overtook a read of the newest value, in this process.
 pub(crate) mod retries {
     #[cfg(feature = "count-retries")]
     static COUNT: super::AtomicU64 = super::AtomicU64::new(0);
 
     #[inline(always)]
     pub(super) fn count() {
-        // ORDERING: Relaxed; a figure for people.
+        // ORDERING: Relaxed; only shown to people.
         #[cfg(feature = "count-retries")]
         COUNT.fetch_add(1, super::Ordering::Relaxed);
     }
@@ -381,7 +381,7 @@ pub(crate) mod retries {
     /// Returns how many there were since the process began.
     #[cfg(feature = "count-retries")]
     pub fn read_retries() -> u64 {
-        // ORDERING: Relaxed; a figure for people.
+        // ORDERING: Relaxed; only shown to people.
         COUNT.load(super::Ordering::Relaxed)
     }
 }

@@ -11,7 +11,7 @@ use crate::object::Membership;
 use crate::participant::Role;
 use crate::participant::owner::{AcquireError, Acquired, Mode};
 use crate::shareable::{Shareable, bytes_of};
-use crate::wait::Until;
+use crate::wait::{Until, WaitLoop};
 
 /// How long one of several writers waits for the others before `Busy`.
 const SHARING_PATIENCE: Duration = Duration::from_secs(1);
@@ -27,19 +27,18 @@ pub(super) struct UntypedWriter {
 
 impl UntypedWriter {
     pub(super) fn join(handle: &Arc<Handle>) -> Result<Self> {
-        let named = |error: Error| error.doing("write to").on(handle.object.label());
-        let membership = Membership::join(&handle.object, Role::Writer).map_err(named)?;
+        let membership = Membership::join(&handle.object, Role::Writer)
+            .map_err(|error| error.doing("write to").on(handle.object.label()))?;
         let shared = handle.has_shared_writers();
         let writer = Self { handle: handle.clone(), membership, shared };
         if !shared {
-            let (owner, me) = (handle.owner(), writer.membership.me());
-            match owner.try_acquire(me, Mode::Exclusive, &writer.membership) {
-                Ok(_) => {
-                    crash_point!("owner: taken");
-                    writer.complete();
-                }
-                Err(error) => return Err(named(writer.acquire_error(error))),
-            }
+            let (owner, me, mode) = (handle.owner(), writer.membership.me(), Mode::Exclusive);
+            // New, so that its slow check is due: this may be the caller's only attempt.
+            let wait_loop = WaitLoop::of_lock();
+            let acquired = owner.acquire(me, mode, &writer.membership, &wait_loop, Until::Now);
+            acquired.map_err(|error| writer.acquire_error(error, "write to"))?;
+            crash_point!("owner: taken");
+            writer.complete();
         }
         Ok(writer)
     }
@@ -53,28 +52,23 @@ impl UntypedWriter {
     }
 
     #[cold]
-    fn acquire_error(&self, error: AcquireError) -> Error {
-        let object = &self.handle.object;
-        match error {
-            AcquireError::Closed => object.closed(),
+    fn acquire_error(&self, error: AcquireError, action: &'static str) -> Error {
+        let (kind, holder, why) = match error {
             AcquireError::Held(holder) => {
-                let peer = object.peer(holder);
-                let why = format!("{peer} is its only writer");
-                Error::new(ErrorKind::RoleTaken, why).by_peer(peer)
+                (ErrorKind::RoleTaken, holder, "is its only writer".into())
             }
             AcquireError::TimedOut(holder) => {
-                let (peer, waited) = (object.peer(holder), SHARING_PATIENCE.as_millis());
-                let why = format!("{peer} has been writing for more than {waited} ms");
-                Error::new(ErrorKind::Busy, why).by_peer(peer)
+                let waited = SHARING_PATIENCE.as_millis();
+                let why = format!("has been writing for more than {waited} ms");
+                (ErrorKind::Busy, holder, why)
             }
             AcquireError::Contended => {
-                Error::new(ErrorKind::Busy, "other writers acquired it each time it was free")
+                return self.membership.acquire_error(error, action).of_kind(ErrorKind::Busy);
             }
-            AcquireError::Corrupt => {
-                let why = "its owner word has a value that no participant writes";
-                Error::new(ErrorKind::Corrupt, why)
-            }
-        }
+            _ => return self.membership.acquire_error(error, action),
+        };
+        let peer = self.handle.object.peer(holder);
+        self.membership.error(kind, action, format!("{peer} {why}")).by_peer(peer)
     }
 
     /// Publishes the bytes of a value and wakes readers. Returns the value's sequence number.
@@ -104,16 +98,11 @@ impl UntypedWriter {
             return Ok(());
         }
         let (wait_loop, until) = (&self.handle.wait_loop, Until::after(SHARING_PATIENCE));
-        match owner.acquire(me, Mode::Exclusive, &self.membership, wait_loop, until) {
-            Ok(Acquired::Free) => Ok(()),
-            Ok(_) => {
-                self.complete();
-                Ok(())
-            }
-            Err(error) => {
-                Err(self.acquire_error(error).doing("set").on(self.handle.object.label()))
-            }
+        let acquired = owner.acquire(me, Mode::Exclusive, &self.membership, wait_loop, until);
+        if acquired.map_err(|error| self.acquire_error(error, "set"))? == Acquired::Inconsistent {
+            self.complete();
         }
+        Ok(())
     }
 }
 

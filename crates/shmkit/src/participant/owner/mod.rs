@@ -22,7 +22,7 @@
 //! |---|---|---|
 //! | ASLEEP | a waiter before it sleeps on the word | the holder: it releases, and wakes one |
 //! | READERS | a waiter before it sleeps until it may share | the same, and wakes all |
-//! | handoffs | a waiter that sleeps again after 1 ms, to 255 | it, when it acquires or gives up |
+//! | handoffs | a starving waiter, when it sleeps again: sets 255 | see "Why nobody starves" |
 //! | INCONSISTENT | the replacer of a holder that died in it | a holder that repaired the data |
 //! | UPGRADABLE | a holder that lets readers share | the holder |
 //! | DRAINING | a holder that still waits for readers to leave | the holder |
@@ -52,22 +52,21 @@
 //!
 //! # If a process dies
 //!
-//! A dead holder stays in the word until a process that wants the word checks the holder: at once
-//! in [`OwnerWord::try_acquire`], in [`OwnerWord::acquire`] at the slow check. The exchange that
-//! replaces the holder names its generation, so of two processes that found it dead only one
-//! replaces it.
+//! A dead holder stays in the word until the slow check of a process that wants the word. The
+//! exchange that replaces the holder names its generation, so of two processes that found it dead
+//! only one replaces it.
 
 mod death_watch;
 mod state;
 
 pub(crate) use self::death_watch::DeathWatch;
+pub(crate) use self::state::{Acquired, State, Use};
 use self::state::{DONE, DRAINING, INCONSISTENT, READERS, UPGRADABLE};
-pub(crate) use self::state::{State, Use};
 use super::{Liveness, ParticipantId};
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::wait::{ASLEEP, Poll, SleepTicket, Standing, Until, WaitLoop, WaitWord, Waited, Wake};
 
-/// How often an exchange is attempted before the word counts as contended.
+/// How many times an exchange is attempted before the word counts as contended.
 const TRIES: u32 = 64;
 
 /// How a word is held.
@@ -92,15 +91,6 @@ impl Mode {
     }
 }
 
-/// How the word was acquired.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Acquired {
-    /// It was free.
-    Free,
-    /// This participant died while it held the word: what it left half-done must be completed.
-    FromDead(ParticipantId),
-}
-
 /// Why the word was not acquired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AcquireError {
@@ -114,6 +104,8 @@ pub(crate) enum AcquireError {
     Contended,
     /// The word has a value that no participant writes.
     Corrupt,
+    /// The caller cannot act: it is a forked child, or it lost its slot.
+    NotLive,
 }
 
 /// The owner word.
@@ -194,7 +186,7 @@ impl<'a> OwnerWord<'a> {
                 return Poll::Reserved(self.ticket(state, ASLEEP, standing));
             }
             if self.take(state, me, mode, standing) {
-                return Poll::Ready(Ok(Acquired::Free));
+                return Poll::Ready(Ok(state.acquired()));
             }
             tries += 1;
             if tries == TRIES {
@@ -211,29 +203,6 @@ impl<'a> OwnerWord<'a> {
             }
             found => Poll::Ready(found),
         }
-    }
-
-    /// Acquires the word for `me` if it is free, or if its holder is dead, which it checks.
-    #[inline]
-    pub(crate) fn try_acquire(
-        self,
-        me: ParticipantId,
-        mode: Mode,
-        liveness: &impl Liveness,
-    ) -> Result<Acquired, AcquireError> {
-        for _ in 0..TRIES {
-            match self.poll_acquire(me, mode, &Standing::ATTEMPT) {
-                Poll::Ready(outcome) => return outcome,
-                Poll::Pending(_) | Poll::Reserved(_) => {}
-            }
-            let state = self.check_state()?;
-            if let Some(holder) = state.holder()
-                && let Some(taken) = self.replace(state, holder, Some((me, mode)), liveness)?
-            {
-                return Ok(taken);
-            }
-        }
-        Err(AcquireError::Contended)
     }
 
     /// Acquires the word for `me`, waiting for a living holder as long as `until` says.
@@ -303,7 +272,8 @@ impl<'a> OwnerWord<'a> {
     /// Releases the word. False if `me` does not hold it any more.
     ///
     /// # If a process dies
-    /// Between the release and the wake: sleeping waiters look again at the end of their slice.
+    /// If the holder dies between the release and the wake, sleeping waiters look again at the end
+    /// of their slice.
     #[inline(always)]
     pub(crate) fn release(self, me: ParticipantId) -> bool {
         let mine = self.state(0).with_holder(me, 0);
@@ -449,7 +419,10 @@ impl<'a> OwnerWord<'a> {
         // death orders those stores before; and as in `take`. All waiters are woken: they wait for
         // a different holder now.
         let taken = self.exchange(state, next, Ordering::SeqCst, Wake::All).is_ok();
-        Ok(taken.then_some(Acquired::FromDead(holder)))
+        Ok(taken.then_some(match self.of {
+            Use::Role => Acquired::Inconsistent,
+            Use::Lock => next.acquired(),
+        }))
     }
 
     /// Ends the handoff for readers that a reader found in `state` when it shared the lock.

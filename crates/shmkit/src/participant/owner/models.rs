@@ -37,16 +37,24 @@ unsafe impl Sync for Guarded {}
 // SAFETY: as above.
 unsafe impl Send for Guarded {}
 
+fn acquire(
+    word: OwnerWord<'_>,
+    me: ParticipantId,
+    liveness: &impl Liveness,
+    until: Until,
+) -> Result<Acquired, AcquireError> {
+    word.acquire(me, Mode::Exclusive, liveness, &WaitLoop::of_lock(), until)
+}
+
 #[test]
 fn loom_of_two_that_find_the_owner_dead_one_replaces_it() {
     check(None, || {
         let guarded = Guarded::new();
-        guarded.owner().try_acquire(DEAD, Mode::Exclusive, &NOBODY_DIED).unwrap();
+        acquire(guarded.owner(), DEAD, &NOBODY_DIED, Until::Now).unwrap();
         let contender = |slot| {
             let guarded = guarded.clone();
             move || {
-                let taken =
-                    guarded.owner().try_acquire(living(slot), Mode::Exclusive, &DeadIs(Some(DEAD)));
+                let taken = acquire(guarded.owner(), living(slot), &DeadIs(Some(DEAD)), Until::Now);
                 if taken.is_ok() {
                     guarded.change();
                 }
@@ -56,7 +64,7 @@ fn loom_of_two_that_find_the_owner_dead_one_replaces_it() {
         let other = thread::spawn(contender(1));
         let mine = contender(2)();
         let other = other.join().unwrap();
-        let taken = Ok(Acquired::FromDead(DEAD));
+        let taken = Ok(Acquired::Inconsistent);
         assert!(
             (mine == taken && other == Err(AcquireError::Held(living(2))))
                 || (other == taken && mine == Err(AcquireError::Held(living(1)))),
@@ -71,16 +79,7 @@ fn contend(guarded: &Arc<Guarded>, contenders: u32) {
     let contender = |slot| {
         let guarded = guarded.clone();
         move || {
-            guarded
-                .owner()
-                .acquire(
-                    living(slot),
-                    Mode::Exclusive,
-                    &NOBODY_DIED,
-                    &WaitLoop::of_lock(),
-                    Until::Ever,
-                )
-                .unwrap();
+            acquire(guarded.owner(), living(slot), &NOBODY_DIED, Until::Ever).unwrap();
             guarded.change();
             assert!(guarded.owner().release(living(slot)));
         }
@@ -109,18 +108,10 @@ fn loom_three_take_turns_and_no_waiter_sleeps_forever() {
 fn loom_a_waiter_gets_closed_when_the_word_is_closed() {
     check(None, || {
         let guarded = Guarded::new();
-        guarded.owner().try_acquire(living(1), Mode::Exclusive, &NOBODY_DIED).unwrap();
+        acquire(guarded.owner(), living(1), &NOBODY_DIED, Until::Now).unwrap();
         let waiting = thread::spawn({
             let guarded = guarded.clone();
-            move || {
-                guarded.owner().acquire(
-                    living(2),
-                    Mode::Exclusive,
-                    &NOBODY_DIED,
-                    &WaitLoop::of_lock(),
-                    Until::Ever,
-                )
-            }
+            move || acquire(guarded.owner(), living(2), &NOBODY_DIED, Until::Ever)
         });
         guarded.owner().close();
         assert_eq!(waiting.join().unwrap(), Err(AcquireError::Closed));
@@ -132,15 +123,14 @@ fn loom_a_waiter_gets_closed_when_the_word_is_closed() {
 fn loom_a_waiter_replaces_a_holder_that_dies() {
     check(None, || {
         let guarded = Guarded::new();
-        guarded.owner().try_acquire(DEAD, Mode::Exclusive, &NOBODY_DIED).unwrap();
+        acquire(guarded.owner(), DEAD, &NOBODY_DIED, Until::Now).unwrap();
         let waiting = thread::spawn({
             let guarded = guarded.clone();
             move || {
-                let taken = guarded.owner().acquire(
+                let taken = acquire(
+                    guarded.owner(),
                     living(2),
-                    Mode::Exclusive,
                     &DeadIs(Some(DEAD)),
-                    &WaitLoop::of_lock(),
                     Until::after(Duration::ZERO),
                 );
                 guarded.change();
@@ -148,7 +138,7 @@ fn loom_a_waiter_replaces_a_holder_that_dies() {
             }
         });
         let_time_pass();
-        assert_eq!(waiting.join().unwrap(), Ok(Acquired::FromDead(DEAD)));
+        assert_eq!(waiting.join().unwrap(), Ok(Acquired::Inconsistent));
         assert_eq!(guarded.owner().look().deaths(), 1);
     });
 }
@@ -157,31 +147,23 @@ fn loom_a_waiter_replaces_a_holder_that_dies() {
 fn loom_a_holder_that_dies_before_its_wake_only_delays_the_waiters() {
     check(None, || {
         let guarded = Guarded::new();
-        guarded.owner().try_acquire(DEAD, Mode::Exclusive, &NOBODY_DIED).unwrap();
+        acquire(guarded.owner(), DEAD, &NOBODY_DIED, Until::Now).unwrap();
         let waiting = thread::spawn({
             let guarded = guarded.clone();
-            move || {
-                guarded.owner().acquire(
-                    living(2),
-                    Mode::Exclusive,
-                    &NOBODY_DIED,
-                    &WaitLoop::of_lock(),
-                    Until::Ever,
-                )
-            }
+            move || acquire(guarded.owner(), living(2), &NOBODY_DIED, Until::Ever)
         });
         if ends_at("wait: word changed, nobody woken", || assert!(guarded.owner().release(DEAD))) {
             // No wake comes, so only time can end the waiter's sleep.
             let_time_pass();
         }
-        assert_eq!(waiting.join().unwrap(), Ok(Acquired::Free));
+        assert_eq!(waiting.join().unwrap(), Ok(Acquired::Clean));
     });
 }
 
 /// Acquires a lock once, changes the guarded value, and releases the lock.
 fn lock_once(guarded: &Guarded, slot: u32, liveness: &impl Liveness) -> bool {
-    let (lock, wait_loop) = (OwnerWord::of_lock(&guarded.word), WaitLoop::of_lock());
-    lock.acquire(living(slot), Mode::Exclusive, liveness, &wait_loop, Until::Ever).unwrap();
+    let lock = OwnerWord::of_lock(&guarded.word);
+    acquire(lock, living(slot), liveness, Until::Ever).unwrap();
     guarded.change();
     let inconsistent = lock.look().is_inconsistent();
     assert!(lock.release(living(slot)));
@@ -206,7 +188,7 @@ fn loom_three_threads_lock_in_turn_and_no_waiter_sleeps_forever() {
 fn loom_a_lock_whose_holder_died_is_inconsistent_for_every_later_holder() {
     check(Some(2), || {
         let guarded = Guarded::new();
-        OwnerWord::of_lock(&guarded.word).try_acquire(DEAD, Mode::Exclusive, &NOBODY_DIED).unwrap();
+        acquire(OwnerWord::of_lock(&guarded.word), DEAD, &NOBODY_DIED, Until::Now).unwrap();
         let other = thread::spawn({
             let guarded = guarded.clone();
             move || lock_once(&guarded, 1, &DeadIs(Some(DEAD)))

@@ -26,6 +26,16 @@ pub(crate) enum Use {
     Lock,
 }
 
+/// How the word was acquired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Acquired {
+    /// No holder left anything half-done.
+    Clean,
+    /// A holder died: what it left half-done must be repaired. For a role, this is the last holder;
+    /// for a lock, any holder since the lock was last marked consistent.
+    Inconsistent,
+}
+
 /// The value of an owner word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct State {
@@ -65,7 +75,13 @@ impl State {
     /// Returns whether a holder of the lock died in a critical section.
     #[inline(always)]
     pub(crate) fn is_inconsistent(self) -> bool {
-        self.has(INCONSISTENT)
+        self.of == Use::Lock && self.has(INCONSISTENT)
+    }
+
+    /// Returns what a participant learns that acquires or shares the word in this state.
+    #[inline(always)]
+    pub(crate) fn acquired(self) -> Acquired {
+        if self.is_inconsistent() { Acquired::Inconsistent } else { Acquired::Clean }
     }
 
     /// Returns whether DONE is set in the lock.

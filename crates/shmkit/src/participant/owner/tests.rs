@@ -23,6 +23,20 @@ impl Liveness for Dead {
 const ANNA: ParticipantId = ParticipantId::new(0, 1);
 const BERT: ParticipantId = ParticipantId::new(1_023, u32::MAX);
 
+fn acquire(
+    word: OwnerWord<'_>,
+    me: ParticipantId,
+    dead: &Dead,
+    until: Until,
+) -> Result<Acquired, AcquireError> {
+    word.acquire(me, Mode::Exclusive, dead, &WaitLoop::of_lock(), until)
+}
+
+/// Acquires the word at once, with a slow check.
+fn attempt(word: OwnerWord<'_>, me: ParticipantId, dead: &Dead) -> Result<Acquired, AcquireError> {
+    acquire(word, me, dead, Until::Now)
+}
+
 fn with_word(check: impl FnOnce(OwnerWord<'_>, &Dead)) {
     check(OwnerWord::of_role(&AtomicU64::new(0)), &Dead::default());
 }
@@ -30,15 +44,12 @@ fn with_word(check: impl FnOnce(OwnerWord<'_>, &Dead)) {
 #[test]
 fn one_participant_holds_the_word_until_it_releases_it() {
     with_word(|word, dead| {
-        assert_eq!(word.try_acquire(ANNA, Mode::Exclusive, dead), Ok(Acquired::Free));
+        assert_eq!(attempt(word, ANNA, dead), Ok(Acquired::Clean));
         assert!(word.is_held_by(ANNA) && !word.is_held_by(BERT));
-        assert_eq!(word.try_acquire(BERT, Mode::Exclusive, dead), Err(AcquireError::Held(ANNA)));
+        assert_eq!(attempt(word, BERT, dead), Err(AcquireError::Held(ANNA)));
         assert!(!word.release(BERT));
         assert!(word.release(ANNA));
-        assert_eq!(
-            word.acquire(BERT, Mode::Exclusive, dead, &WaitLoop::of_lock(), Until::Ever),
-            Ok(Acquired::Free)
-        );
+        assert_eq!(acquire(word, BERT, dead, Until::Ever), Ok(Acquired::Clean));
         assert_eq!(word.look().holder(), Some(BERT));
         assert_eq!(word.look().deaths(), 0);
     });
@@ -48,9 +59,9 @@ fn one_participant_holds_the_word_until_it_releases_it() {
 fn the_same_slot_in_another_generation_is_another_participant() {
     with_word(|word, dead| {
         let later = ParticipantId::new(ANNA.slot(), 2);
-        word.try_acquire(ANNA, Mode::Exclusive, dead).unwrap();
+        attempt(word, ANNA, dead).unwrap();
         assert!(!word.is_held_by(later) && !word.release(later));
-        assert_eq!(word.try_acquire(later, Mode::Exclusive, dead), Err(AcquireError::Held(ANNA)));
+        assert_eq!(attempt(word, later, dead), Err(AcquireError::Held(ANNA)));
     });
 }
 
@@ -60,13 +71,10 @@ fn a_dead_holder_is_replaced_and_counted_and_cannot_come_back() {
         for turn in 1..=70_000_u32 {
             let (before, now) = if turn % 2 == 0 { (ANNA, BERT) } else { (BERT, ANNA) };
             if turn == 1 {
-                word.try_acquire(before, Mode::Exclusive, dead).unwrap();
+                attempt(word, before, dead).unwrap();
             }
             *dead.0.borrow_mut() = vec![before];
-            assert_eq!(
-                word.try_acquire(now, Mode::Exclusive, dead),
-                Ok(Acquired::FromDead(before))
-            );
+            assert_eq!(attempt(word, now, dead), Ok(Acquired::Inconsistent));
             assert!(!word.is_held_by(before) && !word.release(before));
             assert_eq!(word.look().deaths(), turn as u16);
         }
@@ -76,15 +84,9 @@ fn a_dead_holder_is_replaced_and_counted_and_cannot_come_back() {
 #[test]
 fn waiting_ends_with_the_time_and_names_the_holder() {
     with_word(|word, dead| {
-        word.try_acquire(ANNA, Mode::Exclusive, dead).unwrap();
+        attempt(word, ANNA, dead).unwrap();
         let until = Instant::now() + Duration::from_millis(1);
-        let answer = word.acquire(
-            BERT,
-            Mode::Exclusive,
-            dead,
-            &WaitLoop::of_lock(),
-            Until::after(Duration::from_millis(1)),
-        );
+        let answer = acquire(word, BERT, dead, Until::after(Duration::from_millis(1)));
         assert_eq!(answer, Err(AcquireError::TimedOut(ANNA)));
         assert!(Instant::now() >= until);
     });
@@ -93,28 +95,22 @@ fn waiting_ends_with_the_time_and_names_the_holder() {
 #[test]
 fn a_waiter_replaces_a_dead_holder_before_its_timeout() {
     with_word(|word, dead| {
-        word.try_acquire(ANNA, Mode::Exclusive, dead).unwrap();
+        attempt(word, ANNA, dead).unwrap();
         dead.add(ANNA);
-        assert_eq!(
-            word.acquire(BERT, Mode::Exclusive, dead, &WaitLoop::of_lock(), Until::Ever),
-            Ok(Acquired::FromDead(ANNA))
-        );
+        assert_eq!(acquire(word, BERT, dead, Until::Ever), Ok(Acquired::Inconsistent));
     });
 }
 
 #[test]
 fn a_closed_word_can_be_released_but_not_acquired() {
     with_word(|word, dead| {
-        word.try_acquire(ANNA, Mode::Exclusive, dead).unwrap();
+        attempt(word, ANNA, dead).unwrap();
         word.close();
-        assert_eq!(word.try_acquire(BERT, Mode::Exclusive, dead), Err(AcquireError::Closed));
-        assert_eq!(
-            word.acquire(BERT, Mode::Exclusive, dead, &WaitLoop::of_lock(), Until::Ever),
-            Err(AcquireError::Closed)
-        );
+        assert_eq!(attempt(word, BERT, dead), Err(AcquireError::Closed));
+        assert_eq!(acquire(word, BERT, dead, Until::Ever), Err(AcquireError::Closed));
         assert!(word.release(ANNA));
         assert!(word.look().is_closed());
-        assert_eq!(word.try_acquire(BERT, Mode::Exclusive, dead), Err(AcquireError::Closed));
+        assert_eq!(attempt(word, BERT, dead), Err(AcquireError::Closed));
     });
 }
 
@@ -128,14 +124,7 @@ fn threads_take_turns() {
             scope.spawn(move || {
                 let me = ParticipantId::new(slot, 9);
                 for _ in 0..HANDOFFS {
-                    word.acquire(
-                        me,
-                        Mode::Exclusive,
-                        &Dead::default(),
-                        &WaitLoop::of_lock(),
-                        Until::Ever,
-                    )
-                    .unwrap();
+                    acquire(word, me, &Dead::default(), Until::Ever).unwrap();
                     // ORDERING: Relaxed; the word orders it.
                     let before = value.load(Ordering::Relaxed);
                     value.store(before + 1, Ordering::Relaxed);
@@ -154,19 +143,12 @@ fn any_word_is_answered_in_time() {
     for garbage in garbage {
         let word = AtomicU64::new(garbage);
         let word = OwnerWord::of_role(&word);
-        let _ = (word.try_acquire(ANNA, Mode::Exclusive, &Dead::default()), word.is_held_by(ANNA));
-        let _ = word.acquire(
-            BERT,
-            Mode::Exclusive,
-            &Dead::default(),
-            &WaitLoop::of_lock(),
-            Until::after(Duration::ZERO),
-        );
+        let _ = (attempt(word, ANNA, &Dead::default()), word.is_held_by(ANNA));
+        let _ = acquire(word, BERT, &Dead::default(), Until::after(Duration::ZERO));
         let _ = (word.look().holder(), word.release(ANNA), word.release(BERT));
     }
     let reserved = AtomicU64::new(1 << 29);
-    let refused =
-        OwnerWord::of_role(&reserved).try_acquire(ANNA, Mode::Exclusive, &Dead::default());
+    let refused = attempt(OwnerWord::of_role(&reserved), ANNA, &Dead::default());
     assert_eq!(refused, Err(AcquireError::Corrupt));
 }
 
@@ -174,7 +156,7 @@ fn any_word_is_answered_in_time() {
 fn each_death_is_reported_once() {
     with_word(|word, dead| {
         let mut early = DeathWatch::new(word);
-        word.try_acquire(ANNA, Mode::Exclusive, dead).unwrap();
+        attempt(word, ANNA, dead).unwrap();
         assert_eq!((early.report_replaced(word), early.report_dead(word, dead)), (false, None));
 
         // Reported before the dead holder is replaced, and not again after that.
@@ -185,7 +167,7 @@ fn each_death_is_reported_once() {
             (false, Some(ANNA))
         );
         assert_eq!((early.report_replaced(word), early.report_dead(word, dead)), (false, None));
-        word.try_acquire(BERT, Mode::Exclusive, dead).unwrap();
+        attempt(word, BERT, dead).unwrap();
         assert_eq!((early.report_replaced(word), early.report_dead(word, dead)), (false, None));
 
         // Reported only after the dead holder was replaced.
@@ -194,7 +176,7 @@ fn each_death_is_reported_once() {
 
         // Both report the next death.
         dead.add(BERT);
-        word.try_acquire(ParticipantId::new(5, 5), Mode::Exclusive, dead).unwrap();
+        attempt(word, ParticipantId::new(5, 5), dead).unwrap();
         assert!(early.report_replaced(word) && late.report_replaced(word));
         assert!(!early.report_replaced(word) && !late.report_replaced(word));
     });
@@ -204,15 +186,15 @@ fn each_death_is_reported_once() {
 fn a_holder_that_seemed_dead_and_left_does_not_hide_the_next_death() {
     with_word(|word, dead| {
         let mut watch = DeathWatch::new(word);
-        word.try_acquire(ANNA, Mode::Exclusive, dead).unwrap();
+        attempt(word, ANNA, dead).unwrap();
         dead.add(ANNA);
         assert_eq!(watch.report_dead(word, dead), Some(ANNA));
         // It only lost its liveness lock, and leaves normally.
         assert!(word.release(ANNA));
-        word.try_acquire(BERT, Mode::Exclusive, dead).unwrap();
+        attempt(word, BERT, dead).unwrap();
         assert!(!watch.report_replaced(word));
         dead.add(BERT);
-        word.try_acquire(ParticipantId::new(5, 5), Mode::Exclusive, dead).unwrap();
+        attempt(word, ParticipantId::new(5, 5), dead).unwrap();
         assert!(watch.report_replaced(word));
     });
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! 63                         3   2     1        0
 //! +---------------------------+-----+--------+--------+
-//! |  how often it was set     | SET | ASLEEP | CLOSED |
+//! | how many times it was set | SET | ASLEEP | CLOSED |
 //! +---------------------------+-----+--------+--------+
 //! ```
 //!
@@ -73,7 +73,7 @@ impl<'a> EventWord<'a> {
         Self { word: WaitWord::new(word), reset }
     }
 
-    fn look(self) -> u64 {
+    pub(crate) fn look(self) -> u64 {
         // ORDERING: Acquire; pairs with the Release in `set`.
         self.word.load(Ordering::Acquire)
     }
@@ -124,8 +124,8 @@ impl<'a> EventWord<'a> {
         }
         let mut had = self.look();
         while had & SET != 0 {
-            // CRASH: a process that dies after this has taken the event. If it dies before, another
-            // waiter takes the event.
+            // CRASH: a process that dies after this has taken the event. If it dies before that,
+            // another waiter takes the event.
             // ORDERING: AcqRel; pairs with the exchange in `set`.
             match self.word.change(had, had & !SET, Ordering::AcqRel, Wake::Nobody) {
                 Ok(()) => return true,
@@ -150,18 +150,8 @@ impl<'a> EventWord<'a> {
         }
     }
 
-    /// Waits until the event is set, or was set meanwhile.
+    /// Waits until the event is set, or was set since the word was `begun`.
     pub(crate) fn wait(
-        self,
-        wait_loop: &WaitLoop,
-        until: Until,
-        object_is_removed: impl Fn() -> bool,
-    ) -> Result<(), EventError> {
-        self.wait_since(self.look(), wait_loop, until, object_is_removed)
-    }
-
-    /// The same for a thread that began to wait when the word was `begun`.
-    fn wait_since(
         self,
         begun: u64,
         wait_loop: &WaitLoop,

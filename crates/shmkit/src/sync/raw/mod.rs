@@ -1,9 +1,9 @@
-//! Synchronization primitives without a type: state machines over words, and the open locks that
-//! use them.
+//! Synchronization primitives without a type: state machines over words, and the untyped
+//! lock handles that use them.
 //!
 //! | file | contents |
 //! |---|---|
-//! | `mutex`, `reentrant`, `rwlock` | open locks, for a guarded value of any type |
+//! | `mutex`, `reentrant`, `rwlock` | lock handles, for a guarded value of any type |
 //! | `shares`, `waiters`, `permits`, `event`, `rounds` | protocols over words, with their proofs |
 //!
 //! A typed lock is one of these and a value. [`AnyLock`](super::AnyLock), which the command uses,

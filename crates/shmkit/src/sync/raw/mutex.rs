@@ -1,39 +1,33 @@
 //! A mutex without a value.
 
-use crate::error::Result;
-use crate::object::{Builder, Holding, Line, Membership, Part, PartState, Planner, ValueType};
-use crate::participant::owner::{AcquireError, Mode, OwnerWord};
+use crate::error::{Error, Result};
+use crate::object::{Builder, Holder, Holding, Line, Membership, Part, PartState, Planner};
+use crate::participant::owner::{AcquireError, Acquired, Mode, OwnerWord, State};
 use crate::wait::{Until, WaitLoop};
 
 /// How many bytes of the line are used before the value.
 pub(crate) const USED: u64 = 8;
 
-const HOLDS: Holding = Holding::new(
+pub(super) const HOLDS: Holding = Holding::new(
     "holds it",
     "holds it {} times",
     "while it held {part}: the next locker gets OwnerDied",
 );
 
-/// Plans the words of a mutex, and a value of this type. Returns where the value is.
-pub(crate) fn plan(planner: &mut Planner<'_>, value: ValueType<'_>) -> u64 {
-    planner.line("owner");
-    planner.value(value, USED)
-}
-
-/// An open mutex.
+/// A handle to a mutex; or to another lock's owner word, which is acquired like a mutex.
 #[derive(Debug)]
 pub(crate) struct RawMutex {
-    line: Line,
-    wait_loop: WaitLoop,
+    pub(crate) line: Line,
+    pub(super) wait_loop: WaitLoop,
 }
 
 impl RawMutex {
-    pub(crate) fn build(builder: &mut Builder) -> Result<Self> {
-        Ok(Self { line: builder.line()?, wait_loop: WaitLoop::of_lock() })
+    pub(crate) fn plan(planner: &mut Planner<'_>) {
+        planner.line("owner");
     }
 
-    pub(crate) fn line(&self) -> &Line {
-        &self.line
+    pub(crate) fn build(builder: &mut Builder) -> Result<Self> {
+        Ok(Self { line: builder.line()?, wait_loop: WaitLoop::of_lock() })
     }
 
     #[inline(always)]
@@ -42,33 +36,48 @@ impl RawMutex {
     }
 
     #[inline(always)]
-    fn owner(&self) -> OwnerWord<'_> {
+    pub(crate) fn word(&self) -> OwnerWord<'_> {
         OwnerWord::of_lock(&self.line.fixed()[0])
+    }
+
+    /// Acquires the lock. `until` is called only if it is not free.
+    #[inline(always)]
+    pub(crate) fn acquire(
+        &self,
+        mode: Mode,
+        until: impl FnOnce() -> Until,
+    ) -> Result<Acquired, AcquireError> {
+        match self.acquire_uncontended(mode) {
+            true => Ok(Acquired::Clean),
+            false => self.acquire_slowly(mode, until()),
+        }
     }
 
     /// Acquires a lock that is free and has no mark: one exchange.
     #[inline(always)]
-    pub(crate) fn acquire_uncontended(&self) -> bool {
+    pub(crate) fn acquire_uncontended(&self, mode: Mode) -> bool {
         let membership = self.membership();
-        membership.is_live() && self.owner().acquire_uncontended(membership.me(), Mode::Exclusive)
+        membership.is_live() && self.word().acquire_uncontended(membership.me(), mode)
     }
 
-    /// Acquires the lock. Returns whether it is inconsistent; `None` if it is held and this is an
-    /// attempt.
     #[cold]
-    pub(crate) fn acquire(&self, until: Until) -> Result<Option<bool>> {
+    pub(crate) fn acquire_slowly(
+        &self,
+        mode: Mode,
+        until: Until,
+    ) -> Result<Acquired, AcquireError> {
         let membership = self.membership();
-        membership.check_live()?;
-        let acquired = {
-            let _recorded = membership.record_wait(self.line.place(), until);
-            let (me, mode) = (membership.me(), Mode::Exclusive);
-            self.owner().acquire(me, mode, membership, &self.wait_loop, until)
-        };
-        match acquired {
-            Ok(_) => Ok(Some(!self.is_consistent())),
-            Err(AcquireError::Held(_) | AcquireError::Contended) if until == Until::Now => Ok(None),
-            Err(error) => Err(membership.acquire_error(error, "lock")),
+        if !membership.is_live() {
+            return Err(AcquireError::NotLive);
         }
+        let _recorded = membership.record_wait(self.line.place(), until);
+        self.word().acquire(membership.me(), mode, membership, &self.wait_loop, until)
+    }
+
+    /// The error for a lock that was not acquired.
+    #[cold]
+    pub(crate) fn refused(&self, error: AcquireError) -> Error {
+        self.membership().acquire_error(error, "lock")
     }
 
     /// Releases the lock, if this process holds it.
@@ -76,23 +85,23 @@ impl RawMutex {
     pub(crate) fn release(&self) {
         let membership = self.membership();
         if membership.is_mine() {
-            self.owner().release(membership.me());
+            self.word().release(membership.me());
         }
     }
 
     /// Clears the mark that a holder died.
     pub(crate) fn mark_consistent(&self) {
-        self.owner().mark_consistent(self.membership().me());
+        self.word().mark_consistent(self.membership().me());
     }
 
     /// Whether no holder died since the mark was cleared.
     pub(crate) fn is_consistent(&self) -> bool {
-        !self.owner().look().is_inconsistent()
+        !self.word().look().is_inconsistent()
     }
 
     /// Whether the holder is dead.
     pub(crate) fn holder_is_dead(&self) -> bool {
-        self.owner().holder_is_dead(self.membership())
+        self.word().holder_is_dead(self.membership())
     }
 }
 
@@ -100,27 +109,27 @@ impl RawMutex {
 pub(crate) fn describe(part: &Part<'_>) -> Result<PartState> {
     let state = OwnerWord::of_lock(&part.line::<1>()?[0]).look();
     let holders: Vec<_> = state.holder().map(|id| part.held_by(id, HOLDS)).into_iter().collect();
-    let text = lock_text(state.holder().is_some(), false, state.is_inconsistent());
-    Ok(PartState {
-        text,
+    Ok(describe_lock(state, !holders.is_empty(), holders))
+}
+
+/// Describes a lock with this owner word and these holders, of which one is `exclusive` or none.
+pub(super) fn describe_lock(state: State, exclusive: bool, holders: Vec<Holder>) -> PartState {
+    let shared = !holders.is_empty() && !exclusive;
+    let text = match (exclusive, shared) {
+        (true, _) => "locked",
+        (false, true) => "shared",
+        (false, false) => "free",
+    };
+    let died = if state.is_inconsistent() { ", inconsistent: a holder died" } else { "" };
+    PartState {
+        text: format!("{text}{died}"),
         fields: vec![
-            ("exclusive", state.holder().is_some().into()),
-            ("shared", false.into()),
+            ("exclusive", exclusive.into()),
+            ("shared", shared.into()),
             ("inconsistent", state.is_inconsistent().into()),
         ],
         holders,
         is_sound: state.is_sound(),
         ..PartState::primitive()
-    })
-}
-
-/// Returns the state of a lock in one line.
-pub(crate) fn lock_text(exclusive: bool, shared: bool, inconsistent: bool) -> String {
-    let state = match (exclusive, shared) {
-        (true, _) => "locked",
-        (false, true) => "shared",
-        (false, false) => "free",
-    };
-    let inconsistent = if inconsistent { ", inconsistent: a holder died" } else { "" };
-    format!("{state}{inconsistent}")
+    }
 }

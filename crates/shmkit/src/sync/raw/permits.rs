@@ -10,14 +10,16 @@
 //!                    +-------------------------+---+-------------+--------+--------+
 //! of a slot          63                      14 13                                0
 //!                    +-------------------------+-----------------------------------+
-//!                    |  total at the last one  |        how many, modulo 2^14      |
+//!                    |  total after the last   |  number of permits, modulo 2^14   |
+//!                    |  recorded change        |                                   |
 //!                    +-------------------------+-----------------------------------+
 //! ```
 //!
 //! `given` counts all permits ever given, `taken` all permits ever taken; the difference is
-//! available. Each total names the slot of its last change (0: no slot). The slot's own word has
-//! the total at its last counted change: if it is smaller, this change is not recorded yet. A
-//! participant holds what its slot has taken minus what it has given back.
+//! available. Each total names the slot of its last change (0: no slot). Each slot's own word
+//! stores what the total was after the last change that was recorded there. If that number is
+//! smaller than the total now, the last change of the total is not recorded yet. A participant
+//! holds what its slot has taken minus what it has given back.
 //!
 //! Bit S of `given` (STARVING) requests a handoff: threads that have not slept leave available
 //! permits to threads that have. A thread that slept clears the bit when it has its permit or gives
@@ -36,7 +38,7 @@
 //! A dead participant's permits are given back one by one, each as the participant would have done
 //! it. No process gives them back twice. The reaper loads `given`, then sees that no living
 //! participant has the slot, then that the slot holds permits, and then exchanges the `given` that
-//! it loaded; both words of a dead participant's slot do not change meanwhile. A new participant
+//! it loaded; in between, neither word of a dead participant's slot changes. A new participant
 //! gives back what its slot still holds before it takes anything.
 
 use crate::memory::atomic::{AtomicU64, Ordering};
@@ -51,7 +53,7 @@ pub(crate) const STRIDE: usize = 8;
 /// The most permits that one participant can hold. It is less than the word can count, since all
 /// threads of the participant may check the limit before one of them takes the last permit.
 pub(crate) const MAX_HELD: u64 = 15_000;
-/// How often a participant's two words are loaded until they do not change meanwhile.
+/// The most attempts to load a participant's two words without a change in between.
 const TRIES: u32 = 64;
 /// The most permits that there can be.
 pub(crate) const MAX_PERMITS: u64 = 1 << 40;
@@ -75,7 +77,7 @@ impl Total {
         slot_from_bits(self.0)
     }
 
-    /// The total with so many more, as a change of `slot`. Keeps the marks except ASLEEP.
+    /// The total plus `many`, as a change of `slot`. Keeps the marks except ASLEEP.
     #[inline]
     fn plus(self, many: u64, slot: Option<u32>) -> Self {
         let total = (self.0 & !HELD).wrapping_add(many * ONE);
@@ -216,7 +218,7 @@ impl<'a> Permits<'a> {
             if taken.is_ok() {
                 // CRASH: dying here leaves a permit that only the total counts. The process that
                 // takes next, or that reaps the permits of dead participants, records it first.
-                crash_point!("semaphore: taken, not on record");
+                crash_point!("semaphore: permit taken, not recorded");
                 self.settle(more, TAKEN);
                 return Ok(());
             }
@@ -236,7 +238,7 @@ impl<'a> Permits<'a> {
         }
     }
 
-    /// Gives so many new permits.
+    /// Gives `many` new permits.
     #[inline]
     pub(crate) fn post(self, many: u64) -> Result<(), PermitError> {
         loop {
@@ -263,7 +265,7 @@ impl<'a> Permits<'a> {
             return false;
         }
         // CRASH: dying here leaves the change unrecorded; the next process that gives records it.
-        crash_point!("semaphore: given back, not on record");
+        crash_point!("semaphore: permit given back, not recorded");
         self.settle(more, GIVEN);
         true
     }

@@ -3,14 +3,15 @@
 use super::mutex::RawMutex;
 use crate::error::{ErrorKind, Result};
 use crate::memory::atomic::{AtomicU64, Ordering};
-use crate::object::{Builder, Membership};
+use crate::object::Builder;
+use crate::participant::owner::{AcquireError, Acquired, Mode};
 use crate::sys::fork;
 use crate::wait::Until;
 
-/// An open mutex that its holding thread can lock again.
+/// A handle to a mutex that its holding thread can lock again.
 #[derive(Debug)]
 pub(crate) struct RawReentrantMutex {
-    mutex: RawMutex,
+    pub(crate) mutex: RawMutex,
     /// The number of the thread that holds it through this handle. 0: no thread.
     thread: AtomicU64,
     /// How many times that thread has locked it.
@@ -23,30 +24,16 @@ impl RawReentrantMutex {
         Ok(Self { mutex: RawMutex::build(builder)?, thread, depth })
     }
 
-    pub(crate) fn mutex(&self) -> &RawMutex {
-        &self.mutex
-    }
-
-    pub(crate) fn membership(&self) -> &Membership {
-        self.mutex.membership()
-    }
-
-    /// Acquires the lock, or acquires it again. Returns whether this thread now learns that a
-    /// holder died; `None` if another thread holds the lock and this is an attempt.
-    pub(crate) fn acquire(&self, until: Until) -> Result<Option<bool>> {
+    /// Acquires the lock, or acquires it again: then it is clean, since the thread knows its state.
+    pub(crate) fn acquire(&self, until: Until) -> Result<Acquired, AcquireError> {
         if self.is_held_by_this_thread() {
             self.set_depth(self.depth() + 1);
-            return Ok(Some(false));
+            return Ok(Acquired::Clean);
         }
-        let acquired = match self.mutex.acquire_uncontended() {
-            true => Some(false),
-            false => self.mutex.acquire(until)?,
-        };
-        if acquired.is_some() {
-            // ORDERING: Relaxed; other threads only need to see that it is not their own number.
-            self.thread.store(this_thread(), Ordering::Relaxed);
-            self.set_depth(1);
-        }
+        let acquired = self.mutex.acquire(Mode::Exclusive, || until)?;
+        // ORDERING: Relaxed; other threads only need to see that it is not their own number.
+        self.thread.store(this_thread(), Ordering::Relaxed);
+        self.set_depth(1);
         Ok(acquired)
     }
 
@@ -80,7 +67,7 @@ impl RawReentrantMutex {
             return Ok(());
         }
         let why = format!("this thread has locked it {depth} times: release all but one");
-        Err(self.membership().error(ErrorKind::InvalidArgument, "wait with", why))
+        Err(self.mutex.membership().error(ErrorKind::InvalidArgument, "wait with", why))
     }
 
     /// How many times this thread has locked it.
@@ -96,7 +83,7 @@ impl RawReentrantMutex {
 
     fn is_held_by_this_thread(&self) -> bool {
         // ORDERING: Relaxed; only this thread stores its own number, and clears it.
-        self.thread.load(Ordering::Relaxed) == this_thread() && self.membership().is_live()
+        self.thread.load(Ordering::Relaxed) == this_thread() && self.mutex.membership().is_live()
     }
 }
 

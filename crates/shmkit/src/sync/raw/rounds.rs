@@ -244,7 +244,7 @@ impl<'a> Rounds<'a> {
                     continue;
                 }
                 record = breaking;
-                crash_point!("barrier: death on record, round not broken");
+                crash_point!("barrier: death recorded, round not broken");
             }
             if record & IN_ROUND == (round << IN_ROUND_SHIFT) & IN_ROUND {
                 self.end(round, true);

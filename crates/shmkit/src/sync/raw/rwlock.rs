@@ -1,13 +1,12 @@
 //! A read-write lock without a value.
 
-use super::mutex::lock_text;
+use super::mutex::{HOLDS, RawMutex, describe_lock};
 use super::shares::{OwnShare, STRIDE, Shares};
 use crate::error::Result;
-use crate::memory::atomic::AtomicU64;
 use crate::object::{
-    Builder, Holding, Line, Membership, Part, PartState, Planner, SLEEP, ValueType, WORDS, Words,
+    Builder, Holding, Line, Membership, Part, PartState, Planner, SLEEP, WORDS, Words,
 };
-use crate::participant::owner::{AcquireError, Mode, OwnerWord, State};
+use crate::participant::owner::{AcquireError, Acquired, Mode, OwnerWord, State};
 use crate::wait::{Until, WaitLoop};
 
 /// How many bytes of the line are used before the value.
@@ -23,20 +22,6 @@ const MAY_UPGRADE: Holding = Holding::new(
     "reads {} times, and may upgrade",
     "while it read {part}: the value is whole, and the lock is free",
 );
-const HOLDS: Holding = Holding::new(
-    "holds it",
-    "holds it {} times",
-    "while it held {part}: the next locker gets OwnerDied",
-);
-
-/// Plans the words of a read-write lock, and a value of this type. Returns where the value is.
-pub(crate) fn plan(planner: &mut Planner<'_>, value: ValueType<'_>) -> u64 {
-    let line = planner.line("owner");
-    planner.word("used", line + 8, WORDS);
-    let value = planner.value(value, USED);
-    planner.words_for_each("shares", SLEEP, STRIDE as u64);
-    value
-}
 
 /// A way to hold a read-write lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,75 +34,70 @@ pub(crate) enum Hold {
     Write,
 }
 
-/// An open read-write lock.
+/// A handle to a read-write lock.
 #[derive(Debug)]
 pub(crate) struct RawRwLock {
-    line: Line,
+    /// Writers hold it, and the upgradable reader.
+    pub(crate) owner: RawMutex,
     shares: Words<0>,
     own_share: Words<1>,
-    wait_loop: WaitLoop,
     /// By which writers wait for readers to leave.
     drain_loop: WaitLoop,
 }
 
 impl RawRwLock {
+    /// Plans the lock, and `value` between its line and its shares.
+    pub(crate) fn plan(planner: &mut Planner<'_>, value: impl FnOnce(&mut Planner<'_>)) {
+        let line = planner.line("owner");
+        planner.word("used", line + 8, WORDS);
+        value(planner);
+        planner.words_for_each("shares", SLEEP, STRIDE as u64);
+    }
+
     /// Builds the lock, and `value` between its line and its shares.
     pub(crate) fn build<V>(
         builder: &mut Builder,
         value: impl FnOnce(&mut Builder, &Line) -> Result<V>,
     ) -> Result<(Self, V)> {
-        let line = builder.line()?;
-        let value = value(builder, &line)?;
+        let owner = RawMutex::build(builder)?;
+        let value = value(builder, &owner.line)?;
         let shares = builder.words_for_each(STRIDE)?;
-        let own_share = shares.part(line.membership().me().slot() as usize * STRIDE)?;
-        let (wait_loop, drain_loop) = (WaitLoop::of_lock(), WaitLoop::default());
-        let lock = Self { line, shares, own_share, wait_loop, drain_loop };
-        lock.shares().adopt(lock.membership().me());
+        let me = owner.membership().me();
+        let own_share = shares.part(me.slot() as usize * STRIDE)?;
+        let lock = Self { owner, shares, own_share, drain_loop: WaitLoop::default() };
+        lock.shares().adopt(me);
         Ok((lock, value))
     }
 
     #[inline(always)]
-    pub(crate) fn membership(&self) -> &Membership {
-        self.line.membership()
-    }
-
-    #[inline(always)]
-    fn owner(&self) -> OwnerWord<'_> {
-        OwnerWord::of_lock(&self.line.fixed()[0])
-    }
-
-    #[inline(always)]
-    fn used(&self) -> &AtomicU64 {
-        &self.line.fixed()[1]
+    fn membership(&self) -> &Membership {
+        self.owner.membership()
     }
 
     #[inline(always)]
     fn shares(&self) -> Shares<'_> {
-        Shares { owner: self.owner(), used: self.used(), words: self.shares.all() }
+        let used = &self.owner.line.fixed()[1];
+        Shares { owner: self.owner.word(), used, words: self.shares.all() }
     }
 
     #[inline(always)]
     fn own_share(&self) -> OwnShare<'_> {
-        let word = &self.own_share.fixed()[0];
-        OwnShare { owner: self.owner(), word, me: self.membership().me() }
+        let (owner, word) = (self.owner.word(), &self.own_share.fixed()[0]);
+        OwnShare { owner, word, me: self.membership().me() }
     }
 
-    /// Acquires the lock. Returns whether it is inconsistent; `None` if other holders exclude it
-    /// and this is an attempt.
+    /// Acquires the lock.
     #[inline(always)]
-    pub(crate) fn acquire(&self, hold: Hold, until: Until) -> Result<Option<bool>> {
+    pub(crate) fn acquire(&self, hold: Hold, until: Until) -> Result<Acquired, AcquireError> {
         match hold {
             Hold::Read => match self.share_at_once() {
-                Some(inconsistent) => Ok(Some(inconsistent)),
+                Some(state) => Ok(state.acquired()),
                 None => self.share(until),
             },
-            Hold::Upgradable => match self.acquire_uncontended(Mode::Upgradable) {
-                true => Ok(Some(false)),
-                false => self.acquire_owner(Mode::Upgradable, until),
-            },
-            Hold::Write => match self.acquire_uncontended(Mode::Exclusive) {
-                true => self.enter(until),
-                false => self.acquire_owner(Mode::Draining, until),
+            Hold::Upgradable => self.owner.acquire(Mode::Upgradable, || until),
+            Hold::Write => match self.owner.acquire_uncontended(Mode::Exclusive) {
+                true => self.exclude_readers(until),
+                false => self.write_slowly(until),
             },
         }
     }
@@ -125,171 +105,104 @@ impl RawRwLock {
     /// Releases the lock, if this process holds it.
     #[inline(always)]
     pub(crate) fn release(&self, hold: Hold) {
-        let membership = self.membership();
-        if !membership.is_mine() {
-            return;
-        }
         match hold {
-            Hold::Read => self.own_share().unshare(),
-            _ => {
-                self.owner().release(membership.me());
-            }
+            Hold::Read if self.membership().is_mine() => self.own_share().unshare(),
+            Hold::Read => {}
+            Hold::Upgradable | Hold::Write => self.owner.release(),
         }
     }
 
     #[inline(always)]
-    fn share_at_once(&self) -> Option<bool> {
-        let membership = self.membership();
-        let state = membership.is_live().then(|| self.own_share().try_share())?;
-        state.ok().map(State::is_inconsistent)
+    fn share_at_once(&self) -> Option<State> {
+        self.membership().is_live().then(|| self.own_share().try_share())?.ok()
     }
 
-    #[inline(always)]
-    fn acquire_uncontended(&self, mode: Mode) -> bool {
+    #[cold]
+    fn share(&self, until: Until) -> Result<Acquired, AcquireError> {
         let membership = self.membership();
-        membership.is_live() && self.owner().acquire_uncontended(membership.me(), mode)
+        if !membership.is_live() {
+            return Err(AcquireError::NotLive);
+        }
+        let _recorded = membership.record_wait(self.owner.line.place(), until);
+        self.own_share().share_within(membership, &self.owner.wait_loop, until)
     }
 
     /// Waits for the readers, after the owner word was acquired at once.
     #[inline(always)]
-    fn enter(&self, until: Until) -> Result<Option<bool>> {
+    fn exclude_readers(&self, until: Until) -> Result<Acquired, AcquireError> {
         // CRASH: dying before this look leaves the lock inconsistent, although nothing was changed.
-        if self.shares().nobody_shares() {
-            return Ok(Some(false));
+        if !self.shares().nobody_shares() {
+            self.owner.word().change_mode(self.membership().me(), Mode::Draining);
+            self.drain(Mode::Exclusive, until)?;
         }
-        self.owner().change_mode(self.membership().me(), Mode::Draining);
-        self.drain(Mode::Exclusive, until)
+        Ok(Acquired::Clean)
     }
 
     #[cold]
-    fn share(&self, until: Until) -> Result<Option<bool>> {
-        let membership = self.membership();
-        membership.check_live()?;
-        let shared = {
-            let _recorded = membership.record_wait(self.line.place(), until);
-            self.own_share().share_within(membership, &self.wait_loop, until)
-        };
-        self.outcome(shared, until).map(|state| state.map(State::is_inconsistent))
-    }
-
-    #[cold]
-    fn acquire_owner(&self, mode: Mode, until: Until) -> Result<Option<bool>> {
-        let membership = self.membership();
-        membership.check_live()?;
-        let acquired = {
-            let _recorded = membership.record_wait(self.line.place(), until);
-            self.owner().acquire(membership.me(), mode, membership, &self.wait_loop, until)
-        };
-        if self.outcome(acquired, until)?.is_none() {
-            return Ok(None);
-        }
-        match mode {
-            Mode::Upgradable => Ok(Some(!self.is_consistent())),
-            _ => self.drain(Mode::Exclusive, until),
-        }
+    fn write_slowly(&self, until: Until) -> Result<Acquired, AcquireError> {
+        let acquired = self.owner.acquire_slowly(Mode::Draining, until)?;
+        self.drain(Mode::Exclusive, until)?;
+        Ok(acquired)
     }
 
     /// Waits until no reader shares the lock, whose owner word this participant holds. If that
     /// fails, the owner word is left upgradable, or released if `otherwise` is exclusive.
     #[cold]
-    fn drain(&self, otherwise: Mode, until: Until) -> Result<Option<bool>> {
+    fn drain(&self, otherwise: Mode, until: Until) -> Result<(), AcquireError> {
         let membership = self.membership();
         let drained = {
-            let _recorded = membership.record_wait(self.line.place(), until);
+            let _recorded = membership.record_wait(self.owner.line.place(), until);
             self.shares().drain(membership.me(), membership, &self.drain_loop, until)
         };
         if drained.is_err() {
             match otherwise {
-                Mode::Upgradable => self.owner().change_mode(membership.me(), otherwise),
-                _ => self.owner().release(membership.me()),
+                Mode::Upgradable => self.owner.word().change_mode(membership.me(), otherwise),
+                _ => self.owner.word().release(membership.me()),
             };
         }
-        let drained = self.outcome(drained, until)?;
-        Ok(drained.map(|()| !self.is_consistent()))
+        drained
     }
 
-    /// For an attempt, a lock that is held is not an error.
-    fn outcome<R>(&self, outcome: Result<R, AcquireError>, until: Until) -> Result<Option<R>> {
-        match outcome {
-            Ok(done) => Ok(Some(done)),
-            Err(AcquireError::Held(_) | AcquireError::Contended) if until == Until::Now => Ok(None),
-            Err(error) => Err(self.membership().acquire_error(error, "lock")),
-        }
-    }
-
-    /// Makes the only reader a writer. `None` if there are other holders.
-    pub(crate) fn try_upgrade_reader(&self) -> Result<Option<()>> {
-        if !self.try_own(Mode::Draining)? {
-            return Ok(None);
-        }
+    /// Makes the only reader a writer, if there are no other holders.
+    pub(crate) fn try_upgrade_reader(&self) -> Result<(), AcquireError> {
+        self.owner.acquire_slowly(Mode::Draining, Until::Now)?;
         // No other writer can acquire the lock in between, since the owner word is held.
         self.own_share().unshare();
         let (me, membership) = (self.membership().me(), self.membership());
-        match self.shares().drain(me, membership, &self.drain_loop, Until::Now) {
-            Ok(()) => Ok(Some(())),
-            Err(error) => {
-                self.own_share().share_more();
-                self.owner().release(me);
-                self.outcome(Err(error), Until::Now)
-            }
+        let drained = self.shares().drain(me, membership, &self.drain_loop, Until::Now);
+        if drained.is_err() {
+            self.downgrade_to_reader();
         }
+        drained
     }
 
-    /// Makes a reader an upgradable reader. `None` if there is another one, or a writer waits.
-    pub(crate) fn try_into_upgradable(&self) -> Result<Option<()>> {
-        if !self.try_own(Mode::Upgradable)? {
-            return Ok(None);
-        }
+    /// Makes a reader an upgradable reader, if there is no other one, and no writer waits.
+    pub(crate) fn try_into_upgradable(&self) -> Result<(), AcquireError> {
+        self.owner.acquire_slowly(Mode::Upgradable, Until::Now)?;
         // From here on it shares the lock through the owner word.
         self.own_share().unshare();
-        Ok(Some(()))
+        Ok(())
     }
 
-    /// Acquires the owner word, if no participant holds it.
-    fn try_own(&self, mode: Mode) -> Result<bool> {
+    /// Makes an upgradable reader a writer, once all other readers have left.
+    pub(crate) fn upgrade(&self, until: Until) -> Result<(), AcquireError> {
         let membership = self.membership();
-        membership.check_live()?;
-        let (me, wait_loop) = (membership.me(), &self.wait_loop);
-        let acquired = self.owner().acquire(me, mode, membership, wait_loop, Until::Now);
-        Ok(self.outcome(acquired, Until::Now)?.is_some())
-    }
-
-    /// Makes an upgradable reader a writer, once all other readers have left. `None` if there are
-    /// other readers and this is an attempt.
-    pub(crate) fn upgrade(&self, until: Until) -> Result<Option<()>> {
-        let membership = self.membership();
-        membership.check_live()?;
-        if !self.owner().change_mode(membership.me(), Mode::Draining) {
-            let why = "another participant took over the lock: this process closed its descriptors";
-            return Err(membership.error(crate::ErrorKind::RoleLost, "upgrade", why));
+        let may_act = membership.is_live();
+        if !may_act || !self.owner.word().change_mode(membership.me(), Mode::Draining) {
+            return Err(AcquireError::NotLive);
         }
-        Ok(self.drain(Mode::Upgradable, until)?.map(|_| ()))
+        self.drain(Mode::Upgradable, until)
     }
 
     /// Makes the holder of the owner word a reader.
     pub(crate) fn downgrade_to_reader(&self) {
         self.own_share().share_more();
-        self.release(Hold::Write);
+        self.owner.release();
     }
 
     /// Makes a writer an upgradable reader.
     pub(crate) fn downgrade_to_upgradable(&self) {
-        self.owner().change_mode(self.membership().me(), Mode::Upgradable);
-    }
-
-    /// Clears the mark that a writer died.
-    pub(crate) fn mark_consistent(&self) {
-        self.owner().mark_consistent(self.membership().me());
-    }
-
-    /// Whether no writer died since the mark was cleared.
-    pub(crate) fn is_consistent(&self) -> bool {
-        !self.owner().look().is_inconsistent()
-    }
-
-    /// Whether the participant in the owner word is dead.
-    pub(crate) fn holder_is_dead(&self) -> bool {
-        self.owner().holder_is_dead(self.membership())
+        self.owner.word().change_mode(self.membership().me(), Mode::Upgradable);
     }
 }
 
@@ -305,16 +218,5 @@ pub(crate) fn describe(part: &Part<'_>) -> Result<PartState> {
         state.holder().map(|id| part.held_by(id, holding)).into_iter().collect();
     let sharers = shares.sharers();
     holders.extend(sharers.map(|(id, times)| part.holder(id.slot(), Some(id), READS, times)));
-    let shared = !holders.is_empty() && !exclusive;
-    Ok(PartState {
-        text: lock_text(exclusive, shared, state.is_inconsistent()),
-        fields: vec![
-            ("exclusive", exclusive.into()),
-            ("shared", shared.into()),
-            ("inconsistent", state.is_inconsistent().into()),
-        ],
-        holders,
-        is_sound: state.is_sound(),
-        ..PartState::primitive()
-    })
+    Ok(describe_lock(state, exclusive, holders))
 }

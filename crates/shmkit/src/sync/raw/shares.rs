@@ -42,7 +42,7 @@
 //! the writer. The slow check finds the shares of dead participants.
 
 use crate::memory::atomic::{AtomicU64, Ordering, fence_in_model};
-use crate::participant::owner::{AcquireError, Mode, OwnerWord, State};
+use crate::participant::owner::{AcquireError, Acquired, Mode, OwnerWord, State};
 use crate::participant::{GENERATION_MASK, Liveness, MAX_PARTICIPANTS, ParticipantId};
 use crate::wait::{ASLEEP, Poll, SleepTicket, Standing, Until, WaitLoop, WaitWord, Wake};
 
@@ -51,7 +51,7 @@ pub(crate) const STRIDE: usize = 8;
 /// One thread that shares.
 const ONE: u64 = 1 << 2;
 const COUNT: u64 = u32::MAX as u64 & !0b11;
-/// How often sharing is attempted while the owner word changes.
+/// How many times sharing is attempted while the owner word changes.
 const TRIES: u32 = 64;
 
 /// The words of a lock that can be shared.
@@ -111,7 +111,8 @@ impl<'a> OwnShare<'a> {
     /// Returns a share.
     ///
     /// # If a process dies
-    /// Between the change and the wake: the writer looks again at the end of its slice.
+    /// If the reader dies between the change and the wake, the writer looks again at the end of its
+    /// slice.
     #[inline]
     pub(crate) fn unshare(self) {
         let nothing = self.me.to_bits() & GENERATION_MASK;
@@ -170,13 +171,13 @@ impl<'a> OwnShare<'a> {
         liveness: &impl Liveness,
         wait_loop: &WaitLoop,
         until: Until,
-    ) -> Result<State, AcquireError> {
+    ) -> Result<Acquired, AcquireError> {
         let waited = wait_loop.wait(
             until,
             |standing| self.poll_share(standing),
             || Some(Err(self.owner.replace_dead_holder(None, liveness)?.err()?)),
         );
-        self.owner.conclude(waited, until)
+        self.owner.conclude(waited, until).map(State::acquired)
     }
 }
 
@@ -210,7 +211,7 @@ impl<'a> Shares<'a> {
     pub(crate) fn sharers(self) -> impl Iterator<Item = (ParticipantId, u64)> {
         (0..(self.words.len() / STRIDE) as u32).filter_map(move |slot| {
             let word = self.share(slot)?;
-            // ORDERING: Relaxed; for people to read.
+            // ORDERING: Relaxed; only shown to people.
             let threads = (word.load(Ordering::Relaxed) & COUNT) / ONE;
             sharer(word, slot).map(|(holder, _)| (holder, threads))
         })

@@ -29,17 +29,16 @@
 //! exchange: so each notification is for one waiter, and each waiter continues because of one. A
 //! waiter whose time is over exchanges WAITING for LEAVING; if that fails, it was notified. A
 //! notified waiter keeps its record until it holds the lock again; then the notification is used.
-//! If it dies before, another waiter that finds its record at a slow check notifies itself, and
-//! then removes the dead waiter's record. If two waiters find it, only one removes it, and the
-//! other wakes spuriously; so does one more if the first dies in between.
-//! A wake is only for speed: each waiter sleeps on its own record, and looks at it after each
-//! slice.
+//! If it dies before that, another waiter that finds its record at a slow check notifies itself,
+//! and then removes the dead waiter's record. If two waiters find it, only one removes it, and the
+//! other wakes spuriously; so does one more if the first dies in between. A wake is only for speed:
+//! each waiter sleeps on its own record, and looks at it after each slice.
 //!
 //! # Why there is no thundering herd
 //!
-//! `notify_all` exchanges the states of all records, and wakes the first waiter. Each waiter that
-//! continues wakes the next notified one once it holds the lock again. So two waiters are awake at
-//! a time, not all.
+//! `notify_all` changes every record from WAITING to NOTIFIED, and wakes the first waiter. Each
+//! waiter that continues wakes the next notified one once it holds the lock again. So two waiters
+//! are awake at a time, not all.
 
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::object::LINE_WORDS;
@@ -48,7 +47,7 @@ use crate::wait::{ASLEEP, CLOSED, Poll, SleepTicket, Until, WaitLoop, WaitWord, 
 
 /// How many threads can wait at a time.
 pub(crate) const RECORDS: usize = if cfg!(loom) { 4 } else { 896 };
-/// Each word of bits is for so many records.
+/// How many records one word of bits covers.
 const BITS: usize = 64;
 const _: () = assert!(RECORDS.div_ceil(BITS) <= LINE_WORDS - 2, "a bit for each, in the line");
 
@@ -264,7 +263,7 @@ impl<'a> Waiters<'a> {
             // CRASH: dying here leaves two records for one notification: one waiter more continues.
             self.take_out(dead, record, me);
         }
-        // If this waiter was notified meanwhile, the dead waiter's notification stays for another.
+        // If this waiter was itself notified, the dead waiter's notification stays for another.
         true
     }
 

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::Membership;
+use crate::participant::owner::{AcquireError, Acquired};
 use crate::shareable::Shareable;
-use crate::sync::lock_error::{self, Guard};
+use crate::sync::lock_error::{self, Guard, LockResult};
 use crate::sync::raw::rwlock::{Hold, RawRwLock, USED};
 use crate::sync::value::Value;
 use crate::wait::Until;
@@ -21,26 +22,50 @@ pub(super) struct Locked<T: Shareable> {
     pub(super) value: Value<T, USED>,
 }
 
+impl<T: Shareable> Locked<T> {
+    #[inline(always)]
+    pub(super) fn acquire<'a, G: GuardOf<'a, T>>(&'a self, until: Until) -> LockResult<G> {
+        let acquired = self.raw.acquire(G::HOLD, until);
+        let acquired = acquired.map_err(|error| self.raw.owner.refused(error))?;
+        self.locked(acquired)
+    }
+
+    #[inline(always)]
+    pub(super) fn attempt<'a, G: GuardOf<'a, T>>(&'a self) -> LockResult<Option<G>> {
+        let acquired = self.raw.acquire(G::HOLD, Until::Now);
+        lock_error::attempted(acquired, &self.raw.owner, |acquired| self.locked(acquired))
+    }
+
+    /// The result for a lock that was just acquired.
+    #[inline(always)]
+    fn locked<'a, G: GuardOf<'a, T>>(&'a self, acquired: Acquired) -> LockResult<G> {
+        crash_point!("rwlock: taken");
+        // SAFETY: the lock is held, in the way of the guard.
+        let is_valid = unsafe { self.value.is_valid() };
+        lock_error::locked(G::of(self), acquired, is_valid)
+    }
+}
+
 /// Shared access to an [`RwLock`](crate::sync::RwLock) for reading, until this guard is dropped.
 ///
 /// A child that inherited the guard by `fork` does not hold the lock, and must not use the value.
 /// The same is true of the other guards.
 #[must_use = "the lock is released when the guard is dropped"]
 pub struct ReadGuard<'a, T: Shareable> {
-    pub(super) lock: &'a Locked<T>,
+    lock: &'a Locked<T>,
 }
 
 /// Shared access to an [`RwLock`](crate::sync::RwLock) for reading that can be upgraded to
 /// exclusive access.
 #[must_use = "the lock is released when the guard is dropped"]
 pub struct UpgradableGuard<'a, T: Shareable> {
-    pub(super) lock: &'a Locked<T>,
+    lock: &'a Locked<T>,
 }
 
 /// Exclusive access to an [`RwLock`](crate::sync::RwLock) for writing, until this guard is dropped.
 #[must_use = "the lock is released when the guard is dropped"]
 pub struct WriteGuard<'a, T: Shareable> {
-    pub(super) lock: &'a Locked<T>,
+    lock: &'a Locked<T>,
 }
 
 /// A guard that was not upgraded: it is as it was.
@@ -66,19 +91,29 @@ impl<G> fmt::Debug for NotUpgraded<G> {
     }
 }
 
-/// Turns `guard` into the one that `upgraded` makes, if the lock was upgraded.
-fn upgraded<G: Guard, W>(
+/// Which way of holding the lock a guard stands for.
+pub(super) trait GuardOf<'a, T: Shareable>: Guard {
+    const HOLD: Hold;
+
+    /// The guard of a lock that is held in this way.
+    fn of(lock: &'a Locked<T>) -> Self;
+}
+
+/// Turns `guard` into another one, if the lock was upgraded.
+fn upgraded<'a, T: Shareable, G: Guard, U: GuardOf<'a, T>>(
     guard: G,
-    outcome: Result<Option<()>>,
-    upgraded: impl FnOnce() -> W,
-) -> Result<W, NotUpgraded<G>> {
-    match outcome {
-        Ok(Some(())) => {
+    lock: &'a Locked<T>,
+    outcome: Result<(), AcquireError>,
+) -> Result<U, NotUpgraded<G>> {
+    let error = match outcome {
+        Ok(()) => {
             mem::forget(guard);
-            Ok(upgraded())
+            return Ok(U::of(lock));
         }
-        outcome => Err(NotUpgraded { guard, error: outcome.err() }),
-    }
+        Err(AcquireError::Held(_) | AcquireError::Contended) => None,
+        Err(error) => Some(guard.membership().acquire_error(error, "lock")),
+    };
+    Err(NotUpgraded { guard, error })
 }
 
 impl<'a, T: Shareable> ReadGuard<'a, T> {
@@ -89,7 +124,7 @@ impl<'a, T: Shareable> ReadGuard<'a, T> {
     /// [`NotUpgraded`], with this guard.
     pub fn try_upgrade(self) -> Result<WriteGuard<'a, T>, NotUpgraded<Self>> {
         let lock = self.lock;
-        upgraded(self, lock.raw.try_upgrade_reader(), || WriteGuard { lock })
+        upgraded(self, lock, lock.raw.try_upgrade_reader())
     }
 
     /// Makes it upgradable, if no other guard is, and no writer waits.
@@ -99,7 +134,7 @@ impl<'a, T: Shareable> ReadGuard<'a, T> {
     /// [`NotUpgraded`], with this guard.
     pub fn try_into_upgradable(self) -> Result<UpgradableGuard<'a, T>, NotUpgraded<Self>> {
         let lock = self.lock;
-        upgraded(self, lock.raw.try_into_upgradable(), || UpgradableGuard { lock })
+        upgraded(self, lock, lock.raw.try_into_upgradable())
     }
 }
 
@@ -113,7 +148,7 @@ impl<'a, T: Shareable> UpgradableGuard<'a, T> {
     ///
     /// # Errors
     ///
-    /// [`NotUpgraded`], with this guard: `Closed` if the object was removed, `Forked`, `RoleLost`.
+    /// [`NotUpgraded`], with this guard: `Forked`, `RoleLost`; `Closed` if the object was removed.
     pub fn upgrade(self) -> Result<WriteGuard<'a, T>, NotUpgraded<Self>> {
         self.upgrade_within(Until::Ever)
     }
@@ -158,7 +193,7 @@ impl<'a, T: Shareable> UpgradableGuard<'a, T> {
 
     fn upgrade_within(self, until: Until) -> Result<WriteGuard<'a, T>, NotUpgraded<Self>> {
         let lock = self.lock;
-        upgraded(self, lock.raw.upgrade(until), || WriteGuard { lock })
+        upgraded(self, lock, lock.raw.upgrade(until))
     }
 }
 
@@ -166,12 +201,12 @@ impl<'a, T: Shareable> WriteGuard<'a, T> {
     /// Marks the value as consistent: this thread has repaired what a dead writer may have left
     /// half-changed.
     pub fn mark_consistent(&mut self) {
-        self.lock.raw.mark_consistent();
+        self.lock.raw.owner.mark_consistent();
     }
 
     /// Returns whether no writer died since the lock was last marked consistent.
     pub fn is_consistent(&self) -> bool {
-        self.lock.raw.is_consistent()
+        self.lock.raw.owner.is_consistent()
     }
 
     /// Downgrades it to a read guard. No writer comes in between.
@@ -203,6 +238,15 @@ impl<T: Shareable> DerefMut for WriteGuard<'_, T> {
 /// What the guards have in common, which hold the lock in the way `$hold`.
 macro_rules! guard {
     ($guard:ident, $hold:expr) => {
+        impl<'a, T: Shareable> GuardOf<'a, T> for $guard<'a, T> {
+            const HOLD: Hold = $hold;
+
+            #[inline(always)]
+            fn of(lock: &'a Locked<T>) -> Self {
+                Self { lock }
+            }
+        }
+
         impl<T: Shareable> Drop for $guard<'_, T> {
             #[inline]
             fn drop(&mut self) {
@@ -231,27 +275,19 @@ macro_rules! guard {
         #[allow(private_interfaces, reason = "guards are made by this library only")]
         impl<T: Shareable> Guard for $guard<'_, T> {
             fn membership(&self) -> &Membership {
-                self.lock.raw.membership()
+                self.lock.raw.owner.membership()
             }
 
             fn holder_is_dead(&self) -> bool {
-                self.lock.raw.holder_is_dead()
+                self.lock.raw.owner.holder_is_dead()
             }
 
             fn suspend(&mut self) {
                 self.lock.raw.release($hold);
             }
 
-            fn resume(&mut self) -> Result<bool> {
-                let raw = &self.lock.raw;
-                let acquired = raw.acquire($hold, Until::Ever)?;
-                let inconsistent = lock_error::certain(acquired, raw.membership())?;
-                // SAFETY: the lock is held.
-                if unsafe { self.lock.value.is_valid() } {
-                    return Ok(inconsistent);
-                }
-                self.suspend();
-                Err(lock_error::no_value(self.lock.raw.membership()))
+            fn resume(&mut self) -> Result<Acquired> {
+                lock_error::resumed(self.lock.acquire::<Self>(Until::Ever))
             }
         }
     };

@@ -5,14 +5,14 @@ mod guards;
 
 use std::time::{Duration, Instant};
 
-use guards::Locked;
+use guards::{GuardOf, Locked};
 pub use guards::{NotUpgraded, ReadGuard, UpgradableGuard, WriteGuard};
 
-use super::lock_error::{self, LockError, LockResult, attempted};
+use super::lock_error::LockResult;
 use super::raw::rwlock::{self, Hold, RawRwLock, USED};
 use super::value::{NoData, Value};
 use crate::error::Result;
-use crate::object::{Builder, Kind, Part, PartState, Payload, Planner, Primitive, ValueType};
+use crate::object::{Builder, Kind, Part, PartState, Payload, Planner, Primitive};
 use crate::shareable::Shareable;
 use crate::wait::Until;
 
@@ -27,15 +27,16 @@ use crate::wait::Until;
 /// A waiting writer keeps new readers out; readers that have waited for 1 ms keep the next writers
 /// out. A thread that holds a guard and asks for a second one may wait for itself.
 ///
-/// A panic does not make the lock inconsistent: the guard is dropped in good order. A process that
-/// ends without dropping it, as by `exit`, counts as dead.
+/// A panic does not make the lock inconsistent: the guard is dropped normally. A process that ends
+/// without dropping the guard, for example by calling `exit`, counts as dead.
 ///
 /// # If a process dies
 ///
-/// A dead reader's share is freed. A writer that dies may leave the value half-changed: the next
-/// locker, reader or writer, gets [`OwnerDied`](LockError::OwnerDied), and so does each after it
-/// until one calls [`mark_consistent`](WriteGuard::mark_consistent). A process that dies while it
-/// waits holds nothing.
+/// No dead holder is waited for: it is found at once or within 50 ms. A dead reader's share is
+/// freed. A writer that dies may leave the value half-changed: the next locker, reader or writer,
+/// gets [`OwnerDied`](super::LockError::OwnerDied), and so does each after it until one calls
+/// [`mark_consistent`](WriteGuard::mark_consistent). A process that dies while it waits holds
+/// nothing.
 ///
 /// # Examples
 ///
@@ -67,19 +68,16 @@ impl<T: Shareable> RwLock<T> {
     /// Acquires the lock for reading, with other readers, and waits while a writer holds it or
     /// waits for it.
     ///
-    /// # If a process dies
-    ///
-    /// No dead holder is waited for: it is found at once or within 50 ms.
-    ///
     /// # Errors
     ///
-    /// [`LockError::OwnerDied`], with the lock. Or [`LockError::Failed`]: `Closed` if the object
-    /// was removed; `Corrupt` if its bytes are no value of the type (see
-    /// [`write_replacing`](Self::write_replacing)), or its words hold garbage; `Forked` in a forked
-    /// child; `RoleLost` if the process closed the descriptor of its liveness lock.
+    /// [`OwnerDied`](super::LockError::OwnerDied), with the lock. Or
+    /// [`Failed`](super::LockError::Failed): `Closed` if the object was removed; `Corrupt` if its
+    /// bytes are not a valid value of the type (see [`write_replacing`](Self::write_replacing)), or
+    /// its words hold garbage; `Forked` in a forked child; `RoleLost` if the process closed the
+    /// descriptor of its liveness lock.
     #[inline]
     pub fn read(&self) -> LockResult<ReadGuard<'_, T>> {
-        self.acquire(Hold::Read, Until::Ever, |lock| ReadGuard { lock })
+        self.locked.acquire(Until::Ever)
     }
 
     /// Acquires the lock for reading, with other readers, if that is possible at once.
@@ -89,7 +87,7 @@ impl<T: Shareable> RwLock<T> {
     /// Those of [`read`](Self::read).
     #[inline]
     pub fn try_read(&self) -> LockResult<Option<ReadGuard<'_, T>>> {
-        self.attempt(Hold::Read, |lock| ReadGuard { lock })
+        self.locked.attempt()
     }
 
     /// Acquires the lock for reading, with other readers, and waits up to `timeout`.
@@ -100,7 +98,7 @@ impl<T: Shareable> RwLock<T> {
     /// [`read`](Self::read).
     #[inline]
     pub fn read_timeout(&self, timeout: Duration) -> LockResult<ReadGuard<'_, T>> {
-        self.acquire(Hold::Read, Until::after(timeout), |lock| ReadGuard { lock })
+        self.locked.acquire(Until::after(timeout))
     }
 
     /// Acquires the lock for reading, with other readers, and waits until `deadline` on the
@@ -111,22 +109,18 @@ impl<T: Shareable> RwLock<T> {
     /// Those of [`read_timeout`](Self::read_timeout).
     #[inline]
     pub fn read_until(&self, deadline: Instant) -> LockResult<ReadGuard<'_, T>> {
-        self.acquire(Hold::Read, Until::Deadline(deadline), |lock| ReadGuard { lock })
+        self.locked.acquire(Until::Deadline(deadline))
     }
 
     /// Acquires the lock for reading, with the right to upgrade later, and waits while a writer or
     /// another upgradable reader holds it.
-    ///
-    /// # If a process dies
-    ///
-    /// No dead holder is waited for: it is found at once or within 50 ms.
     ///
     /// # Errors
     ///
     /// Those of [`read`](Self::read).
     #[inline]
     pub fn upgradable_read(&self) -> LockResult<UpgradableGuard<'_, T>> {
-        self.acquire(Hold::Upgradable, Until::Ever, |lock| UpgradableGuard { lock })
+        self.locked.acquire(Until::Ever)
     }
 
     /// Acquires the lock for reading, with the right to upgrade later, if that is possible at once.
@@ -136,7 +130,7 @@ impl<T: Shareable> RwLock<T> {
     /// Those of [`upgradable_read`](Self::upgradable_read).
     #[inline]
     pub fn try_upgradable_read(&self) -> LockResult<Option<UpgradableGuard<'_, T>>> {
-        self.attempt(Hold::Upgradable, |lock| UpgradableGuard { lock })
+        self.locked.attempt()
     }
 
     /// Acquires the lock for reading, with the right to upgrade later, and waits up to `timeout`.
@@ -147,7 +141,7 @@ impl<T: Shareable> RwLock<T> {
     /// [`upgradable_read`](Self::upgradable_read).
     #[inline]
     pub fn upgradable_read_timeout(&self, timeout: Duration) -> LockResult<UpgradableGuard<'_, T>> {
-        self.acquire(Hold::Upgradable, Until::after(timeout), |lock| UpgradableGuard { lock })
+        self.locked.acquire(Until::after(timeout))
     }
 
     /// Acquires the lock for reading, with the right to upgrade later, and waits until `deadline`
@@ -158,21 +152,17 @@ impl<T: Shareable> RwLock<T> {
     /// Those of [`upgradable_read_timeout`](Self::upgradable_read_timeout).
     #[inline]
     pub fn upgradable_read_until(&self, deadline: Instant) -> LockResult<UpgradableGuard<'_, T>> {
-        self.acquire(Hold::Upgradable, Until::Deadline(deadline), |lock| UpgradableGuard { lock })
+        self.locked.acquire(Until::Deadline(deadline))
     }
 
     /// Acquires the lock for writing, alone, and waits while other threads hold it.
-    ///
-    /// # If a process dies
-    ///
-    /// No dead holder is waited for: it is found at once or within 50 ms.
     ///
     /// # Errors
     ///
     /// Those of [`read`](Self::read).
     #[inline]
     pub fn write(&self) -> LockResult<WriteGuard<'_, T>> {
-        self.acquire(Hold::Write, Until::Ever, |lock| WriteGuard { lock })
+        self.locked.acquire(Until::Ever)
     }
 
     /// Acquires the lock for writing, alone, if that is possible at once.
@@ -182,7 +172,7 @@ impl<T: Shareable> RwLock<T> {
     /// Those of [`write`](Self::write).
     #[inline]
     pub fn try_write(&self) -> LockResult<Option<WriteGuard<'_, T>>> {
-        self.attempt(Hold::Write, |lock| WriteGuard { lock })
+        self.locked.attempt()
     }
 
     /// Acquires the lock for writing, alone, and waits up to `timeout`.
@@ -193,7 +183,7 @@ impl<T: Shareable> RwLock<T> {
     /// [`write`](Self::write).
     #[inline]
     pub fn write_timeout(&self, timeout: Duration) -> LockResult<WriteGuard<'_, T>> {
-        self.acquire(Hold::Write, Until::after(timeout), |lock| WriteGuard { lock })
+        self.locked.acquire(Until::after(timeout))
     }
 
     /// Acquires the lock for writing, alone, and waits until `deadline` on the monotonic clock.
@@ -203,58 +193,23 @@ impl<T: Shareable> RwLock<T> {
     /// Those of [`write_timeout`](Self::write_timeout).
     #[inline]
     pub fn write_until(&self, deadline: Instant) -> LockResult<WriteGuard<'_, T>> {
-        self.acquire(Hold::Write, Until::Deadline(deadline), |lock| WriteGuard { lock })
+        self.locked.acquire(Until::Deadline(deadline))
     }
 
     /// Acquires the lock for writing, and overwrites whatever bytes the value has: also bytes that
-    /// a dead process left and that are no value. It makes the lock consistent.
+    /// a dead process left and that are not a valid value. It makes the lock consistent.
     ///
     /// # Errors
     ///
     /// Those of [`write`](Self::write), but not `Corrupt` for the value.
     pub fn write_replacing(&self, value: T) -> Result<WriteGuard<'_, T>> {
-        let acquired = self.locked.raw.acquire(Hold::Write, Until::Ever)?;
-        lock_error::certain(acquired, self.locked.raw.membership())?;
+        let acquired = self.locked.raw.acquire(Hold::Write, Until::Ever);
+        acquired.map_err(|error| self.locked.raw.owner.refused(error))?;
         // SAFETY: the lock is held exclusively.
         unsafe { self.locked.value.set(value) };
-        let mut guard = WriteGuard { lock: &self.locked };
+        let mut guard = WriteGuard::of(&self.locked);
         guard.mark_consistent();
         Ok(guard)
-    }
-
-    #[inline(always)]
-    fn acquire<'a, G>(
-        &'a self,
-        hold: Hold,
-        until: Until,
-        guard: impl FnOnce(&'a Locked<T>) -> G,
-    ) -> LockResult<G> {
-        let acquired = self.locked.raw.acquire(hold, until)?;
-        let inconsistent = lock_error::certain(acquired, self.locked.raw.membership())?;
-        self.acquired(guard(&self.locked), inconsistent)
-    }
-
-    #[inline(always)]
-    fn attempt<'a, G>(
-        &'a self,
-        hold: Hold,
-        guard: impl FnOnce(&'a Locked<T>) -> G,
-    ) -> LockResult<Option<G>> {
-        match self.locked.raw.acquire(hold, Until::Now)? {
-            Some(inconsistent) => attempted(self.acquired(guard(&self.locked), inconsistent)),
-            None => Ok(None),
-        }
-    }
-
-    /// Returns the guard of a lock that was just acquired, if its bytes are a value.
-    #[inline(always)]
-    fn acquired<G>(&self, guard: G, inconsistent: bool) -> LockResult<G> {
-        crash_point!("rwlock: taken");
-        // SAFETY: the lock is held, in the way of `guard`.
-        if !unsafe { self.locked.value.is_valid() } {
-            return Err(lock_error::no_value(self.locked.raw.membership()).into());
-        }
-        if inconsistent { Err(LockError::OwnerDied(guard)) } else { Ok(guard) }
     }
 }
 
@@ -265,8 +220,7 @@ impl<T: Shareable> Payload for RwLock<T> {
     const KIND: Kind = Kind::RwLock;
 
     fn plan(planner: &mut Planner<'_>, initial: Option<&T>) {
-        let place = rwlock::plan(planner, ValueType::Layout(T::LAYOUT));
-        Value::<T, USED>::plan_initial(planner, place, initial);
+        RawRwLock::plan(planner, |planner| Value::<T, USED>::plan(planner, initial));
     }
 
     fn build(builder: &mut Builder) -> Result<Self> {

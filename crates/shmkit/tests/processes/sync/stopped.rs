@@ -161,9 +161,9 @@ fn a_party_stopped_after_arriving_counts_for_that_round_only() {
 fn a_process_stopped_while_changing_a_semaphore_blocks_no_other() {
     let fixture = Fixture::new(3, 1);
     for (point, before, command) in [
-        ("semaphore: taken, not on record", "", "acquire"),
-        ("semaphore: given back, not on record", "acquire", "drop"),
-        ("semaphore: given back, not on record", "", "post"),
+        ("semaphore: permit taken, not recorded", "", "acquire"),
+        ("semaphore: permit given back, not recorded", "acquire", "drop"),
+        ("semaphore: permit given back, not recorded", "", "post"),
     ] {
         let initial = fixture.semaphore().available();
         let mut child = fixture.start_actor_to_stop_at(point);

@@ -68,7 +68,7 @@ fn another_number_of_items_is_refused_with_both_numbers() {
         let answer = options(&dir).open_or_create(NAME, vec![1; number]);
         assert_error(answer, ErrorKind::WrongOptions, &message);
     }
-    let message = "the number of permits at first is 2 here and 1 in the object";
+    let message = "the initial number of permits is 2 here and 1 in the object";
     let answer = options(&dir).open_or_create(NAME, vec![1, 1, 2]);
     assert_error(answer, ErrorKind::WrongOptions, message);
     options(&dir).open_or_create(NAME, vec![1; 3]).unwrap();

@@ -19,7 +19,8 @@ impl Word {
     }
 
     fn wait(&self) {
-        self.event().wait(&WaitLoop::default(), Until::Ever, || false).expect("it is set");
+        let (event, wait_loop) = (self.event(), WaitLoop::default());
+        event.wait(event.look(), &wait_loop, Until::Ever, || false).expect("it is set");
     }
 }
 
@@ -48,7 +49,7 @@ fn loom_a_waiter_when_it_was_set_continues_although_it_is_reset() {
             let word = word.clone();
             move || {
                 let wait_loop = WaitLoop::default();
-                word.event().wait_since(begun, &wait_loop, Until::Ever, || false).unwrap();
+                word.event().wait(begun, &wait_loop, Until::Ever, || false).unwrap();
             }
         });
         word.event().set();

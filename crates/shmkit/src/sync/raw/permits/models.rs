@@ -104,7 +104,7 @@ fn loom_two_waiters_get_one_permit_each() {
 fn loom_a_take_of_a_participant_that_dies_at_once_is_recorded_by_another() {
     check(Some(3), || {
         let words = Words::new(2, 3);
-        assert!(ends_at("semaphore: taken, not on record", || {
+        assert!(ends_at("semaphore: permit taken, not recorded", || {
             words.permits().try_take(Some(DEAD)).unwrap();
         }));
         // One thread takes, the other reaps the dead participant's permits.
@@ -129,8 +129,9 @@ fn loom_of_two_that_give_back_a_dead_participant_s_permit_one_does() {
             let words = words.clone();
             move || words.permits().reap(DEAD, || true)
         });
-        if !ends_at("semaphore: given back, not on record", || words.permits().reap(DEAD, || true))
-        {
+        if !ends_at("semaphore: permit given back, not recorded", || {
+            words.permits().reap(DEAD, || true)
+        }) {
             words.permits().reap(DEAD, || true);
         }
         reaping.join().unwrap();

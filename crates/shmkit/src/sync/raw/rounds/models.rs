@@ -104,7 +104,7 @@ fn loom_a_party_that_arrived_and_died_has_arrived() {
 #[test]
 fn loom_of_two_that_break_a_round_for_one_death_one_does() {
     for point in
-        ["barrier: death on record, round not broken", "barrier: round broken, record not free"]
+        ["barrier: death recorded, round not broken", "barrier: round broken, record not free"]
     {
         check(Some(2), move || {
             let words = Words::new(2, false);

@@ -59,7 +59,7 @@ impl Guarded {
     fn share(&self, slot: u32, liveness: &impl Liveness) -> bool {
         let mine = self.own(living(slot));
         let wait = |_| mine.share_within(liveness, &WaitLoop::of_lock(), Until::Ever);
-        mine.try_share().or_else(wait).unwrap().is_inconsistent()
+        mine.try_share().map(State::acquired).or_else(wait).unwrap() == Acquired::Inconsistent
     }
 
     fn read(&self, slot: u32, liveness: &impl Liveness) -> u32 {

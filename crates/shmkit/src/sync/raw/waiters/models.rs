@@ -62,7 +62,7 @@ impl Jobs {
         self.unlock(me);
     }
 
-    /// Adds so many jobs.
+    /// Adds `jobs` jobs.
     fn put(&self, me: ParticipantId, jobs: u64, notify: impl FnOnce(Waiters<'_>)) {
         self.lock(me);
         self.count.store(self.count.load(Ordering::Relaxed) + jobs, Ordering::Relaxed);

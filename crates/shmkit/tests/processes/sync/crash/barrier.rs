@@ -25,7 +25,7 @@ pub(super) const CASES: &[Case] = &[
     case("wait", JOINED, 1),
     case("wait", ARRIVED, 1),
     case("wait", WAITERS_NOT_WOKEN, 1),
-    case("repair", "barrier: death on record, round not broken", 1),
+    case("repair", "barrier: death recorded, round not broken", 1),
     case("repair", "barrier: round broken, record not free", 1),
     case("count down", JOINED, 1),
     case("count down", ARRIVED, 0),

@@ -13,8 +13,8 @@ use crate::times::TIMEOUT;
 const DEAD_FOUND: &str = "semaphore: dead participant's permit found";
 
 pub(super) const CASES: &[Case] = &[
-    case("acquire", "semaphore: taken, not on record", 0),
-    case("acquire", "semaphore: given back, not on record", 0),
+    case("acquire", "semaphore: permit taken, not recorded", 0),
+    case("acquire", "semaphore: permit given back, not recorded", 0),
     case("acquire", WAITERS_NOT_WOKEN, 0),
     case("acquire", DEAD_FOUND, 0),
 ];
