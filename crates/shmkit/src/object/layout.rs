@@ -17,10 +17,11 @@ use super::header::{
 };
 use super::kind::Kind;
 use super::name::Name;
-use super::planner::{LINE, Plan};
+use super::planner::{LINE, Plan, Planner};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::Access;
 use crate::participant::{MAX_PARTICIPANTS, Participant};
+use crate::shareable::Schema;
 use crate::shareable::schema::MAX_OBJECT_TEXT;
 use crate::sys::process;
 
@@ -30,14 +31,35 @@ const PAGE: u64 = 4096;
 pub(crate) const MAX_PAYLOAD: u64 = 1 << 46;
 
 /// An object that is to be created.
-pub(crate) struct NewObject {
+pub(crate) struct NewObject<'a> {
     pub(crate) plan: Plan,
+    /// Plans the same parts with what they begin with.
+    pub(crate) initial: Box<dyn Fn(&mut Planner<'_>) + 'a>,
     /// [`FLAG_READ_ONLY_PEERS`] and the kind's own flags, from bit 16 on.
     pub(crate) flags: u32,
     pub(crate) access: Access,
     pub(crate) lifetime: Lifetime,
     /// How large the payload can become, if it can grow.
     pub(crate) payload_max: Option<u64>,
+}
+
+impl NewObject<'_> {
+    /// Hands over what its payload begins with: bytes and their places, in order. All others are
+    /// zeros.
+    pub(crate) fn write_first_bytes(
+        &self,
+        mut write: impl FnMut(u64, &[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let mut written = Ok(());
+        let mut each = |place, bytes: &[u8]| {
+            if written.is_ok() {
+                written = write(place, bytes);
+            }
+        };
+        let Plan { participants, items, .. } = self.plan;
+        (self.initial)(&mut Planner::of_first_bytes(participants, items, &mut each));
+        written
+    }
 }
 
 /// The parts of an object, as read from its header and checked once.
@@ -73,10 +95,10 @@ impl ObjectLayout {
     }
 }
 
-/// The first bytes of a new object and the parts that they describe; zeros follow the bytes.
+/// The header, name and schema of a new object, and the parts that they describe.
 ///
 /// Without a name it is for a region of memory, and not rounded up to whole pages.
-pub(crate) fn compose(name: Option<&Name>, new: &NewObject) -> Result<(Vec<u8>, ObjectLayout)> {
+pub(crate) fn compose(name: Option<&Name>, new: &NewObject<'_>) -> Result<(Vec<u8>, ObjectLayout)> {
     check_limits(new)?;
     let plan = &new.plan;
     let name_text = name.map_or("", Name::as_str).as_bytes();
@@ -126,9 +148,17 @@ pub(crate) fn compose(name: Option<&Name>, new: &NewObject) -> Result<(Vec<u8>, 
     Ok((bytes, layout))
 }
 
-fn check_limits(new: &NewObject) -> Result<()> {
+/// Refuses an object that no process would open, and one whose schema no process could read: it
+/// could be neither shown nor ended at once.
+fn check_limits(new: &NewObject<'_>) -> Result<()> {
     let plan = &new.plan;
     let invalid = |why| Err(Error::new(ErrorKind::InvalidArgument, why));
+    if !(1..=MAX_PARTICIPANTS).contains(&plan.participants) {
+        return invalid(format!(
+            "{} participants were asked for; 1 to {MAX_PARTICIPANTS} are allowed",
+            plan.participants
+        ));
+    }
     let payload = new.payload_max.unwrap_or(plan.size);
     if payload > MAX_PAYLOAD || plan.size > payload {
         return invalid(format!("a payload of {payload} bytes is larger than {MAX_PAYLOAD}"));
@@ -139,13 +169,10 @@ fn check_limits(new: &NewObject) -> Result<()> {
             "its schema has {text} bytes; at most {MAX_OBJECT_TEXT} are allowed"
         ));
     }
-    if !(1..=MAX_PARTICIPANTS).contains(&plan.participants) {
-        return invalid(format!(
-            "{} participants were asked for; 1 to {MAX_PARTICIPANTS} are allowed",
-            plan.participants
-        ));
+    match Schema::parse(&plan.schema) {
+        Ok(_) => Ok(()),
+        Err(error) => invalid(format!("its types cannot be described: {}", error.reason())),
     }
-    Ok(())
 }
 
 fn corrupt(why: impl Into<String>) -> Error {
@@ -313,7 +340,7 @@ impl Recognised {
 mod tests {
     use super::*;
 
-    fn growing() -> (Name, NewObject) {
+    fn growing() -> (Name, NewObject<'static>) {
         let new = NewObject {
             plan: Plan {
                 kind: Kind::Latest,
@@ -322,8 +349,8 @@ mod tests {
                 size: 4_096,
                 schema: "u64".into(),
                 fingerprint: 7,
-                first_bytes: Vec::new(),
             },
+            initial: Box::new(|_| {}),
             flags: 0,
             access: Access::Owner,
             lifetime: Lifetime::Persistent,

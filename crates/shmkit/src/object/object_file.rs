@@ -118,7 +118,7 @@ impl ObjectFile {
     pub(crate) fn create(
         directory: &Path,
         name: &Name,
-        new: &NewObject,
+        new: &NewObject<'_>,
         byte: Range,
     ) -> Result<Result<Self, Raced>> {
         let support = new_file::tested_support(directory)?;
@@ -132,8 +132,7 @@ impl ObjectFile {
         }
         commit(&file.file, 0, layout.size)?;
         crash_point!("create: space committed");
-        directory::write_all_at(&file.file, &bytes, 0)?;
-        directory::write_all_at(&file.file, &new.plan.first_bytes, layout.payload_offset)?;
+        write_contents(&file.file, bytes, layout.payload_offset, new)?;
         crash_point!("create: contents written");
         if !lock::take(&file.file, byte, lock::PRESENCE)? {
             return Ok(Err(Raced));
@@ -170,6 +169,34 @@ impl Drop for ObjectFile {
     fn drop(&mut self) {
         self.storage.locks.query_file.removed = self.is_retired();
     }
+}
+
+/// Writes all of a new object that is not zero, in few and large pieces: what it begins with, up to
+/// the schema, and what is in the payload at byte `payload`.
+fn write_contents(
+    file: &File,
+    mut piece: Vec<u8>,
+    payload: u64,
+    new: &NewObject<'_>,
+) -> Result<()> {
+    /// Over as many zeros a piece goes on, until it has that size.
+    const MAX_GAP: u64 = 16 << 10;
+    const MAX_PIECE: usize = 1 << 20;
+    let mut start = 0;
+    new.write_first_bytes(|place, bytes| {
+        let gap = (payload + place).checked_sub(start + piece.len() as u64);
+        match gap.filter(|gap| *gap <= MAX_GAP && piece.len() < MAX_PIECE) {
+            Some(gap) => piece.resize(piece.len() + gap as usize, 0),
+            None => {
+                directory::write_all_at(file, &piece, start)?;
+                piece.clear();
+                start = payload + place;
+            }
+        }
+        piece.extend_from_slice(bytes);
+        Ok(())
+    })?;
+    directory::write_all_at(file, &piece, start)
 }
 
 fn open_lock_file(path: &Path, mode: OpenMode) -> Result<(LockFile, Opening)> {

@@ -46,7 +46,7 @@ struct Presence {
 
 impl OpenObject {
     /// Creates an object.
-    pub(crate) fn create(name: &Name, choices: &Choices, new: &NewObject) -> Result<Self> {
+    pub(crate) fn create(name: &Name, choices: &Choices, new: &NewObject<'_>) -> Result<Self> {
         until_not_raced(|| match Self::try_create(name, choices, new) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 match clear_if_stale(name, choices)? {
@@ -64,10 +64,10 @@ impl OpenObject {
     }
 
     /// Opens the object with the name, or creates it. Returns whether it did.
-    pub(crate) fn open_or_create(
+    pub(crate) fn open_or_create<'a>(
         name: &Name,
         choices: &Choices,
-        new: impl Fn() -> Result<NewObject>,
+        new: impl Fn() -> Result<NewObject<'a>>,
     ) -> Result<(Self, bool)> {
         until_not_raced(|| {
             match Self::try_open(name, choices, OpenMode::Allowed) {
@@ -81,7 +81,11 @@ impl OpenObject {
         })
     }
 
-    fn try_create(name: &Name, choices: &Choices, new: &NewObject) -> Result<Result<Self, Raced>> {
+    fn try_create(
+        name: &Name,
+        choices: &Choices,
+        new: &NewObject<'_>,
+    ) -> Result<Result<Self, Raced>> {
         let stamp = ProcessStamp::of_this_process()?;
         let byte = presence::new_handle(stamp);
         let file = ObjectFile::create(&choices.directory(), name, new, byte)?;

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! A schema begins with the size. So each schema, be it the text or only its hash, runs the plan
-//! twice: once to add up the size, and once to describe the parts.
+//! twice: once to add up the size, and once to describe the parts. One more run hands the first
+//! bytes to the creator: they are never stored.
 
 use std::fmt::{self, Write};
 
@@ -35,24 +36,19 @@ pub(crate) struct Plan {
     pub(crate) size: u64,
     pub(crate) schema: String,
     pub(crate) fingerprint: u64,
-    /// The first bytes; zeros follow.
-    pub(crate) first_bytes: Vec<u8>,
 }
 
 impl Plan {
-    /// Plans a new object: `plan` names its parts and their first bytes.
+    /// Plans a new object: `plan` names its parts.
     pub(crate) fn new(
         kind: Kind,
         participants: u32,
         items: u32,
         plan: &dyn Fn(&mut Planner<'_>),
     ) -> Self {
-        let (mut schema, mut first_bytes) = (String::new(), Vec::new());
-        let mut planner = Planner::new(participants, items, Some(&mut schema));
-        planner.first_bytes = Some(&mut first_bytes);
-        let size = planner.structure(kind, plan);
-        let (_, fingerprint) = size_and_fingerprint(kind, participants, items, plan);
-        Self { kind, participants, items, size, schema, fingerprint, first_bytes }
+        let schema = schema_text(kind, participants, items, plan);
+        let (size, fingerprint) = size_and_fingerprint(kind, participants, items, plan);
+        Self { kind, participants, items, size, schema, fingerprint }
     }
 }
 
@@ -153,6 +149,9 @@ impl Sink for Hash {
     }
 }
 
+/// Takes bytes, and their place in the payload.
+type TakeBytes<'a> = dyn FnMut(u64, &[u8]) + 'a;
+
 /// Names the parts of a payload one after the other.
 pub(crate) struct Planner<'a> {
     participants: u32,
@@ -164,14 +163,24 @@ pub(crate) struct Planner<'a> {
     fields: u32,
     /// None while only the size matters.
     sink: Option<&'a mut dyn Sink>,
-    /// None while only the schema matters.
-    first_bytes: Option<&'a mut Vec<u8>>,
+    /// Takes the first bytes and their place. None while only the schema matters.
+    first_bytes: Option<&'a mut TakeBytes<'a>>,
 }
 
 impl<'a> Planner<'a> {
     fn new(participants: u32, items: u32, sink: Option<&'a mut dyn Sink>) -> Self {
         let (end, start, fields, first_bytes) = (0, 0, 0, None);
         Self { participants, items, end, start, fields, sink, first_bytes }
+    }
+
+    /// A planner that only hands over first bytes, in the order of their places.
+    pub(super) fn of_first_bytes(
+        participants: u32,
+        items: u32,
+        first_bytes: &'a mut TakeBytes<'a>,
+    ) -> Self {
+        let first_bytes = Some(first_bytes);
+        Self { first_bytes, ..Self::new(participants, items, None) }
     }
 
     /// The run-time number of items.
@@ -247,6 +256,11 @@ impl<'a> Planner<'a> {
         is_array: bool,
         plan: &dyn Fn(&mut Planner<'_>, usize),
     ) {
+        if self.first_bytes.is_some() {
+            // Each has first bytes of its own.
+            return (0..count).for_each(|index| plan(self, index));
+        }
+        // One schema serves all.
         let place = self.end;
         self.begin_field(&name.to_string(), place, kind.role());
         self.write(format_args!("{}", if is_array { "[" } else { "" }));
@@ -254,28 +268,15 @@ impl<'a> Planner<'a> {
         if is_array {
             self.write(format_args!(";{count}]"));
         }
-        if self.first_bytes.is_none() {
-            // A hostile object may have any number of items. The check of the size refuses it.
-            self.end = place.saturating_add(size.saturating_mul(count as u64));
-            return;
-        }
-        // One schema serves all; each has first bytes of its own.
-        let mut others = Planner::new(self.participants, self.items, None);
-        (others.end, others.first_bytes) = (self.end, self.first_bytes.as_deref_mut());
-        for index in 1..count {
-            plan(&mut others, index);
-        }
-        self.end = others.end;
+        // A hostile object may have any number of items. The check of the size refuses it.
+        self.end = place.saturating_add(size.saturating_mul(count as u64));
     }
 
     /// Sets the first bytes of the payload at `place`.
     pub(crate) fn write_at(&mut self, place: u64, bytes: &[u8]) {
-        let Some(first_bytes) = &mut self.first_bytes else { return };
-        let (start, end) = (place as usize, place as usize + bytes.len());
-        if first_bytes.len() < end {
-            first_bytes.resize(end, 0);
+        if let Some(first_bytes) = &mut self.first_bytes {
+            first_bytes(place, bytes);
         }
-        first_bytes[start..end].copy_from_slice(bytes);
     }
 
     /// Describes the parts that `plan` names as a struct. Returns the size.

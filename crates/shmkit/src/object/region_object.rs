@@ -42,7 +42,7 @@ use crate::sys::wait::WakeScope;
 const ALIGN: u64 = 128;
 
 /// Makes a new object at `offset`, where the memory must be zero.
-pub(super) fn create(memory: &SharedMemory, offset: u64, new: &NewObject) -> Result<Storage> {
+pub(super) fn create(memory: &SharedMemory, offset: u64, new: &NewObject<'_>) -> Result<Storage> {
     let (bytes, layout) = compose(None, new)?;
     let region = map(memory, offset, Some(layout.size))?;
     let object = over(memory, offset, region, layout)?;
@@ -79,7 +79,8 @@ pub(super) fn create(memory: &SharedMemory, offset: u64, new: &NewObject) -> Res
     crash_point!("region: marked, not written");
     let header = size_of::<Header>();
     view.fill(header, (left as usize).saturating_sub(header), 0)?;
-    view.write(object.layout.payload_offset as usize, &new.plan.first_bytes)?;
+    let payload = object.payload();
+    new.write_first_bytes(|place, bytes| payload.write(place as usize, bytes))?;
     view.write(8, &bytes[8..])?;
     let magic = u64::from_le_bytes(*bytes.first_chunk().expect("the magic"));
     // ORDERING: Release; pairs with the Acquire in `open`.

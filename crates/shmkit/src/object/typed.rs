@@ -19,7 +19,6 @@ use super::region_object;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Access, SharedMemory};
 use crate::shareable::Schema;
-use crate::shareable::schema::MAX_OBJECT_TEXT;
 
 /// An open object that holds a primitive, or several in a tuple, an array or a boxed slice: under
 /// a name, or in a region of memory.
@@ -155,31 +154,17 @@ impl<P: Payload> Object<P> {
 }
 
 /// What a new object of `P` consists of.
-fn new_object<P: Payload>(choices: &Choices, initial: &P::Initial) -> Result<NewObject> {
+fn new_object<'a, P: Payload>(choices: &Choices, initial: &'a P::Initial) -> Result<NewObject<'a>> {
     P::check_initial(initial)?;
     let participants = choices.participants.unwrap_or(P::PARTICIPANTS);
     let items = P::items(initial)?;
-    let plan = Plan::new(P::KIND, participants, items, &|to| P::plan(to, Some(initial)));
-    check_schema(&plan.schema)?;
     Ok(NewObject {
-        plan,
+        plan: Plan::new(P::KIND, participants, items, &|to| P::plan(to, None)),
+        initial: Box::new(move |to| P::plan(to, Some(initial))),
         flags: choices.flags(),
         access: choices.access.unwrap_or(Access::Owner),
         lifetime: choices.lifetime.unwrap_or(Lifetime::Persistent),
         payload_max: None,
-    })
-}
-
-/// Refuses an object whose schema no process could read: it could be neither shown nor ended at
-/// once.
-fn check_schema(schema: &str) -> Result<()> {
-    if schema.len() > MAX_OBJECT_TEXT {
-        // `compose` refuses it, with the limit.
-        return Ok(());
-    }
-    Schema::parse(schema).map(drop).map_err(|error| {
-        let why = format!("its types cannot be described: {}", error.reason());
-        Error::new(ErrorKind::InvalidArgument, why)
     })
 }
 

@@ -7,12 +7,12 @@ use crate::object::Lifetime;
 use crate::object::kind::Kind;
 use crate::object::planner::Plan;
 
-fn contents() -> NewObject {
+fn contents() -> NewObject<'static> {
     new_object(&Choices::new())
 }
 
 /// What an object with these options consists of.
-fn new_object(choices: &Choices) -> NewObject {
+fn new_object(choices: &Choices) -> NewObject<'static> {
     NewObject {
         plan: Plan {
             kind: Kind::Latest,
@@ -21,8 +21,8 @@ fn new_object(choices: &Choices) -> NewObject {
             size: 1024,
             schema: "latest(1024,128){latest@0:wait#u64,owner@128:wait#u64}".into(),
             fingerprint: 7,
-            first_bytes: Vec::new(),
         },
+        initial: Box::new(|_| {}),
         flags: choices.flags(),
         access: choices.access.unwrap_or(Access::Owner),
         lifetime: choices.lifetime.unwrap_or(Lifetime::Persistent),

@@ -82,6 +82,27 @@ fn fingerprint_of<P: Payload>(participants: u32, items: u32) -> (u64, u64) {
     size_and_fingerprint(P::KIND, participants, items, &|planner| P::plan(planner, None))
 }
 
+/// What an object begins with, which is in the order of the places and within its size.
+fn first_bytes<P: Payload>(
+    participants: u32,
+    initial: &P::Initial,
+    items: u32,
+    size: u64,
+) -> Vec<(u64, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut each = |place, bytes: &[u8]| found.push((place, bytes.to_vec()));
+    let mut planner = Planner::of_first_bytes(participants, items, &mut each);
+    P::plan(&mut planner, Some(initial));
+    assert_eq!(planner.end, size);
+    let mut end = 0;
+    for (place, bytes) in &found {
+        assert!(*place >= end, "{place} after {end}");
+        end = place + bytes.len() as u64;
+    }
+    assert!(end <= size);
+    found
+}
+
 impl Planner<'_> {
     /// Returns the schema of any object of `P`.
     pub(crate) fn text<P: Payload>(participants: u32, items: u32) -> String {
@@ -102,7 +123,7 @@ impl Planner<'_> {
             assert_eq!(fingerprint_of::<P>(participants, items), (plan.size, plan.fingerprint));
             let text = Self::text::<P>(participants, items);
             assert_eq!(text, plan.schema, "what an object begins with is not described");
-            assert!(plan.first_bytes.len() as u64 <= plan.size);
+            first_bytes::<P>(participants, initial, items, plan.size);
         }
     }
 
@@ -159,11 +180,9 @@ fn a_type_that_was_read_is_hashed_as_one_that_was_compiled() {
 #[test]
 fn each_item_begins_with_its_own_bytes() {
     let initial = vec![(3, [4, 5]), (6, [7, 8]), (9, [10, 11])];
-    let plan = plan_of::<Box<[(Word, [Word; 2])]>>(2, &initial, 3);
-    assert_eq!(plan.size, 9 * LINE);
-    let words = plan.first_bytes.chunks(LINE as usize).map(|line| *line.first_chunk().unwrap());
-    let words: Vec<_> = words.map(u64::from_le_bytes).collect();
-    assert_eq!(words, [3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    let found = first_bytes::<Box<[(Word, [Word; 2])]>>(2, &initial, 3, 9 * LINE);
+    let expected = (0..9u64).map(|line| (line * LINE, (3 + line).to_le_bytes().into()));
+    assert_eq!(found, expected.collect::<Vec<_>>());
 }
 
 /// `P` in five tuples of one.

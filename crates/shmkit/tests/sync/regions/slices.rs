@@ -115,6 +115,21 @@ fn types_that_are_nested_too_deep_to_be_described_are_refused() {
 }
 
 #[test]
+fn items_far_from_each_other_begin_as_they_should() {
+    let dir = TestDir::new();
+    let permits: Vec<u32> = (1..=20).collect();
+    for participants in [1, 64, 1024] {
+        let options = options(&dir).max_participants(participants);
+        let named = options.create(&participants.to_string(), permits.clone()).unwrap();
+        let memory = anonymous(options.size_in_memory(&permits).unwrap());
+        let unnamed = options.create_in(&memory, 0, permits.clone()).unwrap();
+        for slice in [named, unnamed] {
+            assert!(slice.iter().zip(&permits).all(|(it, has)| it.available() == u64::from(*has)));
+        }
+    }
+}
+
+#[test]
 fn a_slice_differs_from_other_objects() {
     let dir = TestDir::new();
     let _slice = options(&dir).create("slice", vec![1; 3]).unwrap();
