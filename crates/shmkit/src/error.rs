@@ -28,7 +28,8 @@ pub enum ErrorKind {
     InvalidArgument = 5,
     /// An offset or a length is outside the object.
     OutOfRange = 6,
-    /// The file system or the quota is full. Nothing was created.
+    /// The file system, the quota or the address space is full. Nothing was created, unless the
+    /// message says that it was.
     OutOfSpace = 7,
     /// The object is of another kind, or the file is not a shmkit object.
     WrongKind = 8,
@@ -155,6 +156,15 @@ impl Error {
     pub(crate) fn because(mut self, why: impl Into<Cow<'static, str>>) -> Self {
         self.0.why = why.into();
         self
+    }
+
+    /// Adds that the object exists in spite of the error.
+    #[cold]
+    pub(crate) fn after_creation(self) -> Self {
+        let colon = if self.0.why.is_empty() { "" } else { ": " };
+        let created = "it was created, but this process cannot open it";
+        let why = format!("{created}{colon}{}", self.0.why);
+        self.because(why)
     }
 
     /// Adds the participant that is the reason.
@@ -287,6 +297,11 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::OutOfSpace);
         assert_eq!(error.to_string(), format!(r#"cannot create "big": {told}"#));
         assert_eq!(error.reason(), told);
+        let error = error.after_creation();
+        let reason = format!("it was created, but this process cannot open it: {told}");
+        assert_eq!((error.kind(), error.reason()), (ErrorKind::OutOfSpace, reason.clone()));
+        let error = error.because("no room").after_creation();
+        assert_eq!(error.reason(), reason.replace(": ", ": no room: "));
         assert_eq!(error.os_error().and_then(io::Error::raw_os_error), Some(code));
         assert_eq!(size_of::<Result<(), Error>>(), size_of::<usize>());
     }

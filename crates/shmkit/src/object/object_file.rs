@@ -146,7 +146,8 @@ impl ObjectFile {
         };
         crash_point!("create: named");
         // If this fails, the complete object stays.
-        let file = Self::map(name, path, lock_file, Opening::ReadWrite, support, Trust::Own)?;
+        let file = Self::map(name, path, lock_file, Opening::ReadWrite, support, Trust::Own)
+            .map_err(Error::after_creation)?;
         crash_point!("create: mapped");
         Ok(file)
     }

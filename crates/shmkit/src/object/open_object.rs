@@ -121,9 +121,10 @@ impl OpenObject {
         Ok(Ok(open))
     }
 
-    /// Takes over an object in a region of memory.
-    pub(crate) fn in_region(storage: Storage) -> Result<Self> {
+    /// Takes over an object in a region of memory, which `attach` creates or opens.
+    pub(crate) fn in_region(attach: impl FnOnce() -> Result<Storage>) -> Result<Self> {
         let stamp = ProcessStamp::of_this_process()?;
+        let storage = attach()?;
         storage.participants().sweep(0, REAPED_AT_OPEN);
         let presence = Mutex::new(Presence { byte: None, slots: 0 });
         Ok(Self { place: Place::Region(storage), stamp, presence })

@@ -94,7 +94,7 @@ impl<P: Payload> Object<P> {
     pub(crate) fn create_as(name: &str, choices: &Choices, initial: &P::Initial) -> Result<Self> {
         let create = || {
             let (name, new) = (Name::new(name)?, new_object::<P>(choices, initial)?);
-            Self::over(OpenObject::create(&name, choices, &new)?)
+            Self::over_new(OpenObject::create(&name, choices, &new)?)
         };
         create().map_err(|error| error.doing("create").on(name))
     }
@@ -119,7 +119,7 @@ impl<P: Payload> Object<P> {
             let new = || new_object::<P>(choices, initial);
             let (open, created) = OpenObject::open_or_create(&name, choices, new)?;
             if created {
-                return Self::over(open);
+                return Self::over_new(open);
             }
             let object = Self::checked(open, choices, items)?;
             object.payload.check_begun_with(initial)?;
@@ -139,6 +139,11 @@ impl<P: Payload> Object<P> {
             P::check_flags(asked, layout.flags)?;
         }
         Self::over(open)
+    }
+
+    /// Takes over an object that this process created.
+    fn over_new(open: OpenObject) -> Result<Self> {
+        Self::over(open).map_err(Error::after_creation)
     }
 
     fn over(open: OpenObject) -> Result<Self> {
@@ -286,7 +291,7 @@ impl<P: Contents> Object<P> {
     /// 128.
     pub fn open_in(memory: &SharedMemory, offset: u64) -> Result<Self> {
         let open = || {
-            let open = OpenObject::in_region(region_object::open(memory, offset)?)?;
+            let open = OpenObject::in_region(|| region_object::open(memory, offset))?;
             Self::checked(open, &Choices::new(), 0)
         };
         open().map_err(|error| error.doing("open").on(region_object::label(memory, offset)))
@@ -346,7 +351,8 @@ impl<P: Contents> Options<P> {
     /// # Errors
     ///
     /// `AlreadyExists`, `InvalidName`, `OutOfSpace`, `PermissionDenied`; `InvalidArgument` for an
-    /// invalid initial state; `Unsupported` in a directory on a network.
+    /// invalid initial state; `Unsupported` in a directory on a network. If the message says that
+    /// the object was created, it exists, and only this process could not open it.
     pub fn create(&self, name: &str, initial: P::Initial) -> Result<Object<P>> {
         Object::create_as(name, &self.choices, &initial)
     }
@@ -413,7 +419,8 @@ impl<P: Contents> Options<P> {
     ) -> Result<Object<P>> {
         let create = || {
             let new = new_object::<P>(&self.choices, &initial)?;
-            Object::over(OpenObject::in_region(region_object::create(memory, offset, &new)?)?)
+            let open = OpenObject::in_region(|| region_object::create(memory, offset, &new))?;
+            Object::over_new(open)
         };
         create().map_err(|error| error.doing("create").on(region_object::label(memory, offset)))
     }
