@@ -82,7 +82,12 @@ pub const SYNC_POINTS: &[&str] = &[
 
 /// The points in objects in a region of memory, in addition to the ones above.
 #[cfg(feature = "crash-points")]
-pub const REGION_POINTS: &[&str] = &["region: marked", "region: marked, not written"];
+pub const REGION_POINTS: &[&str] = &[
+    "region: marked",
+    "region: marked, not written",
+    "region: cleared, not written",
+    "region: payload written",
+];
 
 /// How many times a waiter of this process found a change after its slice, without a wake.
 #[cfg(all(feature = "crash-points", not(loom)))]

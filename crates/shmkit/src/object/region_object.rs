@@ -15,12 +15,21 @@
 //!
 //! | first word | meaning | who may leave it |
 //! |---|---|---|
-//! | 0 | no object is here | a creator, to the mark |
-//! | mark | in creation, or its creator died | its creator, to the magic; the next one |
+//! | 0 | no object is here | a creator, to its mark |
+//! | mark | in creation, or its creator died | its creator, to the magic; the next, to its mark |
 //! | the magic | an object | no process |
 //!
-//! The mark names the creator, whose lock tells whether it lives. Right after the mark, the creator
-//! writes how many bytes it is going to write: the next one may replace those, and no others.
+//! The mark names the creator, whose lock tells whether it lives. While there is a mark, `size` of
+//! the header is the *claim*: as many bytes, from the mark on, can have been written by creators
+//! that died. So a creator
+//!
+//! 1. takes its lock, puts its mark in place of 0 or of a dead creator's mark, and makes the claim
+//!    as large as its object, if it is not larger already;
+//! 2. sets to zero what was claimed before, up to the next object or mark;
+//! 3. makes the claim as small as its object: only now, so that its own death loses nothing;
+//! 4. writes its object, with the magic last.
+//!
+//! A claim can be any number, since any process can write it. It is cut at the end of the memory.
 
 use std::path::Path;
 use std::ptr::NonNull;
@@ -33,6 +42,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::Ordering::{self, Relaxed};
 use crate::memory::{Region, SharedMemory, View};
 use crate::sys::directory::{self, Removable};
+use crate::sys::file::fill_holes;
 use crate::sys::fork::LockFile;
 use crate::sys::lock::{self, Mode, Range};
 use crate::sys::memory;
@@ -40,30 +50,37 @@ use crate::sys::wait::WakeScope;
 
 /// How objects in memory are aligned.
 const ALIGN: u64 = 128;
+/// Where an object ends at the most: its participants lock bytes below those of creators.
+const MAX_END: u64 = 1 << 60;
 
 /// Makes a new object at `offset`, where the memory must be zero.
 pub(super) fn create(memory: &SharedMemory, offset: u64, new: &NewObject<'_>) -> Result<Storage> {
     let (bytes, layout) = compose(None, new)?;
-    let region = map(memory, offset, Some(layout.size))?;
+    let size = layout.size;
+    let region = map(memory, offset, Some(size))?;
     let object = over(memory, offset, region, layout)?;
-    let (view, size) = (object.view(), object.layout.size);
-    let (first, claimed) = (view.word(0)?, view.word(Header::SIZE_OFFSET)?);
+    let (first, claim) = (object.view().word(0)?, object.view().word(Header::SIZE_OFFSET)?);
     // ORDERING: Acquire; pairs with the Release below.
     let found = first.load(Ordering::Acquire);
-    let left = match creator_in(found) {
+    let claimed = match creator_in(found) {
         Some(tag) if is_creating(memory, tag, offset)? => return Err(being_created()),
         // ORDERING: Relaxed; its creator's lock is free, so all its stores are visible.
-        Some(_) => claimed.load(Relaxed).clamp(8, size),
-        None => 0,
+        Some(_) => claim.load(Relaxed).min(memory.size()?.saturating_sub(offset)),
+        None if found == 0 => 0,
+        None => return Err(in_use()),
     };
-    // Where the locks are on the memory's own file, creators whose objects would overlap
-    // exclude each other by them.
-    let place = Range { length: size, ..presence::region_creation(offset) };
+    let reach = size.max(claimed);
+    let region = map(memory, offset, Some(reach))?;
+    let view = region.view();
+    // Where the locks are on the memory's own file, creators exclude each other by them if their
+    // objects would overlap, or one would be among what the other one clears.
+    let place = Range { length: reach, ..presence::region_creation(offset) };
     if !lock::take(&object.locks.lock_file, place, Mode::Exclusive)? {
         return Err(being_created());
     }
-    if found != 0 && left == 0 || has_object(view, left)? || !is_zero(view, left.max(8), size)? {
-        return Err(in_use("the memory is not zero there"));
+    let left = next_object(view, claimed)?;
+    if !is_zero(view, left.max(8), size)? {
+        return Err(in_use());
     }
     // Of the creators that found the same word, one goes on.
     // ORDERING: Relaxed; the last store publishes.
@@ -71,16 +88,20 @@ pub(super) fn create(memory: &SharedMemory, offset: u64, new: &NewObject<'_>) ->
     if first.compare_exchange(found, mark, Relaxed, Relaxed).is_err() {
         return Err(being_created());
     }
-    // CRASH: dying before the last store leaves the mark, which no opener takes for an object
-    // and the next creator replaces.
+    // CRASH: dying before the last store leaves the mark, which no opener takes for an object and
+    // the next creator replaces. All that is not zero behind it is within the claim.
     crash_point!("region: marked");
     // ORDERING: AcqRel; the writes below stay behind it.
-    claimed.swap(size, Ordering::AcqRel);
+    claim.fetch_max(size, Ordering::AcqRel);
     crash_point!("region: marked, not written");
     let header = size_of::<Header>();
     view.fill(header, (left as usize).saturating_sub(header), 0)?;
+    crash_point!("region: cleared, not written");
+    // ORDERING: Release; the writes above stay before it.
+    claim.store(size, Ordering::Release);
     let payload = object.payload();
     new.write_first_bytes(|place, bytes| payload.write(place as usize, bytes))?;
+    crash_point!("region: payload written");
     view.write(8, &bytes[8..])?;
     let magic = u64::from_le_bytes(*bytes.first_chunk().expect("the magic"));
     // ORDERING: Release; pairs with the Acquire in `open`.
@@ -138,13 +159,14 @@ pub(super) fn label(memory: &SharedMemory, offset: u64) -> String {
 }
 
 #[cold]
-fn in_use(why: &'static str) -> Error {
-    Error::new(ErrorKind::AlreadyExists, why)
+fn in_use() -> Error {
+    Error::new(ErrorKind::AlreadyExists, "the memory is not zero there")
 }
 
 #[cold]
 fn being_created() -> Error {
-    in_use("another process is creating an object at this place")
+    let why = "another process is creating an object at this place";
+    Error::new(ErrorKind::AlreadyExists, why)
 }
 
 /// The first word of an object that is being created, with the tag of its creator in the lower
@@ -168,17 +190,18 @@ fn is_creating(memory: &SharedMemory, tag: u64, offset: u64) -> Result<bool> {
     lock::is_locked(&file, presence::region_creation(offset))
 }
 
-/// Returns whether an object begins behind a mark and before `end`: one that was created after the
-/// process that left the mark had died.
-fn has_object(view: View<'_>, end: u64) -> Result<bool> {
-    for place in (ALIGN..end).step_by(ALIGN as usize) {
+/// Returns where the first object or mark is behind the first byte, up to `end`: it was put there
+/// after the process had died that claimed the bytes.
+fn next_object(view: View<'_>, end: u64) -> Result<u64> {
+    // Not in the last bytes, which are no whole word.
+    for place in (ALIGN..end & !7).step_by(ALIGN as usize) {
         // ORDERING: Relaxed; no other data is read after it.
         let word = view.word(place as usize)?.load(Relaxed);
         if word.to_le_bytes() == MAGIC || creator_in(word).is_some() {
-            return Ok(true);
+            return Ok(place);
         }
     }
-    Ok(false)
+    Ok(end)
 }
 
 /// Returns whether all bytes from `start` to `end` are zero.
@@ -195,18 +218,28 @@ fn is_zero(view: View<'_>, start: u64, end: u64) -> Result<bool> {
     Ok(true)
 }
 
+/// Maps `bytes` bytes, or all up to the end. Allocates space for these bytes, or for a header:
+/// without space, an access to sparse memory would end the process.
 fn map(memory: &SharedMemory, offset: u64, bytes: Option<u64>) -> Result<Region> {
     if !offset.is_multiple_of(ALIGN) {
         let why = format!("an object begins at a multiple of {ALIGN} bytes, and not at {offset}");
         return Err(Error::new(ErrorKind::InvalidArgument, why));
+    }
+    let needed = bytes.unwrap_or(size_of::<Header>() as u64);
+    if offset.checked_add(needed).is_none_or(|end| end > MAX_END) {
+        let why =
+            format!("{needed} bytes at {offset} end after byte {MAX_END}, the last with locks");
+        return Err(Error::new(ErrorKind::OutOfRange, why));
     }
     if memory.is_read_only() {
         let why = "the memory is open for reading only";
         return Err(Error::new(ErrorKind::PermissionDenied, why));
     }
     let region = memory.region().offset(offset);
-    match bytes {
-        Some(bytes) => region.length(bytes as usize).map(),
-        None => region.map(),
-    }
+    let region = match bytes {
+        Some(bytes) => region.length(bytes as usize).map()?,
+        None => region.map()?,
+    };
+    fill_holes(memory.file(), offset, offset + needed.min(region.len() as u64))?;
+    Ok(region)
 }

@@ -277,7 +277,8 @@ impl<P: Contents> Object<P> {
     ///
     /// # Errors
     ///
-    /// `AlreadyExists`, `OutOfRange`, `InvalidArgument`, `PermissionDenied`, `Unsupported`.
+    /// `AlreadyExists`, `OutOfRange`, `OutOfSpace`, `InvalidArgument`, `PermissionDenied`,
+    /// `Unsupported`.
     pub fn create_in(memory: &SharedMemory, offset: u64, initial: P::Initial) -> Result<Self> {
         Self::options().create_in(memory, offset, initial)
     }
@@ -286,9 +287,9 @@ impl<P: Contents> Object<P> {
     ///
     /// # Errors
     ///
-    /// `NotFound`, `WrongKind`, `WrongType`, `WrongVersion`, `OutOfRange`, `Full`, `Corrupt`,
-    /// `PermissionDenied`, `Unsupported`; `InvalidArgument` for an offset that is not a multiple of
-    /// 128.
+    /// `NotFound`, `WrongKind`, `WrongType`, `WrongVersion`, `OutOfRange`, `OutOfSpace`, `Full`,
+    /// `Corrupt`, `PermissionDenied`, `Unsupported`; `InvalidArgument` for an offset that is not a
+    /// multiple of 128.
     pub fn open_in(memory: &SharedMemory, offset: u64) -> Result<Self> {
         let open = || {
             let open = OpenObject::in_region(|| region_object::open(memory, offset))?;
@@ -397,20 +398,24 @@ impl<P: Contents> Options<P> {
     ///
     /// # If a process dies
     ///
-    /// A creator that dies leaves a whole object, or none.
+    /// A creator that dies leaves a whole object, or none. The next creator at its offset sets to
+    /// zero all bytes that its object would have had, up to the next object.
     ///
     /// # Platforms
     ///
     /// Of several creators at one offset, one succeeds. Objects that would overlap at different
     /// offsets are refused for certain only if the memory between them is not zero, on Linux also
-    /// while one of them is being created.
+    /// while one of them is being created. Bytes that a dead creator left belong to the object that
+    /// is being created at its offset.
     ///
     /// # Errors
     ///
     /// `AlreadyExists` if the memory is not zero there, or if another process is creating an object
-    /// there; `OutOfRange` if it is too small; `InvalidArgument` also for types that are nested too
-    /// deep to be described; `PermissionDenied` if the memory can only be read; `Unsupported` where
-    /// the system cannot prove that a participant lives.
+    /// there; `OutOfRange` if it is too small, or the object would end after byte 2^60;
+    /// `OutOfSpace` if the system has no space for bytes of sparse memory; `InvalidArgument` also
+    /// for types that are nested too deep to be described; `PermissionDenied` if the memory can
+    /// only be read; `Unsupported` where the system cannot prove that a participant lives. If the
+    /// message says that the object was created, it exists.
     pub fn create_in(
         &self,
         memory: &SharedMemory,

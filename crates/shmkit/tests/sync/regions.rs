@@ -355,6 +355,24 @@ fn an_offset_is_a_multiple_of_128_within_the_memory() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn an_object_ends_where_there_are_locks_for_it() {
+    const MAX_END: u64 = 1 << 60;
+    let file = tempfile::tempfile_in("/dev/shm").unwrap();
+    file.set_len(1 << 62).unwrap();
+    let memory = SharedMemory::from_file(file).unwrap();
+    let last = (MAX_END - guarded_size()) / ALIGN * ALIGN;
+    let why = "the last with locks";
+    for offset in [last + ALIGN, MAX_END, 1 << 61, (1 << 61) + MAX_END] {
+        let created = Object::<Guarded>::create_in(&memory, offset, (0, ()));
+        assert_error(created, ErrorKind::OutOfRange, why);
+    }
+    assert_error(Object::<Guarded>::open_in(&memory, MAX_END), ErrorKind::OutOfRange, why);
+    let object = Object::<Guarded>::create_in(&memory, last, (7, ())).unwrap();
+    assert_eq!(*object.0.lock().unwrap(), 7);
+}
+
 #[test]
 fn memory_that_can_only_be_read_holds_no_object() {
     let named = NamedMemory::new(2 * guarded_size());
@@ -385,6 +403,14 @@ fn the_number_of_participants_is_limited() {
         assert_eq!(kind(options.size_in_memory(&Reset::Manual)), ErrorKind::InvalidArgument);
         let answer = options.create_in(&anonymous(1 << 20), 0, Reset::Manual);
         assert_eq!(kind(answer), ErrorKind::InvalidArgument);
+    }
+    for participants in [0, 1025, u32::MAX] {
+        let options = Object::<Box<[Semaphore]>>::options().max_participants(participants);
+        let message = format!("{participants} participants were asked for; 1 to 1024 are allowed");
+        let size = options.size_in_memory(&vec![1; 2]);
+        assert_error(size, ErrorKind::InvalidArgument, &message);
+        let answer = Object::<Semaphore>::options().max_participants(participants).create("no", 1);
+        assert_error(answer, ErrorKind::InvalidArgument, &message);
     }
     assert_eq!(kind(Object::<Barrier>::create_in(&memory, 0, 0)), ErrorKind::InvalidArgument);
     assert_eq!(kind(Object::<Barrier>::options().size_in_memory(&0)), ErrorKind::InvalidArgument);

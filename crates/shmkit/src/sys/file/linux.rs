@@ -8,6 +8,7 @@ use rustix::io::Errno;
 use super::SealKind;
 use super::unix::{check_limit, write_zeros};
 use crate::error::{Error, ErrorKind, Result};
+use crate::sys::status::Status;
 pub(crate) use crate::sys::status::status;
 
 /// Creates a file of committed zeros in memory. It has no name, and disappears with its last
@@ -65,13 +66,28 @@ pub(crate) fn is_sealed(file: &File, kind: SealKind) -> Result<bool> {
 }
 
 /// Extends the file to `to` bytes, and allocates space for each byte from `from` on.
+pub(crate) fn commit(file: &File, from: u64, to: u64) -> Result<()> {
+    check_limit(to)?;
+    match allocate(file, from, to)? {
+        Some(start) => write_zeros(file, start, to),
+        None => Ok(()),
+    }
+}
+
+/// Allocates space for bytes that the file has. They keep their values.
+pub(crate) fn fill_holes(file: &File, from: u64, to: u64) -> Result<()> {
+    let Status { size, committed, .. } = status(file)?;
+    // Without such a call in the file system, holes stay.
+    if committed < size { allocate(file, from, to).map(drop) } else { Ok(()) }
+}
+
+/// Allocates space. Returns where it stopped if the file system has no call for it.
 ///
 /// One call allocates everything, so that the system refuses a size that can never fit at once. A
 /// signal undoes the work of the call that it interrupts. After the first signal the allocation
 /// goes on in pieces, so that repeated signals cannot delay it forever.
-pub(crate) fn commit(file: &File, from: u64, to: u64) -> Result<()> {
+fn allocate(file: &File, from: u64, to: u64) -> Result<Option<u64>> {
     const PIECE: u64 = 64 << 20;
-    check_limit(to)?;
     let mut start = from;
     let mut max_bytes = u64::MAX;
     while start < to {
@@ -79,14 +95,17 @@ pub(crate) fn commit(file: &File, from: u64, to: u64) -> Result<()> {
         match rustix::fs::fallocate(file, FallocateFlags::empty(), start, bytes) {
             Ok(()) => start += bytes,
             Err(Errno::INTR) => max_bytes = PIECE,
-            Err(Errno::OPNOTSUPP) => return write_zeros(file, start, to),
+            Err(Errno::OPNOTSUPP) => return Ok(Some(start)),
             // A size beyond the limits gives EFBIG, one that no `off_t` can hold EINVAL.
             Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG | Errno::INVAL)) => {
-                let why = format!("no space for {to} bytes");
+                let why = match from {
+                    0 => format!("no space for {to} bytes"),
+                    _ => format!("no space for bytes {from} to {to}"),
+                };
                 return Err(Error::from_os(error).of_kind(ErrorKind::OutOfSpace).because(why));
             }
             Err(error) => return Err(Error::from_os(error)),
         }
     }
-    Ok(())
+    Ok(None)
 }

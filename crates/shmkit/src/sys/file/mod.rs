@@ -3,11 +3,11 @@
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{anonymous, commit, is_sealed, seal, shrink, status};
+pub(crate) use linux::{anonymous, commit, fill_holes, is_sealed, seal, shrink, status};
 #[cfg(target_os = "macos")]
 mod macos;
 #[cfg(target_os = "macos")]
-pub(crate) use macos::{anonymous, commit, is_sealed, seal, shrink, status};
+pub(crate) use macos::{anonymous, commit, fill_holes, is_sealed, seal, shrink, status};
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
@@ -16,7 +16,7 @@ pub(crate) use unix::{is_writable, open_path};
 mod windows;
 #[cfg(windows)]
 pub(crate) use windows::{
-    anonymous, commit, is_sealed, is_writable, open_path, seal, shrink, status,
+    anonymous, commit, fill_holes, is_sealed, is_writable, open_path, seal, shrink, status,
 };
 
 /// What a seal on an anonymous file forbids, permanently and for all processes.
