@@ -1,11 +1,15 @@
 //! A full file system, and unusual umasks.
 
 use std::ffi::CString;
+use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use shmkit::{Access, ErrorKind, Latest};
+use rustix::process::{Resource, Rlimit};
+use shmkit::memory::{Seal, SharedMemory};
+use shmkit::sync::Semaphore;
+use shmkit::{Access, Error, ErrorKind, Latest, Object};
 
 use crate::children::{Child, Link};
 use crate::test_dir::{TestDir, kind, skip};
@@ -79,6 +83,141 @@ fn a_full_file_system_is_out_of_space_at_creation_and_never_later() {
         return skip(&format!("a small file system: {answer}"));
     }
     assert_eq!(answer, "done");
+}
+
+/// Creates objects in memory that other programs made, without space for its bytes.
+pub(crate) fn sparse_memory(link: &mut Link) {
+    const OFFSET: u64 = 33 * 128;
+    let directory = shmkit::default_directory();
+    if let Err(error) = mount_small(&directory) {
+        return link.send(format!("cannot mount: {error}"));
+    }
+    let sparse = |name: &str| {
+        let path = directory.join(name);
+        let file = File::options().create_new(true).read(true).write(true).open(path).unwrap();
+        file.set_len(1 << 20).unwrap();
+        SharedMemory::from_file(file).unwrap()
+    };
+    let memory = sparse("memory");
+    let options = Object::<Semaphore>::options();
+    let size = options.size_in_memory(&1).unwrap();
+    let too_large = Object::<Box<[Semaphore]>>::create_in(&memory, 0, vec![1; 100]).err().unwrap();
+    assert_eq!(too_large.kind(), ErrorKind::OutOfSpace);
+    assert!(too_large.to_string().contains("no space for 4"), "{too_large}");
+    let object = options.create_in(&memory, OFFSET, 1).expect("there is space for this one");
+    let filler = sparse("filler").into_file();
+    let bytes = |place| std::os::unix::fs::FileExt::write_at(&filler, &[1; 4096], place);
+    while bytes(filler.metadata().unwrap().blocks() * 512).is_ok_and(|count| count > 0) {}
+    let place = OFFSET + 100 * 4096;
+    let error = options.create_in(&memory, place, 1).err().unwrap();
+    let why = format!("no space for bytes {place} to {}: ", place + size);
+    assert!(error.kind() == ErrorKind::OutOfSpace && error.reason().contains(&why), "{error}");
+    assert_eq!(kind(Object::<Semaphore>::open_in(&memory, place)), ErrorKind::OutOfSpace);
+    object.post(1).unwrap();
+    assert_eq!(Object::<Semaphore>::open_in(&memory, OFFSET).unwrap().available(), 2);
+    filler.set_len(0).unwrap();
+    options.create_in(&memory, place, 1).expect("space was freed");
+
+    let flags = rustix::fs::MemfdFlags::ALLOW_SEALING;
+    let sealed = File::from(rustix::fs::memfd_create("sparse", flags).unwrap());
+    sealed.set_len(1 << 20).unwrap();
+    let sealed = SharedMemory::from_file(sealed).unwrap();
+    sealed.seal(Seal::Size).unwrap();
+    set_limit(Resource::Fsize, 0);
+    options.create_in(&sealed, OFFSET, 1).expect("its size does not change");
+    link.send("done");
+}
+
+#[test]
+fn sparse_memory_without_space_is_out_of_space_at_creation() {
+    let dir = TestDir::new();
+    let answer = Child::start(&dir, "sparse memory", "").receive();
+    if answer.starts_with("cannot mount") {
+        return skip(&format!("a small file system: {answer}"));
+    }
+    assert_eq!(answer, "done");
+}
+
+/// Sets a limit of this process, below the one that it can have.
+fn set_limit(resource: Resource, current: u64) {
+    let limit = rustix::process::getrlimit(resource);
+    let current = limit.maximum.map_or(current, |maximum| current.min(maximum));
+    let limit = Rlimit { current: Some(current), ..limit };
+    rustix::process::setrlimit(resource, limit).unwrap();
+}
+
+/// Creates objects in memory with more and more address space, until there is enough.
+pub(crate) fn little_address_space(link: &mut Link) {
+    const PAGE: u64 = 4096;
+    let memory = SharedMemory::anonymous(1 << 20).unwrap();
+    let mapped = || {
+        let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+        pages.split(' ').next().unwrap().parse::<u64>().unwrap() * PAGE
+    };
+    let mut room = 0;
+    loop {
+        set_limit(Resource::As, mapped() + room);
+        let created = Object::<Semaphore>::create_in(&memory, 0, 1);
+        set_limit(Resource::As, u64::MAX);
+        let Err(error) = created else { break };
+        let opened = Object::<Semaphore>::open_in(&memory, 0);
+        assert_eq!(opened.is_ok(), says_created(&error), "{error}");
+        room += PAGE;
+    }
+    assert!(room > 0);
+    link.send("done");
+}
+
+/// Creates an object of 8 GiB with too little space for it, and too little memory for its bytes.
+pub(crate) fn large_slice(link: &mut Link) {
+    let memory = SharedMemory::anonymous(1 << 20).unwrap();
+    set_limit(Resource::As, 1 << 30);
+    set_limit(Resource::Fsize, 1 << 30);
+    let permits = vec![1; 1 << 20];
+    let options = Object::<Box<[Semaphore]>>::options().max_participants(1024);
+    let size = options.size_in_memory(&permits).unwrap();
+    assert!(size > 8 << 30);
+    let error = options.create(NAME, permits.clone()).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::OutOfSpace);
+    let why = "bytes exceed the size limit for files (RLIMIT_FSIZE), 1073741824";
+    assert!(error.reason().ends_with(why), "{error}");
+    assert_eq!(kind(options.open_or_create(NAME, permits.clone())), ErrorKind::OutOfSpace);
+    assert_eq!(kind(options.create_in(&memory, 1 << 16, permits)), ErrorKind::OutOfRange);
+    link.send("done");
+}
+
+fn says_created(error: &Error) -> bool {
+    error.reason().starts_with("it was created, but this process cannot open it: ")
+}
+
+/// Creates objects with more and more descriptors, until there are enough.
+pub(crate) fn few_descriptors(link: &mut Link) {
+    let mut answers = Vec::new();
+    for descriptors in 3.. {
+        let name = format!("with {descriptors}");
+        set_limit(Resource::Nofile, descriptors);
+        let created = Object::<Semaphore>::create(&name, 1).map(drop);
+        set_limit(Resource::Nofile, 100);
+        let exists = Object::<Semaphore>::open(&name).is_ok();
+        let Err(error) = created else { break };
+        assert_eq!(error.kind(), ErrorKind::Os, "{error}");
+        assert_eq!(exists, says_created(&error), "{error}");
+        answers.push(exists);
+    }
+    assert!(answers.contains(&true) && answers.contains(&false), "{answers:?}");
+    link.send("done");
+}
+
+#[test]
+fn creation_under_limits_says_whether_the_object_exists() {
+    for role in ["few descriptors", "little address space"] {
+        assert_eq!(Child::start(&TestDir::new(), role, "").receive(), "done", "{role}");
+    }
+}
+
+#[test]
+fn the_bytes_of_a_slice_that_is_too_large_are_not_allocated() {
+    assert_eq!(Child::start(&TestDir::new(), "large slice", "").receive(), "done");
 }
 
 /// Creates objects under the umask of its task.
