@@ -5,9 +5,7 @@ mod unix;
 
 use serde_json::json;
 use shmkit::Object;
-use shmkit::sync::{
-    Condvar, Event, LockError, Mutex, NoData, Reset, RwLock, Semaphore, named,
-};
+use shmkit::sync::{Condvar, Event, LockError, Mutex, NoData, Reset, RwLock, Semaphore, named};
 
 use crate::{Goal, PRIMITIVE_HEADINGS, PROGRAM, TestDir, goal, shm_path};
 
