@@ -171,7 +171,7 @@ impl Place {
             let older = newest.saturating_sub(half - 1).max(self.seen + 1);
             for sequence in [older, newest] {
                 if sequence > self.seen && register.read(sequence, into).is_ok() {
-                    self.missed += sequence - self.seen - 1;
+                    self.missed = self.missed.saturating_add(sequence - self.seen - 1);
                     self.seen = sequence;
                     return true;
                 }
