@@ -78,7 +78,7 @@ fn a_party_that_is_killed_after_it_arrived_keeps_its_place() {
     party.kill();
     assert_eq!(dir.shm(&["barrier", "wait", "step"]), "leader\n");
     let help = dir.shm(&["barrier", "wait", "--help"]);
-    assert!(help.contains("killed while it waits has arrived"), "{help}");
+    assert!(help.contains("keeps its place until the round ends"), "{help}");
 }
 
 #[test]
