@@ -1,6 +1,6 @@
 //! `shm watch`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use serde_json::json;
@@ -13,7 +13,7 @@ use crate::{output, units, value};
 ///
 /// The command sleeps between changes. It reports the death of a writer and the number of missed
 /// values on standard error, and continues. A value is missed if it was overwritten before it was
-/// printed. Control characters in a text are escaped.
+/// printed. Control characters in a text are escaped. A corrupt object ends it with exit code 7.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm watch robot/pose
@@ -55,17 +55,13 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
         true => object.sequence().saturating_sub(1),
         false => object.sequence(),
     });
-    let (mut shown, mut missed_before) = (0, 0);
+    let (mut shown, mut missed_before, mut since) = (0, 0, Instant::now());
     while args.count.is_none_or(|count| shown < count) {
-        let bytes = match changes.next(args.timeout) {
+        let left = args.timeout.map(|timeout| timeout.saturating_sub(since.elapsed()));
+        let bytes = match changes.next(left) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::PeerDied => {
                 output::note(format_args!("\"{}\": {}", args.name, error.reason()));
-                continue;
-            }
-            // The value is skipped.
-            Err(error) if error.kind() == ErrorKind::Corrupt => {
-                output::note(error);
                 continue;
             }
             Err(error) => return Err(error.into()),
@@ -86,7 +82,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
             }
             output::line(value::one_line(&value))?;
         }
-        shown += 1;
+        (shown, since) = (shown + 1, Instant::now());
     }
     Ok(())
 }

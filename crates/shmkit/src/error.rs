@@ -157,6 +157,13 @@ impl Error {
         self
     }
 
+    /// The same, if it is an error of the system without words of ours.
+    #[cold]
+    pub(crate) fn or_because(self, why: impl FnOnce() -> String) -> Self {
+        let is_bare = self.0.source.is_some() && self.0.why.is_empty();
+        if is_bare { self.because(why()) } else { self }
+    }
+
     /// Adds the participant that is the reason.
     #[cold]
     pub(crate) fn by_peer(mut self, peer: Peer) -> Self {
