@@ -11,9 +11,9 @@ use crate::{output, units, value};
 
 /// Print each new value of an object in a line of its own
 ///
-/// The command sleeps between changes. It reports the death of a writer and the number of missed
-/// values on standard error, and continues. A value is missed if it was overwritten before it was
-/// printed. Control characters in a text are escaped. A corrupt object ends it with exit code 7.
+/// The command sleeps between changes. It reports the death of a writer, a corrupt value and the
+/// number of missed values on standard error, and continues. A value is missed if it was
+/// overwritten before it was printed. Control characters in a text are escaped.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm watch robot/pose
@@ -62,6 +62,11 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::PeerDied => {
                 output::note(format_args!("\"{}\": {}", args.name, error.reason()));
+                continue;
+            }
+            // Reported once; the next value may be sound.
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                output::note(error);
                 continue;
             }
             Err(error) => return Err(error.into()),
