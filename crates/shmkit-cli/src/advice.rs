@@ -2,25 +2,13 @@
 
 use std::path::Path;
 
+use shmkit::Error;
 use shmkit::inspect::{Finding, Remedy};
-use shmkit::{Error, ErrorKind};
 
 use crate::exit::Failure;
 
-/// Adds to an error over an object in `directory` where the object is, and how to continue.
-pub(crate) fn explain(error: Error, directory: &Path) -> anyhow::Error {
-    let message = match (error.kind(), error.action(), error.object(), error.os_error()) {
-        (ErrorKind::PermissionDenied, Some(action), Some(object), Some(_)) => {
-            let (directory, reason) = (directory.display(), error.reason());
-            format!("cannot {action} \"{object}\" in {directory}: {reason}")
-        }
-        _ => error.to_string() + &trust(&error),
-    };
-    Failure::Library { error, message }.into()
-}
-
-/// Adds to an error over raw memory how to continue.
-pub(crate) fn explain_raw(error: Error) -> anyhow::Error {
+/// Adds to an error how to continue.
+pub(crate) fn explain(error: Error) -> anyhow::Error {
     let message = error.to_string() + &trust(&error);
     Failure::Library { error, message }.into()
 }

@@ -89,7 +89,7 @@ enum Target {
 
 fn typed(name: &str, global: &Global) -> anyhow::Result<Target> {
     let object = global.apply(Latest::<Clock>::options()).open_or_create(name);
-    let object = object.map_err(|error| global.explain(error))?;
+    let object = object.map_err(advice::explain)?;
     Ok(Target::Typed(object.writer()?))
 }
 
@@ -100,7 +100,7 @@ fn raw(name: &str, trust: Trust) -> anyhow::Result<Target> {
         Err(error) if error.kind() == ErrorKind::NotFound => options.open_or_create(name, BYTES),
         answer => answer,
     };
-    let memory = memory.map_err(advice::explain_raw)?;
+    let memory = memory.map_err(advice::explain)?;
     Ok(Target::Raw { region: memory.map()?, _memory: memory })
 }
 

@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 use shmkit::{Access, Object, Primitive};
 
+use crate::advice;
 use crate::global::Global;
 
 /// The users that may use a new object.
@@ -54,6 +55,6 @@ impl CreateArgs {
             true => options.open_or_create(name, initial),
             false => options.create(name, initial),
         };
-        created.map(drop).map_err(|error| global.explain(error))
+        created.map(drop).map_err(advice::explain)
     }
 }

@@ -5,18 +5,18 @@ use shmkit::shareable::Schema;
 use shmkit::sync::NoData;
 
 use crate::format;
-use crate::types::type_name;
+use crate::types::{group_name, type_name};
 
 /// Returns the type of the value in a part, if there is one that users see.
 pub(crate) fn value(part: &PartDescription) -> Option<&Schema> {
     part.value.as_ref().filter(|schema| **schema != Schema::of::<NoData>())
 }
 
-/// Returns the type of the value in the only part, or the kinds in a group.
+/// Returns the type of the value in the only part, or the type of a group.
 pub(crate) fn type_of(it: &Description) -> String {
     match it.only_part() {
         Some(part) => value(part).map_or("-".into(), type_name),
-        None => it.parts.iter().map(|it| it.kind.as_str()).collect::<Vec<_>>().join(" + "),
+        None => group_name(&it.schema),
     }
 }
 

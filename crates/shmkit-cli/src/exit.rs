@@ -16,7 +16,7 @@ const CODES: [(u8, &str); 16] = [
     (3, "no such object, memory or file"),
     (4, "the name is taken, or the object exists with other options"),
     (5, "permission denied"),
-    (6, "no space left"),
+    (6, "no space left for an object or memory"),
     (7, "wrong kind, type or version, or corrupt"),
     (NOT_NOW, "not now: a timeout, a busy object, no free slot, no value yet, an event not set"),
     (9, "a process on the other side died, or the object was removed"),
@@ -68,7 +68,6 @@ fn code_of_system(kind: io::ErrorKind) -> u8 {
         io::ErrorKind::NotFound => 3,
         io::ErrorKind::AlreadyExists => 4,
         io::ErrorKind::PermissionDenied => 5,
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => 6,
         _ => 1,
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use shmkit::inspect::{self, Description};
-use shmkit::{AnyLatest, Error, Object, Options, Primitive, Trust};
+use shmkit::{AnyLatest, Object, Options, Primitive, Trust};
 
 use crate::advice;
 
@@ -49,22 +49,17 @@ impl Global {
     /// Opens a latest value of any type.
     pub(crate) fn open_latest(&self, name: &str) -> anyhow::Result<AnyLatest> {
         let object = AnyLatest::open(Some(&self.directory()), name, self.trust);
-        object.map_err(|error| self.explain(error))
+        object.map_err(advice::explain)
     }
 
     /// Opens a primitive, and takes a slot among its participants.
     pub(crate) fn open<P: Primitive>(&self, name: &str) -> anyhow::Result<Object<P>> {
-        self.apply(Object::<P>::options()).open(name).map_err(|error| self.explain(error))
+        self.apply(Object::<P>::options()).open(name).map_err(advice::explain)
     }
 
     /// Describes an object without taking part in it.
     pub(crate) fn describe(&self, name: &str) -> anyhow::Result<Description> {
         let description = inspect::describe(&self.directory(), name, self.trust);
-        description.map_err(|error| self.explain(error))
-    }
-
-    /// Adds to an error what this command knows: the directory, and how to continue.
-    pub(crate) fn explain(&self, error: Error) -> anyhow::Error {
-        advice::explain(error, &self.directory())
+        description.map_err(advice::explain)
     }
 }

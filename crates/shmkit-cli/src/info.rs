@@ -85,7 +85,7 @@ fn lines(it: &Description) -> Vec<(&'static str, String)> {
     lines
 }
 
-/// Returns the type of the value with its size, or the kinds in a group.
+/// Returns the type of the value with its size, or the type of a group.
 fn type_of(it: &Description) -> String {
     let name = description::type_of(it);
     let Some(schema) = it.only_part().and_then(description::value) else { return name };

@@ -6,8 +6,8 @@ use shmkit::{Error, ErrorKind};
 use crate::command_args::{CommandArgs, end};
 use crate::create_args::{AccessArg, DEFAULT_PARTICIPANTS};
 use crate::global::Global;
-use crate::output;
 use crate::timeout_args::TimeoutArgs;
+use crate::{advice, output};
 
 /// Set to 1 for the command if the lock is inconsistent.
 const OWNER_DIED: &str = "SHMKIT_OWNER_DIED";
@@ -62,7 +62,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     let command = &args.command;
     command.check_present("a lock is held while a command runs: write shm lock NAME -- COMMAND")?;
-    let lock = open(args, global).map_err(|error| command.not_run(&global.explain(error)))?;
+    let lock = open(args, global).map_err(|error| command.not_run(&advice::explain(error)))?;
     let (mut guard, owner_died) = match acquire(args, &lock) {
         Ok(guard) => (guard, false),
         Err(LockError::OwnerDied(guard)) => (guard, true),

@@ -4,9 +4,26 @@
 
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 
+/// Standard output. Its errors say so.
+struct Stdout(StdoutLock<'static>);
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).map_err(cannot_write)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().map_err(cannot_write)
+    }
+}
+
+fn cannot_write(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot write to standard output: {error}"))
+}
+
 /// Returns buffered standard output. The caller flushes it before it waits and at the end.
-pub(crate) fn stdout() -> BufWriter<StdoutLock<'static>> {
-    BufWriter::new(io::stdout().lock())
+pub(crate) fn stdout() -> impl Write {
+    BufWriter::new(Stdout(io::stdout().lock()))
 }
 
 /// Writes one line and flushes it.

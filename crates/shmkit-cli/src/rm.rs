@@ -3,6 +3,7 @@
 use shmkit::ErrorKind;
 use shmkit::inspect::{self, Finding, Remedy};
 
+use crate::advice;
 use crate::exit::{self, Failure};
 use crate::global::Global;
 
@@ -47,7 +48,7 @@ fn remove(name: &str, force: bool, global: &Global) -> anyhow::Result<()> {
             let message = format!("{error}; --force removes its file");
             Err(Failure::Library { error, message }.into())
         }
-        _ => Err(global.explain(error)),
+        _ => Err(advice::explain(error)),
     }
 }
 

@@ -17,6 +17,21 @@ pub(crate) fn type_name(schema: &Schema) -> String {
     }
 }
 
+/// Returns the type of a group as in Rust, with kinds for types: `(mutex, [condvar; 2])`.
+pub(crate) fn group_name(schema: &Schema) -> String {
+    match schema.shape() {
+        Shape::Array { item, len } => format!("[{}; {len}]", group_name(item)),
+        Shape::Struct { fields } if schema.name() == "group" => match &fields[..] {
+            [it] if matches!(it.schema.shape(), Shape::Array { .. }) => group_name(&it.schema),
+            members => {
+                let members = members.iter().map(|it| group_name(&it.schema));
+                format!("({})", members.collect::<Vec<_>>().join(", "))
+            }
+        },
+        _ => type_name(schema),
+    }
+}
+
 /// A field, at any depth.
 pub(crate) struct Field {
     /// `position.x`. For arrays and lists the field of the first item: `joints[0].angle`.

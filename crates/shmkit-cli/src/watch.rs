@@ -1,6 +1,6 @@
 //! `shm watch`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use serde_json::json;
@@ -11,9 +11,9 @@ use crate::{output, units, value};
 
 /// Print each new value of an object in a line of its own
 ///
-/// The command sleeps between changes. It reports the death of a writer and the number of missed
-/// values on standard error, and continues. A value is missed if it was overwritten before it was
-/// printed. Control characters in a text are escaped.
+/// The command sleeps between changes. It reports the death of a writer, a corrupt value and the
+/// number of missed values on standard error, and continues. A value is missed if it was
+/// overwritten before it was printed. Control characters in a text are escaped.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm watch robot/pose
@@ -55,15 +55,16 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
         true => object.sequence().saturating_sub(1),
         false => object.sequence(),
     });
-    let (mut shown, mut missed_before) = (0, 0);
+    let (mut shown, mut missed_before, mut since) = (0, 0, Instant::now());
     while args.count.is_none_or(|count| shown < count) {
-        let bytes = match changes.next(args.timeout) {
+        let left = args.timeout.map(|timeout| timeout.saturating_sub(since.elapsed()));
+        let bytes = match changes.next(left) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::PeerDied => {
                 output::note(format_args!("\"{}\": {}", args.name, error.reason()));
                 continue;
             }
-            // The value is skipped.
+            // Reported once; the next value may be sound.
             Err(error) if error.kind() == ErrorKind::Corrupt => {
                 output::note(error);
                 continue;
@@ -86,7 +87,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
             }
             output::line(value::one_line(&value))?;
         }
-        shown += 1;
+        (shown, since) = (shown + 1, Instant::now());
     }
     Ok(())
 }

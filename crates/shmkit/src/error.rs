@@ -158,6 +158,13 @@ impl Error {
         self
     }
 
+    /// The same, if it is an error of the system without words of ours.
+    #[cold]
+    pub(crate) fn or_because(self, why: impl FnOnce() -> String) -> Self {
+        let is_bare = self.0.source.is_some() && self.0.why.is_empty();
+        if is_bare { self.because(why()) } else { self }
+    }
+
     /// Adds that the object exists in spite of the error.
     #[cold]
     pub(crate) fn after_creation(self) -> Self {

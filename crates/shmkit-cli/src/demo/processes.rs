@@ -50,7 +50,9 @@ impl Process {
     /// Returns its next report.
     pub(super) fn report(&mut self) -> anyhow::Result<Json> {
         match self.reports.next() {
-            Some(line) => Ok(serde_json::from_str(&line?)?),
+            Some(line) => {
+                Ok(serde_json::from_str(&line.context("cannot read the report of a process")?)?)
+            }
             None => {
                 // At ctrl-c this waits until the demonstration ends.
                 let _not_interrupted = lock_cleanup();
@@ -99,7 +101,7 @@ impl Objects {
         let _locked = lock_cleanup();
         let options = Latest::options().directory(&self.directory).lifetime(Lifetime::WhileUsed);
         let object = options.create(&format!("{}/{part}", self.prefix));
-        object.map_err(|error| advice::explain(error, &self.directory))
+        object.map_err(advice::explain)
     }
 }
 

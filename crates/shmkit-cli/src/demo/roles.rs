@@ -5,11 +5,11 @@
 //!                <─ standard output: JSON in lines ──────
 //! ```
 
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::ValueEnum;
 use hdrhistogram::Histogram;
 use serde_json::{Value as Json, json};
@@ -97,14 +97,14 @@ fn open<T: Shareable>(args: &Args) -> shmkit::Result<Latest<T>> {
 ///
 /// The removal of the object lets its users leave it, which on Windows removes the file. A process
 /// that does not leave in time exits.
-fn end_with_the_demonstration(directory: PathBuf, name: String) -> io::Result<()> {
+fn end_with_the_demonstration(directory: PathBuf, name: String) -> anyhow::Result<()> {
     let watch = std::thread::Builder::new().spawn(move || {
         let _ = std::io::stdin().read(&mut [0]);
         let _ = inspect::remove(&directory, &name, Default::default());
         std::thread::sleep(LEAVE_TIME);
         std::process::exit(1);
     });
-    watch.map(|_| ())
+    watch.map(drop).context("cannot start a thread")
 }
 
 fn report(report: Json) -> anyhow::Result<()> {

@@ -37,7 +37,7 @@ impl Target {
                 let options = SharedMemory::options().trust(trust);
                 let options = if writable { options } else { options.read_only() };
                 let memory = options.open(name.as_deref().unwrap_or_default());
-                Ok(Opened::Memory(memory.map_err(advice::explain_raw)?))
+                Ok(Opened::Memory(memory.map_err(advice::explain)?))
             }
         }
     }

@@ -70,6 +70,18 @@ fn a_party_that_times_out_frees_its_place() {
 }
 
 #[test]
+fn a_party_that_is_killed_after_it_arrived_keeps_its_place() {
+    let dir = TestDir::new();
+    dir.shm(&["barrier", "create", "step", "2"]);
+    let mut party = dir.start(&["barrier", "wait", "step"]);
+    dir.await_waiting("step", 1);
+    party.kill();
+    assert_eq!(dir.shm(&["barrier", "wait", "step"]), "leader\n");
+    let help = dir.shm(&["barrier", "wait", "--help"]);
+    assert!(help.contains("keeps its place until the round ends"), "{help}");
+}
+
+#[test]
 fn removal_is_reported_to_a_waiter() {
     let dir = TestDir::new();
     dir.shm(&["event", "create", "never"]);

@@ -5,7 +5,7 @@ mod unix;
 
 use serde_json::json;
 use shmkit::Object;
-use shmkit::sync::{Condvar, LockError, Mutex, NoData, RwLock, named};
+use shmkit::sync::{Condvar, Event, LockError, Mutex, NoData, Reset, RwLock, Semaphore, named};
 
 use crate::{Goal, PRIMITIVE_HEADINGS, PROGRAM, TestDir, goal, shm_path};
 
@@ -197,7 +197,7 @@ fn kinds_with_the_same_columns_share_a_table() {
     assert_eq!(rows[0], PRIMITIVE_HEADINGS);
     assert_eq!((rows[3].len(), &*rows[4][4], &*rows[5][0]), (0, "WRITERS", "robot/goal"));
     let me = this_process(&dir, "limits");
-    let kinds = "mutex + condvar + condvar + rwlock";
+    let kinds = "(mutex, [condvar; 2], rwlock)";
     assert_eq!(rows[1][..3], ["group", "group", kinds]);
     assert_eq!(rows[1][4..8], ["1", "0", "-", &me]);
     assert_eq!(rows[2][..3], ["limits", "rwlock", "[u16; 3]"]);
@@ -205,7 +205,7 @@ fn kinds_with_the_same_columns_share_a_table() {
 
     let info = dir.shm(&["info", "group"]);
     for line in [
-        "  type       mutex + condvar + condvar + rwlock",
+        "  type       (mutex, [condvar; 2], rwlock)",
         "0 mutex, Goal, 96 B: free",
         "1.0 condvar: 0 waiting, 0 notified",
         "2 rwlock, [u16; 3], 6 B: shared",
@@ -220,6 +220,19 @@ fn kinds_with_the_same_columns_share_a_table() {
     assert_eq!(parts[0]["fields"][1]["path"], json!("at.x"));
     assert_eq!(parts[3]["holders"][0]["pid"], json!(std::process::id()));
     assert_eq!((&report["writers"], &report["sequence"]), (&json!(null), &json!(null)));
+}
+
+#[test]
+fn the_type_of_many_primitives_is_short() {
+    let dir = TestDir::new();
+    let pools = Object::<Box<[(Semaphore, Event)]>>::options().directory(dir.path());
+    let _pools = pools.create("pools", vec![(1, Reset::Manual); 1000]).unwrap();
+    let rows = dir.table(&["ls", "--sample", "1ms"]);
+    assert_eq!(rows[1][..3], ["pools", "group", "[(semaphore, event); 1000]"]);
+    let info = dir.shm(&["info", "pools"]);
+    assert!(info.contains("\n  type       [(semaphore, event); 1000]\n"), "{info}");
+    let report = dir.json(&["info", "pools"]);
+    assert_eq!((&report["type"], &report["parts"][1999]["kind"]), (&json!(null), &json!("event")));
 }
 
 /// Returns how `ls` shows this process.

@@ -1,5 +1,6 @@
 //! `get`, `set` and `watch`.
 
+use std::fs;
 use std::io::Read;
 use std::process::Stdio;
 
@@ -239,6 +240,22 @@ fn watch_ends_after_its_timeout() {
     dir.leave("count", &1_u64);
     let watch = ["watch", "count", "--timeout", "10ms"];
     dir.fails(&watch, 8, "cannot wait for \"count\": ");
+}
+
+#[test]
+fn watch_reports_garbage_once_and_waits_for_the_next_value() {
+    let dir = TestDir::new();
+    dir.leave("count", &1_u64);
+    let path = dir.path().join("count.shmkit");
+    let mut bytes = fs::read(&path).unwrap();
+    let payload = u64::from_le_bytes(bytes[128..136].try_into().unwrap()) as usize;
+    bytes[payload..][..8].copy_from_slice(&(64_u64 << 2).to_le_bytes());
+    fs::write(&path, bytes).unwrap();
+    let why = "cannot wait for \"count\": its slots do not hold value 64, which is marked as the \
+               newest: its words hold garbage\n";
+    let output = dir.run(&["watch", "count", "--timeout", "300ms"]);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((errors.matches(why).count(), output.status.code()), (1, Some(8)), "{errors}");
 }
 
 #[test]

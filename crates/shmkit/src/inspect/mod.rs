@@ -16,7 +16,7 @@ use std::path::Path;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::Trust;
-use crate::object::{Choices, Name};
+use crate::object::{Choices, Name, shown};
 use crate::sys::directory;
 
 /// Removes the object with the name, whatever its type is. Processes that have it open get
@@ -61,7 +61,7 @@ fn file_names(directory: &Path) -> Result<Vec<String>> {
         Ok(names)
     };
     look().map_err(|error| {
-        let error = Error::from_os(error).doing("list").on(directory.display());
+        let error = Error::from_os(error).doing("list").on(shown(directory));
         match error.kind() {
             ErrorKind::Os => error.because("its entries cannot be read"),
             _ => error,

@@ -1,6 +1,6 @@
 //! The options of an object of any kind, as they were chosen.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::header::{FLAG_READ_ONLY_PEERS, Lifetime};
 use super::layout::ObjectLayout;
@@ -59,10 +59,19 @@ impl Choices {
 /// The default directory of objects: the one that `SHMKIT_DIR` names; otherwise `/dev/shm` on
 /// Linux, `shmkit` in the user's temporary directory on macOS, `%LOCALAPPDATA%\shmkit` on Windows.
 pub fn default_directory() -> PathBuf {
-    match std::env::var_os("SHMKIT_DIR") {
+    match std::env::var_os(VARIABLE) {
         Some(directory) if !directory.is_empty() => directory.into(),
         _ => directory::default_path().into(),
     }
+}
+
+/// The environment variable that names the default directory.
+const VARIABLE: &str = "SHMKIT_DIR";
+
+/// How errors name a directory of objects: with the variable, if that names it.
+pub(crate) fn shown(directory: &Path) -> String {
+    let is_named = std::env::var_os(VARIABLE).is_some_and(|named| *named == *directory.as_os_str());
+    format!("{}{}", directory.display(), if is_named { " ($SHMKIT_DIR)" } else { "" })
 }
 
 /// How errors show an option that is on or off.

@@ -125,12 +125,11 @@ impl Header {
     /// Computes what the field `checksum` has to be.
     ///
     /// CRC-32 as in zlib and Ethernet: <https://www.rfc-editor.org/rfc/rfc1952#section-8>.
-    pub(crate) fn checksum(&self, name: &[u8], schema: &[u8]) -> u32 {
+    pub(crate) fn checksum(&self, name_and_schema: &[u8]) -> u32 {
         const COVERED: usize = offset_of!(Header, checksum);
         let mut checksum = crc32fast::Hasher::new();
-        for bytes in [&self.as_bytes()[..COVERED], name, schema] {
-            checksum.update(bytes);
-        }
+        checksum.update(&self.as_bytes()[..COVERED]);
+        checksum.update(name_and_schema);
         checksum.finalize()
     }
 }

@@ -142,8 +142,9 @@ pub(crate) fn compose(name: Option<&Name>, new: &NewObject<'_>) -> Result<(Vec<u
         committed: plan.size,
         reserved_line: [0; 6],
     };
-    header.checksum = header.checksum(name_text, schema);
-    let bytes = [header.as_bytes(), name_text, schema].concat();
+    let text = [name_text, schema].concat();
+    header.checksum = header.checksum(&text);
+    let bytes = [&header.as_bytes()[..], &text].concat();
     let layout = recognise(&bytes)?.check(name, &bytes, header.size)?;
     Ok((bytes, layout))
 }
@@ -235,17 +236,16 @@ impl Recognised {
         size: u64,
     ) -> Result<ObjectLayout> {
         let header = &self.header;
-        let (schema_offset, end) = (header.schema_offset as usize, self.described_size()?);
-        let found_name = described.get(size_of::<Header>()..schema_offset);
-        let (Some(found_name), Some(schema)) = (found_name, described.get(schema_offset..end))
-        else {
+        let end = self.described_size()?;
+        let Some(text) = described.get(size_of::<Header>()..end) else {
             return Err(corrupt(format!(
                 "it has {size} bytes, but its header, name and schema need {end}"
             )));
         };
-        if header.checksum != header.checksum(found_name, schema) {
+        if header.checksum != header.checksum(text) {
             return Err(corrupt("the header does not match its checksum"));
         }
+        let (found_name, schema) = text.split_at(header.name_length as usize);
         if found_name != name.map_or("", Name::as_str).as_bytes() {
             let found = String::from_utf8_lossy(found_name);
             return Err(corrupt(format!("the object in this file has the name {found:?}")));

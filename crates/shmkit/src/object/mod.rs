@@ -42,7 +42,7 @@ mod typed;
 
 pub(crate) use builder::{Builder, LINE_WORDS, Line, Words};
 pub use choices::default_directory;
-pub(crate) use choices::{Choices, check_option, on_or_off};
+pub(crate) use choices::{Choices, check_option, on_or_off, shown};
 pub use header::Lifetime;
 pub use kind::Kind;
 pub(crate) use layout::ObjectLayout;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::choices::shown;
 use super::presence;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::View;
@@ -14,7 +15,7 @@ use crate::sys::mapping::{Mapping, Protection};
 /// Returns what the directory's file system supports, or why it is not suitable.
 pub(crate) fn support(directory: &Path) -> Result<Support> {
     directory::support(directory).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => error.because(format!("no directory {}", directory.display())),
+        ErrorKind::NotFound => error.because(format!("no directory {}", shown(directory))),
         _ => error,
     })
 }

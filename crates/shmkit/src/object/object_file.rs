@@ -253,15 +253,17 @@ fn is_of_earlier_boot(layout: &ObjectLayout) -> bool {
 }
 
 fn read_layout(file: &File, name: &Name, file_size: u64) -> Result<ObjectLayout> {
-    let mut bytes = vec![0; 4096];
+    // Enough for most objects.
+    const FIRST: usize = 1024;
+    let mut bytes = vec![0; FIRST];
     let length = directory::read_at(file, &mut bytes, 0)?;
     bytes.truncate(length);
     let recognised = recognise(&bytes)?;
     let described = recognised.described_size()?;
-    if described > length && length == 4096 {
+    if described > length && length == FIRST {
         bytes.resize(described, 0);
-        let more = directory::read_at(file, &mut bytes[4096..], 4096)?;
-        bytes.truncate(4096 + more);
+        let more = directory::read_at(file, &mut bytes[FIRST..], FIRST as u64)?;
+        bytes.truncate(FIRST + more);
     }
     recognised.check(Some(name), &bytes, file_size)
 }

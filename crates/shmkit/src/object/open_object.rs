@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::choices::Choices;
+use super::choices::{Choices, shown};
 use super::layout::NewObject;
 use super::name::Name;
 use super::object_file::{ObjectFile, OpenMode, Raced};
@@ -14,6 +15,7 @@ use super::removal::{self, GateLock, RemovalTarget};
 use super::storage::Storage;
 use crate::error::{Error, ErrorKind, Peer, Result};
 use crate::participant::{Liveness, MAX_PARTICIPANTS, ParticipantId, ParticipantInfo, Role};
+use crate::sys::directory;
 use crate::sys::fork::ProcessStamp;
 use crate::sys::lock::{self, Range};
 use crate::sys::process;
@@ -47,7 +49,7 @@ struct Presence {
 impl OpenObject {
     /// Creates an object.
     pub(crate) fn create(name: &Name, choices: &Choices, new: &NewObject<'_>) -> Result<Self> {
-        until_not_raced(|| match Self::try_create(name, choices, new) {
+        until_not_raced(choices, || match Self::try_create(name, choices, new) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 match clear_if_stale(name, choices)? {
                     true => Ok(Err(Raced)),
@@ -60,7 +62,7 @@ impl OpenObject {
 
     /// Opens the object with the name.
     pub(crate) fn open(name: &Name, choices: &Choices, mode: OpenMode) -> Result<Self> {
-        until_not_raced(|| Self::try_open(name, choices, mode))
+        until_not_raced(choices, || Self::try_open(name, choices, mode))
     }
 
     /// Opens the object with the name, or creates it. Returns whether it did.
@@ -69,7 +71,7 @@ impl OpenObject {
         choices: &Choices,
         new: impl Fn() -> Result<NewObject<'a>>,
     ) -> Result<(Self, bool)> {
-        until_not_raced(|| {
+        until_not_raced(choices, || {
             match Self::try_open(name, choices, OpenMode::Allowed) {
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 answer => return Ok(answer?.map(|open| (open, false))),
@@ -179,7 +181,10 @@ impl OpenObject {
     /// Takes a slot.
     pub(crate) fn claim_slot(&self, role: Role) -> Result<ParticipantId> {
         self.check_not_forked()?;
-        self.check_writable()?;
+        self.check_writable().map_err(|error| match &self.place {
+            Place::File(file) => or_read_only(error, &file.path),
+            Place::Region(_) => error,
+        })?;
         let who = ParticipantInfo {
             pid: std::process::id(),
             role,
@@ -271,7 +276,8 @@ impl Drop for OpenObject {
 /// Opens an object without being present in it: for listing and repairs.
 pub(crate) fn observe(name: &Name, choices: &Choices) -> Result<ObjectFile> {
     let (directory, mode) = (choices.directory(), OpenMode::Allowed);
-    let file = until_not_raced(|| ObjectFile::open(&directory, name, mode, choices.trust))?;
+    let file =
+        until_not_raced(choices, || ObjectFile::open(&directory, name, mode, choices.trust))?;
     file.gate().release_gate();
     Ok(file)
 }
@@ -280,14 +286,24 @@ pub(crate) fn observe(name: &Name, choices: &Choices) -> Result<ObjectFile> {
 pub(crate) fn remove(name: &str, choices: &Choices) -> Result<()> {
     let remove = || {
         let name = Name::new(name)?;
-        until_not_raced(|| {
+        until_not_raced(choices, || {
             let file = observe(&name, choices)?;
             let was_stale = removal::is_stale(&file)?;
             let is_removed = removal::remove(&file)? && !was_stale;
             Ok(if is_removed { Ok(()) } else { Err(Raced) })
         })
     };
-    remove().map_err(|error| error.doing("remove").on(name))
+    remove().map_err(|error| or_read_only(error, &choices.directory()).doing("remove").on(name))
+}
+
+/// Adds to a refusal that the file system at `path` is read-only, if it is.
+fn or_read_only(error: Error, path: &Path) -> Error {
+    let is_refusal = error.kind() == ErrorKind::PermissionDenied && error.os_error().is_none();
+    if is_refusal && directory::is_read_only(path) {
+        let why = format!("{}; the file system is mounted read-only", error.reason());
+        return error.because(why);
+    }
+    error
 }
 
 fn clear_if_stale(name: &Name, choices: &Choices) -> Result<bool> {
@@ -305,9 +321,13 @@ fn clear_if_stale(name: &Name, choices: &Choices) -> Result<bool> {
 }
 
 /// Tries until no other process interferes, with pauses after the first tries.
-fn until_not_raced<T>(mut attempt: impl FnMut() -> Result<Result<T, Raced>>) -> Result<T> {
+fn until_not_raced<T>(
+    choices: &Choices,
+    mut attempt: impl FnMut() -> Result<Result<T, Raced>>,
+) -> Result<T> {
+    let locate = |error: Error| error.or_because(|| format!("in {}", shown(&choices.directory())));
     for tries in 0..MAX_TRIES {
-        if let Ok(done) = attempt()? {
+        if let Ok(done) = attempt().map_err(locate)? {
             return Ok(done);
         }
         if tries > 10 {

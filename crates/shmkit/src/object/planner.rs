@@ -9,7 +9,7 @@
 //! twice: once to add up the size, and once to describe the parts. One more run hands the first
 //! bytes to the creator: they are never stored.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use super::kind::Kind;
 use crate::shareable::schema::{VALUE, write_fingerprint};
@@ -113,39 +113,63 @@ pub(crate) fn schema_text(
     text
 }
 
+/// A piece of the text of a schema.
+enum Piece<'a> {
+    Text(&'a str),
+    Number(u64),
+}
+
+use Piece::{Number, Text};
+
 /// Where a schema is written.
-trait Sink: Write {
-    fn type_name(&mut self, name: &str) -> fmt::Result;
-    fn value(&mut self, value: ValueType<'_>) -> fmt::Result;
+trait Sink {
+    fn text(&mut self, text: &str);
+    fn type_name(&mut self, name: &str);
+    fn value(&mut self, value: ValueType<'_>);
+
+    fn pieces(&mut self, pieces: &[Piece<'_>]) {
+        for piece in pieces {
+            match piece {
+                Text(text) => self.text(text),
+                Number(number) => self.text(itoa::Buffer::new().format(*number)),
+            }
+        }
+    }
 }
 
 impl Sink for String {
-    fn type_name(&mut self, name: &str) -> fmt::Result {
-        self.write_str(name)
+    fn text(&mut self, text: &str) {
+        self.push_str(text);
     }
 
-    fn value(&mut self, value: ValueType<'_>) -> fmt::Result {
-        write!(self, "{}", value.schema())
+    fn type_name(&mut self, name: &str) {
+        self.push_str(name);
+    }
+
+    fn value(&mut self, value: ValueType<'_>) {
+        self.push_str(&value.schema().to_string());
     }
 }
 
 /// The hash of a schema: without the names of types, and with fingerprints for values.
 struct Hash(u64);
 
-impl Write for Hash {
+impl fmt::Write for Hash {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0 = fnv1a_from(self.0, text);
+        self.text(text);
         Ok(())
     }
 }
 
 impl Sink for Hash {
-    fn type_name(&mut self, _: &str) -> fmt::Result {
-        Ok(())
+    fn text(&mut self, text: &str) {
+        self.0 = fnv1a_from(self.0, text);
     }
 
-    fn value(&mut self, value: ValueType<'_>) -> fmt::Result {
-        write_fingerprint(self, value.fingerprint())
+    fn type_name(&mut self, _: &str) {}
+
+    fn value(&mut self, value: ValueType<'_>) {
+        let _ = write_fingerprint(self, value.fingerprint());
     }
 }
 
@@ -191,19 +215,19 @@ impl<'a> Planner<'a> {
     /// Adds a line that begins with a word to wait on. Returns where it is.
     pub(crate) fn line(&mut self, name: &str) -> u64 {
         let place = self.reserve(LINE);
-        self.field(name, place, WAIT, |to| to.write_str("u64"));
+        self.field(name, place, WAIT, &|to| to.text("u64"));
         place
     }
 
     /// Describes one more word of a line.
     pub(crate) fn word(&mut self, name: &str, place: u64, role: &str) {
-        self.field(name, place, role, |to| to.write_str("u64"));
+        self.field(name, place, role, &|to| to.text("u64"));
     }
 
     /// Adds `count` words with this role.
     pub(crate) fn words(&mut self, name: &str, role: &str, count: u64) {
         let place = self.reserve(count * 8);
-        self.field(name, place, role, |to| write!(to, "[u64;{count}]"));
+        self.field(name, place, role, &|to| to.pieces(&[Text("[u64;"), Number(count), Text("]")]));
     }
 
     /// Adds `count` words with this role for each participant.
@@ -218,17 +242,24 @@ impl<'a> Planner<'a> {
             Room::Line(offset) => self.end - LINE + offset,
             Room::Behind => self.reserve(value.size()),
         };
-        self.field("value", place, VALUE, |to| to.value(value));
+        self.field("value", place, VALUE, &|to| to.value(value));
         place
     }
 
     /// Adds `count` slots of `size` bytes: a stamp of 8 bytes, then the bytes of a value.
     pub(crate) fn slots(&mut self, count: u64, size: u64, value: ValueType<'_>) {
         let place = self.reserve(count * size);
-        self.field("slots", place, WORDS, |to| {
-            write!(to, "[({size},8){{stamp@0:{WORDS}#u64,value@8:{VALUE}#")?;
-            to.value(value)?;
-            write!(to, "}};{count}]")
+        self.field("slots", place, WORDS, &|to| {
+            to.pieces(&[
+                Text("[("),
+                Number(size),
+                Text(",8){stamp@0:"),
+                Text(WORDS),
+                Text("#u64,"),
+            ]);
+            to.pieces(&[Text("value@8:"), Text(VALUE), Text("#")]);
+            to.value(value);
+            to.pieces(&[Text("};"), Number(count), Text("]")]);
         });
     }
 
@@ -263,10 +294,12 @@ impl<'a> Planner<'a> {
         // One schema serves all.
         let place = self.end;
         self.begin_field(&name.to_string(), place, kind.role());
-        self.write(format_args!("{}", if is_array { "[" } else { "" }));
+        if is_array {
+            self.write(&[Text("[")]);
+        }
         let size = self.structure(kind, &|planner| plan(planner, 0));
         if is_array {
-            self.write(format_args!(";{count}]"));
+            self.write(&[Text(";"), Number(count as u64), Text("]")]);
         }
         // A hostile object may have any number of items. The check of the size refuses it.
         self.end = place.saturating_add(size.saturating_mul(count as u64));
@@ -294,11 +327,11 @@ impl<'a> Planner<'a> {
         let (start, fields) = (self.start, self.fields);
         (self.start, self.fields) = (self.end, 0);
         if let Some(sink) = &mut self.sink {
-            let _ = sink.type_name(kind.role());
+            sink.type_name(kind.role());
         }
-        self.write(format_args!("({size},{LINE}){{"));
+        self.write(&[Text("("), Number(size), Text(","), Number(LINE), Text("){")]);
         plan(self);
-        self.write(format_args!("}}"));
+        self.write(&[Text("}")]);
         (self.start, self.fields) = (start, fields);
         size
     }
@@ -310,30 +343,23 @@ impl<'a> Planner<'a> {
         place
     }
 
-    fn field(
-        &mut self,
-        name: &str,
-        place: u64,
-        role: &str,
-        schema: impl FnOnce(&mut dyn Sink) -> fmt::Result,
-    ) {
+    fn field(&mut self, name: &str, place: u64, role: &str, schema: &dyn Fn(&mut dyn Sink)) {
         self.begin_field(name, place, role);
         if let Some(sink) = &mut self.sink {
-            // A string and a hash take every text.
-            let _ = schema(*sink);
+            schema(*sink);
         }
     }
 
     fn begin_field(&mut self, name: &str, place: u64, role: &str) {
         let comma = if self.fields == 0 { "" } else { "," };
         self.fields += 1;
-        let offset = place - self.start;
-        self.write(format_args!("{comma}{name}@{offset}:{role}#"));
+        let offset = Number(place - self.start);
+        self.write(&[Text(comma), Text(name), Text("@"), offset, Text(":"), Text(role), Text("#")]);
     }
 
-    fn write(&mut self, text: fmt::Arguments<'_>) {
+    fn write(&mut self, pieces: &[Piece<'_>]) {
         if let Some(sink) = &mut self.sink {
-            let _ = sink.write_fmt(text);
+            sink.pieces(pieces);
         }
     }
 }

@@ -38,6 +38,24 @@ fn a_timeout_comes_in_time_and_after_a_slow_check() {
 }
 
 #[test]
+fn a_check_is_made_at_the_latest_50_ms_after_the_last_one() {
+    let word = AtomicU64::new(0);
+    let elapsed = || {
+        let wait_loop = WaitLoop::default();
+        let begun = Instant::now();
+        wait::<()>(&wait_loop, &word, Until::Now, |_| None, || None);
+        // The waiter begins when no check is due yet.
+        std::thread::sleep(Duration::from_millis(22));
+        let waited = wait(&wait_loop, &word, Until::Ever, |_| None, || Some(()));
+        assert!(waited.found.is_some());
+        begun.elapsed()
+    };
+    // Of several times the least, since a thread may be woken late.
+    let least = (0..8).map(|_| elapsed()).min();
+    assert!(least < Some(Duration::from_millis(60)), "{least:?}");
+}
+
+#[test]
 fn an_attempt_checks_once_in_a_slice_and_does_not_sleep() {
     let (wait_loop, word) = (WaitLoop::default(), AtomicU64::new(0));
     let mut checks = 0;

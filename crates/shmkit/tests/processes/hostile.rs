@@ -264,10 +264,14 @@ fn a_writer_that_a_peer_recorded_as_the_owner_does_not_wait_for_itself() {
 }
 
 #[test]
-fn a_corrupt_word_is_reported_to_a_waiter_and_by_examine() {
+fn a_corrupt_word_is_reported_to_a_waiter_once_and_by_examine() {
     let dir = TestDir::new();
     let options = dir.latest::<u64>();
-    for corrupt in [0_u64, 1 << 63] {
+    for (corrupt, why) in [
+        (0_u64, "value 200 was the newest, and now value 0 is"),
+        (300 << 2, "its slots do not hold value 300, which is marked as the newest"),
+        (1 << 63, "its slots do not hold value 2305843009213693952"),
+    ] {
         let latest = options.create("count").unwrap();
         let mut writer = latest.writer().unwrap();
         (1..=200).for_each(|n| _ = writer.set(&n).unwrap());
@@ -279,7 +283,8 @@ fn a_corrupt_word_is_reported_to_a_waiter_and_by_examine() {
         write_at(&file, &corrupt.to_le_bytes(), payload);
         let error = changes.try_next().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
-        assert!(error.to_string().contains("value 200 was the newest"), "{error}");
+        assert!(error.to_string().contains(why), "{error}");
+        assert_eq!(changes.try_next().unwrap(), None, "reported again");
         if corrupt != 0 {
             let found = inspect::examine(dir.path(), Trust::Own).unwrap();
             assert!(
@@ -288,6 +293,9 @@ fn a_corrupt_word_is_reported_to_a_waiter_and_by_examine() {
                 found[0]
             );
             assert_eq!(*found[0].remedy(), inspect::Remedy::RemoveFile, "{}", found[0]);
+        }
+        if writer.set(&7).is_ok() {
+            assert_eq!(changes.try_next().unwrap(), Some(7), "the next value after the garbage");
         }
         drop(writer);
         options.remove("count").unwrap();

@@ -1,11 +1,85 @@
-//! Permission bits and user numbers.
+//! Permission bits, user numbers, and errors of the system.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use std::process::{Command, Output};
+
 use shmkit::Access;
 
-use crate::TestDir;
+use crate::{TestDir, shm_path};
+
+/// Runs a script, in which `shm` is the command.
+fn shell(dir: &TestDir, script: &str) -> Output {
+    let script = format!("shm() {{ '{}' \"$@\"; }}; {script}", shm_path());
+    Command::new("sh").args(["-c", &script]).env("SHMKIT_DIR", dir.path()).output().unwrap()
+}
+
+#[test]
+fn an_error_of_the_system_says_what_was_being_done() {
+    let dir = TestDir::new();
+    for descriptors in 6..12 {
+        let output = shell(&dir, &format!("ulimit -n {descriptors}; shm clock time --count 1"));
+        let errors = String::from_utf8(output.stderr).unwrap();
+        let is_told = errors.starts_with("shm: cannot ") || output.status.success();
+        assert!(is_told, "{descriptors} descriptors: {errors}");
+    }
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    for command in ["ls --sample 1ms", "ls --json", "man", "get time"] {
+        let output = shell(&dir, &format!("shm {command} >/dev/full"));
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(errors.starts_with("shm: cannot write to standard output: No space"), "{errors}");
+        assert_eq!(output.status.code(), Some(1), "the file system of objects is not full");
+    }
+}
+
+#[test]
+fn an_error_of_the_system_names_the_directory() {
+    let dir = TestDir::new();
+    let long = "x".repeat(5000);
+    for (directory, why) in [("/dev/null", "Not a directory"), (&*long, "File name too long")] {
+        let named = format!("{directory} ($SHMKIT_DIR)");
+        for (command, message) in [
+            ("event create e", format!("cannot create \"e\": in {named}: {why}")),
+            ("event wait e", format!("cannot open \"e\": in {named}: {why}")),
+            ("get e", format!("cannot open \"e\": in {named}: {why}")),
+            ("rm e", format!("cannot remove \"e\": in {named}: {why}")),
+            ("ls", format!("cannot list \"{named}\": its entries cannot be read: {why}")),
+        ] {
+            let output = shell(&dir, &format!("SHMKIT_DIR={directory}; shm {command}"));
+            let errors = String::from_utf8(output.stderr).unwrap();
+            assert!(errors.contains(&message), "{errors}\nmust contain: {message}");
+        }
+    }
+    let why = "cannot create \"e\": in /dev/null: Not a directory";
+    dir.fails(&["--dir", "/dev/null", "event", "create", "e"], 1, why);
+}
+
+#[test]
+fn a_read_only_file_system_is_named() {
+    let dir = TestDir::new();
+    dir.shm(&["event", "create", "e"]);
+    dir.leave("count", &1_u64);
+    let mount =
+        "mount --bind \"$SHMKIT_DIR\" \"$SHMKIT_DIR\" && mount -o remount,bind,ro \"$SHMKIT_DIR\"";
+    let run = |command: &str| {
+        let script = format!("unshare -m sh -c '{mount} && exec \"$0\" {command}' {}", shm_path());
+        shell(&dir, &script)
+    };
+    if !run("ls").status.success() {
+        eprintln!("not tested: only root can mount");
+        return;
+    }
+    for command in ["rm e", "event set e", "set count 2"] {
+        let output = run(command);
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(errors.contains("; the file system is mounted read-only\n"), "{command}: {errors}");
+        assert_eq!(output.status.code(), Some(5));
+    }
+    assert!(String::from_utf8(run("event create f").stderr).unwrap().contains("Read-only"));
+}
 
 #[test]
 fn info_reports_a_changed_file_mode() {

@@ -36,7 +36,7 @@ fn a_full_standard_output_is_an_error() {
         .stdout(full)
         .output()
         .unwrap();
-    ended(&output, 6, "No space left on device");
+    ended(&output, 1, "cannot write to standard output: No space left on device");
 }
 
 #[test]

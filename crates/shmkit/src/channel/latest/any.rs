@@ -142,8 +142,7 @@ impl AnyChanges {
     ///
     /// # Errors
     ///
-    /// `TimedOut`; `PeerDied` once for each writer that died; `Closed`; `Forked`; `Corrupt`, and
-    /// that value is skipped; `OutOfSpace`.
+    /// `OutOfSpace`; and those of [`Changes::next_timeout`](super::Changes::next_timeout).
     pub fn next(&mut self, timeout: Option<Duration>) -> Result<Vec<u8>> {
         let until = timeout.map_or(Until::Ever, Until::after);
         let Cursor { handle, reading } = &mut self.cursor;

@@ -41,13 +41,15 @@ struct Place {
     missed: u64,
     /// A sequence number that the newest value had. The newest value never has a smaller one later.
     known: u64,
+    /// The newest sequence number when garbage was reported: it is reported once.
+    reported: Option<u64>,
 }
 
 impl Cursor {
     pub(super) fn new(handle: Arc<Handle>, seen: u64) -> Self {
         let deaths = Deaths::from_now(&handle);
         // No sequence number is larger than `LAST`.
-        let place = Place { seen: seen.min(LAST), missed: 0, known: 0 };
+        let place = Place { seen: seen.min(LAST), missed: 0, known: 0, reported: None };
         let wait_loop = WaitLoop::default();
         Self { handle, reading: Reading { place, wait_loop, deaths, news: None } }
     }
@@ -90,8 +92,7 @@ impl Reading {
             return Err(news);
         }
         let Self { place, wait_loop, deaths, .. } = self;
-        let known = place.known.max(place.seen.min(handle.register().newest().sequence));
-        place.known = known;
+        place.known = place.known.max(place.seen.min(handle.register().newest().sequence));
         if until == Until::Now {
             // An attempt may be the reader's only look, so it checks for a death at once.
             wait_loop.forget_check();
@@ -104,7 +105,7 @@ impl Reading {
                 false => ControlFlow::Continue(()),
             },
             |(place, into), _| place.poll(handle, shape, into),
-            |_| check(handle, known, deaths).err().map(Err),
+            |(place, _)| check(handle, place, deaths).err().map(Err),
         );
         let news = match found.found {
             Some(Ok(())) => return Ok(()),
@@ -170,7 +171,7 @@ impl Place {
             let older = newest.saturating_sub(half - 1).max(self.seen + 1);
             for sequence in [older, newest] {
                 if sequence > self.seen && register.read(sequence, into).is_ok() {
-                    self.missed += sequence - self.seen - 1;
+                    self.missed = self.missed.saturating_add(sequence - self.seen - 1);
                     self.seen = sequence;
                     return true;
                 }
@@ -178,20 +179,30 @@ impl Place {
         }
         false
     }
+
+    /// Says why no value can follow the last one, if the words hold garbage: once. Then the reader
+    /// continues behind the garbage, where the next writer would.
+    fn take_garbage(&mut self, handle: &Handle) -> Option<String> {
+        let now = handle.register().newest().sequence;
+        let why = match now < self.known {
+            true => format!("value {} was the newest, and now value {now} is", self.known),
+            false if handle.register().is_sound() => return None,
+            false => format!("its slots do not hold value {now}, which is marked as the newest"),
+        };
+        (self.seen, self.known) = (now.min(LAST), now);
+        (self.reported.replace(now) != Some(now)).then_some(why)
+    }
 }
 
 /// The slow check: refuses to wait if the object was removed, its words hold garbage, or a writer
 /// died.
-fn check(handle: &Handle, known: u64, deaths: &mut Deaths) -> Result<()> {
-    let newest = handle.register().newest();
-    if newest.closed {
+fn check(handle: &Handle, place: &mut Place, deaths: &mut Deaths) -> Result<()> {
+    if handle.register().newest().closed {
         return Err(handle.object.closed());
     }
     handle.object.check_not_removed()?;
-    if newest.sequence < known || !handle.register().is_sound() {
-        let now = newest.sequence;
-        let why =
-            format!("value {known} was the newest, and now value {now} is: its words hold garbage");
+    if let Some(why) = place.take_garbage(handle) {
+        let why = format!("{why}: its words hold garbage");
         let error = Error::new(ErrorKind::Corrupt, why);
         return Err(error.doing("wait for").on(handle.object.label()));
     }
@@ -278,7 +289,8 @@ impl<T: Shareable> Changes<T> {
     /// # Errors
     ///
     /// `PeerDied` once for each writer that died; `Closed` if the object was removed; `Forked` in a
-    /// forked child; `Corrupt` if the bytes are not a value of the type: that value is skipped.
+    /// forked child; `Corrupt` once for bytes that are not a value of the type, and once if the
+    /// words of the object hold garbage: the next call waits for a value behind them.
     #[expect(clippy::should_implement_trait, reason = "std's verb; `iter` gives the iterator")]
     #[inline]
     pub fn next(&mut self) -> Result<T> {

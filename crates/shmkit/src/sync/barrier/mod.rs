@@ -23,7 +23,8 @@ use crate::wait::Until;
 ///
 /// A party that dies before it arrives breaks the round: all waiters of the round get `PeerDied`,
 /// and its place is free for another party. Waiting again begins a new round. A party that dies
-/// after it arrived has arrived; it breaks the next round.
+/// after it arrived has arrived: it keeps its place until the round ends, and breaks the next
+/// round.
 ///
 /// # Examples
 ///

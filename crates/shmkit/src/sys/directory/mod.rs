@@ -19,8 +19,8 @@ mod unix;
 use unix::finish_unlink;
 #[cfg(unix)]
 pub(crate) use unix::{
-    is_reserved, is_unlinked, keep_off_disk, may_unlink, new_temporary, open, read_at,
-    rename_temporary, status_of_name, unlink, write_all_at,
+    is_read_only, is_reserved, is_unlinked, keep_off_disk, may_unlink, new_temporary, open,
+    read_at, rename_temporary, status_of_name, unlink, write_all_at,
 };
 #[cfg(windows)]
 mod windows;
@@ -28,9 +28,9 @@ mod windows;
 use windows::finish_unlink;
 #[cfg(windows)]
 pub(crate) use windows::{
-    cleaners, default_path, is_reserved, is_unlinked, keep_off_disk, may_unlink, must_escape,
-    name_unnamed, new_temporary, new_unnamed, open, read_at, rename_temporary, status_of_name,
-    support, unlink, write_all_at,
+    cleaners, default_path, is_read_only, is_reserved, is_unlinked, keep_off_disk, may_unlink,
+    must_escape, name_unnamed, new_temporary, new_unnamed, open, read_at, rename_temporary,
+    status_of_name, support, unlink, write_all_at,
 };
 
 mod place;

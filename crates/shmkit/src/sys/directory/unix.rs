@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, RawMode, RenameFlags};
+use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, RawMode, RenameFlags, StatVfsMountFlags};
 use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -115,6 +115,12 @@ pub(crate) fn may_unlink(path: &Path, owner: u32) -> Result<bool> {
         || me == 0
         || me == owner
         || me == stat.st_uid)
+}
+
+/// Returns whether the file system is mounted so that nothing on it can be changed.
+pub(crate) fn is_read_only(path: &Path) -> bool {
+    let mounted = rustix::fs::statvfs(path);
+    mounted.is_ok_and(|it| it.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
 
 /// Removes the name.

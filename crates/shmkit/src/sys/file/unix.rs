@@ -1,4 +1,5 @@
 //! What a descriptor allows; opening a path; the size limit for files.
+#![allow(unsafe_code, reason = "rustix has no call for a limit that reports its failure")]
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -6,7 +7,6 @@ use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
-use rustix::process::{Resource, getrlimit};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -32,9 +32,14 @@ pub(crate) fn open_path(path: &Path, writable: bool) -> Result<File> {
     }
 }
 
-/// Refuses a size for which the system would end the process by SIGXFSZ.
+/// Refuses a size for which the system would end the process by SIGXFSZ. A sandbox can forbid to
+/// ask for the limit: then no size is refused.
 pub(super) fn check_limit(size: u64) -> Result<()> {
-    if let Some(limit) = getrlimit(Resource::Fsize).current.filter(|limit| size > *limit) {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the call gets an `rlimit`, which it may change.
+    let answer = unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) };
+    let limit = limit.rlim_cur;
+    if answer == 0 && size > limit {
         let why = format!("{size} bytes exceed the size limit for files (RLIMIT_FSIZE), {limit}");
         return Err(Error::new(ErrorKind::OutOfSpace, why));
     }
@@ -51,4 +56,38 @@ pub(super) fn write_zeros(file: &File, from: u64, to: u64) -> Result<()> {
         start += bytes;
     }
     Ok(())
+}
+
+#[cfg(all(test, target_os = "linux", not(loom)))]
+mod tests {
+    use super::*;
+
+    /// Forbids `prlimit64` to this thread.
+    fn forbid_to_ask() {
+        let of = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
+        let denied = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
+        let mut filter = [
+            // The number of the system call is the first word.
+            of(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+            of(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, libc::SYS_prlimit64 as u32),
+            of(libc::BPF_RET | libc::BPF_K, 0, 0, denied),
+            of(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+        ];
+        let program = libc::sock_fprog { len: 4, filter: filter.as_mut_ptr() };
+        // SAFETY: this request takes no pointer.
+        let no_new_rights = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
+        let (mode, program) = (libc::SECCOMP_MODE_FILTER, &raw const program);
+        // SAFETY: the program and its instructions live until the call returns.
+        let filtered = unsafe { libc::prctl(libc::PR_SET_SECCOMP, mode, program) };
+        assert_eq!((no_new_rights, filtered), (0, 0), "{}", std::io::Error::last_os_error());
+    }
+
+    #[test]
+    fn a_limit_that_cannot_be_asked_for_refuses_no_size() {
+        let checked = std::thread::spawn(|| {
+            forbid_to_ask();
+            check_limit(1 << 40)
+        });
+        checked.join().unwrap().unwrap();
+    }
 }
