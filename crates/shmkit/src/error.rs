@@ -51,7 +51,7 @@ pub enum ErrorKind {
     Full = 16,
     /// A living process has the role that only one can have: see [`Error::peer`].
     RoleTaken = 17,
-    /// This process lost its role or its slot, since it closed the descriptor of its liveness lock.
+    /// This process closed a descriptor of the handle, and so lost its role, its slot or its file.
     RoleLost = 18,
     /// A process on the other side died: see [`Error::peer`].
     PeerDied = 19,

@@ -5,19 +5,29 @@ use std::fs::File;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::directory::Status;
 use crate::sys::file;
+use crate::sys::fork::OwnedFile;
 
 /// An open regular file, its name in errors, and whether it is open for writing.
 #[derive(Debug)]
 pub(super) struct Backing {
-    file: File,
+    file: OwnedFile,
     label: String,
     writable: bool,
 }
 
 impl Backing {
-    /// Takes an open file, which must be a regular one. Also returns its status.
-    pub(super) fn new(file: File, label: String) -> Result<(Self, Status)> {
-        let status = file::status(&file)?;
+    /// Takes the file that `open` returns, which must be a regular one. Also returns its status.
+    ///
+    /// No process is forked while `open` runs, so it must not take long.
+    pub(super) fn open(
+        open: impl FnOnce() -> Result<File>,
+        label: String,
+    ) -> Result<(Self, Status)> {
+        let (file, status) = OwnedFile::open(|| {
+            let file = open()?;
+            let status = file::status(&file)?;
+            Ok((file, status))
+        })?;
         status.file_type.check_regular()?;
         let writable = file::is_writable(&file)?;
         Ok((Self { file, label, writable }, status))
@@ -27,8 +37,18 @@ impl Backing {
         &self.file
     }
 
-    pub(super) fn into_file(self) -> File {
-        self.file
+    pub(super) fn into_file(self) -> Result<File> {
+        self.file.into_file().map_err(|error| error.doing("take the file of").on(&self.label))
+    }
+
+    /// Returns the status of the file. `RoleLost` if the process closed its descriptor.
+    fn status(&self) -> Result<Status> {
+        self.file.check_status(file::status(&self.file))
+    }
+
+    /// Returns the file, unless the process closed its descriptor.
+    pub(super) fn open_file(&self) -> Result<&File> {
+        self.status().map(|_| self.file())
     }
 
     pub(super) fn label(&self) -> &str {
@@ -40,9 +60,7 @@ impl Backing {
     }
 
     pub(super) fn size(&self) -> Result<u64> {
-        Ok(file::status(&self.file)
-            .map_err(|error| self.with_context(error, "get the size of"))?
-            .size)
+        Ok(self.status().map_err(|error| self.with_context(error, "get the size of"))?.size)
     }
 
     pub(super) fn set_size(&self, size: u64) -> Result<()> {
@@ -51,7 +69,7 @@ impl Backing {
                 let why = "it is open read-only";
                 return Err(Error::new(ErrorKind::PermissionDenied, why));
             }
-            let old = file::status(&self.file)?.size;
+            let old = self.status()?.size;
             if size > old {
                 return file::commit(&self.file, old, size);
             }

@@ -63,13 +63,14 @@ impl FileMappingOptions {
         if self.read_only {
             return self.open_at(path);
         }
-        let (backing, _) = Backing::new(created, path.display().to_string())?;
+        let (backing, _) = Backing::open(|| Ok(created), path.display().to_string())?;
         Ok(FileMapping { backing })
     }
 
     fn open_at(&self, path: &Path) -> Result<FileMapping> {
+        // Not by the closure: the path can be on a network, and its file system can take long.
         let opened = file::open_path(path, !self.read_only)?;
-        let (backing, _) = Backing::new(opened, path.display().to_string())?;
+        let (backing, _) = Backing::open(|| Ok(opened), path.display().to_string())?;
         Ok(FileMapping { backing })
     }
 }
@@ -79,7 +80,8 @@ impl FileMappingOptions {
 ///
 /// Any path works: symbolic links are followed, and files of other users are opened if the system
 /// allows it. Directories, FIFOs and devices are refused. To remove or rename the file, use
-/// `std::fs`.
+/// `std::fs`. If the process closed the file's descriptor (`closefrom`), all operations of the
+/// handle fail with `RoleLost`, and its regions stay.
 ///
 /// # If a process dies
 ///
@@ -138,7 +140,7 @@ impl FileMapping {
     /// `WrongKind` if it is not a regular file.
     pub fn from_file(file: File) -> Result<Self> {
         const LABEL: &str = "<open file>";
-        let backing = Backing::new(file, LABEL.to_owned());
+        let backing = Backing::open(|| Ok(file), LABEL.to_owned());
         Ok(Self { backing: backing.map_err(|error| error.doing("take").on(LABEL))?.0 })
     }
 

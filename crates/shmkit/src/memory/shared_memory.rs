@@ -120,7 +120,7 @@ impl SharedMemoryOptions {
         if self.read_only {
             return self.open_named(name);
         }
-        let (backing, _) = Backing::new(created, name.as_str().to_owned())?;
+        let (backing, _) = Backing::open(|| Ok(created), name.as_str().to_owned())?;
         Ok(SharedMemory { backing, is_named: true })
     }
 
@@ -130,8 +130,8 @@ impl SharedMemoryOptions {
         } else {
             directory::Opening::ReadWrite
         };
-        let opened = memory::open(&self.system_name(name), opening)?;
-        let (backing, status) = Backing::new(opened, name.as_str().to_owned())?;
+        let open = || memory::open(&self.system_name(name), opening);
+        let (backing, status) = Backing::open(open, name.as_str().to_owned())?;
         let me = process::user_id();
         if !self.trust.accepts(status.owner, me) {
             let owner = status.owner;
@@ -209,7 +209,8 @@ impl From<Seal> for SealKind {
 ///
 /// Forked children inherit a handle and its regions. Anonymous memory has no name. Other processes
 /// get it by inheritance, or get its descriptor ([`SharedMemory::file`]) through a Unix socket or
-/// as a standard stream.
+/// as a standard stream. If the process closed the descriptor (`closefrom`), all operations of the
+/// handle fail with `RoleLost`, and its regions stay.
 ///
 /// # If a process dies
 ///
@@ -315,7 +316,7 @@ impl SharedMemory {
     }
 
     fn unnamed(file: File) -> Result<Self> {
-        let (backing, _) = Backing::new(file, ANONYMOUS.to_owned())?;
+        let (backing, _) = Backing::open(|| Ok(file), ANONYMOUS.to_owned())?;
         Ok(Self { backing, is_named: false })
     }
 
@@ -370,8 +371,8 @@ impl SharedMemory {
     ///
     /// `Unsupported` for named memory.
     pub fn seal(&self, seal: Seal) -> Result<()> {
-        file::seal(self.backing.file(), seal.into())
-            .map_err(|error| self.backing.with_context(error, "seal"))
+        let seal = || file::seal(self.backing.open_file()?, seal.into());
+        seal().map_err(|error| self.backing.with_context(error, "seal"))
     }
 
     /// Returns whether a seal is set.
@@ -380,8 +381,8 @@ impl SharedMemory {
     ///
     /// Any error of the system.
     pub fn is_sealed(&self, seal: Seal) -> Result<bool> {
-        file::is_sealed(self.backing.file(), seal.into())
-            .map_err(|error| self.backing.with_context(error, "get the seals of"))
+        let is_sealed = || file::is_sealed(self.backing.open_file()?, seal.into());
+        is_sealed().map_err(|error| self.backing.with_context(error, "get the seals of"))
     }
 
     /// Maps the whole memory with the access of this handle.
@@ -405,7 +406,11 @@ impl SharedMemory {
     }
 
     /// Converts the handle into its open file, as [`SharedMemory::file`] returns it.
-    pub fn into_file(self) -> File {
+    ///
+    /// # Errors
+    ///
+    /// `RoleLost` if the process closed the file's descriptor.
+    pub fn into_file(self) -> Result<File> {
         self.backing.into_file()
     }
 }

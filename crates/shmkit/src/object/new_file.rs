@@ -106,7 +106,7 @@ impl NewFile {
 
 /// Whether the creator of a temporary file died, by its locks.
 pub(crate) fn is_left_over(path: &Path) -> Result<bool> {
-    let file = directory::open(path, Opening::ReadOnly)?;
+    let (file, _) = presence::open_query_file(|| directory::open(path, Opening::ReadOnly))?;
     Ok(!lock::is_locked(&file, presence::ANYONE)?)
 }
 

@@ -1,6 +1,5 @@
 //! The file of an object, open and mapped, with a file for its locks beside it.
 
-use std::fs::File;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Access, Trust};
 use crate::sys::directory::{self, FileType, Opening, Removable, Status, Support};
 use crate::sys::file::commit;
-use crate::sys::fork::LockFile;
+use crate::sys::fork::{LockFile, OwnedFile};
 use crate::sys::lock::{self, Mode, Range};
 use crate::sys::mapping::{ObjectMapping, Protection};
 use crate::sys::process;
@@ -76,13 +75,14 @@ impl ObjectFile {
         support: Support,
         trust: Trust,
     ) -> Result<Result<Self, Raced>> {
-        let query_file = match directory::open(&path, opening) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Err(Raced)),
-            answer => answer?,
-        };
-        let status = status_once_named(&query_file)?;
+        let (query_file, status) =
+            match presence::open_query_file(|| directory::open(&path, opening)) {
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Err(Raced)),
+                answer => answer?,
+            };
+        let status = status_once_named(&query_file, status)?;
         check_file(&status, trust)?;
-        if status.links == 0 || status.identity != directory::status(&lock_file)?.identity {
+        if status.links == 0 || status.identity != lock_file.identity()? {
             return Ok(Err(Raced));
         }
         if support == Support::Memory && status.committed < status.size {
@@ -105,7 +105,7 @@ impl ObjectFile {
         crash_point!("open: mapped");
         let is_of_earlier_boot = support != Support::Memory && is_of_earlier_boot(&layout);
         let query_file = Removable::new(query_file, &path);
-        let locks = ObjectLocks { lock_file, query_file, identity: status.identity, entries: None };
+        let locks = ObjectLocks { lock_file, query_file, entries: None };
         let (label, memory) = (name.to_string(), Memory::File(mapping));
         let storage = Storage { label, layout, memory, locks };
         Ok(Ok(Self { storage, path, owner: status.owner, is_of_earlier_boot }))
@@ -152,9 +152,14 @@ impl ObjectFile {
         Ok(file)
     }
 
+    /// Ends the presence that the byte shows, when the file is closed.
+    pub(crate) fn unlock_at_close(&mut self, byte: Range) {
+        self.storage.locks.lock_file.unlock_at_close(byte);
+    }
+
     /// Whether no name leads to the file any more. One system call.
     pub(crate) fn is_unlinked(&self) -> Result<bool> {
-        directory::is_unlinked(&self.locks.query_file, &self.path)
+        directory::is_unlinked(&self.locks.query_file.status()?, &self.path)
     }
 }
 
@@ -175,7 +180,7 @@ impl Drop for ObjectFile {
 /// Writes all of a new object that is not zero, in few and large pieces: what it begins with, up to
 /// the schema, and what is in the payload at byte `payload`.
 fn write_contents(
-    file: &File,
+    file: &OwnedFile,
     mut piece: Vec<u8>,
     payload: u64,
     new: &NewObject<'_>,
@@ -213,14 +218,13 @@ fn open_lock_file(path: &Path, mode: OpenMode) -> Result<(LockFile, Opening)> {
 
 /// Returns the file's status, once the file has only one name. It has two for a moment if the file
 /// system cannot rename without replacing.
-fn status_once_named(file: &File) -> Result<Status> {
-    let mut status = directory::status(file)?;
+fn status_once_named(file: &OwnedFile, mut status: Status) -> Result<Status> {
     for _ in 0..10 {
         if status.links <= 1 || status.file_type != FileType::Regular {
             break;
         }
         std::thread::sleep(Duration::from_millis(1));
-        status = directory::status(file)?;
+        status = file.status()?;
     }
     Ok(status)
 }
@@ -252,7 +256,7 @@ fn is_of_earlier_boot(layout: &ObjectLayout) -> bool {
         && layout.created_unix_ns < process::booted_unix_ns()
 }
 
-fn read_layout(file: &File, name: &Name, file_size: u64) -> Result<ObjectLayout> {
+fn read_layout(file: &OwnedFile, name: &Name, file_size: u64) -> Result<ObjectLayout> {
     // Enough for most objects.
     const FIRST: usize = 1024;
     let mut bytes = vec![0; FIRST];
@@ -297,7 +301,7 @@ impl RemovalTarget for ObjectFile {
 
     fn is_named(&self) -> Result<bool> {
         match directory::status_of_name(&self.path) {
-            Ok(status) => Ok(status.identity == self.locks.identity),
+            Ok(status) => Ok(status.identity == self.locks.query_file.identity()?),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }

@@ -208,6 +208,10 @@ impl OpenObject {
         }
         let mut presence = self.lock_presence();
         presence.slots -= 1;
+        if self.locks.lock_file.check_open().is_err() {
+            // The locks ended with the descriptor, and its number may belong to another file.
+            return self.participants().clear(me);
+        }
         let locked =
             |byte| lock::take(&self.locks.lock_file, byte, lock::PRESENCE).unwrap_or(false);
         let is_still_present = presence.slots > 0 || presence.byte.is_none_or(locked);
@@ -264,8 +268,15 @@ impl Drop for OpenObject {
             return;
         }
         let byte = self.lock_presence().byte;
-        let (Place::File(file), Some(byte)) = (&self.place, byte) else { return };
-        if file.is_writable() {
+        let (Place::File(file), Some(byte)) = (&mut self.place, byte) else { return };
+        if !file.is_writable() {
+            return;
+        }
+        if !file.is_while_used() {
+            return file.unlock_at_close(byte);
+        }
+        // After a closed descriptor, the locks of its number may be those of another file.
+        if file.locks.lock_file.check_open().is_ok() {
             // If this process does not get the gate, the next opener finds the object stale, and
             // removes it.
             let _ = removal::leave(file, || lock::unlock(&file.locks.lock_file, byte));

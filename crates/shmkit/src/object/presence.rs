@@ -15,11 +15,13 @@
 //!
 //! The bytes are far beyond the data: on Windows a lock prevents other processes from reading.
 
-use crate::error::{Error, ErrorKind, Result};
+use std::fs::File;
+
+use crate::error::Result;
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::participant::{Participant, SlotLocks};
-use crate::sys::directory::{self, Identity, Removable};
-use crate::sys::fork::{LockFile, Once, ProcessStamp};
+use crate::sys::directory::{self, Removable, Status};
+use crate::sys::fork::{LockFile, Once, OwnedFile, ProcessStamp};
 use crate::sys::lock::{self, Mode, Range};
 
 /// Held shared while attaching, exclusively while removing.
@@ -57,6 +59,15 @@ pub(crate) fn new_handle(stamp: ProcessStamp) -> Range {
     Range::byte(HANDLES.start + (spread >> 24) % HANDLES.length)
 }
 
+/// Registers the file that `open` opens, to query its locks. Also returns its status.
+pub(super) fn open_query_file(open: impl FnOnce() -> Result<File>) -> Result<(OwnedFile, Status)> {
+    OwnedFile::open(|| {
+        let file = open()?;
+        let status = directory::status(&file)?;
+        Ok((file, status))
+    })
+}
+
 /// The locks of an object, by two open file descriptions that must not be confused.
 ///
 /// INVARIANT: `lock_file` is never used to query locks, because its own locks look free through it;
@@ -65,7 +76,6 @@ pub(crate) struct ObjectLocks {
     pub(super) lock_file: LockFile,
     /// To query locks and the file's status.
     pub(super) query_file: Removable,
-    pub(super) identity: Identity,
     /// Where the entries of the participants are, in a memory that can have several objects.
     pub(super) entries: Option<u64>,
 }
@@ -80,23 +90,18 @@ impl ObjectLocks {
 
     /// Returns whether any process, this one included, holds a lock in the range.
     pub(super) fn is_any_locked(&self, range: Range) -> Result<bool> {
-        if lock::is_locked(&self.query_file, range)? {
-            return Ok(true);
+        match lock::is_locked(&self.query_file, range) {
+            Ok(true) => Ok(true),
+            answer => self.check_open().and(answer),
         }
-        self.check_known().map(|()| false)
     }
 
-    /// Returns an error instead of "not locked" if the process closed the descriptors
-    /// (`closefrom`): their numbers may now belong to other files.
+    /// Returns an error instead of "not locked" if the process closed a descriptor (`closefrom`):
+    /// its number may now belong to another file, or to a file that holds locks of another handle.
     #[cold]
-    fn check_known(&self) -> Result<()> {
-        let known =
-            directory::status(&self.query_file).is_ok_and(|it| it.identity == self.identity);
-        if known && self.lock_file.is_there() {
-            return Ok(());
-        }
-        let why = "the process closed the object's descriptors: open it again";
-        Err(Error::new(ErrorKind::RoleLost, why))
+    fn check_open(&self) -> Result<()> {
+        self.query_file.check_open()?;
+        self.lock_file.check_open()
     }
 
     /// How many handles without a slot there are, counted up to [`MAX_COUNTED`].

@@ -135,6 +135,8 @@ fn over(
     region: Region,
     layout: ObjectLayout,
 ) -> Result<Storage> {
+    // Now, since no such value can be made while a file of the library is being opened.
+    directory::default_path();
     let open = || memory::liveness_file(memory.file(), tag(&layout));
     let lock_file = LockFile::open(open)?;
     let label = label(memory, offset);
@@ -142,9 +144,8 @@ fn over(
     // Any user may have the memory, and a wake is a hint.
     let (bytes, is_shared) = (layout.size as usize, true);
     let _wake_scope = WakeScope::new(first, bytes, layout.object_id, is_shared);
-    let query_file = open()?;
+    let (query_file, _) = presence::open_query_file(open)?;
     let locks = ObjectLocks {
-        identity: directory::status(&query_file)?.identity,
         lock_file,
         // The file never goes with the object, so its path does not matter.
         query_file: Removable::new(query_file, Path::new("")),
@@ -186,7 +187,8 @@ fn creator_in(word: u64) -> Option<u64> {
 
 /// Returns whether the creator that left this tag at `offset` lives.
 fn is_creating(memory: &SharedMemory, tag: u64, offset: u64) -> Result<bool> {
-    let file = memory::liveness_file(memory.file(), tag)?;
+    let open = || memory::liveness_file(memory.file(), tag);
+    let (file, _) = presence::open_query_file(open)?;
     lock::is_locked(&file, presence::region_creation(offset))
 }
 

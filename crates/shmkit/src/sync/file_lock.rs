@@ -282,10 +282,7 @@ impl FileLock {
             let why = "the handle is the parent process's: open the file again after fork";
             return Err(Error::new(ErrorKind::Forked, why));
         }
-        if !self.file.is_there() {
-            let why = "the process closed the file's descriptor: open it again";
-            return Err(Error::new(ErrorKind::RoleLost, why));
-        }
+        self.file.check_open()?;
         if mode == Mode::Exclusive && !self.writable {
             let why = "the file is open for reading only: its lock can only be shared";
             return Err(Error::new(ErrorKind::PermissionDenied, why));
@@ -300,7 +297,7 @@ impl FileLock {
         self.held = false;
         // A forked child would release its parent's lock. After a closed descriptor, its number may
         // belong to another file, and another lock would be released.
-        if self.stamp.is_mine() && self.file.is_there() {
+        if self.stamp.is_mine() && self.file.check_open().is_ok() {
             lock::unlock(&self.file, Range::WHOLE);
         }
     }

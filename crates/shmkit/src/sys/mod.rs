@@ -11,7 +11,7 @@
 //! | `status` | what the system reports about an open file |
 //! | `lock` | byte-range locks on files |
 //! | `wait` | sleeping until a word changes |
-//! | `fork` | handles and pages that a forked child must not use |
+//! | `fork` | handles and pages that a child must not use; files that the program may close |
 //! | `process` | the identity of this process and of this run of the machine |
 //! | `memory` | memory under raw names |
 //! | `file` | open files: size, space, rights, seals |

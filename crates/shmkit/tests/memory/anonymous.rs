@@ -54,7 +54,8 @@ fn a_child_gets_the_memory_by_its_descriptor_and_can_rely_on_its_size() {
     memory.seal(Seal::Size).unwrap();
     let region = memory.map().unwrap();
     let test = "anonymous::a_child_gets_the_memory_by_its_descriptor_and_can_rely_on_its_size";
-    let status = child(test, "write").stdin(Stdio::from(memory.into_file())).status().unwrap();
+    let status =
+        child(test, "write").stdin(Stdio::from(memory.into_file().unwrap())).status().unwrap();
     assert!(status.success());
     let mut bytes = [0; 14];
     region.read_at(0, &mut bytes).unwrap();

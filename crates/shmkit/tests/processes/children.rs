@@ -37,8 +37,13 @@ const ROLES: &[(&str, Role)] = &[
 const SYSTEM_ROLES: &[(&str, Role)] = &[
     ("writer without descriptors", closed_descriptors::writer),
     ("reader without descriptors", closed_descriptors::reader),
+    ("reopener", closed_descriptors::reopener),
+    ("dropper without descriptors", closed_descriptors::dropper),
+    ("memory without descriptors", closed_descriptors::memory),
+    ("reader without fstat", closed_descriptors::without_fstat),
     ("forking file locker", file_lock::unix::forking_locker),
     ("file locker without descriptors", file_lock::unix::locker_without_descriptors),
+    ("file locker that opens again", file_lock::unix::locker_that_opens_again),
     ("other user with file locks", file_lock::unix::other_user),
     ("small file system", space::small_file_system),
     ("sparse memory", space::sparse_memory),

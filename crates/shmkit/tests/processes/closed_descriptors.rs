@@ -1,9 +1,15 @@
 //! A process that closes descriptors of the library, as `closefrom` does, harms only itself.
 
-use shmkit::{Latest, Lifetime};
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::path::Path;
+
+use shmkit::memory::{FileMapping, Seal, SharedMemory};
+use shmkit::sync::{FileLock, LockError, Mutex};
+use shmkit::{Latest, Lifetime, Object, Result};
 
 use crate::children::{Child, Link};
-use crate::test_dir::TestDir;
+use crate::test_dir::{TestDir, primitive_in, skip};
 
 const NAME: &str = "count";
 
@@ -42,6 +48,206 @@ pub(crate) fn reader(link: &mut Link) {
     link.receive();
 }
 
+/// Opens the file under some of the numbers that the library had.
+fn files_under_all_numbers(path: &Path) -> Vec<File> {
+    (0..32).map(|_| File::options().read(true).write(true).open(path).unwrap()).collect()
+}
+
+/// How many of the files are not open any more. They are never closed, since their numbers may
+/// belong to other files.
+fn count_closed(files: Vec<File>) -> usize {
+    // SAFETY: the command takes no argument, and any number.
+    let is_closed = |file: &File| unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETFD) } == -1;
+    let closed = files.iter().filter(|file| is_closed(file)).count();
+    std::mem::forget(files);
+    closed
+}
+
+/// The memory in the file of this name.
+fn memory_in(directory: &Path) -> SharedMemory {
+    let path = directory.join("memory");
+    let mut options = File::options();
+    let file = options.read(true).write(true).create(true).truncate(false).open(path).unwrap();
+    file.set_len(1 << 16).unwrap();
+    SharedMemory::from_file(file).unwrap()
+}
+
+/// An object in a file or in memory, with the memory.
+fn reopened(place: &str, directory: &Path) -> (Result<Object<Mutex<u64>>>, Option<SharedMemory>) {
+    if place == "file" {
+        return (primitive_in::<Mutex<u64>>(directory).open_or_create(NAME, 0), None);
+    }
+    let memory = memory_in(directory);
+    let opened = Object::open_in(&memory, 0);
+    (opened.or_else(|_| Object::create_in(&memory, 0, 0)), Some(memory))
+}
+
+/// Closes its descriptors, opens as many other files as its task says, opens the object again, and
+/// drops the old handle while it holds the lock.
+pub(crate) fn reopener(link: &mut Link) {
+    let task = link.task();
+    let (place, others) = task.split_once(' ').unwrap();
+    let directory = shmkit::default_directory();
+    let (old, old_memory) = reopened(place, &directory);
+    let old = old.unwrap();
+    close_all_descriptors();
+    let others: usize = others.parse().unwrap();
+    let _others: Vec<_> = (0..others).map(|_| File::open("/dev/null").unwrap()).collect();
+    let (new, _new_memory) = reopened(place, &directory);
+    let new = new.unwrap();
+    let guard = new.lock().unwrap();
+    let second = old.try_lock().or_else(LockError::into_guard);
+    link.send(if matches!(second, Ok(Some(_))) { "two holders" } else { "one holder" });
+    drop((second, old_memory));
+    drop(old);
+    link.send("dropped");
+    link.receive();
+    drop(guard);
+    link.send(new.lock().map_or_else(|error| error.to_string(), |_| "locked again".into()));
+    link.receive();
+}
+
+/// Opens one of each kind, closes the descriptors, opens other files if its task says so, and drops
+/// all.
+pub(crate) fn dropper(link: &mut Link) {
+    let directory = shmkit::default_directory();
+    let path = directory.join("file");
+    let latest = Latest::<u64>::open(NAME).unwrap();
+    let writer = latest.writer().unwrap();
+    let mutex = Object::<Mutex<u64>>::open_or_create("mutex", 0).unwrap();
+    let options = Object::<Mutex<u64>>::options().lifetime(Lifetime::WhileUsed);
+    let while_used = options.open_or_create("while used", 0).unwrap();
+    let memory = SharedMemory::anonymous(1 << 16).unwrap();
+    let in_memory = Object::<Mutex<u64>>::create_in(&memory, 0, 0).unwrap();
+    let region = memory.map().unwrap();
+    let mapping = FileMapping::create(&path, 100).unwrap();
+    let file_lock = FileLock::open(&path).unwrap();
+    close_all_descriptors();
+    let others = match link.task().as_str() {
+        "other files" => files_under_all_numbers(Path::new("/dev/null")),
+        _ => Vec::new(),
+    };
+    region.write_at(0, b"still mapped").unwrap();
+    drop((writer, latest, mutex, while_used));
+    drop((in_memory, memory, region, mapping, file_lock));
+    link.send(count_closed(others));
+    link.receive();
+}
+
+/// Closes its descriptors, opens other files under their numbers, and uses its memory.
+pub(crate) fn memory(link: &mut Link) {
+    let directory = shmkit::default_directory();
+    let path = directory.join("other");
+    std::fs::write(&path, [7; 100]).unwrap();
+    let [memory, into_file] = [(); 2].map(|()| memory_in(&directory));
+    let mapping = FileMapping::open(directory.join("memory")).unwrap();
+    close_all_descriptors();
+    let others = files_under_all_numbers(&path);
+    let answers = [
+        memory.set_size(50),
+        memory.set_size(1 << 20),
+        memory.size().map(drop),
+        memory.map().map(drop),
+        memory.seal(Seal::Size),
+        memory.is_sealed(Seal::Size).map(drop),
+        Object::<Mutex<u64>>::create_in(&memory, 0, 0).map(drop),
+        mapping.set_size(50),
+        mapping.map().map(drop),
+        into_file.into_file().map(drop),
+    ];
+    let kinds = answers.map(|answer| format!("{:?}", answer.map_err(|error| error.kind())));
+    link.send(kinds.join(" "));
+    drop((memory, mapping));
+    link.send(format!("{} {}", count_closed(others), std::fs::read(&path).unwrap().len()));
+    link.receive();
+}
+
+/// Makes `fstat` fail in this thread.
+fn deny_fstat() -> std::io::Result<()> {
+    let statement = |code: u32, k, jt, jf| libc::sock_filter { code: code as u16, jt, jf, k };
+    let mut filter = [
+        // The number of the system call, the first field of `seccomp_data`.
+        statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, libc::SYS_fstat as u32, 0, 1),
+        statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | libc::EIO as u32, 0, 0),
+        statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0),
+    ];
+    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+    // SAFETY: the call takes numbers only.
+    unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
+    // SAFETY: the call reads a program that lives meanwhile.
+    let code =
+        unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) };
+    if code == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+}
+
+/// Uses an object, a file lock and memory while the system does not report the status of files.
+pub(crate) fn without_fstat(link: &mut Link) {
+    let latest = Latest::<u64>::open(NAME).unwrap();
+    let memory = SharedMemory::anonymous(100).unwrap();
+    let mut lock = FileLock::open(shmkit::default_directory().join("lock")).unwrap();
+    if let Err(error) = deny_fstat() {
+        return link.send(format!("no filter: {error}"));
+    }
+    link.send("filtered");
+    link.send(latest.writer().unwrap_err());
+    link.send(memory.size().unwrap_err());
+    link.send(lock.try_lock().unwrap_err());
+    link.receive();
+}
+
+#[test]
+fn an_object_that_is_opened_again_keeps_its_locks_when_the_old_handle_is_dropped() {
+    for place in ["file", "memory"] {
+        for others in 0..6 {
+            let dir = TestDir::new();
+            let (object, _memory) = reopened(place, dir.path());
+            let object = object.unwrap();
+            let mut child = Child::start(&dir, "reopener", format!("{place} {others}"));
+            let at = format!("{place}, {others} other files");
+            assert_eq!(child.receive(), "one holder", "{at}");
+            assert_eq!(child.receive(), "dropped", "{at}");
+            let second = object.try_lock().or_else(LockError::into_guard).unwrap();
+            assert!(second.is_none(), "{at}: the child holds the lock");
+            assert_eq!(child.ask("drop"), "locked again", "{at}");
+        }
+    }
+}
+
+#[test]
+fn dropping_what_was_closed_ends_no_process_and_closes_no_other_file() {
+    for task in ["nothing", "other files"] {
+        let dir = TestDir::new();
+        let _latest = dir.latest::<u64>().create(NAME).unwrap();
+        let mut child = Child::start(&dir, "dropper without descriptors", task);
+        assert_eq!(child.receive(), "0", "{task}: the files that were closed");
+    }
+}
+
+#[test]
+fn memory_whose_descriptor_was_closed_changes_no_other_file() {
+    let dir = TestDir::new();
+    let mut child = Child::start(&dir, "memory without descriptors", "");
+    assert_eq!(child.receive(), ["Err(RoleLost)"; 10].join(" "));
+    assert_eq!(child.receive(), "0 100", "the closed files, and the bytes of the other file");
+}
+
+#[test]
+fn a_failing_fstat_is_not_reported_as_a_closed_descriptor() {
+    let dir = TestDir::new();
+    let _latest = dir.latest::<u64>().create(NAME).unwrap();
+    File::create(dir.path().join("lock")).unwrap();
+    let mut child = Child::start(&dir, "reader without fstat", "");
+    let answer = child.receive();
+    if answer != "filtered" {
+        return skip(&format!("a failing fstat: {answer}"));
+    }
+    for _ in 0..3 {
+        let answer = child.receive();
+        assert!(answer.contains("the status of its file cannot be read: "), "{answer}");
+    }
+}
+
 #[test]
 fn a_writer_that_closed_its_descriptors_is_told_that_it_was_replaced() {
     let dir = TestDir::new();
@@ -70,7 +276,7 @@ fn a_process_that_closed_its_descriptors_takes_no_other_for_dead() {
     let mut writer = latest.writer().unwrap();
     let mut child = Child::start(&dir, "reader without descriptors", "");
     let answer = child.receive();
-    assert!(answer.contains("closed the object's descriptors"), "{answer}");
+    assert!(answer.contains("closed the descriptor of its file"), "{answer}");
     assert_eq!(child.receive(), "left");
     assert_eq!(writer.set(&1).unwrap(), 1, "the writer kept its role");
     assert_eq!(options.open(NAME).unwrap().get().unwrap(), 1, "the object kept its name");

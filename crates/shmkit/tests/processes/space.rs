@@ -105,7 +105,7 @@ pub(crate) fn sparse_memory(link: &mut Link) {
     assert_eq!(too_large.kind(), ErrorKind::OutOfSpace);
     assert!(too_large.to_string().contains("no space for 4"), "{too_large}");
     let object = options.create_in(&memory, OFFSET, 1).expect("there is space for this one");
-    let filler = sparse("filler").into_file();
+    let filler = sparse("filler").into_file().unwrap();
     let bytes = |place| std::os::unix::fs::FileExt::write_at(&filler, &[1; 4096], place);
     while bytes(filler.metadata().unwrap().blocks() * 512).is_ok_and(|count| count > 0) {}
     let place = OFFSET + 100 * 4096;

@@ -44,4 +44,4 @@ pub(crate) use temporary::{is_temporary, temporary_path};
 pub(crate) use whole::create_whole;
 
 pub(crate) use super::opening::Opening;
-pub(crate) use super::status::{FileType, Identity, Status, status};
+pub(crate) use super::status::{FileType, Status, status};

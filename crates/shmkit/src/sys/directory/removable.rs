@@ -1,31 +1,31 @@
 //! An open file that can be removed while it is open.
 
-use std::fs::File;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use super::finish_unlink;
+use crate::sys::fork::OwnedFile;
 
 /// An open file that can be removed while it is open.
 ///
 /// A system that cannot delete a file in use leaves that to the last handle.
 pub(crate) struct Removable {
-    file: File,
+    file: OwnedFile,
     path: PathBuf,
     pub(crate) removed: bool,
 }
 
 impl Removable {
     /// Wraps the file that was opened at `path`.
-    pub(crate) fn new(file: File, path: &Path) -> Self {
+    pub(crate) fn new(file: OwnedFile, path: &Path) -> Self {
         Self { file, path: path.into(), removed: false }
     }
 }
 
 impl Deref for Removable {
-    type Target = File;
+    type Target = OwnedFile;
 
-    fn deref(&self) -> &File {
+    fn deref(&self) -> &OwnedFile {
         &self.file
     }
 }

@@ -10,16 +10,16 @@ use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::opening::Opening;
-use crate::sys::status::{Status, status};
+use crate::sys::status::Status;
 
 /// Returns whether the system gives a file name another meaning.
 pub(crate) fn is_reserved(_file_name: &str) -> bool {
     false
 }
 
-/// Returns whether the file has no name any more.
-pub(crate) fn is_unlinked(file: &File, _path: &Path) -> Result<bool> {
-    Ok(status(file)?.links == 0)
+/// Returns whether a file with this status has no name any more.
+pub(crate) fn is_unlinked(status: &Status, _path: &Path) -> Result<bool> {
+    Ok(status.links == 0)
 }
 
 /// Returns what the file system reports about the file at `path`. Does not follow a symbolic link.

@@ -61,13 +61,12 @@ pub(crate) fn is_reserved(file_name: &str) -> bool {
         || numbered.is_some_and(|number| number.len() == 1 && number.as_bytes()[0].is_ascii_digit())
 }
 
-/// Returns whether `path` does not refer to the file any more.
+/// Returns whether `path` does not refer to the file with this status any more.
 ///
 /// Removing renames a file first, so an open file always has some name.
-pub(crate) fn is_unlinked(file: &File, path: &Path) -> Result<bool> {
-    let identity = status(file)?.identity;
+pub(crate) fn is_unlinked(status: &Status, path: &Path) -> Result<bool> {
     match status_of_name(path) {
-        Ok(named) => Ok(named.identity != identity),
+        Ok(named) => Ok(named.identity != status.identity),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
         Err(error) => Err(error),
     }
@@ -365,11 +364,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x");
         let file = new_temporary(&path, 0o600).unwrap();
-        assert!(!is_unlinked(&file, &path).unwrap());
+        let status = status(&file).unwrap();
+        assert!(!is_unlinked(&status, &path).unwrap());
         unlink(&path).unwrap();
         assert_eq!(status_of_name(&path).unwrap_err().kind(), ErrorKind::NotFound);
-        assert!(is_unlinked(&file, &path).unwrap());
+        assert!(is_unlinked(&status, &path).unwrap());
         new_temporary(&path, 0o600).expect("the name is free at once");
-        assert!(is_unlinked(&file, &path).unwrap(), "the name belongs to another file");
+        assert!(is_unlinked(&status, &path).unwrap(), "the name belongs to another file");
     }
 }

@@ -1,9 +1,12 @@
-//! Protection against forked children that act for their parent.
+//! Protection against forked children that act for their parent, and against a program that closes
+//! the descriptors of the library.
 //!
-//! - A [`LockFile`] holds locks that prove that its process lives. A forked child inherits the
-//!   descriptor, and would keep the locks after the parent's death. So each lock file is registered
-//!   before it is opened, and a handler that the system runs in the child replaces the descriptor's
-//!   file by an empty one. The child never unlocks, because that would unlock for the parent too.
+//! - An [`OwnedFile`] closes its descriptor only if that is still its own.
+//! - A [`LockFile`] is an owned file that holds locks that prove that its process lives. A forked
+//!   child inherits the descriptor, and would keep the locks after the parent's death. So each lock
+//!   file is registered before it is opened, and a handler that the system runs in the child
+//!   replaces the descriptor's file by an empty one. The child never unlocks, because that would
+//!   unlock for the parent too.
 //! - A [`Once`] is a value that a process makes once. A child must not wait for a thread of its
 //!   parent that was making such a value: the child does not have that thread.
 //! - A [`ProcessStamp`] names the process that made a handle. An inherited handle does not match
@@ -22,8 +25,10 @@ use macos as system;
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
-pub(crate) use unix::{LockFile, Once, ProcessStamp, WipedOnFork};
+pub(crate) use unix::owned_file::{LockFile, OwnedFile};
+#[cfg(unix)]
+pub(crate) use unix::{Once, ProcessStamp, WipedOnFork};
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub(crate) use windows::{LockFile, Once, ProcessStamp, WipedOnFork};
+pub(crate) use windows::{LockFile, Once, OwnedFile, ProcessStamp, WipedOnFork};

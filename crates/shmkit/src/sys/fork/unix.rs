@@ -2,96 +2,24 @@
 
 #![allow(unsafe_code, reason = "fork handlers, and a page that is wiped in children")]
 
+mod files;
+pub(super) mod owned_file;
+
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use std::cell::Cell;
 use std::ffi::c_void;
-use std::fs::File;
 use std::mem::ManuallyDrop;
-use std::ops::Deref;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::ptr::{self, NonNull};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::mm::{MapFlags, ProtFlags};
 
+use self::files::Files;
 use super::system;
 use crate::error::{Error, Result};
 use crate::sys::random::random;
 use crate::sys::status::{self, Identity};
-
-/// A file whose open file description is only for holding locks. It is never mapped, and never used
-/// to test whether a byte is locked.
-pub(crate) struct LockFile {
-    file: ManuallyDrop<File>,
-    opened: Descriptor,
-}
-
-impl LockFile {
-    /// Opens a lock file by `open` and registers it. No `fork` happens in between.
-    pub(crate) fn open(open: impl FnOnce() -> Result<File>) -> Result<Self> {
-        let mut registry = Registry::lock()?;
-        let file = open()?;
-        let opened = Descriptor::of(file.as_fd())?;
-        registry.lock_files.push(opened);
-        Ok(Self { file: ManuallyDrop::new(file), opened })
-    }
-
-    /// Returns whether the descriptor still refers to the file that was opened.
-    pub(crate) fn is_there(&self) -> bool {
-        self.opened.is_unchanged()
-    }
-}
-
-/// The number of a descriptor, and the file that it referred to.
-///
-/// Another part of the program can have closed the descriptor (`closefrom`), and opened another
-/// file under its number.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Descriptor {
-    number: RawFd,
-    file: Identity,
-}
-
-impl Descriptor {
-    fn of(file: BorrowedFd<'_>) -> Result<Self> {
-        let identity = status::identity(file).map_err(Error::from_os)?;
-        Ok(Self { number: file.as_raw_fd(), file: identity })
-    }
-
-    /// Returns whether the number refers to `file` now.
-    fn refers_to(self, file: Identity) -> bool {
-        // SAFETY: the number may belong to any file or to none: `fstat` handles both.
-        let descriptor = unsafe { BorrowedFd::borrow_raw(self.number) };
-        status::identity(descriptor).is_ok_and(|identity| identity == file)
-    }
-
-    fn is_unchanged(self) -> bool {
-        self.refers_to(self.file)
-    }
-}
-
-impl Deref for LockFile {
-    type Target = File;
-
-    fn deref(&self) -> &File {
-        &self.file
-    }
-}
-
-impl Drop for LockFile {
-    fn drop(&mut self) {
-        // Held until after the close: a child forked in between would keep the open file
-        // description.
-        let mut registry = Registry::lock_without_handlers();
-        registry.lock_files.retain(|&other| other != self.opened);
-        let empty = registry.empty.as_ref();
-        let was_replaced = empty.is_some_and(|(_, empty)| self.opened.refers_to(empty.file));
-        if was_replaced || self.opened.is_unchanged() {
-            // SAFETY: this is `drop`, so nothing uses the file after it.
-            unsafe { ManuallyDrop::drop(&mut self.file) };
-        }
-    }
-}
 
 /// Pages that hold zeros in a forked child, for as long as this value lives. `MADV_WIPEONFORK` does
 /// the same for private memory only.
@@ -147,32 +75,35 @@ impl Pages {
 }
 
 struct Registry {
-    lock_files: Vec<Descriptor>,
+    files: Files,
     wiped: Vec<Pages>,
     /// The file that a child gets in place of each lock file.
-    empty: Option<(OwnedFd, Descriptor)>,
+    empty: Option<(OwnedFd, Identity)>,
 }
 
-/// Locked by a thread that opens or closes a lock file, and by a forking thread across its `fork`.
+type RegistryGuard = MutexGuard<'static, Registry>;
+
+/// Locked by a thread that opens or closes a file of the library, and by a forking thread across
+/// its `fork`.
 static REGISTRY: Mutex<Registry> =
-    Mutex::new(Registry { lock_files: Vec::new(), wiped: Vec::new(), empty: None });
+    Mutex::new(Registry { files: Files::new(), wiped: Vec::new(), empty: None });
 
 impl Registry {
     /// Locks the registry, after making sure that every later `fork` runs the handlers.
-    fn lock() -> Result<MutexGuard<'static, Self>> {
+    fn lock() -> Result<RegistryGuard> {
         ensure_handlers()?;
         let mut registry = Self::lock_without_handlers();
         if registry.empty.is_none() {
             let empty = system::empty_file()
                 .map_err(|error| Error::from_os(error).because("no descriptor for fork safety"))?;
-            let descriptor = Descriptor::of(empty.as_fd())?;
-            registry.empty = Some((empty, descriptor));
+            let identity = status::identity(empty.as_fd()).map_err(Error::from_os)?;
+            registry.empty = Some((empty, identity));
         }
         Ok(registry)
     }
 
     /// Locks the registry for a use that does not need the handlers.
-    fn lock_without_handlers() -> MutexGuard<'static, Self> {
+    fn lock_without_handlers() -> RegistryGuard {
         REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -219,7 +150,7 @@ fn register_handlers() -> Result<()> {
 
 thread_local! {
     /// The guard of the registry, from `prepare` to `parent` or `child`.
-    static ACROSS_FORK: Cell<Option<ManuallyDrop<MutexGuard<'static, Registry>>>> =
+    static ACROSS_FORK: Cell<Option<ManuallyDrop<RegistryGuard>>> =
         const { Cell::new(None) };
 }
 
@@ -228,7 +159,7 @@ extern "C" fn prepare() {
     ACROSS_FORK.set(Some(ManuallyDrop::new(guard)));
 }
 
-fn take_guard() -> Option<MutexGuard<'static, Registry>> {
+fn take_guard() -> Option<RegistryGuard> {
     ACROSS_FORK.take().map(ManuallyDrop::into_inner)
 }
 
@@ -243,24 +174,22 @@ extern "C" fn child() {
         // SAFETY: the page is never unmapped.
         system::wipe_stamp(unsafe { page.as_ref() });
     }
-    let Some(registry) = take_guard() else { return };
-    for pages in &registry.wiped {
+    let Some(mut registry) = take_guard() else { return };
+    let Registry { files, wiped, empty } = &mut *registry;
+    for pages in wiped {
         // SAFETY: this process is a child that was just forked.
         unsafe { pages.wipe() };
     }
-    let empty = registry.empty.as_ref().filter(|(_, descriptor)| descriptor.is_unchanged());
-    for lock_file in registry.lock_files.iter().filter(|descriptor| descriptor.is_unchanged()) {
-        // SAFETY: the descriptor refers to the lock file, which is used for locks only, and which
-        // an inherited handle does not use.
-        let lock_file = unsafe { BorrowedDescriptor::borrow(lock_file.number) };
-        lock_file.replace_by(empty.map(|(file, _)| file.as_fd()));
-    }
+    let empty = empty.as_ref().map(|(file, identity)| (file.as_fd(), *identity));
+    let empty = empty.filter(|(file, identity)| files::refers_to(file.as_raw_fd(), *identity));
+    // SAFETY: this process is a child that was just forked.
+    unsafe { files.replace_lock_files(empty) };
 }
 
 /// A value that a process makes once.
 ///
 /// The process cannot fork meanwhile, so no child waits for a thread that it does not have. Must
-/// not be made while a lock file is being opened.
+/// not be made while a file of the library is being opened.
 pub(crate) struct Once<T>(OnceLock<T>);
 
 impl<T> Once<T> {
@@ -275,32 +204,6 @@ impl<T> Once<T> {
         }
         let _no_fork = Registry::lock_without_handlers();
         self.0.get_or_init(make)
-    }
-}
-
-/// A descriptor with another owner, whose file is to be replaced.
-struct BorrowedDescriptor(ManuallyDrop<OwnedFd>);
-
-impl BorrowedDescriptor {
-    /// Borrows a descriptor.
-    ///
-    /// # Safety
-    /// `descriptor` is open, and no use by its owner depends on the file that it refers to.
-    unsafe fn borrow(descriptor: RawFd) -> Self {
-        use std::os::fd::FromRawFd;
-        // SAFETY: the descriptor is open, as the caller promises; `ManuallyDrop` leaves closing to
-        // the owner.
-        Self(ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(descriptor) }))
-    }
-
-    fn replace_by(mut self, file: Option<BorrowedFd<'_>>) {
-        let replaced = file.is_some_and(|file| system::replace(&mut self.0, file).is_ok());
-        if !replaced {
-            // To close the child's descriptor does not release the parent's locks either. The owner
-            // finds that the descriptor has changed, and does not close the number.
-            // SAFETY: the owner closes the descriptor only if it refers to the lock file.
-            unsafe { ManuallyDrop::drop(&mut self.0) };
-        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Windows has no `fork`: a lock file is a file, and a stamp is a number.
+//! Windows has no `fork`: an owned file is a file, and a stamp is a number.
 
 use std::fs::File;
 use std::ops::Deref;
@@ -6,29 +6,86 @@ use std::ptr::NonNull;
 use std::sync::OnceLock;
 
 use crate::error::Result;
+use crate::sys::lock::{self, Range};
 use crate::sys::random::random;
+use crate::sys::status::{self, Identity, Status};
 
-/// A file whose handle is for holding locks only. It is never mapped, and never used to test
-/// whether a byte is locked.
-pub(crate) struct LockFile(File);
+/// An open file. No other part of the program closes its handle.
+#[derive(Debug)]
+pub(crate) struct OwnedFile(File);
 
-impl LockFile {
-    /// Opens a lock file by `open`. Child processes do not inherit it.
-    pub(crate) fn open(open: impl FnOnce() -> Result<File>) -> Result<Self> {
-        open().map(Self)
+impl OwnedFile {
+    /// Takes a file that `open` opens, or that it got from the caller. Also returns its status.
+    pub(crate) fn open(open: impl FnOnce() -> Result<(File, Status)>) -> Result<(Self, Status)> {
+        open().map(|(file, status)| (Self(file), status))
     }
 
-    /// Returns whether the handle still refers to the file that was opened. On Windows always true.
-    pub(crate) fn is_there(&self) -> bool {
-        true
+    /// Returns which file was opened.
+    pub(crate) fn identity(&self) -> Result<Identity> {
+        Ok(self.status()?.identity)
+    }
+
+    /// Returns what the file system reports about the file.
+    pub(crate) fn status(&self) -> Result<Status> {
+        status::status(&self.0)
+    }
+
+    /// Takes the answer of a request for the file's status. On Windows it is always right.
+    pub(crate) fn check_status(&self, answer: Result<Status>) -> Result<Status> {
+        answer
+    }
+
+    /// Returns an error if the handle is not this value's own any more. On Windows it always is.
+    pub(crate) fn check_open(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Gives the file to the caller.
+    pub(crate) fn into_file(self) -> Result<File> {
+        Ok(self.0)
     }
 }
 
-impl Deref for LockFile {
+impl Deref for OwnedFile {
     type Target = File;
 
     fn deref(&self) -> &File {
         &self.0
+    }
+}
+
+/// A file whose handle is for holding locks only. It is never mapped, and never used to test
+/// whether a byte is locked.
+pub(crate) struct LockFile {
+    file: OwnedFile,
+    unlocked_at_close: Option<Range>,
+}
+
+impl LockFile {
+    /// Opens a lock file by `open`. Child processes do not inherit it.
+    pub(crate) fn open(open: impl FnOnce() -> Result<File>) -> Result<Self> {
+        open().map(|file| Self { file: OwnedFile(file), unlocked_at_close: None })
+    }
+
+    /// Releases a lock when the file is closed: the system releases it some time later.
+    pub(crate) fn unlock_at_close(&mut self, range: Range) {
+        self.unlocked_at_close = Some(range);
+    }
+}
+
+impl Deref for LockFile {
+    type Target = OwnedFile;
+
+    fn deref(&self) -> &OwnedFile {
+        &self.file
+    }
+}
+
+impl Drop for LockFile {
+    fn drop(&mut self) {
+        if let Some(range) = self.unlocked_at_close {
+            lock::unlock(&self.file, range);
+        }
     }
 }
 

@@ -101,9 +101,50 @@ fn a_process_that_closed_its_descriptors_unlocks_no_other_lock() {
     let (dir, path) = lock_file();
     let mut child = Child::start(&dir, "file locker without descriptors", path.display());
     let answer = child.receive();
-    assert!(answer.contains("the process closed the file's descriptor"), "{answer}");
+    assert!(answer.contains("the process closed the descriptor of its file"), "{answer}");
     assert!(answer.contains(path.to_str().unwrap()), "{answer}");
     assert_eq!(child.receive(), "[]", "the locks that were released");
+}
+
+/// Locks, closes its descriptors, opens as many other files as its task says, opens and locks the
+/// same file again, and drops the old guard and the old lock.
+pub(crate) fn locker_that_opens_again(link: &mut Link) {
+    let task = link.task();
+    let (others, path) = task.split_once(' ').unwrap();
+    let mut old = FileLock::open(path).unwrap();
+    let old_guard = old.lock().unwrap();
+    close_all_descriptors();
+    let others: usize = others.parse().unwrap();
+    let _others: Vec<_> = (0..others).map(|_| fs::File::open("/dev/null").unwrap()).collect();
+    let mut again = FileLock::open(path).unwrap();
+    let guard = again.lock().unwrap();
+    drop(old_guard);
+    link.send("released");
+    link.receive();
+    link.send(outcome(old.try_lock().map(drop)));
+    drop(old);
+    link.send("dropped");
+    link.receive();
+    drop(guard);
+    link.send("unlocked");
+    link.receive();
+}
+
+#[test]
+fn a_file_that_is_opened_again_keeps_its_locks_when_the_old_handle_is_dropped() {
+    let (dir, path) = lock_file();
+    let mut lock = FileLock::open(&path).unwrap();
+    for others in 0..4 {
+        let task = format!("{others} {}", path.display());
+        let mut child = Child::start(&dir, "file locker that opens again", task);
+        assert_eq!(child.receive(), "released");
+        assert!(lock.try_lock().unwrap().is_none(), "{others}: the child holds the lock");
+        assert_eq!(child.ask("drop"), "RoleLost");
+        assert_eq!(child.receive(), "dropped");
+        assert!(lock.try_lock().unwrap().is_none(), "{others}: the child holds the lock");
+        assert_eq!(child.ask("unlock"), "unlocked");
+        drop(lock.try_lock().unwrap().expect("the child unlocked it"));
+    }
 }
 
 /// Becomes a user without rights, and locks each file that it receives.

@@ -1,6 +1,8 @@
+use std::fs::File;
 use std::io::{Read, Write};
 
 use super::*;
+use crate::sys::fork::LockFile;
 use crate::sys::lock::{Mode, Range, first_locked, try_lock};
 
 fn temporary_file() -> std::path::PathBuf {
