@@ -1,7 +1,7 @@
 //! Describing objects without participating in them: for the command, for monitors, for repairs.
 //!
-//! Nothing here knows the type of an object, and only [`Finding::fix`] changes anything. The code
-//! that describes a kind is in the folder of the kind; `kinds` is the table of all kinds.
+//! Nothing here knows the type of an object, and only [`Finding::fix`] and removal change anything.
+//! The code that describes a kind is in the folder of the kind; `kinds` is the table of all kinds.
 
 mod describe;
 mod doctor;

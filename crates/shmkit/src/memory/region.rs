@@ -326,9 +326,10 @@ impl Region {
             .map_err(|error| self.with_context(error, "count the huge pages of"))
     }
 
-    /// Unmaps the first `bytes` bytes. Byte `bytes` becomes byte 0, at the same address.
+    /// Removes the first `bytes` bytes. Byte `bytes` becomes byte 0, at the same address.
     ///
-    /// The file does not change. Pages that hold nothing else are unmapped.
+    /// The file does not change. Pages that contain only removed bytes
+    /// are unmapped; on Windows when the region is dropped.
     ///
     /// # Errors
     ///
@@ -338,9 +339,10 @@ impl Region {
         shrunk.map_err(|error| self.with_context(error, "shrink"))
     }
 
-    /// Unmaps the last `bytes` bytes.
+    /// Removes the last `bytes` bytes.
     ///
-    /// The file does not change. Pages that hold nothing else are unmapped.
+    /// The file does not change. Pages that contain only removed bytes
+    /// are unmapped; on Windows when the region is dropped.
     ///
     /// # Errors
     ///

@@ -24,7 +24,7 @@ pub(crate) struct Membership {
     me: ParticipantId,
     /// INVARIANT: the word that names the participant of the slot, in the mapping of `object`.
     identity: NonNull<AtomicU64>,
-    /// What it says as long as this participant holds its liveness lock.
+    /// What it says until the slot is left, or freed by another process.
     identity_value: u64,
 }
 
@@ -68,7 +68,8 @@ impl Membership {
         self.object.layout().participants_count
     }
 
-    /// Whether this participant can act: it is not a forked child, and holds its liveness lock.
+    /// Whether this participant can act: it is not a forked child, and no process has freed its
+    /// slot, as happens some time after its liveness lock was lost.
     #[inline(always)]
     pub(crate) fn is_live(&self) -> bool {
         // SAFETY: in the mapping that `object` keeps alive.

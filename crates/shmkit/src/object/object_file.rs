@@ -34,7 +34,7 @@ pub(crate) struct ObjectFile {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OpenMode {
     /// For reading and writing, or only for reading if its access requires that.
-    Allowed,
+    WritableIfAllowed,
     /// For reading only.
     ReadOnly,
 }
@@ -209,7 +209,7 @@ fn open_lock_file(path: &Path, mode: OpenMode) -> Result<(LockFile, Opening)> {
     let open = |opening| Ok((LockFile::open(|| directory::open(path, opening))?, opening));
     match mode {
         OpenMode::ReadOnly => open(Opening::ReadOnly),
-        OpenMode::Allowed => match open(Opening::ReadWrite) {
+        OpenMode::WritableIfAllowed => match open(Opening::ReadWrite) {
             Err(error) if error.kind() == ErrorKind::PermissionDenied => open(Opening::ReadOnly),
             answer => answer,
         },

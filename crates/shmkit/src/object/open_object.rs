@@ -72,7 +72,7 @@ impl OpenObject {
         new: impl Fn() -> Result<NewObject<'a>>,
     ) -> Result<(Self, bool)> {
         until_not_raced(choices, || {
-            match Self::try_open(name, choices, OpenMode::Allowed) {
+            match Self::try_open(name, choices, OpenMode::WritableIfAllowed) {
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 answer => return Ok(answer?.map(|open| (open, false))),
             }
@@ -286,7 +286,7 @@ impl Drop for OpenObject {
 
 /// Opens an object without being present in it: for listing and repairs.
 pub(crate) fn observe(name: &Name, choices: &Choices) -> Result<ObjectFile> {
-    let (directory, mode) = (choices.directory(), OpenMode::Allowed);
+    let (directory, mode) = (choices.directory(), OpenMode::WritableIfAllowed);
     let file =
         until_not_raced(choices, || ObjectFile::open(&directory, name, mode, choices.trust))?;
     file.gate().release_gate();

@@ -7,9 +7,10 @@
 //! the gate, and before unlinking, the remover checks that the name still leads to the file whose
 //! gate it holds.
 //!
-//! An object is stale if it was retired, or if its lifetime is while used and no process is
-//! present. A process that finds a stale object finishes its removal. Retiring changes every word
-//! that can be waited on and then wakes, so a process that still has the old object gets `Closed`.
+//! An object is stale if it was retired, or if no process is present and its lifetime is while used
+//! or it is from an earlier boot of the machine. A process that finds a stale object finishes its
+//! removal. Retiring changes every word that can be waited on and then wakes, so a process that
+//! still has the old object gets `Closed`.
 //!
 //! A model of three processes and two kills reaches no state in which a process uses a live object
 //! while the name belongs to another object.

@@ -363,10 +363,10 @@ impl<P: Contents> Options<P> {
     /// # Errors
     ///
     /// `NotFound`, `InvalidName`, `WrongKind`, `WrongVersion`, `Corrupt`, `Busy`;
-    /// `PermissionDenied`, also if it may only be read; `WrongType` and `WrongOptions` with the
-    /// first difference; `Full` if all slots are taken.
+    /// `PermissionDenied`, also if this process may only read the object; `WrongType` and
+    /// `WrongOptions` with the first difference; `Full` if all slots are taken.
     pub fn open(&self, name: &str) -> Result<Object<P>> {
-        Object::open_as(name, &self.choices, OpenMode::Allowed)
+        Object::open_as(name, &self.choices, OpenMode::WritableIfAllowed)
     }
 
     /// Opens the object, or creates it if there is none. If processes race, one of them creates it.

@@ -1,9 +1,10 @@
-//! The loop that every wait runs: it looks, spins, checks, marks the word and sleeps until what it
-//! waits for is there.
+//! The loop that every wait runs: it spins, then polls, checks, marks the word and sleeps until
+//! what it waits for is there.
 //!
 //! ```text
+//!                spin: look for as long as that paid recently -----------> done
+//!                v
 //!         +--> poll: ready? ---------------------------------------------> done
-//!         |      | spin: look again, for as long as that paid recently --> done
 //!         |      | slow check, if it is due ------------------------------> done
 //!         |      | the deadline has passed, and one more poll -----------> timed out
 //!         |      v
@@ -280,7 +281,7 @@ impl WaitLoop {
         Some(clock_start() + Duration::from_millis(ms.checked_sub(1)?))
     }
 
-    /// Records that the slow check was made, for the handle's other threads and its next wait.
+    /// Records that the slow check was made, for the waits of the handle that begin later.
     fn record_check(&self, now: Instant) {
         if !cfg!(loom) {
             let ms = now.saturating_duration_since(clock_start()).as_millis() as u64 + 1;

@@ -37,7 +37,9 @@ impl AnyLatest {
     /// `Busy`.
     pub fn open(directory: Option<&Path>, name: &str, trust: Trust) -> Result<Self> {
         let choices = Choices { directory: directory.map(Into::into), trust, ..Choices::new() };
-        let open = || Self::over(OpenObject::open(&Name::new(name)?, &choices, OpenMode::Allowed)?);
+        let open = || {
+            Self::over(OpenObject::open(&Name::new(name)?, &choices, OpenMode::WritableIfAllowed)?)
+        };
         open().map_err(|error| error.doing("open").on(name))
     }
 

@@ -136,7 +136,8 @@ impl<T: Shareable> Latest<T> {
 
     /// Returns the right to set the value.
     ///
-    /// Only one writer has the right at a time, unless writers are shared: then each takes a slot.
+    /// Every writer takes a slot. There is only one at a time, unless writers are shared: then each
+    /// acquires the right for one `set` at a time.
     ///
     /// # If a process dies
     ///

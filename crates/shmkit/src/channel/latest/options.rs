@@ -51,7 +51,7 @@ impl<T: Shareable> Options<Latest<T>> {
     /// `WrongOptions` with the first difference; `Corrupt`; `Busy` if other processes keep
     /// replacing it.
     pub fn open(&self, name: &str) -> Result<Latest<T>> {
-        Object::open_as(name, &self.choices, OpenMode::Allowed).map(Object::into_payload)
+        Object::open_as(name, &self.choices, OpenMode::WritableIfAllowed).map(Object::into_payload)
     }
 
     /// Opens the object for reading only: this process cannot write to its memory by mistake.

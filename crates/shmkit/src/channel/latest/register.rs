@@ -309,8 +309,9 @@ impl<'a, S: HasGeometry> Register<'a, S> {
         Err(PublishError::Corrupt)
     }
 
-    /// Completes what a dead writer left. The next writer calls it before its first
-    /// [`publish`](Self::publish). Returns the sequence that this published, if any.
+    /// Moves `latest` to a complete value of a dead writer; a half-written one is left. The next
+    /// writer calls it before its first [`publish`](Self::publish). Returns the sequence that this
+    /// published, if any.
     pub(crate) fn resume(self) -> Option<u64> {
         // ORDERING: Acquire; pairs with the exchange in `advance`.
         let latest = self.latest.load(Ordering::Acquire);

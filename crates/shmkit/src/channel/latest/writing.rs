@@ -43,7 +43,7 @@ impl UntypedWriter {
         Ok(writer)
     }
 
-    /// Completes a value that a dead writer left half-published.
+    /// Publishes a complete value to which a dead writer had not moved `latest`.
     ///
     /// A writer that left normally leaves nothing to complete; a writer that lost its liveness lock
     /// may have.
@@ -157,7 +157,8 @@ impl<T: Shareable> LatestWriter<T> {
     /// `Closed` if the object was removed; `RoleLost` if this process closed the descriptor of its
     /// liveness lock and another writer took over the role; `Forked` in a forked child; `Corrupt`
     /// if another process wrote garbage into the object; if writers are shared, `Busy` if another
-    /// has been writing for 1 s: it may be stopped. After an error the value is not set.
+    /// has been writing for 1 s: it may be stopped. After an error the value is not set, except
+    /// that readers may have seen it before a `Closed`.
     #[inline]
     pub fn set(&mut self, value: &T) -> Result<u64> {
         match bytes_of(value) {

@@ -56,7 +56,8 @@ fn what_one_creates_another_opens_with_every_part_the_same() {
     let directory = tempfile::tempdir().unwrap();
     let made = OpenObject::create(&name(), &options(&directory), &contents()).unwrap();
     assert_eq!(files(directory.path()), ["robot%2fpose.shmkit"]);
-    let opened = OpenObject::open(&name(), &options(&directory), OpenMode::Allowed).unwrap();
+    let opened =
+        OpenObject::open(&name(), &options(&directory), OpenMode::WritableIfAllowed).unwrap();
     assert_eq!(opened.layout().object_id, made.layout().object_id);
     assert_eq!(
         (opened.layout().schema.as_str(), opened.layout().fingerprint),
@@ -78,7 +79,8 @@ fn an_object_for_use_only_goes_with_its_last_user() {
     })
     .unwrap();
     assert!(made);
-    let second = OpenObject::open(&name(), &options(&directory), OpenMode::Allowed).unwrap();
+    let second =
+        OpenObject::open(&name(), &options(&directory), OpenMode::WritableIfAllowed).unwrap();
     drop(first);
     assert_eq!(files(directory.path()).len(), 1);
     drop(second);
@@ -113,7 +115,9 @@ fn options_that_differ_are_refused_with_both_values() {
 fn traps_under_the_name_are_refused_in_words() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("robot%2fpose.shmkit");
-    let open = || OpenObject::open(&name(), &options(&directory), OpenMode::Allowed).err().unwrap();
+    let open = || {
+        OpenObject::open(&name(), &options(&directory), OpenMode::WritableIfAllowed).err().unwrap()
+    };
 
     fs::create_dir(&path).unwrap();
     assert!(open().to_string().contains("it is a directory"), "{}", open());
@@ -130,7 +134,11 @@ fn traps_under_the_name_are_refused_in_words() {
     fs::remove_file(directory.path().join("elsewhere")).unwrap();
 
     fs::rename(&path, directory.path().join("lie.shmkit")).unwrap();
-    let lie = OpenObject::open(&Name::new("lie").unwrap(), &options(&directory), OpenMode::Allowed);
+    let lie = OpenObject::open(
+        &Name::new("lie").unwrap(),
+        &options(&directory),
+        OpenMode::WritableIfAllowed,
+    );
     let error = lie.err().unwrap();
     assert!(error.to_string().contains(r#"has the name "robot/pose""#), "{error}");
 }
@@ -151,18 +159,20 @@ fn every_garbled_byte_of_the_description_is_an_error_or_harmless() {
             }
             spoilt[place] = garbage;
             fs::write(&path, &spoilt).unwrap();
-            let answer = OpenObject::open(&name(), &options(&directory), OpenMode::Allowed);
+            let answer =
+                OpenObject::open(&name(), &options(&directory), OpenMode::WritableIfAllowed);
             assert!(answer.is_err(), "byte {place} set to {garbage:#x} was believed");
         }
     }
     for length in (0..whole.len()).step_by(97) {
         fs::write(&path, &whole[..length]).unwrap();
-        let kind = kind_of(OpenObject::open(&name(), &options(&directory), OpenMode::Allowed));
+        let kind =
+            kind_of(OpenObject::open(&name(), &options(&directory), OpenMode::WritableIfAllowed));
         let expected = if length < 8 { ErrorKind::WrongKind } else { ErrorKind::Corrupt };
         assert_eq!(kind, expected, "cut to {length} bytes");
     }
     fs::write(&path, &whole).unwrap();
-    OpenObject::open(&name(), &options(&directory), OpenMode::Allowed).unwrap();
+    OpenObject::open(&name(), &options(&directory), OpenMode::WritableIfAllowed).unwrap();
 }
 
 #[cfg(unix)]

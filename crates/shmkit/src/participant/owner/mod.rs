@@ -374,7 +374,7 @@ impl<'a> OwnerWord<'a> {
     }
 
     /// Acquires a free word. Keeps its mark if threads may sleep. Subtracts one handoff, or clears
-    /// the handoffs if `me` requested them.
+    /// the handoffs if `me` requested them or has lost patience.
     #[inline(always)]
     fn take(self, state: State, me: ParticipantId, mode: Mode, standing: &Standing) -> bool {
         let mut mine = state.with_holder(me, mode.bits());

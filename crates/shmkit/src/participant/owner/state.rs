@@ -132,7 +132,7 @@ impl State {
         Self { word: self.word & !marks, ..self }
     }
 
-    /// The same with `holder` in it, without marks of waiters and without handoffs.
+    /// The same with `holder` in it, without ASLEEP and without handoffs.
     #[inline(always)]
     pub(super) fn with_holder(self, holder: ParticipantId, mode: u64) -> Self {
         let kept = match self.of {

@@ -27,7 +27,9 @@ fn the_mode_is_what_was_asked_for_whatever_the_umask() {
 fn a_link_and_a_fifo_under_the_name_are_refused_in_words() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("robot%2fpose.shmkit");
-    let open = || OpenObject::open(&name(), &options(&directory), OpenMode::Allowed).err().unwrap();
+    let open = || {
+        OpenObject::open(&name(), &options(&directory), OpenMode::WritableIfAllowed).err().unwrap()
+    };
 
     fs::write(directory.path().join("other"), b"text").unwrap();
     symlink("other", &path).unwrap();
@@ -50,12 +52,13 @@ fn another_user_s_object_is_refused_unless_trusted() {
         assert!(std::env::var_os("CI").is_none(), "CI runs as root");
         return;
     }
-    let error = OpenObject::open(&name(), &options(&directory), OpenMode::Allowed).err().unwrap();
+    let error =
+        OpenObject::open(&name(), &options(&directory), OpenMode::WritableIfAllowed).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::PermissionDenied);
     assert!(error.to_string().contains("belongs to user 12345"), "{error}");
     for trust in [Trust::User(12345), Trust::Anyone] {
         let asked = Choices { trust, ..options(&directory) };
-        OpenObject::open(&name(), &asked, OpenMode::Allowed).unwrap();
+        OpenObject::open(&name(), &asked, OpenMode::WritableIfAllowed).unwrap();
     }
 }
 
@@ -70,7 +73,8 @@ fn an_object_whose_space_is_not_there_is_refused() {
     fs::remove_file(&path).unwrap();
     fs::write(&path, &whole[..4096]).unwrap();
     fs::File::options().write(true).open(&path).unwrap().set_len(whole.len() as u64).unwrap();
-    let error = OpenObject::open(&name(), &options(&directory), OpenMode::Allowed).err().unwrap();
+    let error =
+        OpenObject::open(&name(), &options(&directory), OpenMode::WritableIfAllowed).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     assert!(error.to_string().contains("only 4096 of its"), "{error}");
 }

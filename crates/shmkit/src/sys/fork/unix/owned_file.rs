@@ -67,7 +67,7 @@ impl OwnedFile {
         self.check_status(status::status(&self.file))
     }
 
-    /// Takes the answer of a request for the file's status. It is `RoleLost` if the process closed
+    /// Checks the answer of a request for the file's status. It is `RoleLost` if the process closed
     /// the descriptor.
     pub(crate) fn check_status(&self, answer: Result<Status>) -> Result<Status> {
         match answer {
