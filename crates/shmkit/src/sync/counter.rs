@@ -48,9 +48,8 @@ impl Counter {
             seen if seen & CLOSED != 0 => Poll::Ready(Err(closed())),
             seen => Poll::Pending(SleepTicket::new(word, seen)),
         };
-        let waited = self
-            .wait_loop
-            .wait(until, poll, || membership.object_is_removed().then(|| Err(closed())));
+        let check = || membership.object_is_removed().then(|| Err(closed()));
+        let waited = self.wait_loop.wait(until, poll, check);
         waited.found.unwrap_or_else(|| Err(membership.timed_out("wait for")))
     }
 }
