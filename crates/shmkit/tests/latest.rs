@@ -75,6 +75,25 @@ fn a_second_writer_is_refused_with_process_and_slot_until_the_first_leaves() {
 }
 
 #[test]
+fn a_writer_that_comes_while_another_leaves_is_refused_only_by_a_holder() {
+    let dir = TestDir::new();
+    let options = dir.options::<u64>();
+    options.create("load").unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let latest = options.open("load").unwrap();
+                for _ in 0..20_000 {
+                    if let Err(error) = latest.writer() {
+                        assert_eq!(error.kind(), ErrorKind::RoleTaken, "{error}");
+                    }
+                }
+            });
+        }
+    });
+}
+
+#[test]
 fn shared_writers_take_turns() {
     let dir = TestDir::new();
     let count = dir.options::<u64>().shared_writers(true).create("count").unwrap();

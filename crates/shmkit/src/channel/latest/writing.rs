@@ -16,6 +16,9 @@ use crate::wait::{Until, WaitLoop};
 /// How long one of several writers waits for the others before `Busy`.
 const SHARING_PATIENCE: Duration = Duration::from_secs(1);
 
+/// How many times a sole writer tries to get the right to write before `Busy`.
+const JOIN_TRIES: u32 = 64;
+
 /// A writer of values of any type: its slot, and how it gets the right to write.
 #[derive(Debug)]
 pub(super) struct UntypedWriter {
@@ -33,10 +36,15 @@ impl UntypedWriter {
         let writer = Self { handle: handle.clone(), membership, shared };
         if !shared {
             let (owner, me, mode) = (handle.owner(), writer.membership.me(), Mode::Exclusive);
-            // New, so that its slow check is due: this may be the caller's only attempt.
-            let wait_loop = WaitLoop::of_lock();
-            let acquired = owner.acquire(me, mode, &writer.membership, &wait_loop, Until::Now);
-            acquired.map_err(|error| writer.acquire_error(error, "write to"))?;
+            let acquire = |_| {
+                // New, so that its slow check is due: this may be the caller's only attempt.
+                let wait_loop = WaitLoop::of_lock();
+                owner.acquire(me, mode, &writer.membership, &wait_loop, Until::Now)
+            };
+            // Again if the holder left while it was looked at.
+            let contended = Err(AcquireError::Contended);
+            let acquired = (0..JOIN_TRIES).map(acquire).find(|acquired| *acquired != contended);
+            acquired.unwrap_or(contended).map_err(|it| writer.acquire_error(it, "write to"))?;
             crash_point!("owner: taken");
             writer.complete();
         }
