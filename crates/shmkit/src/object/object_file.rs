@@ -82,7 +82,7 @@ impl ObjectFile {
             };
         let status = status_once_named(&query_file, status)?;
         check_file(&status, trust)?;
-        if status.links == 0 || status.identity != lock_file.identity()? {
+        if status.links == 0 || status.identity != lock_file.identity() {
             return Ok(Err(Raced));
         }
         if support == Support::Memory && status.committed < status.size {
@@ -157,9 +157,9 @@ impl ObjectFile {
         self.storage.locks.lock_file.unlock_at_close(byte);
     }
 
-    /// Whether no name leads to the file any more. One system call.
+    /// Whether no name leads to the file any more. One system call, or a few.
     pub(crate) fn is_unlinked(&self) -> Result<bool> {
-        directory::is_unlinked(&self.locks.query_file.status()?, &self.path)
+        directory::is_unlinked(&self.locks.query_file, &self.path)
     }
 }
 
@@ -301,7 +301,7 @@ impl RemovalTarget for ObjectFile {
 
     fn is_named(&self) -> Result<bool> {
         match directory::status_of_name(&self.path) {
-            Ok(status) => Ok(status.identity == self.locks.query_file.identity()?),
+            Ok(status) => Ok(status.identity == self.locks.query_file.identity()),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }

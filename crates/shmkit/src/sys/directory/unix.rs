@@ -9,6 +9,7 @@ use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, RawMode, RenameFlags, StatV
 use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::sys::fork::OwnedFile;
 use crate::sys::opening::Opening;
 use crate::sys::status::Status;
 
@@ -17,9 +18,9 @@ pub(crate) fn is_reserved(_file_name: &str) -> bool {
     false
 }
 
-/// Returns whether a file with this status has no name any more.
-pub(crate) fn is_unlinked(status: &Status, _path: &Path) -> Result<bool> {
-    Ok(status.links == 0)
+/// Returns whether a file has no name any more.
+pub(crate) fn is_unlinked(file: &OwnedFile, _path: &Path) -> Result<bool> {
+    Ok(file.status()?.links == 0)
 }
 
 /// Returns what the file system reports about the file at `path`. Does not follow a symbolic link.

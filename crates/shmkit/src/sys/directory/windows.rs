@@ -29,8 +29,9 @@ use windows_sys::Win32::System::WindowsProgramming::{
 use super::place::{Cleaner, Support};
 use super::temporary::{is_temporary, numbered_path};
 use crate::error::{Error, ErrorKind, Result};
+use crate::sys::fork::OwnedFile;
 use crate::sys::opening::Opening;
-use crate::sys::status::{Identity, Status, status};
+use crate::sys::status::{Identity, Status, identity, status};
 use crate::sys::win32::security::{Attributes, Securable};
 use crate::sys::win32::{check, owned, wide};
 
@@ -61,12 +62,13 @@ pub(crate) fn is_reserved(file_name: &str) -> bool {
         || numbered.is_some_and(|number| number.len() == 1 && number.as_bytes()[0].is_ascii_digit())
 }
 
-/// Returns whether `path` does not refer to the file with this status any more.
+/// Returns whether `path` does not refer to the file any more.
 ///
 /// Removing renames a file first, so an open file always has some name.
-pub(crate) fn is_unlinked(status: &Status, path: &Path) -> Result<bool> {
-    match status_of_name(path) {
-        Ok(named) => Ok(named.identity != status.identity),
+pub(crate) fn is_unlinked(file: &OwnedFile, path: &Path) -> Result<bool> {
+    // Every waiter asks this again and again, so it asks for the identity only.
+    match open_for_query(path, FILE_READ_ATTRIBUTES).and_then(|named| identity(&named)) {
+        Ok(named) => Ok(named != file.identity()),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
         Err(error) => Err(error),
     }
@@ -74,11 +76,15 @@ pub(crate) fn is_unlinked(status: &Status, path: &Path) -> Result<bool> {
 
 /// Returns what the file system reports about the file at `path`. Does not follow a symbolic link.
 pub(crate) fn status_of_name(path: &Path) -> Result<Status> {
-    // The link itself, not what it refers to; directories too.
+    status(&open_for_query(path, FILE_READ_ATTRIBUTES | READ_CONTROL)?)
+}
+
+/// Opens what has this name, to ask about it: the link itself, not what it refers to; directories
+/// too.
+fn open_for_query(path: &Path, access: u32) -> Result<File> {
     let flags = FILE_FLAG_OPEN_REPARSE_POINT | FILE_FLAG_BACKUP_SEMANTICS;
-    let access = FILE_READ_ATTRIBUTES | READ_CONTROL;
     let file = OpenOptions::new().access_mode(access).custom_flags(flags).open(path);
-    status(&file.map_err(Error::from_os)?)
+    file.map_err(Error::from_os)
 }
 
 /// Opens the file at `path`. Does not follow a symbolic link. Other processes may rename and delete
@@ -363,13 +369,17 @@ mod tests {
     fn a_removed_file_has_no_name_for_its_open_handles() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x");
-        let file = new_temporary(&path, 0o600).unwrap();
-        let status = status(&file).unwrap();
-        assert!(!is_unlinked(&status, &path).unwrap());
+        let create = || {
+            let file = new_temporary(&path, 0o600)?;
+            let status = status(&file)?;
+            Ok((file, status))
+        };
+        let (file, _) = OwnedFile::open(create).unwrap();
+        assert!(!is_unlinked(&file, &path).unwrap());
         unlink(&path).unwrap();
         assert_eq!(status_of_name(&path).unwrap_err().kind(), ErrorKind::NotFound);
-        assert!(is_unlinked(&status, &path).unwrap());
+        assert!(is_unlinked(&file, &path).unwrap());
         new_temporary(&path, 0o600).expect("the name is free at once");
-        assert!(is_unlinked(&status, &path).unwrap(), "the name belongs to another file");
+        assert!(is_unlinked(&file, &path).unwrap(), "the name belongs to another file");
     }
 }

@@ -12,22 +12,25 @@ use crate::sys::status::{self, Identity, Status};
 
 /// An open file. No other part of the program closes its handle.
 #[derive(Debug)]
-pub(crate) struct OwnedFile(File);
+pub(crate) struct OwnedFile {
+    file: File,
+    identity: Identity,
+}
 
 impl OwnedFile {
     /// Takes a file that `open` opens, or that it got from the caller. Also returns its status.
     pub(crate) fn open(open: impl FnOnce() -> Result<(File, Status)>) -> Result<(Self, Status)> {
-        open().map(|(file, status)| (Self(file), status))
+        open().map(|(file, status)| (Self { file, identity: status.identity }, status))
     }
 
     /// Returns which file was opened.
-    pub(crate) fn identity(&self) -> Result<Identity> {
-        Ok(self.status()?.identity)
+    pub(crate) fn identity(&self) -> Identity {
+        self.identity
     }
 
     /// Returns what the file system reports about the file.
     pub(crate) fn status(&self) -> Result<Status> {
-        status::status(&self.0)
+        status::status(&self.file)
     }
 
     /// Takes the answer of a request for the file's status. On Windows it is always right.
@@ -42,7 +45,7 @@ impl OwnedFile {
 
     /// Gives the file to the caller.
     pub(crate) fn into_file(self) -> Result<File> {
-        Ok(self.0)
+        Ok(self.file)
     }
 }
 
@@ -50,7 +53,7 @@ impl Deref for OwnedFile {
     type Target = File;
 
     fn deref(&self) -> &File {
-        &self.0
+        &self.file
     }
 }
 
@@ -64,7 +67,9 @@ pub(crate) struct LockFile {
 impl LockFile {
     /// Opens a lock file by `open`. Child processes do not inherit it.
     pub(crate) fn open(open: impl FnOnce() -> Result<File>) -> Result<Self> {
-        open().map(|file| Self { file: OwnedFile(file), unlocked_at_close: None })
+        let file = open()?;
+        let identity = status::identity(&file)?;
+        Ok(Self { file: OwnedFile { file, identity }, unlocked_at_close: None })
     }
 
     /// Releases a lock when the file is closed: the system releases it some time later.

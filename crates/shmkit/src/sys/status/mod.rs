@@ -17,7 +17,7 @@ pub(crate) use unix::{identity, status};
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub(crate) use windows::status;
+pub(crate) use windows::{identity, status};
 
 /// What the system reports about a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

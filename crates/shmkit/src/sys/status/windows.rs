@@ -6,14 +6,18 @@ use std::fs::File;
 use std::io;
 use std::os::windows::io::{AsHandle, AsRawHandle};
 
+use windows_sys::Wdk::Storage::FileSystem::{
+    FILE_INTERNAL_INFORMATION, FileInternalInformation, NtQueryInformationFile,
+};
 use windows_sys::Win32::Storage::FileSystem::{
     BY_HANDLE_FILE_INFORMATION, FILE_ATTRIBUTE_DIRECTORY, FILE_ATTRIBUTE_REPARSE_POINT,
     FILE_INFO_BY_HANDLE_CLASS, FILE_STANDARD_INFO, FILE_TYPE_DISK, FILE_TYPE_PIPE,
     FileStandardInfo, GetFileInformationByHandle, GetFileInformationByHandleEx, GetFileType,
 };
+use windows_sys::Win32::System::IO::IO_STATUS_BLOCK;
 
 use super::{FileType, Identity, Status};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::sys::win32::check;
 use crate::sys::win32::security::{self, Securable};
 
@@ -56,6 +60,31 @@ pub(crate) fn status(file: &File) -> Result<Status> {
         mode: None,
         file_type,
     })
+}
+
+/// Returns which file a handle refers to.
+///
+/// `GetFileInformationByHandle` would also ask for the volume.
+pub(crate) fn identity(file: &File) -> Result<Identity> {
+    let mut about = FILE_INTERNAL_INFORMATION::default();
+    let mut outcome = IO_STATUS_BLOCK::default();
+    // SAFETY: the handle is open. The answer, whose type belongs to the class, has the size that
+    // is passed.
+    let status = unsafe {
+        NtQueryInformationFile(
+            file.as_raw_handle(),
+            &raw mut outcome,
+            (&raw mut about).cast(),
+            size_of_val(&about) as u32,
+            FileInternalInformation,
+        )
+    };
+    if status < 0 {
+        let why = format!("the system does not report which file it is ({status:#x})");
+        return Err(Error::new(ErrorKind::Os, why));
+    }
+    // The same number as from `GetFileInformationByHandle`, and no device: see there.
+    Ok(Identity { device: 0, file: about.IndexNumber as u64 })
 }
 
 fn standard_info(file: &File) -> Result<FILE_STANDARD_INFO> {

@@ -27,11 +27,13 @@ use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicU64, Ordering, fence};
 use std::io;
 use std::os::windows::io::{AsRawHandle, OwnedHandle};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use windows_sys::Win32::Foundation::{WAIT_OBJECT_0, WAIT_TIMEOUT};
+use windows_sys::Win32::Foundation::{
+    ERROR_ALREADY_EXISTS, GetLastError, WAIT_OBJECT_0, WAIT_TIMEOUT,
+};
 use windows_sys::Win32::System::Threading::{
     CREATE_EVENT_MANUAL_RESET, CreateEventExW, EVENT_MODIFY_STATE, INFINITE, OpenEventW,
     SYNCHRONIZATION_SYNCHRONIZE, SetEvent, WaitForSingleObject,
@@ -104,29 +106,43 @@ fn event_name(word: &AtomicU64, value: u64) -> (Vec<u16>, bool) {
     }
 }
 
-fn create_event(word: &AtomicU64, value: u64) -> io::Result<OwnedHandle> {
+/// Creates or opens the event for a value of a word. Also returns whether it existed: only then can
+/// it be set.
+fn create_event(word: &AtomicU64, value: u64) -> io::Result<(OwnedHandle, bool)> {
     let (name, shared) = event_name(word, value);
-    let attributes = Attributes::of_mode(if shared { 0o666 } else { 0o600 }, Securable::Event)?;
-    let flags = CREATE_EVENT_MANUAL_RESET;
+    let (attributes, flags) = (event_attributes(shared)?, CREATE_EVENT_MANUAL_RESET);
     // SAFETY: the attributes and the name live during the call.
     let event = unsafe {
         CreateEventExW(attributes.as_ptr(), name.as_ptr(), flags, SYNCHRONIZATION_SYNCHRONIZE)
     };
+    // SAFETY: the call above set the error.
+    let existed = unsafe { GetLastError() } == ERROR_ALREADY_EXISTS;
     // SAFETY: the call above returned the handle to this function alone.
-    unsafe { owned(event) }
+    Ok((unsafe { owned(event) }?, existed))
+}
+
+/// Returns who may use an event: every user, or the user who created it.
+fn event_attributes(shared: bool) -> io::Result<&'static Attributes> {
+    static ATTRIBUTES: [OnceLock<Attributes>; 2] = [const { OnceLock::new() }; 2];
+    let (made, mode) = (&ATTRIBUTES[usize::from(shared)], if shared { 0o666 } else { 0o600 });
+    if let Some(made) = made.get() {
+        return Ok(made);
+    }
+    let attributes = Attributes::of_mode(mode, Securable::Event)?;
+    Ok(made.get_or_init(|| attributes))
 }
 
 /// Sleeps while the low half of `word` equals that of `expected`, until woken or until `until`.
 ///
 /// A read-only mapping is enough.
 pub(crate) fn wait(word: &AtomicU64, expected: u64, until: Option<Instant>) -> WaitOutcome {
-    let Ok(event) = create_event(word, expected) else {
+    let Ok((event, existed)) = create_event(word, expected) else {
         // There are no handles left, or another user has the name. Another look is correct, but
         // must not become spinning.
         thread::sleep(LOOK_INTERVAL);
         return WaitOutcome::Woken;
     };
-    let was_set = is_set(&event);
+    let was_set = existed && is_set(&event);
     // ORDERING: SeqCst; S1 before S2, pairs with the fence in `wake_all`.
     fence(Ordering::SeqCst);
     // ORDERING: Relaxed; ordered by the fence.

@@ -213,6 +213,11 @@ pub(in crate::sys) struct Attributes {
     _descriptor: Descriptor,
 }
 
+// SAFETY: no thread changes the descriptor after it was made.
+unsafe impl Send for Attributes {}
+// SAFETY: as above.
+unsafe impl Sync for Attributes {}
+
 impl Attributes {
     /// Makes the attributes for permission bits.
     pub(in crate::sys) fn of_mode(mode: u32, kind: Securable) -> io::Result<Self> {

@@ -57,8 +57,8 @@ impl OwnedFile {
     }
 
     /// Returns which file was opened.
-    pub(crate) fn identity(&self) -> Result<Identity> {
-        Ok(self.identity)
+    pub(crate) fn identity(&self) -> Identity {
+        self.identity
     }
 
     /// Returns what the file system reports about the file. `RoleLost` if the process closed the
