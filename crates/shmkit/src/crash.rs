@@ -92,7 +92,13 @@ pub const REGION_POINTS: &[&str] = &[
 /// How many times a waiter of this process found a change after its slice, without a wake.
 #[cfg(all(feature = "crash-points", not(loom)))]
 pub fn late_finds() -> u64 {
-    crate::wait::late_finds()
+    crate::wait::figures::late_finds()
+}
+
+/// How many sleeps of waiters of this process ended by time, not by a wake.
+#[cfg(all(feature = "crash-points", not(loom)))]
+pub fn expired_sleeps() -> u64 {
+    crate::wait::figures::expired_sleeps()
 }
 
 #[cfg(feature = "crash-points")]

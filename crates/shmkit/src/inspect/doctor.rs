@@ -9,7 +9,7 @@ use crate::error::{ErrorKind, Result};
 use crate::memory::Trust;
 use crate::object::{Choices, Name, finish_removal, is_left_over, observe, sweep_temporary};
 use crate::sys::directory::{self, FileType};
-use crate::sys::process;
+use crate::sys::{notices, process};
 
 /// A problem in a directory of objects.
 pub struct Finding {
@@ -151,13 +151,17 @@ impl fmt::Display for Finding {
 ///
 /// Those of reading the directory: `NotFound`, `PermissionDenied`, `Os`.
 pub fn examine(directory: &Path, trust: Trust) -> Result<Vec<Finding>> {
-    let cleaners = directory::cleaners(directory).into_iter().map(|cleaner| Finding {
+    let about_directory = |what, setting| Finding {
         object: directory.display().to_string(),
-        what: cleaner.what,
-        remedy: Remedy::ChangeSetting(cleaner.remedy),
+        what,
+        remedy: Remedy::ChangeSetting(setting),
         file: File::Directory,
-    });
-    let mut findings: Vec<_> = cleaners.collect();
+    };
+    let cleaners = directory::cleaners(directory).into_iter();
+    let cleaners = cleaners.map(|cleaner| about_directory(cleaner.what, cleaner.remedy));
+    let obstacle = notices::obstacle(directory).into_iter();
+    let obstacle = obstacle.map(|obstacle| about_directory(obstacle.what, obstacle.remedy));
+    let mut findings: Vec<_> = cleaners.chain(obstacle).collect();
     for file in file_names(directory)? {
         if directory::is_temporary(&file) {
             let path = directory.join(&file);

@@ -17,6 +17,7 @@ pub(crate) struct Choices {
     pub(crate) read_only_peers: Option<bool>,
     pub(crate) participants: Option<u32>,
     pub(crate) trust: Trust,
+    pub(crate) death_notices: bool,
     /// The flags of its kind, from bit 16 on.
     pub(crate) kind_flags: Option<u32>,
 }
@@ -30,6 +31,7 @@ impl Choices {
             read_only_peers: None,
             participants: None,
             trust: Trust::Own,
+            death_notices: true,
             kind_flags: None,
         }
     }

@@ -14,6 +14,7 @@ use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::participant::owner::AcquireError;
 use crate::participant::{Liveness, ParticipantId, Role};
 use crate::sys::fork::ProcessStamp;
+use crate::sys::notices::Notices;
 use crate::wait::Until;
 
 /// A slot among the participants of an object, until it is dropped.
@@ -170,6 +171,10 @@ impl Liveness for Membership {
 
     fn object_is_removed(&self) -> bool {
         self.object.object_is_removed()
+    }
+
+    fn notices(&self) -> Option<&Notices> {
+        self.object.notices()
     }
 }
 

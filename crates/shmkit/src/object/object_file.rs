@@ -18,6 +18,7 @@ use crate::sys::file::commit;
 use crate::sys::fork::{LockFile, OwnedFile};
 use crate::sys::lock::{self, Mode, Range};
 use crate::sys::mapping::{ObjectMapping, Protection};
+use crate::sys::notices::Notices;
 use crate::sys::process;
 
 /// An object in a file of its own.
@@ -104,10 +105,11 @@ impl ObjectFile {
             ObjectMapping::map(&query_file, length, protection, layout.object_id, shared)?;
         crash_point!("open: mapped");
         let is_of_earlier_boot = support != Support::Memory && is_of_earlier_boot(&layout);
+        let notices = Notices::new(&query_file, &path);
         let query_file = Removable::new(query_file, &path);
         let locks = ObjectLocks { lock_file, query_file, entries: None };
         let (label, memory) = (name.to_string(), Memory::File(mapping));
-        let storage = Storage { label, layout, memory, locks };
+        let storage = Storage { label, layout, memory, notices, locks };
         Ok(Ok(Self { storage, path, owner: status.owner, is_of_earlier_boot }))
     }
 

@@ -18,6 +18,7 @@ use crate::participant::{Liveness, MAX_PARTICIPANTS, ParticipantId, ParticipantI
 use crate::sys::directory;
 use crate::sys::fork::ProcessStamp;
 use crate::sys::lock::{self, Range};
+use crate::sys::notices::Notices;
 use crate::sys::process;
 
 /// How many times other processes may replace the object before `Busy`.
@@ -91,7 +92,7 @@ impl OpenObject {
         let stamp = ProcessStamp::of_this_process()?;
         let byte = presence::new_handle(stamp);
         let file = ObjectFile::create(&choices.directory(), name, new, byte)?;
-        Ok(file.map(|file| Self::finish_attaching(file, stamp, byte)))
+        Ok(file.map(|file| Self::finish_attaching(file, stamp, byte, choices)))
     }
 
     /// Opens the object. If it is stale, finishes its removal instead.
@@ -118,7 +119,7 @@ impl OpenObject {
             return Err(Error::new(ErrorKind::Busy, why));
         }
         crash_point!("open: present");
-        let open = Self::finish_attaching(file, stamp, byte);
+        let open = Self::finish_attaching(file, stamp, byte, choices);
         choices.check(open.layout())?;
         Ok(Ok(open))
     }
@@ -133,8 +134,16 @@ impl OpenObject {
     }
 
     /// Takes over a file whose gate is held, and in which this process is present.
-    fn finish_attaching(file: ObjectFile, stamp: ProcessStamp, byte: Range) -> Self {
+    fn finish_attaching(
+        file: ObjectFile,
+        stamp: ProcessStamp,
+        byte: Range,
+        choices: &Choices,
+    ) -> Self {
         file.gate().release_gate();
+        if !choices.death_notices {
+            file.notices.turn_off();
+        }
         if file.is_writable() {
             // Another start each time: in the long run every slot is checked.
             let first = (byte.start % u64::from(MAX_PARTICIPANTS)) as u32;
@@ -259,6 +268,10 @@ impl Liveness for OpenObject {
 
     fn object_is_removed(&self) -> bool {
         self.is_removed().unwrap_or(false)
+    }
+
+    fn notices(&self) -> Option<&Notices> {
+        Some(&self.notices)
     }
 }
 

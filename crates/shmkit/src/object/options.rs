@@ -68,6 +68,17 @@ impl<P> Options<P> {
         self
     }
 
+    /// Sets whether waiting threads of this process may get death notices. Default: true.
+    ///
+    /// On Linux the first thread that has waited for 2 ms then starts a thread named
+    /// `shmkit-notices`, which ends with the last such object. Without notices, a waiter finds out
+    /// about a death after 50 ms at most. A program that must stay single-threaded turns them off
+    /// here, or for all its objects by the environment variable `SHMKIT_NOTICES=off`.
+    pub fn death_notices(mut self, wanted: bool) -> Self {
+        self.choices.death_notices = wanted;
+        self
+    }
+
     /// Removes the object with the name, whatever its type is. Processes that have it open get
     /// `Closed`.
     ///

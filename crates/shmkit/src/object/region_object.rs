@@ -46,6 +46,7 @@ use crate::sys::file::fill_holes;
 use crate::sys::fork::LockFile;
 use crate::sys::lock::{self, Mode, Range};
 use crate::sys::memory;
+use crate::sys::notices::Notices;
 use crate::sys::wait::WakeScope;
 
 /// How objects in memory are aligned.
@@ -145,13 +146,15 @@ fn over(
     let (bytes, is_shared) = (layout.size as usize, true);
     let _wake_scope = WakeScope::new(first, bytes, layout.object_id, is_shared);
     let (query_file, _) = presence::open_query_file(open)?;
+    let notices = Notices::new(&query_file, Path::new(""));
     let locks = ObjectLocks {
         lock_file,
         // The file never goes with the object, so its path does not matter.
         query_file: Removable::new(query_file, Path::new("")),
         entries: Some(offset + layout.participants_offset),
     };
-    Ok(Storage { label, layout, memory: Memory::Region { _wake_scope, region }, locks })
+    let memory = Memory::Region { _wake_scope, region };
+    Ok(Storage { label, layout, memory, notices, locks })
 }
 
 /// How messages name an object at byte `offset` of memory.

@@ -11,6 +11,7 @@ use crate::participant::{Participant, Participants};
 use crate::shareable::Schema;
 use crate::shareable::schema::{Shape, VALUE};
 use crate::sys::mapping::ObjectMapping;
+use crate::sys::notices::Notices;
 use crate::sys::wait::WakeScope;
 use crate::wait::WaitWord;
 
@@ -21,6 +22,7 @@ pub(crate) struct Storage {
     /// INVARIANT: it has the bytes of `layout`, from the header on.
     // Dropped before the files, see `Removable`.
     pub(super) memory: Memory,
+    pub(super) notices: Notices,
     pub(crate) locks: ObjectLocks,
 }
 

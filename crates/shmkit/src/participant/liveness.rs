@@ -1,6 +1,7 @@
 //! What a protocol needs to know about other participants.
 
 use super::ParticipantId;
+use crate::sys::notices::Notices;
 
 /// Whether other participants live, and whether the object still exists.
 pub(crate) trait Liveness {
@@ -19,6 +20,11 @@ pub(crate) trait Liveness {
     /// Returns whether the object was removed without waking the waiters.
     fn object_is_removed(&self) -> bool {
         false
+    }
+
+    /// The death notices of the object, which tell a waiter when to ask the above.
+    fn notices(&self) -> Option<&Notices> {
+        None
     }
 }
 

@@ -1,6 +1,7 @@
 //! A condition variable, for any of the locks here.
 
 use std::mem;
+use std::ptr;
 use std::time::{Duration, Instant};
 
 use super::lock_error::{Guard, LockError, LockResult};
@@ -12,6 +13,7 @@ use crate::object::{
 };
 use crate::participant::owner::Acquired;
 use crate::participant::{Liveness, ParticipantId};
+use crate::sys::notices::Notices;
 use crate::wait::{Until, WaitLoop};
 
 /// A condition variable: threads wait for a condition, together with any of the locks here.
@@ -289,6 +291,12 @@ impl<G: Guard> Liveness for ConditionLiveness<'_, G> {
         self.guard.holder_is_dead()
             || self.membership.object_is_removed()
             || self.guard.membership().object_is_removed()
+    }
+
+    fn notices(&self) -> Option<&Notices> {
+        // Those of the one object do not tell what happens in the other.
+        let is_one_object = ptr::eq(self.membership.object(), self.guard.membership().object());
+        self.membership.notices().filter(|_| is_one_object)
     }
 }
 

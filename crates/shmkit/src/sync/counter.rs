@@ -49,7 +49,7 @@ impl Counter {
             seen => Poll::Pending(SleepTicket::new(word, seen)),
         };
         let check = || membership.object_is_removed().then(|| Err(closed()));
-        let waited = self.wait_loop.wait(until, poll, check);
+        let waited = self.wait_loop.wait(membership.notices(), until, poll, check);
         waited.found.unwrap_or_else(|| Err(membership.timed_out("wait for")))
     }
 }

@@ -9,7 +9,6 @@ use crate::object::{
     Builder, Kind, Line, Membership, Part, PartState, Payload, Planner, Primitive, Value, WORDS,
     check_option,
 };
-use crate::participant::Liveness;
 use crate::wait::{Until, WaitLoop};
 
 pub use super::raw::event::Reset;
@@ -126,8 +125,8 @@ impl Event {
         let membership = self.membership();
         membership.check_live()?;
         let _recorded = membership.record_wait(self.line.place(), until);
-        let (word, is_removed) = (self.word(), || membership.object_is_removed());
-        let waited = word.wait(word.look(), &self.wait_loop, until, is_removed);
+        let word = self.word();
+        let waited = word.wait(word.look(), &self.wait_loop, until, membership);
         waited.map_err(|error| match error {
             EventError::Closed => membership.object().closed(),
             EventError::TimedOut => membership.timed_out("wait for"),

@@ -59,8 +59,7 @@ impl Semaphore {
     ///
     /// # If a process dies
     ///
-    /// The thread looks for permits of dead participants at once or within 50 ms, and again at the
-    /// latest every 50 ms.
+    /// The thread finds permits of dead participants at once, on a death notice, or within 50 ms.
     ///
     /// # Errors
     ///
@@ -218,7 +217,7 @@ impl Semaphore {
     fn take_slowly(&self, slot: Option<u32>, until: Until) -> Result<(), PermitError> {
         let membership = self.membership();
         let _recorded = membership.record_wait(self.line.place(), until);
-        self.permits().take(slot, &self.wait_loop, until, || {
+        self.permits().take(slot, membership.notices(), &self.wait_loop, until, || {
             self.reap_the_dead();
             membership.object_is_removed()
         })

@@ -12,6 +12,7 @@
 //! | `lock` | byte-range locks on files |
 //! | `wait` | sleeping until a word changes |
 //! | `fork` | handles and pages that a child must not use; files that the program may close |
+//! | `notices` | what wakes waiters when another process has ended |
 //! | `process` | the identity of this process and of this run of the machine |
 //! | `memory` | memory under raw names |
 //! | `file` | open files: size, space, rights, seals |
@@ -24,6 +25,7 @@ pub(crate) mod fork;
 pub(crate) mod lock;
 pub(crate) mod mapping;
 pub(crate) mod memory;
+pub(crate) mod notices;
 mod opening;
 mod pages;
 pub(crate) mod process;

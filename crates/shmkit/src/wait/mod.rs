@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `word` | the wait word: marks of sleepers, a change with its wake, why no wake is lost |
 //! | `waiter` | [`Poll`], and the one loop that looks, spins, checks, marks and sleeps |
+//! | `checks` | when the slow check is due: on a death notice, or at intervals |
 //! | `spin` | how long to look before sleeping |
 //! | `until` | how long to wait |
 //!
 //! A protocol gives a wait its `poll` function, which returns either the result or the word to
 //! sleep on. Nothing above this floor calls the system's wait functions.
 
+mod checks;
 mod spin;
 mod until;
 mod waiter;
@@ -17,7 +19,7 @@ mod word;
 
 pub(crate) use until::Until;
 #[cfg(all(feature = "crash-points", not(loom)))]
-pub(crate) use waiter::late_finds;
+pub(crate) use waiter::figures;
 pub(crate) use waiter::{Poll, SleepTicket, Standing, WaitLoop, Waited};
 pub(crate) use word::{ASLEEP, CLOSED, WaitWord, Wake};
 

@@ -5,10 +5,43 @@ use loom::thread;
 
 use super::*;
 use crate::memory::atomic::{AtomicU64, Ordering, spin_loop};
+use crate::sys::notices::Notices;
 use crate::sys::wait::model::check;
 
 struct Words {
     word: AtomicU64,
+}
+
+/// An object whose holder dies: a word that does not change, a liveness lock, and notices.
+struct Watched {
+    words: Arc<Words>,
+    lock_is_free: AtomicU64,
+    notices: Notices,
+}
+
+impl Watched {
+    fn new() -> Arc<Self> {
+        let (lock_is_free, notices) = (AtomicU64::new(0), Notices::in_model());
+        Arc::new(Self { words: Words::new(), lock_is_free, notices })
+    }
+
+    /// Sleeps until the word is 1, or the slow check finds the lock free.
+    fn wait(&self) -> &'static str {
+        let word = WaitWord::new(&self.words.word);
+        let poll = |_: &Standing| match word.load(Ordering::Acquire) {
+            seen if seen >> 2 == 1 => Poll::Ready("changed"),
+            seen => Poll::Pending(SleepTicket::new(word, seen)),
+        };
+        let check = || (self.lock_is_free.load(Ordering::Acquire) == 1).then_some("dead");
+        let waited = WaitLoop::default().wait(Some(&self.notices), Until::Ever, poll, check);
+        waited.found.expect("there is no deadline")
+    }
+
+    /// The holder dies: its lock becomes free, and the system reports it.
+    fn holder_dies(&self) {
+        self.lock_is_free.store(1, Ordering::Release);
+        self.notices.announce();
+    }
 }
 
 impl Words {
@@ -35,9 +68,9 @@ impl Words {
         let poll = |_: &Standing| match word.load(Ordering::Acquire) {
             seen if is_ready(seen) => Poll::Ready(seen),
             seen if may_write => Poll::Pending(SleepTicket::new(word, seen)),
-            seen => Poll::Pending(SleepTicket::new(word, seen).unmarked()),
+            seen => Poll::Pending(SleepTicket::new(word, seen).unmarked(true)),
         };
-        let waited = WaitLoop::default().wait(Until::Ever, poll, || None);
+        let waited = WaitLoop::default().wait(None, Until::Ever, poll, || None);
         waited.found.expect("there is no deadline")
     }
 }
@@ -131,5 +164,71 @@ fn loom_a_waiter_that_may_not_write_is_woken_without_a_mark() {
         });
         words.change_for(1, true);
         assert_eq!(waiting.join().unwrap() >> 2, 1);
+    });
+}
+
+#[test]
+fn loom_a_death_is_noticed_when_the_notices_are_armed_at_any_moment() {
+    check(None, || {
+        let object = Watched::new();
+        let waiting = thread::spawn({
+            let object = object.clone();
+            move || object.wait()
+        });
+        object.holder_dies();
+        assert_eq!(waiting.join().unwrap(), "dead");
+    });
+}
+
+#[test]
+fn loom_a_death_is_noticed_by_two_waiters() {
+    check(Some(2), || {
+        let object = Watched::new();
+        object.notices.arm();
+        let waiting = [(); 2].map(|()| {
+            let object = object.clone();
+            thread::spawn(move || object.wait())
+        });
+        object.holder_dies();
+        waiting.map(|waiting| assert_eq!(waiting.join().unwrap(), "dead"));
+    });
+}
+
+#[test]
+fn loom_a_change_and_a_death_at_once_end_the_wait() {
+    check(Some(3), || {
+        let object = Watched::new();
+        object.notices.arm();
+        let waiting = thread::spawn({
+            let object = object.clone();
+            move || object.wait()
+        });
+        let changing = thread::spawn({
+            let words = object.words.clone();
+            move || words.change(1)
+        });
+        object.holder_dies();
+        waiting.join().unwrap();
+        changing.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_a_wake_that_never_comes_is_replaced_by_a_notice() {
+    check(None, || {
+        let object = Watched::new();
+        object.notices.arm();
+        let waiting = thread::spawn({
+            let object = object.clone();
+            move || object.wait()
+        });
+        // The waker dies between the change and the wake.
+        let word = WaitWord::new(&object.words.word);
+        let mut had = word.load(Ordering::Relaxed);
+        while let Err(found) = word.change(had, 1 << 2, Ordering::AcqRel, Wake::Nobody) {
+            had = found;
+        }
+        object.notices.announce();
+        assert_eq!(waiting.join().unwrap(), "changed");
     });
 }

@@ -15,7 +15,7 @@ fn wait<T>(
         let seen = word.load(Ordering::Acquire);
         look(seen).map_or_else(|| Poll::Pending(SleepTicket::new(word, seen)), Poll::Ready)
     };
-    wait_loop.wait(until, poll, check)
+    wait_loop.wait(None, until, poll, check)
 }
 
 #[test]
@@ -115,9 +115,9 @@ fn a_reserved_word_is_left_to_others_for_a_slice() {
     let begun = Instant::now();
     let poll = |standing: &Standing| match standing.patience_is_over {
         true => Poll::Ready(begun.elapsed()),
-        false => Poll::Reserved(SleepTicket::new(WaitWord::new(&word), 0).unmarked()),
+        false => Poll::Reserved(SleepTicket::new(WaitWord::new(&word), 0).unmarked(true)),
     };
-    let waited = wait_loop.wait(Until::Ever, poll, || None);
+    let waited = wait_loop.wait(None, Until::Ever, poll, || None);
     assert!(waited.found.unwrap() >= Duration::from_millis(50));
 }
 
@@ -134,7 +134,7 @@ fn a_change_wakes_only_where_a_mark_says_that_threads_sleep() {
                     seen if seen >> 2 & 1 == 1 => Poll::Ready(()),
                     seen => Poll::Pending(SleepTicket::new(wait_word, seen).marked(seen | mark)),
                 };
-                wait_loop.wait(Until::Ever, poll, || None)
+                wait_loop.wait(None, Until::Ever, poll, || None)
             });
             while word.load(Ordering::Acquire) != mark {
                 std::thread::yield_now();

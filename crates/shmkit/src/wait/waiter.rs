@@ -14,9 +14,8 @@
 //! ```
 //!
 //! A waiter continues when a word changes, and each change is followed by a wake. Some events cause
-//! no wake, for example a death, or a name that was removed by hand. The **slow check** finds them.
-//! A handle makes it 25 ms (half a slice) after its last one if a thread looks, after 50 ms (a
-//! slice) if a thread sleeps, and after 1 ms if a thread is woken although the word did not change.
+//! no wake, for example a death, or a name that was removed by hand. The **slow check** finds them;
+//! `checks` says when it is due.
 //!
 //! # Handoffs
 //!
@@ -29,20 +28,15 @@ use core::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use super::Until;
+use super::checks::{Checks, SLICE, Timer};
 use super::spin::{AdaptiveSpin, Looks};
 use super::word::{ASLEEP, WaitWord, Wake};
-use crate::memory::atomic::{AtomicU64, Ordering, spin_loop};
-use crate::sys::fork::Once;
+use crate::memory::atomic::{Ordering, spin_loop};
+use crate::sys::notices::Notices;
 use crate::sys::wait::WaitOutcome;
 
-/// The longest time without a slow check while a thread waits.
-const SLICE: Duration = Duration::from_millis(if cfg!(loom) { 0 } else { 50 });
 /// A waiter that slept and has waited for this time may request a handoff.
 const STARVES_AFTER: Duration = Duration::from_millis(if cfg!(loom) { 0 } else { 1 });
-
-/// A wake without a change is followed by a slow check only if the last check was this long ago:
-/// under contention the word may have changed and changed back.
-const CHECKS_APART: Duration = Duration::from_millis(if cfg!(loom) { 0 } else { 1 });
 
 /// What a look found.
 #[derive(Debug)]
@@ -62,13 +56,15 @@ pub(crate) struct SleepTicket<'a> {
     word: WaitWord<'a>,
     seen: u64,
     marked: u64,
+    /// Whether a change wakes the sleeper.
+    is_woken: bool,
 }
 
 impl<'a> SleepTicket<'a> {
     /// To sleep on `word`, which was `seen` before the look: ASLEEP marks it.
     #[inline]
     pub(crate) fn new(word: WaitWord<'a>, seen: u64) -> Self {
-        Self { word, seen, marked: seen | ASLEEP }
+        Self { word, seen, marked: seen | ASLEEP, is_woken: true }
     }
 
     /// The same, with another value to mark the word with.
@@ -77,9 +73,10 @@ impl<'a> SleepTicket<'a> {
         Self { marked, ..self }
     }
 
-    /// The same, for a waiter that may not write to the word.
-    pub(crate) fn unmarked(self) -> Self {
-        self.marked(self.seen)
+    /// The same, for a waiter that may not write to the word. If no change wakes it, it looks at
+    /// intervals.
+    pub(crate) fn unmarked(self, is_woken: bool) -> Self {
+        Self { marked: self.seen, is_woken, ..self }
     }
 
     /// Marks the word. False if it changed since the look.
@@ -89,6 +86,10 @@ impl<'a> SleepTicket<'a> {
         let order = Ordering::Relaxed;
         self.seen == self.marked
             || self.word.change(self.seen, self.marked, order, Wake::Moved).is_ok()
+    }
+
+    fn sleep(&self, until: Instant, checks: &Timer<'_>) -> WaitOutcome {
+        self.word.sleep(self.marked, until, checks.notices.map(|notices| (notices, checks.seen)))
     }
 
     fn is_unchanged(&self) -> bool {
@@ -128,8 +129,7 @@ pub(crate) struct Waited<T> {
 #[derive(Debug)]
 pub(crate) struct WaitLoop {
     spin: AdaptiveSpin,
-    /// When the last slow check was made, in milliseconds of this process. 0: a check is due.
-    checked_ms: AtomicU64,
+    checks: Checks,
 }
 
 impl Default for WaitLoop {
@@ -144,33 +144,35 @@ impl WaitLoop {
         Self::with_looks(&Looks::FOR_LOCK)
     }
 
+    fn with_looks(looks: &'static Looks) -> Self {
+        Self { spin: AdaptiveSpin::new(looks), checks: Checks::default() }
+    }
+
     /// From now on, threads sleep at once.
     pub(crate) fn stop_spinning(&mut self) {
         self.spin = AdaptiveSpin::new(&Looks::NONE);
     }
 
-    fn with_looks(looks: &'static Looks) -> Self {
-        Self { spin: AdaptiveSpin::new(looks), checked_ms: AtomicU64::new(0) }
-    }
-
     /// Makes the slow check due for the next wait.
     pub(crate) fn forget_check(&self) {
-        // ORDERING: Relaxed; it is harmless if two threads check at once.
-        self.checked_ms.store(0, Ordering::Relaxed);
+        self.checks.forget();
     }
 
     /// Waits until `poll` is ready, or `check` finds something, or the time of `until` is over.
     ///
-    /// `poll` is cheap and is called often. `check` is the slow check.
+    /// `poll` is cheap and is called often. `check` is the slow check. `notices` tell when that
+    /// finds something.
     #[inline]
     pub(crate) fn wait<'a, T>(
         &self,
+        notices: Option<&Notices>,
         until: Until,
         poll: impl FnMut(&Standing) -> Poll<'a, T>,
         check: impl FnMut() -> Option<T>,
     ) -> Waited<T> {
         self.wait_looking(
             &mut (poll, check),
+            notices,
             until,
             |(poll, _)| match poll(&Standing::default()) {
                 Poll::Ready(found) => ControlFlow::Break(Some(found)),
@@ -188,6 +190,7 @@ impl WaitLoop {
     pub(crate) fn wait_looking<'a, C, T>(
         &self,
         context: &mut C,
+        notices: Option<&Notices>,
         until: Until,
         look: impl FnMut(&mut C) -> ControlFlow<Option<T>>,
         mut poll: impl FnMut(&mut C, &Standing) -> Poll<'a, T>,
@@ -199,23 +202,19 @@ impl WaitLoop {
         {
             return Waited { found: Some(found), slept: false, requested: false };
         }
-        let (mut since, mut last_check, mut patience) = (None, self.last_check(), None);
+        let (mut since, mut patience, mut checks) = (None, None, self.checks.begin(notices));
         let mut woke = WaitOutcome::Changed;
         let found = loop {
+            checks.read_news();
             let mut polled = poll(context, &standing);
             if let Poll::Ready(found) = polled {
-                late::count_if(woke == WaitOutcome::TimedOut);
+                figures::count_if(woke == WaitOutcome::TimedOut, &figures::LATE_FINDS);
                 break Some(found);
             }
             let now = Instant::now();
-            // Early: a short sleep for the rest of a slice would often end just when a wake comes.
-            let check_is_due = last_check.is_none_or(|last| now.duration_since(last) > SLICE / 2);
-            if check_is_due {
-                self.record_check(now);
-                last_check = Some(now);
-                if let Some(found) = check(context) {
-                    break Some(found);
-                }
+            let check_is_due = checks.take_due(now);
+            if check_is_due && let Some(found) = check(context) {
+                break Some(found);
             }
             let (before, is_over) = (standing, until.is_over(now));
             let waited = now - *since.get_or_insert(now);
@@ -224,22 +223,24 @@ impl WaitLoop {
             if check_is_due || is_over || standing != before {
                 polled = poll(context, &standing);
             }
-            let next_check = last_check.map_or(now, |last| last + SLICE);
-            let (ticket, slice_end) = match polled {
+            let (ticket, next_look) = match polled {
                 Poll::Ready(found) => break Some(found),
                 // What arrived at the last moment has arrived: the poll came after the deadline.
                 _ if is_over => break None,
-                Poll::Pending(ticket) => (ticket, next_check),
+                // What happened before is not announced: the waiter looks once more.
+                _ if checks.arm_if_useful(waited) => continue,
+                Poll::Pending(ticket) if !ticket.is_woken => (ticket, now + SLICE),
+                Poll::Pending(ticket) => (ticket, checks.next_look(now, waited)),
                 Poll::Reserved(ticket) => (ticket, *patience.get_or_insert(now + SLICE)),
             };
             woke = WaitOutcome::Changed;
             if ticket.mark_asleep() {
                 standing.requested |= standing.starves;
-                woke = ticket.word.sleep(ticket.marked, until.or_before(slice_end));
+                woke = ticket.sleep(until.or_before(next_look), &checks);
                 standing.slept |= woke != WaitOutcome::Changed;
+                figures::count_if(woke == WaitOutcome::TimedOut, &figures::EXPIRED_SLEEPS);
                 if woke == WaitOutcome::Woken && ticket.is_unchanged() {
-                    // Woken for what only the slow check sees.
-                    last_check = last_check.filter(|last| last.elapsed() < CHECKS_APART);
+                    checks.woken_without_change();
                 }
             }
         };
@@ -270,50 +271,38 @@ impl WaitLoop {
         self.spin.learn(None);
         None
     }
-
-    /// Returns when the handle made its last slow check.
-    fn last_check(&self) -> Option<Instant> {
-        if cfg!(loom) {
-            return None;
-        }
-        // ORDERING: Relaxed; two threads that check at once do no harm.
-        let ms = self.checked_ms.load(Ordering::Relaxed);
-        Some(clock_start() + Duration::from_millis(ms.checked_sub(1)?))
-    }
-
-    /// Records that the slow check was made, for the waits of the handle that begin later.
-    fn record_check(&self, now: Instant) {
-        if !cfg!(loom) {
-            let ms = now.saturating_duration_since(clock_start()).as_millis() as u64 + 1;
-            // ORDERING: Relaxed; as above.
-            self.checked_ms.store(ms, Ordering::Relaxed);
-        }
-    }
 }
 
-/// Returns the moment from which this process counts milliseconds.
-fn clock_start() -> Instant {
-    static START: Once<Instant> = Once::new();
-    *START.get_or_make(Instant::now)
-}
-
-/// How many times a waiter found a change at the end of its slice, without a wake.
-mod late {
-    #[cfg(all(feature = "crash-points", not(loom)))]
-    pub(super) static COUNT: super::AtomicU64 = super::AtomicU64::new(0);
-
-    pub(super) fn count_if(is_late: bool) {
-        // ORDERING: Relaxed; a figure for tests.
-        #[cfg(all(feature = "crash-points", not(loom)))]
-        COUNT.fetch_add(is_late.into(), super::Ordering::Relaxed);
-        let _ = is_late;
-    }
-}
-
-/// Returns how many times a waiter of this process found a change at the end of its slice, without
-/// a wake.
+/// Figures for tests: without their feature nothing is counted.
 #[cfg(all(feature = "crash-points", not(loom)))]
-pub(crate) fn late_finds() -> u64 {
-    // ORDERING: Relaxed; a figure for tests.
-    late::COUNT.load(Ordering::Relaxed)
+pub(crate) mod figures {
+    use crate::memory::atomic::{AtomicU64, Ordering};
+
+    pub(super) static LATE_FINDS: AtomicU64 = AtomicU64::new(0);
+    pub(super) static EXPIRED_SLEEPS: AtomicU64 = AtomicU64::new(0);
+
+    pub(super) fn count_if(is_true: bool, figure: &AtomicU64) {
+        // ORDERING: Relaxed; a figure for tests.
+        figure.fetch_add(is_true.into(), Ordering::Relaxed);
+    }
+
+    /// Returns how many times a waiter of this process found a change after its slice, without a
+    /// wake.
+    pub(crate) fn late_finds() -> u64 {
+        // ORDERING: Relaxed; as above.
+        LATE_FINDS.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many sleeps of waiters of this process ended by time.
+    pub(crate) fn expired_sleeps() -> u64 {
+        // ORDERING: Relaxed; as above.
+        EXPIRED_SLEEPS.load(Ordering::Relaxed)
+    }
+}
+#[cfg(not(all(feature = "crash-points", not(loom))))]
+mod figures {
+    pub(super) const LATE_FINDS: () = ();
+    pub(super) const EXPIRED_SLEEPS: () = ();
+
+    pub(super) fn count_if(_is_true: bool, _figure: &()) {}
 }

@@ -46,6 +46,7 @@
 use std::time::Instant;
 
 use crate::memory::atomic::{AtomicU64, Ordering};
+use crate::sys::notices::Notices;
 use crate::sys::wait::{self, WaitOutcome};
 
 /// Nothing will change any more: the object was retired.
@@ -175,9 +176,18 @@ impl<'a> WaitWord<'a> {
         }
     }
 
-    /// Sleeps while the low half of the word is that of `expected`, at most until `until`.
-    pub(super) fn sleep(self, expected: u64, until: Instant) -> WaitOutcome {
-        wait::wait(self.word, expected, Some(until))
+    /// Sleeps while the low half of the word is that of `expected`, at most until `until`. With
+    /// notices, only if there are no news since their count was the given one.
+    pub(super) fn sleep(
+        self,
+        expected: u64,
+        until: Instant,
+        notices: Option<(&Notices, u64)>,
+    ) -> WaitOutcome {
+        match notices {
+            Some((notices, seen)) => notices.sleep(self.word, expected, Some(until), seen),
+            None => wait::wait(self.word, expected, Some(until)),
+        }
     }
 }
 

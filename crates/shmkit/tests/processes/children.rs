@@ -7,6 +7,8 @@ use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use crate::notices;
 use crate::system::{self, Stream};
 use crate::test_dir::TestDir;
 #[cfg(windows)]
@@ -60,6 +62,19 @@ const SYSTEM_ROLES: &[(&str, Role)] = &[
     ("forking while attaching", fork::forking_while_attaching),
 ];
 
+#[cfg(target_os = "linux")]
+const LINUX_ROLES: &[(&str, Role)] = &[
+    ("thread counter", notices::counter),
+    ("forking waiter", notices::forking_waiter),
+    ("waiter without descriptors", notices::waiter_without_descriptors),
+    ("waiter without a call", notices::waiter_without_a_call),
+    ("waiter between objects", notices::waiter_between_objects),
+    ("reader that is not woken", notices::reader_that_is_not_woken),
+];
+
+#[cfg(not(target_os = "linux"))]
+const LINUX_ROLES: &[(&str, Role)] = &[];
+
 #[cfg(windows)]
 const SYSTEM_ROLES: &[(&str, Role)] = &[("writer under Wine", wine::writer)];
 
@@ -75,7 +90,7 @@ fn child_entry_point() {
     let Ok(name) = std::env::var(ROLE) else { return };
     system::end_with_parent();
     let mut link = Link(BufReader::new(system::link_to_parent()));
-    let roles = [ROLES, SYSTEM_ROLES, sync::ROLES, sync::SYSTEM_ROLES, regions::ROLES];
+    let roles = [ROLES, SYSTEM_ROLES, LINUX_ROLES, sync::ROLES, sync::SYSTEM_ROLES, regions::ROLES];
     let mut roles = roles.into_iter().flatten();
     let (_, run) = roles.find(|(known, _)| *known == name).expect("a known role");
     let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&mut link)));

@@ -162,13 +162,13 @@ pub(crate) fn memory(link: &mut Link) {
     link.receive();
 }
 
-/// Makes `fstat` fail in this thread.
-fn deny_fstat() -> std::io::Result<()> {
+/// Makes a system call fail in this thread, and in threads that it starts.
+pub(crate) fn deny(call: libc::c_long) -> std::io::Result<()> {
     let statement = |code: u32, k, jt, jf| libc::sock_filter { code: code as u16, jt, jf, k };
     let mut filter = [
         // The number of the system call, the first field of `seccomp_data`.
         statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
-        statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, libc::SYS_fstat as u32, 0, 1),
+        statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, call as u32, 0, 1),
         statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | libc::EIO as u32, 0, 0),
         statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0),
     ];
@@ -186,7 +186,7 @@ pub(crate) fn without_fstat(link: &mut Link) {
     let latest = Latest::<u64>::open(NAME).unwrap();
     let memory = SharedMemory::anonymous(100).unwrap();
     let mut lock = FileLock::open(shmkit::default_directory().join("lock")).unwrap();
-    if let Err(error) = deny_fstat() {
+    if let Err(error) = deny(libc::SYS_fstat) {
         return link.send(format!("no filter: {error}"));
     }
     link.send("filtered");

@@ -18,6 +18,8 @@ mod hostile;
 mod kills;
 #[cfg(unix)]
 mod namespaces;
+#[cfg(target_os = "linux")]
+mod notices;
 #[cfg(unix)]
 mod other_users;
 mod races;

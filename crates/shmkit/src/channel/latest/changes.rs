@@ -10,8 +10,8 @@ use super::handle::Handle;
 use super::receive;
 use super::register::{LAST, ReadError};
 use crate::error::{Error, ErrorKind, Peer, Result};
-use crate::participant::Role;
 use crate::participant::owner::DeathWatch;
+use crate::participant::{Liveness, Role};
 use crate::shareable::Shareable;
 use crate::wait::{Poll, Until, WaitLoop};
 
@@ -99,6 +99,7 @@ impl Reading {
         }
         let found = wait_loop.wait_looking(
             &mut (&mut *place, &mut *into),
+            handle.object.notices(),
             until,
             |(place, into)| match place.take(handle, shape, into) {
                 true => ControlFlow::Break(Some(Ok(()))),
@@ -155,7 +156,7 @@ impl Place {
         match is_closed {
             true => Poll::Ready(Err(handle.object.closed())),
             false if handle.object.is_writable() => Poll::Pending(sleep),
-            false => Poll::Pending(sleep.unmarked()),
+            false => Poll::Pending(sleep.unmarked(handle.object.layout().has_read_only_peers())),
         }
     }
 
@@ -271,8 +272,8 @@ impl Deaths {
 ///
 /// # If a process dies
 ///
-/// Waiting for a writer that died returns `PeerDied`, once for each death, at the latest 50 ms
-/// after the kernel released its liveness lock. Further calls wait for a new writer.
+/// Waiting for a writer that died returns `PeerDied`, once for each death: on a death notice, or
+/// else 50 ms after the kernel released its liveness lock. Further calls wait for a new writer.
 #[derive(Debug)]
 pub struct Changes<T: Shareable> {
     cursor: Cursor,

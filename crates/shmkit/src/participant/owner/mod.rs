@@ -219,6 +219,7 @@ impl<'a> OwnerWord<'a> {
         until: Until,
     ) -> Result<Acquired, AcquireError> {
         let waited = wait_loop.wait(
+            liveness.notices(),
             until,
             |standing| self.poll_acquire(me, mode, standing),
             || self.replace_dead_holder(Some((me, mode)), liveness),

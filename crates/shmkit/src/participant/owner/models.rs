@@ -43,7 +43,7 @@ fn acquire(
     liveness: &impl Liveness,
     until: Until,
 ) -> Result<Acquired, AcquireError> {
-    word.acquire(me, Mode::Exclusive, liveness, &WaitLoop::of_lock(), until)
+    word.acquire(me, Mode::Exclusive, liveness, &WaitLoop::default(), until)
 }
 
 #[test]

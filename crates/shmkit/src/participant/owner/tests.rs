@@ -29,7 +29,7 @@ fn acquire(
     dead: &Dead,
     until: Until,
 ) -> Result<Acquired, AcquireError> {
-    word.acquire(me, Mode::Exclusive, dead, &WaitLoop::of_lock(), until)
+    word.acquire(me, Mode::Exclusive, dead, &WaitLoop::default(), until)
 }
 
 /// Acquires the word at once, with a slow check.

@@ -21,6 +21,7 @@
 //! for the other waiters before it takes the event, so that the next set wakes the next waiter.
 
 use crate::memory::atomic::{AtomicU64, Ordering};
+use crate::participant::Liveness;
 use crate::wait::{
     ASLEEP, CLOSED, Poll, SleepTicket, Standing, Until, WaitLoop, WaitWord, Waited, Wake,
 };
@@ -156,12 +157,13 @@ impl<'a> EventWord<'a> {
         begun: u64,
         wait_loop: &WaitLoop,
         until: Until,
-        object_is_removed: impl Fn() -> bool,
+        liveness: &impl Liveness,
     ) -> Result<(), EventError> {
         let Waited { found, slept, .. } = wait_loop.wait(
+            liveness.notices(),
             until,
             |standing| self.poll(begun, standing),
-            || object_is_removed().then_some(Err(EventError::Closed)),
+            || liveness.object_is_removed().then_some(Err(EventError::Closed)),
         );
         let outcome = found.unwrap_or(Err(EventError::TimedOut));
         if slept && outcome.is_err() && self.reset == Reset::Automatic {

@@ -44,6 +44,7 @@
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::object::LINE_WORDS;
 use crate::participant::{slot_from_bits, slot_to_bits};
+use crate::sys::notices::Notices;
 use crate::wait::{
     ASLEEP, CLOSED, Poll, SleepTicket, Standing, Until, WaitLoop, WaitWord, Waited, Wake,
 };
@@ -342,11 +343,13 @@ impl<'a> Permits<'a> {
     pub(crate) fn take(
         self,
         slot: Option<u32>,
+        notices: Option<&Notices>,
         wait_loop: &WaitLoop,
         until: Until,
         mut check: impl FnMut() -> bool,
     ) -> Result<(), PermitError> {
         let Waited { found, slept, requested } = wait_loop.wait(
+            notices,
             until,
             |standing| self.poll_take(slot, standing),
             || check().then_some(Err(PermitError::Closed)),

@@ -264,6 +264,7 @@ impl<'a> Rounds<'a> {
         until: Until,
     ) -> Ended {
         let waited = wait_loop.wait(
+            liveness.notices(),
             until,
             |_| self.poll(round),
             || {

@@ -173,6 +173,7 @@ impl<'a> OwnShare<'a> {
         until: Until,
     ) -> Result<Acquired, AcquireError> {
         let waited = wait_loop.wait(
+            liveness.notices(),
             until,
             |standing| self.poll_share(standing),
             || Some(Err(self.owner.replace_dead_holder(None, liveness)?.err()?)),
@@ -268,6 +269,7 @@ impl<'a> Shares<'a> {
     ) -> Result<(), AcquireError> {
         let mut first = 0;
         let waited = wait_loop.wait(
+            liveness.notices(),
             until,
             |_| self.poll_drained(&mut first),
             || {

@@ -291,6 +291,7 @@ impl<'a> Waiters<'a> {
         until: Until,
     ) -> Ended {
         let waited = wait_loop.wait(
+            liveness.notices(),
             until,
             |_| self.poll(index, me),
             || {

@@ -12,6 +12,8 @@ mod macos;
 use macos as system;
 #[cfg(unix)]
 mod unix;
+#[cfg(all(target_os = "linux", not(loom)))]
+pub(crate) use unix::identity_at;
 #[cfg(unix)]
 pub(crate) use unix::{identity, status};
 #[cfg(windows)]

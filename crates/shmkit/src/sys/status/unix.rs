@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::os::fd::AsFd;
+use std::path::Path;
 
 use rustix::fs::{FileType as RawType, Stat};
 
@@ -32,6 +33,11 @@ impl From<Stat> for Status {
 /// Returns which file a descriptor refers to.
 pub(crate) fn identity(file: impl AsFd) -> rustix::io::Result<Identity> {
     Ok(system::identity_of(&rustix::fs::fstat(file)?))
+}
+
+/// Returns which file a path leads to, through symbolic links.
+pub(crate) fn identity_at(path: &Path) -> rustix::io::Result<Identity> {
+    Ok(system::identity_of(&rustix::fs::stat(path)?))
 }
 
 /// Returns what the file system reports about an open file.

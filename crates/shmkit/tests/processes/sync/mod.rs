@@ -17,6 +17,8 @@ mod known_failures;
 mod mutex;
 #[cfg(unix)]
 mod namespaces;
+#[cfg(target_os = "linux")]
+mod notices;
 mod semaphore;
 #[cfg(unix)]
 mod sleeping;

@@ -5,6 +5,7 @@ use loom::thread;
 
 use super::*;
 use crate::crash::ends_at;
+use crate::participant::models::NOBODY_DIED;
 use crate::sys::wait::model::{check, let_time_pass};
 
 struct Word(AtomicU64, Reset);
@@ -20,7 +21,7 @@ impl Word {
 
     fn wait(&self) {
         let (event, wait_loop) = (self.event(), WaitLoop::default());
-        event.wait(event.look(), &wait_loop, Until::Ever, || false).expect("it is set");
+        event.wait(event.look(), &wait_loop, Until::Ever, &NOBODY_DIED).expect("it is set");
     }
 }
 
@@ -49,7 +50,7 @@ fn loom_a_waiter_when_it_was_set_continues_although_it_is_reset() {
             let word = word.clone();
             move || {
                 let wait_loop = WaitLoop::default();
-                word.event().wait(begun, &wait_loop, Until::Ever, || false).unwrap();
+                word.event().wait(begun, &wait_loop, Until::Ever, &NOBODY_DIED).unwrap();
             }
         });
         word.event().set();

@@ -36,7 +36,7 @@ impl Words {
             false
         };
         let wait_loop = WaitLoop::default();
-        self.permits().take(Some(slot), &wait_loop, Until::Ever, check).unwrap();
+        self.permits().take(Some(slot), None, &wait_loop, Until::Ever, check).unwrap();
     }
 
     /// The permits that all slots hold, plus those that are available.

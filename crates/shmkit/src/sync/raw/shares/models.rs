@@ -44,7 +44,7 @@ impl Guarded {
     }
 
     fn take(&self, me: ParticipantId, liveness: &impl Liveness) {
-        let (owner, wait_loop) = (self.shares().owner, WaitLoop::of_lock());
+        let (owner, wait_loop) = (self.shares().owner, WaitLoop::default());
         owner.acquire(me, Mode::Draining, liveness, &wait_loop, Until::Ever).unwrap();
         self.shares().drain(me, liveness, &WaitLoop::default(), Until::Ever).unwrap();
     }
@@ -58,7 +58,7 @@ impl Guarded {
 
     fn share(&self, slot: u32, liveness: &impl Liveness) -> bool {
         let mine = self.own(living(slot));
-        let wait = |_| mine.share_within(liveness, &WaitLoop::of_lock(), Until::Ever);
+        let wait = |_| mine.share_within(liveness, &WaitLoop::default(), Until::Ever);
         mine.try_share().map(State::acquired).or_else(wait).unwrap() == Acquired::Inconsistent
     }
 
@@ -123,7 +123,7 @@ fn loom_no_writer_acquires_the_lock_during_an_upgrade() {
             let guarded = guarded.clone();
             move || {
                 let owner = guarded.shares().owner;
-                let wait_loop = WaitLoop::of_lock();
+                let wait_loop = WaitLoop::default();
                 owner.acquire(me, Mode::Upgradable, &NOBODY_DIED, &wait_loop, Until::Ever).unwrap();
                 // SAFETY: no thread writes, or loom reports it.
                 let seen = guarded.value.with(|value| unsafe { *value });

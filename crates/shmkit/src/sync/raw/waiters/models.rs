@@ -38,7 +38,7 @@ impl Jobs {
     }
 
     fn lock(&self, me: ParticipantId) {
-        let (owner, wait_loop) = (OwnerWord::of_lock(&self.lock), WaitLoop::of_lock());
+        let (owner, wait_loop) = (OwnerWord::of_lock(&self.lock), WaitLoop::default());
         owner.acquire(me, Mode::Exclusive, &NOBODY_DIED, &wait_loop, Until::Ever).unwrap();
     }
 

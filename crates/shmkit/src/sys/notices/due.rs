@@ -1,0 +1,108 @@
+//! When which bell is rung, and how often at the most.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::bell::Bell;
+use super::sleepers::Ring;
+
+/// When an event is announced: see R5.
+const ANNOUNCED_AFTER: [Duration; 5] = [
+    Duration::ZERO,
+    Duration::from_micros(100),
+    Duration::from_millis(1),
+    Duration::from_millis(10),
+    Duration::from_millis(100),
+];
+/// How often the sleepers are woken that did not leave the list: see R4.
+pub(super) const RING_AGAIN: Duration = Duration::from_millis(10);
+/// How many times the ringer rings without a pause. Other processes cause events.
+const BURST: u32 = 64;
+/// From then on it rings once in this time.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// The bells that are rung at given times.
+#[derive(Default)]
+pub(super) struct Due(Vec<Rings>);
+
+struct Rings {
+    bell: Arc<Bell>,
+    /// When the last event came.
+    event: Instant,
+    /// How many times it was announced.
+    announced: usize,
+    next: Instant,
+}
+
+impl Due {
+    /// An event happened to the file of this bell.
+    pub(super) fn add(&mut self, bell: &Arc<Bell>) {
+        let now = Instant::now();
+        self.0.retain(|rings| !Arc::ptr_eq(&rings.bell, bell));
+        self.0.push(Rings { bell: bell.clone(), event: now, announced: 0, next: now });
+    }
+
+    /// Returns the time until the next bell is rung.
+    pub(super) fn timeout(&self) -> Duration {
+        let next = self.0.iter().map(|rings| rings.next).min();
+        next.map_or(Duration::MAX, |next| next.saturating_duration_since(Instant::now()))
+    }
+
+    /// Rings the bells whose time has come.
+    pub(super) fn ring(&mut self) {
+        let now = Instant::now();
+        self.0.retain_mut(|rings| rings.next > now || rings.ring());
+    }
+}
+
+impl Rings {
+    /// R2 to R5. Returns whether the bell is rung again.
+    fn ring(&mut self) -> bool {
+        let sleepers = &self.bell.sleepers;
+        // Those that slept through the last ring. At the first ring there are none.
+        let mut again = sleepers.ring(Ring::All);
+        if self.repeat().is_some_and(|at| at <= Instant::now()) {
+            sleepers.announce();
+            again = sleepers.ring(Ring::One);
+            self.announced += 1;
+        }
+        let again = again.then(|| Instant::now() + RING_AGAIN);
+        match self.repeat().into_iter().chain(again).min() {
+            Some(next) => self.next = next,
+            None => return false,
+        }
+        true
+    }
+
+    /// Returns when the event is announced again.
+    fn repeat(&self) -> Option<Instant> {
+        ANNOUNCED_AFTER.get(self.announced).map(|after| self.event + *after)
+    }
+}
+
+/// How many times the ringer may ring now.
+pub(super) struct Budget {
+    rings: u32,
+    since: Instant,
+}
+
+impl Budget {
+    pub(super) fn new() -> Self {
+        Self { rings: BURST, since: Instant::now() }
+    }
+
+    /// Takes one, and waits for it if there is none.
+    pub(super) fn spend(&mut self) {
+        let earned = self.since.elapsed().as_nanos() / PAUSE.as_nanos();
+        if earned > 0 {
+            self.rings =
+                BURST.min(self.rings.saturating_add(u32::try_from(earned).unwrap_or(BURST)));
+            self.since = Instant::now();
+        }
+        match self.rings.checked_sub(1) {
+            Some(left) => self.rings = left,
+            None => thread::sleep(PAUSE),
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Events of files, by inotify.
+//!
+//! `IN_CLOSE_WRITE` tells that a file that was open for writing is closed, `IN_ATTRIB` also that it
+//! lost a name, `IN_MOVE_SELF` that it was renamed. A watch belongs to the file itself, so it works
+//! across all namespaces.
+
+#![allow(unsafe_code, reason = "a mark on a descriptor")]
+
+use core::ffi::c_int;
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
+use rustix::io::Errno;
+use rustix::thread::Timespec;
+
+use crate::sys::status::{self, Identity};
+
+/// What a watch reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// Something happened to the file.
+    Of(WatchId),
+    /// The watch ended: the file is gone, or its file system.
+    Ended(WatchId),
+    /// Events of any watch were lost.
+    Lost,
+}
+
+/// A file, by a descriptor of it or else by its path, if that is the file with this identity.
+#[derive(Debug)]
+pub(super) struct WatchedFile {
+    /// The program may close it.
+    pub(super) number: RawFd,
+    pub(super) path: PathBuf,
+    pub(super) identity: Identity,
+}
+
+pub(super) type WatchId = i32;
+
+/// The events of all files that this process watches.
+#[derive(Debug)]
+pub(super) struct Queue(ManuallyDrop<OwnedFd>);
+
+/// A signal number that no program gives a descriptor. It is never sent.
+///
+/// A process may close descriptors that are not its own (`closefrom`), and open others under their
+/// numbers. All inotify descriptors look alike to `fstat`, so this mark tells ours apart.
+const MARK: c_int = 63;
+const F_SETSIG: c_int = 10;
+const F_GETSIG: c_int = 11;
+
+impl Queue {
+    pub(super) fn new() -> rustix::io::Result<Self> {
+        let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
+        // SAFETY: changes only which signal the descriptor would send.
+        let marked = unsafe { libc::fcntl(inotify.as_raw_fd(), F_SETSIG, MARK) };
+        if marked == -1 {
+            return Err(last_error());
+        }
+        Ok(Self(ManuallyDrop::new(inotify)))
+    }
+
+    /// Returns an error if the process closed the descriptor.
+    pub(super) fn check_open(&self) -> rustix::io::Result<()> {
+        // SAFETY: only asks.
+        match unsafe { libc::fcntl(self.0.as_raw_fd(), F_GETSIG) } {
+            MARK => Ok(()),
+            _ => Err(Errno::BADF),
+        }
+    }
+
+    /// Watches a file. `is_used`: whether a watch was there before.
+    pub(super) fn watch(
+        &self,
+        file: &WatchedFile,
+        is_used: impl Fn(WatchId) -> bool,
+    ) -> rustix::io::Result<WatchId> {
+        let events = WatchFlags::CLOSE_WRITE | WatchFlags::ATTRIB | WatchFlags::MOVE_SELF;
+        let by_number = format!("/proc/self/fd/{}", file.number);
+        let mut error = Errno::NOENT;
+        for path in [Path::new(&by_number), &file.path] {
+            self.check_open()?;
+            match inotify::add_watch(&*self.0, path, events) {
+                Ok(id) if status::identity_at(path) == Ok(file.identity) => return Ok(id),
+                Ok(of_another) if is_used(of_another) => error = Errno::NOENT,
+                Ok(of_another) => {
+                    inotify::remove_watch(&*self.0, of_another)?;
+                    error = Errno::NOENT;
+                }
+                Err(refused) => error = refused,
+            }
+        }
+        Err(error)
+    }
+
+    /// Watches a directory for a moment, to find out whether that is allowed.
+    pub(super) fn try_watch(&self, directory: &Path) -> rustix::io::Result<()> {
+        inotify::add_watch(&*self.0, directory, WatchFlags::MOVE_SELF).map(|_| ())
+    }
+
+    /// Ends a watch. This is an event, too.
+    pub(super) fn unwatch(&self, id: WatchId) -> rustix::io::Result<()> {
+        self.check_open()?;
+        inotify::remove_watch(&*self.0, id)
+    }
+
+    /// Waits for events, at most this long.
+    pub(super) fn wait(&self, timeout: Duration) -> rustix::io::Result<()> {
+        self.check_open()?;
+        let timeout = Timespec::try_from(timeout).ok();
+        let mut events = [PollFd::new(&*self.0, PollFlags::IN)];
+        match poll(&mut events, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes the events that have happened.
+    pub(super) fn take(&self, mut each: impl FnMut(Event)) -> rustix::io::Result<()> {
+        // The bytes of a stranger's descriptor are not taken from it.
+        self.check_open()?;
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let mut events = inotify::Reader::new(self.0.as_fd(), &mut buffer);
+        loop {
+            let event = match events.next() {
+                Ok(event) => event,
+                Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
+                Err(error) => return Err(error),
+            };
+            let (id, what) = (event.wd(), event.events());
+            each(match what {
+                lost if lost.contains(ReadFlags::QUEUE_OVERFLOW) => Event::Lost,
+                ended if ended.contains(ReadFlags::IGNORED) => Event::Ended(id),
+                _ => Event::Of(id),
+            });
+            if events.is_buffer_empty() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        if self.check_open().is_ok() {
+            // SAFETY: this is `drop`, so nothing uses the descriptor after it.
+            unsafe { ManuallyDrop::drop(&mut self.0) };
+        }
+    }
+}
+
+fn last_error() -> Errno {
+    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
+}

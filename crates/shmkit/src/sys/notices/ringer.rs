@@ -1,0 +1,130 @@
+//! The thread that rings, and its list of watched files.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::bell::Bell;
+use super::due::{Budget, Due, RING_AGAIN};
+use super::linux::{Event, Queue, WatchId, WatchedFile};
+use super::sleepers::Ring;
+
+/// How often the thread checks that the program has not closed its descriptor. (The system would
+/// not tell: after each event it looks up the number again, which may belong to another file.)
+const CHECK_DESCRIPTOR_EVERY: Duration = Duration::from_secs(1);
+
+/// Watches files, and rings for their waiters.
+#[derive(Debug)]
+pub(super) struct Ringer {
+    queue: Queue,
+    watches: Mutex<Watches>,
+}
+
+#[derive(Debug, Default)]
+struct Watches {
+    /// The bells of the open objects that have the file.
+    bells: BTreeMap<WatchId, Vec<Arc<Bell>>>,
+    /// The thread ended, or will end: nothing is watched any more.
+    are_over: bool,
+}
+
+impl Ringer {
+    pub(super) fn new(queue: Queue) -> Self {
+        Self { queue, watches: Mutex::default() }
+    }
+
+    /// Whether the end of its last watch wakes the thread.
+    pub(super) fn can_be_woken(&self) -> bool {
+        self.queue.check_open().is_ok()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Watches> {
+        self.watches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Watches the file of an open object. `None`: the thread has ended.
+    pub(super) fn watch(
+        &self,
+        file: &WatchedFile,
+        bell: &Arc<Bell>,
+    ) -> Option<rustix::io::Result<WatchId>> {
+        let mut watches = self.lock();
+        if watches.are_over || self.queue.check_open().is_err() {
+            return None;
+        }
+        let is_used = |id: WatchId| watches.bells.contains_key(&id);
+        let id = match self.queue.watch(file, is_used) {
+            Ok(id) => id,
+            Err(refused) => return Some(Err(refused)),
+        };
+        watches.bells.entry(id).or_default().push(bell.clone());
+        bell.arm();
+        Some(Ok(id))
+    }
+
+    /// Ends the watch for one open object. Returns whether it was the last watch.
+    pub(super) fn unwatch(&self, id: WatchId, bell: &Arc<Bell>) -> bool {
+        let mut watches = self.lock();
+        if let Some(bells) = watches.bells.get_mut(&id) {
+            bells.retain(|other| !Arc::ptr_eq(other, bell));
+            if bells.is_empty() {
+                watches.bells.remove(&id);
+                watches.are_over = watches.bells.is_empty();
+                // After `are_over`, since it wakes the thread. If the process closed the
+                // descriptor, there is no watch any more.
+                let _ = self.queue.unwatch(id);
+            }
+        }
+        watches.are_over
+    }
+
+    /// The life of the thread.
+    pub(super) fn run(&self) {
+        let (mut due, mut budget) = (Due::default(), Budget::new());
+        let mut events = Vec::new();
+        while self.queue.wait(due.timeout().min(CHECK_DESCRIPTOR_EVERY)).is_ok() {
+            budget.spend();
+            if self.queue.take(|event| events.push(event)).is_err() {
+                break;
+            }
+            self.note(events.drain(..), &mut due);
+            if self.lock().are_over {
+                break;
+            }
+            due.ring();
+        }
+        self.end();
+    }
+
+    /// R1: has those bells rung that the events are about.
+    fn note(&self, events: impl Iterator<Item = Event>, due: &mut Due) {
+        let mut watches = self.lock();
+        for event in events {
+            match event {
+                Event::Of(id) => {
+                    watches.bells.get(&id).into_iter().flatten().for_each(|bell| due.add(bell));
+                }
+                // The other watches will end, too, or are not needed.
+                Event::Ended(id) => watches.are_over |= watches.bells.contains_key(&id),
+                Event::Lost => watches.bells.values().flatten().for_each(|bell| due.add(bell)),
+            }
+        }
+    }
+
+    /// Ends all watches. The waiters that are left look at intervals from now on, or arm their
+    /// notices again.
+    fn end(&self) {
+        let mut watches = self.lock();
+        watches.are_over = true;
+        let bells: Vec<_> = std::mem::take(&mut watches.bells).into_values().flatten().collect();
+        drop(watches);
+        for bell in bells {
+            bell.disarm();
+            bell.sleepers.announce();
+            while bell.sleepers.ring(Ring::All) {
+                thread::sleep(RING_AGAIN);
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The ringer of this process: it starts when the first waiter arms notices, and ends with the last
+//! object that has armed them. A forked child has no such thread, and starts one of its own.
+
+#![allow(unsafe_code, reason = "a value that each process makes once, and the signals of a thread")]
+
+use core::sync::atomic::{AtomicPtr, Ordering};
+use std::mem::MaybeUninit;
+use std::path::Path;
+use std::ptr::{self, NonNull};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use rustix::io::Errno;
+
+use super::Obstacle;
+use super::bell::Bell;
+use super::linux::{Queue, WatchId, WatchedFile};
+use super::ringer::Ringer;
+use crate::error::{Error, ErrorKind, Result};
+use crate::sys::fork::ProcessStamp;
+
+/// The stack of the thread. Its thread-local variables, those of the program, are in it, too.
+const STACK_BYTES: usize = 256 << 10;
+/// The environment variable that turns notices off.
+const VARIABLE: &str = "SHMKIT_NOTICES";
+
+/// Returns why notices about files in this directory cannot be armed, if they cannot.
+pub(crate) fn obstacle(directory: &Path) -> Option<Obstacle> {
+    if is_turned_off() {
+        return Some(Obstacle::new(format!("{VARIABLE} is off"), format!("unset {VARIABLE}")));
+    }
+    let watched = Queue::new().and_then(|queue| queue.try_watch(directory));
+    let (error, remedy) = match watched {
+        Ok(()) => return None,
+        Err(error @ (Errno::MFILE | Errno::NFILE)) => {
+            (error, "raise fs.inotify.max_user_instances or the limit of open files")
+        }
+        Err(error @ Errno::NOSPC) => (error, "raise fs.inotify.max_user_watches"),
+        Err(error) => (error, "allow inotify_init1, inotify_add_watch and fcntl in the sandbox"),
+    };
+    Some(Obstacle::new(
+        format!("inotify is refused: {}", std::io::Error::from(error)),
+        remedy.into(),
+    ))
+}
+
+/// Returns whether the environment says that this process must not get another thread.
+fn is_turned_off() -> bool {
+    std::env::var_os(VARIABLE).is_some_and(|value| value == "off")
+}
+
+/// The ringer of this process, if it has one.
+pub(super) struct Service {
+    stamp: ProcessStamp,
+    running: Mutex<Option<Running>>,
+}
+
+struct Running {
+    ringer: Arc<Ringer>,
+    thread: JoinHandle<()>,
+}
+
+impl Service {
+    /// Returns the service of this process. A child leaves that of its parent alone: a thread that
+    /// the child does not have may have locked it.
+    pub(super) fn of_this_process() -> Result<&'static Self> {
+        static CURRENT: AtomicPtr<Service> = AtomicPtr::new(ptr::null_mut());
+        let stamp = ProcessStamp::of_this_process()?;
+        loop {
+            // ORDERING: Acquire; pairs with the Release below.
+            let found = CURRENT.load(Ordering::Acquire);
+            if let Some(service) = NonNull::new(found) {
+                // SAFETY: no service is ever freed.
+                let service = unsafe { service.as_ref() };
+                if service.stamp.is_mine() {
+                    return Ok(service);
+                }
+            }
+            let made = Box::into_raw(Box::new(Self { stamp, running: Mutex::new(None) }));
+            // ORDERING: Release; pairs with the Acquire above.
+            let order = Ordering::AcqRel;
+            if CURRENT.compare_exchange(found, made, order, Ordering::Relaxed).is_err() {
+                // SAFETY: no other thread has seen it.
+                drop(unsafe { Box::from_raw(made) });
+            }
+        }
+    }
+
+    pub(super) fn stamp(&self) -> ProcessStamp {
+        self.stamp
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has a file watched. Starts a ringer, if there is none.
+    pub(super) fn watch(
+        &self,
+        file: &WatchedFile,
+        bell: &Arc<Bell>,
+    ) -> Result<(Arc<Ringer>, WatchId)> {
+        let mut running = self.lock();
+        if let Some(Running { ringer, .. }) = &*running
+            && let Some(answer) = ringer.watch(file, bell)
+        {
+            return Ok((ringer.clone(), answer.map_err(Error::from_os)?));
+        }
+        let (started, id) = Running::start(file, bell)?;
+        Ok((running.insert(started).ringer.clone(), id))
+    }
+
+    /// Ends the watch for one open object, and the ringer with its last watch.
+    pub(super) fn unwatch(&self, ringer: &Arc<Ringer>, id: WatchId, bell: &Arc<Bell>) {
+        let mut running = self.lock();
+        if !ringer.unwatch(id, bell) {
+            return;
+        }
+        let ended = running.take_if(|running| Arc::ptr_eq(&running.ringer, ringer));
+        drop(running);
+        // The end of the watch woke the thread, unless the process closed the descriptor: then the
+        // thread ends after its next event.
+        if let Some(ended) = ended
+            && ringer.can_be_woken()
+        {
+            let _ = ended.thread.join();
+        }
+    }
+}
+
+impl Running {
+    /// Starts a ringer, with its first watch.
+    fn start(file: &WatchedFile, bell: &Arc<Bell>) -> Result<(Self, WatchId)> {
+        if is_turned_off() {
+            return Err(Error::new(ErrorKind::Unsupported, format!("{VARIABLE} is off")));
+        }
+        let queue = Queue::new().map_err(Error::from_os)?;
+        let ringer = Arc::new(Ringer::new(queue));
+        let id = ringer.watch(file, bell).expect("it is not over").map_err(Error::from_os)?;
+        let builder = thread::Builder::new().name("shmkit-notices".into()).stack_size(STACK_BYTES);
+        let run = {
+            let ringer = ringer.clone();
+            move || ringer.run()
+        };
+        match without_signals(|| builder.spawn(run)) {
+            Ok(thread) => Ok((Self { ringer, thread }, id)),
+            Err(error) => {
+                bell.disarm();
+                Err(Error::from_os(error))
+            }
+        }
+    }
+}
+
+/// Calls `start` while this thread blocks all signals, as a thread that is started there does.
+fn without_signals<T>(start: impl FnOnce() -> T) -> T {
+    let (mut all, mut before) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+    // SAFETY: there is room for the set.
+    unsafe { libc::sigfillset(all.as_mut_ptr()) };
+    // SAFETY: the first set was filled, and there is room for the second.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) };
+    let started = start();
+    // SAFETY: the call above filled the set.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut()) };
+    started
+}

@@ -1,0 +1,141 @@
+//! When a handle makes the slow check.
+//!
+//! While death notices are armed, a check is due when there are news since the last one; for safety
+//! also after a slice of 1 s. Without notices a slice is 50 ms: a check is due half a slice after
+//! the last one if a thread looks, and after a slice if a thread sleeps. It is also due 1 ms after
+//! the last one if a thread is woken although the word did not change.
+//!
+//! Notices cost a thread of this process and a watch. So a waiter arms them when it has waited for
+//! 2 ms, or when threads have slept for the object 16 times. What happened before that is found by
+//! the check that follows.
+
+use std::time::{Duration, Instant};
+
+use crate::memory::atomic::{AtomicU64, Ordering};
+use crate::sys::fork::Once;
+use crate::sys::notices::Notices;
+
+/// The longest time without a slow check while a thread waits.
+pub(super) const SLICE: Duration = Duration::from_millis(if cfg!(loom) { 0 } else { 50 });
+/// The same while death notices are armed. In a model only a notice causes a check then.
+const ARMED_SLICE: Duration = Duration::from_secs(if cfg!(loom) { 1 << 30 } else { 1 });
+/// A waiter that has waited for this time arms the notices.
+const ARM_AFTER: Duration = Duration::from_millis(if cfg!(loom) { 0 } else { 2 });
+/// So does a waiter of an object for which threads have slept this often: to sleep for 2 ms only
+/// costs several microseconds, because the system sets its timer for it.
+const ARM_AFTER_SLEEPS: u64 = 16;
+/// A wake without a change is followed by a slow check only if the last check was this long ago:
+/// under contention the word may have changed and changed back.
+const CHECKS_APART: Duration = Duration::from_millis(if cfg!(loom) { 0 } else { 1 });
+
+/// When a handle made its last slow check.
+///
+/// ```text
+/// 63                     32 31                      0
+/// +------------------------+------------------------+
+/// | milliseconds of this   | count of news at the   |
+/// | process, 0: never      | check, lower half      |
+/// +------------------------+------------------------+
+/// ```
+#[derive(Debug, Default)]
+pub(super) struct Checks(AtomicU64);
+
+impl Checks {
+    /// Makes the check due for the next wait.
+    pub(super) fn forget(&self) {
+        // ORDERING: Relaxed; it is harmless if two threads check at once.
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    /// Begins a wait.
+    pub(super) fn begin<'a>(&'a self, notices: Option<&'a Notices>) -> Timer<'a> {
+        // ORDERING: Relaxed; as above.
+        let (last, counted) = match self.0.load(Ordering::Relaxed) {
+            never if never >> 32 == 0 || cfg!(loom) => (None, 0),
+            last => (Some(clock_start() + Duration::from_millis(last >> 32)), last as u32),
+        };
+        Timer { checks: self, notices, last, counted, seen: 0 }
+    }
+
+    fn record(&self, now: Instant, news: u64) {
+        // After 49 days it begins again: then one check is made that is not due, or the other way.
+        let ms = now.saturating_duration_since(clock_start()).as_millis() as u32;
+        let last = u64::from(ms.max(1)) << 32 | u64::from(news as u32);
+        // ORDERING: Relaxed; as above.
+        self.0.store(last, Ordering::Relaxed);
+    }
+}
+
+/// When a check is due in one wait.
+pub(super) struct Timer<'a> {
+    checks: &'a Checks,
+    pub(super) notices: Option<&'a Notices>,
+    /// When the last check was made.
+    last: Option<Instant>,
+    /// The lower half of the count of news at that check.
+    counted: u32,
+    /// The count of news before the last look.
+    pub(super) seen: u64,
+}
+
+impl Timer<'_> {
+    fn are_armed(&self) -> bool {
+        self.notices.is_some_and(Notices::are_armed)
+    }
+
+    fn slice(&self) -> Duration {
+        if self.are_armed() { ARMED_SLICE } else { SLICE }
+    }
+
+    /// Reads the count of news: before each look.
+    pub(super) fn read_news(&mut self) {
+        self.seen = self.notices.map_or(0, Notices::news);
+    }
+
+    /// Returns whether a check is due. The caller makes it then.
+    pub(super) fn take_due(&mut self, now: Instant) -> bool {
+        // Early: a short sleep for the rest of a slice would often end just when a wake comes.
+        let is_due = self.seen as u32 != self.counted
+            || self.last.is_none_or(|last| now.saturating_duration_since(last) > self.slice() / 2);
+        if is_due {
+            (self.last, self.counted) = (Some(now), self.seen as u32);
+            self.checks.record(now, self.seen);
+        }
+        is_due
+    }
+
+    /// A thread was woken for what only the slow check sees.
+    pub(super) fn woken_without_change(&mut self) {
+        self.last = self.last.filter(|last| last.elapsed() < CHECKS_APART);
+    }
+
+    /// Arms the notices before a sleep, if that pays. Then a check is due before the sleep.
+    pub(super) fn arm_if_useful(&mut self, waited: Duration) -> bool {
+        let Some(notices) = self.notices.filter(|notices| notices.can_be_armed()) else {
+            return false;
+        };
+        let arms = waited >= ARM_AFTER || notices.count_sleep() >= ARM_AFTER_SLEEPS;
+        let arms = arms && notices.arm();
+        if arms {
+            self.last = None;
+        }
+        arms
+    }
+
+    /// Returns when a thread that sleeps from `now` on must look again.
+    pub(super) fn next_look(&self, now: Instant, waited: Duration) -> Instant {
+        let next = self.last.map_or(now, |last| last + self.slice());
+        match self.notices {
+            Some(notices) if waited < ARM_AFTER && notices.can_be_armed() => {
+                next.min(now + (ARM_AFTER - waited))
+            }
+            _ => next,
+        }
+    }
+}
+
+/// Returns the moment from which this process counts milliseconds.
+fn clock_start() -> Instant {
+    static START: Once<Instant> = Once::new();
+    *START.get_or_make(Instant::now)
+}

@@ -1,0 +1,132 @@
+//! A waiter gets a death notice, and makes no looks at intervals meanwhile.
+
+use std::fs;
+use std::time::Duration;
+
+use crate::children::Child;
+use crate::sync::fixture::{Fixture, NAME, run};
+
+/// Waits until the child has a thread that receives notices, which it has once a thread of it has
+/// waited for some time.
+fn wait_until_armed(child: &Child) {
+    while !has_notices_thread(child.id()) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn has_notices_thread(process: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let names = threads.filter_map(|it| fs::read_to_string(it.ok()?.path().join("comm")).ok());
+    names.into_iter().any(|name| name.trim_end() == "shmkit-notices")
+}
+
+/// A child holds something, others wait for it for longer than a slice of a waiter without notices.
+struct Waiting {
+    fixture: Fixture,
+    holder: Child,
+    waiters: Vec<Child>,
+    case: String,
+}
+
+impl Waiting {
+    /// `holds` are commands of the holder, `before` those of each waiter, `wait` the one that waits.
+    fn begin(holds: &str, before: &str, wait: &str, waiters: usize) -> Self {
+        let fixture = Fixture::new(1, 2);
+        let mut holder = fixture.start_actor();
+        run_all(&mut holder, holds);
+        let mut waiters: Vec<_> = (0..waiters).map(|_| fixture.start_actor()).collect();
+        for waiter in &mut waiters {
+            run_all(waiter, before);
+            waiter.send(wait);
+            wait_until_armed(waiter);
+        }
+        std::thread::sleep(Duration::from_millis(100));
+        let case = format!("{holds}, {wait}");
+        Self { fixture, holder, waiters, case }
+    }
+
+    /// Checks what a waiter answers, and that it did not look at intervals.
+    fn assert_told(&mut self, waiter: usize, answer: &str) {
+        let (waiter, case) = (&mut self.waiters[waiter], &self.case);
+        let told = waiter.receive();
+        assert!(told.starts_with(answer), "{case}: {told}");
+        // Before a wait arms the notices, it sleeps for 2 ms.
+        let expired: u64 = waiter.ask("expired_sleeps").parse().unwrap();
+        assert!(expired <= 1, "{case}: {expired} sleeps ended by time");
+    }
+}
+
+fn run_all(child: &mut Child, commands: &str) {
+    if !commands.is_empty() {
+        run(child, commands);
+    }
+}
+
+#[test]
+fn the_death_of_a_holder_is_announced_to_each_kind_of_waiter() {
+    for (holds, before, wait, answer) in [
+        ("lock", "", "lock", "OwnerDied"),
+        ("lock_reentrant", "", "lock_reentrant", "OwnerDied"),
+        ("write", "", "write", "OwnerDied"),
+        ("write", "", "read", "OwnerDied"),
+        ("read", "", "write", "done"),
+        ("acquire", "", "acquire", "done"),
+        ("acquire", "", "consume", "done"),
+        ("join_barrier", "join_barrier", "wait_barrier", "PeerDied"),
+    ] {
+        let mut waiting = Waiting::begin(holds, before, wait, 1);
+        waiting.holder.kill();
+        waiting.assert_told(0, answer);
+    }
+}
+
+#[test]
+fn the_deaths_of_holders_are_announced_to_one_waiter_after_the_other() {
+    for (holds, answer) in [("lock", "OwnerDied"), ("write", "OwnerDied"), ("acquire", "done")] {
+        let mut waiting = Waiting::begin(holds, "", holds, 4);
+        waiting.holder.kill();
+        for _ in 0..4 {
+            let next = waiting.next_holder();
+            waiting.assert_told(next, answer);
+            waiting.waiters.remove(next).kill();
+        }
+    }
+}
+
+impl Waiting {
+    /// Waits until one of the waiters holds something, and returns its index.
+    fn next_holder(&self) -> usize {
+        loop {
+            let description = self.fixture.dir.describe(NAME);
+            let holders = description.parts.iter().flat_map(|part| &part.state.holders);
+            let living = holders.filter(|holder| holder.is_alive).map(|holder| holder.slot);
+            let pids = living.filter_map(|slot| {
+                description.participants.iter().find(|it| it.slot == slot).map(|it| it.pid)
+            });
+            let find = |pid| self.waiters.iter().position(|waiter| waiter.id() == pid);
+            if let Some(found) = pids.into_iter().find_map(find) {
+                return found;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+#[test]
+fn the_removal_of_the_file_by_hand_is_announced_to_each_kind_of_waiter() {
+    for (holds, before, wait, waiters) in [
+        ("lock", "", "lock", 2),
+        ("write", "", "read", 2),
+        ("read", "", "write", 2),
+        ("acquire", "", "acquire", 2),
+        ("", "lock", "wait_condvar", 2),
+        ("", "", "wait_event", 2),
+        ("", "", "wait_latch", 2),
+        ("", "join_barrier", "wait_barrier", 1),
+    ] {
+        let mut waiting = Waiting::begin(holds, before, wait, waiters);
+        let [file] = &waiting.fixture.dir.files()[..] else { panic!("one object") };
+        fs::remove_file(waiting.fixture.dir.path().join(file)).unwrap();
+        (0..waiters).for_each(|waiter| waiting.assert_told(waiter, "Closed"));
+    }
+}
