@@ -29,7 +29,7 @@ use harness::worker::{Assignment, Workloads};
 use harness::workers::Harness;
 use peers::{bare_futex, boost, pthread, threads};
 use suites::{
-    attach, contended, floor, get, idle, lock, naive, readers, set, sight, takeover, turns,
+    attach, contended, fair, floor, get, idle, lock, naive, readers, set, sight, takeover, turns,
 };
 
 const WORKLOADS: Workloads = &[
@@ -91,6 +91,8 @@ enum Suite {
     Lock,
     /// Acquire a mutex from 2 and 8 workers, for short and for long sections
     Contend,
+    /// Acquire a mutex from 2 to 8 workers for seconds: even shares, and the longest waits
+    Fair,
     /// Acquire a lock mostly for reading, from 2 workers
     Rwlock,
     /// Take turns by a mutex and conditions, on two processors and on one
@@ -118,6 +120,7 @@ impl Suite {
             Self::Naive => naive::run,
             Self::Lock => lock::run,
             Self::Contend => contended::run_mutex,
+            Self::Fair => fair::run,
             Self::Rwlock => contended::run_rw_lock,
             Self::Condition => turns::run_condition,
             Self::Semaphore => turns::run_semaphore,

@@ -7,13 +7,16 @@ use std::thread;
 use std::time::Duration;
 
 use crate::harness::mailbox::RUN;
-use crate::harness::worker::Worker;
+use crate::harness::waits;
+use crate::harness::worker::{Worker, now_ns};
 use crate::harness::workers::Workers;
 
 /// How many operations of `read_mostly` there are for each one that writes.
 pub(crate) const OPERATIONS_PER_WRITE: u64 = 1_000;
 /// The length of the chain of instructions in a long section: about a microsecond.
 pub(crate) const LONG_STEPS: u64 = 500;
+/// How long that takes, in nanoseconds.
+pub(crate) const LONG_NS: u64 = 700;
 /// The worker that holds, and is killed.
 const HOLDER: usize = 0;
 /// The worker that waits: for the holder's death, or for the giver's turn.
@@ -51,6 +54,24 @@ pub(crate) fn add(worker: &Worker, mutex: impl Mutex) {
 /// Acquires and releases a mutex, with a microsecond of work between.
 pub(crate) fn add_long(worker: &Worker, mutex: impl Mutex) {
     worker.repeat(|| mutex.add(run_long_section));
+}
+
+/// Acquires and releases a mutex, with as many nanoseconds of work between as the size says, and
+/// measures how long each acquisition takes.
+pub(crate) fn add_fairly(worker: &Worker, mutex: impl Mutex) {
+    let steps = worker.bytes() as u64 * LONG_STEPS / LONG_NS;
+    worker.serve(|command| {
+        let mut waits = waits::histogram();
+        command.repeat(|| {
+            let began_ns = now_ns();
+            mutex.add(|| {
+                waits::record(&mut waits, now_ns() - began_ns);
+                run_section(steps);
+            });
+        });
+        let written = waits::write(worker.arena().directory(), worker.mailbox(), &waits);
+        written.expect("cannot write how long the acquisitions took");
+    });
 }
 
 /// Acquires and releases a lock for reading.
@@ -117,8 +138,12 @@ pub(crate) fn add_one(counter: &AtomicU64) {
 
 /// Runs the work of a long section, in which each step waits for the one before.
 pub(crate) fn run_long_section() {
+    run_section(LONG_STEPS);
+}
+
+fn run_section(steps: u64) {
     let mut number = black_box(1_u64);
-    for _ in 0..LONG_STEPS {
+    for _ in 0..steps {
         number ^= number << 13;
         number ^= number >> 7;
         number ^= number << 17;

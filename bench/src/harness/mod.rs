@@ -6,6 +6,7 @@
 //! workers              the controller: starts workers and commands them
 //! worker               the other side of each command
 //! arena                the mapping that the controller and the workers share
+//! waits                how long each acquisition took
 //! mailbox sizes futex  its words, the sizes of values, the system call
 //! ```
 //!
@@ -19,5 +20,6 @@ pub(crate) mod pair;
 pub(crate) mod report;
 pub(crate) mod samples;
 pub(crate) mod sizes;
+pub(crate) mod waits;
 pub(crate) mod worker;
 pub(crate) mod workers;

@@ -58,6 +58,9 @@ impl Workload {
     }
 }
 
+/// In place of a processor: any of them.
+pub(crate) const FREE: usize = usize::MAX;
+
 /// What a worker needs to know, on its command line.
 #[derive(Args)]
 pub(crate) struct Assignment {
@@ -115,7 +118,9 @@ impl Assignment {
 
     /// Works in this thread, until the controller says to leave.
     pub(crate) fn run(self, run: fn(&Worker)) {
-        pin(self.cpu);
+        if self.cpu != FREE {
+            pin(self.cpu);
+        }
         run(&Worker { arena: Arena::open(&self.arena), assignment: self });
     }
 }
@@ -133,6 +138,10 @@ impl Worker {
 
     pub(crate) fn bytes(&self) -> usize {
         self.assignment.bytes
+    }
+
+    pub(crate) fn mailbox(&self) -> usize {
+        self.assignment.mailbox
     }
 
     pub(crate) fn number(&self) -> usize {

@@ -222,6 +222,11 @@ impl<'a> Workers<'a> {
         self.numbers().map(|number| self.word(number, COUNT).load(Ordering::Relaxed)).collect()
     }
 
+    /// Returns the mailboxes of all workers.
+    pub(crate) fn mailboxes(&self) -> impl Iterator<Item = usize> {
+        self.numbers().map(|number| arena::mailbox(self.station, number))
+    }
+
     /// Returns a word of what the workers share.
     pub(crate) fn shared_word(&self, at: usize) -> &'a AtomicU64 {
         self.arena.word(arena::shared(self.station) + at)

@@ -16,6 +16,7 @@
 #include <atomic>
 #include <cstdint>
 #include <ctime>
+#include <fstream>
 #include <iostream>
 #include <map>
 #include <new>
@@ -59,6 +60,12 @@ struct Worker {
   // Reports that the worker has started, then repeats `operation` for each command.
   template <class Operation>
   void repeat(Operation operation) const {
+    repeat(operation, [] {});
+  }
+
+  // The same, and calls `finish` after each command.
+  template <class Operation, class Finish>
+  void repeat(Operation operation, Finish finish) const {
     std::uint64_t last = 0, count = 0;
     answer(ENDED);
     for (;;) {
@@ -78,6 +85,7 @@ struct Worker {
       }
       for (std::uint64_t round = 0; round < rounds; ++round) operation();
       mailbox[ENDED_NS].store(now_ns(), std::memory_order_relaxed);
+      finish();
       answer(last | ENDED);
     }
   }
@@ -96,11 +104,11 @@ void add_one(Word& total) {
   total.store(total.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
-// Runs the work of a long section, in which each step waits for the one before.
-void run_long_section() {
+// Runs work in which each step waits for the one before.
+void run_section(std::uint64_t steps) {
   std::uint64_t number = 1;
   asm volatile("" : "+r"(number));
-  for (int step = 0; step < LONG_STEPS; ++step) {
+  for (std::uint64_t step = 0; step < steps; ++step) {
     number ^= number << 13;
     number ^= number >> 7;
     number ^= number << 17;
@@ -115,8 +123,30 @@ void add(const Worker& worker, bool is_long) {
   worker.repeat([&] {
     ipc::scoped_lock<ipc::interprocess_mutex> locked(mutex);
     add_one(total);
-    if (is_long) run_long_section();
+    if (is_long) run_section(LONG_STEPS);
   });
+}
+
+// Measures how long each acquisition takes, as in `workloads.rs`, and writes the counts as in
+// `harness/waits.rs`.
+void add_fairly(const Worker& worker, std::map<std::string, std::string>& options) {
+  auto& mutex = worker.shared<ipc::interprocess_mutex>(0);
+  const std::uint64_t steps = std::stoull(options["--bytes"]) * LONG_STEPS / LONG_NS;
+  std::map<std::uint64_t, std::uint64_t> waits;
+  const auto write = [&] {
+    std::ofstream file(options["--arena"] + "/waits-" + options["--mailbox"]);
+    for (const auto& [ns, count] : waits) file << ns << ' ' << count << '\n';
+  };
+  worker.repeat(
+      [&] {
+        const std::uint64_t began_ns = now_ns();
+        ipc::scoped_lock<ipc::interprocess_mutex> locked(mutex);
+        std::uint64_t ns = now_ns() - began_ns, unit = 1;
+        while (ns / unit >= 128) unit *= 2;
+        ++waits[ns / unit * unit];
+        run_section(steps);
+      },
+      write);
 }
 
 template <class Mutex>
@@ -190,7 +220,8 @@ void take_turns(const Worker& worker, Turns& turns) {
 }
 
 // Returns whether there is such a workload.
-bool run(const Worker& worker, const std::string& task, const std::string& peer) {
+bool run(const Worker& worker, const std::string& task, const std::string& peer,
+         std::map<std::string, std::string>& options) {
   if (task == "mutex" || task == "long-mutex") {
     add(worker, task == "long-mutex");
   } else if (task == "read" || task == "write" || task == "read-mostly") {
@@ -198,6 +229,8 @@ bool run(const Worker& worker, const std::string& task, const std::string& peer)
       read_and_write<ipc::interprocess_upgradable_mutex>(worker, task);
     else
       read_and_write<ipc::interprocess_sharable_mutex>(worker, task);
+  } else if (task == "fair") {
+    add_fairly(worker, options);
   } else if (task == "permit") {
     auto& semaphores = worker.shared<Semaphores>(0, 1);
     worker.repeat([&] { semaphores.take(0), semaphores.give(0); });
@@ -217,10 +250,11 @@ int main(int argc, char** argv) {
 
   // Without this, the worker would outlive a killed controller and run forever.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  const std::uint64_t cpu = std::stoull(options["--cpu"]);
   cpu_set_t cpus;
   CPU_ZERO(&cpus);
-  CPU_SET(std::stoul(options["--cpu"]), &cpus);
-  const bool pinned = sched_setaffinity(0, sizeof cpus, &cpus) == 0;
+  CPU_SET(cpu, &cpus);
+  const bool pinned = cpu == FREE || sched_setaffinity(0, sizeof cpus, &cpus) == 0;
 
   const int file = open((options["--arena"] + "/arena").c_str(), O_RDWR);
   struct stat status{};
@@ -237,7 +271,7 @@ int main(int argc, char** argv) {
                       std::stoul(options["--number"])};
   const std::string& workload = options["--workload"];
   const std::size_t slash = workload.find('/');
-  if (!run(worker, workload.substr(0, slash), workload.substr(slash + 1))) {
+  if (!run(worker, workload.substr(0, slash), workload.substr(slash + 1), options)) {
     std::cerr << "bench-boost: no workload is called " << workload << "\n";
     return 1;
   }

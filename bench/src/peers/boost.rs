@@ -8,11 +8,12 @@ use std::sync::OnceLock;
 use crate::harness::mailbox::{
     ANSWER, BEGAN_NS, COMMAND, COUNT, ENDED, ENDED_NS, LEAVE, ROUNDS, SHARED_WORDS, STOP, TOTAL,
 };
-use crate::harness::worker::Workload;
-use crate::workloads::{GIVER, LONG_STEPS, OPERATIONS_PER_WRITE};
+use crate::harness::worker::{FREE, Workload};
+use crate::workloads::{GIVER, LONG_NS, LONG_STEPS, OPERATIONS_PER_WRITE};
 
 pub(crate) const WORKLOADS: &[Workload] = &[
     Workload::program("mutex/boost", program),
+    Workload::program("fair/boost", program),
     Workload::program("long-mutex/boost", program),
     Workload::program("read/boost-sharable", program),
     Workload::program("read/boost-upgradable", program),
@@ -51,6 +52,7 @@ fn compile() -> Result<PathBuf, String> {
     let mut compiler = Command::new("g++")
         .args(["-std=c++17", "-O2", "-Wall", "-pthread", "-x", "c++", "-", "-o"])
         .arg(&program)
+        .arg(format!("-DFREE={FREE}ULL"))
         .args(definitions![
             COMMAND,
             ROUNDS,
@@ -64,6 +66,7 @@ fn compile() -> Result<PathBuf, String> {
             SHARED_WORDS,
             TOTAL,
             OPERATIONS_PER_WRITE,
+            LONG_NS,
             LONG_STEPS,
             GIVER,
         ])

@@ -8,12 +8,14 @@ use libc::{PTHREAD_MUTEX_ROBUST, PTHREAD_PROCESS_SHARED, c_int};
 use crate::harness::mailbox::TOTAL;
 use crate::harness::worker::{Shared, Worker, Workload};
 use crate::workloads::{
-    self, Turns, add, add_long, add_one, hold_or_wait, read, read_mostly, take_turns, write,
+    self, Turns, add, add_fairly, add_long, add_one, hold_or_wait, read, read_mostly, take_turns,
+    write,
 };
 
 pub(crate) const WORKLOADS: &[Workload] = &[
     Workload::process("mutex/pthread", |it| add(it, Mutex::at(it.shared(), false))),
     Workload::process("mutex/robust", |it| add(it, Mutex::at(it.shared(), true))),
+    Workload::process("fair/robust", |it| add_fairly(it, Mutex::at(it.shared(), true))),
     Workload::process("long-mutex/pthread", |it| add_long(it, Mutex::at(it.shared(), false))),
     Workload::process("long-mutex/robust", |it| add_long(it, Mutex::at(it.shared(), true))),
     Workload::process("read/pthread", |it| read(it, RwLock::at(it.shared()))),

@@ -7,11 +7,12 @@ use shmkit::{ErrorKind, Object, Primitive, Result};
 use crate::harness::worker::{Worker, Workload};
 use crate::objects;
 use crate::workloads::{
-    self, Turns, add, add_long, hold_or_wait, read, read_mostly, take_turns, write,
+    self, Turns, add, add_fairly, add_long, hold_or_wait, read, read_mostly, take_turns, write,
 };
 
 pub(crate) const WORKLOADS: &[Workload] = &[
     Workload::process("mutex/shmkit", |it| add(it, Mutex::open(it))),
+    Workload::process("fair/shmkit", |it| add_fairly(it, Mutex::open(it))),
     Workload::process("long-mutex/shmkit", |it| add_long(it, Mutex::open(it))),
     Workload::process("read/shmkit", |it| read(it, RwLock::open(it))),
     Workload::process("write/shmkit", |it| write(it, RwLock::open(it))),

@@ -4,10 +4,14 @@ use std::hint::black_box;
 use std::sync;
 
 use crate::harness::worker::Workload;
-use crate::workloads::{self, Turns, add, add_long, read, read_mostly, take_turns, write};
+use crate::workloads::{
+    self, Turns, add, add_fairly, add_long, read, read_mostly, take_turns, write,
+};
 
 pub(crate) const WORKLOADS: &[Workload] = &[
     Workload::thread("mutex/std", |it| add(it, Mutex::new())),
+    Workload::thread("fair/parking_lot", |it| add_fairly(it, ParkingLot)),
+    Workload::thread("fair/std", |it| add_fairly(it, Mutex::new())),
     Workload::thread("long-mutex/std", |it| add_long(it, Mutex::new())),
     Workload::thread("read/std", |it| read(it, RwLock::new())),
     Workload::thread("write/std", |it| write(it, RwLock::new())),
@@ -39,6 +43,20 @@ impl workloads::Mutex for Mutex {
     #[inline]
     fn add(&self, section: impl FnOnce()) {
         let mut total = self.0.lock().expect(UNPOISONED);
+        *total += 1;
+        section();
+    }
+}
+
+static PARKING_LOT: Lines<parking_lot::Mutex<u64>> = Lines(parking_lot::Mutex::new(0));
+
+/// `parking_lot::Mutex`.
+struct ParkingLot;
+
+impl workloads::Mutex for ParkingLot {
+    #[inline]
+    fn add(&self, section: impl FnOnce()) {
+        let mut total = PARKING_LOT.0.lock();
         *total += 1;
         section();
     }

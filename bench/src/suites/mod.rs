@@ -2,6 +2,7 @@
 
 pub(crate) mod attach;
 pub(crate) mod contended;
+pub(crate) mod fair;
 pub(crate) mod floor;
 pub(crate) mod get;
 pub(crate) mod idle;
