@@ -101,6 +101,12 @@ pub fn expired_sleeps() -> u64 {
     crate::wait::figures::expired_sleeps()
 }
 
+/// How many sleeps of waiters of this process ended by a wake.
+#[cfg(all(feature = "crash-points", not(loom)))]
+pub fn woken_sleeps() -> u64 {
+    crate::wait::figures::woken_sleeps()
+}
+
 #[cfg(feature = "crash-points")]
 mod armed {
     use std::sync::Once;

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `win32` | what all calls of Win32 share: texts, handles, users |
 //! | `random` | random bytes |
+//! | `clock` | the time that all processes read alike |
 //! | `pages` | the units of mapping |
 //! | `status` | what the system reports about an open file |
 //! | `lock` | byte-range locks on files |
@@ -19,6 +20,7 @@
 //! | `directory` | named files in a directory |
 //! | `mapping` | files in the address space |
 
+pub(crate) mod clock;
 pub(crate) mod directory;
 pub(crate) mod file;
 pub(crate) mod fork;

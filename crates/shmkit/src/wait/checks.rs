@@ -28,41 +28,61 @@ const ARM_AFTER_SLEEPS: u64 = 16;
 /// under contention the word may have changed and changed back.
 const CHECKS_APART: Duration = Duration::from_millis(if cfg!(loom) { 0 } else { 1 });
 
-/// When a handle made its last slow check.
+/// What a handle remembers of its waits. All are guesses: threads may overwrite each other's.
 ///
 /// ```text
-/// 63                     32 31                      0
-/// +------------------------+------------------------+
-/// | milliseconds of this   | count of news at the   |
-/// | process, 0: never      | check, lower half      |
-/// +------------------------+------------------------+
+/// 63                     32 31              16 15                0
+/// +------------------------+------------------+------------------+
+/// | when the last check    | when an attempt  | count of news at |
+/// | was made; 0: never     | took what was    | the last check   |
+/// |                        | reserved         |                  |
+/// +------------------------+------------------+------------------+
+///    milliseconds of this process, and the count, modulo 2^32 or 2^16
 /// ```
+///
+/// There are fewer than 2^16 pieces of news in a slice, after which a check is due anyway.
 #[derive(Debug, Default)]
 pub(super) struct Checks(AtomicU64);
 
 impl Checks {
     /// Makes the check due for the next wait.
     pub(super) fn forget(&self) {
-        // ORDERING: Relaxed; it is harmless if two threads check at once.
-        self.0.store(0, Ordering::Relaxed);
+        self.store(self.load() & u64::from(u32::MAX));
     }
 
     /// Begins a wait.
     pub(super) fn begin<'a>(&'a self, notices: Option<&'a Notices>) -> Timer<'a> {
-        // ORDERING: Relaxed; as above.
-        let (last, counted) = match self.0.load(Ordering::Relaxed) {
+        let (last, counted) = match self.load() {
             never if never >> 32 == 0 || cfg!(loom) => (None, 0),
-            last => (Some(clock_start() + Duration::from_millis(last >> 32)), last as u32),
+            last => (Some(clock_start() + Duration::from_millis(last >> 32)), last as u16),
         };
         Timer { checks: self, notices, last, counted, seen: 0 }
     }
 
+    /// Returns whether an attempt takes what is reserved for others: once in a slice.
+    pub(super) fn takes_reserved(&self, now: Instant) -> bool {
+        let (before, ms) = (self.load(), (milliseconds(now) as u16).max(1));
+        let last_ms = (before >> 16) as u16;
+        let takes = last_ms == 0 || u128::from(ms.wrapping_sub(last_ms)) >= SLICE.as_millis();
+        if takes {
+            self.store(before & !(0xffff << 16) | u64::from(ms) << 16);
+        }
+        takes
+    }
+
     fn record(&self, now: Instant, news: u64) {
-        // After 49 days it begins again: then one check is made that is not due, or the other way.
-        let ms = now.saturating_duration_since(clock_start()).as_millis() as u32;
-        let last = u64::from(ms.max(1)) << 32 | u64::from(news as u32);
+        let ms = (milliseconds(now) as u32).max(1);
+        self.store(u64::from(ms) << 32 | self.load() & 0xffff << 16 | u64::from(news as u16));
+    }
+
+    fn load(&self) -> u64 {
+        // ORDERING: Relaxed; it is harmless if two threads check at once.
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn store(&self, word: u64) {
         // ORDERING: Relaxed; as above.
-        self.0.store(last, Ordering::Relaxed);
+        self.0.store(word, Ordering::Relaxed);
     }
 }
 
@@ -72,8 +92,8 @@ pub(super) struct Timer<'a> {
     pub(super) notices: Option<&'a Notices>,
     /// When the last check was made.
     last: Option<Instant>,
-    /// The lower half of the count of news at that check.
-    counted: u32,
+    /// The count of news at that check, modulo 2^16.
+    counted: u16,
     /// The count of news before the last look.
     pub(super) seen: u64,
 }
@@ -95,10 +115,10 @@ impl Timer<'_> {
     /// Returns whether a check is due. The caller makes it then.
     pub(super) fn take_due(&mut self, now: Instant) -> bool {
         // Early: a short sleep for the rest of a slice would often end just when a wake comes.
-        let is_due = self.seen as u32 != self.counted
+        let is_due = self.seen as u16 != self.counted
             || self.last.is_none_or(|last| now.saturating_duration_since(last) > self.slice() / 2);
         if is_due {
-            (self.last, self.counted) = (Some(now), self.seen as u32);
+            (self.last, self.counted) = (Some(now), self.seen as u16);
             self.checks.record(now, self.seen);
         }
         is_due
@@ -132,6 +152,11 @@ impl Timer<'_> {
             _ => next,
         }
     }
+}
+
+/// Returns the milliseconds of this process at a moment.
+fn milliseconds(moment: Instant) -> u64 {
+    moment.saturating_duration_since(clock_start()).as_millis() as u64
 }
 
 /// Returns the moment from which this process counts milliseconds.

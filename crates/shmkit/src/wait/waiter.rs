@@ -22,7 +22,8 @@
 //! A waiter that slept and has waited for 1 ms is *starving*. Its protocol may then mark the word
 //! with a request for a handoff. A free lock is then *reserved*: threads that have not slept for it
 //! leave it to threads that have, and sleep; but for one slice at most, since the waiter that
-//! requested the handoff may be dead or stopped. An attempt, which does not wait, ignores handoffs.
+//! requested the handoff may be dead or stopped. An attempt, which does not wait, takes what is
+//! reserved once in a slice.
 
 use core::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -37,6 +38,8 @@ use crate::sys::wait::WaitOutcome;
 
 /// A waiter that slept and has waited for this time may request a handoff.
 const STARVES_AFTER: Duration = Duration::from_millis(if cfg!(loom) { 0 } else { 1 });
+/// After this time it may request as many handoffs as it takes.
+const STARVES_FOR_LONG_AFTER: Duration = Duration::from_millis(16);
 
 /// What a look found.
 #[derive(Debug)]
@@ -101,15 +104,16 @@ impl<'a> SleepTicket<'a> {
 /// How a waiter stands, for the `poll` of its protocol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Standing {
-    /// It does not wait: it ignores handoffs.
-    pub(crate) is_attempt: bool,
     /// It slept in this wait: it may have received a wake that another waiter needs.
     pub(crate) slept: bool,
     /// It slept, and has waited for 1 ms: it may request a handoff when it marks the word.
     pub(crate) starves: bool,
+    /// The same after 16 ms.
+    pub(crate) starves_for_long: bool,
     /// It marked the word while it starved.
     pub(crate) requested: bool,
-    /// It has left the reserved word to other waiters for a slice.
+    /// It has left the reserved word to other waiters for a slice; or it is an attempt, and for a
+    /// slice no attempt of the handle took a reserved word.
     pub(crate) patience_is_over: bool,
 }
 
@@ -196,10 +200,8 @@ impl WaitLoop {
         mut poll: impl FnMut(&mut C, &Standing) -> Poll<'a, T>,
         mut check: impl FnMut(&mut C) -> Option<T>,
     ) -> Waited<T> {
-        let mut standing = Standing { is_attempt: until == Until::Now, ..Standing::default() };
-        if !standing.is_attempt
-            && let Some(found) = self.spin(context, look)
-        {
+        let (mut standing, is_attempt) = (Standing::default(), until == Until::Now);
+        if !is_attempt && let Some(found) = self.spin(context, look) {
             return Waited { found: Some(found), slept: false, requested: false };
         }
         let (mut since, mut patience, mut checks) = (None, None, self.checks.begin(notices));
@@ -219,7 +221,12 @@ impl WaitLoop {
             let (before, is_over) = (standing, until.is_over(now));
             let waited = now - *since.get_or_insert(now);
             standing.starves = standing.slept && waited >= STARVES_AFTER;
-            standing.patience_is_over = patience.is_some_and(|end| end <= now);
+            standing.starves_for_long = standing.starves
+                && (waited >= STARVES_FOR_LONG_AFTER || cfg!(loom) && standing.requested);
+            standing.patience_is_over = match polled {
+                Poll::Reserved(_) if is_attempt => self.checks.takes_reserved(now),
+                _ => patience.is_some_and(|end| end <= now),
+            };
             if check_is_due || is_over || standing != before {
                 polled = poll(context, &standing);
             }
@@ -239,6 +246,7 @@ impl WaitLoop {
                 woke = ticket.sleep(until.or_before(next_look), &checks);
                 standing.slept |= woke != WaitOutcome::Changed;
                 figures::count_if(woke == WaitOutcome::TimedOut, &figures::EXPIRED_SLEEPS);
+                figures::count_if(woke == WaitOutcome::Woken, &figures::WOKEN_SLEEPS);
                 if woke == WaitOutcome::Woken && ticket.is_unchanged() {
                     checks.woken_without_change();
                 }
@@ -280,6 +288,7 @@ pub(crate) mod figures {
 
     pub(super) static LATE_FINDS: AtomicU64 = AtomicU64::new(0);
     pub(super) static EXPIRED_SLEEPS: AtomicU64 = AtomicU64::new(0);
+    pub(super) static WOKEN_SLEEPS: AtomicU64 = AtomicU64::new(0);
 
     pub(super) fn count_if(is_true: bool, figure: &AtomicU64) {
         // ORDERING: Relaxed; a figure for tests.
@@ -298,11 +307,18 @@ pub(crate) mod figures {
         // ORDERING: Relaxed; as above.
         EXPIRED_SLEEPS.load(Ordering::Relaxed)
     }
+
+    /// Returns how many sleeps of waiters of this process ended by a wake.
+    pub(crate) fn woken_sleeps() -> u64 {
+        // ORDERING: Relaxed; as above.
+        WOKEN_SLEEPS.load(Ordering::Relaxed)
+    }
 }
 #[cfg(not(all(feature = "crash-points", not(loom))))]
 mod figures {
     pub(super) const LATE_FINDS: () = ();
     pub(super) const EXPIRED_SLEEPS: () = ();
+    pub(super) const WOKEN_SLEEPS: () = ();
 
     pub(super) fn count_if(_is_true: bool, _figure: &()) {}
 }

@@ -22,7 +22,7 @@
 //! |---|---|---|
 //! | ASLEEP | a waiter before it sleeps on the word | the holder: it releases, and wakes one |
 //! | READERS | a waiter before it sleeps until it may share | the same, and wakes all |
-//! | handoffs | a starving waiter, when it sleeps again: sets 255 | see "Why nobody starves" |
+//! | handoffs | a starving waiter, when it sleeps again: sets 1 or 255 | see `handoff` |
 //! | INCONSISTENT | the replacer of a holder that died in it | a holder that repaired the data |
 //! | UPGRADABLE | a holder that lets readers share | the holder |
 //! | DRAINING | a holder that still waits for readers to leave | the holder |
@@ -38,18 +38,6 @@
 //! If a wake is lost because the woken process is being killed, the other waiters look again at the
 //! end of their slices.
 //!
-//! # Why nobody starves
-//!
-//! The first thread that finds the word free acquires it. This is fastest while critical sections
-//! are short, but the first thread is seldom a waiter that must be woken. So a waiter that was
-//! woken but found the word held, 1 ms after it began to wait, reserves the next 255 acquisitions
-//! for threads that slept. A waiter that has not slept for the word leaves it to them, and sleeps.
-//! (An attempt ignores the reservation.) Sleeping waiters are woken in the order in which they went
-//! to sleep. Each of them that acquires the word subtracts one handoff; the waiter that requested
-//! the handoffs clears them. Writers leave the word to readers in the same way, if there are
-//! handoffs and READERS is set. A word that is reserved for a dead or stopped thread is acquired by
-//! another after a slice.
-//!
 //! # If a process dies
 //!
 //! A dead holder stays in the word until the slow check of a process that wants the word. The
@@ -57,6 +45,7 @@
 //! only one replaces it.
 
 mod death_watch;
+mod handoff;
 mod state;
 
 pub(crate) use self::death_watch::DeathWatch;
@@ -113,19 +102,27 @@ pub(crate) enum AcquireError {
 pub(crate) struct OwnerWord<'a> {
     word: &'a AtomicU64,
     of: Use,
+    /// When a handoff last took place, in microseconds of the monotonic clock.
+    handed_us: Option<&'a AtomicU64>,
 }
 
 impl<'a> OwnerWord<'a> {
     /// An owner word of a role.
     #[inline(always)]
     pub(crate) fn of_role(word: &'a AtomicU64) -> Self {
-        Self { word, of: Use::Role }
+        Self { word, of: Use::Role, handed_us: None }
     }
 
     /// An owner word of a lock.
     #[inline(always)]
     pub(crate) fn of_lock(word: &'a AtomicU64) -> Self {
-        Self { word, of: Use::Lock }
+        Self { word, of: Use::Lock, handed_us: None }
+    }
+
+    /// The same with the word for the time of the last handoff.
+    #[inline(always)]
+    pub(crate) fn with_handed_us(self, handed_us: &'a AtomicU64) -> Self {
+        Self { handed_us: Some(handed_us), ..self }
     }
 
     #[inline(always)]
@@ -264,8 +261,7 @@ impl<'a> OwnerWord<'a> {
             self.drop_handoffs();
         }
         if outcome.is_err() && slept {
-            // The wake that this waiter received may be needed by another waiter.
-            self.wait_word().pass_wake_on();
+            self.leave_queue();
         }
         outcome
     }
@@ -358,19 +354,13 @@ impl<'a> OwnerWord<'a> {
         if state.is_closed() { Err(AcquireError::Closed) } else { Ok(state) }
     }
 
-    /// Returns whether this waiter leaves a free word to others for now.
-    fn is_reserved_for_others(self, state: State, standing: &Standing) -> bool {
-        let may_take = standing.is_attempt
-            || standing.patience_is_over
-            || standing.slept && !state.has(READERS);
-        state.has_handoffs() && !may_take
-    }
-
     /// Returns how to sleep while the word is `state`. A starving waiter also requests a handoff.
     fn ticket(self, state: State, mark: u64, standing: &Standing) -> SleepTicket<'a> {
         let marked = state.with(mark);
-        let requests = standing.starves && self.of == Use::Lock;
-        let marked = if requests { marked.with_handoffs() } else { marked };
+        let marked = match self.request(standing) {
+            Some(request) => marked.with_handoffs(request),
+            None => marked,
+        };
         SleepTicket::new(self.wait_word(), state.word).marked(marked.word)
     }
 
@@ -388,7 +378,11 @@ impl<'a> OwnerWord<'a> {
         }
         // ORDERING: SeqCst; as Acquire it pairs with the Release in `release`. A writer looks at
         // the shares of readers after it: see `sync::raw::shares`.
-        self.exchange(state, mine, Ordering::SeqCst, Wake::Moved).is_ok()
+        let is_taken = self.exchange(state, mine, Ordering::SeqCst, Wake::Moved).is_ok();
+        if is_taken && state.has_handoffs() {
+            self.record_handoff();
+        }
+        is_taken
     }
 
     /// Replaces `holder`, if it is dead, by `next`, or frees the word. `None`: the word changed.
@@ -424,26 +418,6 @@ impl<'a> OwnerWord<'a> {
             Use::Role => Acquired::Inconsistent,
             Use::Lock => next.acquired(),
         }))
-    }
-
-    /// Ends the handoff for readers that a reader found in `state` when it shared the lock.
-    pub(crate) fn end_handoff_to_readers(self, state: State) {
-        if state.has_handoffs() && state.has(READERS) {
-            self.drop_handoffs();
-        }
-    }
-
-    /// Cancels the handoffs requested by a waiter that no longer waits.
-    fn drop_handoffs(self) {
-        let mut state = self.look();
-        while state.has_handoffs() {
-            let dropped = state.without_handoffs();
-            // ORDERING: Relaxed; the mark carries nothing.
-            match self.exchange(state, dropped, Ordering::Relaxed, Wake::All) {
-                Ok(()) => return,
-                Err(found) => state = found,
-            }
-        }
     }
 
     /// Whether its holder is dead. The dead holder's slot is freed.

@@ -14,8 +14,18 @@ pub(super) const DRAINING: u64 = 1 << 17;
 pub(super) const DONE: u64 = 1 << 18;
 const HANDOFF: u64 = 1 << 19;
 const HANDOFFS: u64 = 0xff * HANDOFF;
-/// How many handoffs a starving waiter requests: as many waiters may be before it in the queue.
+/// How many handoffs a waiter requests that has waited for long: as many may be before it in the
+/// queue.
 const MAX_HANDOFFS: u64 = if cfg!(loom) { 2 * HANDOFF } else { HANDOFFS };
+
+/// What a waiter requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Request {
+    /// One handoff, to the first in the queue.
+    ToFirst,
+    /// As many as it takes until it is its own turn.
+    ToMe,
+}
 
 /// What an owner word is used for: this decides what bits 13 to 28 mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,9 +112,13 @@ impl State {
         self.of == Use::Lock && self.word & HANDOFFS != 0
     }
 
-    /// The same with the next acquisitions reserved.
-    pub(super) fn with_handoffs(self) -> Self {
-        self.without(HANDOFFS).with(MAX_HANDOFFS)
+    /// The same with the next acquisitions reserved: what is reserved already stays.
+    pub(super) fn with_handoffs(self, request: Request) -> Self {
+        match request {
+            Request::ToFirst if self.word & HANDOFFS != 0 => self,
+            Request::ToFirst => self.with(HANDOFF),
+            Request::ToMe => self.without(HANDOFFS).with(MAX_HANDOFFS),
+        }
     }
 
     /// The same with nothing reserved.

@@ -1,12 +1,12 @@
 //! A mutex without a value.
 
 use crate::error::{Error, Result};
-use crate::object::{Builder, Holder, Holding, Line, Membership, Part, PartState, Planner};
+use crate::object::{Builder, Holder, Holding, Line, Membership, Part, PartState, Planner, WORDS};
 use crate::participant::owner::{AcquireError, Acquired, Mode, OwnerWord, State};
 use crate::wait::{Until, WaitLoop};
 
 /// How many bytes of the line are used before the value.
-pub(crate) const USED: u64 = 8;
+pub(crate) const USED: u64 = 16;
 
 pub(super) const HOLDS: Holding = Holding::new(
     "holds it",
@@ -22,8 +22,11 @@ pub(crate) struct RawMutex {
 }
 
 impl RawMutex {
-    pub(crate) fn plan(planner: &mut Planner<'_>) {
-        planner.line("owner");
+    /// Plans the lock, and returns where its line is.
+    pub(crate) fn plan(planner: &mut Planner<'_>) -> u64 {
+        let line = planner.line("owner");
+        planner.word("handed", line + 8, WORDS);
+        line
     }
 
     pub(crate) fn build(builder: &mut Builder) -> Result<Self> {
@@ -37,7 +40,8 @@ impl RawMutex {
 
     #[inline(always)]
     pub(crate) fn word(&self) -> OwnerWord<'_> {
-        OwnerWord::of_lock(&self.line.fixed()[0])
+        let [owner, handed_us, ..] = self.line.fixed();
+        OwnerWord::of_lock(owner).with_handed_us(handed_us)
     }
 
     /// Acquires the lock. `until` is called only if it is not free.

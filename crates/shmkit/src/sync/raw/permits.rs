@@ -324,7 +324,7 @@ impl<'a> Permits<'a> {
         }
         let given = Self::load(self.given).0;
         let sleep = SleepTicket::new(self.wait_word(), given);
-        if given & STARVING != 0 && !standing.slept && !standing.is_attempt {
+        if given & STARVING != 0 && !standing.slept && !standing.patience_is_over {
             return Poll::Reserved(sleep);
         }
         match self.try_take(slot) {

@@ -10,7 +10,7 @@ use crate::participant::owner::{AcquireError, Acquired, Mode, OwnerWord, State};
 use crate::wait::{Until, WaitLoop};
 
 /// How many bytes of the line are used before the value.
-pub(crate) const USED: u64 = 16;
+pub(crate) const USED: u64 = 24;
 
 const READS: Holding = Holding::new(
     "reads",
@@ -48,8 +48,8 @@ pub(crate) struct RawRwLock {
 impl RawRwLock {
     /// Plans the lock, and `value` between its line and its shares.
     pub(crate) fn plan(planner: &mut Planner<'_>, value: impl FnOnce(&mut Planner<'_>)) {
-        let line = planner.line("owner");
-        planner.word("used", line + 8, WORDS);
+        let line = RawMutex::plan(planner);
+        planner.word("used", line + 16, WORDS);
         value(planner);
         planner.words_for_each("shares", SLEEP, STRIDE as u64);
     }
@@ -76,7 +76,7 @@ impl RawRwLock {
 
     #[inline(always)]
     fn shares(&self) -> Shares<'_> {
-        let used = &self.owner.line.fixed()[1];
+        let used = &self.owner.line.fixed()[2];
         Shares { owner: self.owner.word(), used, words: self.shares.all() }
     }
 
@@ -208,9 +208,9 @@ impl RawRwLock {
 
 /// Describes a read-write lock, for a process that does not know its type.
 pub(crate) fn describe(part: &Part<'_>) -> Result<PartState> {
-    let line = part.line::<2>()?;
+    let line = part.line::<3>()?;
     let owner = OwnerWord::of_lock(&line[0]);
-    let shares = Shares { owner, used: &line[1], words: part.words()? };
+    let shares = Shares { owner, used: &line[2], words: part.words()? };
     let state = owner.look();
     let exclusive = state.is_exclusive();
     let holding = if exclusive { HOLDS } else { MAY_UPGRADE };

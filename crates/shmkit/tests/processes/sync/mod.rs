@@ -41,6 +41,7 @@ pub(crate) const ROLES: &[(&str, Role)] = &[
     ("waiter", holders::waiter),
     ("acquirer", semaphore::acquirer),
     ("actor", actor::role),
+    ("impatient", fairness::impatient),
     ("greedy", fairness::greedy),
     ("player", waiting::player),
     ("event waiter", stopped::event_waiter),
