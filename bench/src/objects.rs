@@ -5,6 +5,8 @@ use std::path::Path;
 
 use shmkit::{Latest, Object, Options, Primitive};
 
+/// More than there are workers, since a killed one is replaced.
+const MAX_PARTICIPANTS: u32 = 128;
 const OWN_DIRECTORY: &str = "cannot open an object in a directory that this run created";
 
 /// Returns the options for a `Latest` of `N` words.
@@ -18,11 +20,12 @@ pub(crate) fn latest<const N: usize>(directory: &Path, name: &str) -> Latest<[u6
     latest_options(directory).open_or_create(&name).expect(OWN_DIRECTORY)
 }
 
-/// Opens or creates a primitive.
+/// Opens or creates a primitive, with room for as many workers as there can be.
 pub(crate) fn primitive<P: Primitive>(
     directory: &Path,
     name: &str,
     initial: P::Initial,
 ) -> Object<P> {
-    Object::<P>::options().directory(directory).open_or_create(name, initial).expect(OWN_DIRECTORY)
+    let options = Object::<P>::options().directory(directory).max_participants(MAX_PARTICIPANTS);
+    options.open_or_create(name, initial).expect(OWN_DIRECTORY)
 }

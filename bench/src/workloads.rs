@@ -118,17 +118,19 @@ pub(crate) fn hold_or_wait<T>(worker: &Worker, hold: impl Fn() -> T, wait: impl 
     worker.repeat(|| if worker.number() == HOLDER { mem::forget(hold()) } else { wait() });
 }
 
-/// The controller's side of `hold_or_wait`: kills the holder after the waiter has waited for
-/// `delay`. Returns the milliseconds from then until the waiter continued.
+/// The controller's side of `hold_or_wait`: kills the holder after the waiters, which are all other
+/// workers, have waited for `delay`. Returns the milliseconds from then until the first of them
+/// continued.
 pub(crate) fn kill_holder(workers: &Workers<'_>, delay: Duration) -> f64 {
     workers.begin(HOLDER, RUN, 1);
     workers.wait(HOLDER);
-    workers.begin(WAITER, RUN, 1);
+    let waiters = WAITER..workers.len();
+    waiters.clone().for_each(|waiter| workers.begin(waiter, RUN, 1));
     thread::sleep(delay);
     let killed_ns = workers.kill(HOLDER);
-    let acquired_ns = workers.wait(WAITER);
+    let acquired_ns = waiters.map(|waiter| workers.wait(waiter)).min();
     workers.replace(HOLDER);
-    (acquired_ns - killed_ns) as f64 / 1e6
+    (acquired_ns.expect("there is a waiter") - killed_ns) as f64 / 1e6
 }
 
 /// Adds one to a counter that only the holder of a lock changes.

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::samples::{Samples, extremes, median};
 
 /// The width of the column of cases.
-const CASE: usize = 38;
+const CASE: usize = 50;
 
 /// Where figures are printed, and of which suite they are.
 pub(crate) struct Report {

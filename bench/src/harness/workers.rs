@@ -98,6 +98,11 @@ impl<'a> Workers<'a> {
         self.arena.word(arena::mailbox(self.station, number) + at)
     }
 
+    /// Returns how many workers there are.
+    pub(crate) fn len(&self) -> usize {
+        self.cpus.len()
+    }
+
     fn numbers(&self) -> std::ops::Range<usize> {
         0..self.cpus.len()
     }

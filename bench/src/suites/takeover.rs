@@ -20,23 +20,33 @@ const DELAY_RANGE_MS: u64 = 53;
 const DELAY_STEP_MS: u64 = 17;
 
 const FLOOR: &str = "takeover/robust";
-const SUBJECTS: [(&str, &str); 5] = [
-    ("shmkit Mutex", "takeover/shmkit"),
-    ("shmkit RwLock, write", "takeover-write/shmkit"),
-    ("shmkit Semaphore", "takeover-permit/shmkit"),
-    ("shmkit Barrier", "takeover-party/shmkit"),
-    ("robust pthread", "takeover/robust"),
+/// What is waited for, and how many processes wait for it at a time.
+const SUBJECTS: [(&str, &str, &[usize]); 5] = [
+    ("shmkit Mutex", "takeover/shmkit", &[1, 8, 64]),
+    ("shmkit RwLock, write", "takeover-write/shmkit", &[1, 8, 64]),
+    ("shmkit Semaphore", "takeover-permit/shmkit", &[1, 8, 64]),
+    ("shmkit Barrier", "takeover-party/shmkit", &[1]),
+    ("robust pthread", "takeover/robust", &[1, 8, 64]),
 ];
 
 pub(crate) fn run(harness: &Harness, report: &mut Report) -> io::Result<()> {
-    for (name, workload) in SUBJECTS {
-        let Some(pair) = Pair::start(harness, FLOOR, workload, &[0, 1]) else { continue };
-        let delay_ms = Cell::new(0);
-        let samples = pair.sample(|workers| {
-            delay_ms.set((delay_ms.get() + DELAY_STEP_MS) % DELAY_RANGE_MS);
-            kill_holder(workers, Duration::from_millis(MIN_DELAY_MS + delay_ms.get()))
-        });
-        report.tell(&format!("{name} / robust pthread"), 8, "ms", &samples)?;
+    for (name, workload, waiters) in SUBJECTS {
+        for waiters in waiters {
+            // The first waiter is on the other processor than the holder.
+            let cpus: Vec<_> = (0..=*waiters).map(|number| number % 2).collect();
+            let Some(pair) = Pair::start(harness, FLOOR, workload, &cpus) else { continue };
+            let delay_ms = Cell::new(0);
+            let samples = pair.sample(|workers| {
+                delay_ms.set((delay_ms.get() + DELAY_STEP_MS) % DELAY_RANGE_MS);
+                kill_holder(workers, Duration::from_millis(MIN_DELAY_MS + delay_ms.get()))
+            });
+            report.tell(
+                &format!("{name}, {waiters} waiting / robust pthread"),
+                8,
+                "ms",
+                &samples,
+            )?;
+        }
     }
     Ok(())
 }
