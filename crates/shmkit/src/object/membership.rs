@@ -141,7 +141,7 @@ impl Membership {
             AcquireError::NotLive => return self.not_live(),
             AcquireError::Held(holder) | AcquireError::TimedOut(holder) => holder,
             AcquireError::Contended => {
-                let why = "other participants acquired it each time that it was free";
+                let why = "whenever it was free, other participants acquired it or had it reserved";
                 return self.error(ErrorKind::TimedOut, action, why);
             }
             AcquireError::Corrupt => {

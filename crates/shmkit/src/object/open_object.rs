@@ -125,9 +125,15 @@ impl OpenObject {
     }
 
     /// Takes over an object in a region of memory, which `attach` creates or opens.
-    pub(crate) fn in_region(attach: impl FnOnce() -> Result<Storage>) -> Result<Self> {
+    pub(crate) fn in_region(
+        choices: &Choices,
+        attach: impl FnOnce() -> Result<Storage>,
+    ) -> Result<Self> {
         let stamp = ProcessStamp::of_this_process()?;
         let storage = attach()?;
+        if !choices.death_notices {
+            storage.notices.turn_off();
+        }
         storage.participants().sweep(0, REAPED_AT_OPEN);
         let presence = Mutex::new(Presence { byte: None, slots: 0 });
         Ok(Self { place: Place::Region(storage), stamp, presence })

@@ -73,7 +73,8 @@ impl<P> Options<P> {
     /// On Linux the first thread that has waited for 2 ms then starts a thread named
     /// `shmkit-notices`, which ends with the last such object. Without notices, a waiter finds out
     /// about a death after 50 ms at most. A program that must stay single-threaded turns them off
-    /// here, or for all its objects by the environment variable `SHMKIT_NOTICES=off`.
+    /// here, or by the environment variable `SHMKIT_NOTICES=off` for all its objects, also for
+    /// those that it opens without options.
     pub fn death_notices(mut self, wanted: bool) -> Self {
         self.choices.death_notices = wanted;
         self

@@ -292,7 +292,8 @@ impl<P: Contents> Object<P> {
     /// multiple of 128.
     pub fn open_in(memory: &SharedMemory, offset: u64) -> Result<Self> {
         let open = || {
-            let open = OpenObject::in_region(|| region_object::open(memory, offset))?;
+            let open =
+                OpenObject::in_region(&Choices::new(), || region_object::open(memory, offset))?;
             Self::checked(open, &Choices::new(), 0)
         };
         open().map_err(|error| error.doing("open").on(region_object::label(memory, offset)))
@@ -424,7 +425,8 @@ impl<P: Contents> Options<P> {
     ) -> Result<Object<P>> {
         let create = || {
             let new = new_object::<P>(&self.choices, &initial)?;
-            let open = OpenObject::in_region(|| region_object::create(memory, offset, &new))?;
+            let create = || region_object::create(memory, offset, &new);
+            let open = OpenObject::in_region(&self.choices, create)?;
             Object::over_new(open)
         };
         create().map_err(|error| error.doing("create").on(region_object::label(memory, offset)))

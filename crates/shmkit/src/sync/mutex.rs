@@ -89,8 +89,8 @@ impl<T: Shareable> Mutex<T> {
     ///
     /// # If a process dies
     ///
-    /// The death is found 25 ms after the handle's last check for one if a thread looks, as here,
-    /// and after 50 ms if it sleeps: a check costs a system call.
+    /// The death is found on a death notice, or else 25 ms after the handle's last check for one: a
+    /// check costs a system call.
     ///
     /// # Errors
     ///

@@ -74,8 +74,7 @@ impl Semaphore {
     ///
     /// # If a process dies
     ///
-    /// Its permits are found 25 ms after the handle's last check if a thread looks, as here, and
-    /// after 50 ms if it sleeps.
+    /// Its permits are found on a death notice, or else 25 ms after the handle's last check.
     ///
     /// # Errors
     ///
@@ -201,10 +200,11 @@ impl Semaphore {
     #[inline]
     fn try_take(&self, is_released: bool) -> Result<bool> {
         self.membership().check_live()?;
-        let slot = self.slot(is_released);
-        let taken = match self.permits().try_take(slot) {
-            Err(PermitError::None) => self.take_slowly(slot, Until::Now),
-            taken => taken,
+        let (slot, permits) = (self.slot(is_released), self.permits());
+        let at_once = if permits.is_reserved() { None } else { Some(permits.try_take(slot)) };
+        let taken = match at_once {
+            None | Some(Err(PermitError::None)) => self.take_slowly(slot, Until::Now),
+            Some(taken) => taken,
         };
         match taken {
             Ok(()) => Ok(true),

@@ -7,12 +7,12 @@
 //! |---|---|
 //! | `win32` | what all calls of Win32 share: texts, handles, users |
 //! | `random` | random bytes |
-//! | `clock` | the time that all processes read alike |
 //! | `pages` | the units of mapping |
 //! | `status` | what the system reports about an open file |
 //! | `lock` | byte-range locks on files |
 //! | `wait` | sleeping until a word changes |
 //! | `fork` | handles and pages that a child must not use; files that the program may close |
+//! | `clock` | the time that all processes read alike, and that of this process |
 //! | `notices` | what wakes waiters when another process has ended |
 //! | `process` | the identity of this process and of this run of the machine |
 //! | `memory` | memory under raw names |

@@ -1,28 +1,32 @@
 //! When a handle makes the slow check.
 //!
-//! While death notices are armed, a check is due when there are news since the last one; for safety
-//! also after a slice of 1 s. Without notices a slice is 50 ms: a check is due half a slice after
-//! the last one if a thread looks, and after a slice if a thread sleeps. It is also due 1 ms after
-//! the last one if a thread is woken although the word did not change.
+//! A check is due half a slice after the last one if a thread looks, and after a slice if a thread
+//! sleeps. A slice is 50 ms, or 250 ms while death notices are armed. Then a check is also due when
+//! there are news since the last one. Without news, it is also due 1 ms after the last one if a
+//! thread is woken although the word did not change.
 //!
 //! Notices cost a thread of this process and a watch. So a waiter arms them when it has waited for
-//! 2 ms, or when threads have slept for the object 16 times. What happened before that is found by
-//! the check that follows.
+//! 2 ms, or when threads have slept for the object 16 times. What happened before that is not
+//! announced. So this waiter checks at once, and a handle has slices of 50 ms until it has made a
+//! check 100 ms after the notices were armed: by then the system has released the locks of a file
+//! whose end it had reported before.
 
 use std::time::{Duration, Instant};
 
 use crate::memory::atomic::{AtomicU64, Ordering};
-use crate::sys::fork::Once;
+use crate::sys::clock::{before, process_ms};
 use crate::sys::notices::Notices;
 
 /// The longest time without a slow check while a thread waits.
 pub(super) const SLICE: Duration = Duration::from_millis(if cfg!(loom) { 0 } else { 50 });
 /// The same while death notices are armed. In a model only a notice causes a check then.
-const ARMED_SLICE: Duration = Duration::from_secs(if cfg!(loom) { 1 << 30 } else { 1 });
+const ARMED_SLICE: Duration = Duration::from_millis(if cfg!(loom) { 1 << 40 } else { 250 });
+/// A check that was made so long after the notices were armed missed nothing.
+const SETTLED_AFTER_MS: u64 = if cfg!(loom) { 0 } else { 100 };
 /// A waiter that has waited for this time arms the notices.
 const ARM_AFTER: Duration = Duration::from_millis(if cfg!(loom) { 0 } else { 2 });
-/// So does a waiter of an object for which threads have slept this often: to sleep for 2 ms only
-/// costs several microseconds, because the system sets its timer for it.
+/// So does a waiter of an object for which threads have slept this often. (A sleep with a limit of
+/// 2 ms costs several microseconds more than a longer one: the system sets its timer for it.)
 const ARM_AFTER_SLEEPS: u64 = 16;
 /// A wake without a change is followed by a slow check only if the last check was this long ago:
 /// under contention the word may have changed and changed back.
@@ -54,14 +58,18 @@ impl Checks {
     pub(super) fn begin<'a>(&'a self, notices: Option<&'a Notices>) -> Timer<'a> {
         let (last, counted) = match self.load() {
             never if never >> 32 == 0 || cfg!(loom) => (None, 0),
-            last => (Some(clock_start() + Duration::from_millis(last >> 32)), last as u16),
+            last => {
+                let now = Instant::now();
+                let age_ms = (process_ms(now) as u32).wrapping_sub((last >> 32) as u32);
+                (Some(before(now, age_ms.into())), last as u16)
+            }
         };
         Timer { checks: self, notices, last, counted, seen: 0 }
     }
 
     /// Returns whether an attempt takes what is reserved for others: once in a slice.
     pub(super) fn takes_reserved(&self, now: Instant) -> bool {
-        let (before, ms) = (self.load(), (milliseconds(now) as u16).max(1));
+        let (before, ms) = (self.load(), (process_ms(now) as u16).max(1));
         let last_ms = (before >> 16) as u16;
         let takes = last_ms == 0 || u128::from(ms.wrapping_sub(last_ms)) >= SLICE.as_millis();
         if takes {
@@ -71,7 +79,7 @@ impl Checks {
     }
 
     fn record(&self, now: Instant, news: u64) {
-        let ms = (milliseconds(now) as u32).max(1);
+        let ms = (process_ms(now) as u32).max(1);
         self.store(u64::from(ms) << 32 | self.load() & 0xffff << 16 | u64::from(news as u16));
     }
 
@@ -99,12 +107,14 @@ pub(super) struct Timer<'a> {
 }
 
 impl Timer<'_> {
-    fn are_armed(&self) -> bool {
-        self.notices.is_some_and(Notices::are_armed)
-    }
-
     fn slice(&self) -> Duration {
-        if self.are_armed() { ARMED_SLICE } else { SLICE }
+        let armed_ms = self.notices.and_then(Notices::armed_since_ms);
+        match (armed_ms, self.last) {
+            (Some(armed_ms), Some(last)) if process_ms(last) >= armed_ms + SETTLED_AFTER_MS => {
+                ARMED_SLICE
+            }
+            _ => SLICE,
+        }
     }
 
     /// Reads the count of news: before each look.
@@ -152,15 +162,4 @@ impl Timer<'_> {
             _ => next,
         }
     }
-}
-
-/// Returns the milliseconds of this process at a moment.
-fn milliseconds(moment: Instant) -> u64 {
-    moment.saturating_duration_since(clock_start()).as_millis() as u64
-}
-
-/// Returns the moment from which this process counts milliseconds.
-fn clock_start() -> Instant {
-    static START: Once<Instant> = Once::new();
-    *START.get_or_make(Instant::now)
 }

@@ -37,8 +37,10 @@ impl Watched {
         waited.found.expect("there is no deadline")
     }
 
-    /// The holder dies: its lock becomes free, and the system reports it.
+    /// The holder dies: the system reports it, and then the lock becomes free. The event is
+    /// announced again.
     fn holder_dies(&self) {
+        self.notices.announce();
         self.lock_is_free.store(1, Ordering::Release);
         self.notices.announce();
     }

@@ -90,7 +90,7 @@ fn a_result_of_the_slow_check_is_found_after_a_slice() {
         },
     );
     assert_eq!(waited.found, Some(3));
-    assert!(waited.slept && waited.requested);
+    assert!(waited.slept && !waited.requested);
 }
 
 #[test]
@@ -179,4 +179,29 @@ fn two_that_answer_each_other_miss_nothing() {
             receive(&wait_loop, &words[1], round);
         }
     });
+}
+
+#[test]
+fn a_handoff_is_requested_only_by_a_mark_that_does() {
+    let (wait_loop, word) = (WaitLoop::default(), AtomicU64::new(0));
+    let wait_word = WaitWord::new(&word);
+    for requests in [false, true] {
+        word.store(0, Ordering::Relaxed);
+        let poll = |_: &Standing| match SleepTicket::new(wait_word, 0) {
+            ticket if requests => Poll::<()>::Pending(ticket.requesting()),
+            ticket => Poll::Pending(ticket),
+        };
+        let until = Until::after(Duration::from_millis(1));
+        let waited = wait_loop.wait(None, until, poll, || None);
+        assert_eq!((waited.slept, waited.requested), (true, requests));
+    }
+}
+
+#[test]
+fn a_check_that_found_something_is_made_again_by_the_next_wait() {
+    let (wait_loop, word) = (WaitLoop::default(), AtomicU64::new(0));
+    for _ in 0..3 {
+        let waited = wait(&wait_loop, &word, Until::Now, |_| None, || Some("one of several"));
+        assert!(waited.found.is_some());
+    }
 }

@@ -22,8 +22,8 @@
 //! A waiter that slept and has waited for 1 ms is *starving*. Its protocol may then mark the word
 //! with a request for a handoff. A free lock is then *reserved*: threads that have not slept for it
 //! leave it to threads that have, and sleep; but for one slice at most, since the waiter that
-//! requested the handoff may be dead or stopped. An attempt, which does not wait, takes what is
-//! reserved once in a slice.
+//! requested the handoff may be dead or stopped. An attempt, and the last look of a wait, take what
+//! is reserved once in a slice.
 
 use core::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -60,14 +60,16 @@ pub(crate) struct SleepTicket<'a> {
     seen: u64,
     marked: u64,
     /// Whether a change wakes the sleeper.
-    is_woken: bool,
+    wakes_on_change: bool,
+    /// Whether the mark requests a handoff.
+    requests: bool,
 }
 
 impl<'a> SleepTicket<'a> {
     /// To sleep on `word`, which was `seen` before the look: ASLEEP marks it.
     #[inline]
     pub(crate) fn new(word: WaitWord<'a>, seen: u64) -> Self {
-        Self { word, seen, marked: seen | ASLEEP, is_woken: true }
+        Self { word, seen, marked: seen | ASLEEP, wakes_on_change: true, requests: false }
     }
 
     /// The same, with another value to mark the word with.
@@ -78,8 +80,13 @@ impl<'a> SleepTicket<'a> {
 
     /// The same, for a waiter that may not write to the word. If no change wakes it, it looks at
     /// intervals.
-    pub(crate) fn unmarked(self, is_woken: bool) -> Self {
-        Self { marked: self.seen, is_woken, ..self }
+    pub(crate) fn unmarked(self, wakes_on_change: bool) -> Self {
+        Self { marked: self.seen, wakes_on_change, ..self }
+    }
+
+    /// The same, where the value to mark the word with requests a handoff.
+    pub(crate) fn requesting(self) -> Self {
+        Self { requests: true, ..self }
     }
 
     /// Marks the word. False if it changed since the look.
@@ -110,10 +117,10 @@ pub(crate) struct Standing {
     pub(crate) starves: bool,
     /// The same after 16 ms.
     pub(crate) starves_for_long: bool,
-    /// It marked the word while it starved.
+    /// It requested a handoff when it marked the word.
     pub(crate) requested: bool,
-    /// It has left the reserved word to other waiters for a slice; or it is an attempt, and for a
-    /// slice no attempt of the handle took a reserved word.
+    /// It has left the reserved word to other waiters for a slice; or this is its last look, and
+    /// for a slice no such look of the handle took a reserved word.
     pub(crate) patience_is_over: bool,
 }
 
@@ -124,7 +131,7 @@ pub(crate) struct Waited<T> {
     pub(crate) found: Option<T>,
     /// It slept: another waiter may need a wake that it received.
     pub(crate) slept: bool,
-    /// It marked the word while it starved: it may have requested a handoff.
+    /// It requested a handoff.
     pub(crate) requested: bool,
 }
 
@@ -216,6 +223,8 @@ impl WaitLoop {
             let now = Instant::now();
             let check_is_due = checks.take_due(now);
             if check_is_due && let Some(found) = check(context) {
+                // There may be more to find, which the next wait looks for.
+                self.checks.forget();
                 break Some(found);
             }
             let (before, is_over) = (standing, until.is_over(now));
@@ -223,10 +232,10 @@ impl WaitLoop {
             standing.starves = standing.slept && waited >= STARVES_AFTER;
             standing.starves_for_long = standing.starves
                 && (waited >= STARVES_FOR_LONG_AFTER || cfg!(loom) && standing.requested);
-            standing.patience_is_over = match polled {
-                Poll::Reserved(_) if is_attempt => self.checks.takes_reserved(now),
-                _ => patience.is_some_and(|end| end <= now),
-            };
+            standing.patience_is_over = patience.is_some_and(|end| end <= now)
+                || is_over
+                    && matches!(polled, Poll::Reserved(_))
+                    && self.checks.takes_reserved(now);
             if check_is_due || is_over || standing != before {
                 polled = poll(context, &standing);
             }
@@ -235,14 +244,17 @@ impl WaitLoop {
                 // What arrived at the last moment has arrived: the poll came after the deadline.
                 _ if is_over => break None,
                 // What happened before is not announced: the waiter looks once more.
-                _ if checks.arm_if_useful(waited) => continue,
-                Poll::Pending(ticket) if !ticket.is_woken => (ticket, now + SLICE),
+                _ if checks.arm_if_useful(waited) => {
+                    woke = WaitOutcome::Changed;
+                    continue;
+                }
+                Poll::Pending(ticket) if !ticket.wakes_on_change => (ticket, now + SLICE),
                 Poll::Pending(ticket) => (ticket, checks.next_look(now, waited)),
                 Poll::Reserved(ticket) => (ticket, *patience.get_or_insert(now + SLICE)),
             };
             woke = WaitOutcome::Changed;
             if ticket.mark_asleep() {
-                standing.requested |= standing.starves;
+                standing.requested |= ticket.requests;
                 woke = ticket.sleep(until.or_before(next_look), &checks);
                 standing.slept |= woke != WaitOutcome::Changed;
                 figures::count_if(woke == WaitOutcome::TimedOut, &figures::EXPIRED_SLEEPS);

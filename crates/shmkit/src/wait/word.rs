@@ -36,9 +36,10 @@
 //! others: it sets ASLEEP when it takes what it waited for, or when it sleeps again, or it wakes
 //! one more waiter when it gives up.
 //!
-//! No waiter sleeps longer than a *slice* of 50 ms; then it looks again. A wake is lost only if the
-//! waker dies between P1 and P2, or if the wake reaches a waiter that is being killed: this costs
-//! the other waiters the rest of their slices.
+//! No waiter sleeps longer than a *slice* (see `checks`); then it looks again. A wake is lost only
+//! if the waker dies between P1 and P2, or if the wake reaches a waiter that is being killed: this
+//! costs the other waiters the rest of their slices, or the time until the death notice. So does a
+//! waker or a woken waiter that is stopped.
 //!
 //! Waiters that may not write cannot mark the word. If the object allows such waiters, P2 follows
 //! every change.

@@ -1,8 +1,8 @@
 //! Handoffs: why nobody starves.
 //!
 //! The first thread that finds the word free acquires it. This is fastest while critical sections
-//! are short, but the first thread is seldom a waiter that must be woken. So a waiter that was
-//! woken but found the word held, 1 ms after it began to wait and 1 ms after the last handoff,
+//! are short, but the first thread is seldom a waiter that must be woken. So a waiter that slept
+//! and still finds the word held, 1 ms after it began to wait and 1 ms after the last handoff,
 //! reserves the next acquisition for a thread that slept. A waiter that has not slept for the word
 //! leaves it to those, and sleeps. Sleeping waiters are woken in the order in which they went to
 //! sleep, so each has its run of about 1 ms in turn. (The time of the last handoff is in a word of
@@ -13,8 +13,9 @@
 //! requested them clears the rest.
 //!
 //! Writers leave the word to readers in the same way, if there are handoffs and READERS is set. A
-//! word that is reserved for a dead or stopped thread is acquired by another after a slice. An
-//! attempt leaves a reserved word alone, except once in a slice.
+//! word that is reserved for a dead or stopped thread is acquired by a thread that waits after 50
+//! ms. (If all others sleep: after their slices.) An attempt, or a wait whose time is over, leaves
+//! a reserved word alone, except once in 50 ms.
 
 use super::OwnerWord;
 use super::state::{READERS, Request, State, Use};

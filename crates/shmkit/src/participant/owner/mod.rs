@@ -356,12 +356,11 @@ impl<'a> OwnerWord<'a> {
 
     /// Returns how to sleep while the word is `state`. A starving waiter also requests a handoff.
     fn ticket(self, state: State, mark: u64, standing: &Standing) -> SleepTicket<'a> {
-        let marked = state.with(mark);
-        let marked = match self.request(standing) {
-            Some(request) => marked.with_handoffs(request),
-            None => marked,
-        };
-        SleepTicket::new(self.wait_word(), state.word).marked(marked.word)
+        let (marked, ticket) = (state.with(mark), SleepTicket::new(self.wait_word(), state.word));
+        match self.request(standing) {
+            Some(request) => ticket.marked(marked.with_handoffs(request).word).requesting(),
+            None => ticket.marked(marked.word),
+        }
     }
 
     /// Acquires a free word. Keeps its mark if threads may sleep. Subtracts one handoff, or clears

@@ -112,7 +112,7 @@ impl State {
         self.of == Use::Lock && self.word & HANDOFFS != 0
     }
 
-    /// The same with the next acquisitions reserved: what is reserved already stays.
+    /// The same with the next acquisitions reserved. Another waiter's request for more stays.
     pub(super) fn with_handoffs(self, request: Request) -> Self {
         match request {
             Request::ToFirst if self.word & HANDOFFS != 0 => self,

@@ -238,3 +238,16 @@ fn a_handoff_is_recorded_and_subtracted() {
     };
     assert!(!owner.look().has_handoffs() && handed_us.load(Ordering::Relaxed) > 0);
 }
+
+#[test]
+fn a_wait_whose_time_is_over_takes_what_is_reserved_for_readers_that_do_not_come() {
+    for until in [Until::Now, Until::after(Duration::from_millis(1))] {
+        let word = AtomicU64::new(0);
+        let owner = OwnerWord::of_lock(&word);
+        // For readers that were killed.
+        let reserved = owner.look().with_handoffs(Request::ToMe).with(READERS);
+        word.store(reserved.word, Ordering::Relaxed);
+        assert_eq!(acquire(owner, ANNA, &Dead::default(), until), Ok(Acquired::Clean));
+        assert!(!owner.look().has_handoffs());
+    }
+}

@@ -329,7 +329,7 @@ impl<'a> Permits<'a> {
         }
         match self.try_take(slot) {
             Err(PermitError::None) if standing.starves => {
-                Poll::Pending(sleep.marked(given | ASLEEP | STARVING))
+                Poll::Pending(sleep.marked(given | ASLEEP | STARVING).requesting())
             }
             Err(PermitError::None) => Poll::Pending(sleep),
             outcome => Poll::Ready(outcome),

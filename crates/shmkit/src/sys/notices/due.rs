@@ -60,7 +60,7 @@ impl Rings {
     /// R2 to R5. Returns whether the bell is rung again.
     fn ring(&mut self) -> bool {
         let sleepers = &self.bell.sleepers;
-        // Those that slept through the last ring. At the first ring there are none.
+        // Those that slept through the last ring.
         let mut again = sleepers.ring(Ring::All);
         if self.repeat().is_some_and(|at| at <= Instant::now()) {
             sleepers.announce();

@@ -7,6 +7,7 @@
 #![allow(unsafe_code, reason = "a mark on a descriptor")]
 
 use core::ffi::c_int;
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
@@ -30,7 +31,7 @@ pub(super) enum Event {
     Lost,
 }
 
-/// A file, by a descriptor of it or else by its path, if that is the file with this identity.
+/// A file to watch. It is found by its descriptor, or by its path if that still leads to it.
 #[derive(Debug)]
 pub(super) struct WatchedFile {
     /// The program may close it.
@@ -43,7 +44,11 @@ pub(super) type WatchId = i32;
 
 /// The events of all files that this process watches.
 #[derive(Debug)]
-pub(super) struct Queue(ManuallyDrop<OwnedFd>);
+pub(super) struct Queue {
+    inotify: ManuallyDrop<OwnedFd>,
+    /// The program closed the descriptor. Its number may later be that of another queue.
+    is_lost: AtomicBool,
+}
 
 /// A signal number that no program gives a descriptor. It is never sent.
 ///
@@ -61,19 +66,24 @@ impl Queue {
         if marked == -1 {
             return Err(last_error());
         }
-        Ok(Self(ManuallyDrop::new(inotify)))
+        Ok(Self { inotify: ManuallyDrop::new(inotify), is_lost: AtomicBool::new(false) })
     }
 
     /// Returns an error if the process closed the descriptor.
     pub(super) fn check_open(&self) -> rustix::io::Result<()> {
-        // SAFETY: only asks.
-        match unsafe { libc::fcntl(self.0.as_raw_fd(), F_GETSIG) } {
-            MARK => Ok(()),
-            _ => Err(Errno::BADF),
+        // ORDERING: Relaxed; the system is asked, too.
+        if !self.is_lost.load(Ordering::Relaxed) {
+            // SAFETY: only asks.
+            match unsafe { libc::fcntl(self.inotify.as_raw_fd(), F_GETSIG) } {
+                MARK => return Ok(()),
+                // ORDERING: Relaxed; as above.
+                _ => self.is_lost.store(true, Ordering::Relaxed),
+            }
         }
+        Err(Errno::BADF)
     }
 
-    /// Watches a file. `is_used`: whether a watch was there before.
+    /// Watches a file. `is_used` returns whether an object of this process uses a watch already.
     pub(super) fn watch(
         &self,
         file: &WatchedFile,
@@ -84,11 +94,11 @@ impl Queue {
         let mut error = Errno::NOENT;
         for path in [Path::new(&by_number), &file.path] {
             self.check_open()?;
-            match inotify::add_watch(&*self.0, path, events) {
+            match inotify::add_watch(&*self.inotify, path, events) {
                 Ok(id) if status::identity_at(path) == Ok(file.identity) => return Ok(id),
                 Ok(of_another) if is_used(of_another) => error = Errno::NOENT,
                 Ok(of_another) => {
-                    inotify::remove_watch(&*self.0, of_another)?;
+                    inotify::remove_watch(&*self.inotify, of_another)?;
                     error = Errno::NOENT;
                 }
                 Err(refused) => error = refused,
@@ -99,20 +109,20 @@ impl Queue {
 
     /// Watches a directory for a moment, to find out whether that is allowed.
     pub(super) fn try_watch(&self, directory: &Path) -> rustix::io::Result<()> {
-        inotify::add_watch(&*self.0, directory, WatchFlags::MOVE_SELF).map(|_| ())
+        inotify::add_watch(&*self.inotify, directory, WatchFlags::MOVE_SELF).map(|_| ())
     }
 
     /// Ends a watch. This is an event, too.
     pub(super) fn unwatch(&self, id: WatchId) -> rustix::io::Result<()> {
         self.check_open()?;
-        inotify::remove_watch(&*self.0, id)
+        inotify::remove_watch(&*self.inotify, id)
     }
 
     /// Waits for events, at most this long.
     pub(super) fn wait(&self, timeout: Duration) -> rustix::io::Result<()> {
         self.check_open()?;
         let timeout = Timespec::try_from(timeout).ok();
-        let mut events = [PollFd::new(&*self.0, PollFlags::IN)];
+        let mut events = [PollFd::new(&*self.inotify, PollFlags::IN)];
         match poll(&mut events, timeout.as_ref()) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(error) => Err(error),
@@ -124,7 +134,7 @@ impl Queue {
         // The bytes of a stranger's descriptor are not taken from it.
         self.check_open()?;
         let mut buffer = [MaybeUninit::uninit(); 4096];
-        let mut events = inotify::Reader::new(self.0.as_fd(), &mut buffer);
+        let mut events = inotify::Reader::new(self.inotify.as_fd(), &mut buffer);
         loop {
             let event = match events.next() {
                 Ok(event) => event,
@@ -148,7 +158,7 @@ impl Drop for Queue {
     fn drop(&mut self) {
         if self.check_open().is_ok() {
             // SAFETY: this is `drop`, so nothing uses the descriptor after it.
-            unsafe { ManuallyDrop::drop(&mut self.0) };
+            unsafe { ManuallyDrop::drop(&mut self.inotify) };
         }
     }
 }

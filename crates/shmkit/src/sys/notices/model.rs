@@ -9,7 +9,7 @@ use loom::sync::atomic::{AtomicBool, AtomicU64, fence};
 use super::Obstacle;
 use super::sleepers::{Ring, Sleepers};
 use crate::sys::fork::OwnedFile;
-use crate::sys::wait::{self, WaitOutcome};
+use crate::sys::wait::WaitOutcome;
 
 /// The death notices of one open object.
 #[derive(Debug)]
@@ -48,7 +48,11 @@ impl Notices {
         self.sleepers.news()
     }
 
-    pub(crate) fn are_armed(&self) -> bool {
+    pub(crate) fn armed_since_ms(&self) -> Option<u64> {
+        self.are_armed().then_some(0)
+    }
+
+    fn are_armed(&self) -> bool {
         self.is_armed.load(Ordering::SeqCst)
     }
 
@@ -74,10 +78,7 @@ impl Notices {
         until: Option<Instant>,
         seen: u64,
     ) -> WaitOutcome {
-        match self.are_armed() {
-            true => self.sleepers.sleep(word, expected, until, seen),
-            false => wait::wait(word, expected, until),
-        }
+        self.sleepers.sleep(word, expected, until, seen)
     }
 }
 

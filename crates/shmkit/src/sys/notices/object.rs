@@ -12,7 +12,7 @@ use super::linux::{WatchId, WatchedFile};
 use super::ringer::Ringer;
 use super::service::Service;
 use crate::sys::fork::{OwnedFile, ProcessStamp};
-use crate::sys::wait::{self, WaitOutcome};
+use crate::sys::wait::WaitOutcome;
 
 /// How long after a refusal of the system notices are not armed again.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
@@ -41,6 +41,8 @@ struct Armed {
     ringer: Arc<Ringer>,
     id: WatchId,
     stamp: ProcessStamp,
+    /// When it was armed.
+    at: Instant,
 }
 
 impl Notices {
@@ -65,9 +67,13 @@ impl Notices {
         self.bell.sleepers.news()
     }
 
-    /// Returns whether a notice will come.
-    pub(crate) fn are_armed(&self) -> bool {
-        self.bell.is_armed()
+    /// Returns since when a notice will come, in milliseconds of this process.
+    pub(crate) fn armed_since_ms(&self) -> Option<u64> {
+        self.bell.armed_since_ms()
+    }
+
+    fn are_armed(&self) -> bool {
+        self.armed_since_ms().is_some()
     }
 
     /// Returns whether it is worthwhile to call [`arm`](Self::arm).
@@ -75,8 +81,9 @@ impl Notices {
         !self.are_armed()
             && match &*self.lock() {
                 Arming::Off => false,
-                Arming::Refused(at) => at.elapsed() > RETRY_AFTER,
-                Arming::Idle | Arming::Armed(_) => true,
+                // What ended soon would end soon again.
+                Arming::Refused(at) | Arming::Armed(Armed { at, .. }) => at.elapsed() > RETRY_AFTER,
+                Arming::Idle => true,
             }
     }
 
@@ -101,7 +108,7 @@ impl Notices {
         }
         let armed = Service::of_this_process().and_then(|service| {
             let (ringer, id) = service.watch(&self.file, &self.bell)?;
-            Ok(Armed { ringer, id, stamp: service.stamp() })
+            Ok(Armed { ringer, id, stamp: service.stamp(), at: Instant::now() })
         });
         *arming = match armed {
             Ok(armed) => Arming::Armed(armed),
@@ -119,17 +126,15 @@ impl Notices {
         until: Option<Instant>,
         seen: u64,
     ) -> WaitOutcome {
-        match self.are_armed() {
-            true => self.bell.sleepers.sleep(word, expected, until, seen),
-            false => wait::wait(word, expected, until),
-        }
+        // Also while they are not armed: their end is announced, too.
+        self.bell.sleepers.sleep(word, expected, until, seen)
     }
 }
 
 impl Drop for Notices {
     fn drop(&mut self) {
         let arming = self.arming.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Arming::Armed(Armed { ringer, id, stamp }) = arming
+        if let Arming::Armed(Armed { ringer, id, stamp, .. }) = arming
             && stamp.is_mine()
             && let Ok(service) = Service::of_this_process()
         {

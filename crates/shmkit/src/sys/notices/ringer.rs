@@ -10,8 +10,8 @@ use super::due::{Budget, Due, RING_AGAIN};
 use super::linux::{Event, Queue, WatchId, WatchedFile};
 use super::sleepers::Ring;
 
-/// How often the thread checks that the program has not closed its descriptor. (The system would
-/// not tell: after each event it looks up the number again, which may belong to another file.)
+/// How often the thread checks that the program has not closed its descriptor: `poll` does not
+/// report that.
 const CHECK_DESCRIPTOR_EVERY: Duration = Duration::from_secs(1);
 
 /// Watches files, and rings for their waiters.
@@ -25,8 +25,8 @@ pub(super) struct Ringer {
 struct Watches {
     /// The bells of the open objects that have the file.
     bells: BTreeMap<WatchId, Vec<Arc<Bell>>>,
-    /// The thread ended, or will end: nothing is watched any more.
-    are_over: bool,
+    /// The thread has ended, or will end: nothing is watched any more.
+    has_ended: bool,
 }
 
 impl Ringer {
@@ -43,14 +43,15 @@ impl Ringer {
         self.watches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Watches the file of an open object. `None`: the thread has ended.
+    /// Watches the file of an open object. `None`: the thread has ended or will end, or the program
+    /// closed the descriptor.
     pub(super) fn watch(
         &self,
         file: &WatchedFile,
         bell: &Arc<Bell>,
     ) -> Option<rustix::io::Result<WatchId>> {
         let mut watches = self.lock();
-        if watches.are_over || self.queue.check_open().is_err() {
+        if watches.has_ended || self.queue.check_open().is_err() {
             return None;
         }
         let is_used = |id: WatchId| watches.bells.contains_key(&id);
@@ -70,13 +71,13 @@ impl Ringer {
             bells.retain(|other| !Arc::ptr_eq(other, bell));
             if bells.is_empty() {
                 watches.bells.remove(&id);
-                watches.are_over = watches.bells.is_empty();
-                // After `are_over`, since it wakes the thread. If the process closed the
+                watches.has_ended |= watches.bells.is_empty();
+                // After `has_ended`, since it wakes the thread. If the process closed the
                 // descriptor, there is no watch any more.
                 let _ = self.queue.unwatch(id);
             }
         }
-        watches.are_over
+        watches.has_ended
     }
 
     /// The life of the thread.
@@ -89,7 +90,7 @@ impl Ringer {
                 break;
             }
             self.note(events.drain(..), &mut due);
-            if self.lock().are_over {
+            if self.lock().has_ended {
                 break;
             }
             due.ring();
@@ -105,8 +106,8 @@ impl Ringer {
                 Event::Of(id) => {
                     watches.bells.get(&id).into_iter().flatten().for_each(|bell| due.add(bell));
                 }
-                // The other watches will end, too, or are not needed.
-                Event::Ended(id) => watches.are_over |= watches.bells.contains_key(&id),
+                // This seldom happens, so all watches end, and the waiters look at intervals.
+                Event::Ended(id) => watches.has_ended |= watches.bells.contains_key(&id),
                 Event::Lost => watches.bells.values().flatten().for_each(|bell| due.add(bell)),
             }
         }
@@ -114,17 +115,17 @@ impl Ringer {
 
     /// Ends all watches. The waiters that are left look at intervals from now on, or arm their
     /// notices again.
-    fn end(&self) {
+    pub(super) fn end(&self) {
         let mut watches = self.lock();
-        watches.are_over = true;
+        watches.has_ended = true;
         let bells: Vec<_> = std::mem::take(&mut watches.bells).into_values().flatten().collect();
         drop(watches);
-        for bell in bells {
+        for bell in &bells {
             bell.disarm();
             bell.sleepers.announce();
-            while bell.sleepers.ring(Ring::All) {
-                thread::sleep(RING_AGAIN);
-            }
+        }
+        while bells.iter().filter(|bell| bell.sleepers.ring(Ring::All)).count() > 0 {
+            thread::sleep(RING_AGAIN);
         }
     }
 }

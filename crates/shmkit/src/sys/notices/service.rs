@@ -118,8 +118,8 @@ impl Service {
         }
         let ended = running.take_if(|running| Arc::ptr_eq(&running.ringer, ringer));
         drop(running);
-        // The end of the watch woke the thread, unless the process closed the descriptor: then the
-        // thread ends after its next event.
+        // The end of the watch woke the thread, unless the program closed the descriptor: then the
+        // thread ends within a second.
         if let Some(ended) = ended
             && ringer.can_be_woken()
         {
@@ -136,7 +136,7 @@ impl Running {
         }
         let queue = Queue::new().map_err(Error::from_os)?;
         let ringer = Arc::new(Ringer::new(queue));
-        let id = ringer.watch(file, bell).expect("it is not over").map_err(Error::from_os)?;
+        let id = ringer.watch(file, bell).unwrap_or(Err(Errno::BADF)).map_err(Error::from_os)?;
         let builder = thread::Builder::new().name("shmkit-notices".into()).stack_size(STACK_BYTES);
         let run = {
             let ringer = ringer.clone();
@@ -145,7 +145,7 @@ impl Running {
         match without_signals(|| builder.spawn(run)) {
             Ok(thread) => Ok((Self { ringer, thread }, id)),
             Err(error) => {
-                bell.disarm();
+                ringer.end();
                 Err(Error::from_os(error))
             }
         }

@@ -26,9 +26,9 @@ impl Notices {
         0
     }
 
-    /// Returns whether a notice will come.
-    pub(crate) fn are_armed(&self) -> bool {
-        false
+    /// Returns `None`: no notice will come.
+    pub(crate) fn armed_since_ms(&self) -> Option<u64> {
+        None
     }
 
     /// Returns whether it is worthwhile to call [`arm`](Self::arm).
