@@ -159,7 +159,7 @@ pub fn examine(directory: &Path, trust: Trust) -> Result<Vec<Finding>> {
     };
     let cleaners = directory::cleaners(directory).into_iter();
     let cleaners = cleaners.map(|cleaner| about_directory(cleaner.what, cleaner.remedy));
-    let obstacle = notices::obstacle(directory).into_iter();
+    let obstacle = notices::find_obstacle(directory).into_iter();
     let obstacle = obstacle.map(|obstacle| about_directory(obstacle.what, obstacle.remedy));
     let mut findings: Vec<_> = cleaners.chain(obstacle).collect();
     for file in file_names(directory)? {

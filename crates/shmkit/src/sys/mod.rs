@@ -12,15 +12,13 @@
 //! | `lock` | byte-range locks on files |
 //! | `wait` | sleeping until a word changes |
 //! | `fork` | handles and pages that a child must not use; files that the program may close |
-//! | `clock` | the time that all processes read alike, and that of this process |
-//! | `notices` | what wakes waiters when another process has ended |
 //! | `process` | the identity of this process and of this run of the machine |
+//! | `notices` | what wakes waiters when another process has ended |
 //! | `memory` | memory under raw names |
 //! | `file` | open files: size, space, rights, seals |
 //! | `directory` | named files in a directory |
 //! | `mapping` | files in the address space |
 
-pub(crate) mod clock;
 pub(crate) mod directory;
 pub(crate) mod file;
 pub(crate) mod fork;

@@ -14,13 +14,13 @@
 use std::time::{Duration, Instant};
 
 use crate::memory::atomic::{AtomicU64, Ordering};
-use crate::sys::clock::{before, process_ms};
 use crate::sys::notices::Notices;
+use crate::sys::process::milliseconds;
 
 /// The longest time without a slow check while a thread waits.
 pub(super) const SLICE: Duration = Duration::from_millis(if cfg!(loom) { 0 } else { 50 });
 /// The same while death notices are armed. In a model only a notice causes a check then.
-const ARMED_SLICE: Duration = Duration::from_millis(if cfg!(loom) { 1 << 40 } else { 250 });
+const ARMED_SLICE: Duration = Duration::from_millis(if cfg!(loom) { 1 << 31 } else { 250 });
 /// A check that was made so long after the notices were armed missed nothing.
 const SETTLED_AFTER_MS: u64 = if cfg!(loom) { 0 } else { 100 };
 /// A waiter that has waited for this time arms the notices.
@@ -30,7 +30,7 @@ const ARM_AFTER: Duration = Duration::from_millis(if cfg!(loom) { 0 } else { 2 }
 const ARM_AFTER_SLEEPS: u64 = 16;
 /// A wake without a change is followed by a slow check only if the last check was this long ago:
 /// under contention the word may have changed and changed back.
-const CHECKS_APART: Duration = Duration::from_millis(if cfg!(loom) { 0 } else { 1 });
+const CHECKS_APART_MS: u32 = if cfg!(loom) { 0 } else { 1 };
 
 /// What a handle remembers of its waits. All are guesses: threads may overwrite each other's.
 ///
@@ -56,20 +56,14 @@ impl Checks {
 
     /// Begins a wait.
     pub(super) fn begin<'a>(&'a self, notices: Option<&'a Notices>) -> Timer<'a> {
-        let (last, counted) = match self.load() {
-            never if never >> 32 == 0 || cfg!(loom) => (None, 0),
-            last => {
-                let now = Instant::now();
-                let age_ms = (process_ms(now) as u32).wrapping_sub((last >> 32) as u32);
-                (Some(before(now, age_ms.into())), last as u16)
-            }
-        };
-        Timer { checks: self, notices, last, counted, seen: 0 }
+        let word = self.load();
+        let last_ms = Some((word >> 32) as u32).filter(|ms| *ms != 0 && !cfg!(loom));
+        Timer { checks: self, notices, last_ms, counted: word as u16, seen: 0 }
     }
 
     /// Returns whether an attempt takes what is reserved for others: once in a slice.
     pub(super) fn takes_reserved(&self, now: Instant) -> bool {
-        let (before, ms) = (self.load(), (process_ms(now) as u16).max(1));
+        let (before, ms) = (self.load(), (milliseconds(now) as u16).max(1));
         let last_ms = (before >> 16) as u16;
         let takes = last_ms == 0 || u128::from(ms.wrapping_sub(last_ms)) >= SLICE.as_millis();
         if takes {
@@ -78,9 +72,8 @@ impl Checks {
         takes
     }
 
-    fn record(&self, now: Instant, news: u64) {
-        let ms = (process_ms(now) as u32).max(1);
-        self.store(u64::from(ms) << 32 | self.load() & 0xffff << 16 | u64::from(news as u16));
+    fn record(&self, ms: u32, news: u16) {
+        self.store(u64::from(ms) << 32 | self.load() & 0xffff << 16 | u64::from(news));
     }
 
     fn load(&self) -> u64 {
@@ -94,12 +87,17 @@ impl Checks {
     }
 }
 
+/// Returns a moment as it is remembered: never 0, not even when the count begins again.
+fn remembered_ms(moment: Instant) -> u32 {
+    (milliseconds(moment) as u32).max(1)
+}
+
 /// When a check is due in one wait.
 pub(super) struct Timer<'a> {
     checks: &'a Checks,
     pub(super) notices: Option<&'a Notices>,
     /// When the last check was made.
-    last: Option<Instant>,
+    last_ms: Option<u32>,
     /// The count of news at that check, modulo 2^16.
     counted: u16,
     /// The count of news before the last look.
@@ -107,36 +105,42 @@ pub(super) struct Timer<'a> {
 }
 
 impl Timer<'_> {
-    fn slice(&self) -> Duration {
-        let armed_ms = self.notices.and_then(Notices::armed_since_ms);
-        match (armed_ms, self.last) {
-            (Some(armed_ms), Some(last)) if process_ms(last) >= armed_ms + SETTLED_AFTER_MS => {
-                ARMED_SLICE
-            }
-            _ => SLICE,
-        }
-    }
-
     /// Reads the count of news: before each look.
     pub(super) fn read_news(&mut self) {
         self.seen = self.notices.map_or(0, Notices::news);
+    }
+
+    /// Returns how long ago the last check was made, and how long a slice is.
+    fn age_and_slice(&self, now: Instant) -> Option<(Duration, Duration)> {
+        let (now_ms, last_ms) = (milliseconds(now), self.last_ms?);
+        let age_ms = (now_ms as u32).wrapping_sub(last_ms).into();
+        let armed_ms = self.notices.and_then(Notices::armed_since_ms);
+        if cfg!(loom) && armed_ms.is_none() {
+            // Time stands still in a model, so each look checks.
+            return None;
+        }
+        let is_covered = armed_ms.is_some_and(|it| it + SETTLED_AFTER_MS + age_ms <= now_ms);
+        let slice = if is_covered { ARMED_SLICE } else { SLICE };
+        Some((Duration::from_millis(age_ms), slice))
     }
 
     /// Returns whether a check is due. The caller makes it then.
     pub(super) fn take_due(&mut self, now: Instant) -> bool {
         // Early: a short sleep for the rest of a slice would often end just when a wake comes.
         let is_due = self.seen as u16 != self.counted
-            || self.last.is_none_or(|last| now.saturating_duration_since(last) > self.slice() / 2);
+            || self.age_and_slice(now).is_none_or(|(age, slice)| age > slice / 2);
         if is_due {
-            (self.last, self.counted) = (Some(now), self.seen as u16);
-            self.checks.record(now, self.seen);
+            let (now_ms, seen) = (remembered_ms(now), self.seen as u16);
+            (self.last_ms, self.counted) = (Some(now_ms), seen);
+            self.checks.record(now_ms, seen);
         }
         is_due
     }
 
     /// A thread was woken for what only the slow check sees.
     pub(super) fn woken_without_change(&mut self) {
-        self.last = self.last.filter(|last| last.elapsed() < CHECKS_APART);
+        let now_ms = remembered_ms(Instant::now());
+        self.last_ms = self.last_ms.filter(|last| now_ms.wrapping_sub(*last) < CHECKS_APART_MS);
     }
 
     /// Arms the notices before a sleep, if that pays. Then a check is due before the sleep.
@@ -147,14 +151,15 @@ impl Timer<'_> {
         let arms = waited >= ARM_AFTER || notices.count_sleep() >= ARM_AFTER_SLEEPS;
         let arms = arms && notices.arm();
         if arms {
-            self.last = None;
+            self.last_ms = None;
         }
         arms
     }
 
     /// Returns when a thread that sleeps from `now` on must look again.
     pub(super) fn next_look(&self, now: Instant, waited: Duration) -> Instant {
-        let next = self.last.map_or(now, |last| last + self.slice());
+        let left = self.age_and_slice(now).map(|(age, slice)| slice.saturating_sub(age));
+        let next = now + left.unwrap_or_default();
         match self.notices {
             Some(notices) if waited < ARM_AFTER && notices.can_be_armed() => {
                 next.min(now + (ARM_AFTER - waited))

@@ -20,11 +20,11 @@
 use super::OwnerWord;
 use super::state::{READERS, Request, State, Use};
 use crate::memory::atomic::Ordering;
-use crate::sys::clock::monotonic_us;
+use crate::sys::process::unix_time_ns;
 use crate::wait::{Standing, Wake};
 
 /// How long the lock's holders run, at least, before a waiter requests that they hand it over.
-const RUN_US: u64 = 1_000;
+pub(super) const RUN_NS: u64 = 1_000_000;
 
 impl OwnerWord<'_> {
     /// Returns what a waiter requests when it sleeps again.
@@ -35,18 +35,19 @@ impl OwnerWord<'_> {
         if standing.starves_for_long {
             return Some(Request::ToMe);
         }
-        // ORDERING: Relaxed; a wrong time costs a handoff too early or too late.
-        let last_us = self.handed_us.map(|handed_us| handed_us.load(Ordering::Relaxed));
-        let is_over = |last_us| monotonic_us().wrapping_sub(last_us) >= RUN_US;
-        last_us.is_none_or(is_over).then_some(Request::ToFirst)
+        // ORDERING: Relaxed; a wrong time, as after the clock was set, costs a handoff too early or
+        // too late.
+        let last_ns = self.handed_ns.map(|handed_ns| handed_ns.load(Ordering::Relaxed));
+        let is_over = |last_ns| unix_time_ns().wrapping_sub(last_ns) >= RUN_NS;
+        last_ns.is_none_or(is_over).then_some(Request::ToFirst)
     }
 
     /// Records that a handoff took place.
     #[cold]
     pub(super) fn record_handoff(self) {
-        if let Some(handed_us) = self.handed_us {
+        if let Some(handed_ns) = self.handed_ns {
             // ORDERING: Relaxed; as in `request`.
-            handed_us.store(monotonic_us(), Ordering::Relaxed);
+            handed_ns.store(unix_time_ns(), Ordering::Relaxed);
         }
     }
 

@@ -102,27 +102,27 @@ pub(crate) enum AcquireError {
 pub(crate) struct OwnerWord<'a> {
     word: &'a AtomicU64,
     of: Use,
-    /// When a handoff last took place, in microseconds of the monotonic clock.
-    handed_us: Option<&'a AtomicU64>,
+    /// When a handoff last took place, in nanoseconds since 1970.
+    handed_ns: Option<&'a AtomicU64>,
 }
 
 impl<'a> OwnerWord<'a> {
     /// An owner word of a role.
     #[inline(always)]
     pub(crate) fn of_role(word: &'a AtomicU64) -> Self {
-        Self { word, of: Use::Role, handed_us: None }
+        Self { word, of: Use::Role, handed_ns: None }
     }
 
     /// An owner word of a lock.
     #[inline(always)]
     pub(crate) fn of_lock(word: &'a AtomicU64) -> Self {
-        Self { word, of: Use::Lock, handed_us: None }
+        Self { word, of: Use::Lock, handed_ns: None }
     }
 
     /// The same with the word for the time of the last handoff.
     #[inline(always)]
-    pub(crate) fn with_handed_us(self, handed_us: &'a AtomicU64) -> Self {
-        Self { handed_us: Some(handed_us), ..self }
+    pub(crate) fn with_handed_ns(self, handed_ns: &'a AtomicU64) -> Self {
+        Self { handed_ns: Some(handed_ns), ..self }
     }
 
     #[inline(always)]

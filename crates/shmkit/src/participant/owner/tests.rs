@@ -1,10 +1,11 @@
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
+use super::handoff::RUN_NS;
 use super::state::Request;
 use super::*;
 use crate::participant::id::SLOT_MASK;
-use crate::sys::clock::monotonic_us;
+use crate::sys::process::unix_time_ns;
 
 /// The dead participants.
 #[derive(Default)]
@@ -203,30 +204,29 @@ fn a_holder_that_seemed_dead_and_left_does_not_hide_the_next_death() {
 
 #[test]
 fn a_starving_waiter_requests_a_handoff_only_some_time_after_the_last_one() {
-    let (word, handed_us) = (AtomicU64::new(0), AtomicU64::new(0));
-    let owner = OwnerWord::of_lock(&word).with_handed_us(&handed_us);
+    let (word, handed_ns) = (AtomicU64::new(0), AtomicU64::new(0));
+    let owner = OwnerWord::of_lock(&word).with_handed_ns(&handed_ns);
     assert!(owner.acquire_uncontended(ANNA, Mode::Exclusive));
     let starving = Standing { slept: true, starves: true, ..Standing::default() };
-    let requests = |last_us, standing: Standing| {
-        handed_us.store(last_us, Ordering::Relaxed);
+    let requests = |last_ns, standing: Standing| {
+        handed_ns.store(last_ns, Ordering::Relaxed);
         owner.request(&standing).is_some()
     };
-    let now_us = monotonic_us();
-    assert!(!requests(now_us + 1_000_000, Standing { starves: false, ..starving }));
-    assert!(requests(now_us - 1_000, starving));
-    assert!(requests(now_us + 60_000_000, starving), "another machine's or namespace's clock");
-    // The word is younger than a run while the clock of this process goes on.
-    handed_us.store(monotonic_us(), Ordering::Relaxed);
-    let is_requested = owner.request(&starving).is_some();
-    assert!(!is_requested || monotonic_us() >= handed_us.load(Ordering::Relaxed) + 1_000);
+    let now_ns = unix_time_ns();
+    assert!(!requests(now_ns - RUN_NS, Standing { starves: false, ..starving }));
+    assert!(requests(now_ns - RUN_NS, starving));
+    assert!(requests(now_ns + 60_000 * RUN_NS, starving), "the clock was set back");
+    // Unless this thread was interrupted for the time of a run.
+    let handed_ns = unix_time_ns();
+    assert!(!requests(handed_ns, starving) || unix_time_ns() >= handed_ns + RUN_NS);
     let for_long = Standing { starves_for_long: true, ..starving };
-    assert!(requests(monotonic_us(), for_long));
+    assert!(requests(unix_time_ns(), for_long));
 }
 
 #[test]
 fn a_handoff_is_recorded_and_subtracted() {
-    let (word, handed_us) = (AtomicU64::new(0), AtomicU64::new(0));
-    let owner = OwnerWord::of_lock(&word).with_handed_us(&handed_us);
+    let (word, handed_ns) = (AtomicU64::new(0), AtomicU64::new(0));
+    let owner = OwnerWord::of_lock(&word).with_handed_ns(&handed_ns);
     let waiting = Standing { slept: true, ..Standing::default() };
     word.store(owner.look().with_handoffs(Request::ToFirst).word, Ordering::Relaxed);
     let Poll::Reserved(_) = owner.poll_acquire(ANNA, Mode::Exclusive, &Standing::default()) else {
@@ -236,7 +236,7 @@ fn a_handoff_is_recorded_and_subtracted() {
     else {
         panic!("it is reserved for this thread")
     };
-    assert!(!owner.look().has_handoffs() && handed_us.load(Ordering::Relaxed) > 0);
+    assert!(!owner.look().has_handoffs() && handed_ns.load(Ordering::Relaxed) > 0);
 }
 
 #[test]

@@ -1,34 +1,159 @@
-//! The sleepers of one open object, and whether the ringer watches its file.
+//! The waiters of this process that sleep on words of one open object, the count of its news, and
+//! whether they are announced.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+#![allow(unsafe_code, reason = "a list of words that their sleepers borrow")]
+
+#[cfg(not(loom))]
+pub(super) use core::sync::atomic::{AtomicU64, Ordering};
+use std::sync::PoisonError;
+#[cfg(not(loom))]
+use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
-use super::sleepers::Sleepers;
-use crate::sys::clock::process_ms;
+#[cfg(loom)]
+pub(super) use loom::sync::atomic::{AtomicU64, Ordering};
+#[cfg(loom)]
+use loom::sync::{Mutex, MutexGuard};
+
+use crate::sys::process::milliseconds;
+
+use crate::sys::wait::{self, WaitOutcome};
 
 /// What is rung for the waiters of one open object.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Bell {
-    pub(super) sleepers: Sleepers,
-    /// Since when the ringer watches the file, in milliseconds of this process plus 1. 0: it does
-    /// not.
+    /// Changed only while the list is locked.
+    news: AtomicU64,
+    sleepers: Mutex<List>,
+    /// Since when news are announced, in milliseconds of this process. 0: they are not.
     armed_ms: AtomicU64,
 }
 
+#[derive(Debug, Default)]
+struct List {
+    next_ticket: u64,
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    ticket: u64,
+    /// INVARIANT: the word lives, because its sleeper borrows it until the entry is removed.
+    word: *const AtomicU64,
+    expected: u64,
+    /// The count of news when the waiter entered.
+    seen: u64,
+}
+
+// SAFETY: the pointer leads to an atomic, which any thread may use while the entry is in the list.
+unsafe impl Send for Entry {}
+
+/// Which sleepers are woken on each word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ring {
+    /// The one that has slept longest, in whatever process.
+    One,
+    All,
+}
+
+impl Default for Bell {
+    fn default() -> Self {
+        let (news, armed_ms) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { news, sleepers: Mutex::new(List::default()), armed_ms }
+    }
+}
+
 impl Bell {
-    /// Returns since when the ringer watches the file, in milliseconds of this process.
+    /// Returns since when news are announced, in milliseconds of this process.
     pub(super) fn armed_since_ms(&self) -> Option<u64> {
-        // ORDERING: Acquire; pairs with the Release below: the watch exists.
-        self.armed_ms.load(Ordering::Acquire).checked_sub(1)
+        // ORDERING: Acquire; pairs with the Release in `arm`: the watch exists.
+        Some(self.armed_ms.load(Ordering::Acquire)).filter(|ms| *ms != 0)
     }
 
+    /// From now on news are announced.
     pub(super) fn arm(&self) {
         // ORDERING: Release; pairs with the Acquire above.
-        self.armed_ms.store(process_ms(Instant::now()) + 1, Ordering::Release);
+        self.armed_ms.store(milliseconds(Instant::now()), Ordering::Release);
     }
 
+    /// From now on news are not announced. This is the last piece of news.
     pub(super) fn disarm(&self) {
         // ORDERING: Release; as in `arm`.
         self.armed_ms.store(0, Ordering::Release);
+        self.announce();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, List> {
+        self.sleepers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// S1: returns the count of news.
+    pub(super) fn news(&self) -> u64 {
+        // ORDERING: Acquire; pairs with the Release in `announce`.
+        self.news.load(Ordering::Acquire)
+    }
+
+    /// S3 to S5: sleeps on a word, unless there are news since the count was `seen`.
+    pub(super) fn sleep(
+        &self,
+        word: &AtomicU64,
+        expected: u64,
+        until: Option<Instant>,
+        seen: u64,
+    ) -> WaitOutcome {
+        let ticket = {
+            let mut list = self.lock();
+            if self.news() != seen {
+                return WaitOutcome::Changed;
+            }
+            let ticket = list.next_ticket;
+            list.next_ticket += 1;
+            // INVARIANT: `Listed` removes the entry before this function returns.
+            list.entries.push(Entry { ticket, word, expected, seen });
+            ticket
+        };
+        let _listed = Listed { bell: self, ticket };
+        wait::wait(word, expected, until)
+    }
+
+    /// R2: counts one more piece of news.
+    pub(super) fn announce(&self) {
+        let _list = self.lock();
+        // ORDERING: Release; pairs with the Acquire in `news`.
+        self.news.fetch_add(1, Ordering::Release);
+    }
+
+    /// R3: wakes those that were in the list when the last piece of news was counted. Returns
+    /// whether there were any.
+    pub(super) fn ring(&self, ring: Ring) -> bool {
+        let list = self.lock();
+        let news = self.news();
+        let mut woken = Vec::new();
+        for entry in list.entries.iter().filter(|entry| entry.seen != news) {
+            if woken.contains(&entry.word) {
+                continue;
+            }
+            woken.push(entry.word);
+            // SAFETY: the word lives while the entry is in the list, which is locked.
+            let word = unsafe { &*entry.word };
+            match ring {
+                Ring::One => wait::wake_one(word, entry.expected),
+                Ring::All => wait::wake_all(word, entry.expected),
+            }
+        }
+        !woken.is_empty()
+    }
+}
+
+/// An entry of the list, until it is dropped.
+struct Listed<'a> {
+    bell: &'a Bell,
+    ticket: u64,
+}
+
+impl Drop for Listed<'_> {
+    fn drop(&mut self) {
+        let mut list = self.bell.lock();
+        list.entries.retain(|entry| entry.ticket != self.ticket);
     }
 }

@@ -30,46 +30,98 @@
 //! Linux reports that a file is closed just before it releases the locks of the closed file. So a
 //! waiter that looks at once may find the lock still held: R5.
 
-#[cfg(any(target_os = "linux", loom))]
-#[cfg_attr(loom, allow(dead_code, reason = "only models ring"))]
-mod sleepers;
-
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg_attr(any(loom, not(target_os = "linux")), allow(dead_code, reason = "nothing rings here"))]
 mod bell;
 #[cfg(all(target_os = "linux", not(loom)))]
-mod due;
-#[cfg(all(target_os = "linux", not(loom)))]
 mod linux;
-#[cfg(all(target_os = "linux", not(loom)))]
-mod object;
-#[cfg(all(target_os = "linux", not(loom)))]
-mod ringer;
-#[cfg(all(target_os = "linux", not(loom)))]
-mod service;
-#[cfg(all(target_os = "linux", not(loom)))]
-pub(crate) use object::Notices;
-#[cfg(all(target_os = "linux", not(loom)))]
-pub(crate) use service::obstacle;
-
 #[cfg(loom)]
-#[allow(dead_code, reason = "only models ring")]
 mod model;
-#[cfg(loom)]
-pub(crate) use model::{Notices, obstacle};
-#[cfg(all(not(target_os = "linux"), not(loom)))]
-mod unarmed;
-#[cfg(all(not(target_os = "linux"), not(loom)))]
-pub(crate) use unarmed::{Notices, obstacle};
+#[cfg(not(any(target_os = "linux", loom)))]
+mod never;
+mod obstacle;
 
-/// Why notices cannot be armed, and what to do about it.
-pub(crate) struct Obstacle {
-    pub(crate) what: String,
-    pub(crate) remedy: String,
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+#[cfg(all(target_os = "linux", not(loom)))]
+use linux as system;
+#[cfg(loom)]
+use model as system;
+#[cfg(not(any(target_os = "linux", loom)))]
+use never as system;
+
+use self::bell::{AtomicU64, Bell, Ordering};
+pub(crate) use self::system::find_obstacle;
+use super::fork::OwnedFile;
+use super::wait::WaitOutcome;
+
+/// The death notices of one open object.
+#[derive(Debug)]
+pub(crate) struct Notices {
+    bell: Arc<Bell>,
+    arming: system::Arming,
+    /// How often threads slept while notices were not armed.
+    sleeps: AtomicU64,
 }
 
-impl Obstacle {
-    #[cfg(all(target_os = "linux", not(loom)))]
-    fn new(why: String, remedy: String) -> Self {
-        Self { what: format!("a death is noticed only after 50 ms: {why}"), remedy }
+impl Notices {
+    /// The notices of the object that has this file, opened at `path`.
+    pub(crate) fn new(file: &OwnedFile, path: &Path) -> Self {
+        Self::with(system::Arming::new(file, path))
+    }
+
+    fn with(arming: system::Arming) -> Self {
+        Self { bell: Arc::default(), arming, sleeps: AtomicU64::new(0) }
+    }
+
+    /// Never arms them: the process must not get another thread.
+    pub(crate) fn turn_off(&self) {
+        self.arming.turn_off();
+    }
+
+    /// Returns since when a notice will come, in milliseconds of this process.
+    pub(crate) fn armed_since_ms(&self) -> Option<u64> {
+        self.bell.armed_since_ms()
+    }
+
+    /// Returns whether it is worthwhile to call [`arm`](Self::arm).
+    pub(crate) fn can_be_armed(&self) -> bool {
+        self.armed_since_ms().is_none() && self.arming.is_possible()
+    }
+
+    /// Counts a sleep, and returns how many there were before. Only while notices are not armed.
+    pub(crate) fn count_sleep(&self) -> u64 {
+        // ORDERING: Relaxed; a guess.
+        self.sleeps.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Has the file watched, from now on until the object is closed. Returns whether it is.
+    pub(crate) fn arm(&self) -> bool {
+        self.arming.arm(&self.bell);
+        self.armed_since_ms().is_some()
+    }
+
+    /// Returns the count of news.
+    pub(crate) fn news(&self) -> u64 {
+        self.bell.news()
+    }
+
+    /// Sleeps on a word, at most until `until`; not at all if there are news since the count was
+    /// `seen`. So also while notices are not armed, since their end is announced, too.
+    pub(crate) fn sleep(
+        &self,
+        word: &AtomicU64,
+        expected: u64,
+        until: Option<Instant>,
+        seen: u64,
+    ) -> WaitOutcome {
+        self.bell.sleep(word, expected, until, seen)
+    }
+}
+
+impl Drop for Notices {
+    fn drop(&mut self) {
+        self.arming.end(&self.bell);
     }
 }

@@ -1,5 +1,5 @@
 //! The identity of this process, to show to people and never as proof of life; the identity of this
-//! run of the machine.
+//! run of the machine; the time.
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -22,7 +22,7 @@ pub(crate) use windows::{boot_id, booted_unix_ns, user_id};
 #[cfg(all(windows, feature = "crash-points"))]
 pub(crate) use windows::{die, stop};
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::fork::Once;
 pub(crate) use super::random::random;
@@ -30,6 +30,13 @@ pub(crate) use super::random::random;
 /// Returns the time of the wall clock in nanoseconds since 1970.
 pub(crate) fn unix_time_ns() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+}
+
+/// Returns a moment in milliseconds of this process, which counts them from 1, at the first call.
+pub(crate) fn milliseconds(moment: Instant) -> u64 {
+    static START: Once<Instant> = Once::new();
+    let start = *START.get_or_make(Instant::now);
+    moment.saturating_duration_since(start).as_millis() as u64 + 1
 }
 
 /// Returns the name by which the program was started, cut to 16 bytes at a character's end.

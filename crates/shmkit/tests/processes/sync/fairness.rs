@@ -15,7 +15,7 @@ const TIMES: u64 = 1_000;
 const BATCHES: usize = 5;
 /// How many times the others may acquire for each acquisition of the tested thread, on average: each
 /// of the two has a run of 1 ms or more first, in which there are some ten acquisitions.
-const OTHERS: u64 = 100;
+const OTHERS: u64 = 50;
 /// How many spins the others hold it: longer than it takes to wake a waiter, so that a woken waiter
 /// comes too late unless it gets a handoff.
 const HOLD_SPINS: u32 = 5_000;

@@ -12,12 +12,12 @@ use std::thread::{self, JoinHandle};
 
 use rustix::io::Errno;
 
-use super::Obstacle;
-use super::bell::Bell;
-use super::linux::{Queue, WatchId, WatchedFile};
+use super::queue::{Queue, WatchId, WatchedFile};
 use super::ringer::Ringer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::fork::ProcessStamp;
+use crate::sys::notices::bell::Bell;
+use crate::sys::notices::obstacle::Obstacle;
 
 /// The stack of the thread. Its thread-local variables, those of the program, are in it, too.
 const STACK_BYTES: usize = 256 << 10;
@@ -25,9 +25,9 @@ const STACK_BYTES: usize = 256 << 10;
 const VARIABLE: &str = "SHMKIT_NOTICES";
 
 /// Returns why notices about files in this directory cannot be armed, if they cannot.
-pub(crate) fn obstacle(directory: &Path) -> Option<Obstacle> {
+pub(crate) fn find_obstacle(directory: &Path) -> Option<Obstacle> {
     if is_turned_off() {
-        return Some(Obstacle::new(format!("{VARIABLE} is off"), format!("unset {VARIABLE}")));
+        return Some(report(&format!("{VARIABLE} is off"), &format!("unset {VARIABLE}")));
     }
     let watched = Queue::new().and_then(|queue| queue.try_watch(directory));
     let (error, remedy) = match watched {
@@ -38,10 +38,12 @@ pub(crate) fn obstacle(directory: &Path) -> Option<Obstacle> {
         Err(error @ Errno::NOSPC) => (error, "raise fs.inotify.max_user_watches"),
         Err(error) => (error, "allow inotify_init1, inotify_add_watch and fcntl in the sandbox"),
     };
-    Some(Obstacle::new(
-        format!("inotify is refused: {}", std::io::Error::from(error)),
-        remedy.into(),
-    ))
+    Some(report(&format!("inotify is refused: {}", std::io::Error::from(error)), remedy))
+}
+
+fn report(why: &str, remedy: &str) -> Obstacle {
+    let what = format!("a death is noticed only after 50 ms: {why}");
+    Obstacle { what, remedy: remedy.into() }
 }
 
 /// Returns whether the environment says that this process must not get another thread.

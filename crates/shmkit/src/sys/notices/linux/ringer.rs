@@ -5,10 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::bell::Bell;
 use super::due::{Budget, Due, RING_AGAIN};
-use super::linux::{Event, Queue, WatchId, WatchedFile};
-use super::sleepers::Ring;
+use super::queue::{Event, Queue, WatchId, WatchedFile};
+use crate::sys::notices::bell::{Bell, Ring};
 
 /// How often the thread checks that the program has not closed its descriptor: `poll` does not
 /// report that.
@@ -120,11 +119,8 @@ impl Ringer {
         watches.has_ended = true;
         let bells: Vec<_> = std::mem::take(&mut watches.bells).into_values().flatten().collect();
         drop(watches);
-        for bell in &bells {
-            bell.disarm();
-            bell.sleepers.announce();
-        }
-        while bells.iter().filter(|bell| bell.sleepers.ring(Ring::All)).count() > 0 {
+        bells.iter().for_each(|bell| bell.disarm());
+        while bells.iter().filter(|bell| bell.ring(Ring::All)).count() > 0 {
             thread::sleep(RING_AGAIN);
         }
     }

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::bell::Bell;
-use super::sleepers::Ring;
+use crate::sys::notices::bell::{Bell, Ring};
 
 /// When an event is announced: see R5.
 const ANNOUNCED_AFTER: [Duration; 5] = [
@@ -59,12 +58,12 @@ impl Due {
 impl Rings {
     /// R2 to R5. Returns whether the bell is rung again.
     fn ring(&mut self) -> bool {
-        let sleepers = &self.bell.sleepers;
+        let bell = &self.bell;
         // Those that slept through the last ring.
-        let mut again = sleepers.ring(Ring::All);
+        let mut again = bell.ring(Ring::All);
         if self.repeat().is_some_and(|at| at <= Instant::now()) {
-            sleepers.announce();
-            again = sleepers.ring(Ring::One);
+            bell.announce();
+            again = bell.ring(Ring::One);
             self.announced += 1;
         }
         let again = again.then(|| Instant::now() + RING_AGAIN);
@@ -94,10 +93,9 @@ impl Budget {
 
     /// Takes one, and waits for it if there is none.
     pub(super) fn spend(&mut self) {
-        let earned = self.since.elapsed().as_nanos() / PAUSE.as_nanos();
+        let earned = self.since.elapsed().as_millis() / PAUSE.as_millis();
         if earned > 0 {
-            self.rings =
-                BURST.min(self.rings.saturating_add(u32::try_from(earned).unwrap_or(BURST)));
+            self.rings = BURST.min(self.rings + earned.min(BURST.into()) as u32);
             self.since = Instant::now();
         }
         match self.rings.checked_sub(1) {
