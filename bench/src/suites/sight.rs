@@ -44,7 +44,7 @@ impl<const N: usize> End<N> {
     /// Makes an end that does not spin before it sleeps.
     fn asleep(arena: &Arena, own: &str, other: &str) -> Self {
         let end = Self::awake(arena, own, other);
-        Self { changes: end.changes.without_spinning(), ..end }
+        Self { changes: end.changes.spin_for(Duration::ZERO), ..end }
     }
 
     #[inline(always)]

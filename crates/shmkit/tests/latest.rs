@@ -146,7 +146,7 @@ fn a_sleeping_reader_is_woken_by_each_set() {
     let mut ready = dir.options::<u64>().create("ready").unwrap().changes();
     let answers = dir.options::<u64>().open("ready").unwrap();
     std::thread::scope(|scope| {
-        let mut changes = count.changes().without_spinning();
+        let mut changes = count.changes().spin_for(Duration::ZERO);
         scope.spawn(move || {
             let mut answer = answers.writer().unwrap();
             for expected in 1..=500 {

@@ -14,6 +14,7 @@ use super::planner::{LINE, Room};
 use crate::error::Result;
 use crate::memory::atomic::AtomicU64;
 use crate::participant::Role;
+use crate::wait::WaitLoop;
 
 /// Words in a line: the two cache lines with which a primitive begins.
 pub(crate) const LINE_WORDS: usize = LINE as usize / 8;
@@ -35,6 +36,16 @@ impl Builder {
 
     pub(crate) fn object(&self) -> &Arc<OpenObject> {
         &self.object
+    }
+
+    /// A loop by which threads wait for a word that another process changes.
+    pub(crate) fn wait_loop(&self) -> WaitLoop {
+        self.object.answer_loop(0)
+    }
+
+    /// A loop by which threads wait for a lock.
+    pub(crate) fn lock_loop(&self) -> WaitLoop {
+        self.object.lock_loop()
     }
 
     /// The run-time number of items.

@@ -1,6 +1,7 @@
 //! The options of an object of any kind, as they were chosen.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::header::{FLAG_READ_ONLY_PEERS, Lifetime};
 use super::layout::ObjectLayout;
@@ -18,6 +19,8 @@ pub(crate) struct Choices {
     pub(crate) participants: Option<u32>,
     pub(crate) trust: Trust,
     pub(crate) death_notices: bool,
+    /// How long a wait spins before it sleeps, if the program decided it.
+    pub(crate) spin_for: Option<Duration>,
     /// The flags of its kind, from bit 16 on.
     pub(crate) kind_flags: Option<u32>,
 }
@@ -32,6 +35,7 @@ impl Choices {
             participants: None,
             trust: Trust::Own,
             death_notices: true,
+            spin_for: None,
             kind_flags: None,
         }
     }

@@ -20,6 +20,7 @@ use crate::sys::fork::ProcessStamp;
 use crate::sys::lock::{self, Range};
 use crate::sys::notices::Notices;
 use crate::sys::process;
+use crate::wait::WaitLoop;
 
 /// How many times other processes may replace the object before `Busy`.
 const MAX_TRIES: u32 = 1000;
@@ -33,6 +34,8 @@ pub(crate) struct OpenObject {
     pub(super) stamp: ProcessStamp,
     /// Locked also while a slot is claimed, since only one claim at a time may use the lock file.
     presence: Mutex<Presence>,
+    /// How long its waits spin, if the program decided it.
+    spin_for: Option<Duration>,
 }
 
 enum Place {
@@ -136,7 +139,7 @@ impl OpenObject {
         }
         storage.participants().sweep(0, REAPED_AT_OPEN);
         let presence = Mutex::new(Presence { byte: None, slots: 0 });
-        Ok(Self { place: Place::Region(storage), stamp, presence })
+        Ok(Self { place: Place::Region(storage), stamp, presence, spin_for: choices.spin_for })
     }
 
     /// Takes over a file whose gate is held, and in which this process is present.
@@ -156,7 +159,17 @@ impl OpenObject {
             file.participants().sweep(first, REAPED_AT_OPEN);
         }
         let presence = Mutex::new(Presence { byte: Some(byte), slots: 0 });
-        Self { place: Place::File(file), stamp, presence }
+        Self { place: Place::File(file), stamp, presence, spin_for: choices.spin_for }
+    }
+
+    /// A loop by which threads wait for what another process answers, with `bytes` bytes.
+    pub(crate) fn answer_loop(&self, bytes: usize) -> WaitLoop {
+        WaitLoop::for_answer(bytes).spinning_for(self.spin_for)
+    }
+
+    /// A loop by which threads wait for a lock.
+    pub(crate) fn lock_loop(&self) -> WaitLoop {
+        WaitLoop::for_lock().spinning_for(self.spin_for)
     }
 
     /// Refuses an object that was inherited through `fork`.

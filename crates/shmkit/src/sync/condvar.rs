@@ -316,7 +316,7 @@ impl Payload for Condvar {
 
     fn build(builder: &mut Builder) -> Result<Self> {
         let (line, records) = (builder.line()?, builder.words(RECORDS)?);
-        Ok(Self { line, records, wait_loop: WaitLoop::default() })
+        Ok(Self { line, records, wait_loop: builder.wait_loop() })
     }
 
     fn describe(part: &Part<'_>) -> Result<PartState> {

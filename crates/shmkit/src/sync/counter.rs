@@ -66,7 +66,7 @@ impl Payload for Counter {
     }
 
     fn build(builder: &mut Builder) -> Result<Self> {
-        Ok(Self { line: builder.line()?, wait_loop: WaitLoop::default() })
+        Ok(Self { line: builder.line()?, wait_loop: builder.wait_loop() })
     }
 
     fn describe(part: &Part<'_>) -> Result<PartState> {

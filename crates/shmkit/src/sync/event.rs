@@ -155,7 +155,7 @@ impl Payload for Event {
         let reset = Reset::from_number(number).ok_or_else(|| {
             Error::new(ErrorKind::Corrupt, format!("the reset of an event cannot be {number}"))
         })?;
-        Ok(Self { line, reset, wait_loop: WaitLoop::default() })
+        Ok(Self { line, reset, wait_loop: builder.wait_loop() })
     }
 
     fn check_begun_with(&self, asked: &Reset) -> Result<()> {

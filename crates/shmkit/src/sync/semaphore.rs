@@ -283,7 +283,7 @@ impl Payload for Semaphore {
         let (line, slots) = (builder.line()?, builder.words_for_each(STRIDE)?);
         // ORDERING: Relaxed; written before the object could be opened.
         let initial_permits = line.fixed()[1].load(Ordering::Relaxed) as u32;
-        let semaphore = Self { line, slots, initial_permits, wait_loop: WaitLoop::default() };
+        let semaphore = Self { line, slots, initial_permits, wait_loop: builder.wait_loop() };
         // What the last participant of this slot still holds.
         semaphore.permits().reap(semaphore.membership().me().slot(), || true);
         Ok(semaphore)

@@ -143,12 +143,13 @@ impl Timer<'_> {
         self.last_ms = self.last_ms.filter(|last| now_ms.wrapping_sub(*last) < CHECKS_APART_MS);
     }
 
-    /// Arms the notices before a sleep, if that pays. Then a check is due before the sleep.
-    pub(super) fn arm_if_useful(&mut self, waited: Duration) -> bool {
+    /// Arms the notices if that pays, before the thread sleeps or spins on. Then a check is due
+    /// first.
+    pub(super) fn arm_if_useful(&mut self, waited: Duration, sleeps: bool) -> bool {
         let Some(notices) = self.notices.filter(|notices| notices.can_be_armed()) else {
             return false;
         };
-        let arms = waited >= ARM_AFTER || notices.count_sleep() >= ARM_AFTER_SLEEPS;
+        let arms = waited >= ARM_AFTER || sleeps && notices.count_sleep() >= ARM_AFTER_SLEEPS;
         let arms = arms && notices.arm();
         if arms {
             self.last_ms = None;

@@ -18,9 +18,13 @@ fn wait<T>(
     wait_loop.wait(None, until, poll, check)
 }
 
+fn sleeping_at_once() -> WaitLoop {
+    WaitLoop::for_answer(0).spinning_for(Some(Duration::ZERO))
+}
+
 #[test]
 fn a_timeout_comes_in_time_and_after_a_slow_check() {
-    let (wait_loop, word) = (WaitLoop::default(), AtomicU64::new(0));
+    let (wait_loop, word) = (WaitLoop::for_answer(0), AtomicU64::new(0));
     let (begun, mut checks) = (Instant::now(), 0);
     let until = Until::after(Duration::from_millis(2));
     let waited: Waited<()> = wait(
@@ -41,7 +45,7 @@ fn a_timeout_comes_in_time_and_after_a_slow_check() {
 fn a_check_is_made_at_the_latest_50_ms_after_the_last_one() {
     let word = AtomicU64::new(0);
     let elapsed = || {
-        let wait_loop = WaitLoop::default();
+        let wait_loop = WaitLoop::for_answer(0);
         let begun = Instant::now();
         wait::<()>(&wait_loop, &word, Until::Now, |_| None, || None);
         // The waiter begins when no check is due yet.
@@ -57,7 +61,7 @@ fn a_check_is_made_at_the_latest_50_ms_after_the_last_one() {
 
 #[test]
 fn an_attempt_checks_once_in_a_slice_and_does_not_sleep() {
-    let (wait_loop, word) = (WaitLoop::default(), AtomicU64::new(0));
+    let (wait_loop, word) = (WaitLoop::for_answer(0), AtomicU64::new(0));
     let mut checks = 0;
     for _ in 0..2 {
         let waited: Waited<()> = wait(
@@ -77,7 +81,7 @@ fn an_attempt_checks_once_in_a_slice_and_does_not_sleep() {
 
 #[test]
 fn a_result_of_the_slow_check_is_found_after_a_slice() {
-    let (wait_loop, word) = (WaitLoop::default(), AtomicU64::new(0));
+    let (wait_loop, word) = (WaitLoop::for_answer(0), AtomicU64::new(0));
     let mut checks = 0;
     let waited = wait(
         &wait_loop,
@@ -95,7 +99,7 @@ fn a_result_of_the_slow_check_is_found_after_a_slice() {
 
 #[test]
 fn a_change_without_a_wake_is_found_after_a_slice() {
-    let (wait_loop, word, value) = (WaitLoop::default(), AtomicU64::new(0), AtomicU64::new(0));
+    let (wait_loop, word, value) = (WaitLoop::for_answer(0), AtomicU64::new(0), AtomicU64::new(0));
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| {
             let look = |_| Some(value.load(Ordering::Acquire)).filter(|value| *value != 0);
@@ -111,7 +115,7 @@ fn a_change_without_a_wake_is_found_after_a_slice() {
 
 #[test]
 fn a_reserved_word_is_left_to_others_for_a_slice() {
-    let (wait_loop, word) = (WaitLoop::default(), AtomicU64::new(0));
+    let (wait_loop, word) = (WaitLoop::for_answer(0), AtomicU64::new(0));
     let begun = Instant::now();
     let poll = |standing: &Standing| match standing.patience_is_over {
         true => Poll::Ready(begun.elapsed()),
@@ -126,8 +130,7 @@ fn a_change_wakes_only_where_a_mark_says_that_threads_sleep() {
     let word = AtomicU64::new(0);
     let wait_word = WaitWord::new(&word).with_marks(1 << 14);
     for mark in [ASLEEP, 1 << 14] {
-        let (mut wait_loop, told) = (WaitLoop::default(), AtomicU64::new(0));
-        wait_loop.stop_spinning();
+        let (wait_loop, told) = (sleeping_at_once(), AtomicU64::new(0));
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| {
                 let poll = |_: &Standing| match wait_word.load(Ordering::Acquire) {
@@ -166,14 +169,13 @@ fn two_that_answer_each_other_miss_nothing() {
     };
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let mut wait_loop = WaitLoop::default();
-            wait_loop.stop_spinning();
+            let wait_loop = sleeping_at_once();
             for round in 1..=ROUNDS {
                 receive(&wait_loop, &words[0], round);
                 send(&words[1], round);
             }
         });
-        let wait_loop = WaitLoop::default();
+        let wait_loop = WaitLoop::for_answer(0);
         for round in 1..=ROUNDS {
             send(&words[0], round);
             receive(&wait_loop, &words[1], round);
@@ -183,7 +185,7 @@ fn two_that_answer_each_other_miss_nothing() {
 
 #[test]
 fn a_handoff_is_requested_only_by_a_mark_that_does() {
-    let (wait_loop, word) = (WaitLoop::default(), AtomicU64::new(0));
+    let (wait_loop, word) = (WaitLoop::for_answer(0), AtomicU64::new(0));
     let wait_word = WaitWord::new(&word);
     for requests in [false, true] {
         word.store(0, Ordering::Relaxed);
@@ -199,9 +201,32 @@ fn a_handoff_is_requested_only_by_a_mark_that_does() {
 
 #[test]
 fn a_check_that_found_something_is_made_again_by_the_next_wait() {
-    let (wait_loop, word) = (WaitLoop::default(), AtomicU64::new(0));
+    let (wait_loop, word) = (WaitLoop::for_answer(0), AtomicU64::new(0));
     for _ in 0..3 {
         let waited = wait(&wait_loop, &word, Until::Now, |_| None, || Some("one of several"));
         assert!(waited.found.is_some());
     }
+}
+
+#[test]
+fn a_thread_that_spins_for_a_given_time_does_not_sleep_and_obeys_limits_and_checks() {
+    let word = AtomicU64::new(0);
+    let wait_loop = WaitLoop::for_lock().spinning_for(Some(Duration::MAX));
+    let until = Until::after(Duration::from_millis(2));
+    let waited = wait::<()>(&wait_loop, &word, until, |_| None, || None);
+    assert!(waited.found.is_none() && !waited.slept);
+    let mut checks = 0;
+    let check = || {
+        checks += 1;
+        (checks == 3).then_some(())
+    };
+    let waited = wait(&wait_loop, &word, Until::Ever, |_| None, check);
+    assert!(waited.found.is_some() && !waited.slept);
+    assert_eq!(word.load(Ordering::Relaxed) & ASLEEP, 0);
+    let look = |seen: u64| (seen >> 2 == 1).then_some(());
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| wait(&wait_loop, &word, Until::Ever, look, || None));
+        word.store(1 << 2, Ordering::Release);
+        assert!(!waiting.join().unwrap().slept);
+    });
 }

@@ -7,6 +7,7 @@
 //!         +--> poll: ready? ---------------------------------------------> done
 //!         |      | slow check, if it is due ------------------------------> done
 //!         |      | the deadline has passed, and one more poll -----------> timed out
+//!         |      | if the program wants a longer spin: some more looks --> poll
 //!         |      v
 //!         |    mark: exchange the word that was seen for the same with ASLEEP
 //!         |      v
@@ -30,7 +31,7 @@ use std::time::{Duration, Instant};
 
 use super::Until;
 use super::checks::{Checks, SLICE, Timer};
-use super::spin::{AdaptiveSpin, Looks};
+use super::spin::{AdaptiveSpin, Policy};
 use super::word::{ASLEEP, WaitWord, Wake};
 use crate::memory::atomic::{Ordering, spin_loop};
 use crate::sys::notices::Notices;
@@ -40,6 +41,9 @@ use crate::sys::wait::WaitOutcome;
 const STARVES_AFTER: Duration = Duration::from_millis(if cfg!(loom) { 0 } else { 1 });
 /// After this time it may request as many handoffs as it takes.
 const STARVES_FOR_LONG_AFTER: Duration = Duration::from_millis(16);
+
+/// How often a thread looks that spins for a given time, before it looks at the clock.
+const LOOKS_AT_A_TIME: u32 = 64;
 
 /// What a look found.
 #[derive(Debug)]
@@ -98,13 +102,28 @@ impl<'a> SleepTicket<'a> {
             || self.word.change(self.seen, self.marked, order, Wake::Moved).is_ok()
     }
 
-    fn sleep(&self, until: Instant, checks: &Timer<'_>) -> WaitOutcome {
-        self.word.sleep(self.marked, until, checks.notices.map(|notices| (notices, checks.seen)))
-    }
-
-    fn is_unchanged(&self) -> bool {
+    /// Marks the word and sleeps, at most until `until`. If the word changed since the look, does
+    /// not.
+    fn sleep(
+        &self,
+        until: Instant,
+        checks: &mut Timer<'_>,
+        standing: &mut Standing,
+    ) -> WaitOutcome {
+        if !self.mark_asleep() {
+            return WaitOutcome::Changed;
+        }
+        standing.requested |= self.requests;
+        let notices = checks.notices.map(|notices| (notices, checks.seen));
+        let woke = self.word.sleep(self.marked, until, notices);
+        standing.slept |= woke != WaitOutcome::Changed;
+        figures::count_if(woke == WaitOutcome::TimedOut, &figures::EXPIRED_SLEEPS);
+        figures::count_if(woke == WaitOutcome::Woken, &figures::WOKEN_SLEEPS);
         // ORDERING: Relaxed; the next poll has the ordering.
-        self.word.load(Ordering::Relaxed) == self.marked
+        if woke == WaitOutcome::Woken && self.word.load(Ordering::Relaxed) == self.marked {
+            checks.woken_without_change();
+        }
+        woke
     }
 }
 
@@ -143,25 +162,24 @@ pub(crate) struct WaitLoop {
     checks: Checks,
 }
 
-impl Default for WaitLoop {
-    fn default() -> Self {
-        Self::with_looks(&Looks::FOR_ANSWER)
-    }
-}
-
 impl WaitLoop {
-    /// The loop for a lock, which is held for a short time: shorter spins.
-    pub(crate) fn of_lock() -> Self {
-        Self::with_looks(&Looks::FOR_LOCK)
+    /// The loop for a lock, which is held for a short time.
+    pub(crate) fn for_lock() -> Self {
+        Self::with(Policy::Lock)
     }
 
-    fn with_looks(looks: &'static Looks) -> Self {
-        Self { spin: AdaptiveSpin::new(looks), checks: Checks::default() }
+    /// The loop for what another process answers, with `bytes` bytes.
+    pub(crate) fn for_answer(bytes: usize) -> Self {
+        Self::with(Policy::for_answer(bytes))
     }
 
-    /// From now on, threads sleep at once.
-    pub(crate) fn stop_spinning(&mut self) {
-        self.spin = AdaptiveSpin::new(&Looks::NONE);
+    fn with(policy: Policy) -> Self {
+        Self { spin: AdaptiveSpin::new(policy), checks: Checks::default() }
+    }
+
+    /// The same loop. With a time, each wait spins for this time before it sleeps.
+    pub(crate) fn spinning_for(self, spin_for: Option<Duration>) -> Self {
+        spin_for.map_or(self, |spin_for| Self::with(Policy::given(spin_for)))
     }
 
     /// Makes the slow check due for the next wait.
@@ -203,12 +221,12 @@ impl WaitLoop {
         context: &mut C,
         notices: Option<&Notices>,
         until: Until,
-        look: impl FnMut(&mut C) -> ControlFlow<Option<T>>,
+        mut look: impl FnMut(&mut C) -> ControlFlow<Option<T>>,
         mut poll: impl FnMut(&mut C, &Standing) -> Poll<'a, T>,
         mut check: impl FnMut(&mut C) -> Option<T>,
     ) -> Waited<T> {
         let (mut standing, is_attempt) = (Standing::default(), until == Until::Now);
-        if !is_attempt && let Some(found) = self.spin(context, look) {
+        if !is_attempt && let Some(found) = self.spin(context, &mut look) {
             return Waited { found: Some(found), slept: false, requested: false };
         }
         let (mut since, mut patience, mut checks) = (None, None, self.checks.begin(notices));
@@ -239,31 +257,32 @@ impl WaitLoop {
             if check_is_due || is_over || standing != before {
                 polled = poll(context, &standing);
             }
+            let spins_on = self.spin.goes_on(waited);
             let (ticket, next_look) = match polled {
                 Poll::Ready(found) => break Some(found),
                 // What arrived at the last moment has arrived: the poll came after the deadline.
                 _ if is_over => break None,
                 // What happened before is not announced: the waiter looks once more.
-                _ if checks.arm_if_useful(waited) => {
+                _ if checks.arm_if_useful(waited, !spins_on) => {
                     woke = WaitOutcome::Changed;
                     continue;
+                }
+                Poll::Pending(_) if spins_on => {
+                    woke = WaitOutcome::Changed;
+                    match look_often(context, &mut look, LOOKS_AT_A_TIME) {
+                        Some((Some(found), _)) => break Some(found),
+                        _ => continue,
+                    }
                 }
                 Poll::Pending(ticket) if !ticket.wakes_on_change => (ticket, now + SLICE),
                 Poll::Pending(ticket) => (ticket, checks.next_look(now, waited)),
                 Poll::Reserved(ticket) => (ticket, *patience.get_or_insert(now + SLICE)),
             };
-            woke = WaitOutcome::Changed;
-            if ticket.mark_asleep() {
-                standing.requested |= ticket.requests;
-                woke = ticket.sleep(until.or_before(next_look), &checks);
-                standing.slept |= woke != WaitOutcome::Changed;
-                figures::count_if(woke == WaitOutcome::TimedOut, &figures::EXPIRED_SLEEPS);
-                figures::count_if(woke == WaitOutcome::Woken, &figures::WOKEN_SLEEPS);
-                if woke == WaitOutcome::Woken && ticket.is_unchanged() {
-                    checks.woken_without_change();
-                }
-            }
+            woke = ticket.sleep(until.or_before(next_look), &mut checks, &mut standing);
         };
+        if let (Some(_), Some(since)) = (&found, since) {
+            self.spin.learn_wait(since.elapsed());
+        }
         Waited { found, slept: standing.slept, requested: standing.requested }
     }
 
@@ -272,25 +291,41 @@ impl WaitLoop {
     fn spin<C, T>(
         &self,
         context: &mut C,
-        mut look: impl FnMut(&mut C) -> ControlFlow<Option<T>>,
+        look: &mut impl FnMut(&mut C) -> ControlFlow<Option<T>>,
     ) -> Option<T> {
         if let ControlFlow::Break(found) = look(context) {
             return found;
         }
-        for needed in 1..=self.spin.looks() {
-            spin_loop();
-            match look(context) {
-                ControlFlow::Continue(()) => {}
-                ControlFlow::Break(None) => return None,
-                ControlFlow::Break(found) => {
-                    self.spin.learn(Some(needed));
-                    return found;
+        match look_often(context, look, self.spin.looks()) {
+            Some((found, looks)) => {
+                if found.is_some() {
+                    self.spin.learn_found(looks);
                 }
+                found
+            }
+            None => {
+                self.spin.learn_failed();
+                None
             }
         }
-        self.spin.learn(None);
-        None
     }
+}
+
+/// Looks so often, with a pause before each look. Returns what a look broke with, and how many
+/// looks there were.
+#[inline]
+fn look_often<C, T>(
+    context: &mut C,
+    look: &mut impl FnMut(&mut C) -> ControlFlow<Option<T>>,
+    looks: u32,
+) -> Option<(Option<T>, u32)> {
+    for needed in 1..=looks {
+        spin_loop();
+        if let ControlFlow::Break(found) = look(context) {
+            return Some((found, needed));
+        }
+    }
+    None
 }
 
 /// Figures for tests: without their feature nothing is counted.

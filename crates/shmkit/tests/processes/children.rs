@@ -15,7 +15,9 @@ use crate::test_dir::TestDir;
 use crate::wine;
 #[cfg(unix)]
 use crate::{attach, closed_descriptors, fork, namespaces, other_users, space};
-use crate::{crash, deaths, file_lock, gate, hostile, kills, races, regions, stopped, sync, wakes};
+use crate::{
+    crash, deaths, file_lock, gate, hostile, kills, races, regions, spinning, stopped, sync, wakes,
+};
 
 pub(crate) type Role = fn(&mut Link);
 
@@ -33,6 +35,7 @@ const ROLES: &[(&str, Role)] = &[
     ("busy writer", stopped::busy_writer),
     ("listener", stopped::listener),
     ("alternating", wakes::alternating),
+    ("spinning", spinning::spinning),
 ];
 
 #[cfg(unix)]

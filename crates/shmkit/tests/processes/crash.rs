@@ -2,6 +2,7 @@
 //! others must find all as promised.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use shmkit::inspect::{self, Condition};
 use shmkit::memory::Trust;
@@ -152,7 +153,7 @@ fn a_process_killed_at_any_point_harms_no_other() {
             let observer = operation.set_up(&dir);
             let killed = std::thread::scope(|scope| {
                 let awaited = observer.as_ref().filter(|_| operation.setup == Setup::Awaited);
-                let changes = awaited.map(|it| it.changes().without_spinning());
+                let changes = awaited.map(|it| it.changes().spin_for(Duration::ZERO));
                 let waiting = changes.map(|it| scope.spawn(|| wait_for_last_value(it)));
                 let killed = Child::start_to_die_at(&dir, point, "crash", number).was_killed();
                 println!("{:?} with the crash point {point:?}: killed: {killed}", operation.name);

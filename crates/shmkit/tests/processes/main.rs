@@ -26,6 +26,7 @@ mod races;
 mod regions;
 #[cfg(unix)]
 mod space;
+mod spinning;
 mod stopped;
 mod sync;
 mod system;

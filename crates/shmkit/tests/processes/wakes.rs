@@ -1,5 +1,7 @@
 //! Two processes take turns, and sleep in between: no wake is lost.
 
+use std::time::Duration;
+
 use shmkit::{Changes, Latest, LatestWriter};
 
 use crate::children::{Child, Link};
@@ -19,7 +21,7 @@ struct Side {
 
 impl Side {
     fn new([mine, other]: [&Latest<u64>; 2]) -> Self {
-        let changes = other.changes().without_spinning();
+        let changes = other.changes().spin_for(Duration::ZERO);
         Self { writer: mine.writer().unwrap(), changes }
     }
 

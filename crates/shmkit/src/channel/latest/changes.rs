@@ -50,7 +50,7 @@ impl Cursor {
         let deaths = Deaths::from_now(&handle);
         // No sequence number is larger than `LAST`.
         let place = Place { seen: seen.min(LAST), missed: 0, known: 0, reported: None };
-        let wait_loop = WaitLoop::default();
+        let wait_loop = handle.object.answer_loop(handle.geometry.value_bytes);
         Self { handle, reading: Reading { place, wait_loop, deaths, news: None } }
     }
 
@@ -360,10 +360,12 @@ impl<T: Shareable> Changes<T> {
         self.cursor.missed()
     }
 
-    /// Returns the same reader, without spinning before it sleeps: that takes less power, and a
-    /// value arrives some microseconds later.
-    pub fn without_spinning(mut self) -> Self {
-        self.cursor.reading.wait_loop.stop_spinning();
+    /// Returns the same reader, which spins for `duration` before it sleeps: see
+    /// [`Options::spin_for`](crate::Options::spin_for).
+    pub fn spin_for(mut self, duration: Duration) -> Self {
+        let Cursor { handle, reading } = &mut self.cursor;
+        let wait_loop = handle.object.answer_loop(handle.geometry.value_bytes);
+        reading.wait_loop = wait_loop.spinning_for(Some(duration));
         self
     }
 }

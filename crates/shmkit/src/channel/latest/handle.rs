@@ -39,7 +39,7 @@ impl Handle {
         // INVARIANT: the payload has the words of the controls and of this geometry's slots.
         let words = object.payload().words(0, SLOTS / size_of::<u64>() + geometry.words())?;
         let payload = NonNull::from(words).cast();
-        Ok(Self { object, geometry, wait_loop: WaitLoop::of_lock(), payload })
+        Ok(Self { wait_loop: object.lock_loop(), object, geometry, payload })
     }
 
     pub(super) fn has_shared_writers(&self) -> bool {

@@ -38,7 +38,7 @@ impl UntypedWriter {
             let (owner, me, mode) = (handle.owner(), writer.membership.me(), Mode::Exclusive);
             let acquire = |_| {
                 // New, so that its slow check is due: this may be the caller's only attempt.
-                let wait_loop = WaitLoop::of_lock();
+                let wait_loop = WaitLoop::for_lock();
                 owner.acquire(me, mode, &writer.membership, &wait_loop, Until::Now)
             };
             // Again if the holder left while it was looked at.

@@ -43,7 +43,7 @@ fn acquire(
     liveness: &impl Liveness,
     until: Until,
 ) -> Result<Acquired, AcquireError> {
-    word.acquire(me, Mode::Exclusive, liveness, &WaitLoop::default(), until)
+    word.acquire(me, Mode::Exclusive, liveness, &WaitLoop::for_answer(0), until)
 }
 
 #[test]

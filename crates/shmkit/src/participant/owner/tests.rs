@@ -32,7 +32,7 @@ fn acquire(
     dead: &Dead,
     until: Until,
 ) -> Result<Acquired, AcquireError> {
-    word.acquire(me, Mode::Exclusive, dead, &WaitLoop::default(), until)
+    word.acquire(me, Mode::Exclusive, dead, &WaitLoop::for_answer(0), until)
 }
 
 /// Acquires the word at once, with a slow check.

@@ -41,7 +41,7 @@ impl Rendezvous {
         let parties = line.fixed()[1].load(Ordering::Relaxed);
         let parties = u32::try_from(parties).unwrap_or(u32::MAX);
         Self::check_parties(parties).map_err(|error| error.of_kind(ErrorKind::Corrupt))?;
-        Ok(Self { line, records, parties, once, wait_loop: WaitLoop::default() })
+        Ok(Self { line, records, parties, once, wait_loop: builder.wait_loop() })
     }
 
     pub(super) fn check_parties(parties: u32) -> Result<()> {

@@ -30,7 +30,7 @@ impl RawMutex {
     }
 
     pub(crate) fn build(builder: &mut Builder) -> Result<Self> {
-        Ok(Self { line: builder.line()?, wait_loop: WaitLoop::of_lock() })
+        Ok(Self { line: builder.line()?, wait_loop: builder.lock_loop() })
     }
 
     #[inline(always)]

@@ -64,7 +64,7 @@ impl RawRwLock {
         let shares = builder.words_for_each(STRIDE)?;
         let me = owner.membership().me();
         let own_share = shares.part(me.slot() as usize * STRIDE)?;
-        let lock = Self { owner, shares, own_share, drain_loop: WaitLoop::default() };
+        let lock = Self { owner, shares, own_share, drain_loop: builder.wait_loop() };
         lock.shares().adopt(me);
         Ok((lock, value))
     }

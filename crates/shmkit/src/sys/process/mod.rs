@@ -1,5 +1,5 @@
 //! The identity of this process, to show to people and never as proof of life; the identity of this
-//! run of the machine; the time.
+//! run of the machine; its processors; the time.
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -11,14 +11,14 @@ mod macos;
 pub(crate) use macos::{boot_id, booted_unix_ns};
 #[cfg(unix)]
 mod unix;
-#[cfg(unix)]
-pub(crate) use unix::user_id;
 #[cfg(all(unix, feature = "crash-points"))]
 pub(crate) use unix::{die, stop};
+#[cfg(unix)]
+pub(crate) use unix::{has_one_processor, user_id};
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub(crate) use windows::{boot_id, booted_unix_ns, user_id};
+pub(crate) use windows::{boot_id, booted_unix_ns, has_one_processor, user_id};
 #[cfg(all(windows, feature = "crash-points"))]
 pub(crate) use windows::{die, stop};
 

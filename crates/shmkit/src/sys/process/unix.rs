@@ -1,8 +1,15 @@
-//! The user of this process, and how crash points end and stop it, on Unix.
+//! The user of this process, the processors, and how crash points end and stop it, on Unix.
 
 /// Returns the effective user, which owns what this process creates.
 pub(crate) fn user_id() -> u32 {
     rustix::process::geteuid().as_raw()
+}
+
+/// Returns whether the machine has only one processor.
+#[allow(unsafe_code, reason = "no safe function tells the processors of the machine")]
+pub(crate) fn has_one_processor() -> bool {
+    // SAFETY: the call takes a number and returns one.
+    (unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) }) == 1
 }
 
 /// Stops this process until another process sends `SIGCONT`.

@@ -1,16 +1,24 @@
-//! The user of this process, and the identity of this run of the machine, on Windows.
+//! The user of this process, the processors and the identity of this run of the machine, on
+//! Windows.
 
 #![allow(unsafe_code, reason = "calls of Win32")]
 
 use std::ptr;
 
 use windows_sys::Win32::System::SystemInformation::GetTickCount64;
+use windows_sys::Win32::System::Threading::{ALL_PROCESSOR_GROUPS, GetActiveProcessorCount};
 
 use crate::sys::win32::security;
 
 /// Returns the number of the user, which owns what this process creates.
 pub(crate) fn user_id() -> u32 {
     security::user_number()
+}
+
+/// Returns whether the machine has only one processor.
+pub(crate) fn has_one_processor() -> bool {
+    // SAFETY: the call takes a number and returns one.
+    (unsafe { GetActiveProcessorCount(ALL_PROCESSOR_GROUPS) }) == 1
 }
 
 /// Returns a number that differs between runs of the machine.

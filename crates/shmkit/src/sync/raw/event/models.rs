@@ -20,7 +20,7 @@ impl Word {
     }
 
     fn wait(&self) {
-        let (event, wait_loop) = (self.event(), WaitLoop::default());
+        let (event, wait_loop) = (self.event(), WaitLoop::for_answer(0));
         event.wait(event.look(), &wait_loop, Until::Ever, &NOBODY_DIED).expect("it is set");
     }
 }
@@ -49,7 +49,7 @@ fn loom_a_waiter_when_it_was_set_continues_although_it_is_reset() {
         let waiting = thread::spawn({
             let word = word.clone();
             move || {
-                let wait_loop = WaitLoop::default();
+                let wait_loop = WaitLoop::for_answer(0);
                 word.event().wait(begun, &wait_loop, Until::Ever, &NOBODY_DIED).unwrap();
             }
         });

@@ -35,7 +35,7 @@ impl Words {
             }
             false
         };
-        let wait_loop = WaitLoop::default();
+        let wait_loop = WaitLoop::for_answer(0);
         self.permits().take(Some(slot), None, &wait_loop, Until::Ever, check).unwrap();
     }
 

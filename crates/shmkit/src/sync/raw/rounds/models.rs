@@ -30,7 +30,7 @@ impl Words {
         if self.rounds().end_if_all_arrived(round) {
             return Ended::Complete(true);
         }
-        self.rounds().wait(round, liveness, &WaitLoop::default(), Until::Ever)
+        self.rounds().wait(round, liveness, &WaitLoop::for_answer(0), Until::Ever)
     }
 }
 
@@ -73,7 +73,7 @@ fn loom_the_death_of_a_party_is_reported_to_all_once() {
         let round = words.rounds().arrive(index[0], living(1)).unwrap();
         let other = words.rounds().arrive(index[1], living(2)).unwrap();
         let wait = move |words: &Words, round| {
-            let (liveness, wait_loop) = (DeadIs(Some(DEAD)), WaitLoop::default());
+            let (liveness, wait_loop) = (DeadIs(Some(DEAD)), WaitLoop::for_answer(0));
             words.rounds().wait(round, &liveness, &wait_loop, Until::Ever)
         };
         let waiting = thread::spawn({
@@ -135,7 +135,7 @@ fn loom_a_latch_opens_when_the_last_party_arrived() {
         });
         let round = words.rounds().arrive(index[0], living(1)).unwrap();
         words.rounds().end_if_all_arrived(round);
-        let ended = words.rounds().wait(round, &NOBODY_DIED, &WaitLoop::default(), Until::Ever);
+        let ended = words.rounds().wait(round, &NOBODY_DIED, &WaitLoop::for_answer(0), Until::Ever);
         assert_eq!(ended, Ended::Complete(false));
         coming.join().unwrap();
     });

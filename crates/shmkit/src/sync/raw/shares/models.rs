@@ -44,9 +44,9 @@ impl Guarded {
     }
 
     fn take(&self, me: ParticipantId, liveness: &impl Liveness) {
-        let (owner, wait_loop) = (self.shares().owner, WaitLoop::default());
+        let (owner, wait_loop) = (self.shares().owner, WaitLoop::for_answer(0));
         owner.acquire(me, Mode::Draining, liveness, &wait_loop, Until::Ever).unwrap();
-        self.shares().drain(me, liveness, &WaitLoop::default(), Until::Ever).unwrap();
+        self.shares().drain(me, liveness, &WaitLoop::for_answer(0), Until::Ever).unwrap();
     }
 
     fn write(&self, slot: u32, liveness: &impl Liveness) {
@@ -58,7 +58,7 @@ impl Guarded {
 
     fn share(&self, slot: u32, liveness: &impl Liveness) -> bool {
         let mine = self.own(living(slot));
-        let wait = |_| mine.share_within(liveness, &WaitLoop::default(), Until::Ever);
+        let wait = |_| mine.share_within(liveness, &WaitLoop::for_answer(0), Until::Ever);
         mine.try_share().map(State::acquired).or_else(wait).unwrap() == Acquired::Inconsistent
     }
 
@@ -123,12 +123,12 @@ fn loom_no_writer_acquires_the_lock_during_an_upgrade() {
             let guarded = guarded.clone();
             move || {
                 let owner = guarded.shares().owner;
-                let wait_loop = WaitLoop::default();
+                let wait_loop = WaitLoop::for_answer(0);
                 owner.acquire(me, Mode::Upgradable, &NOBODY_DIED, &wait_loop, Until::Ever).unwrap();
                 // SAFETY: no thread writes, or loom reports it.
                 let seen = guarded.value.with(|value| unsafe { *value });
                 assert!(owner.change_mode(me, Mode::Draining));
-                let wait_loop = WaitLoop::default();
+                let wait_loop = WaitLoop::for_answer(0);
                 guarded.shares().drain(me, &NOBODY_DIED, &wait_loop, Until::Ever).unwrap();
                 guarded.value.with_mut(|value| {
                     // SAFETY: no other thread holds the lock, or loom reports it.

@@ -38,7 +38,7 @@ impl Jobs {
     }
 
     fn lock(&self, me: ParticipantId) {
-        let (owner, wait_loop) = (OwnerWord::of_lock(&self.lock), WaitLoop::default());
+        let (owner, wait_loop) = (OwnerWord::of_lock(&self.lock), WaitLoop::for_answer(0));
         owner.acquire(me, Mode::Exclusive, &NOBODY_DIED, &wait_loop, Until::Ever).unwrap();
     }
 
@@ -52,7 +52,8 @@ impl Jobs {
         while self.count.load(Ordering::Relaxed) == 0 {
             let index = self.waiters().register(me, liveness).unwrap();
             self.unlock(me);
-            let ended = self.waiters().wait(index, me, liveness, &WaitLoop::default(), Until::Ever);
+            let ended =
+                self.waiters().wait(index, me, liveness, &WaitLoop::for_answer(0), Until::Ever);
             assert!(ended.is_notified());
             self.lock(me);
             self.waiters().leave(index, me);
