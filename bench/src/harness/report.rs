@@ -8,17 +8,50 @@ use super::samples::{Samples, extremes, median};
 
 /// The width of the column of cases.
 const CASE: usize = 50;
+/// The width of the column of targets.
+const TARGET: usize = 66;
+/// A floor that moved by more than this part during a case makes its ratio doubtful.
+const MOVED: f64 = 0.2;
+/// The mark of such a case.
+const FLOOR_MOVED: &str = " (the floor moved: measure again)";
 
-/// Where figures are printed, and of which suite they are.
+/// What was printed of a case.
+#[derive(Clone)]
+pub(crate) struct Row {
+    pub(crate) suite: String,
+    pub(crate) case: String,
+    pub(crate) bytes: usize,
+    pub(crate) median: f64,
+    /// The median of the ratios to the floor.
+    pub(crate) ratio: Option<f64>,
+    /// Whether the floor moved so much that the ratio says little.
+    pub(crate) floor_moved: bool,
+}
+
+/// Whether a target holds.
+pub(crate) struct Verdict {
+    pub(crate) target: String,
+    /// The worst case, and its figure.
+    pub(crate) row: Row,
+    pub(crate) value: f64,
+    pub(crate) holds: bool,
+}
+
+/// Where figures are printed, and what was printed.
 pub(crate) struct Report {
     json: bool,
     suite: String,
+    rows: Vec<Row>,
     output: io::Stdout,
 }
 
 impl Report {
     pub(crate) fn new(json: bool) -> Self {
-        Self { json, suite: String::new(), output: io::stdout() }
+        Self { json, suite: String::new(), rows: Vec::new(), output: io::stdout() }
+    }
+
+    pub(crate) fn rows(&self) -> &[Row] {
+        &self.rows
     }
 
     /// Begins with the cases of another suite.
@@ -42,20 +75,51 @@ impl Report {
         let value = median(&samples.values).expect("a case has at least one sample");
         let (min, max) = extremes(&samples.values);
         let (floor, ratio) = (median(&samples.floors), median(&samples.ratios));
+        let floor_moved = samples.floor_moved_by().is_some_and(|it| it > MOVED);
+        let (suite, case_of_row) = (self.suite.clone(), case.to_owned());
+        let row = Row { suite, case: case_of_row, bytes, median: value, ratio, floor_moved };
+        self.rows.push(row);
         if self.json {
             let line = json!({
                 "suite": self.suite, "case": case, "bytes": bytes, "unit": unit,
                 "median": rounded(value), "min": rounded(min), "max": rounded(max),
                 "floor": floor.map(rounded), "ratio": ratio.map(rounded),
+                "floor_moved": floor_moved,
             });
             return writeln!(self.output, "{line}");
         }
         let [floor, ratio] = [floor, ratio].map(|it| it.map_or_else(|| "-".into(), shown));
-        let [value, min, max] = [value, min, max].map(shown);
-        writeln!(
-            self.output,
-            "{case:<CASE$}{bytes:>9}{value:>11}{min:>11}{max:>11}{floor:>11}{ratio:>11} {unit}",
-        )
+        let figures = [shown(value), shown(min), shown(max), floor, ratio];
+        let figures = figures.map(|it| format!("{it:>11}")).concat();
+        let mark = if floor_moved { FLOOR_MOVED } else { "" };
+        writeln!(self.output, "{case:<CASE$}{bytes:>9}{figures} {unit}{mark}")
+    }
+
+    /// Prints which targets hold.
+    pub(crate) fn tell_verdicts(&mut self, verdicts: &[Verdict]) -> io::Result<()> {
+        if !self.json && !verdicts.is_empty() {
+            writeln!(self.output, "\n{:<TARGET$}{:>8}  {:<8}the worst case", "target", "", "")?;
+        }
+        for Verdict { target, row, value, holds } in verdicts {
+            if self.json {
+                let line = json!({
+                    "target": target, "holds": holds, "value": rounded(*value),
+                    "suite": row.suite, "case": row.case, "bytes": row.bytes,
+                    "floor_moved": row.floor_moved,
+                });
+                writeln!(self.output, "{line}")?;
+                continue;
+            }
+            let (verdict, case) = (if *holds { "holds" } else { "MISSED" }, &row.case);
+            let mark = if row.floor_moved { FLOOR_MOVED } else { "" };
+            let value = shown(*value);
+            let bytes = row.bytes;
+            writeln!(
+                self.output,
+                "{target:<TARGET$}{value:>8}  {verdict:<8}{case}, {bytes} B{mark}"
+            )?;
+        }
+        Ok(())
     }
 
     /// Prints a figure that was counted once.

@@ -41,6 +41,15 @@ impl Samples {
         Self::of((0..SAMPLES).map(|_| subject()).collect())
     }
 
+    /// Returns by which part the floor was slower or faster after the case than before it: the
+    /// median of its last third against that of its first.
+    pub(crate) fn floor_moved_by(&self) -> Option<f64> {
+        let third = self.floors.len().div_ceil(3);
+        let (first, last) = (&self.floors[..third], &self.floors[self.floors.len() - third..]);
+        let (before, after) = (median(first)?, median(last)?);
+        Some((after / before).max(before / after) - 1.0)
+    }
+
     /// Wraps figures that were measured together with others, or counted once.
     pub(crate) fn of(values: Vec<f64>) -> Self {
         Self { values, floors: Vec::new(), ratios: Vec::new() }
@@ -66,4 +75,22 @@ pub(crate) fn median(values: &[f64]) -> Option<f64> {
 /// Returns the minimum and the maximum.
 pub(crate) fn extremes(values: &[f64]) -> (f64, f64) {
     values.iter().fold((f64::MAX, f64::MIN), |(min, max), value| (min.min(*value), max.max(*value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_floor_that_is_faster_or_slower_afterwards_has_moved() {
+        let moved = |floors: &[f64]| {
+            let samples = Samples { floors: floors.to_vec(), ..Samples::of(vec![1.0]) };
+            samples.floor_moved_by()
+        };
+        assert_eq!(moved(&[]), None);
+        // A single slow sample says nothing.
+        assert_eq!(moved(&[1.0, 9.0, 1.0, 1.0, 1.0, 1.0, 1.0]), Some(0.0));
+        assert_eq!(moved(&[1.0, 1.0, 1.0, 1.0, 1.5, 1.5, 1.5]), Some(0.5));
+        assert_eq!(moved(&[1.5, 1.5, 1.5, 1.0, 1.0, 1.0, 1.0]), Some(0.5));
+    }
 }

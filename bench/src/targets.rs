@@ -1,0 +1,238 @@
+//! The targets for speed: which figures must be how good. A run ends with those that it measured.
+
+use std::io;
+
+use Bound::{AtLeast, AtMost};
+use Figure::{Median, Ratio, RatioTo};
+
+use crate::harness::report::{Report, Row, Verdict};
+
+/// A target, and the cases that must meet it: all that were measured.
+struct Target {
+    what: &'static str,
+    suite: &'static str,
+    /// What the names of the cases begin with, and what they end with.
+    case: (&'static str, &'static str),
+    /// The sizes of the values; empty: all.
+    bytes: &'static [usize],
+    figure: Figure,
+    bound: Bound,
+}
+
+/// The figure of a case that is compared.
+#[derive(Clone, Copy)]
+enum Figure {
+    /// The median of the ratios to the floor.
+    Ratio,
+    Median,
+    /// The ratio to the same case of another peer, whose name begins with this.
+    RatioTo(&'static str),
+}
+
+#[derive(Clone, Copy)]
+enum Bound {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+impl Bound {
+    fn holds(self, value: f64) -> bool {
+        match self {
+            Self::AtMost(most) => value <= most,
+            Self::AtLeast(least) => value >= least,
+        }
+    }
+
+    /// Returns the value that is farther from the bound.
+    fn worse(self, one: f64, other: f64) -> f64 {
+        match self {
+            Self::AtMost(_) => one.max(other),
+            Self::AtLeast(_) => one.min(other),
+        }
+    }
+
+    fn shown(self) -> String {
+        match self {
+            Self::AtMost(most) => format!("at most {most}"),
+            Self::AtLeast(least) => format!("at least {least}"),
+        }
+    }
+}
+
+const fn target(
+    what: &'static str,
+    suite: &'static str,
+    case: (&'static str, &'static str),
+    bytes: &'static [usize],
+    figure: Figure,
+    bound: Bound,
+) -> Target {
+    Target { what, suite, case, bytes, figure, bound }
+}
+
+const TARGETS: &[Target] = &[
+    target("get without a writer, 8 B", "get", ("no set", ""), &[8], Ratio, AtMost(2.0)),
+    target("get without a writer, 64 B", "get", ("no set", ""), &[64], Ratio, AtMost(1.3)),
+    target("set to sight and back, both awake", "sight", ("", ""), &[], Ratio, AtMost(1.5)),
+    target(
+        "retries in 1,000 under a writer that never pauses",
+        "get",
+        ("retries", ""),
+        &[],
+        Median,
+        AtMost(1.0),
+    ),
+    target(
+        "wake-up and back, two processors",
+        "asleep",
+        ("", "two processors"),
+        &[],
+        Ratio,
+        AtMost(1.15),
+    ),
+    target(
+        "wake-up and back, one processor",
+        "asleep",
+        ("", "one processor"),
+        &[],
+        Ratio,
+        AtMost(1.3),
+    ),
+    target("lock and unlock / std", "lock", ("shmkit Mutex", ""), &[], Ratio, AtMost(1.15)),
+    target(
+        "semaphore alone / std mutex",
+        "lock",
+        ("shmkit Semaphore", ""),
+        &[],
+        Ratio,
+        AtMost(2.0),
+    ),
+    target(
+        "contended throughput / robust pthread",
+        "contend",
+        ("shmkit", "/ robust"),
+        &[],
+        Ratio,
+        AtLeast(1.0),
+    ),
+    target(
+        "least share of 8 in a second, %",
+        "fair",
+        ("shmkit, 8", ": least"),
+        &[],
+        Median,
+        AtLeast(50.0),
+    ),
+    target(
+        "longest lock() of 8 / robust pthread",
+        "fair",
+        ("shmkit, 8", ": longest"),
+        &[],
+        RatioTo("robust"),
+        AtMost(0.1),
+    ),
+    target(
+        "throughput of 8 / robust pthread",
+        "fair",
+        ("shmkit, 8", " us"),
+        &[],
+        RatioTo("robust"),
+        AtLeast(1.0),
+    ),
+    target(
+        "take-over after a kill / robust pthread",
+        "takeover",
+        ("shmkit", " waiting / robust pthread"),
+        &[],
+        Ratio,
+        AtMost(5.0),
+    ),
+    target("an idle waiter, % of a core", "idle", ("shmkit", ""), &[], Median, AtMost(0.02)),
+    target(
+        "open and drop / open, mmap, close",
+        "attach",
+        ("open and drop", ""),
+        &[],
+        Ratio,
+        AtMost(2.0),
+    ),
+];
+
+/// Prints which targets hold, of those that the run measured.
+pub(crate) fn tell(report: &mut Report) -> io::Result<()> {
+    let verdicts: Vec<_> = TARGETS.iter().filter_map(|it| it.verdict(report.rows())).collect();
+    report.tell_verdicts(&verdicts)
+}
+
+impl Target {
+    /// Compares the worst case with the bound. `None`: there is no case.
+    fn verdict(&self, rows: &[Row]) -> Option<Verdict> {
+        let covered = rows.iter().filter(|row| self.covers(row));
+        let figures = covered.filter_map(|row| Some((self.value(row, rows)?, row)));
+        let (value, row) = figures.reduce(|one, other| match self.bound.worse(one.0, other.0) {
+            worse if worse == one.0 => one,
+            _ => other,
+        })?;
+        let target = format!("{}: {}", self.what, self.bound.shown());
+        Some(Verdict { target, value, row: row.clone(), holds: self.bound.holds(value) })
+    }
+
+    fn covers(&self, row: &Row) -> bool {
+        let (begin, end) = self.case;
+        row.suite == self.suite
+            && row.case.starts_with(begin)
+            && row.case.ends_with(end)
+            && (self.bytes.is_empty() || self.bytes.contains(&row.bytes))
+    }
+
+    fn value(&self, row: &Row, rows: &[Row]) -> Option<f64> {
+        match self.figure {
+            Ratio => row.ratio,
+            Median => Some(row.median),
+            RatioTo(peer) => {
+                let case = row.case.replacen("shmkit", peer, 1);
+                let same = |it: &&Row| it.suite == row.suite && it.case == case;
+                rows.iter().find(same).map(|other| row.median / other.median)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(case: &str, median: f64, ratio: Option<f64>) -> Row {
+        let (suite, case) = ("fair".to_owned(), case.to_owned());
+        Row { suite, case, bytes: 8, median, ratio, floor_moved: false }
+    }
+
+    #[test]
+    fn the_worst_case_decides_and_others_are_not_covered() {
+        let rows = [
+            row("shmkit, 8 pinned: least", 70.0, None),
+            row("shmkit, 8 free: least", 49.0, None),
+            row("robust, 8 pinned: least", 1.0, None),
+            row("shmkit, 8 pinned: most", 2.0, None),
+        ];
+        let case = ("shmkit, 8", ": least");
+        let verdict = |bound| target("least", "fair", case, &[], Median, bound).verdict(&rows);
+        let missed = verdict(AtLeast(50.0)).unwrap();
+        assert_eq!((missed.value, missed.holds), (49.0, false));
+        assert_eq!(missed.row.case, "shmkit, 8 free: least");
+        assert!(verdict(AtLeast(49.0)).unwrap().holds);
+        assert_eq!(verdict(AtMost(69.0)).unwrap().value, 70.0);
+        assert!(
+            target("no case", "fair", case, &[64], Median, AtMost(1.0)).verdict(&rows).is_none()
+        );
+    }
+
+    #[test]
+    fn a_figure_is_compared_with_the_same_case_of_the_peer() {
+        let rows = [row("shmkit, 8: longest", 3.0, None), row("robust, 8: longest", 60.0, None)];
+        let case = ("shmkit", ": longest");
+        let target = target("longest", "fair", case, &[], RatioTo("robust"), AtMost(0.1));
+        assert_eq!(target.verdict(&rows).unwrap().value, 0.05);
+        assert!(target.verdict(&rows[..1]).is_none());
+    }
+}
