@@ -162,16 +162,28 @@ pub(crate) fn memory(link: &mut Link) {
     link.receive();
 }
 
-/// Makes a system call fail in this thread, and in threads that it starts.
-pub(crate) fn deny(call: libc::c_long) -> std::io::Result<()> {
+/// Makes a system call fail in this thread, and in threads that it starts; or only those calls
+/// whose second argument is `command`.
+pub(crate) fn deny(call: libc::c_long, command: Option<libc::c_int>) -> std::io::Result<()> {
+    // The fields of `seccomp_data`. A command is in the low half of its argument.
+    const NUMBER: u32 = 0;
+    const COMMAND: u32 = 24;
     let statement = |code: u32, k, jt, jf| libc::sock_filter { code: code as u16, jt, jf, k };
-    let mut filter = [
-        // The number of the system call, the first field of `seccomp_data`.
-        statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
-        statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, call as u32, 0, 1),
-        statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | libc::EIO as u32, 0, 0),
-        statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0),
-    ];
+    let load = |field| statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, field, 0, 0);
+    let skip_unless =
+        |value, count| statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, value, 0, count);
+    let answer = |answer| statement(libc::BPF_RET | libc::BPF_K, answer, 0, 0);
+    let mut filter = match command {
+        None => vec![load(NUMBER), skip_unless(call as u32, 1)],
+        Some(command) => vec![
+            load(NUMBER),
+            skip_unless(call as u32, 3),
+            load(COMMAND),
+            skip_unless(command as u32, 1),
+        ],
+    };
+    filter.push(answer(libc::SECCOMP_RET_ERRNO | libc::EIO as u32));
+    filter.push(answer(libc::SECCOMP_RET_ALLOW));
     let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
     // SAFETY: the call takes numbers only.
     unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
@@ -186,7 +198,7 @@ pub(crate) fn without_fstat(link: &mut Link) {
     let latest = Latest::<u64>::open(NAME).unwrap();
     let memory = SharedMemory::anonymous(100).unwrap();
     let mut lock = FileLock::open(shmkit::default_directory().join("lock")).unwrap();
-    if let Err(error) = deny(libc::SYS_fstat) {
+    if let Err(error) = deny(libc::SYS_fstat, None) {
         return link.send(format!("no filter: {error}"));
     }
     link.send("filtered");

@@ -1,18 +1,21 @@
 //! The thread that receives death notices: when it exists, what a fork or `closefrom` does to it, and
 //! what happens where the system refuses it.
 
-use std::io::Read;
-use std::os::fd::{AsRawFd, FromRawFd, RawFd};
+mod refused;
+
+use std::io::Write;
+use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
 use shmkit::memory::SharedMemory;
 use shmkit::sync::{Condvar, Event, LockError, Mutex, Reset};
 use shmkit::{ErrorKind, Latest, Object};
 
+pub(crate) use self::refused::waiter_without_a_call;
 use crate::children::{Child, Link};
-use crate::closed_descriptors::{close_all_descriptors, deny};
+use crate::closed_descriptors::close_all_descriptors;
 use crate::fork::{fork, raw_fork};
-use crate::test_dir::{TestDir, kind, open, primitive_in, skip};
+use crate::test_dir::{TestDir, kind, open, primitive_in};
 
 const CONDITION: &str = "condition";
 const COUNT: &str = "count";
@@ -26,7 +29,12 @@ const ROUNDS: u64 = 4;
 
 /// How many threads of this process receive death notices.
 fn notices_threads() -> usize {
-    let threads = std::fs::read_dir("/proc/self/task").unwrap();
+    notices_threads_of(std::process::id())
+}
+
+/// How many threads of a process receive death notices.
+pub(crate) fn notices_threads_of(process: u32) -> usize {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
     let names = threads.map(|it| std::fs::read_to_string(it.unwrap().path().join("comm")));
     // A thread may end meanwhile.
     names.filter(|name| name.as_ref().is_ok_and(|it| it.trim_end() == "shmkit-notices")).count()
@@ -117,20 +125,28 @@ fn a_forked_child_arms_notices_of_its_own_and_leaves_those_of_its_parent() {
     }
 }
 
-/// Pipes with a byte in each, under as many numbers as the process has opened so far.
+/// What is in each pipe. Were it read as events of inotify, it would be a few about no watch.
+const IN_PIPE: [u8; 64] = [0; 64];
+
+/// Reading ends of pipes under the lowest free numbers, so under each that was freed.
 fn pipes_with_bytes() -> Vec<std::io::PipeReader> {
+    // Above the numbers of the reading ends.
+    const WRITERS: RawFd = 256;
     let pipe = || {
-        let mut pipe = [0; 2];
-        // SAFETY: there is room for two numbers.
-        assert_eq!(unsafe { libc::pipe2(pipe.as_mut_ptr(), libc::O_NONBLOCK) }, 0);
-        // SAFETY: the numbers are new, and this value is the only owner.
-        let [reader, mut writer] = pipe.map(|it: RawFd| unsafe { std::fs::File::from_raw_fd(it) });
-        std::io::Write::write_all(&mut writer, b"x").unwrap();
+        let (reader, writer) = std::io::pipe().unwrap();
+        let mut writer =
+            std::fs::File::from(rustix::io::fcntl_dupfd_cloexec(&writer, WRITERS).unwrap());
+        writer.write_all(&IN_PIPE).unwrap();
         // The writing end stays open.
         std::mem::forget(writer);
-        std::io::PipeReader::from(std::os::fd::OwnedFd::from(reader))
+        reader
     };
     (0..16).map(|_| pipe()).collect()
+}
+
+/// Whether the pipe is open and contains all of its bytes.
+fn is_whole(pipe: &std::io::PipeReader) -> bool {
+    rustix::io::ioctl_fionread(pipe) == Ok(IN_PIPE.len() as u64)
 }
 
 /// Closes its descriptors after its notices were armed, and opens pipes under the same numbers.
@@ -141,19 +157,15 @@ pub(crate) fn waiter_without_descriptors(link: &mut Link) {
     let pipes = pipes_with_bytes();
     link.send("closed");
     link.receive();
-    // The other process has caused events. The thread found that its descriptor is closed.
-    while notices_threads() > 0 {
+    // The other process has caused events. The thread finds that its descriptor is closed.
+    while notices_threads() > 0 && pipes.iter().all(is_whole) {
         std::thread::sleep(Duration::from_millis(1));
     }
-    link.send("the thread ended");
+    link.send(format!("{} threads", notices_threads()));
     let waited = event.wait_timeout(LONG).map_err(|error| error.kind());
     link.send(format!("{waited:?}"));
     drop(event);
-    let whole = pipes.into_iter().filter_map(|mut pipe| {
-        let mut byte = [0; 2];
-        pipe.read(&mut byte).ok().filter(|_| byte == *b"x\0" && pipe.as_raw_fd() > 2)
-    });
-    link.send(whole.count());
+    link.send(pipes.iter().filter(|pipe| is_whole(pipe)).count());
     link.receive();
 }
 
@@ -164,55 +176,9 @@ fn a_thread_whose_descriptor_was_closed_reads_nothing_from_the_next_file_of_its_
     let mut child = Child::start(&dir, "waiter without descriptors", "");
     assert_eq!(child.receive(), "closed");
     drop(dir.primitive::<Event>().open(EVENT).unwrap());
-    assert_eq!(child.ask("go on"), "the thread ended");
+    assert_eq!(child.ask("go on"), "0 threads");
     assert_eq!(child.receive(), "Err(RoleLost)", "another process freed its slot");
-    assert_eq!(child.receive(), "16", "the pipes with their bytes");
-}
-
-/// Waits for a lock while a system call that notices need is refused.
-pub(crate) fn waiter_without_a_call(link: &mut Link) {
-    let mutex: Object<Mutex<u64>> = open(MUTEX);
-    if let Err(error) = deny(link.task().parse().unwrap()) {
-        return link.send(format!("no filter: {error}"));
-    }
-    link.send("filtered");
-    let is_told = mutex.lock().is_err();
-    let found = shmkit::inspect::examine(&shmkit::default_directory(), shmkit::Trust::Own);
-    let what: Vec<_> = found.unwrap().iter().map(|finding| finding.to_string()).collect();
-    link.send(format!("{is_told} {} {}", notices_threads(), what.join("; ")));
-    link.receive();
-}
-
-#[test]
-fn a_waiter_looks_at_intervals_where_the_system_refuses_notices_and_the_doctor_says_so() {
-    for (call, reported) in [
-        (libc::SYS_inotify_init1, true),
-        (libc::SYS_inotify_add_watch, true),
-        (libc::SYS_clone3, false),
-        (libc::SYS_poll, false),
-        (libc::SYS_ppoll, false),
-    ] {
-        let dir = TestDir::new();
-        let _mutex = dir.primitive::<Mutex<u64>>().create(MUTEX, 0).unwrap();
-        let mut holder = Child::start_ready(&dir, "mutex holder", "");
-        let mut child = Child::start(&dir, "waiter without a call", call);
-        let answer = child.receive();
-        if answer != "filtered" {
-            return skip(&format!("a refused system call: {answer}"));
-        }
-        dir.wait_for_waiters(MUTEX, 1);
-        std::thread::sleep(LONG);
-        holder.kill();
-        let answer = child.receive();
-        let is_told = answer.starts_with("true ");
-        assert!(is_told, "call {call}: {answer}");
-        let what = "a death is noticed only after 50 ms: inotify is refused";
-        assert_eq!(answer.contains(what), reported, "call {call}: {answer}");
-        if reported {
-            assert!(answer.starts_with("true 0 "), "call {call}: {answer}");
-            assert!(answer.contains("in the sandbox"), "call {call}: {answer}");
-        }
-    }
+    assert_eq!(child.receive(), "16", "the pipes with all of their bytes");
 }
 
 /// Waits for values that do not wake it. Announces that it has just begun to sleep again, and then

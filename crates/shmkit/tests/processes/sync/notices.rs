@@ -4,20 +4,15 @@ use std::fs;
 use std::time::Duration;
 
 use crate::children::Child;
+use crate::notices::notices_threads_of;
 use crate::sync::fixture::{Fixture, NAME, run};
 
 /// Waits until the child has a thread that receives notices, which it has once a thread of it has
 /// waited for some time.
 fn wait_until_armed(child: &Child) {
-    while !has_notices_thread(child.id()) {
+    while notices_threads_of(child.id()) == 0 {
         std::thread::sleep(Duration::from_millis(1));
     }
-}
-
-fn has_notices_thread(process: u32) -> bool {
-    let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap();
-    let names = threads.filter_map(|it| fs::read_to_string(it.ok()?.path().join("comm")).ok());
-    names.into_iter().any(|name| name.trim_end() == "shmkit-notices")
 }
 
 /// How long the waiters wait.

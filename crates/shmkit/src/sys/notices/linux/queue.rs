@@ -109,6 +109,7 @@ impl Queue {
 
     /// Watches a directory for a moment, to find out whether that is allowed.
     pub(super) fn try_watch(&self, directory: &Path) -> rustix::io::Result<()> {
+        self.check_open()?;
         inotify::add_watch(&*self.inotify, directory, WatchFlags::MOVE_SELF).map(|_| ())
     }
 
