@@ -71,8 +71,10 @@ const LINUX_ROLES: &[(&str, Role)] = &[
     ("forking waiter", notices::forking_waiter),
     ("waiter without descriptors", notices::waiter_without_descriptors),
     ("waiter without a call", notices::waiter_without_a_call),
+    ("loader", notices::loader),
     ("waiter between objects", notices::waiter_between_objects),
     ("reader that is not woken", notices::reader_that_is_not_woken),
+    ("crowd", notices::crowd),
 ];
 
 #[cfg(not(target_os = "linux"))]

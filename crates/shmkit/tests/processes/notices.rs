@@ -1,7 +1,9 @@
 //! The thread that receives death notices: when it exists, what a fork or `closefrom` does to it, and
 //! what happens where the system refuses it.
 
+mod crowd;
 mod refused;
+mod unloaded;
 
 use std::io::Write;
 use std::os::fd::RawFd;
@@ -11,7 +13,9 @@ use shmkit::memory::SharedMemory;
 use shmkit::sync::{Condvar, Event, LockError, Mutex, Reset};
 use shmkit::{ErrorKind, Latest, Object};
 
+pub(crate) use self::crowd::crowd;
 pub(crate) use self::refused::waiter_without_a_call;
+pub(crate) use self::unloaded::loader;
 use crate::children::{Child, Link};
 use crate::closed_descriptors::close_all_descriptors;
 use crate::fork::{fork, raw_fork};
@@ -40,6 +44,11 @@ pub(crate) fn notices_threads_of(process: u32) -> usize {
     names.filter(|name| name.as_ref().is_ok_and(|it| it.trim_end() == "shmkit-notices")).count()
 }
 
+/// How many threads this process has.
+fn threads() -> usize {
+    std::fs::read_dir("/proc/self/task").unwrap().count()
+}
+
 /// Waits for an event that is never set. Returns how many threads receive notices then.
 fn wait_for(event: &Event) -> usize {
     assert_eq!(kind(event.wait_timeout(LONG)), ErrorKind::TimedOut);
@@ -48,6 +57,7 @@ fn wait_for(event: &Event) -> usize {
 
 /// Answers how many threads received notices after each step.
 pub(crate) fn counter(link: &mut Link) {
+    let others = threads();
     let mut counts = vec![notices_threads()];
     let first = open::<Event>(EVENT);
     counts.push(notices_threads());
@@ -60,6 +70,7 @@ pub(crate) fn counter(link: &mut Link) {
     counts.push(notices_threads());
     let again = open::<Event>(EVENT);
     counts.push(wait_for(&again));
+    assert_eq!(threads(), others + counts.last().unwrap(), "no other thread was started");
     drop(again);
     let directory = shmkit::default_directory();
     let without = primitive_in::<Event>(&directory).death_notices(false).open(EVENT).unwrap();
@@ -67,6 +78,7 @@ pub(crate) fn counter(link: &mut Link) {
     let memory = SharedMemory::anonymous(1 << 16).unwrap();
     let options = Object::<Event>::options().death_notices(false);
     counts.push(wait_for(&options.create_in(&memory, 0, Reset::Manual).unwrap()));
+    assert_eq!(threads(), others, "without notices no thread is started");
     link.send(format!("{counts:?}"));
     link.receive();
 }

@@ -3,14 +3,17 @@
 use std::fs;
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::children::Child;
+use crate::namespaces::start_in_namespace;
 use crate::notices::notices_threads_of;
 use crate::sync::fixture::{Fixture, NAME, run};
 
-/// Waits until the child has a thread that receives notices, which it has once a thread of it has
+/// Waits until the process has a thread that receives notices, which it has once a thread of it has
 /// waited for some time.
-fn wait_until_armed(child: &Child) {
-    while notices_threads_of(child.id()) == 0 {
+fn wait_until_armed(process: u32) {
+    while notices_threads_of(process) == 0 {
         std::thread::sleep(Duration::from_millis(1));
     }
 }
@@ -39,22 +42,31 @@ impl Waiting {
         for waiter in &mut waiters {
             run_all(waiter, before);
             waiter.send(wait);
-            wait_until_armed(waiter);
+            wait_until_armed(waiter.id());
         }
         std::thread::sleep(WAIT);
         let case = format!("{holds}, {wait}");
         Self { fixture, holder, waiters, case }
     }
 
-    /// Checks what a waiter answers, that it was woken, and that it seldom looked at intervals.
+    /// See [`assert_told`].
     fn assert_told(&mut self, waiter: usize, answer: &str) {
-        let (waiter, case) = (&mut self.waiters[waiter], &self.case);
-        let told = waiter.receive();
-        assert!(told.starts_with(answer), "{case}: {told}");
-        let expired: u64 = waiter.ask("expired_sleeps").parse().unwrap();
-        assert!(expired <= MAX_EXPIRED, "{case}: {expired} sleeps ended by time");
-        assert_ne!(waiter.ask("woken_sleeps"), "0", "{case}: it found out by itself");
+        assert_told(&mut self.waiters[waiter], answer, &self.case);
     }
+}
+
+/// Checks what a waiter answers, that it was woken, and that it seldom looked at intervals.
+fn assert_told(waiter: &mut Child, answer: &str, case: &str) {
+    let told = waiter.receive();
+    assert!(told.starts_with(answer), "{case}: {told}");
+    let [expired, woken] = sleeps(waiter);
+    assert!(expired <= MAX_EXPIRED, "{case}: {expired} sleeps ended by time");
+    assert_ne!(woken, 0, "{case}: it found out by itself");
+}
+
+/// How many sleeps of a waiter ended by time, and by a wake.
+fn sleeps(waiter: &mut Child) -> [u64; 2] {
+    ["expired_sleeps", "woken_sleeps"].map(|figure| waiter.ask(figure).parse().unwrap())
 }
 
 fn run_all(child: &mut Child, commands: &str) {
@@ -135,6 +147,42 @@ fn the_removal_of_the_file_by_hand_is_announced_to_each_kind_of_waiter() {
             let [file] = &waiting.fixture.dir.files()[..] else { panic!("one object") };
             fs::remove_file(waiting.fixture.dir.path().join(file)).unwrap();
             (0..waiters).for_each(|waiter| waiting.assert_told(waiter, "Closed"));
+        }));
+    }
+    all.into_iter().for_each(|case| case.join().unwrap());
+}
+
+#[test]
+fn a_death_in_another_pid_namespace_is_announced() {
+    let fixture = Fixture::new(0, 2);
+    let Some((mut holder, outer_pid)) = start_in_namespace(&fixture.dir, "actor") else { return };
+    let (mut waiter, waiter_pid) = start_in_namespace(&fixture.dir, "actor").unwrap();
+    run(&mut holder, "lock");
+    waiter.send("lock");
+    wait_until_armed(waiter_pid.as_raw_pid().unsigned_abs());
+    std::thread::sleep(WAIT);
+    rustix::process::kill_process(outer_pid, Signal::KILL).unwrap();
+    assert_told(&mut waiter, "OwnerDied", "another namespace");
+}
+
+#[test]
+fn a_stopped_holder_is_announced_to_nobody_and_keeps_what_it_holds() {
+    /// How long the holder is stopped, and how many slices of 250 ms end meanwhile.
+    const STOPPED: Duration = Duration::from_secs(5);
+    const SLICES: u64 = 20;
+    let mut all = Vec::new();
+    for (holds, wait) in [("lock", "lock"), ("write", "read"), ("write", "write")] {
+        all.push(std::thread::spawn(move || {
+            let mut waiting = Waiting::begin(holds, "", wait, 1);
+            waiting.holder.stop();
+            std::thread::sleep(STOPPED);
+            waiting.holder.resume();
+            run(&mut waiting.holder, "drop");
+            let waiter = &mut waiting.waiters[0];
+            assert_eq!(waiter.receive(), "done", "{holds}, {wait}: the holder was robbed");
+            let [expired, woken] = sleeps(waiter);
+            assert!(expired <= MAX_EXPIRED + SLICES, "{holds}, {wait}: {expired} by time");
+            assert!(woken <= 1, "{holds}, {wait}: {woken} wakes, not only by the release");
         }));
     }
     all.into_iter().for_each(|case| case.join().unwrap());
