@@ -17,6 +17,9 @@ pub(crate) const OPERATIONS_PER_WRITE: u64 = 1_000;
 pub(crate) const LONG_STEPS: u64 = 500;
 /// How long that takes, in nanoseconds.
 pub(crate) const LONG_NS: u64 = 700;
+/// How many threads of each worker wait in a crowd, and how long for each sample.
+pub(crate) const CROWD_THREADS: usize = 100;
+const CROWD_WAIT: Duration = Duration::from_secs(2);
 /// The worker that holds, and is killed.
 const HOLDER: usize = 0;
 /// The worker that waits: for the holder's death, or for the giver's turn.
@@ -131,6 +134,22 @@ pub(crate) fn kill_holder(workers: &Workers<'_>, delay: Duration) -> f64 {
     let acquired_ns = waiters.map(|waiter| workers.wait(waiter)).min();
     workers.replace(HOLDER);
     (acquired_ns.expect("there is a waiter") - killed_ns) as f64 / 1e6
+}
+
+/// The holder holds until it leaves. Meanwhile many threads of each other worker wait for that, and
+/// an operation is a time in which nothing happens.
+pub(crate) fn wait_in_crowd<G>(worker: &Worker, acquire: impl Fn() -> G + Sync) {
+    let sleep = || worker.repeat(|| thread::sleep(CROWD_WAIT));
+    if worker.number() == HOLDER {
+        let _held = acquire();
+        return sleep();
+    }
+    thread::scope(|scope| {
+        for _ in 0..CROWD_THREADS {
+            scope.spawn(|| drop(acquire()));
+        }
+        sleep();
+    });
 }
 
 /// Adds one to a counter that only the holder of a lock changes.

@@ -259,9 +259,9 @@ pub(crate) fn now_ns() -> u64 {
     nanoseconds(ClockId::Monotonic)
 }
 
-/// Returns how long this thread has run on a processor, in the kernel or not.
+/// Returns how long all threads of this process have run on a processor, in the kernel or not.
 fn used_ns() -> u64 {
-    nanoseconds(ClockId::ThreadCPUTime)
+    nanoseconds(ClockId::ProcessCPUTime)
 }
 
 fn nanoseconds(clock: ClockId) -> u64 {

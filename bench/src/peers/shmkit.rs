@@ -7,7 +7,8 @@ use shmkit::{ErrorKind, Object, Primitive, Result};
 use crate::harness::worker::{Worker, Workload};
 use crate::objects;
 use crate::workloads::{
-    self, Turns, add, add_fairly, add_long, hold_or_wait, read, read_mostly, take_turns, write,
+    self, Turns, add, add_fairly, add_long, hold_or_wait, read, read_mostly, take_turns,
+    wait_in_crowd, write,
 };
 
 pub(crate) const WORKLOADS: &[Workload] = &[
@@ -25,6 +26,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     Workload::process("takeover-write/shmkit", take_over_rw_lock),
     Workload::process("takeover-permit/shmkit", take_over_permit),
     Workload::process("takeover-party/shmkit", take_over_party),
+    Workload::process("crowd/shmkit", stand_in_crowd),
 ];
 
 const NO_DEATH: &str = "this workload kills no worker";
@@ -38,6 +40,11 @@ fn acquire_permits(worker: &Worker) {
 fn take_over_mutex(worker: &Worker) {
     let mutex = Mutex::open(worker);
     hold_or_wait(worker, || mutex.take_over(), || drop(mutex.take_over()));
+}
+
+fn stand_in_crowd(worker: &Worker) {
+    let mutex = Mutex::open(worker);
+    wait_in_crowd(worker, || mutex.take_over());
 }
 
 fn take_over_rw_lock(worker: &Worker) {

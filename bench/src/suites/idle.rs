@@ -1,4 +1,5 @@
-//! The cost of a long wait: how much of a processor a sleeping waiter uses.
+//! The cost of a long wait: how much of a processor a process uses in which a waiter sleeps; and one
+//! in which hundreds do.
 
 use std::io;
 use std::thread;
@@ -8,11 +9,14 @@ use crate::harness::mailbox::RUN;
 use crate::harness::report::Report;
 use crate::harness::samples::Samples;
 use crate::harness::workers::{Harness, Workers};
-use crate::workloads::{GIVER, WAITER, kill_holder};
+use crate::workloads::{CROWD_THREADS, GIVER, WAITER, kill_holder};
 
 /// How long each wait lasts, and how many are sampled.
 const WAIT: Duration = Duration::from_secs(2);
 const SAMPLES: usize = 3;
+
+/// How many processes a crowd of waiters has.
+const CROWD_PROCESSES: usize = 8;
 
 /// What is waited for, and whether a death ends the wait.
 const SUBJECTS: [(&str, &str, bool); 8] = [
@@ -39,7 +43,26 @@ pub(crate) fn run(harness: &Harness, report: &mut Report) -> io::Result<()> {
         });
         report.tell(case, 8, "% of a core", &Samples::of(shares.collect()))?;
     }
-    Ok(())
+    run_crowd(harness, report)
+}
+
+/// Measures many waiters together.
+fn run_crowd(harness: &Harness, report: &mut Report) -> io::Result<()> {
+    // Worker 0 holds what the others wait for.
+    let cpus: Vec<_> = (0..=CROWD_PROCESSES).map(|number| number % 2).collect();
+    let workers = Workers::start(harness, 0, "crowd/shmkit", 8, &cpus);
+    let Some(workers) = workers else { return Ok(()) };
+    let share = || {
+        let waiting = WAITER..workers.len();
+        waiting.clone().for_each(|number| workers.begin(number, RUN, 1));
+        waiting.clone().for_each(|number| _ = workers.wait(number));
+        waiting.map(|number| workers.processor_share(number)).sum()
+    };
+    // Meanwhile the threads start, and arm their notices.
+    let _: f64 = share();
+    let shares = (0..SAMPLES).map(|_| share());
+    let case = format!("shmkit Mutex, {} waiting", CROWD_PROCESSES * CROWD_THREADS);
+    report.tell(&case, 8, "% of a core", &Samples::of(shares.collect()))
 }
 
 /// Gives the waiter a turn after a long wait.

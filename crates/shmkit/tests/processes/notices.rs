@@ -5,8 +5,9 @@ mod crowd;
 mod refused;
 mod unloaded;
 
+use std::fs::File;
 use std::io::Write;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use shmkit::memory::SharedMemory;
@@ -17,7 +18,6 @@ pub(crate) use self::crowd::crowd;
 pub(crate) use self::refused::waiter_without_a_call;
 pub(crate) use self::unloaded::loader;
 use crate::children::{Child, Link};
-use crate::closed_descriptors::close_all_descriptors;
 use crate::fork::{fork, raw_fork};
 use crate::test_dir::{TestDir, kind, open, primitive_in};
 
@@ -137,47 +137,45 @@ fn a_forked_child_arms_notices_of_its_own_and_leaves_those_of_its_parent() {
     }
 }
 
-/// What is in each pipe. Were it read as events of inotify, it would be a few about no watch.
+/// The numbers of all descriptors that this process had but the standard ones, and more.
+const NUMBERS: std::ops::Range<RawFd> = 3..64;
+/// What is in the pipe. Were it read as events of inotify, they would be about no watch.
 const IN_PIPE: [u8; 64] = [0; 64];
 
-/// Reading ends of pipes under the lowest free numbers, so under each that was freed.
-fn pipes_with_bytes() -> Vec<std::io::PipeReader> {
-    // Above the numbers of the reading ends.
-    const WRITERS: RawFd = 256;
-    let pipe = || {
-        let (reader, writer) = std::io::pipe().unwrap();
-        let mut writer =
-            std::fs::File::from(rustix::io::fcntl_dupfd_cloexec(&writer, WRITERS).unwrap());
-        writer.write_all(&IN_PIPE).unwrap();
-        // The writing end stays open.
-        std::mem::forget(writer);
-        reader
-    };
-    (0..16).map(|_| pipe()).collect()
+/// A pipe with bytes in it, both ends above the numbers.
+fn pipe_with_bytes() -> (OwnedFd, File) {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let reader = rustix::io::fcntl_dupfd_cloexec(reader, NUMBERS.end).unwrap();
+    let writer = rustix::io::fcntl_dupfd_cloexec(writer, NUMBERS.end).unwrap();
+    let mut writer = File::from(writer);
+    writer.write_all(&IN_PIPE).unwrap();
+    (reader, writer)
 }
 
-/// Whether the pipe is open and contains all of its bytes.
-fn is_whole(pipe: &std::io::PipeReader) -> bool {
-    rustix::io::ioctl_fionread(pipe) == Ok(IN_PIPE.len() as u64)
-}
-
-/// Closes its descriptors after its notices were armed, and opens pipes under the same numbers.
+/// Replaces its descriptors by those of a pipe after its notices were armed.
 pub(crate) fn waiter_without_descriptors(link: &mut Link) {
     let event = open::<Event>(EVENT);
     assert_eq!(wait_for(&event), 1);
-    close_all_descriptors();
-    let pipes = pipes_with_bytes();
+    let (pipe, _writer) = pipe_with_bytes();
+    for number in NUMBERS {
+        // At once: were the number free for a moment, the thread might find that.
+        // SAFETY: the owners of the numbers check at their next use that these are still theirs.
+        assert_eq!(unsafe { libc::dup2(pipe.as_raw_fd(), number) }, number);
+    }
     link.send("closed");
     link.receive();
+    let is_whole = || rustix::io::ioctl_fionread(&pipe) == Ok(IN_PIPE.len() as u64);
     // The other process has caused events. The thread finds that its descriptor is closed.
-    while notices_threads() > 0 && pipes.iter().all(is_whole) {
+    while notices_threads() > 0 && is_whole() {
         std::thread::sleep(Duration::from_millis(1));
     }
-    link.send(format!("{} threads", notices_threads()));
     let waited = event.wait_timeout(LONG).map_err(|error| error.kind());
     link.send(format!("{waited:?}"));
     drop(event);
-    link.send(pipes.iter().filter(|pipe| is_whole(pipe)).count());
+    // SAFETY: the command takes no argument, and any number.
+    let is_open = |number: &RawFd| unsafe { libc::fcntl(*number, libc::F_GETFD) } != -1;
+    let are_open = NUMBERS.filter(is_open).count() == NUMBERS.len();
+    link.send(format!("{} {} {are_open}", notices_threads(), is_whole()));
     link.receive();
 }
 
@@ -188,9 +186,8 @@ fn a_thread_whose_descriptor_was_closed_reads_nothing_from_the_next_file_of_its_
     let mut child = Child::start(&dir, "waiter without descriptors", "");
     assert_eq!(child.receive(), "closed");
     drop(dir.primitive::<Event>().open(EVENT).unwrap());
-    assert_eq!(child.ask("go on"), "0 threads");
-    assert_eq!(child.receive(), "Err(RoleLost)", "another process freed its slot");
-    assert_eq!(child.receive(), "16", "the pipes with all of their bytes");
+    assert_eq!(child.ask("go on"), "Err(RoleLost)", "another process freed its slot");
+    assert_eq!(child.receive(), "0 true true", "no thread, all bytes, and all descriptors");
 }
 
 /// Waits for values that do not wake it. Announces that it has just begun to sleep again, and then
