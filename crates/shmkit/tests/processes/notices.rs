@@ -142,10 +142,11 @@ const NUMBERS: std::ops::Range<RawFd> = 3..64;
 /// What is in the pipe. Were it read as events of inotify, they would be about no watch.
 const IN_PIPE: [u8; 64] = [0; 64];
 
-/// A pipe with bytes in it, both ends above the numbers.
+/// A pipe with bytes in it, both ends above the numbers. A thread that reads it does not block.
 fn pipe_with_bytes() -> (OwnedFd, File) {
     let (reader, writer) = std::io::pipe().unwrap();
     let reader = rustix::io::fcntl_dupfd_cloexec(reader, NUMBERS.end).unwrap();
+    rustix::io::ioctl_fionbio(&reader, true).unwrap();
     let writer = rustix::io::fcntl_dupfd_cloexec(writer, NUMBERS.end).unwrap();
     let mut writer = File::from(writer);
     writer.write_all(&IN_PIPE).unwrap();
