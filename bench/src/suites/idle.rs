@@ -1,5 +1,5 @@
-//! The cost of a long wait: how much of a processor a process uses in which a waiter sleeps; and one
-//! in which hundreds do.
+//! The cost of a long wait: how much of a processor a process uses in which a waiter sleeps, or in
+//! which many do.
 
 use std::io;
 use std::thread;
