@@ -222,6 +222,7 @@ impl OpenObject {
         let mut presence = self.lock_presence();
         let me = self.participants().claim(&who)?;
         presence.slots += 1;
+        self.notices.set_place(me.slot());
         // Present by the slot from here on, so that a writer is not counted as a reader too.
         if let Some(byte) = presence.byte {
             lock::unlock(&self.locks.lock_file, byte);

@@ -27,6 +27,8 @@ pub(super) struct Bell {
     sleepers: Mutex<List>,
     /// Since when news are announced, in milliseconds of this process. 0: they are not.
     armed_ms: AtomicU64,
+    /// How many participants came before this process, or more.
+    place: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -58,8 +60,8 @@ pub(super) enum Ring {
 
 impl Default for Bell {
     fn default() -> Self {
-        let (news, armed_ms) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { news, sleepers: Mutex::new(List::default()), armed_ms }
+        let [news, armed_ms, place] = [0; 3].map(AtomicU64::new);
+        Self { news, sleepers: Mutex::new(List::default()), armed_ms, place }
     }
 }
 
@@ -81,6 +83,17 @@ impl Bell {
         // ORDERING: Release; as in `arm`.
         self.armed_ms.store(0, Ordering::Release);
         self.announce();
+    }
+
+    /// Returns the place of this process among the participants; 0 if it is unknown.
+    pub(super) fn place(&self) -> u64 {
+        // ORDERING: Relaxed; a guess.
+        self.place.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_place(&self, place: u64) {
+        // ORDERING: Relaxed; as above.
+        self.place.store(place, Ordering::Relaxed);
     }
 
     fn lock(&self) -> MutexGuard<'_, List> {

@@ -29,6 +29,13 @@
 //!
 //! Linux reports that a file is closed just before it releases the locks of the closed file. So a
 //! waiter that looks at once may find the lock still held: R5.
+//!
+//! # Why some ringers wait for their turn
+//!
+//! An event wakes the ringers of all processes that watch the file, while the dying process still
+//! holds its locks. Where there are many, they and their waiters would keep it from its processor.
+//! So only the first few processes ring at once, and the ringers of the others interrupt no thread.
+//! A ringer that interrupts no thread may come some milliseconds late on a busy machine.
 
 #[cfg_attr(any(loom, not(target_os = "linux")), allow(dead_code, reason = "nothing rings here"))]
 mod bell;
@@ -73,6 +80,11 @@ impl Notices {
 
     fn with(arming: system::Arming) -> Self {
         Self { bell: Arc::default(), arming, sleeps: AtomicU64::new(0) }
+    }
+
+    /// Tells the place of this process among the participants: with a low one it rings at once.
+    pub(crate) fn set_place(&self, place: u32) {
+        self.bell.set_place(place.into());
     }
 
     /// Never arms them: the process must not get another thread.
