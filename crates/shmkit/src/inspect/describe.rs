@@ -219,7 +219,7 @@ pub(super) fn description(file: &ObjectFile) -> Result<Description> {
         .collect::<Result<_>>()?;
     Ok(Description {
         name: file.label().into(),
-        file: file.path.clone(),
+        file: file.path.to_path_buf(),
         kind: layout.kind,
         size: layout.size,
         access: layout.access,

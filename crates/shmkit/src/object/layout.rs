@@ -79,6 +79,8 @@ pub(crate) struct ObjectLayout {
     pub(crate) lifetime: Lifetime,
     pub(crate) flags: u32,
     pub(crate) items: u32,
+    /// Whether the object was retired when it was opened.
+    pub(crate) was_retired: bool,
     pub(crate) fingerprint: u64,
     pub(crate) schema: String,
     pub(crate) participants_offset: u64,
@@ -325,6 +327,7 @@ impl Recognised {
             lifetime,
             flags: header.flags,
             items: header.items,
+            was_retired: header.state == RETIRED,
             fingerprint: header.fingerprint,
             schema: schema.to_owned(),
             participants_offset: header.participants_offset.into(),

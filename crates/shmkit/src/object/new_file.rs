@@ -1,5 +1,6 @@
 //! The directory of objects: whether its file system is suitable, and new files in it.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::choices::shown;
@@ -20,11 +21,15 @@ pub(crate) fn support(directory: &Path) -> Result<Support> {
     })
 }
 
-/// The same for a directory in which an object is to be created: an unknown file system is tested.
-pub(crate) fn tested_support(directory: &Path) -> Result<Support> {
-    let support = support(directory)?;
-    if support != Support::Untried {
-        return Ok(support);
+/// Returns what the file system of the object's file at `path` supports.
+pub(crate) fn support_of(file: &File, path: &Path) -> Result<Support> {
+    directory::support_of(file, path.parent().unwrap_or(path))
+}
+
+/// Refuses a directory that is not suitable for new objects. Tests an unknown file system.
+pub(crate) fn test_support(directory: &Path) -> Result<()> {
+    if support(directory)? != Support::Untried {
+        return Ok(());
     }
     let refuse = |what: &str| {
         let why = format!("the file system of {} {what}", directory.display());
@@ -45,7 +50,7 @@ pub(crate) fn tested_support(directory: &Path) -> Result<Support> {
     if &seen != b"written through memory" {
         return refuse("does not show in the file what was written through a mapping");
     }
-    Ok(support)
+    Ok(())
 }
 
 /// A temporary name, removed when dropped.

@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::header::Lifetime;
@@ -25,7 +26,7 @@ use crate::sys::process;
 pub(crate) struct ObjectFile {
     storage: Storage,
     /// The path of the file when it was opened.
-    pub(crate) path: PathBuf,
+    pub(crate) path: Arc<Path>,
     pub(crate) owner: u32,
     /// Created in an earlier boot of the machine, and not durable.
     is_of_earlier_boot: bool,
@@ -44,36 +45,29 @@ pub(crate) enum OpenMode {
 pub(crate) struct Raced;
 
 impl ObjectFile {
-    /// Opens and maps the file with the name. On return this process holds the gate in shared mode.
+    /// Opens and maps the file with the name.
     pub(crate) fn open(
         directory: &Path,
         name: &Name,
         mode: OpenMode,
         trust: Trust,
     ) -> Result<Result<Self, Raced>> {
-        let support = new_file::support(directory)?;
         let path = directory.join(name.file_name());
-        let (lock_file, opening) =
-            open_lock_file(&path, mode).map_err(|error| match error.kind() {
-                ErrorKind::NotFound => {
-                    let why = format!("no object of this name in {}", directory.display());
-                    Error::new(ErrorKind::NotFound, why)
-                }
-                _ => error,
-            })?;
+        let opened = open_lock_file(&path, mode);
+        let (lock_file, opening) = opened.map_err(|error| match error.kind() {
+            ErrorKind::NotFound => not_found(directory),
+            _ => error,
+        })?;
         crash_point!("open: lock file open");
-        acquire_gate(&lock_file, Mode::Shared, GATE_PATIENCE)?;
-        crash_point!("open: gate passed");
-        Self::map(name, path, lock_file, opening, support, trust)
+        Self::map(name, path, lock_file, opening, trust)
     }
 
-    /// Maps the file at `path`, if it is the one whose gate is held.
+    /// Maps the file at `path`, if it is that of the locks.
     fn map(
         name: &Name,
         path: PathBuf,
         lock_file: LockFile,
         opening: Opening,
-        support: Support,
         trust: Trust,
     ) -> Result<Result<Self, Raced>> {
         let (query_file, status) =
@@ -86,6 +80,7 @@ impl ObjectFile {
         if status.links == 0 || status.identity != lock_file.identity() {
             return Ok(Err(Raced));
         }
+        let support = new_file::support_of(&query_file, &path)?;
         if support == Support::Memory && status.committed < status.size {
             let (size, committed) = (status.size, status.committed);
             let why = format!(
@@ -105,6 +100,7 @@ impl ObjectFile {
             ObjectMapping::map(&query_file, length, protection, layout.object_id, shared)?;
         crash_point!("open: mapped");
         let is_of_earlier_boot = support != Support::Memory && is_of_earlier_boot(&layout);
+        let path = Arc::from(path);
         let notices = Notices::new(&query_file, &path);
         let query_file = Removable::new(query_file, &path);
         let locks = ObjectLocks { lock_file, query_file, entries: None };
@@ -113,8 +109,7 @@ impl ObjectFile {
         Ok(Ok(Self { storage, path, owner: status.owner, is_of_earlier_boot }))
     }
 
-    /// Creates an object. Its creator locks the byte `byte` to show its presence. On return
-    /// this process holds the gate in shared mode.
+    /// Creates an object. Its creator locks the byte `byte` to show its presence.
     ///
     /// CRASH: dying before the file is named leaves nothing; dying after it leaves a whole object.
     pub(crate) fn create(
@@ -123,7 +118,7 @@ impl ObjectFile {
         new: &NewObject<'_>,
         byte: Range,
     ) -> Result<Result<Self, Raced>> {
-        let support = new_file::tested_support(directory)?;
+        new_file::test_support(directory)?;
         let path = directory.join(name.file_name());
         let (bytes, layout) = compose(Some(name), new)?;
         let mode = new.access.mode(layout.has_read_only_peers());
@@ -148,9 +143,12 @@ impl ObjectFile {
         };
         crash_point!("create: named");
         // If this fails, the complete object stays.
-        let file = Self::map(name, path, lock_file, Opening::ReadWrite, support, Trust::Own)
+        let file = Self::map(name, path, lock_file, Opening::ReadWrite, Trust::Own)
             .map_err(Error::after_creation)?;
         crash_point!("create: mapped");
+        if let Ok(file) = &file {
+            file.gate().release_gate();
+        }
         Ok(file)
     }
 
@@ -175,7 +173,9 @@ impl Deref for ObjectFile {
 
 impl Drop for ObjectFile {
     fn drop(&mut self) {
-        self.storage.locks.query_file.removed = self.is_retired();
+        // Without a look at the object where it does not matter: a fault costs 2 microseconds.
+        let removed = directory::MUST_FINISH_UNLINK && self.is_retired();
+        self.storage.locks.query_file.removed = removed;
     }
 }
 
@@ -205,6 +205,18 @@ fn write_contents(
         Ok(())
     })?;
     directory::write_all_at(file, &piece, start)
+}
+
+/// The error for a name that no object has.
+fn not_found(directory: &Path) -> Error {
+    // The directory may be missing, or unsuitable.
+    match new_file::support(directory) {
+        Ok(_) => {
+            let why = format!("no object of this name in {}", directory.display());
+            Error::new(ErrorKind::NotFound, why)
+        }
+        Err(error) => error,
+    }
 }
 
 fn open_lock_file(path: &Path, mode: OpenMode) -> Result<(LockFile, Opening)> {
@@ -260,18 +272,18 @@ fn is_of_earlier_boot(layout: &ObjectLayout) -> bool {
 
 fn read_layout(file: &OwnedFile, name: &Name, file_size: u64) -> Result<ObjectLayout> {
     // Enough for most objects.
-    const FIRST: usize = 1024;
-    let mut bytes = vec![0; FIRST];
-    let length = directory::read_at(file, &mut bytes, 0)?;
-    bytes.truncate(length);
-    let recognised = recognise(&bytes)?;
+    let mut first = [0; 1024];
+    let length = directory::read_at(file, &mut first, 0)?;
+    let first = &first[..length];
+    let recognised = recognise(first)?;
     let described = recognised.described_size()?;
-    if described > length && length == FIRST {
-        bytes.resize(described, 0);
-        let more = directory::read_at(file, &mut bytes[FIRST..], FIRST as u64)?;
-        bytes.truncate(FIRST + more);
+    if described <= length {
+        return recognised.check(Some(name), first, file_size);
     }
-    recognised.check(Some(name), &bytes, file_size)
+    let mut bytes = vec![0; described];
+    bytes[..length].copy_from_slice(first);
+    let more = directory::read_at(file, &mut bytes[length..], length as u64)?;
+    recognised.check(Some(name), &bytes[..length + more], file_size)
 }
 
 impl GateLock for LockFile {
@@ -315,6 +327,10 @@ impl RemovalTarget for ObjectFile {
 
     fn is_retired(&self) -> bool {
         self.storage.is_retired()
+    }
+
+    fn was_retired(&self) -> bool {
+        self.layout.was_retired
     }
 
     fn is_while_used(&self) -> bool {

@@ -11,7 +11,7 @@ use super::layout::NewObject;
 use super::name::Name;
 use super::object_file::{ObjectFile, OpenMode, Raced};
 use super::presence;
-use super::removal::{self, GateLock, RemovalTarget};
+use super::removal::{self, Attached, RemovalTarget};
 use super::storage::Storage;
 use crate::error::{Error, ErrorKind, Peer, Result};
 use crate::participant::{Liveness, MAX_PARTICIPANTS, ParticipantId, ParticipantInfo, Role};
@@ -24,8 +24,8 @@ use crate::wait::WaitLoop;
 
 /// How many times other processes may replace the object before `Busy`.
 const MAX_TRIES: u32 = 1000;
-/// How many slots an opener checks for dead participants.
-const REAPED_AT_OPEN: u32 = 4;
+/// How many taken slots a participant that joins checks for dead ones.
+const SWEPT_AT_JOIN: u32 = 4;
 
 /// An object that this process has open and mapped, and in which it is present.
 pub(crate) struct OpenObject {
@@ -95,7 +95,7 @@ impl OpenObject {
         let stamp = ProcessStamp::of_this_process()?;
         let byte = presence::new_handle(stamp);
         let file = ObjectFile::create(&choices.directory(), name, new, byte)?;
-        Ok(file.map(|file| Self::finish_attaching(file, stamp, byte, choices)))
+        Ok(file.map(|file| Self::over(file, stamp, byte, choices)))
     }
 
     /// Opens the object. If it is stale, finishes its removal instead.
@@ -105,26 +105,31 @@ impl OpenObject {
             Ok(file) => file,
             Err(raced) => return Ok(Err(raced)),
         };
-        if removal::is_stale(&file)? {
-            if mode == OpenMode::ReadOnly {
-                // Only a file that is open for writing too can be marked as removed.
+        let byte = presence::new_handle(stamp);
+        let step_in = || {
+            if lock::take(&file.locks.lock_file, byte, lock::PRESENCE)? {
+                return Ok(());
+            }
+            let why = "another process holds the byte that would show this one's presence";
+            Err(Error::new(ErrorKind::Busy, why))
+        };
+        match removal::attach(&file, step_in)? {
+            Attached::Present => {
+                let open = Self::over(file, stamp, byte, choices);
+                choices.check(open.layout())?;
+                return Ok(Ok(open));
+            }
+            // Only a file that is open for writing too can be marked as removed.
+            Attached::Stale if mode == OpenMode::ReadOnly => {
                 drop(file);
                 clear_if_stale(name, choices)?;
-            } else {
-                file.gate().release_gate();
+            }
+            Attached::Stale => {
                 removal::finish_removal(&file)?;
             }
-            return Ok(Err(Raced));
+            Attached::Raced => {}
         }
-        let byte = presence::new_handle(stamp);
-        if !lock::take(&file.locks.lock_file, byte, lock::PRESENCE)? {
-            let why = "another process holds the byte that would show this one's presence";
-            return Err(Error::new(ErrorKind::Busy, why));
-        }
-        crash_point!("open: present");
-        let open = Self::finish_attaching(file, stamp, byte, choices);
-        choices.check(open.layout())?;
-        Ok(Ok(open))
+        Ok(Err(Raced))
     }
 
     /// Takes over an object in a region of memory, which `attach` creates or opens.
@@ -137,26 +142,14 @@ impl OpenObject {
         if !choices.death_notices {
             storage.notices.turn_off();
         }
-        storage.participants().sweep(0, REAPED_AT_OPEN);
         let presence = Mutex::new(Presence { byte: None, slots: 0 });
         Ok(Self { place: Place::Region(storage), stamp, presence, spin_for: choices.spin_for })
     }
 
-    /// Takes over a file whose gate is held, and in which this process is present.
-    fn finish_attaching(
-        file: ObjectFile,
-        stamp: ProcessStamp,
-        byte: Range,
-        choices: &Choices,
-    ) -> Self {
-        file.gate().release_gate();
+    /// Takes over a file in which this process is present.
+    fn over(file: ObjectFile, stamp: ProcessStamp, byte: Range, choices: &Choices) -> Self {
         if !choices.death_notices {
             file.notices.turn_off();
-        }
-        if file.is_writable() {
-            // Another start each time: in the long run every slot is checked.
-            let first = (byte.start % u64::from(MAX_PARTICIPANTS)) as u32;
-            file.participants().sweep(first, REAPED_AT_OPEN);
         }
         let presence = Mutex::new(Presence { byte: Some(byte), slots: 0 });
         Self { place: Place::File(file), stamp, presence, spin_for: choices.spin_for }
@@ -220,6 +213,9 @@ impl OpenObject {
             program: process::program(),
         };
         let mut presence = self.lock_presence();
+        // Another start for each handle: in the long run every slot is checked.
+        let first = presence.byte.map_or(0, |byte| byte.start % u64::from(MAX_PARTICIPANTS));
+        self.participants().sweep(first as u32, SWEPT_AT_JOIN);
         let me = self.participants().claim(&who)?;
         presence.slots += 1;
         self.notices.set_place(me.slot());
@@ -320,10 +316,7 @@ impl Drop for OpenObject {
 /// Opens an object without being present in it: for listing and repairs.
 pub(crate) fn observe(name: &Name, choices: &Choices) -> Result<ObjectFile> {
     let (directory, mode) = (choices.directory(), OpenMode::WritableIfAllowed);
-    let file =
-        until_not_raced(choices, || ObjectFile::open(&directory, name, mode, choices.trust))?;
-    file.gate().release_gate();
-    Ok(file)
+    until_not_raced(choices, || ObjectFile::open(&directory, name, mode, choices.trust))
 }
 
 /// Removes the object with the name while others may use it: they get `Closed`.

@@ -33,6 +33,7 @@
 
 use std::path::Path;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 use super::header::{Header, MAGIC};
 use super::layout::{NewObject, ObjectLayout, compose, recognise};
@@ -146,11 +147,12 @@ fn over(
     let (bytes, is_shared) = (layout.size as usize, true);
     let _wake_scope = WakeScope::new(first, bytes, layout.object_id, is_shared);
     let (query_file, _) = presence::open_query_file(open)?;
-    let notices = Notices::new(&query_file, Path::new(""));
+    // The file never goes with the object, so its path does not matter.
+    let path = Arc::from(Path::new(""));
+    let notices = Notices::new(&query_file, &path);
     let locks = ObjectLocks {
         lock_file,
-        // The file never goes with the object, so its path does not matter.
-        query_file: Removable::new(query_file, Path::new("")),
+        query_file: Removable::new(query_file, &path),
         entries: Some(offset + layout.participants_offset),
     };
     let memory = Memory::Region { _wake_scope, region };

@@ -7,6 +7,9 @@
 //! the gate, and before unlinking, the remover checks that the name still leads to the file whose
 //! gate it holds.
 //!
+//! Most objects are removed only on request, whoever is present. A process attaches to them without
+//! the gate: a removal meanwhile could as well have come right after it.
+//!
 //! An object is stale if it was retired, or if no process is present and its lifetime is while used
 //! or it is from an earlier boot of the machine. A process that finds a stale object finishes its
 //! removal. Retiring changes every word that can be waited on and then wakes, so a process that
@@ -45,8 +48,10 @@ pub(crate) trait RemovalTarget {
     fn is_named(&self) -> Result<bool>;
     /// Whether any process has the object open, this one included.
     fn is_anyone_present(&self) -> Result<bool>;
-    /// Whether it was retired.
+    /// Whether it is retired.
     fn is_retired(&self) -> bool;
+    /// Whether it was retired when its header was read: answered without a look at its memory.
+    fn was_retired(&self) -> bool;
     /// Whether it is removed when no process uses it.
     fn is_while_used(&self) -> bool;
     /// Whether it is from an earlier boot of the machine.
@@ -73,12 +78,12 @@ pub(crate) fn acquire_gate(gate: &impl GateLock, mode: Mode, patience: Duration)
     Ok(())
 }
 
-/// The gate in exclusive mode, until dropped.
+/// The gate, until dropped.
 struct Gate<'a, G: GateLock>(&'a G);
 
 impl<'a, G: GateLock> Gate<'a, G> {
-    fn acquire(gate: &'a G, patience: Duration) -> Result<Self> {
-        acquire_gate(gate, Mode::Exclusive, patience)?;
+    fn acquire(gate: &'a G, mode: Mode, patience: Duration) -> Result<Self> {
+        acquire_gate(gate, mode, patience)?;
         Ok(Self(gate))
     }
 }
@@ -94,7 +99,45 @@ pub(crate) fn is_stale(target: &impl RemovalTarget) -> Result<bool> {
     if target.is_retired() {
         return Ok(true);
     }
-    Ok((target.is_while_used() || target.is_of_earlier_boot()) && !target.is_anyone_present()?)
+    Ok(presence_decides(target) && !target.is_anyone_present()?)
+}
+
+/// Whether the object is stale if no process is present.
+fn presence_decides(target: &impl RemovalTarget) -> bool {
+    target.is_while_used() || target.is_of_earlier_boot()
+}
+
+/// What came of an attempt to attach.
+pub(crate) enum Attached {
+    /// This process is present.
+    Present,
+    /// The object is stale: its removal must be finished.
+    Stale,
+    /// The name leads to another object by now, or to none.
+    Raced,
+}
+
+/// Attaches to an object that was just opened. `step_in` makes this process present.
+pub(crate) fn attach(
+    target: &impl RemovalTarget,
+    step_in: impl FnOnce() -> Result<()>,
+) -> Result<Attached> {
+    let mut is_stale_now = target.was_retired();
+    let mut _gate = None;
+    if presence_decides(target) {
+        _gate = Some(Gate::acquire(target.gate(), Mode::Shared, GATE_PATIENCE)?);
+        if !target.is_named()? {
+            return Ok(Attached::Raced);
+        }
+        is_stale_now = is_stale(target)?;
+    }
+    crash_point!("open: gate passed");
+    if is_stale_now {
+        return Ok(Attached::Stale);
+    }
+    step_in()?;
+    crash_point!("open: present");
+    Ok(Attached::Present)
 }
 
 /// Removes the object, even if processes use it. True if this call removed the name.
@@ -112,7 +155,7 @@ fn remove_if<T: RemovalTarget>(target: &T, may: impl FnOnce(&T) -> Result<bool>)
     // Before any change: a retired object would block its name if the name cannot be removed.
     target.check_removable()?;
     crash_point!("retire: gate not yet held");
-    let _gate = Gate::acquire(target.gate(), GATE_PATIENCE)?;
+    let _gate = Gate::acquire(target.gate(), Mode::Exclusive, GATE_PATIENCE)?;
     Ok(may(target)? && retire_and_unlink(target)?)
 }
 
@@ -124,7 +167,7 @@ pub(crate) fn leave(target: &impl RemovalTarget, step_out: impl FnOnce()) -> Res
         step_out();
         return Ok(());
     }
-    let gate = Gate::acquire(target.gate(), LEAVING_PATIENCE);
+    let gate = Gate::acquire(target.gate(), Mode::Exclusive, LEAVING_PATIENCE);
     crash_point!("leave: gate held");
     step_out();
     // Without the gate the object stays, and the next opener finds it stale.

@@ -80,6 +80,10 @@ impl RemovalTarget for Peer {
         self.with(|file| file.retired)
     }
 
+    fn was_retired(&self) -> bool {
+        self.is_retired()
+    }
+
     fn is_while_used(&self) -> bool {
         true
     }
@@ -123,19 +127,15 @@ fn open_or_create(directory: &Arc<Mutex<Directory>>) -> Peer {
             continue;
         };
         let peer = Peer { directory: directory.clone(), file };
-        acquire_gate(&peer, Mode::Shared, GATE_PATIENCE).unwrap();
-        if !peer.is_named().unwrap() {
-            peer.release_gate();
-            continue;
+        let step_in = || {
+            peer.with(|file| file.present += 1);
+            Ok(())
+        };
+        match attach(&peer, step_in).unwrap() {
+            Attached::Present => return peer,
+            Attached::Stale => drop(finish_removal(&peer).unwrap()),
+            Attached::Raced => {}
         }
-        if is_stale(&peer).unwrap() {
-            peer.release_gate();
-            finish_removal(&peer).unwrap();
-            continue;
-        }
-        peer.with(|file| file.present += 1);
-        peer.release_gate();
-        return peer;
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatFs};
 use rustix::io::Errno;
 
 use super::place::Support;
@@ -57,6 +57,15 @@ pub(crate) fn name_unnamed(file: &File, path: &Path) -> Result<()> {
 
 /// Returns the kind of storage of the directory, or an error if objects cannot live there.
 pub(crate) fn support(directory: &Path) -> Result<Support> {
+    support_by(rustix::fs::statfs(directory), directory)
+}
+
+/// The same by a file in the directory, which is faster.
+pub(crate) fn support_of(file: &File, directory: &Path) -> Result<Support> {
+    support_by(rustix::fs::fstatfs(file), directory)
+}
+
+fn support_by(answer: rustix::io::Result<StatFs>, directory: &Path) -> Result<Support> {
     const EXT4: u64 = 0xef53;
     const XFS: u64 = 0x5846_5342;
     const BTRFS: u64 = 0x9123_683e;
@@ -74,9 +83,8 @@ pub(crate) fn support(directory: &Path) -> Result<Support> {
     const NINE_P: u64 = 0x0102_1997;
     const CEPH: u64 = 0x00c3_6400;
 
-    let status = rustix::fs::statfs(directory).map_err(Error::from_os)?;
     // The magic number is 32 bits wide; some architectures extend its sign.
-    let name = match status.f_type as u64 & 0xffff_ffff {
+    let name = match answer.map_err(Error::from_os)?.f_type as u64 & 0xffff_ffff {
         TMPFS | RAMFS => return Ok(Support::Memory),
         EXT4 | XFS | BTRFS | OVERLAYFS | F2FS | ZFS => return Ok(Support::Disk),
         FUSE => "FUSE",

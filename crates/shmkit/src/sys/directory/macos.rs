@@ -75,6 +75,11 @@ pub(crate) fn support(directory: &Path) -> Result<Support> {
     Err(Error::new(ErrorKind::Unsupported, why))
 }
 
+/// The same by a file in the directory.
+pub(crate) fn support_of(_file: &File, directory: &Path) -> Result<Support> {
+    support(directory)
+}
+
 /// Creates the directory with access for its user only.
 fn create_default(directory: &Path) -> Result<()> {
     match DirBuilder::new().mode(0o700).create(directory) {

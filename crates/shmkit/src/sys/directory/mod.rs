@@ -8,19 +8,21 @@ mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) use cleaners::cleaners;
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{default_path, must_escape, name_unnamed, new_unnamed, support};
+pub(crate) use linux::{default_path, must_escape, name_unnamed, new_unnamed, support, support_of};
 #[cfg(target_os = "macos")]
 mod macos;
 #[cfg(target_os = "macos")]
-pub(crate) use macos::{cleaners, default_path, must_escape, name_unnamed, new_unnamed, support};
+pub(crate) use macos::{
+    cleaners, default_path, must_escape, name_unnamed, new_unnamed, support, support_of,
+};
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
 use unix::finish_unlink;
 #[cfg(unix)]
 pub(crate) use unix::{
-    is_read_only, is_reserved, is_unlinked, keep_off_disk, may_unlink, new_temporary, open,
-    read_at, rename_temporary, status_of_name, unlink, write_all_at,
+    MUST_FINISH_UNLINK, is_read_only, is_reserved, is_unlinked, keep_off_disk, may_unlink,
+    new_temporary, open, read_at, rename_temporary, status_of_name, unlink, write_all_at,
 };
 #[cfg(windows)]
 mod windows;
@@ -28,9 +30,9 @@ mod windows;
 use windows::finish_unlink;
 #[cfg(windows)]
 pub(crate) use windows::{
-    cleaners, default_path, is_read_only, is_reserved, is_unlinked, keep_off_disk, may_unlink,
-    must_escape, name_unnamed, new_temporary, new_unnamed, open, read_at, rename_temporary,
-    status_of_name, support, unlink, write_all_at,
+    MUST_FINISH_UNLINK, cleaners, default_path, is_read_only, is_reserved, is_unlinked,
+    keep_off_disk, may_unlink, must_escape, name_unnamed, new_temporary, new_unnamed, open,
+    read_at, rename_temporary, status_of_name, support, support_of, unlink, write_all_at,
 };
 
 mod place;

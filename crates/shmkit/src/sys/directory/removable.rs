@@ -1,7 +1,8 @@
 //! An open file that can be removed while it is open.
 
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use super::finish_unlink;
 use crate::sys::fork::OwnedFile;
@@ -11,14 +12,14 @@ use crate::sys::fork::OwnedFile;
 /// A system that cannot delete a file in use leaves that to the last handle.
 pub(crate) struct Removable {
     file: OwnedFile,
-    path: PathBuf,
+    path: Arc<Path>,
     pub(crate) removed: bool,
 }
 
 impl Removable {
     /// Wraps the file that was opened at `path`.
-    pub(crate) fn new(file: OwnedFile, path: &Path) -> Self {
-        Self { file, path: path.into(), removed: false }
+    pub(crate) fn new(file: OwnedFile, path: &Arc<Path>) -> Self {
+        Self { file, path: path.clone(), removed: false }
     }
 }
 

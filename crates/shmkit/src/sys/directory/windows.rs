@@ -239,6 +239,9 @@ pub(crate) fn unlink(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Whether the last process that has a removed file open must delete it.
+pub(crate) const MUST_FINISH_UNLINK: bool = true;
+
 /// Deletes a removed file, unless another process has it mapped. The last of them succeeds.
 pub(super) fn finish_unlink(file: &File, path: &Path) {
     let Ok(identity) = status(file).map(|it| it.identity) else { return };
@@ -278,6 +281,11 @@ fn set_information<T>(file: &File, class: FILE_INFO_BY_HANDLE_CLASS, what: &T) -
             size_of::<T>() as u32,
         )
     })
+}
+
+/// Returns what [`support`] returns, for a file in the directory.
+pub(crate) fn support_of(_file: &File, directory: &Path) -> Result<Support> {
+    support(directory)
 }
 
 /// Returns the kind of storage of the directory, or an error if objects cannot live there. Creates

@@ -8,6 +8,9 @@ use crate::error::Result;
 use crate::sys::fork::WipedOnFork;
 use crate::sys::wait::WakeScope;
 
+/// Objects of this size take time to dump.
+const LARGE: usize = 64 << 10;
+
 /// The mapping of an object's whole file.
 ///
 /// A forked child finds zeros in it, and processes find each other's sleepers on its words.
@@ -31,7 +34,9 @@ impl ObjectMapping {
     ) -> Result<Self> {
         let mapping = Mapping::map(file, 0, length, protection)?;
         // A process that dies with a core dump keeps its locks until the dump is written.
-        mapping.exclude_from_core_dumps()?;
+        if length >= LARGE {
+            mapping.exclude_from_core_dumps()?;
+        }
         let (first, bytes) = mapping.pages();
         let _wake_scope = WakeScope::new(first, bytes, id, shared);
         // SAFETY: these are whole pages, and they outlive the registration, which drops first. The

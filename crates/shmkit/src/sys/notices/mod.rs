@@ -74,7 +74,7 @@ pub(crate) struct Notices {
 
 impl Notices {
     /// The notices of the object that has this file, opened at `path`.
-    pub(crate) fn new(file: &OwnedFile, path: &Path) -> Self {
+    pub(crate) fn new(file: &OwnedFile, path: &Arc<Path>) -> Self {
         Self::with(system::Arming::new(file, path))
     }
 

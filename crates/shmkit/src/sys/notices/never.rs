@@ -12,7 +12,7 @@ use crate::sys::fork::OwnedFile;
 pub(super) struct Arming;
 
 impl Arming {
-    pub(super) fn new(_file: &OwnedFile, _path: &Path) -> Self {
+    pub(super) fn new(_file: &OwnedFile, _path: &Arc<Path>) -> Self {
         Self
     }
 

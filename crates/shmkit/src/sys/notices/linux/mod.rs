@@ -47,9 +47,9 @@ struct Armed {
 }
 
 impl Arming {
-    pub(super) fn new(file: &OwnedFile, path: &Path) -> Self {
+    pub(super) fn new(file: &OwnedFile, path: &Arc<Path>) -> Self {
         let (number, identity) = (file.as_raw_fd(), file.identity());
-        let file = WatchedFile { number, path: path.into(), identity };
+        let file = WatchedFile { number, path: path.clone(), identity };
         Self { file, state: Mutex::new(State::Idle) }
     }
 

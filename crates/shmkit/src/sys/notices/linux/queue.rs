@@ -10,7 +10,8 @@ use core::ffi::c_int;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -36,7 +37,7 @@ pub(super) enum Event {
 pub(super) struct WatchedFile {
     /// The program may close it.
     pub(super) number: RawFd,
-    pub(super) path: PathBuf,
+    pub(super) path: Arc<Path>,
     pub(super) identity: Identity,
 }
 
