@@ -1,4 +1,4 @@
-//! Opening an object that exists.
+//! Opening an object that exists, and dropping it.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -6,26 +6,39 @@ use std::path::Path;
 use std::ptr;
 
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use shmkit::Latest;
+use shmkit::sync::Mutex;
 
 use crate::harness::report::Report;
 use crate::harness::samples::{Samples, time};
 use crate::harness::workers::Harness;
-use crate::objects::{latest, latest_options};
+use crate::objects::{latest, latest_options, primitive};
 
 /// The words of the value.
 const N: usize = 8;
 const ROUNDS: u64 = 500;
+/// The other objects in the directory, where there are others.
+const OTHERS: usize = 10_000;
+const FLOOR: &str = "open, mmap, close";
 
-/// Opens, maps and closes a file: the least that an object can cost.
-fn map_and_close(path: &Path, bytes: usize) {
+/// Opens, maps and closes a file: the least that an object can cost. Memory that no process touches
+/// shares nothing, so `touch` can read it.
+fn map_and_close(path: &Path, bytes: usize, touch: impl FnOnce(*const u8)) {
     let file = OpenOptions::new().read(true).write(true).open(path);
     let file = file.expect("cannot open the object's file");
     let (protection, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED);
     // SAFETY: a new mapping at an address that the system chooses.
     let mapped = unsafe { mmap(ptr::null_mut(), bytes, protection, flags, &file, 0) };
     let mapped = mapped.expect("cannot map the object's file");
+    touch(mapped.cast());
     // SAFETY: mapped above, without a reference into it.
     unsafe { munmap(mapped, bytes) }.expect("cannot unmap the object's file");
+}
+
+/// Reads a byte, which makes the page present.
+fn touch_page(mapped: *const u8) {
+    // SAFETY: the first byte of the mapping; what it holds does not matter.
+    unsafe { mapped.read_volatile() };
 }
 
 pub(crate) fn run(harness: &Harness, report: &mut Report) -> io::Result<()> {
@@ -34,16 +47,33 @@ pub(crate) fn run(harness: &Harness, report: &mut Report) -> io::Result<()> {
     latest.writer().expect("a sole writer").set(&[1; N]).expect("a sole writer");
     let path = directory.join(format!("{}.shmkit", latest.name()));
     let bytes = path.metadata()?.len() as usize;
+    let floor = || time(ROUNDS, || map_and_close(&path, bytes, |_| ())) / 1_000.0;
+    let mut tell = |case: &str, operation: &mut dyn FnMut()| {
+        let samples = Samples::beside(floor, || time(ROUNDS, &mut *operation) / 1_000.0);
+        report.tell(&format!("{case} / {FLOOR}"), N * 8, "us", &samples)
+    };
+
+    tell("floor and one page read", &mut || map_and_close(&path, bytes, touch_page))?;
     let options = latest_options::<N>(directory);
-    let floor = || time(ROUNDS, || map_and_close(&path, bytes)) / 1_000.0;
+    let open = || options.open(latest.name()).expect("cannot open the object");
+    tell("Latest", &mut || drop(open()))?;
+    let get = |latest: Latest<[u64; N]>| latest.get().expect("it has a value");
+    tell("Latest, and get", &mut || _ = get(open()))?;
+    let open_or_create = || options.open_or_create(latest.name()).expect("cannot open the object");
+    tell("Latest, open_or_create", &mut || drop(open_or_create()))?;
+    let become_writer = || latest.writer().expect("a sole writer");
+    tell("writer of a Latest", &mut || drop(become_writer()))?;
+    let mutex = || primitive::<Mutex<[u64; N]>>(directory, "attach-mutex", [0; N]);
+    let _used = mutex();
+    tell("Mutex, open_or_create", &mut || drop(mutex()))?;
 
-    let open = || drop(options.open(latest.name()).expect("cannot open the object"));
-    let samples = Samples::beside(floor, || time(ROUNDS, open) / 1_000.0);
-    report.tell("open and drop / open, mmap, close", N * 8, "us", &samples)?;
-
-    let become_writer = || drop(latest.writer().expect("a sole writer"));
-    let samples = Samples::beside(floor, || time(ROUNDS, become_writer) / 1_000.0);
-    report.tell("writer and drop / open, mmap, close", N * 8, "us", &samples)?;
-
+    let others: Vec<_> = (0..OTHERS).map(|number| format!("other-{number}")).collect();
+    for name in &others {
+        drop(options.create(name).expect("cannot create another object"));
+    }
+    tell("Latest, beside 10,000", &mut || drop(open()))?;
+    for name in &others {
+        options.remove(name).expect("cannot remove another object");
+    }
     report.tell_count("size of the file", N * 8, "bytes", bytes as f64)
 }
