@@ -34,7 +34,7 @@ pub const POINTS: &[&str] = &[
     "create: locked",
     "create: named",
     "create: mapped",
-    "open: lock file open",
+    "open: file open",
     "open: gate passed",
     "open: header read",
     "open: mapped",

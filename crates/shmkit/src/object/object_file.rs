@@ -1,4 +1,4 @@
-//! The file of an object, open and mapped, with a file for its locks beside it.
+//! The file of an object, open and mapped.
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -53,34 +53,30 @@ impl ObjectFile {
         trust: Trust,
     ) -> Result<Result<Self, Raced>> {
         let path = directory.join(name.file_name());
-        let opened = open_lock_file(&path, mode);
-        let (lock_file, opening) = opened.map_err(|error| match error.kind() {
+        let opened = open_file(&path, mode);
+        let (file, status, opening) = opened.map_err(|error| match error.kind() {
             ErrorKind::NotFound => not_found(directory),
             _ => error,
         })?;
-        crash_point!("open: lock file open");
-        Self::map(name, path, lock_file, opening, trust)
+        crash_point!("open: file open");
+        Self::map(name, path, file, status, opening, trust)
     }
 
-    /// Maps the file at `path`, if it is that of the locks.
+    /// Maps the file that was opened at `path`, if that is still its name.
     fn map(
         name: &Name,
         path: PathBuf,
-        lock_file: LockFile,
+        file: LockFile,
+        status: Status,
         opening: Opening,
         trust: Trust,
     ) -> Result<Result<Self, Raced>> {
-        let (query_file, status) =
-            match presence::open_query_file(|| directory::open(&path, opening)) {
-                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Err(Raced)),
-                answer => answer?,
-            };
-        let status = status_once_named(&query_file, status)?;
+        let status = status_once_named(&file, status)?;
         check_file(&status, trust)?;
-        if status.links == 0 || status.identity != lock_file.identity() {
+        if status.links == 0 {
             return Ok(Err(Raced));
         }
-        let support = new_file::support_of(&query_file, &path)?;
+        let support = new_file::support_of(&file, &path)?;
         if support == Support::Memory && status.committed < status.size {
             let (size, committed) = (status.size, status.committed);
             let why = format!(
@@ -89,21 +85,19 @@ impl ObjectFile {
             );
             return Err(Error::new(ErrorKind::Corrupt, why));
         }
-        let layout = read_layout(&query_file, name, status.size)?;
+        let layout = read_layout(&file, name, status.size)?;
         crash_point!("open: header read");
         let protection = match opening {
             Opening::ReadOnly => Protection::ReadOnly,
             Opening::ReadWrite => Protection::ReadWrite,
         };
         let (length, shared) = (layout.size as usize, layout.access != Access::Owner);
-        let mapping =
-            ObjectMapping::map(&query_file, length, protection, layout.object_id, shared)?;
+        let mapping = ObjectMapping::map(&file, length, protection, layout.object_id, shared)?;
         crash_point!("open: mapped");
         let is_of_earlier_boot = support != Support::Memory && is_of_earlier_boot(&layout);
         let path = Arc::from(path);
-        let notices = Notices::new(&query_file, &path);
-        let query_file = Removable::new(query_file, &path);
-        let locks = ObjectLocks { lock_file, query_file, entries: None };
+        let notices = Notices::new(&file, &path);
+        let locks = ObjectLocks::new(Removable::new(file, &path), None);
         let (label, memory) = (name.to_string(), Memory::File(mapping));
         let storage = Storage { label, layout, memory, notices, locks };
         Ok(Ok(Self { storage, path, owner: status.owner, is_of_earlier_boot }))
@@ -136,14 +130,15 @@ impl ObjectFile {
         }
         acquire_gate(&file.file, Mode::Shared, GATE_PATIENCE)?;
         crash_point!("create: locked");
-        let lock_file = match file.give_name(&path) {
+        let file = match file.give_name(&path) {
             // Another process swept the file, because this process had no locks on it yet.
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Err(Raced)),
             answer => answer?,
         };
         crash_point!("create: named");
         // If this fails, the complete object stays.
-        let file = Self::map(name, path, lock_file, Opening::ReadWrite, Trust::Own)
+        let status = file.status().map_err(Error::after_creation)?;
+        let file = Self::map(name, path, file, status, Opening::ReadWrite, Trust::Own)
             .map_err(Error::after_creation)?;
         crash_point!("create: mapped");
         if let Ok(file) = &file {
@@ -154,12 +149,22 @@ impl ObjectFile {
 
     /// Ends the presence that the byte shows, when the file is closed.
     pub(crate) fn unlock_at_close(&mut self, byte: Range) {
-        self.storage.locks.lock_file.unlock_at_close(byte);
+        self.storage.locks.file.unlock_at_close(byte);
+    }
+
+    /// Opens the file for the locks of slots, unless it is open. `Closed` if the name does not lead
+    /// to it.
+    pub(crate) fn open_for_slots(&self) -> Result<()> {
+        let opened = self.locks.open_for_slots(|| directory::open(&self.path, Opening::ReadWrite));
+        opened.map_err(|error| match error.kind() {
+            ErrorKind::NotFound => error.of_kind(ErrorKind::Closed),
+            _ => error,
+        })
     }
 
     /// Whether no name leads to the file any more. One system call, or a few.
     pub(crate) fn is_unlinked(&self) -> Result<bool> {
-        directory::is_unlinked(&self.locks.query_file, &self.path)
+        directory::is_unlinked(&self.locks.file, &self.path)
     }
 }
 
@@ -175,7 +180,7 @@ impl Drop for ObjectFile {
     fn drop(&mut self) {
         // Without a look at the object where it does not matter: a fault costs 2 microseconds.
         let removed = directory::MUST_FINISH_UNLINK && self.is_retired();
-        self.storage.locks.query_file.removed = removed;
+        self.storage.locks.file.removed = removed;
     }
 }
 
@@ -219,8 +224,15 @@ fn not_found(directory: &Path) -> Error {
     }
 }
 
-fn open_lock_file(path: &Path, mode: OpenMode) -> Result<(LockFile, Opening)> {
-    let open = |opening| Ok((LockFile::open(|| directory::open(path, opening))?, opening));
+fn open_file(path: &Path, mode: OpenMode) -> Result<(LockFile, Status, Opening)> {
+    let open = |opening| {
+        let (file, status) = LockFile::open_and_ask(|| {
+            let file = directory::open(path, opening)?;
+            let status = directory::status(&file)?;
+            Ok((file, status))
+        })?;
+        Ok((file, status, opening))
+    };
     match mode {
         OpenMode::ReadOnly => open(Opening::ReadOnly),
         OpenMode::WritableIfAllowed => match open(Opening::ReadWrite) {
@@ -310,12 +322,12 @@ impl RemovalTarget for ObjectFile {
     type Gate = LockFile;
 
     fn gate(&self) -> &LockFile {
-        &self.locks.lock_file
+        &self.locks.file
     }
 
     fn is_named(&self) -> Result<bool> {
         match directory::status_of_name(&self.path) {
-            Ok(status) => Ok(status.identity == self.locks.query_file.identity()),
+            Ok(status) => Ok(status.identity == self.locks.file.identity()),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }

@@ -24,7 +24,7 @@ use crate::wait::WaitLoop;
 
 /// How many times other processes may replace the object before `Busy`.
 const MAX_TRIES: u32 = 1000;
-/// How many taken slots a participant that joins checks for dead ones.
+/// How many taken slots a participant that joins checks for dead participants.
 const SWEPT_AT_JOIN: u32 = 4;
 
 /// An object that this process has open and mapped, and in which it is present.
@@ -32,7 +32,7 @@ pub(crate) struct OpenObject {
     place: Place,
     /// The process that opened it.
     pub(super) stamp: ProcessStamp,
-    /// Locked also while a slot is claimed, since only one claim at a time may use the lock file.
+    /// Locked also while a slot is claimed: one claim at a time may use the file for such locks.
     presence: Mutex<Presence>,
     /// How long its waits spin, if the program decided it.
     spin_for: Option<Duration>,
@@ -107,7 +107,7 @@ impl OpenObject {
         };
         let byte = presence::new_handle(stamp);
         let step_in = || {
-            if lock::take(&file.locks.lock_file, byte, lock::PRESENCE)? {
+            if lock::take(&file.locks.file, byte, lock::PRESENCE)? {
                 return Ok(());
             }
             let why = "another process holds the byte that would show this one's presence";
@@ -213,6 +213,9 @@ impl OpenObject {
             program: process::program(),
         };
         let mut presence = self.lock_presence();
+        if let Place::File(file) = &self.place {
+            file.open_for_slots()?;
+        }
         // Another start for each handle: in the long run every slot is checked.
         let first = presence.byte.map_or(0, |byte| byte.start % u64::from(MAX_PARTICIPANTS));
         self.participants().sweep(first as u32, SWEPT_AT_JOIN);
@@ -221,7 +224,7 @@ impl OpenObject {
         self.notices.set_place(me.slot());
         // Present by the slot from here on, so that a writer is not counted as a reader too.
         if let Some(byte) = presence.byte {
-            lock::unlock(&self.locks.lock_file, byte);
+            lock::unlock(&self.locks.file, byte);
         }
         Ok(me)
     }
@@ -233,12 +236,11 @@ impl OpenObject {
         }
         let mut presence = self.lock_presence();
         presence.slots -= 1;
-        if self.locks.lock_file.check_open().is_err() {
+        if self.locks.check_open().is_err() {
             // The locks ended with the descriptor, and its number may belong to another file.
             return self.participants().clear(me);
         }
-        let locked =
-            |byte| lock::take(&self.locks.lock_file, byte, lock::PRESENCE).unwrap_or(false);
+        let locked = |byte| lock::take(&self.locks.file, byte, lock::PRESENCE).unwrap_or(false);
         let is_still_present = presence.slots > 0 || presence.byte.is_none_or(locked);
         if is_still_present {
             return self.participants().leave(me);
@@ -305,10 +307,10 @@ impl Drop for OpenObject {
             return file.unlock_at_close(byte);
         }
         // After a closed descriptor, the locks of its number may be those of another file.
-        if file.locks.lock_file.check_open().is_ok() {
+        if file.locks.file.check_open().is_ok() {
             // If this process does not get the gate, the next opener finds the object stale, and
             // removes it.
-            let _ = removal::leave(file, || lock::unlock(&file.locks.lock_file, byte));
+            let _ = removal::leave(file, || lock::unlock(&file.locks.file, byte));
         }
     }
 }

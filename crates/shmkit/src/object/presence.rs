@@ -16,8 +16,9 @@
 //! The bytes are far beyond the data: on Windows a lock prevents other processes from reading.
 
 use std::fs::File;
+use std::sync::OnceLock;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::participant::{Participant, SlotLocks};
 use crate::sys::directory::{self, Removable, Status};
@@ -70,17 +71,43 @@ pub(super) fn open_query_file(open: impl FnOnce() -> Result<File>) -> Result<(Ow
 
 /// The locks of an object, by two open file descriptions that must not be confused.
 ///
-/// INVARIANT: `lock_file` is never used to query locks, because its own locks look free through it;
-/// and never mapped, because a mapping would keep the locks.
+/// INVARIANT: `slots` is never used to query locks, because its own locks look free through it; and
+/// never mapped, because a mapping would keep the locks of a process that closes its descriptors.
 pub(crate) struct ObjectLocks {
-    pub(super) lock_file: LockFile,
-    /// To query locks and the file's status.
-    pub(super) query_file: Removable,
+    /// To query locks and the file's status; mapped. Holds the gate, and the byte of a handle
+    /// without a slot, but no lock of a slot.
+    pub(super) file: Removable,
+    /// Holds the locks of this handle's slots. Opened for the first of them.
+    slots: OnceLock<LockFile>,
     /// Where the entries of the participants are, in a memory that can have several objects.
-    pub(super) entries: Option<u64>,
+    entries: Option<u64>,
 }
 
 impl ObjectLocks {
+    /// Locks in this file. If `entries` is given, it is that of a memory.
+    pub(super) fn new(file: Removable, entries: Option<u64>) -> Self {
+        Self { file, slots: OnceLock::new(), entries }
+    }
+
+    /// Opens the file for the locks of slots, by `open`, unless it is open. `Closed` if it is not
+    /// the same file. Must not be called by two threads at once.
+    pub(super) fn open_for_slots(&self, open: impl FnOnce() -> Result<File>) -> Result<()> {
+        if self.slots.get().is_some() {
+            return Ok(());
+        }
+        let slots = LockFile::open(open)?;
+        if slots.identity() != self.file.identity() {
+            return Err(Error::new(ErrorKind::Closed, "the object was removed"));
+        }
+        let _ = self.slots.set(slots);
+        Ok(())
+    }
+
+    /// The file that holds the locks of slots.
+    pub(super) fn slots(&self) -> &LockFile {
+        self.slots.get().expect("it is opened before a slot is taken")
+    }
+
     fn byte(&self, of: u32) -> Range {
         match self.entries {
             None => slot(of),
@@ -90,7 +117,7 @@ impl ObjectLocks {
 
     /// Returns whether any process, this one included, holds a lock in the range.
     pub(super) fn is_any_locked(&self, range: Range) -> Result<bool> {
-        match lock::is_locked(&self.query_file, range) {
+        match lock::is_locked(&self.file, range) {
             Ok(true) => Ok(true),
             answer => self.check_open().and(answer),
         }
@@ -99,17 +126,17 @@ impl ObjectLocks {
     /// Returns an error instead of "not locked" if the process closed a descriptor (`closefrom`):
     /// its number may now belong to another file, or to a file that holds locks of another handle.
     #[cold]
-    fn check_open(&self) -> Result<()> {
-        self.query_file.check_open()?;
-        self.lock_file.check_open()
+    pub(super) fn check_open(&self) -> Result<()> {
+        self.file.check_open()?;
+        self.slots.get().map_or(Ok(()), |slots| slots.check_open())
     }
 
-    /// How many handles without a slot there are, counted up to [`MAX_COUNTED`].
+    /// How many handles without a slot there are besides this one, counted up to [`MAX_COUNTED`].
     pub(crate) fn count_handles(&self) -> Result<u32> {
         let mut count = 0;
         let mut unknown = vec![HANDLES];
         while let Some(range) = unknown.pop() {
-            let Some(locked) = lock::first_locked(&self.query_file, range)? else { continue };
+            let Some(locked) = lock::first_locked(&self.file, range)? else { continue };
             count += 1;
             if count == MAX_COUNTED {
                 break;
@@ -126,11 +153,11 @@ impl ObjectLocks {
 
 impl SlotLocks for ObjectLocks {
     fn try_lock(&self, slot: u32) -> Result<bool> {
-        lock::take(&self.lock_file, self.byte(slot), Mode::Exclusive)
+        lock::take(self.slots(), self.byte(slot), Mode::Exclusive)
     }
 
     fn unlock(&self, slot: u32) {
-        lock::unlock(&self.lock_file, self.byte(slot));
+        lock::unlock(self.slots(), self.byte(slot));
     }
 
     fn is_locked(&self, slot: u32) -> Result<bool> {

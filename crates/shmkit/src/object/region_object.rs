@@ -77,7 +77,7 @@ pub(super) fn create(memory: &SharedMemory, offset: u64, new: &NewObject<'_>) ->
     // Where the locks are on the memory's own file, creators exclude each other by them if their
     // objects would overlap, or one would be among what the other one clears.
     let place = Range { length: reach, ..presence::region_creation(offset) };
-    if !lock::take(&object.locks.lock_file, place, Mode::Exclusive)? {
+    if !lock::take(object.locks.slots(), place, Mode::Exclusive)? {
         return Err(being_created());
     }
     let left = next_object(view, claimed)?;
@@ -108,7 +108,7 @@ pub(super) fn create(memory: &SharedMemory, offset: u64, new: &NewObject<'_>) ->
     let magic = u64::from_le_bytes(*bytes.first_chunk().expect("the magic"));
     // ORDERING: Release; pairs with the Acquire in `open`.
     first.store(magic, Ordering::Release);
-    lock::unlock(&object.locks.lock_file, place);
+    lock::unlock(object.locks.slots(), place);
     Ok(object)
 }
 
@@ -140,21 +140,18 @@ fn over(
     // Now, since no such value can be made while a file of the library is being opened.
     directory::default_path();
     let open = || memory::liveness_file(memory.file(), tag(&layout));
-    let lock_file = LockFile::open(open)?;
     let label = label(memory, offset);
     let first = NonNull::new(region.as_ptr()).expect("a region is not at 0");
     // Any user may have the memory, and a wake is a hint.
     let (bytes, is_shared) = (layout.size as usize, true);
     let _wake_scope = WakeScope::new(first, bytes, layout.object_id, is_shared);
-    let (query_file, _) = presence::open_query_file(open)?;
+    let file = LockFile::open(open)?;
     // The file never goes with the object, so its path does not matter.
     let path = Arc::from(Path::new(""));
-    let notices = Notices::new(&query_file, &path);
-    let locks = ObjectLocks {
-        lock_file,
-        query_file: Removable::new(query_file, &path),
-        entries: Some(offset + layout.participants_offset),
-    };
+    let notices = Notices::new(&file, &path);
+    let entries = offset + layout.participants_offset;
+    let locks = ObjectLocks::new(Removable::new(file, &path), Some(entries));
+    locks.open_for_slots(open)?;
     let memory = Memory::Region { _wake_scope, region };
     Ok(Storage { label, layout, memory, notices, locks })
 }

@@ -7,8 +7,8 @@
 //! the gate, and before unlinking, the remover checks that the name still leads to the file whose
 //! gate it holds.
 //!
-//! Most objects are removed only on request, whoever is present. A process attaches to them without
-//! the gate: a removal meanwhile could as well have come right after it.
+//! Most objects are removed only on request, also while processes use them. A process attaches to
+//! them without the gate: a removal meanwhile could as well have come right after it.
 //!
 //! An object is stale if it was retired, or if no process is present and its lifetime is while used
 //! or it is from an earlier boot of the machine. A process that finds a stale object finishes its

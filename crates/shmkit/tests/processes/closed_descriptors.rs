@@ -43,6 +43,7 @@ pub(crate) fn reader(link: &mut Link) {
         .map(|number| std::fs::File::create(directory.join(format!("{number}"))).unwrap())
         .collect();
     link.send(latest.writer().expect_err("its descriptors are closed"));
+    link.receive();
     drop(latest);
     link.send("left");
     link.receive();
@@ -289,7 +290,9 @@ fn a_process_that_closed_its_descriptors_takes_no_other_for_dead() {
     let mut child = Child::start(&dir, "reader without descriptors", "");
     let answer = child.receive();
     assert!(answer.contains("closed the descriptor of its file"), "{answer}");
-    assert_eq!(child.receive(), "left");
+    assert_eq!(dir.describe(NAME).readers, 1, "it still has the object mapped");
+    assert_eq!(child.ask("leave"), "left");
+    assert_eq!(dir.describe(NAME).readers, 0);
     assert_eq!(writer.set(&1).unwrap(), 1, "the writer kept its role");
     assert_eq!(options.open(NAME).unwrap().get().unwrap(), 1, "the object kept its name");
 }

@@ -88,7 +88,7 @@ fn an_opener_that_meets_a_removed_object_joins_the_new_one() {
     let dir = TestDir::new();
     let options = dir.latest::<u64>();
     drop(options.create(NAME).unwrap());
-    let point = "open: lock file open";
+    let point = "open: file open";
     let mut opener = Child::start_and_stop_at(&dir, point, "opener", "persistent");
     options.remove(NAME).unwrap();
     let new = options.create(NAME).unwrap();
@@ -96,6 +96,23 @@ fn an_opener_that_meets_a_removed_object_joins_the_new_one() {
     opener.resume();
     assert_eq!(opener.receive(), "3");
     assert_eq!(dir.describe(NAME).readers, 2, "the child is counted in the new object");
+}
+
+#[test]
+fn an_object_that_is_removed_while_it_is_opened_is_closed_to_its_opener() {
+    for point in ["open: header read", "open: mapped", "open: present"] {
+        let dir = TestDir::new();
+        let options = dir.latest::<u64>();
+        options.create(NAME).unwrap().writer().unwrap().set(&1).unwrap();
+        let mut opener = Child::start_and_stop_at(&dir, point, "opener", "persistent");
+        options.remove(NAME).expect("the opener does not hold the gate");
+        let new = options.create(NAME).unwrap();
+        new.writer().unwrap().set(&3).unwrap();
+        opener.resume();
+        assert_eq!(opener.receive(), "Closed", "{point}");
+        assert_eq!(opener.ask("leave"), "left", "{point}");
+        assert_eq!(options.open(NAME).unwrap().get().unwrap(), 3, "{point}: the new one stays");
+    }
 }
 
 #[test]

@@ -137,7 +137,8 @@ impl<T: Shareable> Latest<T> {
     /// Returns the right to set the value.
     ///
     /// Every writer takes a slot. There is only one at a time, unless writers are shared: then each
-    /// acquires the right for one `set` at a time.
+    /// acquires the right for one `set` at a time. The first writer of an open object opens the
+    /// file again, for the lock that proves that the process lives.
     ///
     /// # If a process dies
     ///
@@ -146,7 +147,8 @@ impl<T: Shareable> Latest<T> {
     /// # Errors
     ///
     /// `Closed`, `Forked`; `RoleTaken`, with the current writer as [`peer`](crate::Error::peer);
-    /// `Full` if all slots are taken; `PermissionDenied` if the object is open for reading only.
+    /// `Full` if all slots are taken; `PermissionDenied` if the object is open for reading only, or
+    /// if the process may not open the file any more.
     pub fn writer(&self) -> Result<LatestWriter<T>> {
         Ok(LatestWriter::new(UntypedWriter::join(&self.handle)?, self.shape))
     }

@@ -9,6 +9,7 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::mem::ManuallyDrop;
+use std::ops::Deref;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::ptr::{self, NonNull};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -21,10 +22,16 @@ use crate::error::{Error, Result};
 use crate::sys::random::random;
 use crate::sys::status::{self, Identity};
 
-/// Pages that hold zeros in a forked child, for as long as this value lives. `MADV_WIPEONFORK` does
-/// the same for private memory only.
+/// A mapping whose pages hold zeros in a forked child. `MADV_WIPEONFORK` does the same for private
+/// memory only.
+///
+/// No process forks between the mapping and its registration, nor between the end of both: a child
+/// that kept the pages would keep the open file description, and its locks.
 #[derive(Debug)]
-pub(crate) struct WipedOnFork(Pages);
+pub(crate) struct WipedOnFork<M> {
+    mapping: ManuallyDrop<M>,
+    pages: Pages,
+}
 
 /// Whole pages. INVARIANT: they are mapped, and their user accepts zeros in a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,24 +45,40 @@ unsafe impl Send for Pages {}
 // SAFETY: as above; nothing is read or written through a shared value.
 unsafe impl Sync for Pages {}
 
-impl WipedOnFork {
-    /// Registers `bytes` bytes from `first` on.
+impl<M> WipedOnFork<M> {
+    /// Makes a mapping by `map`, and registers its pages, as `pages_of` returns them.
     ///
     /// # Safety
-    /// The bytes are whole pages, and stay mapped for as long as the returned value lives. Every
-    /// reader of them accepts zeros in a forked child.
-    pub(crate) unsafe fn register(first: NonNull<u8>, bytes: usize) -> Result<Self> {
+    /// The pages are whole, and stay mapped for as long as the mapping lives. Every reader of them
+    /// accepts zeros in a forked child.
+    pub(crate) unsafe fn new(
+        map: impl FnOnce() -> Result<M>,
+        pages_of: impl FnOnce(&M) -> (NonNull<u8>, usize),
+    ) -> Result<Self> {
+        let mut registry = Registry::lock()?;
+        let mapping = map()?;
+        let (first, bytes) = pages_of(&mapping);
         // INVARIANT: as the caller promises.
         let pages = Pages { first, bytes };
-        Registry::lock()?.wiped.push(pages);
-        Ok(Self(pages))
+        registry.wiped.push(pages);
+        Ok(Self { mapping: ManuallyDrop::new(mapping), pages })
     }
 }
 
-impl Drop for WipedOnFork {
+impl<M> Deref for WipedOnFork<M> {
+    type Target = M;
+
+    fn deref(&self) -> &M {
+        &self.mapping
+    }
+}
+
+impl<M> Drop for WipedOnFork<M> {
     fn drop(&mut self) {
         let mut registry = Registry::lock_without_handlers();
-        registry.wiped.retain(|other| *other != self.0);
+        registry.wiped.retain(|other| *other != self.pages);
+        // SAFETY: this is `drop`, so nothing uses the mapping after it.
+        unsafe { ManuallyDrop::drop(&mut self.mapping) };
     }
 }
 

@@ -57,8 +57,7 @@ impl Deref for OwnedFile {
     }
 }
 
-/// A file whose handle is for holding locks only. It is never mapped, and never used to test
-/// whether a byte is locked.
+/// A file whose handle holds locks. The handle does not see its own locks.
 pub(crate) struct LockFile {
     file: OwnedFile,
     unlocked_at_close: Option<Range>,
@@ -70,6 +69,14 @@ impl LockFile {
         let file = open()?;
         let identity = status::identity(&file)?;
         Ok(Self { file: OwnedFile { file, identity }, unlocked_at_close: None })
+    }
+
+    /// The same, with the status of the file.
+    pub(crate) fn open_and_ask(
+        open: impl FnOnce() -> Result<(File, Status)>,
+    ) -> Result<(Self, Status)> {
+        let (file, status) = OwnedFile::open(open)?;
+        Ok((Self { file, unlocked_at_close: None }, status))
     }
 
     /// Releases a lock when the file is closed: the system releases it some time later.
@@ -94,18 +101,29 @@ impl Drop for LockFile {
     }
 }
 
-/// Pages that would hold zeros in a forked child.
+/// A mapping whose pages would hold zeros in a forked child.
 #[derive(Debug)]
-pub(crate) struct WipedOnFork;
+pub(crate) struct WipedOnFork<M>(M);
 
 #[allow(unsafe_code, reason = "unsafe on systems with fork")]
-impl WipedOnFork {
-    /// Registers nothing.
+impl<M> WipedOnFork<M> {
+    /// Makes a mapping by `map`, and registers nothing.
     ///
     /// # Safety
     /// None here.
-    pub(crate) unsafe fn register(_first: NonNull<u8>, _bytes: usize) -> Result<Self> {
-        Ok(Self)
+    pub(crate) unsafe fn new(
+        map: impl FnOnce() -> Result<M>,
+        _pages_of: impl FnOnce(&M) -> (NonNull<u8>, usize),
+    ) -> Result<Self> {
+        map().map(Self)
+    }
+}
+
+impl<M> Deref for WipedOnFork<M> {
+    type Target = M;
+
+    fn deref(&self) -> &M {
+        &self.0
     }
 }
 

@@ -15,10 +15,9 @@ const LARGE: usize = 64 << 10;
 ///
 /// A forked child finds zeros in it, and processes find each other's sleepers on its words.
 pub(crate) struct ObjectMapping {
-    // Fields drop in this order: both registrations end before the pages are unmapped.
-    _wiped: WipedOnFork,
+    // Fields drop in this order: the scope ends before the pages are unmapped.
     _wake_scope: WakeScope,
-    mapping: Mapping,
+    mapping: WipedOnFork<Mapping>,
 }
 
 impl ObjectMapping {
@@ -32,17 +31,17 @@ impl ObjectMapping {
         id: [u8; 16],
         shared: bool,
     ) -> Result<Self> {
-        let mapping = Mapping::map(file, 0, length, protection)?;
+        let map = || Mapping::map(file, 0, length, protection);
+        // SAFETY: these are whole pages of the mapping. Its content can change at any time, so no
+        // reader relies on it.
+        let mapping = unsafe { WipedOnFork::new(map, Mapping::pages) }?;
         // A process that dies with a core dump keeps its locks until the dump is written.
         if length >= LARGE {
             mapping.exclude_from_core_dumps()?;
         }
         let (first, bytes) = mapping.pages();
         let _wake_scope = WakeScope::new(first, bytes, id, shared);
-        // SAFETY: these are whole pages, and they outlive the registration, which drops first. The
-        // content of a mapping can change at any time, so no reader relies on it.
-        let _wiped = unsafe { WipedOnFork::register(first, bytes) }?;
-        Ok(Self { _wiped, _wake_scope, mapping })
+        Ok(Self { _wake_scope, mapping })
     }
 }
 

@@ -72,9 +72,7 @@ impl OwnedFile {
     pub(crate) fn check_status(&self, answer: Result<Status>) -> Result<Status> {
         match answer {
             Ok(status) if status.identity == self.identity => Ok(status),
-            Err(error) if errno(&error) != Some(Errno::BADF) => {
-                Err(error.because("the status of its file cannot be read"))
-            }
+            Err(error) if errno(&error) != Some(Errno::BADF) => Err(error.because(NO_STATUS)),
             Ok(_) | Err(_) => Err(closed()),
         }
     }
@@ -108,6 +106,8 @@ impl OwnedFile {
         (found == Ok(entry.file)).then_some((registry, entry.holds_locks))
     }
 }
+
+const NO_STATUS: &str = "the status of its file cannot be read";
 
 /// Returns the system's error.
 fn errno(error: &Error) -> Option<Errno> {
@@ -143,8 +143,8 @@ impl Drop for OwnedFile {
     }
 }
 
-/// A file whose open file description is only for holding locks. It is never mapped, and never used
-/// to test whether a byte is locked.
+/// A file whose open file description holds locks. The description does not see its own locks. If
+/// it is mapped, by [`WipedOnFork`](super::WipedOnFork), its locks last as long as the mapping.
 pub(crate) struct LockFile(OwnedFile);
 
 impl LockFile {
@@ -152,8 +152,18 @@ impl LockFile {
     pub(crate) fn open(open: impl FnOnce() -> Result<File>) -> Result<Self> {
         let mut registry = Registry::lock()?;
         let file = open()?;
-        let identity = status::identity(file.as_fd()).map_err(Error::from_os)?;
+        let identity = status::identity(file.as_fd())
+            .map_err(|error| Error::from_os(error).because(NO_STATUS))?;
         Ok(Self(OwnedFile::register(&mut registry, file, identity, true)))
+    }
+
+    /// The same, with the status of the file.
+    pub(crate) fn open_and_ask(
+        open: impl FnOnce() -> Result<(File, Status)>,
+    ) -> Result<(Self, Status)> {
+        let mut registry = Registry::lock()?;
+        let (file, status) = open()?;
+        Ok((Self(OwnedFile::register(&mut registry, file, status.identity, true)), status))
     }
 
     /// Releases a lock when the file is closed: also if a child that has not executed its program

@@ -62,21 +62,25 @@ fn a_forked_child_finds_zeros_in_wiped_pages_while_they_are_registered() {
     let path = temporary_file();
     std::fs::write(&path, [7; 10]).unwrap();
     let file = File::options().read(true).write(true).open(&path).unwrap();
-    let map = || Mapping::map(&file, 0, 10, Protection::ReadWrite).unwrap();
+    let map = || Mapping::map(&file, 0, 10, Protection::ReadWrite);
     // SAFETY: the byte belongs to a mapping that lives, and no thread writes it.
     let first_of = |mapping: &Mapping| unsafe { mapping.as_ptr().read_volatile() };
 
-    let (wiped, shared) = (map(), map());
-    let first = NonNull::new(wiped.as_ptr()).unwrap();
-    // SAFETY: the page belongs to `wiped`, which outlives the registration.
-    let registered = unsafe { WipedOnFork::register(first, page_size()) }.unwrap();
+    let pages_of = |it: &Mapping| (NonNull::new(it.as_ptr()).unwrap(), page_size());
+    // SAFETY: the page belongs to the mapping.
+    let wiped = unsafe { WipedOnFork::new(map, pages_of) }.unwrap();
+    let shared = map().unwrap();
     let child = in_a_child(|| (first_of(&wiped), first_of(&shared)) == (0, 7));
     assert!(child.succeeded());
     assert_eq!(first_of(&wiped), 7, "the parent keeps its pages");
 
-    drop(registered);
-    let child = in_a_child(|| first_of(&wiped) == 7);
+    let first = wiped.as_ptr();
+    drop(wiped);
+    // The system uses the lowest free address, which is the same again.
+    let next = map().unwrap();
+    let child = in_a_child(|| first_of(&next) == 7);
     assert!(child.succeeded(), "pages that are not registered stay");
+    assert_eq!(next.as_ptr(), first, "nothing was mapped there meanwhile");
     std::fs::remove_file(path).unwrap();
 }
 
