@@ -1,4 +1,8 @@
 //! Opening an object that exists, and dropping it.
+//!
+//! The system calls alone cost 1.8 times the floor: beside its own calls two `fstat`, `fstatfs`,
+//! `geteuid`, `pread`, a lock and its release. A page fault, which `get` causes, costs as much as
+//! twice the floor, and a second open file, which a participant needs, half of it.
 
 use std::fs::OpenOptions;
 use std::io;
