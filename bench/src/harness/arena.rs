@@ -87,10 +87,13 @@ pub(crate) fn shared(station: usize) -> usize {
     mailbox(station, 0) + MAX_WORKERS * MAILBOX_WORDS
 }
 
-/// Restricts this thread to one processor.
-pub(crate) fn pin(cpu: usize) {
-    let mut cpus = CpuSet::new();
-    cpus.set(cpu);
-    let pinned = sched_setaffinity(None, &cpus);
-    pinned.unwrap_or_else(|error| panic!("cannot run on processor {cpu}: {error}"));
+/// The processors that workers run on.
+pub(crate) const CPUS: [usize; 2] = [0, 1];
+
+/// Restricts this thread to some processors.
+pub(crate) fn pin(cpus: &[usize]) {
+    let mut set = CpuSet::new();
+    cpus.iter().for_each(|cpu| set.set(*cpu));
+    let pinned = sched_setaffinity(None, &set);
+    pinned.unwrap_or_else(|error| panic!("cannot run on the processors {cpus:?}: {error}"));
 }

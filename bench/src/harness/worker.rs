@@ -11,7 +11,7 @@ use clap::{ArgAction, Args};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::arena::{Arena, pin};
+use super::arena::{Arena, CPUS, pin};
 use super::futex;
 use super::mailbox::{
     ANSWER, BEGAN_NS, COMMAND, COUNT, ENDED, ENDED_NS, LEAVE, ROUNDS, SHARED_WORDS, STOP, USED_NS,
@@ -58,7 +58,7 @@ impl Workload {
     }
 }
 
-/// In place of a processor: any of them.
+/// In place of a processor: any of the two.
 pub(crate) const FREE: usize = usize::MAX;
 
 /// What a worker needs to know, on its command line.
@@ -118,9 +118,8 @@ impl Assignment {
 
     /// Works in this thread, until the controller says to leave.
     pub(crate) fn run(self, run: fn(&Worker)) {
-        if self.cpu != FREE {
-            pin(self.cpu);
-        }
+        // Otherwise the worker would stay on the processor of the controller, which started it.
+        pin(if self.cpu == FREE { &CPUS } else { std::slice::from_ref(&self.cpu) });
         run(&Worker { arena: Arena::open(&self.arena), assignment: self });
     }
 }

@@ -38,7 +38,7 @@ pub(crate) struct Harness {
 impl Harness {
     /// Creates an arena and pins this thread to processor 0.
     pub(crate) fn new(workloads: Workloads) -> Self {
-        pin(0);
+        pin(&[0]);
         Self { arena: Arena::create(), workloads }
     }
 

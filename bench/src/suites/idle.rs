@@ -61,7 +61,7 @@ fn run_crowd(harness: &Harness, report: &mut Report) -> io::Result<()> {
     // Meanwhile the threads start, and arm their notices.
     let _: f64 = share();
     let shares = (0..SAMPLES).map(|_| share());
-    let case = format!("shmkit Mutex, {} waiting", CROWD_PROCESSES * CROWD_THREADS);
+    let case = format!("{} waiters for a shmkit Mutex", CROWD_PROCESSES * CROWD_THREADS);
     report.tell(&case, 8, "% of a core", &Samples::of(shares.collect()))
 }
 

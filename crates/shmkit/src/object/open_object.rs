@@ -157,12 +157,12 @@ impl OpenObject {
 
     /// A loop by which threads wait for what another process answers, with `bytes` bytes.
     pub(crate) fn answer_loop(&self, bytes: usize) -> WaitLoop {
-        WaitLoop::for_answer(bytes).spinning_for(self.spin_for)
+        self.spin_for.map_or_else(|| WaitLoop::for_answer(bytes), WaitLoop::spinning_for)
     }
 
     /// A loop by which threads wait for a lock.
     pub(crate) fn lock_loop(&self) -> WaitLoop {
-        WaitLoop::for_lock().spinning_for(self.spin_for)
+        self.spin_for.map_or_else(WaitLoop::for_lock, WaitLoop::spinning_for)
     }
 
     /// Refuses an object that was inherited through `fork`.

@@ -46,7 +46,8 @@ pub(crate) trait RemovalTarget {
     fn gate(&self) -> &Self::Gate;
     /// Whether the name leads to this object.
     fn is_named(&self) -> Result<bool>;
-    /// Whether any process has the object open, this one included.
+    /// Whether any handle has the object open. The byte by which this handle is present does not
+    /// count.
     fn is_anyone_present(&self) -> Result<bool>;
     /// Whether it is retired.
     fn is_retired(&self) -> bool;

@@ -123,16 +123,20 @@ impl AdaptiveSpin {
         self.store(average, failed.wrapping_add(1));
     }
 
-    /// What was waited for came after the spin: so much later.
-    pub(super) fn learn_wait(&self, waited: Duration) {
+    /// What was waited for came after the spin, which ended at this moment.
+    pub(super) fn learn_wait_since(&self, spun: Instant) {
         if let Policy::Answer { most_us } = self.policy
             && !cfg!(loom)
         {
-            let (average, failed) = self.learnt();
-            // A wait of a second says no more than one that is too long for a spin.
-            let us = u32::try_from(waited.as_micros()).unwrap_or(u32::MAX).min(most_us);
-            self.store(moved_towards(us * looks_per_us(), average), failed);
+            self.learn_wait(spun.elapsed(), most_us);
         }
+    }
+
+    fn learn_wait(&self, waited: Duration, most_us: u32) {
+        let (average, failed) = self.learnt();
+        // A wait of a second says no more than one that is too long for a spin.
+        let us = u32::try_from(waited.as_micros()).unwrap_or(u32::MAX).min(most_us);
+        self.store(moved_towards(us * looks_per_us(), average), failed);
     }
 
     fn learnt(&self) -> (u32, u32) {
@@ -205,7 +209,7 @@ mod tests {
         let waited = Duration::from_micros(40);
         for _ in 0..PROBE_EVERY - LONG_SPINS + 1 {
             spin.learn_failed();
-            spin.learn_wait(waited);
+            spin.learn_wait(waited, WAKING_US);
         }
         let per_us = looks_per_us();
         let needed = 40 * per_us;

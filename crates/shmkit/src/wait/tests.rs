@@ -19,7 +19,7 @@ fn wait<T>(
 }
 
 fn sleeping_at_once() -> WaitLoop {
-    WaitLoop::for_answer(0).spinning_for(Some(Duration::ZERO))
+    WaitLoop::spinning_for(Duration::ZERO)
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn a_check_that_found_something_is_made_again_by_the_next_wait() {
 #[test]
 fn a_thread_that_spins_for_a_given_time_does_not_sleep_and_obeys_limits_and_checks() {
     let word = AtomicU64::new(0);
-    let wait_loop = WaitLoop::for_lock().spinning_for(Some(Duration::MAX));
+    let wait_loop = WaitLoop::spinning_for(Duration::MAX);
     let until = Until::after(Duration::from_millis(2));
     let waited = wait::<()>(&wait_loop, &word, until, |_| None, || None);
     assert!(waited.found.is_none() && !waited.slept);

@@ -177,9 +177,9 @@ impl WaitLoop {
         Self { spin: AdaptiveSpin::new(policy), checks: Checks::default() }
     }
 
-    /// The same loop. With a time, each wait spins for this time before it sleeps.
-    pub(crate) fn spinning_for(self, spin_for: Option<Duration>) -> Self {
-        spin_for.map_or(self, |spin_for| Self::with(Policy::given(spin_for)))
+    /// A loop in which each wait spins for this time before it sleeps.
+    pub(crate) fn spinning_for(duration: Duration) -> Self {
+        Self::with(Policy::given(duration))
     }
 
     /// Makes the slow check due for the next wait.
@@ -281,7 +281,7 @@ impl WaitLoop {
             woke = ticket.sleep(until.or_before(next_look), &mut checks, &mut standing);
         };
         if let (Some(_), Some(since)) = (&found, since) {
-            self.spin.learn_wait(since.elapsed());
+            self.spin.learn_wait_since(since);
         }
         Waited { found, slept: standing.slept, requested: standing.requested }
     }

@@ -363,9 +363,7 @@ impl<T: Shareable> Changes<T> {
     /// Returns the same reader, which spins for `duration` before it sleeps: see
     /// [`Options::spin_for`](crate::Options::spin_for).
     pub fn spin_for(mut self, duration: Duration) -> Self {
-        let Cursor { handle, reading } = &mut self.cursor;
-        let wait_loop = handle.object.answer_loop(handle.geometry.value_bytes);
-        reading.wait_loop = wait_loop.spinning_for(Some(duration));
+        self.cursor.reading.wait_loop = WaitLoop::spinning_for(duration);
         self
     }
 }

@@ -27,7 +27,7 @@ pub(super) struct Bell {
     sleepers: Mutex<List>,
     /// Since when news are announced, in milliseconds of this process. 0: they are not.
     armed_ms: AtomicU64,
-    /// How many participants came before this process, or more.
+    /// The place of this process among the participants: the slot that it took last, or 0.
     place: AtomicU64,
 }
 
@@ -85,7 +85,7 @@ impl Bell {
         self.announce();
     }
 
-    /// Returns the place of this process among the participants; 0 if it is unknown.
+    /// Returns the place of this process among the participants.
     pub(super) fn place(&self) -> u64 {
         // ORDERING: Relaxed; a guess.
         self.place.load(Ordering::Relaxed)

@@ -57,8 +57,7 @@ pub(crate) fn waiter_without_a_call(link: &mut Link) {
 fn check(call: libc::c_long, command: Option<libc::c_int>, effect: Effect) {
     let case = format!("call {call}, command {command:?}");
     let dir = TestDir::new();
-    // So many that the waiter is not among the first participants.
-    let _handles: [_; 4] = dir.handles::<Mutex<u64>, 4>(MUTEX, 0);
+    let _mutex = dir.primitive::<Mutex<u64>>().create(MUTEX, 0).unwrap();
     let mut holder = Child::start_ready(&dir, "mutex holder", "");
     let command = command.map_or("none".into(), |it| it.to_string());
     let mut child = Child::start(&dir, "waiter without a call", format!("{call} {command}"));
@@ -97,8 +96,6 @@ fn a_waiter_looks_at_intervals_where_the_system_refuses_notices_and_the_doctor_s
         (libc::SYS_ppoll, None, Effect::Unreported),
         (libc::SYS_read, None, Effect::Unreported),
         (libc::SYS_inotify_rm_watch, None, Effect::Nothing),
-        (libc::SYS_sched_getscheduler, None, Effect::Nothing),
-        (libc::SYS_sched_setscheduler, None, Effect::Nothing),
         (libc::SYS_rt_sigprocmask, None, Effect::Nothing),
         (libc::SYS_sigaltstack, None, Effect::Nothing),
         (libc::SYS_madvise, None, Effect::Nothing),

@@ -165,25 +165,6 @@ fn a_death_in_another_pid_namespace_is_announced() {
     assert_told(&mut waiter, "OwnerDied", "another namespace");
 }
 
-/// The scheduling policy of the thread of a process that receives notices.
-fn policy_of_ringer(process: u32) -> libc::c_int {
-    let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap();
-    let mut stats = threads.filter_map(|it| fs::read_to_string(it.ok()?.path().join("stat")).ok());
-    let stat = stats.find(|stat| stat.contains("(shmkit-notices)")).unwrap();
-    // The fields behind the name are the third and so on; the policy is the 41st.
-    let (_, fields) = stat.rsplit_once(") ").unwrap();
-    fields.split(' ').nth(41 - 3).unwrap().parse().unwrap()
-}
-
-#[test]
-fn of_many_processes_only_the_first_ring_at_once() {
-    // This process and the holder have the first two places.
-    let waiting = Waiting::begin("lock", "", "lock", 5);
-    let policies: Vec<_> = waiting.waiters.iter().map(|it| policy_of_ringer(it.id())).collect();
-    let [prompt, patient] = [libc::SCHED_OTHER, libc::SCHED_BATCH];
-    assert_eq!(policies, [prompt, prompt, patient, patient, patient]);
-}
-
 #[test]
 fn a_stopped_holder_is_announced_to_nobody_and_keeps_what_it_holds() {
     /// How long the holder is stopped, and how many slices of 250 ms end meanwhile.

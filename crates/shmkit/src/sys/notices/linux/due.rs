@@ -6,10 +6,19 @@ use std::time::{Duration, Instant};
 
 use crate::sys::notices::bell::{Bell, Ring};
 
-/// When an event is announced: see R5.
-const ANNOUNCED_AFTER: [Duration; 5] = [
+/// When the first few processes announce an event: see R5.
+const AT_ONCE: &[Duration] = &[
     Duration::ZERO,
     Duration::from_micros(100),
+    Duration::from_millis(1),
+    Duration::from_millis(10),
+    Duration::from_millis(100),
+];
+/// How many processes do so.
+const FIRST_PLACES: u64 = 4;
+/// When the others announce it: by then a process has ended that had a processor to itself.
+const LATER: &[Duration] = &[
+    Duration::from_micros(500),
     Duration::from_millis(1),
     Duration::from_millis(10),
     Duration::from_millis(100),
@@ -29,17 +38,18 @@ struct Rings {
     bell: Arc<Bell>,
     /// When the last event came.
     event: Instant,
-    /// How many times it was announced.
-    announced: usize,
+    /// How long after the event it is still to be announced.
+    left: &'static [Duration],
     next: Instant,
 }
 
 impl Due {
     /// An event happened to the file of this bell.
     pub(super) fn add(&mut self, bell: &Arc<Bell>) {
-        let now = Instant::now();
-        self.0.retain(|rings| !Arc::ptr_eq(&rings.bell, bell));
-        self.0.push(Rings { bell: bell.clone(), event: now, announced: 0, next: now });
+        let (bell, event) = (bell.clone(), Instant::now());
+        let left = if bell.place() < FIRST_PLACES { AT_ONCE } else { LATER };
+        self.0.retain(|rings| !Arc::ptr_eq(&rings.bell, &bell));
+        self.0.push(Rings { bell, event, left, next: event + left[0] });
     }
 
     /// Returns the time until the next bell is rung.
@@ -64,7 +74,7 @@ impl Rings {
         if self.repeat().is_some_and(|at| at <= Instant::now()) {
             bell.announce();
             again = bell.ring(Ring::One);
-            self.announced += 1;
+            self.left = &self.left[1..];
         }
         let again = again.then(|| Instant::now() + RING_AGAIN);
         match self.repeat().into_iter().chain(again).min() {
@@ -76,7 +86,7 @@ impl Rings {
 
     /// Returns when the event is announced again.
     fn repeat(&self) -> Option<Instant> {
-        ANNOUNCED_AFTER.get(self.announced).map(|after| self.event + *after)
+        self.left.first().map(|after| self.event + *after)
     }
 }
 
@@ -101,6 +111,29 @@ impl Budget {
         match self.rings.checked_sub(1) {
             Some(left) => self.rings = left,
             None => thread::sleep(PAUSE),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_processes_announce_an_event_at_once_and_the_others_later() {
+        for (place, schedule) in [(0, AT_ONCE), (3, AT_ONCE), (4, LATER), (1_023, LATER)] {
+            let (bell, mut due) = (Arc::new(Bell::default()), Due::default());
+            bell.set_place(place);
+            due.add(&bell);
+            let begun = due.0[0].event;
+            for after in schedule {
+                assert_eq!(due.0[0].next, begun + *after, "place {place}");
+                let news = bell.news();
+                thread::sleep(due.timeout());
+                due.ring();
+                assert_eq!(bell.news(), news + 1, "place {place}");
+            }
+            assert!(due.0.is_empty(), "nobody sleeps");
         }
     }
 }

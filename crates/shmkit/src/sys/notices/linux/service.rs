@@ -1,12 +1,8 @@
 //! The ringer of this process: it starts when the first waiter arms notices, and ends with the last
 //! object that has armed them. A forked child has no such thread, and starts one of its own.
 
-#![allow(
-    unsafe_code,
-    reason = "a value that each process makes once; the signals and the policy of a thread"
-)]
+#![allow(unsafe_code, reason = "a value that each process makes once, and the signals of a thread")]
 
-use core::ffi::c_int;
 use core::sync::atomic::{AtomicPtr, Ordering};
 use std::mem::MaybeUninit;
 use std::path::Path;
@@ -25,8 +21,6 @@ use crate::sys::notices::obstacle::Obstacle;
 
 /// The stack of the thread. Its thread-local variables, those of the program, are in it, too.
 const STACK_BYTES: usize = 256 << 10;
-/// How many processes ring at once.
-const PROMPT_PLACES: u64 = 4;
 /// The environment variable that turns notices off.
 const VARIABLE: &str = "SHMKIT_NOTICES";
 
@@ -147,13 +141,8 @@ impl Running {
         let id = ringer.watch(file, bell).unwrap_or(Err(Errno::BADF)).map_err(Error::from_os)?;
         let builder = thread::Builder::new().name("shmkit-notices".into()).stack_size(STACK_BYTES);
         let run = {
-            let (ringer, is_prompt) = (ringer.clone(), bell.place() < PROMPT_PLACES);
-            move || {
-                if !is_prompt {
-                    interrupt_no_thread();
-                }
-                ringer.run();
-            }
+            let ringer = ringer.clone();
+            move || ringer.run()
         };
         match without_signals(|| builder.spawn(run)) {
             Ok(thread) => Ok((Self { ringer, thread }, id)),
@@ -162,22 +151,6 @@ impl Running {
                 Err(Error::from_os(error))
             }
         }
-    }
-}
-
-/// From now on this thread, when it wakes, lets the thread that is running finish its turn.
-fn interrupt_no_thread() {
-    // SAFETY: only asks about this thread.
-    let policy = unsafe { libc::sched_getscheduler(0) };
-    // A thread with a real-time policy keeps it, since its waiters may have it, too.
-    if policy == libc::SCHED_OTHER {
-        let priority: c_int = 0;
-        // By number, since musl's function does nothing. If the system refuses, the thread is as
-        // others are.
-        // SAFETY: changes only the policy of this thread, and reads a number that lives meanwhile.
-        let _ = unsafe {
-            libc::syscall(libc::SYS_sched_setscheduler, 0, libc::SCHED_BATCH, &raw const priority)
-        };
     }
 }
 
