@@ -136,8 +136,8 @@ pub(crate) fn kill_holder(workers: &Workers<'_>, delay: Duration) -> f64 {
     (acquired_ns.expect("there is a waiter") - killed_ns) as f64 / 1e6
 }
 
-/// The holder holds until it leaves. Meanwhile many threads of each other worker wait for that, and
-/// an operation is a time in which nothing happens.
+/// The holder holds the lock until it leaves. Meanwhile many threads of each other worker wait for
+/// the lock. An operation is a pause.
 pub(crate) fn wait_in_crowd<G>(worker: &Worker, acquire: impl Fn() -> G + Sync) {
     let sleep = || worker.repeat(|| thread::sleep(CROWD_WAIT));
     if worker.number() == HOLDER {

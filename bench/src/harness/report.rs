@@ -10,9 +10,9 @@ use super::samples::{Samples, extremes, median};
 const CASE: usize = 50;
 /// The width of the column of targets.
 const TARGET: usize = 66;
-/// A floor that moved by more than this part during a case makes its ratio doubtful.
+/// If the floor changed by more than this fraction during a case, the ratio is doubtful.
 const MOVED: f64 = 0.2;
-/// The mark of such a case.
+/// How such a case is marked.
 const FLOOR_MOVED: &str = " (the floor moved: measure again)";
 
 /// What was printed of a case.
@@ -24,7 +24,7 @@ pub(crate) struct Row {
     pub(crate) median: f64,
     /// The median of the ratios to the floor.
     pub(crate) ratio: Option<f64>,
-    /// Whether the floor moved so much that the ratio says little.
+    /// Whether the floor changed so much during the case that the ratio is doubtful.
     pub(crate) floor_moved: bool,
 }
 

@@ -41,8 +41,8 @@ impl Samples {
         Self::of((0..SAMPLES).map(|_| subject()).collect())
     }
 
-    /// Returns by which part the floor was slower or faster after the case than before it: the
-    /// median of its last third against that of its first.
+    /// Returns how much the floor changed during the case, as a fraction: the median of its last
+    /// third, compared with the median of its first third.
     pub(crate) fn floor_moved_by(&self) -> Option<f64> {
         let third = self.floors.len().div_ceil(3);
         let (first, last) = (&self.floors[..third], &self.floors[self.floors.len() - third..]);

@@ -58,7 +58,7 @@ impl Workload {
     }
 }
 
-/// In place of a processor: any of the two.
+/// Instead of the number of a processor: either of the two.
 pub(crate) const FREE: usize = usize::MAX;
 
 /// What a worker needs to know, on its command line.

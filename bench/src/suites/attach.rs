@@ -1,8 +1,8 @@
 //! Opening an object that exists, and dropping it.
 //!
-//! The system calls alone cost 1.8 times the floor: beside its own calls two `fstat`, `fstatfs`,
-//! `geteuid`, `pread`, a lock and its release. A page fault, which `get` causes, costs as much as
-//! twice the floor, and a second open file, which a participant needs, half of it.
+//! The system calls alone cost 1.8 times the floor: those of the floor, two `fstat`, `fstatfs`,
+//! `geteuid`, `pread`, a lock and its release. A page fault, which `get` causes, costs about twice
+//! the floor. A second open file, which a participant needs, costs half of the floor.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -21,12 +21,12 @@ use crate::objects::{latest, latest_options, primitive};
 /// The words of the value.
 const N: usize = 8;
 const ROUNDS: u64 = 500;
-/// The other objects in the directory, where there are others.
+/// How many other objects the directory has in the last case.
 const OTHERS: usize = 10_000;
 const FLOOR: &str = "open, mmap, close";
 
-/// Opens, maps and closes a file: the least that an object can cost. Memory that no process touches
-/// shares nothing, so `touch` can read it.
+/// Opens, maps and closes a file: the least that an object can cost. `touch` may read the memory,
+/// as a real use does.
 fn map_and_close(path: &Path, bytes: usize, touch: impl FnOnce(*const u8)) {
     let file = OpenOptions::new().read(true).write(true).open(path);
     let file = file.expect("cannot open the object's file");
@@ -39,7 +39,7 @@ fn map_and_close(path: &Path, bytes: usize, touch: impl FnOnce(*const u8)) {
     unsafe { munmap(mapped, bytes) }.expect("cannot unmap the object's file");
 }
 
-/// Reads a byte, which makes the page present.
+/// Reads a byte, which causes a page fault.
 fn touch_page(mapped: *const u8) {
     // SAFETY: the first byte of the mapping; what it holds does not matter.
     unsafe { mapped.read_volatile() };

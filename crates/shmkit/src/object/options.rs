@@ -83,13 +83,14 @@ impl<P> Options<P> {
 
     /// Sets how long a wait spins before the thread sleeps.
     ///
-    /// Default: as long as it paid recently. That is at most 6 us for a lock; for what another
-    /// process answers 100 us, and 0.25 ns for each byte of the value.
+    /// Default: each handle learns whether spinning pays. A spin lasts at most 6 us for a lock. For
+    /// an answer of another process it lasts at most 100 us, and 0.25 ns for each byte of a value.
     ///
-    /// A program that dedicates a processor to a thread sets a longer time: then each wait spins
-    /// for at least this time, with timeouts and deaths as always. With [`Duration::MAX`] it never
-    /// sleeps. With [`Duration::ZERO`] it sleeps at once: that takes less power, and an answer
-    /// arrives some microseconds later. A machine with one processor never spins.
+    /// A program that dedicates a processor to a thread sets a longer time. Each wait then spins
+    /// for at least this time; timeouts and deaths are noticed as always. With [`Duration::MAX`]
+    /// the thread never sleeps. With [`Duration::ZERO`] it sleeps at once: that takes less power,
+    /// and an answer arrives some microseconds later. On a machine with one processor, no thread
+    /// spins.
     pub fn spin_for(mut self, duration: Duration) -> Self {
         self.choices.spin_for = Some(duration);
         self

@@ -62,11 +62,14 @@ pub(crate) fn new_handle(stamp: ProcessStamp) -> Range {
 
 /// Registers the file that `open` opens, to query its locks. Also returns its status.
 pub(super) fn open_query_file(open: impl FnOnce() -> Result<File>) -> Result<(OwnedFile, Status)> {
-    OwnedFile::open(|| {
-        let file = open()?;
-        let status = directory::status(&file)?;
-        Ok((file, status))
-    })
+    OwnedFile::open(|| with_status(open))
+}
+
+/// Opens a file by `open`, and returns it with its status.
+pub(super) fn with_status(open: impl FnOnce() -> Result<File>) -> Result<(File, Status)> {
+    let file = open()?;
+    let status = directory::status(&file)?;
+    Ok((file, status))
 }
 
 /// The locks of an object, by two open file descriptions that must not be confused.
@@ -84,7 +87,7 @@ pub(crate) struct ObjectLocks {
 }
 
 impl ObjectLocks {
-    /// Locks in this file. If `entries` is given, it is that of a memory.
+    /// The locks of an object with this file. `entries` is given if the file is that of a memory.
     pub(super) fn new(file: Removable, entries: Option<u64>) -> Self {
         Self { file, slots: OnceLock::new(), entries }
     }

@@ -51,7 +51,7 @@ pub(crate) trait RemovalTarget {
     fn is_anyone_present(&self) -> Result<bool>;
     /// Whether it is retired.
     fn is_retired(&self) -> bool;
-    /// Whether it was retired when its header was read: answered without a look at its memory.
+    /// Whether it was retired when its header was read. This does not touch its memory.
     fn was_retired(&self) -> bool;
     /// Whether it is removed when no process uses it.
     fn is_while_used(&self) -> bool;

@@ -1,12 +1,12 @@
 //! How long to spin before sleeping: each open handle learns it.
 //!
-//! A spin is long after one that found something, and after a few that did not. Then spinning is
-//! known not to pay: the other side is slow, or waits for this very processor. From then on, one
-//! wait in 64 spins, for twice as long as the waits of this handle take on average, asleep or not.
-//! So a probe costs little where waits are short, and two sides that answer each other find out
-//! that they could stay awake.
+//! A spin that finds something is followed by long spins. After four spins that found nothing,
+//! spinning does not pay: the other side is slow, or waits for this very processor. From then on,
+//! one wait in 64 begins with a *probe*. It spins for twice the average wait of this handle, which
+//! includes the time asleep. So a probe costs little where waits are short, and two processes that
+//! answer each other find out that they can stay awake.
 //!
-//! The average is learnt as in the adaptive mutexes of glibc (`pthread_mutex_lock.c`).
+//! The average is computed as in the adaptive mutexes of glibc (`pthread_mutex_lock.c`).
 
 use std::hint::spin_loop;
 use std::time::{Duration, Instant};
@@ -19,13 +19,14 @@ use crate::sys::process;
 const LONG_SPINS: u32 = 4;
 /// After these, one wait in this many begins with a probe, to notice when spinning pays again.
 const PROBE_EVERY: u32 = 64;
-/// The looks in a spin for a lock that does not pay, and in a probe beyond twice the average wait.
+/// The looks in a spin for a lock when spinning does not pay, and what a probe adds to twice the
+/// average wait.
 const FEW_LOOKS: u32 = 8;
 
 /// The longest spin for a lock: as long as a critical section lasts, and less than sleeping and
 /// waking costs.
 const LOCK_US: u32 = 6;
-/// What sleeping and being woken costs both sides, on a virtual machine.
+/// What it costs both sides to sleep and to be woken, on a virtual machine.
 const WAKING_US: u32 = 100;
 /// The bytes that two processes copy in a microsecond, each in and out, on a slow machine.
 const BYTES_PER_US: usize = 4_000;
@@ -36,7 +37,7 @@ const MAX_US: u32 = 1_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Policy {
     /// A lock is released again and again, so a few looks can always succeed. A sleep says nothing
-    /// about the length of a section: there were many meanwhile.
+    /// about the length of a section: there were many sections meanwhile.
     Lock,
     /// What another process answers. A spin is longer than the other side takes to wake up, to copy
     /// a value from its memory or to it, and to copy its answer. So two processes that answer each
@@ -77,7 +78,7 @@ impl AdaptiveSpin {
         if cfg!(loom) { 0 } else { self.looks_at(looks_per_us()) }
     }
 
-    /// Returns the same for a machine on which a microsecond has so many looks.
+    /// Returns the same for a machine on which a microsecond is enough for `per_us` looks.
     fn looks_at(&self, per_us: u32) -> u32 {
         let (most_us, is_lock) = match self.policy {
             Policy::Lock => (LOCK_US, true),
@@ -95,8 +96,9 @@ impl AdaptiveSpin {
         looks.min(most)
     }
 
-    /// Returns whether the program wants a thread to spin that has waited for this time.
-    pub(super) fn goes_on(&self, waited: Duration) -> bool {
+    /// Returns whether a thread that has waited for this time goes on spinning: the program decided
+    /// how long it spins.
+    pub(super) fn keeps_spinning(&self, waited: Duration) -> bool {
         match self.policy {
             Policy::Given { us } if looks_per_us() > 0 => {
                 us == u32::MAX || waited.as_micros() < us.into()
@@ -134,7 +136,7 @@ impl AdaptiveSpin {
 
     fn learn_wait(&self, waited: Duration, most_us: u32) {
         let (average, failed) = self.learnt();
-        // A wait of a second says no more than one that is too long for a spin.
+        // A longer wait says no more than one that is just too long for a spin.
         let us = u32::try_from(waited.as_micros()).unwrap_or(u32::MAX).min(most_us);
         self.store(moved_towards(us * looks_per_us(), average), failed);
     }
@@ -159,9 +161,9 @@ fn moved_towards(value: u32, average: u32) -> u32 {
     }
 }
 
-/// Returns how many looks a microsecond has on this machine: about as many as pauses of the
-/// processor, which take 3 to 60 ns. None on a machine with one processor, where nothing can change
-/// while a thread looks.
+/// Returns for how many looks a microsecond is enough on this machine: about as many as pauses of
+/// the processor, which take 3 to 60 ns. None on a machine with one processor, where nothing can
+/// change while a thread looks.
 pub(super) fn looks_per_us() -> u32 {
     const PAUSES: u32 = 32;
     static LOOKS: Once<u32> = Once::new();

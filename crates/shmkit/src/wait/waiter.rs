@@ -42,7 +42,7 @@ const STARVES_AFTER: Duration = Duration::from_millis(if cfg!(loom) { 0 } else {
 /// After this time it may request as many handoffs as it takes.
 const STARVES_FOR_LONG_AFTER: Duration = Duration::from_millis(16);
 
-/// How often a thread looks that spins for a given time, before it looks at the clock.
+/// How many looks a thread that spins for a given time takes before it reads the clock.
 const LOOKS_AT_A_TIME: u32 = 64;
 
 /// What a look found.
@@ -102,8 +102,8 @@ impl<'a> SleepTicket<'a> {
             || self.word.change(self.seen, self.marked, order, Wake::Moved).is_ok()
     }
 
-    /// Marks the word and sleeps, at most until `until`. If the word changed since the look, does
-    /// not.
+    /// Marks the word and sleeps, at most until `until`. Does not sleep if the word changed since
+    /// the look.
     fn sleep(
         &self,
         until: Instant,
@@ -257,7 +257,7 @@ impl WaitLoop {
             if check_is_due || is_over || standing != before {
                 polled = poll(context, &standing);
             }
-            let spins_on = self.spin.goes_on(waited);
+            let spins_on = self.spin.keeps_spinning(waited);
             let (ticket, next_look) = match polled {
                 Poll::Ready(found) => break Some(found),
                 // What arrived at the last moment has arrived: the poll came after the deadline.
@@ -269,7 +269,7 @@ impl WaitLoop {
                 }
                 Poll::Pending(_) if spins_on => {
                     woke = WaitOutcome::Changed;
-                    match look_often(context, &mut look, LOOKS_AT_A_TIME) {
+                    match look_repeatedly(context, &mut look, LOOKS_AT_A_TIME) {
                         Some((Some(found), _)) => break Some(found),
                         _ => continue,
                     }
@@ -296,7 +296,7 @@ impl WaitLoop {
         if let ControlFlow::Break(found) = look(context) {
             return found;
         }
-        match look_often(context, look, self.spin.looks()) {
+        match look_repeatedly(context, look, self.spin.looks()) {
             Some((found, looks)) => {
                 if found.is_some() {
                     self.spin.learn_found(looks);
@@ -311,10 +311,10 @@ impl WaitLoop {
     }
 }
 
-/// Looks so often, with a pause before each look. Returns what a look broke with, and how many
-/// looks there were.
+/// Looks up to `looks` times, with a pause before each. Returns what ended it, and after how many
+/// looks.
 #[inline]
-fn look_often<C, T>(
+fn look_repeatedly<C, T>(
     context: &mut C,
     look: &mut impl FnMut(&mut C) -> ControlFlow<Option<T>>,
     looks: u32,

@@ -137,9 +137,9 @@ fn a_forked_child_arms_notices_of_its_own_and_leaves_those_of_its_parent() {
     }
 }
 
-/// The numbers of all descriptors that this process had but the standard ones, and more.
+/// The numbers of all descriptors of this process except the standard ones, and more.
 const NUMBERS: std::ops::Range<RawFd> = 3..64;
-/// What is in the pipe. Were it read as events of inotify, they would be about no watch.
+/// What is in the pipe. If it is read as events of inotify, they belong to no watch.
 const IN_PIPE: [u8; 64] = [0; 64];
 
 /// A pipe with bytes in it, both ends above the numbers. A thread that reads it does not block.
@@ -159,7 +159,7 @@ pub(crate) fn waiter_without_descriptors(link: &mut Link) {
     assert_eq!(wait_for(&event), 1);
     let (pipe, _writer) = pipe_with_bytes();
     for number in NUMBERS {
-        // At once: were the number free for a moment, the thread might find that.
+        // In one step: if the number were free for a moment, the thread could notice that.
         // SAFETY: the owners of the numbers check at their next use that these are still theirs.
         assert_eq!(unsafe { libc::dup2(pipe.as_raw_fd(), number) }, number);
     }

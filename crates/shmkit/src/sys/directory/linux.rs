@@ -60,7 +60,7 @@ pub(crate) fn support(directory: &Path) -> Result<Support> {
     support_by(rustix::fs::statfs(directory), directory)
 }
 
-/// The same by a file in the directory, which is faster.
+/// Returns the same for a file in the directory: that is faster.
 pub(crate) fn support_of(file: &File, directory: &Path) -> Result<Support> {
     support_by(rustix::fs::fstatfs(file), directory)
 }

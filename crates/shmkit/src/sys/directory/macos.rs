@@ -75,7 +75,7 @@ pub(crate) fn support(directory: &Path) -> Result<Support> {
     Err(Error::new(ErrorKind::Unsupported, why))
 }
 
-/// The same by a file in the directory.
+/// Returns the same for a file in the directory.
 pub(crate) fn support_of(_file: &File, directory: &Path) -> Result<Support> {
     support(directory)
 }

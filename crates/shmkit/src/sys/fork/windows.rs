@@ -72,7 +72,7 @@ impl LockFile {
     }
 
     /// The same, with the status of the file.
-    pub(crate) fn open_and_ask(
+    pub(crate) fn open_with_status(
         open: impl FnOnce() -> Result<(File, Status)>,
     ) -> Result<(Self, Status)> {
         let (file, status) = OwnedFile::open(open)?;

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::sys::fork::WipedOnFork;
 use crate::sys::wait::WakeScope;
 
-/// Objects of this size take time to dump.
+/// From this size on, an object is left out of core dumps, since it takes time to write it.
 const LARGE: usize = 64 << 10;
 
 /// The mapping of an object's whole file.

@@ -11,10 +11,10 @@ use crate::children::{Child, Link};
 use crate::closed_descriptors::deny;
 use crate::test_dir::{TestDir, open, skip};
 
-/// How long a waiter waits, and how many sleeps of it end by time meanwhile at the least if it has
-/// no notices, and at the most if it has: with slices of 50 ms there are about 20, with slices of
-/// 250 ms about 8.
+/// How long a waiter waits.
 const WAIT: Duration = Duration::from_secs(1);
+/// Without notices, at least so many of its sleeps end by time: with slices of 50 ms about 20. With
+/// notices there are fewer: with slices of 250 ms about 8.
 const EXPIRED: u64 = 12;
 
 const F_SETSIG: libc::c_int = 10;
@@ -31,8 +31,8 @@ enum Effect {
     Nothing,
 }
 
-/// Waits for a lock while a system call is refused, or those calls of it that have a command. Then
-/// closes the object.
+/// Waits for a lock while a system call is refused, or only its calls with one command. Then closes
+/// the object.
 pub(crate) fn waiter_without_a_call(link: &mut Link) {
     let mutex: Object<Mutex<u64>> = open(MUTEX);
     let task = link.task();

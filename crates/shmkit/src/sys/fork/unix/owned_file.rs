@@ -158,7 +158,7 @@ impl LockFile {
     }
 
     /// The same, with the status of the file.
-    pub(crate) fn open_and_ask(
+    pub(crate) fn open_with_status(
         open: impl FnOnce() -> Result<(File, Status)>,
     ) -> Result<(Self, Status)> {
         let mut registry = Registry::lock()?;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::sys::notices::bell::{Bell, Ring};
 
-/// When the first few processes announce an event: see R5.
+/// How long after an event the first few processes announce it: see R5.
 const AT_ONCE: &[Duration] = &[
     Duration::ZERO,
     Duration::from_micros(100),
@@ -14,9 +14,10 @@ const AT_ONCE: &[Duration] = &[
     Duration::from_millis(10),
     Duration::from_millis(100),
 ];
-/// How many processes do so.
+/// How many processes are the first few.
 const FIRST_PLACES: u64 = 4;
-/// When the others announce it: by then a process has ended that had a processor to itself.
+/// How long after an event the other processes announce it. By the first time, the dying process
+/// has released its locks, if it had a processor to itself.
 const LATER: &[Duration] = &[
     Duration::from_micros(500),
     Duration::from_millis(1),
@@ -38,7 +39,7 @@ struct Rings {
     bell: Arc<Bell>,
     /// When the last event came.
     event: Instant,
-    /// How long after the event it is still to be announced.
+    /// How long after the event the announcements follow that are left.
     left: &'static [Duration],
     next: Instant,
 }
