@@ -177,3 +177,15 @@ fn every_garbled_byte_of_the_description_is_an_error_or_harmless() {
 
 #[cfg(unix)]
 mod unix;
+
+#[test]
+fn a_handle_that_takes_a_slot_knows_its_place_among_the_participants() {
+    let directory = tempfile::tempdir().unwrap();
+    let made = OpenObject::create(&name(), &options(&directory), &contents()).unwrap();
+    let places = [0, 1].map(|_| {
+        let me = made.claim_slot(Role::Writer).unwrap();
+        assert_eq!(made.notices.place(), u64::from(me.slot()));
+        made.notices.place()
+    });
+    assert_ne!(places[0], places[1]);
+}

@@ -105,15 +105,3 @@ fn an_object_whose_file_was_removed_by_hand_is_closed() {
     assert_eq!(kind_of(made.claim_slot(Role::Writer)), ErrorKind::Closed, "another has its name");
     new.claim_slot(Role::Writer).unwrap();
 }
-
-#[test]
-fn a_handle_that_takes_a_slot_knows_its_place_among_the_participants() {
-    let directory = tempfile::tempdir().unwrap();
-    let made = OpenObject::create(&name(), &options(&directory), &contents()).unwrap();
-    let places = [0, 1].map(|_| {
-        let me = made.claim_slot(Role::Writer).unwrap();
-        assert_eq!(made.notices.place(), u64::from(me.slot()));
-        made.notices.place()
-    });
-    assert_ne!(places[0], places[1]);
-}
