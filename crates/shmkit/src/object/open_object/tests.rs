@@ -175,9 +175,6 @@ fn every_garbled_byte_of_the_description_is_an_error_or_harmless() {
     OpenObject::open(&name(), &options(&directory), OpenMode::WritableIfAllowed).unwrap();
 }
 
-#[cfg(unix)]
-mod unix;
-
 #[test]
 fn a_handle_that_takes_a_slot_knows_its_place_among_the_participants() {
     let directory = tempfile::tempdir().unwrap();
@@ -189,3 +186,6 @@ fn a_handle_that_takes_a_slot_knows_its_place_among_the_participants() {
     });
     assert_ne!(places[0], places[1]);
 }
+
+#[cfg(unix)]
+mod unix;
