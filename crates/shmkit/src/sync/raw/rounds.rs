@@ -33,6 +33,9 @@
 //! killed in between, the next process continues with this record: breaking exchanges exactly the
 //! recorded round, so it happens once. The recorded round is the current round after the death. It
 //! cannot complete. If another party's death breaks it first, that also reports this death.
+//!
+//! A waiter breaks only the round for which it waits: so a death that it finds is reported at least
+//! to this waiter. A participant that joins breaks the round for nobody: it takes the place.
 
 use crate::memory::atomic::{AtomicU64, Ordering, fence_in_model};
 use crate::participant::{Liveness, ParticipantId};
@@ -132,8 +135,8 @@ impl<'a> Rounds<'a> {
     /// Takes a place among the parties. `None`: none is free.
     pub(crate) fn join(self, me: ParticipantId, liveness: &impl Liveness) -> Option<usize> {
         // A participant that is not a party ends a round only if no living party can.
-        if self.break_for_the_dead(liveness) && self.end_if_all_arrived(self.round()) {
-            self.break_for_the_dead(liveness);
+        if self.break_for_the_dead(None, liveness) && self.end_if_all_arrived(self.round()) {
+            self.break_for_the_dead(None, liveness);
         }
         let free = |index: &usize| {
             let record = self.load(*index);
@@ -213,17 +216,20 @@ impl<'a> Rounds<'a> {
         })
     }
 
-    /// Breaks the round for parties that died before they arrived. Ends the round if all parties
-    /// arrived and the last one died before it ended it. Returns whether this call completed a
-    /// round.
-    pub(crate) fn repair(self, liveness: &impl Liveness) -> bool {
-        self.break_for_the_dead(liveness);
-        self.end_if_all_arrived(self.round())
+    /// For a waiter of `round`: breaks it for parties that died before they arrived. Ends it if all
+    /// parties arrived and the last one died before it ended it. Returns whether this call completed
+    /// it.
+    ///
+    /// A later round is left to those who wait for it: this waiter could not report that a death
+    /// broke it.
+    pub(crate) fn repair(self, round: u64, liveness: &impl Liveness) -> bool {
+        self.break_for_the_dead(Some(round), liveness);
+        self.end_if_all_arrived(round)
     }
 
-    /// Breaks the round for parties that died before they arrived. Returns whether any party died
-    /// after it arrived.
-    fn break_for_the_dead(self, liveness: &impl Liveness) -> bool {
+    /// Breaks the round, or only `this` round, for parties that died before they arrived. Returns
+    /// whether any party died after it arrived.
+    fn break_for_the_dead(self, this: Option<u64>, liveness: &impl Liveness) -> bool {
         let mut had_arrived = false;
         for index in 0..self.records.len() {
             let mut record = self.load(index);
@@ -233,6 +239,9 @@ impl<'a> Rounds<'a> {
             let (round, state) = (self.round(), record & STATE);
             if state == FREE || !is_dead {
                 continue;
+            }
+            if this.is_some_and(|this| this != round) {
+                break;
             }
             if self.has_arrived(record, round) {
                 had_arrived = true;
@@ -268,7 +277,11 @@ impl<'a> Rounds<'a> {
             until,
             |_| self.poll(round),
             || {
-                let completed = self.repair(liveness).then_some(Ended::Complete(true));
+                let completed = self.repair(round, liveness).then_some(Ended::Complete(true));
+                if self.round() != round {
+                    // What this check left to the waiters of a later round, the next wait checks.
+                    wait_loop.forget_check();
+                }
                 completed.or_else(|| liveness.object_is_removed().then_some(Ended::Closed))
             },
         );

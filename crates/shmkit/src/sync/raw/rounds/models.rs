@@ -101,6 +101,41 @@ fn loom_a_party_that_arrived_and_died_has_arrived() {
     });
 }
 
+/// Completes the round while a waiter asks whether a party is dead.
+struct CompletesRoundWhenAsked<'a> {
+    rounds: Rounds<'a>,
+    last_to_arrive: usize,
+}
+
+impl Liveness for CompletesRoundWhenAsked<'_> {
+    fn is_dead(&self, id: ParticipantId) -> bool {
+        if self.rounds.round() == 0 {
+            self.rounds.arrive(self.last_to_arrive, living(1)).unwrap();
+            assert!(self.rounds.end_if_all_arrived(0));
+        }
+        id == DEAD
+    }
+}
+
+#[test]
+fn loom_a_waiter_breaks_no_round_for_which_it_does_not_wait() {
+    check(None, || {
+        let words = Words::new(3, false);
+        let rounds = words.rounds();
+        let dead = rounds.join(DEAD, &NOBODY_DIED).unwrap();
+        let index = [1, 2].map(|slot| rounds.join(living(slot), &NOBODY_DIED).unwrap());
+        rounds.arrive(dead, DEAD).unwrap();
+        let ended = words.meet(
+            index[1],
+            living(2),
+            &CompletesRoundWhenAsked { rounds, last_to_arrive: index[0] },
+        );
+        assert_eq!(ended, Ended::Complete(false));
+        assert_eq!(rounds.round(), 1, "nobody waited in round 1, so nobody broke it");
+        assert_eq!(words.meet(index[0], living(1), &DeadIs(Some(DEAD))), Ended::Broken);
+    });
+}
+
 #[test]
 fn loom_of_two_that_break_a_round_for_one_death_one_does() {
     for point in
@@ -111,11 +146,11 @@ fn loom_of_two_that_break_a_round_for_one_death_one_does() {
             words.rounds().join(DEAD, &NOBODY_DIED).unwrap();
             let repairing = thread::spawn({
                 let words = words.clone();
-                move || drop(words.rounds().repair(&DeadIs(Some(DEAD))))
+                move || drop(words.rounds().repair(0, &DeadIs(Some(DEAD))))
             });
-            ends_at(point, || drop(words.rounds().repair(&DeadIs(Some(DEAD)))));
+            ends_at(point, || drop(words.rounds().repair(0, &DeadIs(Some(DEAD)))));
             repairing.join().unwrap();
-            words.rounds().repair(&DeadIs(Some(DEAD)));
+            words.rounds().repair(words.rounds().round(), &DeadIs(Some(DEAD)));
             assert_eq!((words.rounds().round(), words.rounds().parties().count()), (1, 0));
         });
     }
