@@ -11,7 +11,7 @@ use crate::object::{
     Words, check_option,
 };
 use crate::participant::Liveness;
-use crate::wait::{Until, WaitLoop};
+use crate::wait::{Extent, Until, WaitLoop};
 
 /// A semaphore: permits that are acquired and released, also by the death of their holder.
 ///
@@ -217,21 +217,23 @@ impl Semaphore {
     fn take_slowly(&self, slot: Option<u32>, until: Until) -> Result<(), PermitError> {
         let membership = self.membership();
         let _recorded = membership.record_wait(self.line.place(), until);
-        self.permits().take(slot, membership.notices(), &self.wait_loop, until, || {
-            self.reap_the_dead();
+        self.permits().take(slot, membership.notices(), &self.wait_loop, until, |extent| {
+            self.reap_the_dead(extent);
             membership.object_is_removed()
         })
     }
 
-    /// Releases what dead participants hold.
+    /// Releases what the dead participants in this extent hold.
     #[cold]
-    fn reap_the_dead(&self) {
+    fn reap_the_dead(&self, extent: Extent<'_>) {
         let (membership, permits) = (self.membership(), self.permits());
-        for slot in 0..membership.max_participants() {
-            if permits.may_hold(slot) {
+        extent.each_slot(membership.max_participants(), |slot| {
+            let may_hold = permits.may_hold(slot);
+            if may_hold {
                 permits.reap(slot, || membership.reap_slot(slot));
             }
-        }
+            may_hold
+        });
     }
 
     #[cold]

@@ -1,9 +1,10 @@
 //! When a handle makes the slow check.
 //!
 //! A check is due half a slice after the last one if a thread looks, and after a slice if a thread
-//! sleeps. A slice is 50 ms, or 250 ms while death notices are armed. Then a check is also due when
+//! sleeps. A slice is 50 ms, or 1 s while death notices are armed. Then a check is also due when
 //! there are news since the last one. Without news, it is also due 1 ms after the last one if a
-//! thread is woken although the word did not change.
+//! thread is woken although the word did not change. If it is due only because time has passed
+//! while notices are armed, it does not ask about all holders: see `extent`.
 //!
 //! Notices cost a thread of this process and a watch. So a waiter arms them when it has waited for
 //! 2 ms, or when threads have slept for the object 16 times. What happened before that is not
@@ -13,14 +14,15 @@
 
 use std::time::{Duration, Instant};
 
-use crate::memory::atomic::{AtomicU64, Ordering};
+use super::extent::Extent;
+use super::remembered::{CHECKED_MS, NEWS, Remembered, TAKEN_MS};
 use crate::sys::notices::Notices;
 use crate::sys::process::milliseconds;
 
 /// The longest time without a slow check while a thread waits.
 pub(super) const SLICE: Duration = Duration::from_millis(if cfg!(loom) { 0 } else { 50 });
 /// The same while death notices are armed. In a model only a notice causes a check then.
-const ARMED_SLICE: Duration = Duration::from_millis(if cfg!(loom) { 1 << 31 } else { 250 });
+const ARMED_SLICE: Duration = Duration::from_millis(if cfg!(loom) { 1 << 31 } else { 1_000 });
 /// A check that was made so long after the notices were armed missed nothing.
 const SETTLED_AFTER_MS: u64 = if cfg!(loom) { 0 } else { 100 };
 /// A waiter that has waited for this time arms the notices.
@@ -30,117 +32,93 @@ const ARM_AFTER: Duration = Duration::from_millis(if cfg!(loom) { 0 } else { 2 }
 const ARM_AFTER_SLEEPS: u64 = 16;
 /// A wake without a change is followed by a slow check only if the last check was this long ago:
 /// under contention the word may have changed and changed back.
-const CHECKS_APART_MS: u32 = if cfg!(loom) { 0 } else { 1 };
-
-/// What a handle remembers of its waits. All are guesses: threads may overwrite each other's.
-///
-/// ```text
-/// 63                     32 31              16 15                0
-/// +------------------------+------------------+------------------+
-/// | when the last check    | when an attempt  | count of news at |
-/// | was made; 0: never     | took what was    | the last check   |
-/// |                        | reserved         |                  |
-/// +------------------------+------------------+------------------+
-///    milliseconds of this process, and the count, modulo 2^32 or 2^16
-/// ```
-///
-/// There are fewer than 2^16 pieces of news in a slice, after which a check is due anyway.
-#[derive(Debug, Default)]
-pub(super) struct Checks(AtomicU64);
-
-impl Checks {
-    /// Makes the check due for the next wait.
-    pub(super) fn forget(&self) {
-        self.store(self.load() & u64::from(u32::MAX));
-    }
-
-    /// Begins a wait.
-    pub(super) fn begin<'a>(&'a self, notices: Option<&'a Notices>) -> Timer<'a> {
-        let word = self.load();
-        let last_ms = Some((word >> 32) as u32).filter(|ms| *ms != 0 && !cfg!(loom));
-        Timer { checks: self, notices, last_ms, counted: word as u16, seen: 0 }
-    }
-
-    /// Returns whether an attempt takes what is reserved for others: once in a slice.
-    pub(super) fn takes_reserved(&self, now: Instant) -> bool {
-        let (before, ms) = (self.load(), (milliseconds(now) as u16).max(1));
-        let last_ms = (before >> 16) as u16;
-        let takes = last_ms == 0 || u128::from(ms.wrapping_sub(last_ms)) >= SLICE.as_millis();
-        if takes {
-            self.store(before & !(0xffff << 16) | u64::from(ms) << 16);
-        }
-        takes
-    }
-
-    fn record(&self, ms: u32, news: u16) {
-        self.store(u64::from(ms) << 32 | self.load() & 0xffff << 16 | u64::from(news));
-    }
-
-    fn load(&self) -> u64 {
-        // ORDERING: Relaxed; it is harmless if two threads check at once.
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn store(&self, word: u64) {
-        // ORDERING: Relaxed; as above.
-        self.0.store(word, Ordering::Relaxed);
-    }
-}
-
-/// Returns a moment as it is remembered: never 0, not even when the count begins again.
-fn remembered_ms(moment: Instant) -> u32 {
-    (milliseconds(moment) as u32).max(1)
-}
+const CHECKS_APART_MS: u64 = if cfg!(loom) { 0 } else { 1 };
 
 /// When a check is due in one wait.
 pub(super) struct Timer<'a> {
-    checks: &'a Checks,
+    remembered: &'a Remembered,
     pub(super) notices: Option<&'a Notices>,
-    /// When the last check was made.
-    last_ms: Option<u32>,
-    /// The count of news at that check, modulo 2^16.
-    counted: u16,
+    /// When the last check was made, as it is remembered.
+    last_ms: Option<u64>,
+    /// The count of news at that check, as it is remembered.
+    counted: u64,
     /// The count of news before the last look.
     pub(super) seen: u64,
 }
 
-impl Timer<'_> {
+/// Makes the check due for the next wait.
+pub(super) fn forget_check(remembered: &Remembered) {
+    remembered.set([(CHECKED_MS, 0)]);
+}
+
+/// Returns whether an attempt takes what is reserved for others: once in a slice.
+pub(super) fn takes_reserved(remembered: &Remembered, now: Instant) -> bool {
+    let (last_ms, ms) = (remembered.get(TAKEN_MS), TAKEN_MS.cut_moment(now));
+    let age_ms = TAKEN_MS.cut(ms.wrapping_sub(last_ms));
+    let takes = last_ms == 0 || u128::from(age_ms) >= SLICE.as_millis();
+    if takes {
+        remembered.set([(TAKEN_MS, ms)]);
+    }
+    takes
+}
+
+/// The last check before a moment.
+struct LastCheck {
+    age: Duration,
+    /// Whether what happened since then is announced.
+    is_covered: bool,
+}
+
+impl LastCheck {
+    fn slice(&self) -> Duration {
+        if self.is_covered { ARMED_SLICE } else { SLICE }
+    }
+}
+
+impl<'a> Timer<'a> {
+    /// Begins a wait.
+    pub(super) fn begin(remembered: &'a Remembered, notices: Option<&'a Notices>) -> Self {
+        let last_ms = Some(remembered.get(CHECKED_MS)).filter(|ms| *ms != 0 && !cfg!(loom));
+        Self { remembered, notices, last_ms, counted: remembered.get(NEWS), seen: 0 }
+    }
+
     /// Reads the count of news: before each look.
     pub(super) fn read_news(&mut self) {
         self.seen = self.notices.map_or(0, Notices::news);
     }
 
-    /// Returns how long ago the last check was made, and how long a slice is.
-    fn age_and_slice(&self, now: Instant) -> Option<(Duration, Duration)> {
+    fn last_check(&self, now: Instant) -> Option<LastCheck> {
         let (now_ms, last_ms) = (milliseconds(now), self.last_ms?);
-        let age_ms = (now_ms as u32).wrapping_sub(last_ms).into();
+        let age_ms = CHECKED_MS.cut(now_ms.wrapping_sub(last_ms));
         let armed_ms = self.notices.and_then(Notices::armed_since_ms);
         if cfg!(loom) && armed_ms.is_none() {
             // Time stands still in a model, so each look checks.
             return None;
         }
         let is_covered = armed_ms.is_some_and(|it| it + SETTLED_AFTER_MS + age_ms <= now_ms);
-        let slice = if is_covered { ARMED_SLICE } else { SLICE };
-        Some((Duration::from_millis(age_ms), slice))
+        Some(LastCheck { age: Duration::from_millis(age_ms), is_covered })
     }
 
-    /// Returns whether a check is due. The caller makes it then.
-    pub(super) fn take_due(&mut self, now: Instant) -> bool {
+    /// Returns the extent of a check that is due. The caller makes it then.
+    pub(super) fn take_due(&mut self, now: Instant) -> Option<Extent<'a>> {
+        let (has_news, last) = (NEWS.cut(self.seen) != self.counted, self.last_check(now));
         // Early: a short sleep for the rest of a slice would often end just when a wake comes.
-        let is_due = self.seen as u16 != self.counted
-            || self.age_and_slice(now).is_none_or(|(age, slice)| age > slice / 2);
-        if is_due {
-            let (now_ms, seen) = (remembered_ms(now), self.seen as u16);
-            (self.last_ms, self.counted) = (Some(now_ms), seen);
-            self.checks.record(now_ms, seen);
+        if !has_news && last.as_ref().is_some_and(|last| last.age <= last.slice() / 2) {
+            return None;
         }
-        is_due
+        let (now_ms, seen) = (CHECKED_MS.cut_moment(now), NEWS.cut(self.seen));
+        (self.last_ms, self.counted) = (Some(now_ms), seen);
+        self.remembered.set([(CHECKED_MS, now_ms), (NEWS, seen)]);
+        // After a longer time without a check the count of news may have come round.
+        let follows = |last: LastCheck| last.is_covered && last.age < 2 * ARMED_SLICE;
+        Some(Extent::next(self.remembered, !has_news && last.is_some_and(follows)))
     }
 
     /// A thread was woken for what only the slow check sees.
     pub(super) fn woken_without_change(&mut self) {
-        let now_ms = remembered_ms(Instant::now());
-        self.last_ms = self.last_ms.filter(|last| now_ms.wrapping_sub(*last) < CHECKS_APART_MS);
+        let now_ms = milliseconds(Instant::now());
+        let age_ms = |last_ms: &u64| CHECKED_MS.cut(now_ms.wrapping_sub(*last_ms));
+        self.last_ms = self.last_ms.filter(|last_ms| age_ms(last_ms) < CHECKS_APART_MS);
     }
 
     /// Arms the notices if that pays, before the thread sleeps or spins on. Then a check is due
@@ -159,7 +137,7 @@ impl Timer<'_> {
 
     /// Returns when a thread that sleeps from `now` on must look again.
     pub(super) fn next_look(&self, now: Instant, waited: Duration) -> Instant {
-        let left = self.age_and_slice(now).map(|(age, slice)| slice.saturating_sub(age));
+        let left = self.last_check(now).map(|last| last.slice().saturating_sub(last.age));
         let next = now + left.unwrap_or_default();
         match self.notices {
             Some(notices) if waited < ARM_AFTER && notices.can_be_armed() => {
@@ -167,5 +145,66 @@ impl Timer<'_> {
             }
             _ => next,
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// What is asked about by a check that is made so long after the notices were armed.
+    fn extent(timer: &mut Timer<'_>, begun: Instant, after_ms: u64) -> Option<&'static str> {
+        timer.read_news();
+        match timer.take_due(begun + Duration::from_millis(after_ms))? {
+            Extent::Everything => Some("everything"),
+            Extent::Few(_) => Some("a few"),
+        }
+    }
+
+    #[test]
+    fn without_notices_each_check_asks_about_everything() {
+        let (remembered, begun) = (Remembered::default(), Instant::now());
+        let mut timer = Timer::begin(&remembered, None);
+        for slice in 0..100 {
+            let everything = Some("everything");
+            assert_eq!(extent(&mut timer, begun, slice * 50), everything, "slice {slice}");
+            assert_eq!(extent(&mut timer, begun, slice * 50 + 24), None, "slice {slice}");
+        }
+    }
+
+    #[test]
+    fn with_notices_a_check_that_nothing_caused_asks_about_a_few() {
+        let (remembered, notices) = (Remembered::default(), Notices::armed_in_test());
+        let now = Instant::now();
+        let armed_ms = notices.armed_since_ms().unwrap();
+        let begun = now - Duration::from_millis(milliseconds(now) - armed_ms);
+        let mut timer = Timer::begin(&remembered, Some(&notices));
+        for (after_ms, expected, what) in [
+            (0, Some("everything"), "the first check"),
+            (50, Some("everything"), "what happened before may not be announced"),
+            (150, Some("everything"), "as above"),
+            (200, None, "from here on slices are longer"),
+            (1_150, Some("everything"), "the first check that nothing caused"),
+            (1_600, None, "no slice is over"),
+            (2_150, Some("a few"), "nothing has happened"),
+            (3_150, Some("a few"), "nothing has happened"),
+        ] {
+            assert_eq!(extent(&mut timer, begun, after_ms), expected, "{after_ms} ms: {what}");
+        }
+        notices.announce_in_test();
+        for (after_ms, expected, what) in [
+            (3_151, Some("everything"), "there are news"),
+            (3_152, None, "there are no more news"),
+            (4_152, Some("everything"), "the news may have come too early"),
+            (5_152, Some("a few"), "nothing has happened"),
+            (9_152, Some("everything"), "the count of news may have come round"),
+        ] {
+            assert_eq!(extent(&mut timer, begun, after_ms), expected, "{after_ms} ms: {what}");
+        }
+        // Another thread of the handle, or its next wait.
+        let mut timer = Timer::begin(&remembered, Some(&notices));
+        assert_eq!(extent(&mut timer, begun, 9_652), None);
+        timer.woken_without_change();
+        assert_eq!(extent(&mut timer, begun, 9_653), Some("everything"));
     }
 }

@@ -5,6 +5,8 @@
 //! | `word` | the wait word: marks of sleepers, a change with its wake, why no wake is lost |
 //! | `waiter` | [`Poll`], and the one loop that looks, spins, checks, marks and sleeps |
 //! | `checks` | when the slow check is due: on a death notice, or at intervals |
+//! | `extent` | how many holders it asks about |
+//! | `remembered` | what a handle remembers of its waits |
 //! | `spin` | how long to look before sleeping |
 //! | `until` | how long to wait |
 //!
@@ -12,11 +14,14 @@
 //! sleep on. Nothing above this floor calls the system's wait functions.
 
 mod checks;
+mod extent;
+mod remembered;
 mod spin;
 mod until;
 mod waiter;
 mod word;
 
+pub(crate) use extent::Extent;
 pub(crate) use until::Until;
 #[cfg(all(feature = "crash-points", not(loom)))]
 pub(crate) use waiter::figures;

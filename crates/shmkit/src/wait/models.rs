@@ -32,7 +32,8 @@ impl Watched {
             seen if seen >> 2 == 1 => Poll::Ready("changed"),
             seen => Poll::Pending(SleepTicket::new(word, seen)),
         };
-        let check = || (self.lock_is_free.load(Ordering::Acquire) == 1).then_some("dead");
+        let check =
+            |_: Extent<'_>| (self.lock_is_free.load(Ordering::Acquire) == 1).then_some("dead");
         let waited = WaitLoop::for_answer(0).wait(Some(&self.notices), Until::Ever, poll, check);
         waited.found.expect("there is no deadline")
     }
@@ -72,7 +73,7 @@ impl Words {
             seen if may_write => Poll::Pending(SleepTicket::new(word, seen)),
             seen => Poll::Pending(SleepTicket::new(word, seen).unmarked(true)),
         };
-        let waited = WaitLoop::for_answer(0).wait(None, Until::Ever, poll, || None);
+        let waited = WaitLoop::for_answer(0).wait(None, Until::Ever, poll, |_| None);
         waited.found.expect("there is no deadline")
     }
 }

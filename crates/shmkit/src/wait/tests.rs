@@ -8,14 +8,14 @@ fn wait<T>(
     word: &AtomicU64,
     until: Until,
     look: impl Fn(u64) -> Option<T>,
-    check: impl FnMut() -> Option<T>,
+    mut check: impl FnMut() -> Option<T>,
 ) -> Waited<T> {
     let word = WaitWord::new(word);
     let poll = |_: &Standing| {
         let seen = word.load(Ordering::Acquire);
         look(seen).map_or_else(|| Poll::Pending(SleepTicket::new(word, seen)), Poll::Ready)
     };
-    wait_loop.wait(None, until, poll, check)
+    wait_loop.wait(None, until, poll, |_| check())
 }
 
 fn sleeping_at_once() -> WaitLoop {
@@ -121,7 +121,7 @@ fn a_reserved_word_is_left_to_others_for_a_slice() {
         true => Poll::Ready(begun.elapsed()),
         false => Poll::Reserved(SleepTicket::new(WaitWord::new(&word), 0).unmarked(true)),
     };
-    let waited = wait_loop.wait(None, Until::Ever, poll, || None);
+    let waited = wait_loop.wait(None, Until::Ever, poll, |_| None);
     assert!(waited.found.unwrap() >= Duration::from_millis(50));
 }
 
@@ -137,7 +137,7 @@ fn a_change_wakes_only_where_a_mark_says_that_threads_sleep() {
                     seen if seen >> 2 & 1 == 1 => Poll::Ready(()),
                     seen => Poll::Pending(SleepTicket::new(wait_word, seen).marked(seen | mark)),
                 };
-                wait_loop.wait(None, Until::Ever, poll, || None)
+                wait_loop.wait(None, Until::Ever, poll, |_| None)
             });
             while word.load(Ordering::Acquire) != mark {
                 std::thread::yield_now();
@@ -194,7 +194,7 @@ fn a_handoff_is_requested_only_by_a_mark_that_does() {
             ticket => Poll::Pending(ticket),
         };
         let until = Until::after(Duration::from_millis(1));
-        let waited = wait_loop.wait(None, until, poll, || None);
+        let waited = wait_loop.wait(None, until, poll, |_| None);
         assert_eq!((waited.slept, waited.requested), (true, requests));
     }
 }

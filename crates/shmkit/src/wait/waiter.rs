@@ -30,7 +30,9 @@ use core::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use super::Until;
-use super::checks::{Checks, SLICE, Timer};
+use super::checks::{SLICE, Timer, forget_check, takes_reserved};
+use super::extent::Extent;
+use super::remembered::Remembered;
 use super::spin::{AdaptiveSpin, Policy};
 use super::word::{ASLEEP, WaitWord, Wake};
 use crate::memory::atomic::{Ordering, spin_loop};
@@ -159,7 +161,7 @@ pub(crate) struct Waited<T> {
 #[derive(Debug)]
 pub(crate) struct WaitLoop {
     spin: AdaptiveSpin,
-    checks: Checks,
+    remembered: Remembered,
 }
 
 impl WaitLoop {
@@ -174,7 +176,7 @@ impl WaitLoop {
     }
 
     fn with(policy: Policy) -> Self {
-        Self { spin: AdaptiveSpin::new(policy), checks: Checks::default() }
+        Self { spin: AdaptiveSpin::new(policy), remembered: Remembered::default() }
     }
 
     /// A loop in which each wait spins for this time before it sleeps.
@@ -184,20 +186,20 @@ impl WaitLoop {
 
     /// Makes the slow check due for the next wait.
     pub(crate) fn forget_check(&self) {
-        self.checks.forget();
+        forget_check(&self.remembered);
     }
 
     /// Waits until `poll` is ready, or `check` finds something, or the time of `until` is over.
     ///
-    /// `poll` is cheap and is called often. `check` is the slow check. `notices` tell when that
-    /// finds something.
+    /// `poll` is cheap and is called often. `check` is the slow check, which asks about the holders
+    /// in its extent. `notices` tell when it finds something.
     #[inline]
     pub(crate) fn wait<'a, T>(
         &self,
         notices: Option<&Notices>,
         until: Until,
         poll: impl FnMut(&Standing) -> Poll<'a, T>,
-        check: impl FnMut() -> Option<T>,
+        check: impl FnMut(Extent<'_>) -> Option<T>,
     ) -> Waited<T> {
         self.wait_looking(
             &mut (poll, check),
@@ -209,7 +211,7 @@ impl WaitLoop {
                 Poll::Reserved(_) => ControlFlow::Break(None),
             },
             |(poll, _), standing| poll(standing),
-            |(_, check)| check(),
+            |(_, check), extent| check(extent),
         )
     }
 
@@ -223,13 +225,14 @@ impl WaitLoop {
         until: Until,
         mut look: impl FnMut(&mut C) -> ControlFlow<Option<T>>,
         mut poll: impl FnMut(&mut C, &Standing) -> Poll<'a, T>,
-        mut check: impl FnMut(&mut C) -> Option<T>,
+        mut check: impl FnMut(&mut C, Extent<'_>) -> Option<T>,
     ) -> Waited<T> {
         let (mut standing, is_attempt) = (Standing::default(), until == Until::Now);
         if !is_attempt && let Some(found) = self.spin(context, &mut look) {
             return Waited { found: Some(found), slept: false, requested: false };
         }
-        let (mut since, mut patience, mut checks) = (None, None, self.checks.begin(notices));
+        let (mut since, mut patience) = (None, None);
+        let mut checks = Timer::begin(&self.remembered, notices);
         let mut woke = WaitOutcome::Changed;
         let found = loop {
             checks.read_news();
@@ -239,10 +242,10 @@ impl WaitLoop {
                 break Some(found);
             }
             let now = Instant::now();
-            let check_is_due = checks.take_due(now);
-            if check_is_due && let Some(found) = check(context) {
+            let due = checks.take_due(now);
+            if let Some(found) = due.and_then(|extent| check(context, extent)) {
                 // There may be more to find, which the next wait looks for.
-                self.checks.forget();
+                self.forget_check();
                 break Some(found);
             }
             let (before, is_over) = (standing, until.is_over(now));
@@ -253,8 +256,8 @@ impl WaitLoop {
             standing.patience_is_over = patience.is_some_and(|end| end <= now)
                 || is_over
                     && matches!(polled, Poll::Reserved(_))
-                    && self.checks.takes_reserved(now);
-            if check_is_due || is_over || standing != before {
+                    && takes_reserved(&self.remembered, now);
+            if due.is_some() || is_over || standing != before {
                 polled = poll(context, &standing);
             }
             let spins_on = self.spin.keeps_spinning(waited);

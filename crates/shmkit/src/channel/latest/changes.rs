@@ -106,7 +106,7 @@ impl Reading {
                 false => ControlFlow::Continue(()),
             },
             |(place, into), _| place.poll(handle, shape, into),
-            |(place, _)| check(handle, place, deaths).err().map(Err),
+            |(place, _), _| check(handle, place, deaths).err().map(Err),
         );
         let news = match found.found {
             Some(Ok(())) => return Ok(()),

@@ -219,7 +219,7 @@ impl<'a> OwnerWord<'a> {
             liveness.notices(),
             until,
             |standing| self.poll_acquire(me, mode, standing),
-            || self.replace_dead_holder(Some((me, mode)), liveness),
+            |_| self.replace_dead_holder(Some((me, mode)), liveness),
         );
         self.conclude(waited, until)
     }

@@ -163,7 +163,7 @@ impl<'a> EventWord<'a> {
             liveness.notices(),
             until,
             |standing| self.poll(begun, standing),
-            || liveness.object_is_removed().then_some(Err(EventError::Closed)),
+            |_| liveness.object_is_removed().then_some(Err(EventError::Closed)),
         );
         let outcome = found.unwrap_or(Err(EventError::TimedOut));
         if slept && outcome.is_err() && self.reset == Reset::Automatic {

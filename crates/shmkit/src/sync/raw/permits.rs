@@ -46,7 +46,7 @@ use crate::object::LINE_WORDS;
 use crate::participant::{slot_from_bits, slot_to_bits};
 use crate::sys::notices::Notices;
 use crate::wait::{
-    ASLEEP, CLOSED, Poll, SleepTicket, Standing, Until, WaitLoop, WaitWord, Waited, Wake,
+    ASLEEP, CLOSED, Extent, Poll, SleepTicket, Standing, Until, WaitLoop, WaitWord, Waited, Wake,
 };
 
 /// Words from one slot's two words to the next slot's.
@@ -338,7 +338,8 @@ impl<'a> Permits<'a> {
 
     /// Takes a permit, waiting as long as `until` says until one is available.
     ///
-    /// `check` gives back what dead participants hold, and returns whether the object was removed.
+    /// `check` gives back what dead participants hold in its extent, and returns whether the object
+    /// was removed.
     #[cold]
     pub(crate) fn take(
         self,
@@ -346,13 +347,13 @@ impl<'a> Permits<'a> {
         notices: Option<&Notices>,
         wait_loop: &WaitLoop,
         until: Until,
-        mut check: impl FnMut() -> bool,
+        mut check: impl FnMut(Extent<'_>) -> bool,
     ) -> Result<(), PermitError> {
         let Waited { found, slept, requested } = wait_loop.wait(
             notices,
             until,
             |standing| self.poll_take(slot, standing),
-            || check().then_some(Err(PermitError::Closed)),
+            |extent| check(extent).then_some(Err(PermitError::Closed)),
         );
         // Also if another thread requested it: that thread requests it again, unless it is dead.
         if requested || slept && found.is_some() {

@@ -276,7 +276,7 @@ impl<'a> Rounds<'a> {
             liveness.notices(),
             until,
             |_| self.poll(round),
-            || {
+            |_| {
                 let completed = self.repair(round, liveness).then_some(Ended::Complete(true));
                 if self.round() != round {
                     // What this check left to the waiters of a later round, the next wait checks.

@@ -44,7 +44,7 @@
 use crate::memory::atomic::{AtomicU64, Ordering, fence_in_model};
 use crate::participant::owner::{AcquireError, Acquired, Mode, OwnerWord, State};
 use crate::participant::{GENERATION_MASK, Liveness, MAX_PARTICIPANTS, ParticipantId};
-use crate::wait::{ASLEEP, Poll, SleepTicket, Standing, Until, WaitLoop, WaitWord, Wake};
+use crate::wait::{ASLEEP, Extent, Poll, SleepTicket, Standing, Until, WaitLoop, WaitWord, Wake};
 
 /// Words from one participant's share to the next: each has a cache line to itself.
 pub(crate) const STRIDE: usize = 8;
@@ -176,7 +176,7 @@ impl<'a> OwnShare<'a> {
             liveness.notices(),
             until,
             |standing| self.poll_share(standing),
-            || Some(Err(self.owner.replace_dead_holder(None, liveness)?.err()?)),
+            |_| Some(Err(self.owner.replace_dead_holder(None, liveness)?.err()?)),
         );
         self.owner.conclude(waited, until).map(State::acquired)
     }
@@ -242,19 +242,22 @@ impl<'a> Shares<'a> {
         }
     }
 
-    /// Removes the shares of all dead participants: all at once, since the slow check is rare.
-    fn forget_the_dead(self, liveness: &impl Liveness) {
-        for slot in 0..(self.words.len() / STRIDE) as u32 {
-            let Some(word) = self.share(slot) else { return };
-            if let Some((holder, share)) = sharer(word, slot)
-                && liveness.reap_if_dead(holder)
-            {
+    /// Removes the shares of the dead participants in this extent.
+    fn forget_the_dead(self, liveness: &impl Liveness, extent: Extent<'_>) {
+        extent.each_slot((self.words.len() / STRIDE) as u32, |slot| {
+            let Some((word, (holder, share))) =
+                self.share(slot).and_then(|word| Some((word, sharer(word, slot)?)))
+            else {
+                return false;
+            };
+            if liveness.reap_if_dead(holder) {
                 let nothing = u64::from(holder.generation()) << 32;
                 // ORDERING: Relaxed; nothing is read after it. If it fails, another participant has
                 // the share.
                 let _ = word.compare_exchange(share, nothing, Ordering::Relaxed, Ordering::Relaxed);
             }
-        }
+            true
+        });
     }
 
     /// Waits until no reader shares any more, and makes the lock exclusive: for the draining holder
@@ -272,8 +275,8 @@ impl<'a> Shares<'a> {
             liveness.notices(),
             until,
             |_| self.poll_drained(&mut first),
-            || {
-                self.forget_the_dead(liveness);
+            |extent| {
+                self.forget_the_dead(liveness, extent);
                 liveness.object_is_removed().then_some(Err(AcquireError::Closed))
             },
         );

@@ -294,7 +294,7 @@ impl<'a> Waiters<'a> {
             liveness.notices(),
             until,
             |_| self.poll(index, me),
-            || {
+            |_| {
                 let inherited = self.inherit(index, me, liveness).then_some(Ended::Inherited);
                 inherited.or_else(|| liveness.object_is_removed().then_some(Ended::Closed))
             },

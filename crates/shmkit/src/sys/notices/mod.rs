@@ -135,6 +135,27 @@ impl Notices {
     }
 }
 
+#[cfg(all(test, not(loom)))]
+impl Notices {
+    /// Notices that count as armed. Their file is not watched.
+    pub(crate) fn armed_in_test() -> Self {
+        let open = || {
+            let file = tempfile::tempfile().unwrap();
+            let status = crate::sys::status::status(&file)?;
+            Ok((file, status))
+        };
+        let (file, _) = OwnedFile::open(open).unwrap();
+        let notices = Self::new(&file, &Arc::from(Path::new("")));
+        notices.bell.arm();
+        notices
+    }
+
+    /// Announces an event.
+    pub(crate) fn announce_in_test(&self) {
+        self.bell.announce();
+    }
+}
+
 impl Drop for Notices {
     fn drop(&mut self) {
         self.arming.end(&self.bell);

@@ -14,7 +14,7 @@ use crate::test_dir::{TestDir, open, skip};
 /// How long a waiter waits.
 const WAIT: Duration = Duration::from_secs(1);
 /// Without notices, at least so many of its sleeps end by time: with slices of 50 ms about 20. With
-/// notices there are fewer: with slices of 250 ms about 8.
+/// notices there are fewer: with slices of 1 s about 5.
 const EXPIRED: u64 = 12;
 
 const F_SETSIG: libc::c_int = 10;

@@ -14,6 +14,7 @@ mod holders;
 mod hostile;
 mod kills;
 mod known_failures;
+mod many_holders;
 mod mutex;
 #[cfg(unix)]
 mod namespaces;
@@ -40,6 +41,8 @@ pub(crate) const ROLES: &[(&str, Role)] = &[
     ("holder", holders::holder),
     ("waiter", holders::waiter),
     ("acquirer", semaphore::acquirer),
+    ("one of many holders", many_holders::holder),
+    ("waiter beside many", many_holders::waiter),
     ("actor", actor::role),
     ("impatient", fairness::impatient),
     ("greedy", fairness::greedy),

@@ -29,7 +29,7 @@ impl Words {
 
     /// Takes a permit for a slot, and sleeps until one is available, as a semaphore does.
     fn take(&self, slot: u32, reap: bool) {
-        let check = || {
+        let check = |_: Extent<'_>| {
             if reap {
                 self.permits().reap(DEAD, || true);
             }

@@ -11,7 +11,7 @@ use crate::sys::notices::bell::{Bell, Ring};
 
 /// How often the thread checks that the program has not closed its descriptor: `poll` does not
 /// report that.
-const CHECK_DESCRIPTOR_EVERY: Duration = Duration::from_secs(1);
+const CHECK_DESCRIPTOR_EVERY: Duration = Duration::from_secs(2);
 
 /// Watches files, and rings for their waiters.
 #[derive(Debug)]

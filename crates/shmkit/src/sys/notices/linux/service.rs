@@ -121,7 +121,7 @@ impl Service {
         let ended = running.take_if(|running| Arc::ptr_eq(&running.ringer, ringer));
         drop(running);
         // The end of the watch woke the thread, unless the program closed the descriptor: then the
-        // thread ends within a second.
+        // thread ends within two seconds.
         if let Some(ended) = ended
             && ringer.can_be_woken()
         {
