@@ -217,11 +217,10 @@ impl<'a> Rounds<'a> {
     }
 
     /// For a waiter of `round`: breaks it for parties that died before they arrived. Ends it if all
-    /// parties arrived and the last one died before it ended it. Returns whether this call completed
-    /// it.
+    /// parties arrived and the last one died before it ended it. Returns whether this call
+    /// completed it.
     ///
-    /// A later round is left to those who wait for it: this waiter could not report that a death
-    /// broke it.
+    /// A later round is left to its own waiters: this one could not report that a death broke it.
     pub(crate) fn repair(self, round: u64, liveness: &impl Liveness) -> bool {
         self.break_for_the_dead(Some(round), liveness);
         self.end_if_all_arrived(round)
