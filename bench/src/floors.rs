@@ -11,7 +11,7 @@ use crate::harness::worker::{Command, Worker, Workload};
 use crate::harness::workers::Workers;
 
 pub(crate) const WORKLOADS: &[Workload] =
-    &[Workload::process("echo/floor", |it| for_size(it.bytes(), by_size!(serve))(it))];
+    &[Workload::process("echo/floor", |it| for_size(it.argument(), by_size!(serve))(it))];
 
 /// What a worker that echoes is commanded to echo.
 const LINE: u64 = RUN + 1;

@@ -29,9 +29,10 @@ use clap::{Parser, Subcommand, ValueEnum};
 use harness::report::Report;
 use harness::worker::{Assignment, Workloads};
 use harness::workers::Harness;
-use peers::{bare_futex, boost, pthread, threads};
+use peers::{bare_futex, boost, pthread, shmkit, threads};
 use suites::{
-    attach, contended, fair, floor, get, idle, lock, naive, readers, set, sight, takeover, turns,
+    attach, attempts, contended, fair, floor, get, holders, idle, lock, naive, readers, set, sight,
+    takeover, timeouts, turns,
 };
 
 const WORKLOADS: Workloads = &[
@@ -40,10 +41,15 @@ const WORKLOADS: Workloads = &[
     sight::WORKLOADS,
     readers::WORKLOADS,
     naive::WORKLOADS,
-    peers::shmkit::WORKLOADS,
+    shmkit::locking::WORKLOADS,
+    shmkit::takeover::WORKLOADS,
+    shmkit::timeouts::WORKLOADS,
+    shmkit::idle::WORKLOADS,
     threads::WORKLOADS,
     bare_futex::WORKLOADS,
-    pthread::WORKLOADS,
+    pthread::mutex::WORKLOADS,
+    pthread::rwlock::WORKLOADS,
+    pthread::turns::WORKLOADS,
     boost::WORKLOADS,
 ];
 
@@ -58,6 +64,9 @@ struct Arguments {
     /// The suite to run; all suites by default
     #[arg(value_enum)]
     suite: Option<Suite>,
+    /// Only the cases whose names contain this, in the suites that start workers for each case
+    #[arg(long, default_value = "", hide_default_value = true)]
+    case: String,
     /// Print a line of JSON for each case
     #[arg(long)]
     json: bool,
@@ -106,12 +115,18 @@ enum Suite {
     Event,
     /// Kill a holder, and time until its waiter continues
     Takeover,
-    /// Wait for 2 seconds, and measure the processor time of the waiter
+    /// Acquire a mutex beside two processes that attempt to acquire it all the time
+    Attempts,
+    /// Wait with a timeout, again and again, in 100 processes while another one holds
+    Timeouts,
+    /// Wait for seconds, and measure the processor time of 1 waiter and of 800
     Idle,
+    /// The same of one waiter beside 1,023 holders
+    Holders,
 }
 
 impl Suite {
-    fn run(self, report: &mut Report) -> io::Result<()> {
+    fn run(self, wanted: &str, report: &mut Report) -> io::Result<()> {
         let run = match self {
             Self::Floor => floor::run,
             Self::Get => get::run,
@@ -129,11 +144,14 @@ impl Suite {
             Self::Semaphore => turns::run_semaphore,
             Self::Event => turns::run_event,
             Self::Takeover => takeover::run,
+            Self::Attempts => attempts::run,
+            Self::Timeouts => timeouts::run,
             Self::Idle => idle::run,
+            Self::Holders => holders::run,
         };
         let name = self.to_possible_value().expect("no suite is hidden");
         report.begin(name.get_name())?;
-        run(&Harness::new(WORKLOADS), report)
+        run(&Harness::new(WORKLOADS, wanted), report)
     }
 }
 
@@ -146,8 +164,8 @@ fn main() -> ExitCode {
     let suites = Suite::value_variants().iter();
     let mut chosen = suites.filter(|it| arguments.suite.is_none_or(|suite| suite == **it));
     let mut report = Report::new(arguments.json);
-    let measured = chosen.try_for_each(|suite| suite.run(&mut report));
-    match measured.and_then(|()| targets::tell(&mut report)) {
+    let measured = chosen.try_for_each(|suite| suite.run(&arguments.case, &mut report));
+    match measured.and_then(|()| targets::tell(&mut report, arguments.case.is_empty())) {
         Ok(()) => ExitCode::SUCCESS,
         // The reader of the output has closed it, and wants no more.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,

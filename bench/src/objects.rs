@@ -7,6 +7,8 @@ use shmkit::{Latest, Object, Options, Primitive};
 
 /// More than there are workers, since a killed one is replaced.
 const MAX_PARTICIPANTS: u32 = 128;
+/// The most slots that an object can have.
+pub(crate) const MAX_SLOTS: u32 = 1_024;
 const OWN_DIRECTORY: &str = "cannot open an object in a directory that this run created";
 
 /// Returns the options for a `Latest` of `N` words.
@@ -26,6 +28,16 @@ pub(crate) fn primitive<P: Primitive>(
     name: &str,
     initial: P::Initial,
 ) -> Object<P> {
-    let options = Object::<P>::options().directory(directory).max_participants(MAX_PARTICIPANTS);
+    primitive_for(MAX_PARTICIPANTS, directory, name, initial)
+}
+
+/// Opens or creates a primitive, with as many slots.
+pub(crate) fn primitive_for<P: Primitive>(
+    slots: u32,
+    directory: &Path,
+    name: &str,
+    initial: P::Initial,
+) -> Object<P> {
+    let options = Object::<P>::options().directory(directory).max_participants(slots);
     options.open_or_create(name, initial).expect(OWN_DIRECTORY)
 }

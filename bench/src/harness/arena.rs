@@ -29,7 +29,7 @@ const WORDS: usize = STATIONS + MAX_STATIONS * STATION_WORDS;
 /// How many sets of workers can exist at the same time.
 const MAX_STATIONS: usize = 2;
 /// How many workers a set can have.
-pub(crate) const MAX_WORKERS: usize = 65;
+pub(crate) const MAX_WORKERS: usize = 101;
 const STATION_WORDS: usize = MAX_WORKERS * MAILBOX_WORDS + SHARED_WORDS;
 
 /// The name of the mapped file in the directory.

@@ -16,13 +16,20 @@ impl<'a> Pair<'a> {
         harness: &'a Harness,
         floor: &str,
         subject: &str,
+        argument: usize,
         cpus: &[usize],
     ) -> Option<Self> {
         let floor = match floor == subject {
             true => None,
-            false => Some(Workers::start(harness, 0, floor, 8, cpus)?),
+            false => Some(Workers::start(harness, 0, floor, argument, cpus)?),
         };
-        Some(Self { floor, subject: Workers::start(harness, 1, subject, 8, cpus)? })
+        Some(Self { floor, subject: Workers::start(harness, 1, subject, argument, cpus)? })
+    }
+
+    /// Calls `prepare` for both.
+    pub(crate) fn each(&self, prepare: impl Fn(&Workers<'a>)) {
+        self.floor.iter().for_each(&prepare);
+        prepare(&self.subject);
     }
 
     pub(crate) fn sample(&self, measure: impl Fn(&Workers<'_>) -> f64) -> Samples {

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use hdrhistogram::Histogram;
 use serde_json::json;
 
 use super::samples::{Samples, extremes, median};
@@ -122,6 +123,15 @@ impl Report {
         Ok(())
     }
 
+    /// Prints how long acquisitions took.
+    pub(crate) fn tell_waits(&mut self, case: &str, waits: &Histogram<u64>) -> io::Result<()> {
+        for (label, quantile) in [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999), ("longest", 1.0)] {
+            let us = waits.value_at_quantile(quantile) as f64 / 1e3;
+            self.tell_count(&format!("{case}: {label}"), 0, "us", us)?;
+        }
+        Ok(())
+    }
+
     /// Prints a figure that was counted once.
     pub(crate) fn tell_count(
         &mut self,
@@ -135,7 +145,11 @@ impl Report {
 }
 
 fn shown(value: f64) -> String {
-    if value.abs() < 100.0 { format!("{value:.2}") } else { format!("{value:.0}") }
+    match value.abs() {
+        ..0.1 => format!("{value:.4}"),
+        ..100.0 => format!("{value:.2}"),
+        _ => format!("{value:.0}"),
+    }
 }
 
 fn rounded(value: f64) -> f64 {

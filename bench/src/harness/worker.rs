@@ -68,9 +68,9 @@ pub(crate) struct Assignment {
     pub(crate) arena: PathBuf,
     #[arg(long)]
     pub(crate) workload: String,
-    /// The size of the values.
+    /// What the workload is given: the size of its values, or what it says itself.
     #[arg(long)]
-    pub(crate) bytes: usize,
+    pub(crate) argument: usize,
     #[arg(long)]
     pub(crate) cpu: usize,
     /// The worker's number in its set.
@@ -93,7 +93,7 @@ impl Assignment {
         let mut arguments = vec!["worker".into(), "--arena".into(), self.arena.clone().into()];
         for (option, value) in [
             ("--workload", self.workload.clone()),
-            ("--bytes", self.bytes.to_string()),
+            ("--argument", self.argument.to_string()),
             ("--cpu", self.cpu.to_string()),
             ("--number", self.number.to_string()),
             ("--mailbox", self.mailbox.to_string()),
@@ -135,8 +135,8 @@ impl Worker {
         &self.arena
     }
 
-    pub(crate) fn bytes(&self) -> usize {
-        self.assignment.bytes
+    pub(crate) fn argument(&self) -> usize {
+        self.assignment.argument
     }
 
     pub(crate) fn mailbox(&self) -> usize {

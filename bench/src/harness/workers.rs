@@ -11,10 +11,14 @@
 //! Workers without a command sleep, so two sets can be measured alternately.
 
 use std::cell::{Cell, RefCell};
+use std::io;
+use std::ops::Range;
 use std::process::{self, Child};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
 
 use super::arena::{self, Arena, pin};
 use super::futex;
@@ -22,6 +26,7 @@ use super::mailbox::{
     ANSWER, BEGAN_NS, COMMAND, COUNT, ENDED, ENDED_NS, LEAVE, MAILBOX_WORDS, ROUNDS, RUN, STOP,
     USED_NS,
 };
+use super::waits;
 use super::worker::{Assignment, Host, Workload, Workloads, now_ns};
 
 /// The interval at which the controller polls for something that is not measured.
@@ -33,20 +38,35 @@ const LIVENESS_CHECK: Duration = Duration::from_millis(500);
 pub(crate) struct Harness {
     pub(crate) arena: Arena,
     workloads: Workloads,
+    /// What the name of each case contains that is measured.
+    wanted: String,
 }
 
 impl Harness {
     /// Creates an arena and pins this thread to processor 0.
-    pub(crate) fn new(workloads: Workloads) -> Self {
+    pub(crate) fn new(workloads: Workloads, wanted: &str) -> Self {
         pin(&[0]);
-        Self { arena: Arena::create(), workloads }
+        Self { arena: Arena::create(), workloads, wanted: wanted.to_owned() }
+    }
+
+    /// Returns whether a case is measured. Suites that need long for each case ask.
+    pub(crate) fn wants(&self, case: &str) -> bool {
+        case.contains(&self.wanted)
     }
 
     /// Starts one worker of this program, to work together with the controller.
-    pub(crate) fn start_one(&self, workload: &str, bytes: usize, cpu: usize) -> Workers<'_> {
-        let workers = Workers::start(self, 0, workload, bytes, &[cpu]);
+    pub(crate) fn start_one(&self, workload: &str, argument: usize, cpu: usize) -> Workers<'_> {
+        let workers = Workers::start(self, 0, workload, argument, &[cpu]);
         workers.expect("a workload of this program is always available")
     }
+}
+
+/// What a command took.
+#[derive(Clone, Copy)]
+pub(crate) struct Spent {
+    pub(crate) elapsed_ns: f64,
+    /// The time that the worker's threads ran on a processor, in the kernel or not.
+    pub(crate) used_ns: f64,
 }
 
 enum Running {
@@ -59,7 +79,7 @@ pub(crate) struct Workers<'a> {
     arena: &'a Arena,
     station: usize,
     workload: Workload,
-    bytes: usize,
+    argument: usize,
     cpus: Vec<usize>,
     running: RefCell<Vec<Running>>,
     commands: Cell<u64>,
@@ -71,13 +91,13 @@ impl<'a> Workers<'a> {
         harness: &'a Harness,
         station: usize,
         workload: &str,
-        bytes: usize,
+        argument: usize,
         cpus: &[usize],
     ) -> Option<Self> {
         let workload = Workload::find(harness.workloads, workload);
         let (arena, cpus, running) = (&harness.arena, cpus.to_vec(), RefCell::default());
         let commands = Cell::new(0);
-        let workers = Self { arena, station, workload, bytes, cpus, running, commands };
+        let workers = Self { arena, station, workload, argument, cpus, running, commands };
         for number in 0..workers.cpus.len() {
             let running = workers.launch(number, number == 0)?;
             workers.running.borrow_mut().push(running);
@@ -103,7 +123,7 @@ impl<'a> Workers<'a> {
         self.cpus.len()
     }
 
-    fn numbers(&self) -> std::ops::Range<usize> {
+    pub(crate) fn numbers(&self) -> Range<usize> {
         0..self.cpus.len()
     }
 
@@ -114,7 +134,7 @@ impl<'a> Workers<'a> {
         let assignment = Assignment {
             arena: self.arena.directory().to_owned(),
             workload: self.workload.name.to_owned(),
-            bytes: self.bytes,
+            argument: self.argument,
             cpu: self.cpus[number],
             number,
             mailbox: arena::mailbox(self.station, number),
@@ -210,13 +230,23 @@ impl<'a> Workers<'a> {
 
     /// Calls `own` while all workers run.
     pub(crate) fn during<T>(&self, what: u64, own: impl FnOnce() -> T) -> T {
-        self.numbers().for_each(|number| self.send(number, what, 0));
-        self.numbers().for_each(|number| self.wait_begun(number));
+        self.during_each(self.numbers(), |_| what, own)
+    }
+
+    /// Calls `own` while some workers run, each what `what` returns for it.
+    pub(crate) fn during_each<T>(
+        &self,
+        numbers: Range<usize>,
+        what: impl Fn(usize) -> u64,
+        own: impl FnOnce() -> T,
+    ) -> T {
+        numbers.clone().for_each(|number| self.send(number, what(number), 0));
+        numbers.clone().for_each(|number| self.wait_begun(number));
         let result = own();
-        for number in self.numbers() {
+        for number in numbers.clone() {
             self.word(number, STOP).store(1, Ordering::Relaxed);
         }
-        for number in self.numbers() {
+        for number in numbers {
             self.wait(number);
         }
         result
@@ -227,9 +257,10 @@ impl<'a> Workers<'a> {
         self.numbers().map(|number| self.word(number, COUNT).load(Ordering::Relaxed)).collect()
     }
 
-    /// Returns the mailboxes of all workers.
-    pub(crate) fn mailboxes(&self) -> impl Iterator<Item = usize> {
-        self.numbers().map(|number| arena::mailbox(self.station, number))
+    /// Returns how long the acquisitions of some workers took, which measured that.
+    pub(crate) fn waits(&self, numbers: Range<usize>) -> io::Result<Histogram<u64>> {
+        let mailboxes = numbers.map(|number| arena::mailbox(self.station, number));
+        waits::read_all(self.arena.directory(), mailboxes)
     }
 
     /// Returns a word of what the workers share.
@@ -237,11 +268,11 @@ impl<'a> Workers<'a> {
         self.arena.word(arena::shared(self.station) + at)
     }
 
-    /// Returns how much of a processor a worker used during its last command, in per cent.
-    pub(crate) fn processor_share(&self, number: usize) -> f64 {
+    /// Returns how long a worker's last command took, and how much processor time.
+    pub(crate) fn spent(&self, number: usize) -> Spent {
         let [began, ended, used] =
             [BEGAN_NS, ENDED_NS, USED_NS].map(|at| self.word(number, at).load(Ordering::Relaxed));
-        used as f64 / (ended - began) as f64 * 100.0
+        Spent { elapsed_ns: (ended - began) as f64, used_ns: used as f64 }
     }
 
     /// Kills a worker, and returns when, in nanoseconds.

@@ -4,8 +4,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::harness::futex;
 use crate::harness::mailbox::TOTAL;
-use crate::harness::worker::{Shared, Workload};
-use crate::workloads::{self, Turns, add, add_long, add_one, take_turns};
+use crate::harness::worker::{Shared, Worker, Workload};
+use crate::workloads::crowd::wait_in_crowd;
+use crate::workloads::locking::{add, add_long, add_one};
+use crate::workloads::primitives::{self, Turns};
+use crate::workloads::turns::take_turns;
 
 pub(crate) const WORKLOADS: &[Workload] = &[
     Workload::process("mutex/futex", |it| add(it, Mutex::at(it.shared()))),
@@ -13,7 +16,13 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     Workload::process("condition/futex", |it| take_turns(it, Flags::at(it.shared()))),
     Workload::process("semaphore/futex", |it| take_turns(it, Flags::at(it.shared()))),
     Workload::process("event/futex", |it| take_turns(it, Flags::at(it.shared()))),
+    Workload::process("idle/futex", idle),
 ];
+
+fn idle(worker: &Worker) {
+    let flags = Flags::at(worker.shared());
+    wait_in_crowd(worker, || (), || flags.take(0));
+}
 
 /// The second mutex of Drepper's "Futexes Are Tricky".
 ///
@@ -48,7 +57,7 @@ impl<'a> Mutex<'a> {
     }
 }
 
-impl workloads::Mutex for Mutex<'_> {
+impl primitives::Mutex for Mutex<'_> {
     #[inline]
     fn add(&self, section: impl FnOnce()) {
         let free = self.state.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed);

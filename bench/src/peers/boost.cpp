@@ -131,7 +131,7 @@ void add(const Worker& worker, bool is_long) {
 // `harness/waits.rs`.
 void add_fairly(const Worker& worker, std::map<std::string, std::string>& options) {
   auto& mutex = worker.shared<ipc::interprocess_mutex>(0);
-  const std::uint64_t steps = std::stoull(options["--bytes"]) * LONG_STEPS / LONG_NS;
+  const std::uint64_t steps = std::stoull(options["--argument"]) * LONG_STEPS / LONG_NS;
   std::map<std::uint64_t, std::uint64_t> waits;
   const auto write = [&] {
     std::ofstream file(options["--arena"] + "/waits-" + options["--mailbox"]);

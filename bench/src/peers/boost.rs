@@ -9,7 +9,9 @@ use crate::harness::mailbox::{
     ANSWER, BEGAN_NS, COMMAND, COUNT, ENDED, ENDED_NS, LEAVE, ROUNDS, SHARED_WORDS, STOP, TOTAL,
 };
 use crate::harness::worker::{FREE, Workload};
-use crate::workloads::{GIVER, LONG_NS, LONG_STEPS, OPERATIONS_PER_WRITE};
+use crate::workloads::locking::OPERATIONS_PER_WRITE;
+use crate::workloads::sections::{LONG_NS, LONG_STEPS};
+use crate::workloads::turns::GIVER;
 
 pub(crate) const WORKLOADS: &[Workload] = &[
     Workload::program("mutex/boost", program),

@@ -4,14 +4,20 @@ use std::hint::black_box;
 use std::sync;
 
 use crate::harness::worker::Workload;
-use crate::workloads::{
-    self, Turns, add, add_fairly, add_long, read, read_mostly, take_turns, write,
-};
+use crate::workloads::contention::contend;
+use crate::workloads::locking::{add, add_long, read, read_mostly, write};
+use crate::workloads::primitives::{self, Mutex as _, Turns};
+use crate::workloads::turns::take_turns;
 
 pub(crate) const WORKLOADS: &[Workload] = &[
     Workload::thread("mutex/std", |it| add(it, Mutex::new())),
-    Workload::thread("fair/parking_lot", |it| add_fairly(it, ParkingLot)),
-    Workload::thread("fair/std", |it| add_fairly(it, Mutex::new())),
+    Workload::thread("fair/parking_lot", |it| {
+        contend(it, |_, section| {
+            let _held = PARKING_LOT.0.lock();
+            section();
+        });
+    }),
+    Workload::thread("fair/std", |it| contend(it, |_, section| Mutex::new().add(section))),
     Workload::thread("long-mutex/std", |it| add_long(it, Mutex::new())),
     Workload::thread("read/std", |it| read(it, RwLock::new())),
     Workload::thread("write/std", |it| write(it, RwLock::new())),
@@ -39,7 +45,7 @@ impl Mutex {
     }
 }
 
-impl workloads::Mutex for Mutex {
+impl primitives::Mutex for Mutex {
     #[inline]
     fn add(&self, section: impl FnOnce()) {
         let mut total = self.0.lock().expect(UNPOISONED);
@@ -48,19 +54,7 @@ impl workloads::Mutex for Mutex {
     }
 }
 
-static PARKING_LOT: Lines<parking_lot::Mutex<u64>> = Lines(parking_lot::Mutex::new(0));
-
-/// `parking_lot::Mutex`.
-struct ParkingLot;
-
-impl workloads::Mutex for ParkingLot {
-    #[inline]
-    fn add(&self, section: impl FnOnce()) {
-        let mut total = PARKING_LOT.0.lock();
-        *total += 1;
-        section();
-    }
-}
+static PARKING_LOT: Lines<parking_lot::Mutex<()>> = Lines(parking_lot::Mutex::new(()));
 
 /// `std::sync::RwLock`, behind a pointer too.
 struct RwLock(&'static sync::RwLock<u64>);
@@ -71,7 +65,7 @@ impl RwLock {
     }
 }
 
-impl workloads::RwLock for RwLock {
+impl primitives::RwLock for RwLock {
     #[inline]
     fn read(&self) -> u64 {
         *self.0.read().expect(UNPOISONED)

@@ -12,7 +12,7 @@ use crate::harness::pair::Pair;
 use crate::harness::report::Report;
 use crate::harness::samples::{Samples, extremes, time};
 use crate::harness::workers::{Harness, Workers};
-use crate::workloads::run_long_section;
+use crate::workloads::sections::run_long_section;
 
 /// With more workers than processors, the holder may not be running.
 const WORKERS: [usize; 2] = [2, 8];
@@ -43,6 +43,9 @@ pub(crate) fn run_mutex(harness: &Harness, report: &mut Report) -> io::Result<()
         for workers in WORKERS {
             for (name, peer, counts_in_shared) in MUTEXES {
                 let name = format!("{name}, {workers}, {section}");
+                if !harness.wants(&name) {
+                    continue;
+                }
                 let (floor, subject) = (format!("{task}/robust"), format!("{task}/{peer}"));
                 let Some(pair) = start(harness, &floor, &subject, workers) else { continue };
                 let figures = sample(&pair);
@@ -59,6 +62,9 @@ pub(crate) fn run_mutex(harness: &Harness, report: &mut Report) -> io::Result<()
 /// Two workers that mostly read and seldom write.
 pub(crate) fn run_rw_lock(harness: &Harness, report: &mut Report) -> io::Result<()> {
     for (name, subject) in RW_LOCKS {
+        if !harness.wants(name) {
+            continue;
+        }
         let Some(pair) = start(harness, "read-mostly/pthread", subject, 2) else { continue };
         sample(&pair).tell(report, name, "pthread")?;
     }
@@ -67,7 +73,7 @@ pub(crate) fn run_rw_lock(harness: &Harness, report: &mut Report) -> io::Result<
 
 fn start<'a>(harness: &'a Harness, floor: &str, subject: &str, workers: usize) -> Option<Pair<'a>> {
     let cpus: Vec<_> = (0..workers).map(|number| number % 2).collect();
-    Pair::start(harness, floor, subject, &cpus)
+    Pair::start(harness, floor, subject, 0, &cpus)
 }
 
 /// The throughput, and the smallest and the largest share of a worker, in per cent of an even one.

@@ -5,12 +5,11 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::harness::mailbox::RUN;
 use crate::harness::report::Report;
 use crate::harness::samples::{Samples, extremes};
-use crate::harness::waits;
 use crate::harness::worker::FREE;
 use crate::harness::workers::{Harness, Workers};
+use crate::workloads::contention::LOCK;
 
 /// How long a section lasts, in nanoseconds, for the label.
 const SECTIONS: [(&str, usize); 4] =
@@ -26,13 +25,17 @@ pub(crate) fn run(harness: &Harness, report: &mut Report) -> io::Result<()> {
         for workers in WORKERS {
             for is_pinned in [true, false] {
                 for peer in PEERS {
+                    let place = if is_pinned { "pinned" } else { "free" };
+                    let case = format!("{peer}, {workers} {place}, {section}");
+                    if !harness.wants(&case) {
+                        continue;
+                    }
                     let cpus: Vec<_> =
                         (0..workers).map(|it| if is_pinned { it % 2 } else { FREE }).collect();
                     let workload = format!("fair/{peer}");
                     let started = Workers::start(harness, 0, &workload, section_ns, &cpus);
                     let Some(started) = started else { continue };
-                    let place = if is_pinned { "pinned" } else { "free" };
-                    tell(report, &started, &format!("{peer}, {workers} {place}, {section}"))?;
+                    tell(report, &started, &case)?;
                 }
             }
         }
@@ -43,7 +46,7 @@ pub(crate) fn run(harness: &Harness, report: &mut Report) -> io::Result<()> {
 /// Counts for some seconds, and prints the figures.
 fn tell(report: &mut Report, workers: &Workers<'_>, case: &str) -> io::Result<()> {
     let (mut throughput, mut least, mut most) = (Vec::new(), Vec::new(), Vec::new());
-    workers.during(RUN, || {
+    workers.during(LOCK, || {
         thread::sleep(WARM_UP);
         for _ in 0..SECONDS {
             let (started, before) = (Instant::now(), workers.counts());
@@ -61,10 +64,5 @@ fn tell(report: &mut Report, workers: &Workers<'_>, case: &str) -> io::Result<()
     report.tell(case, 8, "k/s", &Samples::of(throughput))?;
     report.tell(&format!("{case}: least"), 8, "% of even", &Samples::of(least))?;
     report.tell(&format!("{case}: most"), 8, "% of even", &Samples::of(most))?;
-    let waits = waits::read_all(workers.arena().directory(), workers.mailboxes())?;
-    for (label, quantile) in [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999), ("longest", 1.0)] {
-        let us = waits.value_at_quantile(quantile) as f64 / 1e3;
-        report.tell_count(&format!("{case}: {label}"), 8, "us", us)?;
-    }
-    Ok(())
+    report.tell_waits(case, &workers.waits(workers.numbers())?)
 }

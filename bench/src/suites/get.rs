@@ -16,7 +16,7 @@ use crate::harness::workers::Harness;
 use crate::objects::latest;
 
 pub(crate) const WORKLOADS: &[Workload] =
-    &[Workload::process("set/latest", |it| for_size(it.bytes(), by_size!(serve_sets))(it))];
+    &[Workload::process("set/latest", |it| for_size(it.argument(), by_size!(serve_sets))(it))];
 
 /// How many cache lines a `get` under a continuous writer may cost, besides its copy.
 const LINES: f64 = 2.0;

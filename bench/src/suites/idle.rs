@@ -1,75 +1,54 @@
-//! The cost of a long wait: how much of a processor a process uses in which a waiter sleeps, or in
-//! which many do.
+//! The cost of a long wait: how much of a processor one waiter uses, and how much 800 use together.
 
 use std::io;
-use std::thread;
-use std::time::Duration;
 
-use crate::harness::mailbox::RUN;
 use crate::harness::report::Report;
 use crate::harness::samples::Samples;
 use crate::harness::workers::{Harness, Workers};
-use crate::workloads::{CROWD_THREADS, GIVER, WAITER, kill_holder};
+use crate::workloads::crowd::{processor_share, settle};
 
-/// How long each wait lasts, and how many are sampled.
-const WAIT: Duration = Duration::from_secs(2);
 const SAMPLES: usize = 3;
-
-/// How many processes a crowd of waiters has.
+/// How many processes a crowd of waiters has, and how many threads of each wait.
 const CROWD_PROCESSES: usize = 8;
+const CROWD_THREADS: usize = 100;
 
-/// What is waited for, and whether a death ends the wait.
-const SUBJECTS: [(&str, &str, bool); 8] = [
-    ("shmkit Mutex", "takeover/shmkit", true),
-    ("shmkit RwLock, write", "takeover-write/shmkit", true),
-    ("shmkit Barrier", "takeover-party/shmkit", true),
-    ("shmkit Condvar", "condition/shmkit", false),
-    ("shmkit Semaphore", "semaphore/shmkit", false),
-    ("shmkit Event", "event/shmkit", false),
-    ("robust pthread mutex", "takeover/robust", true),
-    ("futex", "semaphore/futex", false),
+/// What is waited for.
+const SUBJECTS: [(&str, &str); 9] = [
+    ("shmkit Mutex", "idle/shmkit"),
+    ("shmkit RwLock, write", "idle-write/shmkit"),
+    ("shmkit Semaphore", "idle-permit/shmkit"),
+    ("shmkit Barrier", "idle-party/shmkit"),
+    ("shmkit Condvar", "idle-condition/shmkit"),
+    ("shmkit Event", "idle-event/shmkit"),
+    ("shmkit Latest", "idle-change/shmkit"),
+    ("robust pthread mutex", "idle/robust"),
+    ("futex", "idle/futex"),
 ];
 
 pub(crate) fn run(harness: &Harness, report: &mut Report) -> io::Result<()> {
-    for (case, workload, ends_by_death) in SUBJECTS {
-        let Some(workers) = Workers::start(harness, 0, workload, 8, &[0, 1]) else { continue };
-        let shares = (0..SAMPLES).map(|_| {
-            if ends_by_death {
-                kill_holder(&workers, WAIT);
-            } else {
-                give_turn(&workers);
-            }
-            workers.processor_share(WAITER)
-        });
-        report.tell(case, 8, "% of a core", &Samples::of(shares.collect()))?;
+    for (name, workload) in SUBJECTS {
+        tell(harness, report, &format!("1 waiter, {name}"), workload, (1, 1))?;
+        let crowd = (CROWD_PROCESSES, CROWD_THREADS);
+        tell(harness, report, &format!("800 waiters, {name}"), workload, crowd)?;
     }
-    run_crowd(harness, report)
+    Ok(())
 }
 
-/// Measures many waiters together.
-fn run_crowd(harness: &Harness, report: &mut Report) -> io::Result<()> {
-    // Worker 0 holds what the others wait for.
-    let cpus: Vec<_> = (0..=CROWD_PROCESSES).map(|number| number % 2).collect();
-    let workers = Workers::start(harness, 0, "crowd/shmkit", 8, &cpus);
+fn tell(
+    harness: &Harness,
+    report: &mut Report,
+    case: &str,
+    workload: &str,
+    (processes, threads): (usize, usize),
+) -> io::Result<()> {
+    if !harness.wants(case) {
+        return Ok(());
+    }
+    // The holder, then the waiters: a single one is on the other processor.
+    let cpus: Vec<_> = (0..=processes).map(|number| number % 2).collect();
+    let workers = Workers::start(harness, 0, workload, threads, &cpus);
     let Some(workers) = workers else { return Ok(()) };
-    let share = || {
-        let waiting = WAITER..workers.len();
-        waiting.clone().for_each(|number| workers.begin(number, RUN, 1));
-        waiting.clone().for_each(|number| _ = workers.wait(number));
-        waiting.map(|number| workers.processor_share(number)).sum()
-    };
-    // Meanwhile the threads start, and arm their notices.
-    let _: f64 = share();
-    let shares = (0..SAMPLES).map(|_| share());
-    let case = format!("{} waiters for a shmkit Mutex", CROWD_PROCESSES * CROWD_THREADS);
-    report.tell(&case, 8, "% of a core", &Samples::of(shares.collect()))
-}
-
-/// Gives the waiter a turn after a long wait.
-fn give_turn(workers: &Workers<'_>) {
-    workers.begin(WAITER, RUN, 1);
-    thread::sleep(WAIT);
-    workers.begin(GIVER, RUN, 1);
-    workers.wait(GIVER);
-    workers.wait(WAITER);
+    settle(&workers);
+    let shares = (0..SAMPLES).map(|_| processor_share(&workers));
+    report.tell(case, 0, "% of a core", &Samples::of(shares.collect()))
 }

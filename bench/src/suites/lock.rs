@@ -32,9 +32,13 @@ const SUBJECTS: [(&str, &str); 18] = [
 
 pub(crate) fn run(harness: &Harness, report: &mut Report) -> io::Result<()> {
     for (name, workload) in SUBJECTS {
-        let Some(pair) = Pair::start(harness, FLOOR, workload, &[1]) else { continue };
+        let case = format!("{name} / std Mutex");
+        if !harness.wants(&case) {
+            continue;
+        }
+        let Some(pair) = Pair::start(harness, FLOOR, workload, 0, &[1]) else { continue };
         let samples = pair.sample(|workers| workers.time(ROUNDS));
-        report.tell(&format!("{name} / std Mutex"), 8, "ns", &samples)?;
+        report.tell(&case, 8, "ns", &samples)?;
     }
     Ok(())
 }

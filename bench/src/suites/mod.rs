@@ -1,10 +1,12 @@
 //! What is measured: one file for each kind of suite. None knows another.
 
 pub(crate) mod attach;
+pub(crate) mod attempts;
 pub(crate) mod contended;
 pub(crate) mod fair;
 pub(crate) mod floor;
 pub(crate) mod get;
+pub(crate) mod holders;
 pub(crate) mod idle;
 pub(crate) mod lock;
 pub(crate) mod naive;
@@ -12,4 +14,5 @@ pub(crate) mod readers;
 pub(crate) mod set;
 pub(crate) mod sight;
 pub(crate) mod takeover;
+pub(crate) mod timeouts;
 pub(crate) mod turns;

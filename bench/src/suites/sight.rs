@@ -17,7 +17,7 @@ use crate::harness::workers::{Harness, Workers};
 use crate::objects::latest;
 
 pub(crate) const WORKLOADS: &[Workload] = &[
-    Workload::process("echo/awake", |it| for_size(it.bytes(), by_size!(serve_awake))(it)),
+    Workload::process("echo/awake", |it| for_size(it.argument(), by_size!(serve_awake))(it)),
     Workload::process("echo/asleep", |it| serve(it, End::<1>::asleep(it.arena(), BACK, THERE))),
 ];
 

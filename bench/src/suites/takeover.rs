@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::harness::pair::Pair;
 use crate::harness::report::Report;
 use crate::harness::workers::Harness;
-use crate::workloads::kill_holder;
+use crate::workloads::takeover::kill_holder;
 
 /// How long the waiter waits at least, so that it sleeps when the holder dies.
 const MIN_DELAY_MS: u64 = 5;
@@ -32,20 +32,19 @@ const SUBJECTS: [(&str, &str, &[usize]); 5] = [
 pub(crate) fn run(harness: &Harness, report: &mut Report) -> io::Result<()> {
     for (name, workload, waiters) in SUBJECTS {
         for waiters in waiters {
+            let case = format!("{name}, {waiters} waiting / robust pthread");
+            if !harness.wants(&case) {
+                continue;
+            }
             // The first waiter is on the other processor than the holder.
             let cpus: Vec<_> = (0..=*waiters).map(|number| number % 2).collect();
-            let Some(pair) = Pair::start(harness, FLOOR, workload, &cpus) else { continue };
+            let Some(pair) = Pair::start(harness, FLOOR, workload, 0, &cpus) else { continue };
             let delay_ms = Cell::new(0);
             let samples = pair.sample(|workers| {
                 delay_ms.set((delay_ms.get() + DELAY_STEP_MS) % DELAY_RANGE_MS);
                 kill_holder(workers, Duration::from_millis(MIN_DELAY_MS + delay_ms.get()))
             });
-            report.tell(
-                &format!("{name}, {waiters} waiting / robust pthread"),
-                8,
-                "ms",
-                &samples,
-            )?;
+            report.tell(&case, 0, "ms", &samples)?;
         }
     }
     Ok(())

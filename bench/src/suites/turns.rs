@@ -48,9 +48,13 @@ fn run(
 ) -> io::Result<()> {
     for (cores, cpus) in CORES {
         for (name, workload) in subjects {
-            let Some(pair) = Pair::start(harness, floor, workload, &cpus) else { continue };
+            let case = format!("{name} / futex, {cores}");
+            if !harness.wants(&case) {
+                continue;
+            }
+            let Some(pair) = Pair::start(harness, floor, workload, 0, &cpus) else { continue };
             let samples = pair.sample(|workers| workers.time(ROUNDS) / 1_000.0);
-            report.tell(&format!("{name} / futex, {cores}"), 8, "us", &samples)?;
+            report.tell(&case, 8, "us", &samples)?;
         }
     }
     Ok(())

@@ -1,0 +1,40 @@
+//! Workers that want the same lock all the time, and how long each acquisition takes.
+
+use std::thread;
+use std::time::Duration;
+
+use super::sections;
+use crate::harness::mailbox::RUN;
+use crate::harness::waits;
+use crate::harness::worker::{Worker, now_ns};
+
+/// What to do: acquire.
+pub(crate) const LOCK: u64 = RUN;
+/// What to do: acquire, and pause after each section.
+pub(crate) const LOCK_SELDOM: u64 = RUN + 1;
+/// What to do: attempt to acquire, without waiting.
+pub(crate) const ATTEMPT: u64 = RUN + 2;
+
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Repeats `hold`, which acquires in the way that its first argument says, runs a section while it
+/// holds, and releases. The argument of the worker is the length of a section in nanoseconds.
+/// Measures how long each acquisition takes.
+pub(crate) fn contend(worker: &Worker, hold: impl Fn(u64, &mut dyn FnMut())) {
+    let steps = sections::steps_of(worker.argument());
+    worker.serve(|command| {
+        let mut waits = waits::histogram();
+        command.repeat(|| {
+            let began_ns = now_ns();
+            hold(command.what, &mut || {
+                waits::record(&mut waits, now_ns() - began_ns);
+                sections::run(steps);
+            });
+            if command.what == LOCK_SELDOM {
+                thread::sleep(PAUSE);
+            }
+        });
+        let written = waits::write(worker.arena().directory(), worker.mailbox(), &waits);
+        written.expect("cannot write how long the acquisitions took");
+    });
+}
