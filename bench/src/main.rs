@@ -31,8 +31,8 @@ use harness::worker::{Assignment, Workloads};
 use harness::workers::Harness;
 use peers::{bare_futex, boost, pthread, shmkit, threads};
 use suites::{
-    attach, attempts, contended, fair, floor, get, holders, idle, lock, naive, readers, set, sight,
-    takeover, timeouts, turns,
+    attach, attempts, contended, fairness, floor, get, holders, idle, lock, naive, readers, set,
+    sight, takeover, timeouts, turns,
 };
 
 const WORKLOADS: Workloads = &[
@@ -105,6 +105,12 @@ enum Suite {
     Contend,
     /// Acquire a mutex from 2 to 8 workers for seconds: even shares, and the longest waits
     Fair,
+    /// Acquire a lock from 8 workers, of which 1, 4 or 7 write
+    FairRwlock,
+    /// Acquire a semaphore of one permit and of two, from 8 workers
+    FairSemaphore,
+    /// Wait for one condition in 8 workers, of which one is notified at a time
+    FairCondition,
     /// Acquire a lock mostly for reading, from 2 workers
     Rwlock,
     /// Take turns by a mutex and conditions, on two processors and on one
@@ -138,7 +144,10 @@ impl Suite {
             Self::Naive => naive::run,
             Self::Lock => lock::run,
             Self::Contend => contended::run_mutex,
-            Self::Fair => fair::run,
+            Self::Fair => fairness::mutex::run,
+            Self::FairRwlock => fairness::rwlock::run,
+            Self::FairSemaphore => fairness::semaphore::run,
+            Self::FairCondition => fairness::condition::run,
             Self::Rwlock => contended::run_rw_lock,
             Self::Condition => turns::run_condition,
             Self::Semaphore => turns::run_semaphore,

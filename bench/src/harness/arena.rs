@@ -27,7 +27,7 @@ const STATIONS: usize = BYTES_BACK + MAX_WORDS + 16;
 const WORDS: usize = STATIONS + MAX_STATIONS * STATION_WORDS;
 
 /// How many sets of workers can exist at the same time.
-const MAX_STATIONS: usize = 2;
+const MAX_STATIONS: usize = 5;
 /// How many workers a set can have.
 pub(crate) const MAX_WORKERS: usize = 101;
 const STATION_WORDS: usize = MAX_WORKERS * MAILBOX_WORDS + SHARED_WORDS;

@@ -8,9 +8,9 @@ use serde_json::json;
 use super::samples::{Samples, extremes, median};
 
 /// The width of the column of cases.
-const CASE: usize = 50;
+const CASE: usize = 56;
 /// The width of the column of targets.
-const TARGET: usize = 66;
+const TARGET: usize = 70;
 /// If the floor changed by more than this fraction during a case, the ratio is doubtful.
 const MOVED: f64 = 0.2;
 /// How such a case is marked.
@@ -23,6 +23,8 @@ pub(crate) struct Row {
     pub(crate) case: String,
     pub(crate) bytes: usize,
     pub(crate) median: f64,
+    /// The least sample.
+    pub(crate) min: f64,
     /// The median of the ratios to the floor.
     pub(crate) ratio: Option<f64>,
     /// Whether the floor changed so much during the case that the ratio is doubtful.
@@ -35,7 +37,9 @@ pub(crate) struct Verdict {
     /// The worst case, and its figure.
     pub(crate) row: Row,
     pub(crate) value: f64,
-    pub(crate) holds: bool,
+    /// How many cases miss the target, and how many there are.
+    pub(crate) missed: usize,
+    pub(crate) cases: usize,
 }
 
 /// Where figures are printed, and what was printed.
@@ -78,7 +82,7 @@ impl Report {
         let (floor, ratio) = (median(&samples.floors), median(&samples.ratios));
         let floor_moved = samples.floor_moved_by().is_some_and(|it| it > MOVED);
         let (suite, case_of_row) = (self.suite.clone(), case.to_owned());
-        let row = Row { suite, case: case_of_row, bytes, median: value, ratio, floor_moved };
+        let row = Row { suite, case: case_of_row, bytes, median: value, min, ratio, floor_moved };
         self.rows.push(row);
         if self.json {
             let line = json!({
@@ -101,33 +105,36 @@ impl Report {
         if !self.json && !verdicts.is_empty() {
             writeln!(self.output, "\n{:<TARGET$}{:>8}  {:<8}the worst case", "target", "", "")?;
         }
-        for Verdict { target, row, value, holds } in verdicts {
+        for Verdict { target, row, value, missed, cases } in verdicts {
             if self.json {
                 let line = json!({
-                    "target": target, "holds": holds, "value": rounded(*value),
+                    "target": target, "holds": *missed == 0, "value": rounded(*value),
                     "suite": row.suite, "case": row.case, "bytes": row.bytes,
-                    "floor_moved": row.floor_moved,
+                    "floor_moved": row.floor_moved, "missed": missed, "cases": cases,
                 });
                 writeln!(self.output, "{line}")?;
                 continue;
             }
-            let (verdict, case) = (if *holds { "holds" } else { "MISSED" }, &row.case);
+            let verdict = if *missed == 0 { "holds" } else { "MISSED" };
             let mark = if row.floor_moved { FLOOR_MOVED } else { "" };
-            let value = shown(*value);
-            let bytes = row.bytes;
-            writeln!(
+            let (value, case, bytes) = (shown(*value), &row.case, row.bytes);
+            write!(
                 self.output,
                 "{target:<TARGET$}{value:>8}  {verdict:<8}{case}, {bytes} B{mark}"
             )?;
+            match missed {
+                0 => writeln!(self.output)?,
+                missed => writeln!(self.output, "; missed in {missed} of {cases} cases")?,
+            }
         }
         Ok(())
     }
 
-    /// Prints how long acquisitions took.
-    pub(crate) fn tell_waits(&mut self, case: &str, waits: &Histogram<u64>) -> io::Result<()> {
+    /// Prints how long acquisitions took. Each figure is named after a prefix.
+    pub(crate) fn tell_waits(&mut self, prefix: &str, waits: &Histogram<u64>) -> io::Result<()> {
         for (label, quantile) in [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999), ("longest", 1.0)] {
             let us = waits.value_at_quantile(quantile) as f64 / 1e3;
-            self.tell_count(&format!("{case}: {label}"), 0, "us", us)?;
+            self.tell_count(&format!("{prefix}{label}"), 0, "us", us)?;
         }
         Ok(())
     }
@@ -146,6 +153,7 @@ impl Report {
 
 fn shown(value: f64) -> String {
     match value.abs() {
+        0.0 => "0".to_owned(),
         ..0.1 => format!("{value:.4}"),
         ..100.0 => format!("{value:.2}"),
         _ => format!("{value:.0}"),

@@ -243,13 +243,14 @@ impl<'a> Workers<'a> {
         numbers.clone().for_each(|number| self.send(number, what(number), 0));
         numbers.clone().for_each(|number| self.wait_begun(number));
         let result = own();
-        for number in numbers.clone() {
-            self.word(number, STOP).store(1, Ordering::Relaxed);
-        }
-        for number in numbers {
-            self.wait(number);
-        }
+        numbers.clone().for_each(|number| self.stop(number));
+        numbers.for_each(|number| _ = self.wait(number));
         result
+    }
+
+    /// Ends a command without a number of rounds after the operation that runs.
+    pub(crate) fn stop(&self, number: usize) {
+        self.word(number, STOP).store(1, Ordering::Relaxed);
     }
 
     /// Returns how many operations each worker has completed in `during`.

@@ -127,24 +127,27 @@ void add(const Worker& worker, bool is_long) {
   });
 }
 
-// Measures how long each acquisition takes, as in `workloads.rs`, and writes the counts as in
+// Repeats `hold`, which acquires, calls its argument, and releases. Measures how long each
+// acquisition takes, as in `workloads/contention.rs`, and writes the counts as in
 // `harness/waits.rs`.
-void add_fairly(const Worker& worker, std::map<std::string, std::string>& options) {
-  auto& mutex = worker.shared<ipc::interprocess_mutex>(0);
+template <class Hold>
+void contend(const Worker& worker, std::map<std::string, std::string>& options, Hold hold) {
   const std::uint64_t steps = std::stoull(options["--argument"]) * LONG_STEPS / LONG_NS;
   std::map<std::uint64_t, std::uint64_t> waits;
   const auto write = [&] {
     std::ofstream file(options["--arena"] + "/waits-" + options["--mailbox"]);
     for (const auto& [ns, count] : waits) file << ns << ' ' << count << '\n';
+    waits.clear();
   };
   worker.repeat(
       [&] {
         const std::uint64_t began_ns = now_ns();
-        ipc::scoped_lock<ipc::interprocess_mutex> locked(mutex);
-        std::uint64_t ns = now_ns() - began_ns, unit = 1;
-        while (ns / unit >= 128) unit *= 2;
-        ++waits[ns / unit * unit];
-        run_section(steps);
+        hold([&] {
+          std::uint64_t ns = now_ns() - began_ns, unit = 1;
+          while (ns / unit >= 128) unit *= 2;
+          ++waits[ns / unit * unit];
+          run_section(steps);
+        });
       },
       write);
 }
@@ -230,7 +233,23 @@ bool run(const Worker& worker, const std::string& task, const std::string& peer,
     else
       read_and_write<ipc::interprocess_sharable_mutex>(worker, task);
   } else if (task == "fair") {
-    add_fairly(worker, options);
+    auto& mutex = worker.shared<ipc::interprocess_mutex>(0);
+    contend(worker, options, [&](auto section) {
+      ipc::scoped_lock<ipc::interprocess_mutex> locked(mutex);
+      section();
+    });
+  } else if (task == "fair-permit" || task == "fair-permits") {
+    auto& semaphores = worker.shared<Semaphores>(0, task == "fair-permit" ? 1 : 2);
+    contend(worker, options,
+            [&](auto section) { semaphores.take(0), section(), semaphores.give(0); });
+  } else if (task == "fair-condition") {
+    auto& turns = worker.shared<Conditions>(0);
+    const std::size_t others = GIVER + 1;
+    if (worker.number == GIVER)
+      worker.repeat([&] { turns.give(others), turns.take(GIVER); });
+    else
+      contend(worker, options,
+              [&](auto section) { turns.take(others), section(), turns.give(GIVER); });
   } else if (task == "permit") {
     auto& semaphores = worker.shared<Semaphores>(0, 1);
     worker.repeat([&] { semaphores.take(0), semaphores.give(0); });

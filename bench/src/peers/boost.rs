@@ -16,6 +16,9 @@ use crate::workloads::turns::GIVER;
 pub(crate) const WORKLOADS: &[Workload] = &[
     Workload::program("mutex/boost", program),
     Workload::program("fair/boost", program),
+    Workload::program("fair-permit/boost", program),
+    Workload::program("fair-permits/boost", program),
+    Workload::program("fair-condition/boost", program),
     Workload::program("long-mutex/boost", program),
     Workload::program("read/boost-sharable", program),
     Workload::program("read/boost-upgradable", program),

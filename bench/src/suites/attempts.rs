@@ -23,7 +23,7 @@ pub(crate) fn run(harness: &Harness, report: &mut Report) -> io::Result<()> {
         for (mode, lock) in MODES {
             for (place, cpus) in PLACES {
                 for peer in PEERS {
-                    let case = format!("{peer}, {mode}, {place}, {section}");
+                    let case = format!("{peer}, {mode}, {place}, {section}: ");
                     if !harness.wants(&case) {
                         continue;
                     }

@@ -1,9 +1,9 @@
-//! What is measured: one file for each kind of suite. None knows another.
+//! What is measured: one file or folder for each kind of suite. None knows another.
 
 pub(crate) mod attach;
 pub(crate) mod attempts;
 pub(crate) mod contended;
-pub(crate) mod fair;
+pub(crate) mod fairness;
 pub(crate) mod floor;
 pub(crate) mod get;
 pub(crate) mod holders;

@@ -3,7 +3,9 @@
 use std::thread;
 use std::time::Duration;
 
+use super::primitives::Turns;
 use super::sections;
+use super::turns::GIVER;
 use crate::harness::mailbox::RUN;
 use crate::harness::waits;
 use crate::harness::worker::{Worker, now_ns};
@@ -14,8 +16,29 @@ pub(crate) const LOCK: u64 = RUN;
 pub(crate) const LOCK_SELDOM: u64 = RUN + 1;
 /// What to do: attempt to acquire, without waiting.
 pub(crate) const ATTEMPT: u64 = RUN + 2;
+/// What to do: acquire for reading.
+pub(crate) const READ: u64 = RUN + 3;
+/// What to do: acquire for writing.
+pub(crate) const WRITE: u64 = RUN + 4;
 
 const PAUSE: Duration = Duration::from_millis(1);
+
+/// The giver gives a turn, and takes its own when one of the other workers has answered. Those
+/// contend for the turn that it gives.
+pub(crate) fn contend_for_turns(worker: &Worker, turns: impl Turns) {
+    const OTHERS: usize = GIVER + 1;
+    if worker.number() == GIVER {
+        return worker.repeat(|| {
+            turns.give(OTHERS);
+            turns.take(GIVER);
+        });
+    }
+    contend(worker, |_, section| {
+        turns.take(OTHERS);
+        section();
+        turns.give(GIVER);
+    });
+}
 
 /// Repeats `hold`, which acquires in the way that its first argument says, runs a section while it
 /// holds, and releases. The argument of the worker is the length of a section in nanoseconds.

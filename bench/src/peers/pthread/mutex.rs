@@ -20,6 +20,8 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     Workload::process("long-mutex/pthread", |it| add_long(it, Mutex::at(it.shared(), false))),
     Workload::process("long-mutex/robust", |it| add_long(it, robust(it))),
     Workload::process("fair/robust", contend_for_mutex),
+    Workload::process("fair-rwlock/robust", contend_for_mutex),
+    Workload::process("fair-permit/robust", contend_for_mutex),
     Workload::process("takeover/robust", take_over),
     Workload::process("timeouts/robust", time_out),
     Workload::process("idle/robust", idle),

@@ -2,17 +2,39 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use libc::c_int;
+
 use super::initialiser::{Initialiser, check};
 use crate::harness::mailbox::TOTAL;
-use crate::harness::worker::{Shared, Workload};
+use crate::harness::worker::{Shared, Worker, Workload};
+use crate::workloads::contention::{WRITE, contend};
 use crate::workloads::locking::{add_one, read, read_mostly, write};
 use crate::workloads::primitives;
 
 pub(crate) const WORKLOADS: &[Workload] = &[
-    Workload::process("read/pthread", |it| read(it, RwLock::at(it.shared()))),
-    Workload::process("write/pthread", |it| write(it, RwLock::at(it.shared()))),
-    Workload::process("read-mostly/pthread", |it| read_mostly(it, RwLock::at(it.shared()))),
+    Workload::process("read/pthread", |it| read(it, RwLock::at(it.shared(), false))),
+    Workload::process("write/pthread", |it| write(it, RwLock::at(it.shared(), false))),
+    Workload::process("read-mostly/pthread", |it| read_mostly(it, RwLock::at(it.shared(), false))),
+    Workload::process("fair-rwlock/pthread", |it| contend_for_lock(it, false)),
+    Workload::process("fair-rwlock/writers-first", |it| contend_for_lock(it, true)),
 ];
+
+/// `PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP`. By default, readers come first.
+const WRITERS_FIRST: c_int = 2;
+
+fn contend_for_lock(worker: &Worker, writers_first: bool) {
+    let lock = RwLock::at(worker.shared(), writers_first);
+    contend(worker, |what, section| {
+        if what == WRITE {
+            lock.lock();
+            add_one(lock.total);
+        } else {
+            lock.lock_shared();
+        }
+        section();
+        lock.unlock();
+    });
+}
 
 /// A lock for readers and writers, and a counter beside it.
 struct RwLock<'a> {
@@ -21,7 +43,7 @@ struct RwLock<'a> {
 }
 
 impl<'a> RwLock<'a> {
-    fn at(shared: Shared<'a>) -> Self {
+    fn at(shared: Shared<'a>, writers_first: bool) -> Self {
         const { assert!(size_of::<libc::pthread_rwlock_t>() <= TOTAL * 8) };
         let lock = Self { raw: shared.pointer(0), total: shared.word(TOTAL) };
         if shared.create {
@@ -31,10 +53,30 @@ impl<'a> RwLock<'a> {
                 set_shared: libc::pthread_rwlockattr_setpshared,
                 init: libc::pthread_rwlock_init,
             };
+            let adapt = |attributes| {
+                if writers_first {
+                    // SAFETY: `run` passes initialised attributes.
+                    check(unsafe {
+                        libc::pthread_rwlockattr_setkind_np(attributes, WRITERS_FIRST)
+                    });
+                }
+            };
             // SAFETY: the three are for rwlocks. Other workers start only later.
-            unsafe { initialiser.run(lock.raw, |_| ()) };
+            unsafe { initialiser.run(lock.raw, adapt) };
         }
         lock
+    }
+
+    #[inline]
+    fn lock_shared(&self) {
+        // SAFETY: worker 0 initialised it before the others started.
+        check(unsafe { libc::pthread_rwlock_rdlock(self.raw) });
+    }
+
+    #[inline]
+    fn lock(&self) {
+        // SAFETY: worker 0 initialised it before the others started. This thread does not hold it.
+        check(unsafe { libc::pthread_rwlock_wrlock(self.raw) });
     }
 
     #[inline]
@@ -47,8 +89,7 @@ impl<'a> RwLock<'a> {
 impl primitives::RwLock for RwLock<'_> {
     #[inline]
     fn read(&self) -> u64 {
-        // SAFETY: worker 0 initialised it before the others started.
-        check(unsafe { libc::pthread_rwlock_rdlock(self.raw) });
+        self.lock_shared();
         let total = self.total.load(Ordering::Relaxed);
         self.unlock();
         total
@@ -56,8 +97,7 @@ impl primitives::RwLock for RwLock<'_> {
 
     #[inline]
     fn write(&self) {
-        // SAFETY: worker 0 initialised it before the others started. This thread does not hold it.
-        check(unsafe { libc::pthread_rwlock_wrlock(self.raw) });
+        self.lock();
         add_one(self.total);
         self.unlock();
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::initialiser::{Initialiser, check};
 use super::mutex::Mutex;
 use crate::harness::worker::{Shared, Worker, Workload};
+use crate::workloads::contention::{contend, contend_for_turns};
 use crate::workloads::primitives::Turns;
 use crate::workloads::turns::take_turns;
 
@@ -12,7 +13,21 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     Workload::process("permit/pthread", acquire_permits),
     Workload::process("condition/robust", |it| take_turns(it, Condvars::at(it.shared()))),
     Workload::process("semaphore/pthread", |it| take_turns(it, Semaphores::at(it.shared(), 0))),
+    Workload::process("fair-permit/sem_t", |it| contend_for_permits(it, 1)),
+    Workload::process("fair-permits/sem_t", |it| contend_for_permits(it, 2)),
+    Workload::process("fair-condition/robust", |it| {
+        contend_for_turns(it, Condvars::at(it.shared()));
+    }),
 ];
+
+fn contend_for_permits(worker: &Worker, permits: u32) {
+    let permits = Semaphores::at(worker.shared(), permits);
+    contend(worker, |_, section| {
+        permits.take(0);
+        section();
+        permits.give(0);
+    });
+}
 
 /// Acquires the only permit of a semaphore and releases it.
 fn acquire_permits(worker: &Worker) {
