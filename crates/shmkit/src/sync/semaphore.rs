@@ -51,7 +51,10 @@ pub struct Semaphore {
     line: Line,
     slots: Words<0>,
     initial_permits: u32,
-    wait_loop: WaitLoop,
+    /// By which threads wait for a permit that its holder releases, as a lock.
+    permit_loop: WaitLoop,
+    /// By which they wait for one that is consumed, as another process's answer.
+    consume_loop: WaitLoop,
 }
 
 impl Semaphore {
@@ -217,7 +220,8 @@ impl Semaphore {
     fn take_slowly(&self, slot: Option<u32>, until: Until) -> Result<(), PermitError> {
         let membership = self.membership();
         let _recorded = membership.record_wait(self.line.place(), until);
-        self.permits().take(slot, membership.notices(), &self.wait_loop, until, |extent| {
+        let wait_loop = if slot.is_some() { &self.permit_loop } else { &self.consume_loop };
+        self.permits().take(slot, membership.notices(), wait_loop, until, |extent| {
             self.reap_the_dead(extent);
             membership.object_is_removed()
         })
@@ -273,6 +277,8 @@ impl Payload for Semaphore {
     fn plan(planner: &mut Planner<'_>, initial: Option<&u32>) {
         let line = planner.line("given");
         planner.word("initial_permits", line + 8, WORDS);
+        planner.word("handed", line + 16, WORDS);
+        planner.word("asked", line + 24, WORDS);
         planner.word("taken", line + 64, WORDS);
         planner.words_for_each("slots", WORDS, STRIDE as u64);
         if let Some(&permits) = initial {
@@ -285,7 +291,8 @@ impl Payload for Semaphore {
         let (line, slots) = (builder.line()?, builder.words_for_each(STRIDE)?);
         // ORDERING: Relaxed; written before the object could be opened.
         let initial_permits = line.fixed()[1].load(Ordering::Relaxed) as u32;
-        let semaphore = Self { line, slots, initial_permits, wait_loop: builder.wait_loop() };
+        let (permit_loop, consume_loop) = (builder.lock_loop(), builder.wait_loop());
+        let semaphore = Self { line, slots, initial_permits, permit_loop, consume_loop };
         // What the last participant of this slot still holds.
         semaphore.permits().reap(semaphore.membership().me().slot(), || true);
         Ok(semaphore)

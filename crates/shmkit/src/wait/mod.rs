@@ -7,6 +7,7 @@
 //! | `checks` | when the slow check is due: on a death notice, or at intervals |
 //! | `extent` | how many holders it asks about |
 //! | `remembered` | what a handle remembers of its waits |
+//! | `shared_moment` | a moment that the waiters of all processes compare |
 //! | `spin` | how long to look before sleeping |
 //! | `until` | how long to wait |
 //!
@@ -16,12 +17,14 @@
 mod checks;
 mod extent;
 mod remembered;
+mod shared_moment;
 mod spin;
 mod until;
 mod waiter;
 mod word;
 
 pub(crate) use extent::Extent;
+pub(crate) use shared_moment::SharedMoment;
 pub(crate) use until::Until;
 #[cfg(all(feature = "crash-points", not(loom)))]
 pub(crate) use waiter::figures;

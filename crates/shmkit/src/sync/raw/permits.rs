@@ -1,7 +1,7 @@
 //! Permits that are returned if their holder dies.
 //!
 //! ```text
-//! line    | given | ... | taken | initial permits       `taken` in a cache line of its own
+//! line    | given | initial permits | handed | asked | ... | taken    `taken` in another line
 //! data    | taken by slot 0 | given back by it | ...    64 bytes each
 //!
 //! given, taken       63                      14  13  12          2    1        0
@@ -23,8 +23,11 @@
 //!
 //! Bit S of `given` (STARVING) requests a handoff: threads that have not slept leave available
 //! permits to threads that have. A thread that slept clears the bit when it has its permit or gives
-//! up. The other waiters set it again when they are woken but find no permit. So a dead or stopped
-//! thread delays the others by one slice.
+//! up. A waiter that is woken but finds no permit sets it again, 1 ms after the last handoff, whose
+//! time is in `handed`. (Without that time, two threads that are woken in turn would have nearly
+//! all handoffs.) This waiter loses its place in the queue. So after 16 ms it sets the bit at once,
+//! and stores the time in `asked`: then, for 50 ms, only a thread that requested a handoff clears
+//! the bit. A dead or stopped thread delays the others by one slice.
 //!
 //! # Why no permit is lost or created
 //!
@@ -40,13 +43,23 @@
 //! participant has the slot, then that the slot holds permits, and then exchanges the `given` that
 //! it loaded; in between, neither word of a dead participant's slot changes. A new participant
 //! gives back what its slot still holds before it takes anything.
+//!
+//! # Why no thread sleeps beside an available permit
+//!
+//! A thread sets ASLEEP before it sleeps. A process that gives a permit clears ASLEEP and wakes one
+//! thread. That thread does not know whether there are others. So, once it has a permit or gives
+//! up, it sets ASLEEP again: the next permit wakes another thread. Then it looks whether a permit
+//! is available, which was given before that, and wakes another thread for it.
+
+use std::time::Duration;
 
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::object::LINE_WORDS;
 use crate::participant::{slot_from_bits, slot_to_bits};
 use crate::sys::notices::Notices;
 use crate::wait::{
-    ASLEEP, CLOSED, Extent, Poll, SleepTicket, Standing, Until, WaitLoop, WaitWord, Waited, Wake,
+    ASLEEP, CLOSED, Extent, Poll, SharedMoment, SleepTicket, Standing, Until, WaitLoop, WaitWord,
+    Waited, Wake,
 };
 
 /// Words from one slot's two words to the next slot's.
@@ -58,6 +71,11 @@ pub(crate) const MAX_HELD: u64 = 15_000;
 const TRIES: u32 = 64;
 /// The most permits that there can be.
 pub(crate) const MAX_PERMITS: u64 = 1 << 40;
+
+/// How long holders run, at least, before a waiter requests a handoff.
+const RUN: Duration = Duration::from_millis(1);
+/// How long the request of a waiter that has starved for long lasts.
+const ASKED_FOR: Duration = Duration::from_millis(50);
 
 const STARVING: u64 = 1 << 13;
 const ONE: u64 = 1 << 14;
@@ -109,6 +127,17 @@ pub(crate) struct Permits<'a> {
     pub(crate) given: &'a AtomicU64,
     pub(crate) taken: &'a AtomicU64,
     pub(crate) slots: &'a [AtomicU64],
+    /// Not in a model, in which time stands still.
+    pub(crate) times: Option<Times<'a>>,
+}
+
+/// When handoffs took place and were requested.
+#[derive(Clone, Copy)]
+pub(crate) struct Times<'a> {
+    /// The last handoff.
+    pub(crate) handed: SharedMoment<'a>,
+    /// The last request of a waiter that had starved for long, until it has a permit.
+    pub(crate) asked: SharedMoment<'a>,
 }
 
 /// The initial value of `given`.
@@ -120,7 +149,9 @@ impl<'a> Permits<'a> {
     /// The words in a line, and the words of the slots.
     #[inline(always)]
     pub(crate) fn of(line: &'a [AtomicU64; LINE_WORDS], slots: &'a [AtomicU64]) -> Self {
-        Self { given: &line[0], taken: &line[8], slots }
+        let [handed, asked] = [&line[2], &line[3]].map(SharedMoment::in_word);
+        let times = Some(Times { handed, asked });
+        Self { given: &line[0], taken: &line[8], slots, times }
     }
 
     #[inline]
@@ -318,17 +349,13 @@ impl<'a> Permits<'a> {
         slot: Option<u32>,
         standing: &Standing,
     ) -> Poll<'a, Result<(), PermitError>> {
-        if standing.slept {
-            // If permits are available now, the process that gives next must wake another waiter.
-            self.wait_word().mark_asleep_if(|_| self.available() > 0);
-        }
         let given = Self::load(self.given).0;
         let sleep = SleepTicket::new(self.wait_word(), given);
         if given & STARVING != 0 && !standing.slept && !standing.patience_is_over {
             return Poll::Reserved(sleep);
         }
         match self.try_take(slot) {
-            Err(PermitError::None) if standing.starves => {
+            Err(PermitError::None) if self.may_request(standing) => {
                 Poll::Pending(sleep.marked(given | ASLEEP | STARVING).requesting())
             }
             Err(PermitError::None) => Poll::Pending(sleep),
@@ -355,35 +382,60 @@ impl<'a> Permits<'a> {
             |standing| self.poll_take(slot, standing),
             |extent| check(extent).then_some(Err(PermitError::Closed)),
         );
-        // Also if another thread requested it: that thread requests it again, unless it is dead.
-        if requested || slept && found.is_some() {
-            self.end_handoff();
-        }
-        let outcome = found.unwrap_or(Err(PermitError::None));
         if slept {
-            if outcome.is_err() {
-                // The wake cleared the mark, and another waiter may need the wake.
-                self.wait_word().mark_asleep_if(|_| true);
-            }
-            if self.available() > 0 && Self::load(self.given).0 & ASLEEP != 0 {
-                self.wait_word().pass_wake_on();
-            }
+            // CRASH: dying here leaves other sleeping threads without a mark, until the death
+            // notice or the end of their slices.
+            self.wait_word().mark_asleep_if(|_| true);
         }
-        outcome
+        let ended = self.conclude_handoff(slept && found.is_some(), requested);
+        let is_needed = || self.available() > 0 && Self::load(self.given).0 & ASLEEP != 0;
+        if (slept || ended) && is_needed() {
+            self.wait_word().pass_wake_on();
+        }
+        found.unwrap_or(Err(PermitError::None))
     }
 
-    /// Ends the handoff.
-    fn end_handoff(self) {
+    /// Returns whether a waiter requests a handoff when it sleeps again.
+    fn may_request(self, standing: &Standing) -> bool {
+        let Some(times) = self.times else { return standing.starves };
+        if standing.starves_for_long {
+            times.asked.record();
+        }
+        standing.starves && (standing.starves_for_long || !times.handed.is_within(RUN))
+    }
+
+    /// Concludes the handoff after a wait. Returns whether it has ended.
+    fn conclude_handoff(self, was_used: bool, requested: bool) -> bool {
+        let Some(times) = self.times else { return (was_used || requested) && self.end_handoff() };
+        if was_used && self.is_reserved() {
+            times.handed.record();
+        }
+        if requested {
+            times.asked.forget();
+        } else if !was_used || times.asked.is_within(ASKED_FOR) {
+            return false;
+        }
+        // Also if another thread requested it: that thread requests it again, unless it is dead.
+        self.end_handoff()
+    }
+
+    /// Ends the handoff. Returns whether there was one.
+    fn end_handoff(self) -> bool {
         let mut given = Self::load(self.given).0;
         while given & STARVING != 0 {
+            let without = given & !STARVING;
             // ORDERING: AcqRel; in order with the permits that are given.
-            match self.wait_word().change(given, given & !STARVING, Ordering::AcqRel, Wake::One) {
-                Ok(()) => return,
+            match self.wait_word().change(given, without, Ordering::AcqRel, Wake::Moved) {
+                Ok(()) => return true,
                 Err(found) => given = found,
             }
         }
+        false
     }
 }
 
 #[cfg(all(test, loom))]
 mod models;
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -24,7 +24,7 @@ impl Words {
     }
 
     fn permits(&self) -> Permits<'_> {
-        Permits { given: &self.given, taken: &self.taken, slots: &self.slots }
+        Permits { given: &self.given, taken: &self.taken, slots: &self.slots, times: None }
     }
 
     /// Takes a permit for a slot, and sleeps until one is available, as a semaphore does.
