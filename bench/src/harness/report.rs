@@ -8,7 +8,7 @@ use serde_json::json;
 use super::samples::{Samples, extremes, median};
 
 /// The width of the column of cases.
-const CASE: usize = 56;
+const CASE: usize = 60;
 /// The width of the column of targets.
 const TARGET: usize = 70;
 /// If the floor changed by more than this fraction during a case, the ratio is doubtful.

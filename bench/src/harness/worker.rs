@@ -155,7 +155,8 @@ impl Worker {
 
     /// Returns a name for an object that only this set of workers uses.
     pub(crate) fn object_name(&self) -> String {
-        format!("{}-{}", self.assignment.workload.replace('/', "-"), self.assignment.shared)
+        let Assignment { workload, shared, argument, .. } = &self.assignment;
+        format!("{}-{shared}-{argument}", workload.replace('/', "-"))
     }
 
     fn word(&self, at: usize) -> &AtomicU64 {

@@ -20,25 +20,37 @@ const DELAY_RANGE_MS: u64 = 53;
 const DELAY_STEP_MS: u64 = 17;
 
 const FLOOR: &str = "takeover/robust";
-/// What is waited for, and how many processes wait for it at a time.
-const SUBJECTS: [(&str, &str, &[usize]); 5] = [
-    ("shmkit Mutex", "takeover/shmkit", &[1, 8, 64]),
-    ("shmkit RwLock, write", "takeover-write/shmkit", &[1, 8, 64]),
-    ("shmkit Semaphore", "takeover-permit/shmkit", &[1, 8, 64]),
-    ("shmkit Barrier", "takeover-party/shmkit", &[1]),
-    ("robust pthread", "takeover/robust", &[1, 8, 64]),
+/// What is waited for.
+const SUBJECTS: [(&str, &str); 13] = [
+    ("shmkit Mutex", "takeover/shmkit"),
+    ("shmkit ReentrantMutex", "takeover-reentrant/shmkit"),
+    ("shmkit RwLock, write", "takeover-write/shmkit"),
+    ("shmkit RwLock, read", "takeover-read/shmkit"),
+    ("shmkit RwLock, after a reader", "takeover-drained/shmkit"),
+    ("shmkit RwLock, upgradable", "takeover-upgradable/shmkit"),
+    ("shmkit Semaphore", "takeover-permit/shmkit"),
+    ("shmkit Barrier", "takeover-party/shmkit"),
+    ("shmkit Latch", "takeover-latch/shmkit"),
+    ("shmkit Condvar", "takeover-condition/shmkit"),
+    ("shmkit Once", "takeover-once/shmkit"),
+    ("shmkit Latest", "takeover-writer/shmkit"),
+    ("robust pthread", "takeover/robust"),
 ];
+/// How many processes wait at a time.
+const WAITERS: [usize; 3] = [1, 8, 64];
 
 pub(crate) fn run(harness: &Harness, report: &mut Report) -> io::Result<()> {
-    for (name, workload, waiters) in SUBJECTS {
-        for waiters in waiters {
+    for (name, workload) in SUBJECTS {
+        for waiters in WAITERS {
             let case = format!("{name}, {waiters} waiting / robust pthread");
             if !harness.wants(&case) {
                 continue;
             }
             // The first waiter is on the other processor than the holder.
-            let cpus: Vec<_> = (0..=*waiters).map(|number| number % 2).collect();
-            let Some(pair) = Pair::start(harness, FLOOR, workload, 0, &cpus) else { continue };
+            let cpus: Vec<_> = (0..=waiters).map(|number| number % 2).collect();
+            let Some(pair) = Pair::start(harness, FLOOR, workload, cpus.len(), &cpus) else {
+                continue;
+            };
             let delay_ms = Cell::new(0);
             let samples = pair.sample(|workers| {
                 delay_ms.set((delay_ms.get() + DELAY_STEP_MS) % DELAY_RANGE_MS);

@@ -13,6 +13,9 @@ pub(crate) const HOLDER: usize = 0;
 /// The first worker that waits. All further ones wait, too.
 pub(crate) const WAITER: usize = 1;
 
+/// How often the holder of a set of workers can be killed, at most.
+pub(crate) const MAX_KILLS: usize = 32;
+
 /// The holder acquires without releasing. A waiter acquires and releases, or gives up.
 pub(crate) fn hold_or_wait<T>(worker: &Worker, hold: impl Fn() -> T, wait: impl Fn()) {
     worker.repeat(|| if worker.number() == HOLDER { mem::forget(hold()) } else { wait() });
