@@ -9,7 +9,8 @@ use crate::error::{ErrorKind, Result};
 use crate::memory::Trust;
 use crate::object::{Choices, Name, finish_removal, is_left_over, observe, sweep_temporary};
 use crate::sys::directory::{self, FileType};
-use crate::sys::{notices, process};
+use crate::sys::notices::{self, Obstacle};
+use crate::sys::process;
 
 /// A problem in a directory of objects.
 pub struct Finding {
@@ -72,9 +73,13 @@ impl fmt::Display for Remedy {
 
 /// What the finding is about: it is examined again when it is fixed.
 enum File {
-    Object { name: Name, choices: Choices },
+    Object {
+        name: Name,
+        choices: Choices,
+    },
     Temporary(PathBuf),
-    Directory,
+    /// The directory itself, or what the system allows.
+    Nothing,
     OfAnotherUser,
 }
 
@@ -104,9 +109,10 @@ impl Finding {
         matches!(self.file, File::OfAnotherUser)
     }
 
-    /// Returns whether it is about the directory itself.
+    /// Returns whether it is about the directory itself, or about what the system allows, and not
+    /// about the state of an object.
     pub fn is_about_directory(&self) -> bool {
-        matches!(self.file, File::Directory)
+        matches!(self.file, File::Nothing)
     }
 
     /// Applies the remedy. It changes only what no living process uses, by its liveness locks.
@@ -155,7 +161,7 @@ pub fn examine(directory: &Path, trust: Trust) -> Result<Vec<Finding>> {
         object: directory.display().to_string(),
         what,
         remedy: Remedy::ChangeSetting(setting),
-        file: File::Directory,
+        file: File::Nothing,
     };
     let cleaners = directory::cleaners(directory).into_iter();
     let cleaners = cleaners.map(|cleaner| about_directory(cleaner.what, cleaner.remedy));
@@ -183,16 +189,23 @@ pub fn examine(directory: &Path, trust: Trust) -> Result<Vec<Finding>> {
 fn examine_object(directory: &Path, name: Name, trust: Trust) -> Option<Finding> {
     let (object, choices) = (name.to_string(), choices(directory, trust));
     let looked = observe(&name, &choices).and_then(|file| match condition(&file)? {
-        Condition::Ready => Ok(Ok(description(&file)?)),
+        Condition::Ready => Ok(Ok((description(&file)?, notices::find_obstacle_of(&*file)))),
         stale => Ok(Err(stale)),
     });
     let (what, remedy) = match looked {
         Ok(Err(stale)) => (stale.as_str().to_owned(), Remedy::RemoveStale),
-        Ok(Ok(description)) if !description.is_sound() => {
+        Ok(Ok((description, _))) if !description.is_sound() => {
             let what = "its words have values that no participant writes: it cannot be used";
             return Some(by_hand(directory, name, what.into(), ErrorKind::Corrupt, trust));
         }
-        Ok(Ok(description)) => (deaths(&description)?, Remedy::FreeSlots),
+        Ok(Ok((description, obstacle))) => match (deaths(&description), obstacle) {
+            (Some(deaths), _) => (deaths, Remedy::FreeSlots),
+            (None, Some(Obstacle { what, remedy })) => {
+                let remedy = Remedy::ChangeSetting(remedy);
+                return Some(Finding { object, what, remedy, file: File::Nothing });
+            }
+            (None, None) => return None,
+        },
         // Removed meanwhile.
         Err(error) if error.kind() == ErrorKind::NotFound => return None,
         Err(error) => return Some(by_hand(directory, name, error.reason(), error.kind(), trust)),

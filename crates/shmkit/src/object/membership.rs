@@ -14,7 +14,7 @@ use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::participant::owner::AcquireError;
 use crate::participant::{Liveness, ParticipantId, Role};
 use crate::sys::fork::ProcessStamp;
-use crate::sys::notices::Notices;
+use crate::sys::notices::ObjectNotices;
 use crate::wait::Until;
 
 /// A slot among the participants of an object, until it is dropped.
@@ -173,7 +173,7 @@ impl Liveness for Membership {
         self.object.object_is_removed()
     }
 
-    fn notices(&self) -> Option<&Notices> {
+    fn notices(&self) -> Option<ObjectNotices<'_>> {
         self.object.notices()
     }
 }

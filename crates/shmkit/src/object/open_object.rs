@@ -18,7 +18,7 @@ use crate::participant::{Liveness, MAX_PARTICIPANTS, ParticipantId, ParticipantI
 use crate::sys::directory;
 use crate::sys::fork::ProcessStamp;
 use crate::sys::lock::{self, Range};
-use crate::sys::notices::Notices;
+use crate::sys::notices::ObjectNotices;
 use crate::sys::process;
 use crate::wait::WaitLoop;
 
@@ -288,8 +288,8 @@ impl Liveness for OpenObject {
         self.is_removed().unwrap_or(false)
     }
 
-    fn notices(&self) -> Option<&Notices> {
-        Some(&self.notices)
+    fn notices(&self) -> Option<ObjectNotices<'_>> {
+        Some(self.notices.about(&**self))
     }
 }
 

@@ -71,7 +71,7 @@ impl<P> Options<P> {
 
     /// Sets whether waiting threads of this process may get death notices. Default: true.
     ///
-    /// On Linux the first thread that has waited for 2 ms then starts a thread named
+    /// On Linux and Windows the first thread that has waited for 2 ms then starts a thread named
     /// `shmkit-notices`, which ends with the last such object. Without notices, a waiter finds out
     /// about a death after 50 ms at most. A program that must stay single-threaded turns them off
     /// here, or by the environment variable `SHMKIT_NOTICES=off` for all its objects, also for

@@ -11,7 +11,7 @@ use crate::participant::{Participant, Participants};
 use crate::shareable::Schema;
 use crate::shareable::schema::{Shape, VALUE};
 use crate::sys::mapping::ObjectMapping;
-use crate::sys::notices::Notices;
+use crate::sys::notices::{Notices, Processes};
 use crate::sys::wait::WakeScope;
 use crate::wait::WaitWord;
 
@@ -103,6 +103,16 @@ impl Storage {
 
     fn state(&self) -> &AtomicU64 {
         self.view().word(Header::STATE_OFFSET as usize).expect("a part of a checked layout")
+    }
+}
+
+impl Processes for Storage {
+    fn changes(&self) -> u64 {
+        self.participants().changes()
+    }
+
+    fn ids(&self) -> Vec<u32> {
+        self.participants().process_ids()
     }
 }
 

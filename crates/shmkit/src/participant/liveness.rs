@@ -1,7 +1,7 @@
 //! What a protocol needs to know about other participants.
 
 use super::ParticipantId;
-use crate::sys::notices::Notices;
+use crate::sys::notices::ObjectNotices;
 
 /// Whether other participants live, and whether the object still exists.
 pub(crate) trait Liveness {
@@ -23,7 +23,7 @@ pub(crate) trait Liveness {
     }
 
     /// The death notices of the object, which tell a waiter when to ask the above.
-    fn notices(&self) -> Option<&Notices> {
+    fn notices(&self) -> Option<ObjectNotices<'_>> {
         None
     }
 }

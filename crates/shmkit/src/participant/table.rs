@@ -427,12 +427,6 @@ impl<'a> Participants<'a> {
         Deaths(entry[DEATHS].load(Ordering::Acquire))
     }
 
-    /// Returns how many deaths in the role were counted, modulo 2^16.
-    pub(crate) fn counted_deaths(self, role: Role) -> u16 {
-        let entries = self.words.chunks_exact(WORDS);
-        entries.map(|entry| Self::counted(entry).of(role as u32)).fold(0, u16::wrapping_add)
-    }
-
     /// Returns the same plus the dead participants that still have their slots, and the last of
     /// these participants.
     pub(crate) fn deaths(self, role: Role) -> (u16, Option<ParticipantId>) {
@@ -496,6 +490,8 @@ impl ParticipantInfo {
         name.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
     }
 }
+
+mod totals;
 
 #[cfg(all(test, not(loom)))]
 mod tests;

@@ -13,7 +13,7 @@ use crate::object::{
 };
 use crate::participant::owner::Acquired;
 use crate::participant::{Liveness, ParticipantId};
-use crate::sys::notices::Notices;
+use crate::sys::notices::ObjectNotices;
 use crate::wait::{Until, WaitLoop};
 
 /// A condition variable: threads wait for a condition, together with any of the locks here.
@@ -293,7 +293,7 @@ impl<G: Guard> Liveness for ConditionLiveness<'_, G> {
             || self.guard.membership().object_is_removed()
     }
 
-    fn notices(&self) -> Option<&Notices> {
+    fn notices(&self) -> Option<ObjectNotices<'_>> {
         // Those of the one object do not tell what happens in the other.
         let is_one_object = ptr::eq(self.membership.object(), self.guard.membership().object());
         self.membership.notices().filter(|_| is_one_object)

@@ -1,35 +1,32 @@
 //! When a handle makes the slow check.
 //!
 //! A check is due half a slice after the last one if a thread looks, and after a slice if a thread
-//! sleeps. A slice is 50 ms, or 1 s while death notices are armed. Then a check is also due when
-//! there are news since the last one. Without news, it is also due 1 ms after the last one if a
-//! thread is woken although the word did not change. If it is due only because time has passed
-//! while notices are armed, it does not ask about all holders: see `extent`.
+//! sleeps. A slice is 50 ms, on Linux 1 s while death notices are armed. Then a check is also due
+//! when there are news since the last one. Without news, it is also due 1 ms after the last one if
+//! a thread is woken although the word did not change. If it is due only because time has passed
+//! while every death is announced, it does not ask about all holders: see `extent`.
 //!
 //! Notices cost a thread of this process and a watch. So a waiter arms them when it has waited for
-//! 2 ms, or when threads have slept for the object 16 times. What happened before that is not
-//! announced. So this waiter checks at once, and a handle has slices of 50 ms until it has made a
-//! check 100 ms after the notices were armed: by then the system has released the locks of a file
-//! whose end it had reported before.
+//! 2 ms, or when threads have slept for the object several times: on Windows before the first one.
+//! What happened before that is not announced. So this waiter checks at once, and a handle has
+//! slices of 50 ms until it has made a check 100 ms after the notices were armed: by then the
+//! system has released the locks of a file whose end it had reported before.
 
 use std::time::{Duration, Instant};
 
 use super::extent::Extent;
 use super::remembered::{CHECKED_MS, NEWS, Remembered, TAKEN_MS};
-use crate::sys::notices::Notices;
+use crate::sys::notices::{ANNOUNCES_EVERY_DEATH, ARM_AT_SLEEP, ObjectNotices};
 use crate::sys::process::milliseconds;
 
 /// The longest time without a slow check while a thread waits.
 pub(super) const SLICE: Duration = Duration::from_millis(if cfg!(loom) { 0 } else { 50 });
-/// The same while death notices are armed. In a model only a notice causes a check then.
+/// The same while every death is announced. In a model only a notice causes a check then.
 const ARMED_SLICE: Duration = Duration::from_millis(if cfg!(loom) { 1 << 31 } else { 1_000 });
 /// A check that was made so long after the notices were armed missed nothing.
 const SETTLED_AFTER_MS: u64 = if cfg!(loom) { 0 } else { 100 };
 /// A waiter that has waited for this time arms the notices.
 const ARM_AFTER: Duration = Duration::from_millis(if cfg!(loom) { 0 } else { 2 });
-/// So does a waiter of an object for which threads have slept this often. (A sleep with a limit of
-/// 2 ms costs several microseconds more than a longer one: the system sets its timer for it.)
-const ARM_AFTER_SLEEPS: u64 = 16;
 /// A wake without a change is followed by a slow check only if the last check was this long ago:
 /// under contention the word may have changed and changed back.
 const CHECKS_APART_MS: u64 = if cfg!(loom) { 0 } else { 1 };
@@ -37,13 +34,15 @@ const CHECKS_APART_MS: u64 = if cfg!(loom) { 0 } else { 1 };
 /// When a check is due in one wait.
 pub(super) struct Timer<'a> {
     remembered: &'a Remembered,
-    pub(super) notices: Option<&'a Notices>,
+    pub(super) notices: Option<ObjectNotices<'a>>,
     /// When the last check was made, as it is remembered.
     last_ms: Option<u64>,
     /// The count of news at that check, as it is remembered.
     counted: u64,
     /// The count of news before the last look.
     pub(super) seen: u64,
+    /// All that can be announced is, as far as the last call of `arm_if_useful` found out.
+    is_armed: bool,
 }
 
 /// Makes the check due for the next wait.
@@ -77,25 +76,27 @@ impl LastCheck {
 
 impl<'a> Timer<'a> {
     /// Begins a wait.
-    pub(super) fn begin(remembered: &'a Remembered, notices: Option<&'a Notices>) -> Self {
+    pub(super) fn begin(remembered: &'a Remembered, notices: Option<ObjectNotices<'a>>) -> Self {
         let last_ms = Some(remembered.get(CHECKED_MS)).filter(|ms| *ms != 0 && !cfg!(loom));
-        Self { remembered, notices, last_ms, counted: remembered.get(NEWS), seen: 0 }
+        let counted = remembered.get(NEWS);
+        Self { remembered, notices, last_ms, counted, seen: 0, is_armed: false }
     }
 
     /// Reads the count of news: before each look.
     pub(super) fn read_news(&mut self) {
-        self.seen = self.notices.map_or(0, Notices::news);
+        self.seen = self.notices.map_or(0, |notices| notices.news());
     }
 
     fn last_check(&self, now: Instant) -> Option<LastCheck> {
         let (now_ms, last_ms) = (milliseconds(now), self.last_ms?);
         let age_ms = CHECKED_MS.cut(now_ms.wrapping_sub(last_ms));
-        let armed_ms = self.notices.and_then(Notices::armed_since_ms);
+        let armed_ms = self.notices.and_then(|notices| notices.armed_since_ms());
         if cfg!(loom) && armed_ms.is_none() {
             // Time stands still in a model, so each look checks.
             return None;
         }
-        let is_covered = armed_ms.is_some_and(|it| it + SETTLED_AFTER_MS + age_ms <= now_ms);
+        let is_covered = ANNOUNCES_EVERY_DEATH
+            && armed_ms.is_some_and(|it| it + SETTLED_AFTER_MS + age_ms <= now_ms);
         Some(LastCheck { age: Duration::from_millis(age_ms), is_covered })
     }
 
@@ -127,8 +128,8 @@ impl<'a> Timer<'a> {
         let Some(notices) = self.notices.filter(|notices| notices.can_be_armed()) else {
             return false;
         };
-        let arms = waited >= ARM_AFTER || sleeps && notices.count_sleep() >= ARM_AFTER_SLEEPS;
-        let arms = arms && notices.arm();
+        self.is_armed = waited >= ARM_AFTER || sleeps && notices.count_sleep() >= ARM_AT_SLEEP;
+        let arms = self.is_armed && notices.arm();
         if arms {
             self.last_ms = None;
         }
@@ -140,7 +141,7 @@ impl<'a> Timer<'a> {
         let left = self.last_check(now).map(|last| last.slice().saturating_sub(last.age));
         let next = now + left.unwrap_or_default();
         match self.notices {
-            Some(notices) if waited < ARM_AFTER && notices.can_be_armed() => {
+            Some(notices) if waited < ARM_AFTER && !self.is_armed && notices.can_be_armed() => {
                 next.min(now + (ARM_AFTER - waited))
             }
             _ => next,
@@ -151,6 +152,7 @@ impl<'a> Timer<'a> {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::sys::notices::{Nobody, Notices};
 
     /// What is asked about by a check that is made so long after the notices were armed.
     fn extent(timer: &mut Timer<'_>, begun: Instant, after_ms: u64) -> Option<&'static str> {
@@ -161,10 +163,9 @@ mod tests {
         }
     }
 
-    #[test]
-    fn without_notices_each_check_asks_about_everything() {
-        let (remembered, begun) = (Remembered::default(), Instant::now());
-        let mut timer = Timer::begin(&remembered, None);
+    fn assert_each_asks_about_everything(notices: Option<ObjectNotices<'_>>, begun: Instant) {
+        let remembered = Remembered::default();
+        let mut timer = Timer::begin(&remembered, notices);
         for slice in 0..100 {
             let everything = Some("everything");
             assert_eq!(extent(&mut timer, begun, slice * 50), everything, "slice {slice}");
@@ -173,12 +174,21 @@ mod tests {
     }
 
     #[test]
+    fn without_notices_each_check_asks_about_everything() {
+        assert_each_asks_about_everything(None, Instant::now());
+    }
+
+    #[test]
     fn with_notices_a_check_that_nothing_caused_asks_about_a_few() {
         let (remembered, notices) = (Remembered::default(), Notices::armed_in_test());
         let now = Instant::now();
         let armed_ms = notices.armed_since_ms().unwrap();
         let begun = now - Duration::from_millis(milliseconds(now) - armed_ms);
-        let mut timer = Timer::begin(&remembered, Some(&notices));
+        let about_nobody = Some(notices.about(&Nobody));
+        if !ANNOUNCES_EVERY_DEATH {
+            return assert_each_asks_about_everything(about_nobody, begun);
+        }
+        let mut timer = Timer::begin(&remembered, about_nobody);
         for (after_ms, expected, what) in [
             (0, Some("everything"), "the first check"),
             (50, Some("everything"), "what happened before may not be announced"),
@@ -202,7 +212,7 @@ mod tests {
             assert_eq!(extent(&mut timer, begun, after_ms), expected, "{after_ms} ms: {what}");
         }
         // Another thread of the handle, or its next wait.
-        let mut timer = Timer::begin(&remembered, Some(&notices));
+        let mut timer = Timer::begin(&remembered, about_nobody);
         assert_eq!(extent(&mut timer, begun, 9_652), None);
         timer.woken_without_change();
         assert_eq!(extent(&mut timer, begun, 9_653), Some("everything"));

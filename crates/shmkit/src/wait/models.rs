@@ -5,7 +5,7 @@ use loom::thread;
 
 use super::*;
 use crate::memory::atomic::{AtomicU64, Ordering, spin_loop};
-use crate::sys::notices::Notices;
+use crate::sys::notices::{Nobody, Notices};
 use crate::sys::wait::model::check;
 
 struct Words {
@@ -34,7 +34,8 @@ impl Watched {
         };
         let check =
             |_: Extent<'_>| (self.lock_is_free.load(Ordering::Acquire) == 1).then_some("dead");
-        let waited = WaitLoop::for_answer(0).wait(Some(&self.notices), Until::Ever, poll, check);
+        let notices = self.notices.about(&Nobody);
+        let waited = WaitLoop::for_answer(0).wait(Some(notices), Until::Ever, poll, check);
         waited.found.expect("there is no deadline")
     }
 
@@ -187,7 +188,7 @@ fn loom_a_death_is_noticed_when_the_notices_are_armed_at_any_moment() {
 fn loom_a_death_is_noticed_by_two_waiters() {
     check(Some(2), || {
         let object = Watched::new();
-        object.notices.arm();
+        object.notices.about(&Nobody).arm();
         let waiting = [(); 2].map(|()| {
             let object = object.clone();
             thread::spawn(move || object.wait())
@@ -204,7 +205,7 @@ fn loom_a_death_is_noticed_by_two_waiters() {
 fn loom_a_change_and_a_death_at_once_end_the_wait() {
     check(Some(3), || {
         let object = Watched::new();
-        object.notices.arm();
+        object.notices.about(&Nobody).arm();
         let waiting = thread::spawn({
             let object = object.clone();
             move || object.wait()
@@ -223,7 +224,7 @@ fn loom_a_change_and_a_death_at_once_end_the_wait() {
 fn loom_a_wake_that_never_comes_is_replaced_by_a_notice() {
     check(None, || {
         let object = Watched::new();
-        object.notices.arm();
+        object.notices.about(&Nobody).arm();
         let waiting = thread::spawn({
             let object = object.clone();
             move || object.wait()

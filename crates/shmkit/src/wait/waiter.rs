@@ -36,7 +36,7 @@ use super::remembered::Remembered;
 use super::spin::{AdaptiveSpin, Policy};
 use super::word::{ASLEEP, WaitWord, Wake};
 use crate::memory::atomic::{Ordering, spin_loop};
-use crate::sys::notices::Notices;
+use crate::sys::notices::ObjectNotices;
 use crate::sys::wait::WaitOutcome;
 
 /// A waiter that slept and has waited for this time may request a handoff.
@@ -116,7 +116,7 @@ impl<'a> SleepTicket<'a> {
             return WaitOutcome::Changed;
         }
         standing.requested |= self.requests;
-        let notices = checks.notices.map(|notices| (notices, checks.seen));
+        let notices = checks.notices.as_deref().map(|notices| (notices, checks.seen));
         let woke = self.word.sleep(self.marked, until, notices);
         standing.slept |= woke != WaitOutcome::Changed;
         figures::count_if(woke == WaitOutcome::TimedOut, &figures::EXPIRED_SLEEPS);
@@ -196,7 +196,7 @@ impl WaitLoop {
     #[inline]
     pub(crate) fn wait<'a, T>(
         &self,
-        notices: Option<&Notices>,
+        notices: Option<ObjectNotices<'_>>,
         until: Until,
         poll: impl FnMut(&Standing) -> Poll<'a, T>,
         check: impl FnMut(Extent<'_>) -> Option<T>,
@@ -221,7 +221,7 @@ impl WaitLoop {
     pub(crate) fn wait_looking<'a, C, T>(
         &self,
         context: &mut C,
-        notices: Option<&Notices>,
+        notices: Option<ObjectNotices<'_>>,
         until: Until,
         mut look: impl FnMut(&mut C) -> ControlFlow<Option<T>>,
         mut poll: impl FnMut(&mut C, &Standing) -> Poll<'a, T>,

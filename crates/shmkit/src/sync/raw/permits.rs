@@ -56,7 +56,7 @@ use std::time::Duration;
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::object::LINE_WORDS;
 use crate::participant::{slot_from_bits, slot_to_bits};
-use crate::sys::notices::Notices;
+use crate::sys::notices::ObjectNotices;
 use crate::wait::{
     ASLEEP, CLOSED, Extent, Poll, SharedMoment, SleepTicket, Standing, Until, WaitLoop, WaitWord,
     Waited, Wake,
@@ -371,7 +371,7 @@ impl<'a> Permits<'a> {
     pub(crate) fn take(
         self,
         slot: Option<u32>,
-        notices: Option<&Notices>,
+        notices: Option<ObjectNotices<'_>>,
         wait_loop: &WaitLoop,
         until: Until,
         mut check: impl FnMut(Extent<'_>) -> bool,

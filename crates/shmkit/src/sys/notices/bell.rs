@@ -129,6 +129,12 @@ impl Bell {
         wait::wait(word, expected, until)
     }
 
+    /// Returns how many threads are in the list.
+    #[cfg(all(test, windows))]
+    pub(super) fn sleepers(&self) -> usize {
+        self.lock().entries.len()
+    }
+
     /// R2: counts one more piece of news.
     pub(super) fn announce(&self) {
         let _list = self.lock();

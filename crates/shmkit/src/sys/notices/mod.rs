@@ -1,9 +1,16 @@
 //! Death notices: what makes sleeping waiters look again when another process has ended.
 //!
-//! Only a free liveness lock proves a death. A notice says no more than: look now. It comes when
-//! the system closes a file of the object, as it does for every process that ends, in whatever way;
-//! also when the file loses its name. Until notices are armed, or where they cannot be, waiters
-//! look at intervals.
+//! Only a free liveness lock proves a death. A notice says no more than: look now. Until notices
+//! are armed, or where they cannot be, waiters look at intervals.
+//!
+//! | system | what is watched | when a notice comes |
+//! |---|---|---|
+//! | Linux | the object's file | a process closes it, as each does that ends; its name is lost |
+//! | Windows | the processes of the other participants | one ends |
+//!
+//! Windows finds a process by the id that its participant recorded, and gives an id again after the
+//! process has ended. So a notice can be about a stranger, and a death without a notice. A waiter
+//! has those watched that joined since its last look. So waiters look at intervals there, too.
 //!
 //! A waiter
 //!
@@ -27,23 +34,41 @@
 //! the waiter is in the list, and R4 wakes it again and again until it leaves: also if the first
 //! wake came between S3 and S4, or reached a sleeper of another process.
 //!
-//! Linux reports that a file is closed just before it releases the locks of the closed file. So a
-//! waiter that looks at once may find the lock still held: R5.
+//! Linux reports that a file is closed just before it releases the locks of the closed file, and
+//! Windows releases the locks of a process some time after its end. So a waiter that looks at once
+//! may find the lock still held: R5.
 //!
-//! An event wakes the ringers of all processes that watch the file, before the dying process
+//! An event wakes the ringers of all processes that watch, on Linux before the dying process
 //! releases its locks. If all of these rang at once, they and their waiters would keep that process
 //! from its processor: with 64 of them for 3 ms. So R1 lets most of them wait.
 
-#[cfg_attr(any(loom, not(target_os = "linux")), allow(dead_code, reason = "nothing rings here"))]
+#[cfg_attr(
+    any(loom, not(any(target_os = "linux", windows))),
+    allow(dead_code, reason = "nothing rings here")
+)]
 mod bell;
+#[cfg(all(any(target_os = "linux", windows), not(loom)))]
+mod event;
 #[cfg(all(target_os = "linux", not(loom)))]
 mod linux;
 #[cfg(loom)]
 mod model;
-#[cfg(not(any(target_os = "linux", loom)))]
+#[cfg(not(any(target_os = "linux", windows, loom)))]
 mod never;
 mod obstacle;
+mod processes;
+#[cfg(all(any(target_os = "linux", windows), not(loom)))]
+mod ringer;
+#[cfg(all(any(target_os = "linux", windows), not(loom)))]
+mod rings;
+#[cfg(all(any(target_os = "linux", windows), not(loom)))]
+mod service;
+#[cfg(all(any(target_os = "linux", windows), not(loom)))]
+mod state;
+#[cfg(all(windows, not(loom)))]
+mod windows;
 
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -52,20 +77,52 @@ use std::time::Instant;
 use linux as system;
 #[cfg(loom)]
 use model as system;
-#[cfg(not(any(target_os = "linux", loom)))]
+#[cfg(not(any(target_os = "linux", windows, loom)))]
 use never as system;
+#[cfg(all(windows, not(loom)))]
+use windows as system;
 
 use self::bell::{AtomicU64, Bell, Ordering};
-pub(crate) use self::system::find_obstacle;
+pub(crate) use self::obstacle::Obstacle;
+#[cfg(test)]
+pub(crate) use self::processes::Nobody;
+pub(crate) use self::processes::Processes;
+pub(crate) use self::system::{
+    ANNOUNCES_EVERY_DEATH, ARM_AT_SLEEP, find_obstacle, find_obstacle_of,
+};
 use super::fork::OwnedFile;
 use super::wait::WaitOutcome;
 
-/// The death notices of one open object.
+/// The death notices of an open object, and the processes that they can be about.
+#[derive(Clone, Copy)]
+pub(crate) struct ObjectNotices<'a> {
+    notices: &'a Notices,
+    processes: &'a dyn Processes,
+}
+
+impl ObjectNotices<'_> {
+    /// Has what is not yet watched watched, from now on until the object is closed. Returns whether
+    /// there was something: the caller looks once more, since what happened before is not
+    /// announced.
+    pub(crate) fn arm(self) -> bool {
+        self.notices.arming.arm(&self.notices.bell, self.processes)
+    }
+}
+
+impl Deref for ObjectNotices<'_> {
+    type Target = Notices;
+
+    fn deref(&self) -> &Notices {
+        self.notices
+    }
+}
+
+/// The death notices of one open object, without its processes.
 #[derive(Debug)]
 pub(crate) struct Notices {
     bell: Arc<Bell>,
     arming: system::Arming,
-    /// How often threads slept while notices were not armed.
+    /// How often threads slept while notices could be armed.
     sleeps: AtomicU64,
 }
 
@@ -77,6 +134,11 @@ impl Notices {
 
     fn with(arming: system::Arming) -> Self {
         Self { bell: Arc::default(), arming, sleeps: AtomicU64::new(0) }
+    }
+
+    /// The notices together with the processes that take part.
+    pub(crate) fn about<'a>(&'a self, processes: &'a dyn Processes) -> ObjectNotices<'a> {
+        ObjectNotices { notices: self, processes }
     }
 
     /// Tells the place of this process among the participants: the first few ring at once.
@@ -100,21 +162,15 @@ impl Notices {
         self.bell.armed_since_ms()
     }
 
-    /// Returns whether it is worthwhile to call [`arm`](Self::arm).
+    /// Returns whether it is worthwhile to call [`arm`](ObjectNotices::arm).
     pub(crate) fn can_be_armed(&self) -> bool {
-        self.armed_since_ms().is_none() && self.arming.is_possible()
+        self.arming.is_possible(&self.bell)
     }
 
-    /// Counts a sleep, and returns how many there were before. Only while notices are not armed.
+    /// Counts a sleep, and returns how many there were with it. Only while notices can be armed.
     pub(crate) fn count_sleep(&self) -> u64 {
         // ORDERING: Relaxed; a guess.
-        self.sleeps.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// Has the file watched, from now on until the object is closed. Returns whether it is.
-    pub(crate) fn arm(&self) -> bool {
-        self.arming.arm(&self.bell);
-        self.armed_since_ms().is_some()
+        self.sleeps.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Returns the count of news.

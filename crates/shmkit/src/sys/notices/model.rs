@@ -7,7 +7,13 @@ use loom::sync::atomic::fence;
 
 use super::bell::{Bell, Ordering};
 use super::obstacle::Obstacle;
+use super::processes::Processes;
 use crate::sys::fork::OwnedFile;
+
+/// While notices are armed, only a notice causes a check.
+pub(crate) const ANNOUNCES_EVERY_DEATH: bool = true;
+/// They are armed because a waiter has waited.
+pub(crate) const ARM_AT_SLEEP: u64 = 17;
 
 /// Arms notices at any time.
 #[derive(Debug)]
@@ -20,14 +26,15 @@ impl Arming {
 
     pub(super) fn turn_off(&self) {}
 
-    pub(super) fn is_possible(&self) -> bool {
-        true
+    pub(super) fn is_possible(&self, bell: &Bell) -> bool {
+        bell.armed_since_ms().is_none()
     }
 
-    pub(super) fn arm(&self, bell: &Arc<Bell>) {
+    pub(super) fn arm(&self, bell: &Arc<Bell>, _processes: &dyn Processes) -> bool {
         bell.arm();
         // ORDERING: SeqCst; the kernel's locks order its events and the start of a watch.
         fence(Ordering::SeqCst);
+        true
     }
 
     pub(super) fn end(&mut self, _bell: &Arc<Bell>) {}
@@ -35,6 +42,11 @@ impl Arming {
 
 /// Returns `None`: notices can always be armed.
 pub(crate) fn find_obstacle(_directory: &Path) -> Option<Obstacle> {
+    None
+}
+
+/// Returns `None`, as above.
+pub(crate) fn find_obstacle_of(_processes: &dyn Processes) -> Option<Obstacle> {
     None
 }
 

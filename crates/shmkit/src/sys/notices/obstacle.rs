@@ -5,3 +5,12 @@ pub(crate) struct Obstacle {
     pub(crate) what: String,
     pub(crate) remedy: String,
 }
+
+impl Obstacle {
+    /// Waiters look at intervals, for this reason.
+    #[cfg_attr(not(any(target_os = "linux", windows)), allow(dead_code, reason = "no notices"))]
+    pub(super) fn new(why: &str, remedy: &str) -> Self {
+        let what = format!("a death is noticed only after 50 ms: {why}");
+        Self { what, remedy: remedy.into() }
+    }
+}

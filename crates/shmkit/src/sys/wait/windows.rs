@@ -41,7 +41,7 @@ use windows_sys::Win32::System::Threading::{
 
 use super::WaitOutcome;
 use crate::sys::win32::security::{Attributes, Securable};
-use crate::sys::win32::{owned, wide};
+use crate::sys::win32::{owned, timeout_ms, wide};
 
 /// The bits of a word that names ignore.
 const MARKS: u64 = 0b11;
@@ -157,8 +157,8 @@ pub(crate) fn wait(word: &AtomicU64, expected: u64, until: Option<Instant>) -> W
     loop {
         let left_ms = match until.map(|until| until.saturating_duration_since(Instant::now())) {
             Some(left) if left.is_zero() => return WaitOutcome::TimedOut,
-            // Rounded up. A time limit beyond the range of the call takes several calls.
-            Some(left) => left.as_micros().div_ceil(1_000).min(u128::from(INFINITE - 1)) as u32,
+            // A time limit beyond the range of the call takes several calls.
+            Some(left) => timeout_ms(left),
             None => INFINITE,
         };
         // SAFETY: the event is open.

@@ -9,8 +9,10 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::windows::ffi::OsStrExt;
 use std::os::windows::io::{FromRawHandle, OwnedHandle};
+use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{HANDLE, INVALID_HANDLE_VALUE};
+use windows_sys::Win32::System::Threading::INFINITE;
 use windows_sys::core::BOOL;
 
 /// Returns a text in UTF-16 with a terminating zero, as the wide functions expect it.
@@ -34,6 +36,11 @@ pub(super) unsafe fn owned(handle: HANDLE) -> io::Result<OwnedHandle> {
     }
     // SAFETY: the handle is open and has no other owner, as the caller promises.
     Ok(unsafe { OwnedHandle::from_raw_handle(handle) })
+}
+
+/// Returns a time limit in milliseconds, rounded up. One beyond the range of the calls is cut.
+pub(super) fn timeout_ms(timeout: Duration) -> u32 {
+    timeout.as_micros().div_ceil(1_000).min(u128::from(INFINITE - 1)) as u32
 }
 
 /// Returns the low and the high half of a number that Win32 takes as two.

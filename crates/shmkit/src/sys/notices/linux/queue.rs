@@ -19,33 +19,28 @@ use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::io::Errno;
 use rustix::thread::Timespec;
 
+use crate::sys::notices::event::Event;
 use crate::sys::status::{self, Identity};
 
-/// What a watch reports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Event {
-    /// Something happened to the file.
-    Of(WatchId),
-    /// The watch ended: the file is gone, or its file system.
-    Ended(WatchId),
-    /// Events of any watch were lost.
-    Lost,
-}
+/// How often the thread checks that the program has not closed its descriptor: `poll` does not
+/// report that.
+pub(in crate::sys::notices) const CHECK_EVERY: Duration = Duration::from_secs(2);
 
 /// A file to watch. It is found by its descriptor, or by its path if that still leads to it.
 #[derive(Debug)]
-pub(super) struct WatchedFile {
+pub(in crate::sys::notices) struct Watched {
     /// The program may close it.
-    pub(super) number: RawFd,
-    pub(super) path: Arc<Path>,
-    pub(super) identity: Identity,
+    pub(in crate::sys::notices) number: RawFd,
+    pub(in crate::sys::notices) path: Arc<Path>,
+    pub(in crate::sys::notices) identity: Identity,
 }
 
-pub(super) type WatchId = i32;
+pub(in crate::sys::notices) type WatchId = i32;
+pub(in crate::sys::notices) type Result<T> = rustix::io::Result<T>;
 
 /// The events of all files that this process watches.
 #[derive(Debug)]
-pub(super) struct Queue {
+pub(in crate::sys::notices) struct Queue {
     inotify: ManuallyDrop<OwnedFd>,
     /// The program closed the descriptor. Its number may later be that of another queue.
     is_lost: AtomicBool,
@@ -60,7 +55,7 @@ const F_SETSIG: c_int = 10;
 const F_GETSIG: c_int = 11;
 
 impl Queue {
-    pub(super) fn new() -> rustix::io::Result<Self> {
+    pub(in crate::sys::notices) fn new() -> Result<Self> {
         let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
         // SAFETY: changes only which signal the descriptor would send.
         let marked = unsafe { libc::fcntl(inotify.as_raw_fd(), F_SETSIG, MARK) };
@@ -71,7 +66,7 @@ impl Queue {
     }
 
     /// Returns an error if the process closed the descriptor.
-    pub(super) fn check_open(&self) -> rustix::io::Result<()> {
+    pub(in crate::sys::notices) fn check_open(&self) -> Result<()> {
         // ORDERING: Relaxed; the system is asked, too.
         if !self.is_lost.load(Ordering::Relaxed) {
             // SAFETY: only asks.
@@ -85,11 +80,11 @@ impl Queue {
     }
 
     /// Watches a file. `is_used` returns whether an object of this process uses a watch already.
-    pub(super) fn watch(
+    pub(in crate::sys::notices) fn watch(
         &self,
-        file: &WatchedFile,
+        file: &Watched,
         is_used: impl Fn(WatchId) -> bool,
-    ) -> rustix::io::Result<WatchId> {
+    ) -> Result<WatchId> {
         let events = WatchFlags::CLOSE_WRITE | WatchFlags::ATTRIB | WatchFlags::MOVE_SELF;
         let by_number = format!("/proc/self/fd/{}", file.number);
         let mut error = Errno::NOENT;
@@ -109,19 +104,19 @@ impl Queue {
     }
 
     /// Watches a directory for a moment, to find out whether that is allowed.
-    pub(super) fn try_watch(&self, directory: &Path) -> rustix::io::Result<()> {
+    pub(in crate::sys::notices) fn try_watch(&self, directory: &Path) -> Result<()> {
         self.check_open()?;
         inotify::add_watch(&*self.inotify, directory, WatchFlags::MOVE_SELF).map(|_| ())
     }
 
     /// Ends a watch. This is an event, too.
-    pub(super) fn unwatch(&self, id: WatchId) -> rustix::io::Result<()> {
+    pub(in crate::sys::notices) fn unwatch(&self, id: WatchId) -> Result<()> {
         self.check_open()?;
         inotify::remove_watch(&*self.inotify, id)
     }
 
     /// Waits for events, at most this long.
-    pub(super) fn wait(&self, timeout: Duration) -> rustix::io::Result<()> {
+    pub(in crate::sys::notices) fn wait(&self, timeout: Duration) -> Result<()> {
         self.check_open()?;
         let timeout = Timespec::try_from(timeout).ok();
         let mut events = [PollFd::new(&*self.inotify, PollFlags::IN)];
@@ -132,7 +127,7 @@ impl Queue {
     }
 
     /// Takes the events that have happened.
-    pub(super) fn take(&self, mut each: impl FnMut(Event)) -> rustix::io::Result<()> {
+    pub(in crate::sys::notices) fn take(&self, mut each: impl FnMut(Event<WatchId>)) -> Result<()> {
         // The bytes of a stranger's descriptor are not taken from it.
         self.check_open()?;
         let mut buffer = [MaybeUninit::uninit(); 4096];

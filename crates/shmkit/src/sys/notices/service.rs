@@ -1,54 +1,35 @@
 //! The ringer of this process: it starts when the first waiter arms notices, and ends with the last
 //! object that has armed them. A forked child has no such thread, and starts one of its own.
 
-#![allow(unsafe_code, reason = "a value that each process makes once, and the signals of a thread")]
+#![allow(unsafe_code, reason = "a value that each process makes once")]
 
 use core::sync::atomic::{AtomicPtr, Ordering};
-use std::mem::MaybeUninit;
-use std::path::Path;
 use std::ptr::{self, NonNull};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread::{Builder, JoinHandle};
 
-use rustix::io::Errno;
-
-use super::queue::{Queue, WatchId, WatchedFile};
+use super::bell::Bell;
+use super::obstacle::Obstacle;
 use super::ringer::Ringer;
+use super::system::queue::{Queue, WatchId, Watched};
+use super::system::thread;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::fork::ProcessStamp;
-use crate::sys::notices::bell::Bell;
-use crate::sys::notices::obstacle::Obstacle;
 
 /// The stack of the thread. Its thread-local variables, those of the program, are in it, too.
 const STACK_BYTES: usize = 256 << 10;
 /// The environment variable that turns notices off.
 const VARIABLE: &str = "SHMKIT_NOTICES";
 
-/// Returns why notices about files in this directory cannot be armed, if they cannot.
-pub(crate) fn find_obstacle(directory: &Path) -> Option<Obstacle> {
-    if is_turned_off() {
-        return Some(report(&format!("{VARIABLE} is off"), &format!("unset {VARIABLE}")));
-    }
-    let watched = Queue::new().and_then(|queue| queue.try_watch(directory));
-    let (error, remedy) = match watched {
-        Ok(()) => return None,
-        Err(error @ (Errno::MFILE | Errno::NFILE)) => {
-            (error, "raise fs.inotify.max_user_instances or the limit of open files")
-        }
-        Err(error @ Errno::NOSPC) => (error, "raise fs.inotify.max_user_watches"),
-        Err(error) => (error, "allow inotify_init1, inotify_add_watch and fcntl in the sandbox"),
-    };
-    Some(report(&format!("inotify is refused: {}", std::io::Error::from(error)), remedy))
-}
-
-fn report(why: &str, remedy: &str) -> Obstacle {
-    let what = format!("a death is noticed only after 50 ms: {why}");
-    Obstacle { what, remedy: remedy.into() }
-}
-
 /// Returns whether the environment says that this process must not get another thread.
 fn is_turned_off() -> bool {
     std::env::var_os(VARIABLE).is_some_and(|value| value == "off")
+}
+
+/// Returns the same as an obstacle.
+pub(super) fn find_variable() -> Option<Obstacle> {
+    let obstacle = || Obstacle::new(&format!("{VARIABLE} is off"), &format!("unset {VARIABLE}"));
+    is_turned_off().then(obstacle)
 }
 
 /// The ringer of this process, if it has one.
@@ -96,19 +77,19 @@ impl Service {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has a file watched. Starts a ringer, if there is none.
+    /// Has something watched for an open object. Starts a ringer, if there is none.
     pub(super) fn watch(
         &self,
-        file: &WatchedFile,
+        watched: &Watched,
         bell: &Arc<Bell>,
     ) -> Result<(Arc<Ringer>, WatchId)> {
         let mut running = self.lock();
         if let Some(Running { ringer, .. }) = &*running
-            && let Some(answer) = ringer.watch(file, bell)
+            && let Some(answer) = ringer.watch(watched, bell)
         {
             return Ok((ringer.clone(), answer.map_err(Error::from_os)?));
         }
-        let (started, id) = Running::start(file, bell)?;
+        let (started, id) = Running::start(watched, bell)?;
         Ok((running.insert(started).ringer.clone(), id))
     }
 
@@ -132,19 +113,19 @@ impl Service {
 
 impl Running {
     /// Starts a ringer, with its first watch.
-    fn start(file: &WatchedFile, bell: &Arc<Bell>) -> Result<(Self, WatchId)> {
+    fn start(watched: &Watched, bell: &Arc<Bell>) -> Result<(Self, WatchId)> {
         if is_turned_off() {
             return Err(Error::new(ErrorKind::Unsupported, format!("{VARIABLE} is off")));
         }
         let queue = Queue::new().map_err(Error::from_os)?;
         let ringer = Arc::new(Ringer::new(queue));
-        let id = ringer.watch(file, bell).unwrap_or(Err(Errno::BADF)).map_err(Error::from_os)?;
-        let builder = thread::Builder::new().name("shmkit-notices".into()).stack_size(STACK_BYTES);
+        let id = ringer.watch(watched, bell).ok_or_else(lost)?.map_err(Error::from_os)?;
+        let builder = Builder::new().name("shmkit-notices".into()).stack_size(STACK_BYTES);
         let run = {
             let ringer = ringer.clone();
             move || ringer.run()
         };
-        match without_signals(|| builder.spawn(run)) {
+        match thread::start(builder, run) {
             Ok(thread) => Ok((Self { ringer, thread }, id)),
             Err(error) => {
                 ringer.end();
@@ -154,15 +135,7 @@ impl Running {
     }
 }
 
-/// Calls `start` while this thread blocks all signals, as a thread that is started there does.
-fn without_signals<T>(start: impl FnOnce() -> T) -> T {
-    let (mut all, mut before) = (MaybeUninit::uninit(), MaybeUninit::uninit());
-    // SAFETY: there is room for the set.
-    unsafe { libc::sigfillset(all.as_mut_ptr()) };
-    // SAFETY: the first set was filled, and there is room for the second.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) };
-    let started = start();
-    // SAFETY: the call above filled the set.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut()) };
-    started
+#[cold]
+fn lost() -> Error {
+    Error::new(ErrorKind::Os, "the program closed the descriptor that receives notices")
 }

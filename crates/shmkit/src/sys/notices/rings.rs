@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::sys::notices::bell::{Bell, Ring};
+use super::bell::{Bell, Ring};
 
 /// How long after an event the first few processes announce it: see R5.
 const AT_ONCE: &[Duration] = &[
@@ -26,9 +26,9 @@ const LATER: &[Duration] = &[
 ];
 /// How often the sleepers are woken that did not leave the list: see R4.
 pub(super) const RING_AGAIN: Duration = Duration::from_millis(10);
-/// How many times the ringer rings without a pause. Other processes cause events.
+/// How many times that is done without a pause.
 const BURST: u32 = 64;
-/// From then on it rings once in this time.
+/// From then on it is done once in this time.
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// The bells that are rung at given times.
@@ -91,28 +91,35 @@ impl Rings {
     }
 }
 
-/// How many times the ringer may ring now.
+/// How many times something may be done now that other processes cause.
+#[derive(Debug)]
 pub(super) struct Budget {
-    rings: u32,
+    left: u32,
     since: Instant,
 }
 
 impl Budget {
     pub(super) fn new() -> Self {
-        Self { rings: BURST, since: Instant::now() }
+        Self { left: BURST, since: Instant::now() }
     }
 
     /// Takes one, and waits for it if there is none.
     pub(super) fn spend(&mut self) {
+        if !self.try_spend() {
+            thread::sleep(PAUSE);
+        }
+    }
+
+    /// Takes one if there is one. Returns whether there was.
+    pub(super) fn try_spend(&mut self) -> bool {
         let earned = self.since.elapsed().as_millis() / PAUSE.as_millis();
         if earned > 0 {
-            self.rings = BURST.min(self.rings + earned.min(BURST.into()) as u32);
+            self.left = BURST.min(self.left + earned.min(BURST.into()) as u32);
             self.since = Instant::now();
         }
-        match self.rings.checked_sub(1) {
-            Some(left) => self.rings = left,
-            None => thread::sleep(PAUSE),
-        }
+        let left = self.left.checked_sub(1);
+        self.left = left.unwrap_or(0);
+        left.is_some()
     }
 }
 

@@ -1,19 +1,15 @@
-//! The thread that rings, and its list of watched files.
+//! The thread that rings, and its list of what is watched.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
 
-use super::due::{Budget, Due, RING_AGAIN};
-use super::queue::{Event, Queue, WatchId, WatchedFile};
-use crate::sys::notices::bell::{Bell, Ring};
+use super::bell::{Bell, Ring};
+use super::event::Event;
+use super::rings::{Budget, Due, RING_AGAIN};
+use super::system::queue::{self, CHECK_EVERY, Queue, WatchId, Watched};
 
-/// How often the thread checks that the program has not closed its descriptor: `poll` does not
-/// report that.
-const CHECK_DESCRIPTOR_EVERY: Duration = Duration::from_secs(2);
-
-/// Watches files, and rings for their waiters.
+/// Watches files or processes, and rings for the waiters that they are about.
 #[derive(Debug)]
 pub(super) struct Ringer {
     queue: Queue,
@@ -22,7 +18,7 @@ pub(super) struct Ringer {
 
 #[derive(Debug, Default)]
 struct Watches {
-    /// The bells of the open objects that have the file.
+    /// The bells of the open objects that a watch is about.
     bells: BTreeMap<WatchId, Vec<Arc<Bell>>>,
     /// The thread has ended, or will end: nothing is watched any more.
     has_ended: bool,
@@ -42,19 +38,19 @@ impl Ringer {
         self.watches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Watches the file of an open object. `None`: the thread has ended or will end, or the program
-    /// closed the descriptor.
+    /// Watches something for an open object. `None`: the thread has ended or will end, or the
+    /// program closed the descriptor.
     pub(super) fn watch(
         &self,
-        file: &WatchedFile,
+        watched: &Watched,
         bell: &Arc<Bell>,
-    ) -> Option<rustix::io::Result<WatchId>> {
+    ) -> Option<queue::Result<WatchId>> {
         let mut watches = self.lock();
         if watches.has_ended || self.queue.check_open().is_err() {
             return None;
         }
         let is_used = |id: WatchId| watches.bells.contains_key(&id);
-        let id = match self.queue.watch(file, is_used) {
+        let id = match self.queue.watch(watched, is_used) {
             Ok(id) => id,
             Err(refused) => return Some(Err(refused)),
         };
@@ -83,7 +79,7 @@ impl Ringer {
     pub(super) fn run(&self) {
         let (mut due, mut budget) = (Due::default(), Budget::new());
         let mut events = Vec::new();
-        while self.queue.wait(due.timeout().min(CHECK_DESCRIPTOR_EVERY)).is_ok() {
+        while self.queue.wait(due.timeout().min(CHECK_EVERY)).is_ok() {
             budget.spend();
             if self.queue.take(|event| events.push(event)).is_err() {
                 break;
@@ -98,7 +94,7 @@ impl Ringer {
     }
 
     /// R1: has those bells rung that the events are about.
-    fn note(&self, events: impl Iterator<Item = Event>, due: &mut Due) {
+    fn note(&self, events: impl Iterator<Item = Event<WatchId>>, due: &mut Due) {
         let mut watches = self.lock();
         for event in events {
             match event {
