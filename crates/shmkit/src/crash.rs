@@ -107,6 +107,12 @@ pub fn woken_sleeps() -> u64 {
     crate::wait::figures::woken_sleeps()
 }
 
+/// How many pieces of news death notices have announced to the waiters of this process.
+#[cfg(all(feature = "crash-points", not(loom)))]
+pub fn announcements() -> u64 {
+    crate::sys::notices::figures::announcements()
+}
+
 #[cfg(feature = "crash-points")]
 mod armed {
     use std::sync::Once;

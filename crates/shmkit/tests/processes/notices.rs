@@ -19,6 +19,7 @@ pub(crate) use self::refused::waiter_without_a_call;
 pub(crate) use self::unloaded::loader;
 use crate::children::{Child, Link};
 use crate::fork::{fork, raw_fork};
+use crate::system::notices_threads_of;
 use crate::test_dir::{TestDir, kind, open, primitive_in};
 
 const CONDITION: &str = "condition";
@@ -34,14 +35,6 @@ const ROUNDS: u64 = 4;
 /// How many threads of this process receive death notices.
 fn notices_threads() -> usize {
     notices_threads_of(std::process::id())
-}
-
-/// How many threads of a process receive death notices.
-pub(crate) fn notices_threads_of(process: u32) -> usize {
-    let threads = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
-    let names = threads.map(|it| std::fs::read_to_string(it.unwrap().path().join("comm")));
-    // A thread may end meanwhile.
-    names.filter(|name| name.as_ref().is_ok_and(|it| it.trim_end() == "shmkit-notices")).count()
 }
 
 /// How many threads this process has.

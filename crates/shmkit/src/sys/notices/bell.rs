@@ -15,6 +15,7 @@ pub(super) use loom::sync::atomic::{AtomicU64, Ordering};
 #[cfg(loom)]
 use loom::sync::{Mutex, MutexGuard};
 
+use super::figures;
 use crate::sys::process::milliseconds;
 
 use crate::sys::wait::{self, WaitOutcome};
@@ -138,6 +139,7 @@ impl Bell {
     /// R2: counts one more piece of news.
     pub(super) fn announce(&self) {
         let _list = self.lock();
+        figures::count_announcement();
         // ORDERING: Release; pairs with the Acquire in `news`.
         self.news.fetch_add(1, Ordering::Release);
     }

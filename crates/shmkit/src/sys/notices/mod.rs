@@ -49,6 +49,7 @@
 mod bell;
 #[cfg(all(any(target_os = "linux", windows), not(loom)))]
 mod event;
+pub(crate) mod figures;
 #[cfg(all(target_os = "linux", not(loom)))]
 mod linux;
 #[cfg(loom)]

@@ -6,9 +6,10 @@ use shmkit::Object;
 use shmkit::memory::Trust;
 use shmkit::sync::Mutex;
 
-use super::{LONG, MUTEX, notices_threads_of};
+use super::{LONG, MUTEX};
 use crate::children::{Child, Link};
 use crate::closed_descriptors::deny;
+use crate::system::notices_threads_of;
 use crate::test_dir::{TestDir, open, skip};
 
 /// How long a waiter waits.

@@ -295,6 +295,7 @@ impl Actor {
             "notify_all" => condvar.notify_all()?,
             "late_finds" => return Ok(shmkit::crash::late_finds().to_string()),
             "expired_sleeps" => return Ok(shmkit::crash::expired_sleeps().to_string()),
+            "announcements" => return Ok(shmkit::crash::announcements().to_string()),
             "woken_sleeps" => return Ok(shmkit::crash::woken_sleeps().to_string()),
             "add" => return Ok(self.add()),
             "mark_consistent" => match self.held.last_mut() {

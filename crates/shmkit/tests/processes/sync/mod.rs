@@ -18,7 +18,7 @@ mod many_holders;
 mod mutex;
 #[cfg(unix)]
 mod namespaces;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 mod notices;
 mod semaphore;
 #[cfg(unix)]

@@ -1,14 +1,17 @@
-//! A waiter gets a death notice, and makes no looks at intervals meanwhile.
+//! A waiter gets a death notice, and makes no looks at intervals meanwhile where every death is
+//! announced.
 
-use std::fs;
-use std::time::Duration;
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(windows)]
+mod windows;
 
-use rustix::process::Signal;
+use std::time::{Duration, Instant};
 
 use crate::children::Child;
-use crate::namespaces::start_in_namespace;
-use crate::notices::notices_threads_of;
 use crate::sync::fixture::{Fixture, NAME, run};
+use crate::system::{ANNOUNCES_EVERY_DEATH, notices_threads_of};
+use crate::times::TIMEOUT;
 
 /// Waits until the process has a thread that receives notices, which it has once a thread of it has
 /// waited for some time.
@@ -55,13 +58,27 @@ impl Waiting {
     }
 }
 
-/// Checks what a waiter answers, that it was woken, and that it seldom looked at intervals.
+/// Checks what a waiter answers, and that it was announced. If every death is announced, also that
+/// the waiter was woken, and seldom looked at intervals.
 fn assert_told(waiter: &mut Child, answer: &str, case: &str) {
     let told = waiter.receive();
     assert!(told.starts_with(answer), "{case}: {told}");
+    wait_for_announcement(waiter, case);
+    if !ANNOUNCES_EVERY_DEATH {
+        return;
+    }
     let [expired, woken] = sleeps(waiter);
     assert!(expired <= MAX_EXPIRED, "{case}: {expired} sleeps ended by time");
     assert_ne!(woken, 0, "{case}: it found out by itself");
+}
+
+/// Waits until there was a piece of news for a waiter, which may have looked before.
+fn wait_for_announcement(waiter: &mut Child, case: &str) {
+    let start = Instant::now();
+    while waiter.ask("announcements") == "0" {
+        assert!(start.elapsed() < TIMEOUT, "{case}: nothing was announced");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// How many sleeps of a waiter ended by time, and by a wake.
@@ -110,6 +127,19 @@ fn the_deaths_of_holders_are_announced_to_one_waiter_after_the_other() {
     }
 }
 
+#[test]
+fn the_death_of_a_process_that_joined_while_others_waited_is_announced_to_them() {
+    let mut waiting = Waiting::begin("acquire", "", "acquire", 1);
+    let mut late = waiting.fixture.start_actor();
+    // Meanwhile the waiter looks again.
+    std::thread::sleep(WAIT);
+    late.kill();
+    run(&mut waiting.holder, "drop");
+    let waiter = &mut waiting.waiters[0];
+    assert_eq!(waiter.receive(), "done");
+    wait_for_announcement(waiter, "late");
+}
+
 impl Waiting {
     /// Waits until one of the waiters holds something, and returns its index.
     fn next_holder(&self) -> usize {
@@ -130,42 +160,6 @@ impl Waiting {
 }
 
 #[test]
-fn the_removal_of_the_file_by_hand_is_announced_to_each_kind_of_waiter() {
-    let mut all = Vec::new();
-    for (holds, before, wait, waiters) in [
-        ("lock", "", "lock", 2),
-        ("write", "", "read", 2),
-        ("read", "", "write", 2),
-        ("acquire", "", "acquire", 2),
-        ("", "lock", "wait_condvar", 2),
-        ("", "", "wait_event", 2),
-        ("", "", "wait_latch", 2),
-        ("", "join_barrier", "wait_barrier", 1),
-    ] {
-        all.push(std::thread::spawn(move || {
-            let mut waiting = Waiting::begin(holds, before, wait, waiters);
-            let [file] = &waiting.fixture.dir.files()[..] else { panic!("one object") };
-            fs::remove_file(waiting.fixture.dir.path().join(file)).unwrap();
-            (0..waiters).for_each(|waiter| waiting.assert_told(waiter, "Closed"));
-        }));
-    }
-    all.into_iter().for_each(|case| case.join().unwrap());
-}
-
-#[test]
-fn a_death_in_another_pid_namespace_is_announced() {
-    let fixture = Fixture::new(0, 2);
-    let Some((mut holder, outer_pid)) = start_in_namespace(&fixture.dir, "actor") else { return };
-    let (mut waiter, waiter_pid) = start_in_namespace(&fixture.dir, "actor").unwrap();
-    run(&mut holder, "lock");
-    waiter.send("lock");
-    wait_until_armed(waiter_pid.as_raw_pid().unsigned_abs());
-    std::thread::sleep(WAIT);
-    rustix::process::kill_process(outer_pid, Signal::KILL).unwrap();
-    assert_told(&mut waiter, "OwnerDied", "another namespace");
-}
-
-#[test]
 fn a_stopped_holder_is_announced_to_nobody_and_keeps_what_it_holds() {
     /// How long the holder is stopped, and how many slices of 1 s end meanwhile.
     const STOPPED: Duration = Duration::from_secs(5);
@@ -181,7 +175,8 @@ fn a_stopped_holder_is_announced_to_nobody_and_keeps_what_it_holds() {
             let waiter = &mut waiting.waiters[0];
             assert_eq!(waiter.receive(), "done", "{holds}, {wait}: the holder was robbed");
             let [expired, woken] = sleeps(waiter);
-            assert!(expired <= MAX_EXPIRED + SLICES, "{holds}, {wait}: {expired} by time");
+            let is_seldom = !ANNOUNCES_EVERY_DEATH || expired <= MAX_EXPIRED + SLICES;
+            assert!(is_seldom, "{holds}, {wait}: {expired} by time");
             assert!(woken <= 1, "{holds}, {wait}: {woken} wakes, not only by the release");
         }));
     }

@@ -118,3 +118,14 @@ pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) {
 pub(crate) fn read_at(file: &File, bytes: &mut [u8], offset: u64) {
     file.read_exact_at(bytes, offset).unwrap();
 }
+
+/// How many threads of a process receive death notices.
+pub(crate) fn notices_threads_of(process: u32) -> usize {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let names = threads.map(|it| std::fs::read_to_string(it.unwrap().path().join("comm")));
+    // A thread may end meanwhile.
+    names.filter(|name| name.as_ref().is_ok_and(|it| it.trim_end() == "shmkit-notices")).count()
+}
+
+/// Whether waiters look less often while notices are armed.
+pub(crate) const ANNOUNCES_EVERY_DEATH: bool = true;

@@ -10,12 +10,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use shmkit::memory::SharedMemory;
-use windows_sys::Win32::Foundation::{HANDLE, INVALID_HANDLE_VALUE, NTSTATUS};
+use windows_sys::Win32::Foundation::{HANDLE, INVALID_HANDLE_VALUE, LocalFree, NTSTATUS};
 use windows_sys::Win32::System::Diagnostics::ToolHelp::{
     CreateToolhelp32Snapshot, TH32CS_SNAPTHREAD, THREADENTRY32, Thread32First, Thread32Next,
 };
 use windows_sys::Win32::System::Threading::{
-    OpenThread, ResumeThread, SuspendThread, THREAD_SUSPEND_RESUME,
+    GetThreadDescription, OpenThread, ResumeThread, SuspendThread,
+    THREAD_QUERY_LIMITED_INFORMATION, THREAD_SUSPEND_RESUME,
 };
 
 /// Carries messages both ways.
@@ -183,3 +184,34 @@ pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) {
 pub(crate) fn read_at(file: &File, bytes: &mut [u8], offset: u64) {
     assert_eq!(file.seek_read(bytes, offset).unwrap(), bytes.len());
 }
+
+/// How many threads of a process receive death notices.
+pub(crate) fn notices_threads_of(process: u32) -> usize {
+    let names = threads_of(process).into_iter().filter_map(name_of);
+    names.filter(|name| name == "shmkit-notices").count()
+}
+
+/// The name of a thread, or `None` if it has ended.
+fn name_of(thread: u32) -> Option<String> {
+    // SAFETY: the call takes no pointers.
+    let thread = unsafe { OpenThread(THREAD_QUERY_LIMITED_INFORMATION, 0, thread) };
+    if thread.is_null() {
+        return None;
+    }
+    // SAFETY: the handle is new, and owned here alone.
+    let thread = unsafe { OwnedHandle::from_raw_handle(thread) };
+    let mut name = std::ptr::null_mut();
+    // SAFETY: the thread's handle is open, and there is room for the answer.
+    if unsafe { GetThreadDescription(thread.as_raw_handle(), &raw mut name) } < 0 {
+        return None;
+    }
+    // SAFETY: only units up to the terminating zero are read.
+    let units = (0..).map(|at| unsafe { name.wrapping_add(at).read() });
+    let units: Vec<u16> = units.take_while(|unit| *unit != 0).collect();
+    // SAFETY: the call above allocated the name, and nothing uses it after this.
+    unsafe { LocalFree(name.cast()) };
+    Some(String::from_utf16_lossy(&units))
+}
+
+/// Waiters look as often while notices are armed.
+pub(crate) const ANNOUNCES_EVERY_DEATH: bool = false;

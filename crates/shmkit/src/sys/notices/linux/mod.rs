@@ -22,8 +22,8 @@ use crate::sys::fork::OwnedFile;
 /// While notices are armed, a notice comes for every death.
 pub(crate) const ANNOUNCES_EVERY_DEATH: bool = true;
 /// A thread arms the notices before this sleep of all threads for the object, although it has not
-/// waited for long. (A sleep with a limit of 2 ms costs several microseconds more than a longer one: the
-/// system sets its timer for it.)
+/// waited for long. (A sleep with a limit of 2 ms costs several microseconds more than a longer
+/// one: the system sets its timer for it.)
 pub(crate) const ARM_AT_SLEEP: u64 = 17;
 
 /// Whether the file of one open object is watched.

@@ -170,17 +170,22 @@ pub(crate) fn find_obstacle(_directory: &Path) -> Option<Obstacle> {
 
 /// Returns why notices about one of the processes cannot be armed, if they cannot.
 pub(crate) fn find_obstacle_of(processes: &dyn Processes) -> Option<Obstacle> {
-    let others = others(processes);
+    obstacle_among(others(processes), |id| Watched::open(id).err())
+}
+
+/// The same for these processes; `refusal` returns why one cannot be opened.
+fn obstacle_among(
+    others: BTreeSet<u32>,
+    refusal: impl Fn(u32) -> Option<io::Error>,
+) -> Option<Obstacle> {
     if others.len() > MAX_PROCESSES {
         let count = others.len();
         let why = format!("{count} processes use it, and a process can watch {MAX_PROCESSES}");
         return Some(Obstacle::new(&why, "use it in fewer processes"));
     }
-    let refuses = |id: &u32| {
-        let refused = Watched::open(*id).err();
-        refused.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
-    };
-    let refused = others.into_iter().find(refuses)?;
+    // One that does not exist has ended.
+    let is_refused = |error: io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+    let refused = others.into_iter().find(|id| refusal(*id).is_some_and(is_refused))?;
     let why = format!("the system does not let this user wait for the end of process {refused}");
     Some(Obstacle::new(&why, "run the processes as one user"))
 }

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::AtomicU64;
 use std::thread;
 
+use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, ERROR_INVALID_PARAMETER};
 use windows_sys::Win32::System::Threading::CREATE_SUSPENDED;
 
 use super::*;
@@ -224,4 +225,17 @@ fn peers_that_keep_changing_do_not_keep_a_waiter_awake() {
         watcher.arm(&participants)
     });
     assert!(arms.filter(|it| *it).count() < 10_000);
+}
+
+#[test]
+fn the_doctor_names_a_process_that_the_system_refuses_to_open() {
+    let _alone = alone();
+    let refusal = |id| match id {
+        1 => None,
+        2 => Some(io::Error::from_raw_os_error(ERROR_INVALID_PARAMETER as i32)),
+        _ => Some(io::Error::from_raw_os_error(ERROR_ACCESS_DENIED as i32)),
+    };
+    assert!(obstacle_among(BTreeSet::from([1, 2]), refusal).is_none());
+    let obstacle = obstacle_among(BTreeSet::from([1, 2, 3]), refusal).unwrap();
+    assert!(obstacle.what.ends_with("wait for the end of process 3"), "{}", obstacle.what);
 }
