@@ -117,11 +117,12 @@ impl Report {
             }
             let verdict = if *missed == 0 { "holds" } else { "MISSED" };
             let mark = if row.floor_moved { FLOOR_MOVED } else { "" };
-            let (value, case, bytes) = (shown(*value), &row.case, row.bytes);
-            write!(
-                self.output,
-                "{target:<TARGET$}{value:>8}  {verdict:<8}{case}, {bytes} B{mark}"
-            )?;
+            let (value, case) = (shown(*value), &row.case);
+            write!(self.output, "{target:<TARGET$}{value:>8}  {verdict:<8}{case}")?;
+            if row.bytes != 0 {
+                write!(self.output, ", {} B", row.bytes)?;
+            }
+            write!(self.output, "{mark}")?;
             match missed {
                 0 => writeln!(self.output)?,
                 missed => writeln!(self.output, "; missed in {missed} of {cases} cases")?,
