@@ -60,4 +60,4 @@ pub(crate) const SYSTEM_ROLES: &[(&str, Role)] = &[
 ];
 
 #[cfg(windows)]
-pub(crate) const SYSTEM_ROLES: &[(&str, Role)] = &[];
+pub(crate) const SYSTEM_ROLES: &[(&str, Role)] = &[("loader", notices::windows::loader)];

@@ -4,7 +4,7 @@
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(windows)]
-mod windows;
+pub(crate) mod windows;
 
 use std::time::{Duration, Instant};
 

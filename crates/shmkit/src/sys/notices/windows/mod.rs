@@ -64,6 +64,9 @@ impl Arming {
     /// were any.
     pub(super) fn arm(&self, bell: &Arc<Bell>, processes: &dyn Processes) -> bool {
         let mut watching = self.lock();
+        if bell.armed_since_ms().is_none() {
+            watching.forget_ended();
+        }
         let is_off = matches!(watching.state, State::Off);
         // Before the ids are read: if they change meanwhile, the next call reads them again.
         let changes = Some(processes.changes());
@@ -87,12 +90,15 @@ impl Arming {
 }
 
 impl Watching {
+    /// If there were watches, the ringer has ended, and they with it.
+    fn forget_ended(&mut self) {
+        if matches!(self.state, State::Armed(_)) {
+            (self.state, self.changes) = (State::Idle, None);
+        }
+    }
+
     /// Has those of these processes watched that are not. Returns whether there were any.
     fn update(&mut self, bell: &Arc<Bell>, processes: &BTreeSet<u32>) -> bool {
-        if bell.armed_since_ms().is_none() && matches!(self.state, State::Armed(_)) {
-            // The ringer has ended, and the watches with it.
-            self.state = State::Idle;
-        }
         let new: Vec<_> = processes.difference(self.watched()).copied().collect();
         // One that cannot be opened has ended, or belongs to another user.
         let opened = new.iter().filter_map(|id| Watched::open(*id).ok());

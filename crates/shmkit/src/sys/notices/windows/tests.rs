@@ -228,6 +228,20 @@ fn peers_that_keep_changing_do_not_keep_a_waiter_awake() {
 }
 
 #[test]
+fn processes_are_watched_again_some_time_after_the_ringer_has_ended() {
+    let _alone = alone();
+    let (watcher, participants) = (Watcher::new(), Participants::default());
+    let process = Stopped::start();
+    participants.join([&process]);
+    assert!(watcher.arm(&participants));
+    watcher.bell.disarm();
+    assert!(!watcher.arming.is_possible(&watcher.bell), "not at once");
+    assert!(watcher.arming.arm(&watcher.bell, &participants));
+    assert!(watcher.bell.armed_since_ms().is_some());
+    assert_eq!(watcher.watched(), 1);
+}
+
+#[test]
 fn the_doctor_names_a_process_that_the_system_refuses_to_open() {
     let _alone = alone();
     let refusal = |id| match id {
