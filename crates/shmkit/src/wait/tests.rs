@@ -128,7 +128,7 @@ fn a_reserved_word_is_left_to_others_for_a_slice() {
 #[test]
 fn a_change_wakes_only_where_a_mark_says_that_threads_sleep() {
     let word = AtomicU64::new(0);
-    let wait_word = WaitWord::new(&word).with_marks(1 << 14);
+    let wait_word = WaitWord::new(&word).with_sharers(1 << 14);
     for mark in [ASLEEP, 1 << 14] {
         let (wait_loop, told) = (sleeping_at_once(), AtomicU64::new(0));
         std::thread::scope(|scope| {

@@ -65,8 +65,10 @@ pub(crate) struct SleepTicket<'a> {
     word: WaitWord<'a>,
     seen: u64,
     marked: u64,
-    /// Whether a change wakes the sleeper.
-    wakes_on_change: bool,
+    /// Whether the waiter wants to share the lock.
+    shares: bool,
+    /// How long to sleep at most, where no change wakes the sleeper.
+    at_most: Option<Duration>,
     /// Whether the mark requests a handoff.
     requests: bool,
 }
@@ -75,7 +77,7 @@ impl<'a> SleepTicket<'a> {
     /// To sleep on `word`, which was `seen` before the look: ASLEEP marks it.
     #[inline]
     pub(crate) fn new(word: WaitWord<'a>, seen: u64) -> Self {
-        Self { word, seen, marked: seen | ASLEEP, wakes_on_change: true, requests: false }
+        Self { word, seen, marked: seen | ASLEEP, shares: false, at_most: None, requests: false }
     }
 
     /// The same, with another value to mark the word with.
@@ -87,7 +89,18 @@ impl<'a> SleepTicket<'a> {
     /// The same, for a waiter that may not write to the word. If no change wakes it, it looks at
     /// intervals.
     pub(crate) fn unmarked(self, wakes_on_change: bool) -> Self {
-        Self { marked: self.seen, wakes_on_change, ..self }
+        let at_most = (!wakes_on_change).then_some(SLICE);
+        Self { marked: self.seen, at_most, ..self }
+    }
+
+    /// The same, for a waiter that wants to share the lock.
+    pub(crate) fn sharing(self) -> Self {
+        Self { shares: true, ..self }
+    }
+
+    /// The same, for a waiter that looks again after this time.
+    pub(crate) fn for_at_most(self, duration: Duration) -> Self {
+        Self { at_most: Some(duration), ..self }
     }
 
     /// The same, where the value to mark the word with requests a handoff.
@@ -117,7 +130,7 @@ impl<'a> SleepTicket<'a> {
         }
         standing.requested |= self.requests;
         let notices = checks.notices.as_deref().map(|notices| (notices, checks.seen));
-        let woke = self.word.sleep(self.marked, until, notices);
+        let woke = self.word.sleep(self.marked, until, notices, self.shares);
         standing.slept |= woke != WaitOutcome::Changed;
         figures::count_if(woke == WaitOutcome::TimedOut, &figures::EXPIRED_SLEEPS);
         figures::count_if(woke == WaitOutcome::Woken, &figures::WOKEN_SLEEPS);
@@ -277,8 +290,10 @@ impl WaitLoop {
                         _ => continue,
                     }
                 }
-                Poll::Pending(ticket) if !ticket.wakes_on_change => (ticket, now + SLICE),
-                Poll::Pending(ticket) => (ticket, checks.next_look(now, waited)),
+                Poll::Pending(ticket) => {
+                    let next_look = ticket.at_most.map(|at_most| now + at_most);
+                    (ticket, next_look.unwrap_or_else(|| checks.next_look(now, waited)))
+                }
                 Poll::Reserved(ticket) => (ticket, *patience.get_or_insert(now + SLICE)),
             };
             woke = ticket.sleep(until.or_before(next_look), &mut checks, &mut standing);

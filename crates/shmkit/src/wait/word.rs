@@ -48,7 +48,7 @@ use std::time::Instant;
 
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::sys::notices::Notices;
-use crate::sys::wait::{self, WaitOutcome};
+use crate::sys::wait::{self, Kind, WaitOutcome};
 
 /// Nothing will change any more: the object was retired.
 pub(crate) const CLOSED: u64 = 1;
@@ -58,8 +58,12 @@ pub(crate) const ASLEEP: u64 = 2;
 /// Which waiters a change of a word wakes, if its old value says that some sleep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wake {
-    /// One waiter: it marks the word for the others.
+    /// One waiter, of those that do not want to share: it marks the word for the others.
     One,
+    /// All waiters that want to share.
+    Sharers,
+    /// Both of these, as far as the marks say that there are any.
+    OneAndSharers,
     /// All of them.
     All,
     /// No waiter can continue. If the system finds sleeping waiters by the word's value, they look
@@ -75,6 +79,8 @@ pub(crate) struct WaitWord<'a> {
     word: &'a AtomicU64,
     /// The bits that say that a thread may sleep, all in the low half.
     marks: u32,
+    /// Which sleepers ASLEEP marks.
+    kind: Kind,
     /// Whether threads may sleep that cannot write a mark.
     read_only_peers: bool,
 }
@@ -83,13 +89,13 @@ impl<'a> WaitWord<'a> {
     /// A word in which ASLEEP marks that threads sleep.
     #[inline(always)]
     pub(crate) fn new(word: &'a AtomicU64) -> Self {
-        Self { word, marks: ASLEEP as u32, read_only_peers: false }
+        Self { word, marks: ASLEEP as u32, kind: Kind::Only, read_only_peers: false }
     }
 
-    /// The same word, in which `marks` also mark that threads sleep.
+    /// The same word, in which `mark` marks that threads sleep that want to share the lock.
     #[inline(always)]
-    pub(crate) fn with_marks(self, marks: u64) -> Self {
-        Self { marks: self.marks | marks as u32, ..self }
+    pub(crate) fn with_sharers(self, mark: u64) -> Self {
+        Self { marks: self.marks | mark as u32, kind: Kind::Owner, ..self }
     }
 
     /// The same word. If there are peers that may only read, every change wakes.
@@ -120,7 +126,7 @@ impl<'a> WaitWord<'a> {
         // ORDERING: the caller's, which names the partner.
         self.word.compare_exchange(from, to, order, on_failure)?;
         if wake != Wake::Nobody && (from as u32 & self.marks != 0 || self.read_only_peers) {
-            wake_after_change(self.word, from, wake);
+            wake_after_change(self.word, from, wake, self.kind);
         }
         Ok(())
     }
@@ -128,14 +134,14 @@ impl<'a> WaitWord<'a> {
     /// Wakes threads that sleep on the value `had`, after a change that was made earlier.
     #[inline(always)]
     pub(crate) fn wake(self, had: u64, wake: Wake) {
-        wake_sleepers(self.word, had, wake);
+        wake_sleepers(self.word, had, wake, self.kind);
     }
 
     /// Wakes one more waiter, if this waiter may have received a wake that it does not use.
     #[cold]
     pub(crate) fn pass_wake_on(self) {
         // ORDERING: Relaxed; a wake is a hint, and the woken waiter looks again.
-        wait::wake_one(self.word, self.word.load(Ordering::Relaxed));
+        wait::wake_one(self.word, self.word.load(Ordering::Relaxed), self.kind);
     }
 
     /// Marks that a thread may sleep on the word, if `needed` is true for the word. Returns whether
@@ -177,35 +183,44 @@ impl<'a> WaitWord<'a> {
         }
     }
 
-    /// Sleeps while the low half of the word is that of `expected`, at most until `until`. With
-    /// notices, only if there are no news since their count was the given one.
+    /// Sleeps while the low half of the word is that of `expected`, at most until `until`, perhaps
+    /// as a thread that wants to share the lock. With notices, only if there are no news since their count was the given one.
     pub(super) fn sleep(
         self,
         expected: u64,
         until: Instant,
         notices: Option<(&Notices, u64)>,
+        shares: bool,
     ) -> WaitOutcome {
+        let kind = if shares { Kind::Sharer } else { self.kind };
         match notices {
-            Some((notices, seen)) => notices.sleep(self.word, expected, Some(until), seen),
-            None => wait::wait(self.word, expected, Some(until)),
+            Some((notices, seen)) => notices.sleep(self.word, expected, Some(until), seen, kind),
+            None => wait::wait(self.word, expected, Some(until), kind),
         }
     }
 }
 
 /// Wakes after a change. It takes only the word, so that a [`WaitWord`] can stay in registers.
 #[cold]
-fn wake_after_change(word: &AtomicU64, had: u64, wake: Wake) {
-    if matches!(wake, Wake::One | Wake::All) {
+fn wake_after_change(word: &AtomicU64, had: u64, wake: Wake, kind: Kind) {
+    if !matches!(wake, Wake::Moved | Wake::Nobody) {
         // CRASH: dying here loses this wake; the waiters look again at the end of their slices.
         crash_point!("wait: word changed, nobody woken");
     }
-    wake_sleepers(word, had, wake);
+    wake_sleepers(word, had, wake, kind);
 }
 
 #[cold]
-fn wake_sleepers(word: &AtomicU64, had: u64, wake: Wake) {
+fn wake_sleepers(word: &AtomicU64, had: u64, wake: Wake, kind: Kind) {
     match wake {
-        Wake::One => wait::wake_one(word, had),
+        Wake::One => wait::wake_one(word, had, kind),
+        Wake::Sharers => wait::wake_each(word, had, Kind::Sharer),
+        Wake::OneAndSharers => {
+            if had & ASLEEP != 0 {
+                wait::wake_one(word, had, kind);
+            }
+            wait::wake_each(word, had, Kind::Sharer);
+        }
         Wake::All => wait::wake_all(word, had),
         Wake::Moved => wait::moved(word, had),
         Wake::Nobody => {}

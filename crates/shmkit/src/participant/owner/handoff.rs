@@ -12,56 +12,141 @@
 //! reserves the next 255 acquisitions: each thread that slept subtracts one, and the waiter that
 //! requested them clears the rest.
 //!
-//! Writers leave the word to readers in the same way, if there are handoffs and READERS is set. A
-//! word that is reserved for a dead or stopped thread is acquired by a thread that waits after 50
+//! # Readers and writers
+//!
+//! A starving reader sets TO_READERS in a held word. Once that word is free, writers leave it to
+//! readers: the first reader that shares the lock clears the mark. That begins a run of 1 ms of the
+//! readers. The other way round, readers leave a free word to writers while it has handoffs, but
+//! not in their own run.
+//!
+//! | the free word has | readers | writers |
+//! |---|---|---|
+//! | TO_READERS | share; the first one clears it | sleep, and request the handoff after it |
+//! | handoffs, in a run of readers | share | acquire, if they slept |
+//! | handoffs, otherwise | sleep | acquire, if they slept |
+//!
+//! So the lock is in turn with readers and with writers. A writer requests the next turn when it
+//! leaves the word to readers: these could use the processors for much longer than 1 ms, while the
+//! writer that was woken waits for one.
+//!
+//! In a run of writers, a reader that finds the word held sleeps for the rest of the run. It does
+//! not mark the word. Otherwise each release would wake all readers, and these would take the
+//! processor from the writer.
+//!
+//! # If a process dies or is stopped
+//!
+//! A word that is reserved for a dead or stopped thread is acquired by a thread that waits after 50
 //! ms. (If all others sleep: after their slices.) An attempt, or a wait whose time is over, leaves
 //! a reserved word alone, except once in 50 ms.
 
+use core::time::Duration;
+
 use super::OwnerWord;
-use super::state::{READERS, Request, State, Use};
+use super::state::{READERS, Request, State, TO_READERS, Use};
 use crate::memory::atomic::Ordering;
 use crate::sys::process::unix_time_ns;
-use crate::wait::{Standing, Wake};
+use crate::wait::{ASLEEP, Standing, Wake};
 
 /// How long the lock's holders run, at least, before a waiter requests that they hand it over.
 pub(super) const RUN_NS: u64 = 1_000_000;
+/// A mark in the time of the last handoff.
+const OF_READERS: u64 = 1;
 
 impl OwnerWord<'_> {
-    /// Returns what a waiter requests when it sleeps again.
-    pub(super) fn request(self, standing: &Standing) -> Option<Request> {
-        if self.of == Use::Role || !standing.starves {
+    /// Returns what a waiter requests when it sleeps again. It has found `state`, and wants to share
+    /// the lock, or to hold it.
+    pub(super) fn request(
+        self,
+        state: State,
+        shares: bool,
+        standing: &Standing,
+    ) -> Option<Request> {
+        if self.of == Use::Role {
             return None;
         }
-        if standing.starves_for_long {
-            return Some(Request::ToMe);
+        if !shares && state.is_left_to_readers() {
+            return Some(Request::First);
         }
+        if !standing.starves || shares && state.holder().is_none() {
+            return None;
+        }
+        match (shares, standing.starves_for_long) {
+            (true, true) => Some(Request::Readers),
+            (false, true) => Some(Request::Me),
+            _ if !self.run_is_over() => None,
+            (true, false) => Some(Request::Readers),
+            (false, false) => Some(Request::First),
+        }
+    }
+
+    /// Returns whether the last handoff was 1 ms ago.
+    fn run_is_over(self) -> bool {
+        self.last_run().is_none()
+    }
+
+    /// Returns whether it is a run of readers, and how much of it is left.
+    fn last_run(self) -> Option<(bool, Duration)> {
         // ORDERING: Relaxed; a wrong time, as after the clock was set, costs a handoff too early or
         // too late.
-        let last_ns = self.handed_ns.map(|handed_ns| handed_ns.load(Ordering::Relaxed));
-        let is_over = |last_ns| unix_time_ns().wrapping_sub(last_ns) >= RUN_NS;
-        last_ns.is_none_or(is_over).then_some(Request::ToFirst)
+        let last_ns = self.handed_ns?.load(Ordering::Relaxed);
+        let left_ns = RUN_NS.checked_sub(unix_time_ns().wrapping_sub(last_ns & !OF_READERS))?;
+        Some((last_ns & OF_READERS != 0, Duration::from_nanos(left_ns)))
     }
 
-    /// Records that a handoff took place.
+    /// Returns how long a reader that finds `state` leaves the lock to the writers, whose run it is.
+    pub(super) fn writers_run(self, state: State, standing: &Standing) -> Option<Duration> {
+        if state.is_left_to_readers() || standing.starves_for_long {
+            return None;
+        }
+        self.last_run().filter(|(is_of_readers, _)| !is_of_readers).map(|(_, left)| left)
+    }
+
+    /// Records that a handoff took place: a run begins.
     #[cold]
-    pub(super) fn record_handoff(self) {
+    pub(super) fn record_handoff(self, of_readers: bool) {
         if let Some(handed_ns) = self.handed_ns {
-            // ORDERING: Relaxed; as in `request`.
-            handed_ns.store(unix_time_ns(), Ordering::Relaxed);
+            let mark = if of_readers { OF_READERS } else { 0 };
+            // ORDERING: Relaxed; as in `last_run`.
+            handed_ns.store(unix_time_ns() & !OF_READERS | mark, Ordering::Relaxed);
         }
     }
 
-    /// Ends the handoff for readers that a reader found in `state` when it shared the lock.
-    pub(crate) fn end_handoff_to_readers(self, state: State) {
-        if state.has_handoffs() && state.has(READERS) {
-            self.drop_handoffs();
+    /// Returns the word that a release leaves behind, and whom it wakes: only those to whom it is
+    /// left, so that the others keep their places in the queue.
+    pub(super) fn released(self, state: State) -> (State, Wake) {
+        let free = state.without_holder();
+        if self.of == Use::Role || !state.has(READERS) {
+            return (free, Wake::One);
+        }
+        if state.is_left_to_readers() {
+            return (free.with(state.word & ASLEEP), Wake::Sharers);
+        }
+        match state.has_handoffs() {
+            true => (free.with(READERS), Wake::One),
+            false => (free, Wake::OneAndSharers),
+        }
+    }
+
+    /// Begins the run of the readers, if a reader found in `state` that the word is left to them.
+    pub(crate) fn end_handoff_to_readers(self, mut state: State) {
+        if state.is_left_to_readers() {
+            self.record_handoff(true);
+        }
+        while state.is_left_to_readers() {
+            // Only while the word is free, another has left it.
+            let wake = if state.holder().is_some() { Wake::Moved } else { Wake::One };
+            // ORDERING: Relaxed; the mark carries nothing.
+            match self.exchange(state, state.without(TO_READERS), Ordering::Relaxed, wake) {
+                Ok(()) => return,
+                Err(found) => state = found,
+            }
         }
     }
 
     /// Cancels the handoffs requested by a waiter that no longer waits.
-    pub(super) fn drop_handoffs(self) {
+    pub(crate) fn drop_handoffs(self) {
         let mut state = self.look();
-        while state.has_handoffs() {
+        while state.has_handoffs() || state.is_left_to_readers() {
             let dropped = state.without_handoffs();
             // Only while the word is free, others have left it.
             let wake = if state.holder().is_some() { Wake::Moved } else { Wake::All };
@@ -82,9 +167,19 @@ impl OwnerWord<'_> {
         }
     }
 
-    /// Returns whether this waiter leaves a free word to others for now.
+    /// Returns whether a waiter that wants to hold the lock leaves the free word to others for now.
     pub(super) fn is_reserved_for_others(self, state: State, standing: &Standing) -> bool {
-        let may_take = standing.patience_is_over || standing.slept && !state.has(READERS);
-        state.has_handoffs() && !may_take
+        let may_use_handoff = standing.slept || standing.requested;
+        let is_reserved = state.is_left_to_readers() || state.has_handoffs() && !may_use_handoff;
+        is_reserved && !standing.patience_is_over
+    }
+
+    /// Returns whether a reader leaves the free word to others for now.
+    pub(crate) fn is_reserved_for_writers(self, state: State, standing: &Standing) -> bool {
+        state.has_handoffs()
+            && !state.is_left_to_readers()
+            && state.holder().is_none()
+            && !standing.patience_is_over
+            && self.run_is_over()
     }
 }

@@ -5,7 +5,8 @@
 //! +---------------+------+---------+------------+--------+--------+
 //! |  generation   |  0   | deaths  |  slot + 1  | ASLEEP | CLOSED |     of a role
 //! +---------------+------+---------+------------+--------+--------+
-//!     of a lock: 26..19 handoffs, 18 DONE, 17 DRAINING, 16 UPGRADABLE, 14 READERS, 13 INCONSISTENT
+//!     of a lock: 26..19 handoffs, 18 DONE, 17 DRAINING, 16 UPGRADABLE, 15 TO_READERS, 14 READERS,
+//!     13 INCONSISTENT
 //! ```
 //!
 //! Slot and generation name the holder. Waiters sleep on the low half.
@@ -21,8 +22,9 @@
 //! | bit | set by | cleared by |
 //! |---|---|---|
 //! | ASLEEP | a waiter before it sleeps on the word | the holder: it releases, and wakes one |
-//! | READERS | a waiter before it sleeps until it may share | the same, and wakes all |
+//! | READERS | a waiter before it sleeps until it may share | the same, and wakes all of these |
 //! | handoffs | a starving waiter, when it sleeps again: sets 1 or 255 | see `handoff` |
+//! | TO_READERS | a starving waiter that wants to share | see `handoff` |
 //! | INCONSISTENT | the replacer of a holder that died in it | a holder that repaired the data |
 //! | UPGRADABLE | a holder that lets readers share | the holder |
 //! | DRAINING | a holder that still waits for readers to leave | the holder |
@@ -129,7 +131,7 @@ impl<'a> OwnerWord<'a> {
     fn wait_word(self) -> WaitWord<'a> {
         match self.of {
             Use::Role => WaitWord::new(self.word),
-            Use::Lock => WaitWord::new(self.word).with_marks(READERS),
+            Use::Lock => WaitWord::new(self.word).with_sharers(READERS),
         }
     }
 
@@ -196,7 +198,16 @@ impl<'a> OwnerWord<'a> {
     pub(crate) fn poll_sharing(self, standing: &Standing) -> Poll<'a, Result<State, AcquireError>> {
         match self.check_state() {
             Ok(state) if state.is_exclusive() => {
-                Poll::Pending(self.ticket(state, READERS, standing))
+                Poll::Pending(match self.writers_run(state, standing) {
+                    Some(left) => SleepTicket::new(self.wait_word(), state.word)
+                        .sharing()
+                        .unmarked(true)
+                        .for_at_most(left),
+                    None => self.ticket(state, READERS, standing),
+                })
+            }
+            Ok(state) if self.is_reserved_for_writers(state, standing) => {
+                Poll::Reserved(self.ticket(state, READERS, standing))
             }
             found => Poll::Ready(found),
         }
@@ -295,11 +306,9 @@ impl<'a> OwnerWord<'a> {
     #[cold]
     fn release_slowly(self, me: ParticipantId, mut state: State, marks: u64) -> bool {
         while state.holder() == Some(me) {
-            let wake =
-                if state.of == Use::Lock && state.has(READERS) { Wake::All } else { Wake::One };
+            let (free, wake) = self.released(state);
             // ORDERING: Release; as in `release`.
-            match self.exchange(state, state.without_holder().with(marks), Ordering::Release, wake)
-            {
+            match self.exchange(state, free.with(marks), Ordering::Release, wake) {
                 Ok(()) => return true,
                 Err(found) => state = found,
             }
@@ -327,7 +336,7 @@ impl<'a> OwnerWord<'a> {
         while state.holder() == Some(me) {
             let changed = change(state);
             let lets_readers_in = state.has(READERS) && !changed.has(READERS);
-            let wake = if lets_readers_in { Wake::All } else { Wake::Moved };
+            let wake = if lets_readers_in { Wake::Sharers } else { Wake::Moved };
             // ORDERING: SeqCst; the holder looks at the shares of readers after it: see
             // `sync::raw::shares`.
             match self.exchange(state, changed, Ordering::SeqCst, wake) {
@@ -356,8 +365,10 @@ impl<'a> OwnerWord<'a> {
 
     /// Returns how to sleep while the word is `state`. A starving waiter also requests a handoff.
     fn ticket(self, state: State, mark: u64, standing: &Standing) -> SleepTicket<'a> {
-        let (marked, ticket) = (state.with(mark), SleepTicket::new(self.wait_word(), state.word));
-        match self.request(standing) {
+        let (marked, shares) = (state.with(mark), mark == READERS);
+        let ticket = SleepTicket::new(self.wait_word(), state.word);
+        let ticket = if shares { ticket.sharing() } else { ticket };
+        match self.request(state, shares, standing) {
             Some(request) => ticket.marked(marked.with_handoffs(request).word).requesting(),
             None => ticket.marked(marked.word),
         }
@@ -379,7 +390,7 @@ impl<'a> OwnerWord<'a> {
         // the shares of readers after it: see `sync::raw::shares`.
         let is_taken = self.exchange(state, mine, Ordering::SeqCst, Wake::Moved).is_ok();
         if is_taken && state.has_handoffs() {
-            self.record_handoff();
+            self.record_handoff(false);
         }
         is_taken
     }

@@ -9,6 +9,7 @@ const DEATHS_SHIFT: u32 = 13;
 const DEATHS_MASK: u64 = 0xffff << DEATHS_SHIFT;
 pub(super) const INCONSISTENT: u64 = 1 << 13;
 pub(super) const READERS: u64 = 1 << 14;
+pub(super) const TO_READERS: u64 = 1 << 15;
 pub(super) const UPGRADABLE: u64 = 1 << 16;
 pub(super) const DRAINING: u64 = 1 << 17;
 pub(super) const DONE: u64 = 1 << 18;
@@ -22,9 +23,11 @@ const MAX_HANDOFFS: u64 = if cfg!(loom) { 2 * HANDOFF } else { HANDOFFS };
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Request {
     /// One handoff, to the first in the queue.
-    ToFirst,
+    First,
     /// As many as it takes until it is its own turn.
-    ToMe,
+    Me,
+    /// One handoff, to all readers that wait.
+    Readers,
 }
 
 /// What an owner word is used for: this decides what bits 13 to 28 mean.
@@ -76,7 +79,9 @@ impl State {
     pub(crate) fn is_sound(self) -> bool {
         let defined = match self.of {
             Use::Role => DEATHS_MASK,
-            Use::Lock => INCONSISTENT | READERS | UPGRADABLE | DRAINING | DONE | HANDOFFS,
+            Use::Lock => {
+                INCONSISTENT | READERS | TO_READERS | UPGRADABLE | DRAINING | DONE | HANDOFFS
+            }
         };
         let last = slot_to_bits(MAX_PARTICIPANTS - 1);
         self.word & !(defined | ID_MASK | ASLEEP | CLOSED) == 0 && self.word & SLOT_MASK <= last
@@ -108,22 +113,29 @@ impl State {
 
     /// Returns whether the lock's next acquisition is reserved for a thread that slept.
     #[inline(always)]
-    pub(super) fn has_handoffs(self) -> bool {
+    pub(crate) fn has_handoffs(self) -> bool {
         self.of == Use::Lock && self.word & HANDOFFS != 0
+    }
+
+    /// Returns whether a free lock is left to readers that wait.
+    #[inline(always)]
+    pub(super) fn is_left_to_readers(self) -> bool {
+        self.of == Use::Lock && self.has(TO_READERS)
     }
 
     /// The same with the next acquisitions reserved. Another waiter's request for more stays.
     pub(super) fn with_handoffs(self, request: Request) -> Self {
         match request {
-            Request::ToFirst if self.word & HANDOFFS != 0 => self,
-            Request::ToFirst => self.with(HANDOFF),
-            Request::ToMe => self.without(HANDOFFS).with(MAX_HANDOFFS),
+            Request::First if self.word & HANDOFFS != 0 => self,
+            Request::First => self.with(HANDOFF),
+            Request::Me => self.without(HANDOFFS).with(MAX_HANDOFFS),
+            Request::Readers => self.with(TO_READERS),
         }
     }
 
     /// The same with nothing reserved.
     pub(super) fn without_handoffs(self) -> Self {
-        self.without(HANDOFFS)
+        self.without(HANDOFFS | TO_READERS)
     }
 
     /// The same with the handoffs that `before` had, less one.
@@ -156,14 +168,12 @@ impl State {
         Self { word: self.word & kept | holder.to_bits() | mode, ..self }
     }
 
-    /// The same without a holder, and without the marks of the waiters that are woken.
+    /// The same without a holder and without marks of waiters.
     #[inline(always)]
     pub(super) fn without_holder(self) -> Self {
         let kept = match self.of {
             Use::Role => DEATHS_MASK | CLOSED,
-            // A handoff to readers stays until they share the lock.
-            Use::Lock if self.has_handoffs() => INCONSISTENT | DONE | CLOSED | HANDOFFS | READERS,
-            Use::Lock => INCONSISTENT | DONE | CLOSED,
+            Use::Lock => INCONSISTENT | DONE | CLOSED | HANDOFFS | TO_READERS,
         };
         Self { word: self.word & kept, ..self }
     }

@@ -2,7 +2,7 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use super::handoff::RUN_NS;
-use super::state::Request;
+use super::state::{Request, TO_READERS};
 use super::*;
 use crate::participant::id::SLOT_MASK;
 use crate::sys::process::unix_time_ns;
@@ -210,7 +210,7 @@ fn a_starving_waiter_requests_a_handoff_only_some_time_after_the_last_one() {
     let starving = Standing { slept: true, starves: true, ..Standing::default() };
     let requests = |last_ns, standing: Standing| {
         handed_ns.store(last_ns, Ordering::Relaxed);
-        owner.request(&standing).is_some()
+        owner.request(owner.look(), false, &standing).is_some()
     };
     let now_ns = unix_time_ns();
     assert!(!requests(now_ns - RUN_NS, Standing { starves: false, ..starving }));
@@ -228,7 +228,7 @@ fn a_handoff_is_recorded_and_subtracted() {
     let (word, handed_ns) = (AtomicU64::new(0), AtomicU64::new(0));
     let owner = OwnerWord::of_lock(&word).with_handed_ns(&handed_ns);
     let waiting = Standing { slept: true, ..Standing::default() };
-    word.store(owner.look().with_handoffs(Request::ToFirst).word, Ordering::Relaxed);
+    word.store(owner.look().with_handoffs(Request::First).word, Ordering::Relaxed);
     let Poll::Reserved(_) = owner.poll_acquire(ANNA, Mode::Exclusive, &Standing::default()) else {
         panic!("it is reserved for a thread that slept")
     };
@@ -245,9 +245,89 @@ fn a_wait_whose_time_is_over_takes_what_is_reserved_for_readers_that_do_not_come
         let word = AtomicU64::new(0);
         let owner = OwnerWord::of_lock(&word);
         // For readers that were killed.
-        let reserved = owner.look().with_handoffs(Request::ToMe).with(READERS);
+        let reserved = owner.look().with_handoffs(Request::Readers).with(READERS);
         word.store(reserved.word, Ordering::Relaxed);
         assert_eq!(acquire(owner, ANNA, &Dead::default(), until), Ok(Acquired::Clean));
-        assert!(!owner.look().has_handoffs());
+        assert!(!owner.look().is_left_to_readers());
     }
+}
+
+/// A free word of a lock with these marks, and the time of its last handoff.
+fn with_free_lock(marks: u64, check: impl FnOnce(OwnerWord<'_>, &AtomicU64)) {
+    let (word, handed_ns) = (AtomicU64::new(marks), AtomicU64::new(0));
+    check(OwnerWord::of_lock(&word).with_handed_ns(&handed_ns), &handed_ns);
+}
+
+#[test]
+fn a_released_lock_wakes_only_those_to_whom_it_is_left() {
+    let released = |marks| {
+        let word = AtomicU64::new(marks);
+        let owner = OwnerWord::of_lock(&word);
+        let (free, wake) = owner.released(owner.look().with_holder(ANNA, 0).with(marks));
+        (free.word, wake)
+    };
+    let one = owner_with(Request::First);
+    assert_eq!(released(ASLEEP), (0, Wake::One));
+    assert_eq!(released(ASLEEP | READERS), (0, Wake::OneAndSharers));
+    assert_eq!(released(ASLEEP | READERS | one), (READERS | one, Wake::One));
+    let to_readers = owner_with(Request::Readers);
+    let marks = ASLEEP | READERS | to_readers | one;
+    assert_eq!(released(marks), (ASLEEP | to_readers | one, Wake::Sharers));
+}
+
+/// Returns the marks of a request.
+fn owner_with(request: Request) -> u64 {
+    OwnerWord::of_lock(&AtomicU64::new(0)).look().with_handoffs(request).word
+}
+
+#[test]
+fn a_writer_that_leaves_the_lock_to_readers_has_the_next_turn() {
+    with_free_lock(owner_with(Request::Readers), |owner, handed_ns| {
+        let before = owner.look();
+        let new = Standing::default();
+        let requested = Standing { requested: true, ..new };
+        let poll = |standing| owner.poll_acquire(ANNA, Mode::Exclusive, standing);
+        assert!(matches!(poll(&new), Poll::Reserved(_)));
+        let request = owner.request(before, false, &new);
+        assert_eq!(request, Some(Request::First));
+        let asks = before.with_handoffs(Request::First);
+        owner.exchange(before, asks, Ordering::Relaxed, Wake::Nobody).unwrap();
+        assert!(matches!(poll(&requested), Poll::Reserved(_)), "the readers come first");
+        owner.end_handoff_to_readers(asks);
+        assert!(handed_ns.load(Ordering::Relaxed) > 0, "a run begins");
+        assert!(matches!(poll(&new), Poll::Reserved(_)));
+        assert!(matches!(poll(&requested), Poll::Ready(Ok(_))), "it has not slept, but requested");
+    });
+}
+
+#[test]
+fn readers_leave_a_lock_with_handoffs_to_writers_after_their_own_run() {
+    with_free_lock(owner_with(Request::First), |owner, handed_ns| {
+        let standing = Standing::default();
+        owner.record_handoff(true);
+        // Unless this thread was interrupted for the time of a run.
+        let shares = matches!(owner.poll_sharing(&standing), Poll::Ready(Ok(_)));
+        assert!(shares || owner.writers_run(owner.look(), &standing).is_none());
+        handed_ns.store(1, Ordering::Relaxed);
+        assert!(matches!(owner.poll_sharing(&standing), Poll::Reserved(_)));
+        let patience_is_over = Standing { patience_is_over: true, ..standing };
+        assert!(matches!(owner.poll_sharing(&patience_is_over), Poll::Ready(Ok(_))));
+    });
+}
+
+#[test]
+fn a_reader_leaves_a_run_to_writers_but_not_for_long() {
+    with_free_lock(0, |owner, _| {
+        let (standing, left_to_readers) = (Standing::default(), owner.look().with(TO_READERS));
+        let for_long = Standing { starves_for_long: true, ..standing };
+        owner.record_handoff(true);
+        assert_eq!(owner.writers_run(owner.look(), &standing), None, "it is a run of readers");
+        let begun_ns = unix_time_ns();
+        owner.record_handoff(false);
+        let left = owner.writers_run(owner.look(), &standing);
+        // Unless this thread was interrupted for the time of a run.
+        assert!(left.is_some() || unix_time_ns() - begun_ns >= RUN_NS);
+        assert_eq!(owner.writers_run(owner.look(), &for_long), None);
+        assert_eq!(owner.writers_run(left_to_readers, &standing), None);
+    });
 }

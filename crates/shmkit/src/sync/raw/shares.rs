@@ -72,9 +72,16 @@ pub(crate) struct OwnShare<'a> {
 }
 
 impl<'a> OwnShare<'a> {
-    /// Shares the lock, if no holder excludes readers. Returns the state of the owner word.
+    /// Shares the lock, if no holder excludes readers and no waiter has requested it. Returns the
+    /// state of the owner word.
     #[inline]
     pub(crate) fn try_share(self) -> Result<State, AcquireError> {
+        self.share_unless(State::has_handoffs)
+    }
+
+    /// Shares the lock, if no holder excludes readers and it is not reserved.
+    #[inline]
+    fn share_unless(self, is_reserved: impl Fn(State) -> bool) -> Result<State, AcquireError> {
         // CRASH: dying from here on leaves a dead participant's share: a slow check removes it.
         // ORDERING: SeqCst; R1 before R2, see above.
         let had = self.word.fetch_add(ONE, Ordering::SeqCst);
@@ -86,7 +93,7 @@ impl<'a> OwnShare<'a> {
         }
         fence_in_model();
         let state = self.owner.look();
-        if state.is_sound() && !state.is_closed() && !state.is_exclusive() {
+        if state.is_sound() && !state.is_closed() && !state.is_exclusive() && !is_reserved(state) {
             return Ok(state);
         }
         self.unshare();
@@ -96,8 +103,9 @@ impl<'a> OwnShare<'a> {
         }
         Err(match state.holder() {
             _ if !state.is_sound() => AcquireError::Corrupt,
-            Some(holder) if !state.is_closed() => AcquireError::Held(holder),
-            _ => AcquireError::Closed,
+            _ if state.is_closed() => AcquireError::Closed,
+            Some(holder) => AcquireError::Held(holder),
+            None => AcquireError::Contended,
         })
     }
 
@@ -151,13 +159,16 @@ impl<'a> OwnShare<'a> {
             if !matches!(polled, Poll::Ready(Ok(_))) {
                 return polled;
             }
-            match self.try_share() {
+            let is_reserved = |state| self.owner.is_reserved_for_writers(state, standing);
+            match self.share_unless(is_reserved) {
                 Ok(state) => {
-                    // The handoff to readers is used: it ends.
                     self.owner.end_handoff_to_readers(state);
+                    if standing.patience_is_over {
+                        self.owner.drop_handoffs();
+                    }
                     return Poll::Ready(Ok(state));
                 }
-                Err(AcquireError::Held(_)) if tries < TRIES => tries += 1,
+                Err(AcquireError::Held(_) | AcquireError::Contended) if tries < TRIES => tries += 1,
                 Err(AcquireError::Held(_)) => return Poll::Ready(Err(AcquireError::Contended)),
                 Err(refused) => return Poll::Ready(Err(refused)),
             }

@@ -18,7 +18,7 @@ use loom::sync::{Mutex, MutexGuard};
 use super::figures;
 use crate::sys::process::milliseconds;
 
-use crate::sys::wait::{self, WaitOutcome};
+use crate::sys::wait::{self, Kind, WaitOutcome};
 
 /// What is rung for the waiters of one open object.
 #[derive(Debug)]
@@ -44,6 +44,7 @@ struct Entry {
     /// INVARIANT: the word lives, because its sleeper borrows it until the entry is removed.
     word: *const AtomicU64,
     expected: u64,
+    kind: Kind,
     /// The count of news when the waiter entered.
     seen: u64,
 }
@@ -51,7 +52,7 @@ struct Entry {
 // SAFETY: the pointer leads to an atomic, which any thread may use while the entry is in the list.
 unsafe impl Send for Entry {}
 
-/// Which sleepers are woken on each word.
+/// Which sleepers of each kind are woken on each word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ring {
     /// The one that has slept longest, in whatever process.
@@ -114,6 +115,7 @@ impl Bell {
         expected: u64,
         until: Option<Instant>,
         seen: u64,
+        kind: Kind,
     ) -> WaitOutcome {
         let ticket = {
             let mut list = self.lock();
@@ -123,11 +125,11 @@ impl Bell {
             let ticket = list.next_ticket;
             list.next_ticket += 1;
             // INVARIANT: `Listed` removes the entry before this function returns.
-            list.entries.push(Entry { ticket, word, expected, seen });
+            list.entries.push(Entry { ticket, word, expected, kind, seen });
             ticket
         };
         let _listed = Listed { bell: self, ticket };
-        wait::wait(word, expected, until)
+        wait::wait(word, expected, until, kind)
     }
 
     /// Returns how many threads are in the list.
@@ -151,15 +153,15 @@ impl Bell {
         let news = self.news();
         let mut woken = Vec::new();
         for entry in list.entries.iter().filter(|entry| entry.seen != news) {
-            if woken.contains(&entry.word) {
+            if woken.contains(&(entry.word, entry.kind)) {
                 continue;
             }
-            woken.push(entry.word);
+            woken.push((entry.word, entry.kind));
             // SAFETY: the word lives while the entry is in the list, which is locked.
             let word = unsafe { &*entry.word };
             match ring {
-                Ring::One => wait::wake_one(word, entry.expected),
-                Ring::All => wait::wake_all(word, entry.expected),
+                Ring::One => wait::wake_one(word, entry.expected, entry.kind),
+                Ring::All => wait::wake_each(word, entry.expected, entry.kind),
             }
         }
         !woken.is_empty()

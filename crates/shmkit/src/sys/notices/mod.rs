@@ -92,7 +92,7 @@ pub(crate) use self::system::{
     ANNOUNCES_EVERY_DEATH, ARM_AT_SLEEP, find_obstacle, find_obstacle_of,
 };
 use super::fork::OwnedFile;
-use super::wait::WaitOutcome;
+use super::wait::{Kind, WaitOutcome};
 
 /// The death notices of an open object, and the processes that they can be about.
 #[derive(Clone, Copy)]
@@ -187,8 +187,9 @@ impl Notices {
         expected: u64,
         until: Option<Instant>,
         seen: u64,
+        kind: Kind,
     ) -> WaitOutcome {
-        self.bell.sleep(word, expected, until, seen)
+        self.bell.sleep(word, expected, until, seen, kind)
     }
 }
 

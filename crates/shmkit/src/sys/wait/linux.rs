@@ -2,14 +2,16 @@
 
 #![allow(unsafe_code, reason = "a futex is half of a 64-bit word")]
 
+use core::num::NonZeroU32;
 use core::sync::atomic::{AtomicU32, AtomicU64};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use rustix::thread::{Timespec, futex};
+use rustix::thread::{ClockId, Timespec, futex};
+use rustix::time::clock_gettime;
 
-use super::WaitOutcome;
+use super::{Kind, WaitOutcome};
 
 /// The time between looks if the system refuses to let a thread sleep on a word.
 const LOOK_INTERVAL: Duration = Duration::from_millis(1);
@@ -17,15 +19,23 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(1);
 /// Sleeps while the low half of `word` equals that of `expected`, until woken or until `until`.
 ///
 /// Signals do not end the sleep. A read-only mapping is enough.
-pub(crate) fn wait(word: &AtomicU64, expected: u64, until: Option<Instant>) -> WaitOutcome {
+pub(crate) fn wait(
+    word: &AtomicU64,
+    expected: u64,
+    until: Option<Instant>,
+    kind: Kind,
+) -> WaitOutcome {
+    let end = match until.map(|until| until.saturating_duration_since(Instant::now())) {
+        Some(left) if left.is_zero() => return WaitOutcome::TimedOut,
+        // A time limit that the clock cannot represent counts as no limit.
+        Some(left) => Timespec::try_from(left)
+            .ok()
+            .and_then(|left| clock_gettime(ClockId::Monotonic).checked_add(left)),
+        None => None,
+    };
+    let (flags, bits) = (futex::Flags::empty(), bits(kind));
     loop {
-        let timeout = match until.map(|until| until.saturating_duration_since(Instant::now())) {
-            Some(left) if left.is_zero() => return WaitOutcome::TimedOut,
-            // A time limit that the clock cannot represent counts as no limit.
-            Some(left) => Timespec::try_from(left).ok(),
-            None => None,
-        };
-        match futex::wait(half(word), futex::Flags::empty(), expected as u32, timeout.as_ref()) {
+        match futex::wait_bitset(half(word), flags, expected as u32, end.as_ref(), bits) {
             Ok(()) => return WaitOutcome::Woken,
             Err(Errno::AGAIN) => return WaitOutcome::Changed,
             Err(Errno::TIMEDOUT) => return WaitOutcome::TimedOut,
@@ -39,23 +49,38 @@ pub(crate) fn wait(word: &AtomicU64, expected: u64, until: Option<Instant>) -> W
     }
 }
 
-/// Wakes one sleeper on `word`, whatever value it saw.
-pub(crate) fn wake_one(word: &AtomicU64, _had: u64) {
-    wake(word, 1);
+/// Wakes one sleeper of this kind on `word`, whatever value it saw.
+pub(crate) fn wake_one(word: &AtomicU64, _had: u64, kind: Kind) {
+    wake(word, 1, bits(kind));
+}
+
+/// Wakes all sleepers of this kind on `word`, whatever value they saw.
+pub(crate) fn wake_each(word: &AtomicU64, _had: u64, kind: Kind) {
+    wake(word, i32::MAX as u32, bits(kind));
 }
 
 /// Wakes all sleepers on `word`, whatever value they saw.
-pub(crate) fn wake_all(word: &AtomicU64, _had: u64) {
-    wake(word, i32::MAX as u32);
+pub(crate) fn wake_all(word: &AtomicU64, had: u64) {
+    wake_each(word, had, Kind::Only);
 }
 
 /// Makes sleepers that saw the value `had` check the word again, after a change that lets no waiter
 /// go on. Does nothing here: a later wake finds sleepers whatever value they saw.
 pub(crate) fn moved(_word: &AtomicU64, _had: u64) {}
 
-fn wake(word: &AtomicU64, max_sleepers: u32) {
+fn wake(word: &AtomicU64, max_sleepers: u32, bits: NonZeroU32) {
     // A wake is a hint. After an error the sleepers find the change at their next look.
-    let _ = futex::wake(half(word), futex::Flags::empty(), max_sleepers);
+    let _ = futex::wake_bitset(half(word), futex::Flags::empty(), max_sleepers, bits);
+}
+
+/// Returns the bits by which the system finds sleepers of a kind: a wake finds those that have a
+/// bit in common with it.
+fn bits(kind: Kind) -> NonZeroU32 {
+    match kind {
+        Kind::Only => NonZeroU32::MAX,
+        Kind::Owner => NonZeroU32::MIN,
+        Kind::Sharer => const { NonZeroU32::new(2).unwrap() },
+    }
 }
 
 /// Returns the half of `word` that the kernel compares.
@@ -79,11 +104,11 @@ mod tests {
     #[test]
     fn a_changed_word_ends_the_wait_and_only_the_low_half_counts() {
         let word = AtomicU64::new(1 << 32 | 5);
-        assert_eq!(wait(&word, 4, None), WaitOutcome::Changed);
+        assert_eq!(wait(&word, 4, None, Kind::Only), WaitOutcome::Changed);
         let until = Instant::now() + Duration::from_millis(2);
-        assert_eq!(wait(&word, 5, Some(until)), WaitOutcome::TimedOut);
+        assert_eq!(wait(&word, 5, Some(until), Kind::Only), WaitOutcome::TimedOut);
         assert!(Instant::now() >= until);
-        assert_eq!(wait(&word, 5, Some(Instant::now())), WaitOutcome::TimedOut);
+        assert_eq!(wait(&word, 5, Some(Instant::now()), Kind::Only), WaitOutcome::TimedOut);
     }
 
     #[test]
@@ -101,12 +126,30 @@ mod tests {
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| {
                 while readable.load(Ordering::Acquire) == 0 {
-                    wait(readable, 0, None);
+                    wait(readable, 0, None, Kind::Only);
                 }
             });
             writable.store(1, Ordering::Release);
             wake_all(writable, 0);
             waiting.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_wake_for_one_kind_of_sleepers_leaves_the_other_kind_asleep() {
+        let word = &AtomicU64::new(0);
+        thread::scope(|scope| {
+            let [owner, sharer] = [Kind::Owner, Kind::Sharer]
+                .map(|kind| scope.spawn(move || wait(word, 0, None, kind)));
+            while !owner.is_finished() {
+                wake_one(word, 0, Kind::Owner);
+                thread::yield_now();
+            }
+            assert!(!sharer.is_finished());
+            while !sharer.is_finished() {
+                wake_each(word, 0, Kind::Sharer);
+                thread::yield_now();
+            }
         });
     }
 
@@ -130,7 +173,7 @@ mod tests {
                     thread::sleep(Duration::from_millis(1));
                 }
             });
-            assert_eq!(wait(&word, 0, Some(until)), WaitOutcome::TimedOut);
+            assert_eq!(wait(&word, 0, Some(until), Kind::Only), WaitOutcome::TimedOut);
             assert!(Instant::now() >= until);
             while !CAUGHT.load(Ordering::SeqCst) {
                 thread::yield_now();

@@ -15,7 +15,7 @@ use std::mem;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::WaitOutcome;
+use super::{Kind, WaitOutcome};
 use crate::sys::fork::Once;
 
 /// The time between looks if the system does not let a thread sleep on a word.
@@ -63,7 +63,12 @@ fn find(name: &CStr) -> Option<*mut c_void> {
 /// Sleeps while the low half of `word` equals that of `expected`, until woken or until `until`.
 ///
 /// Signals do not end the sleep. A read-only mapping is enough.
-pub(crate) fn wait(word: &AtomicU64, expected: u64, until: Option<Instant>) -> WaitOutcome {
+pub(crate) fn wait(
+    word: &AtomicU64,
+    expected: u64,
+    until: Option<Instant>,
+    _kind: Kind,
+) -> WaitOutcome {
     let expected = expected as u32;
     loop {
         let left = match until.map(|until| until.saturating_duration_since(Instant::now())) {
@@ -110,11 +115,17 @@ fn sleep(calls: &Calls, word: &AtomicU64, expected: u32, limit: Duration) -> Res
     Err(io::Error::last_os_error().raw_os_error().unwrap_or(0))
 }
 
-/// Wakes one sleeper on `word`, whatever value it saw.
-pub(crate) fn wake_one(word: &AtomicU64, _had: u64) {
-    if let Some(calls) = calls() {
-        wake(calls.wake_one, word);
+/// Wakes one sleeper on `word`, whatever value it saw; or all, if there may be other kinds.
+pub(crate) fn wake_one(word: &AtomicU64, had: u64, kind: Kind) {
+    match (kind, calls()) {
+        (Kind::Only, Some(calls)) => wake(calls.wake_one, word),
+        _ => wake_all(word, had),
     }
+}
+
+/// Wakes all sleepers on `word`, whatever value they saw.
+pub(crate) fn wake_each(word: &AtomicU64, had: u64, _kind: Kind) {
+    wake_all(word, had);
 }
 
 /// Wakes all sleepers on `word`, whatever value they saw.
@@ -152,12 +163,12 @@ mod tests {
     #[test]
     fn a_changed_word_ends_the_wait_and_only_the_low_half_counts() {
         let word = AtomicU64::new(1 << 32 | 5);
-        assert_eq!(wait(&word, 4, None), WaitOutcome::Changed);
+        assert_eq!(wait(&word, 4, None, Kind::Only), WaitOutcome::Changed);
         let until = Instant::now() + Duration::from_millis(2);
         // Without support of the system every look counts as a wake.
-        while wait(&word, 5, Some(until)) != WaitOutcome::TimedOut {}
+        while wait(&word, 5, Some(until), Kind::Only) != WaitOutcome::TimedOut {}
         assert!(Instant::now() >= until);
-        assert_eq!(wait(&word, 5, Some(Instant::now())), WaitOutcome::TimedOut);
+        assert_eq!(wait(&word, 5, Some(Instant::now()), Kind::Only), WaitOutcome::TimedOut);
     }
 
     fn word_of(mapping: &Mapping) -> &AtomicU64 {
@@ -173,7 +184,7 @@ mod tests {
             let waiting = scope.spawn(|| {
                 let word = word_of(&readable);
                 while word.load(Ordering::Acquire) == 0 {
-                    wait(word, 0, None);
+                    wait(word, 0, None, Kind::Only);
                 }
             });
             word_of(&writable).store(1, Ordering::Release);

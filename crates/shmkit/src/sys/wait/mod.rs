@@ -15,17 +15,28 @@ mod macos;
 pub(crate) mod model;
 
 #[cfg(all(target_os = "linux", not(loom)))]
-pub(crate) use linux::{moved, wait, wake_all, wake_one};
+pub(crate) use linux::{moved, wait, wake_all, wake_each, wake_one};
 #[cfg(all(target_os = "macos", not(loom)))]
-pub(crate) use macos::{moved, wait, wake_all, wake_one};
+pub(crate) use macos::{moved, wait, wake_all, wake_each, wake_one};
 #[cfg(loom)]
-pub(crate) use model::{moved, wait, wake_all, wake_one};
+pub(crate) use model::{moved, wait, wake_all, wake_each, wake_one};
 #[cfg(unix)]
 pub(crate) use scope::WakeScope;
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub(crate) use windows::{WakeScope, moved, wait, wake_all, wake_one};
+pub(crate) use windows::{WakeScope, moved, wait, wake_all, wake_each, wake_one};
+
+/// Which sleepers on a word a wake is for. A system that cannot tell them apart wakes more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The only kind on a word.
+    Only,
+    /// On the word of a lock: those that want to hold it.
+    Owner,
+    /// On the word of a lock: those that want to share it.
+    Sharer,
+}
 
 /// The reason why [`wait`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

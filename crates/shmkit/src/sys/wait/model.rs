@@ -12,7 +12,7 @@ use std::time::Instant;
 use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use loom::sync::{Condvar, Mutex};
 
-use super::WaitOutcome;
+use super::{Kind, WaitOutcome};
 
 loom::lazy_static! {
     static ref QUEUE: Mutex<Queue> = Mutex::new(Queue::default());
@@ -32,6 +32,7 @@ struct Sleeper {
     ticket: u64,
     address: usize,
     value: u64,
+    kind: Kind,
 }
 
 /// Bits that wakers ignore when they find sleepers by value.
@@ -57,7 +58,12 @@ pub(crate) fn check(preemptions: Option<usize>, model: impl Fn() + Copy + Send +
 }
 
 /// Sleeps while the low half of `word` equals that of `expected`, until woken.
-pub(crate) fn wait(word: &AtomicU64, expected: u64, _until: Option<Instant>) -> WaitOutcome {
+pub(crate) fn wait(
+    word: &AtomicU64,
+    expected: u64,
+    _until: Option<Instant>,
+    kind: Kind,
+) -> WaitOutcome {
     let mut queue = QUEUE.lock().expect("no model panics while it holds the queue");
     // ORDERING: SeqCst; the kernel compares after a full fence of its own.
     loom::sync::atomic::fence(Ordering::SeqCst);
@@ -71,7 +77,8 @@ pub(crate) fn wait(word: &AtomicU64, expected: u64, _until: Option<Instant>) -> 
     }
     let ticket = queue.next_ticket;
     queue.next_ticket += 1;
-    queue.sleepers.push(Sleeper { ticket, address: address(word), value: expected & !MARKS });
+    let value = expected & !MARKS;
+    queue.sleepers.push(Sleeper { ticket, address: address(word), value, kind });
     while queue.sleepers.iter().any(|sleeper| sleeper.ticket == ticket) {
         queue = WAKES.wait(queue).expect("no model panics while it holds the queue");
     }
@@ -86,16 +93,28 @@ pub(crate) fn moved(word: &AtomicU64, had: u64) {
     }
 }
 
-/// Wakes one thread that sleeps on this word. If sleepers are found by value, wakes all that saw
-/// `had`.
-pub(crate) fn wake_one(word: &AtomicU64, had: u64) {
+/// Wakes one thread of this kind that sleeps on this word. If sleepers are found by value, wakes all
+/// that saw `had`.
+pub(crate) fn wake_one(word: &AtomicU64, had: u64, kind: Kind) {
     if FOUND_BY_VALUE.load(Ordering::SeqCst) {
         return wake_all(word, had);
     }
     let mut queue = QUEUE.lock().expect("no model panics while it holds the queue");
-    if let Some(one) = queue.sleepers.iter().position(|it| it.address == address(word)) {
+    let is_meant = |it: &Sleeper| it.address == address(word) && it.kind == kind;
+    if let Some(one) = queue.sleepers.iter().position(is_meant) {
         queue.sleepers.remove(one);
     }
+    WAKES.notify_all();
+}
+
+/// Wakes all threads of this kind that sleep on this word. If sleepers are found by value, wakes all
+/// that saw `had`.
+pub(crate) fn wake_each(word: &AtomicU64, had: u64, kind: Kind) {
+    if FOUND_BY_VALUE.load(Ordering::SeqCst) {
+        return wake_all(word, had);
+    }
+    let mut queue = QUEUE.lock().expect("no model panics while it holds the queue");
+    queue.sleepers.retain(|it| it.address != address(word) || it.kind != kind);
     WAKES.notify_all();
 }
 

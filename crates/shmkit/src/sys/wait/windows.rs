@@ -39,7 +39,7 @@ use windows_sys::Win32::System::Threading::{
     SYNCHRONIZATION_SYNCHRONIZE, SetEvent, WaitForSingleObject,
 };
 
-use super::WaitOutcome;
+use super::{Kind, WaitOutcome};
 use crate::sys::win32::security::{Attributes, Securable};
 use crate::sys::win32::{owned, timeout_ms, wide};
 
@@ -135,7 +135,12 @@ fn event_attributes(shared: bool) -> io::Result<&'static Attributes> {
 /// Sleeps while the low half of `word` equals that of `expected`, until woken or until `until`.
 ///
 /// A read-only mapping is enough.
-pub(crate) fn wait(word: &AtomicU64, expected: u64, until: Option<Instant>) -> WaitOutcome {
+pub(crate) fn wait(
+    word: &AtomicU64,
+    expected: u64,
+    until: Option<Instant>,
+    _kind: Kind,
+) -> WaitOutcome {
     let Ok((event, existed)) = create_event(word, expected) else {
         // There are no handles left, or another user has the name. Another look is correct, but
         // must not become spinning.
@@ -184,7 +189,12 @@ fn is_set(event: &OwnedHandle) -> bool {
 }
 
 /// Wakes all sleepers on `word` that saw the value `had`.
-pub(crate) fn wake_one(word: &AtomicU64, had: u64) {
+pub(crate) fn wake_one(word: &AtomicU64, had: u64, _kind: Kind) {
+    wake_all(word, had);
+}
+
+/// Wakes all sleepers on `word` that saw the value `had`.
+pub(crate) fn wake_each(word: &AtomicU64, had: u64, _kind: Kind) {
     wake_all(word, had);
 }
 
@@ -215,11 +225,11 @@ mod tests {
     #[test]
     fn a_changed_word_ends_the_wait_and_only_the_low_half_counts() {
         let word = AtomicU64::new(1 << 32 | 5);
-        assert_eq!(wait(&word, 4, None), WaitOutcome::Changed);
+        assert_eq!(wait(&word, 4, None, Kind::Only), WaitOutcome::Changed);
         let until = Instant::now() + Duration::from_millis(2);
-        assert_eq!(wait(&word, 5, Some(until)), WaitOutcome::TimedOut);
+        assert_eq!(wait(&word, 5, Some(until), Kind::Only), WaitOutcome::TimedOut);
         assert!(Instant::now() >= until);
-        assert_eq!(wait(&word, 5, Some(Instant::now())), WaitOutcome::TimedOut);
+        assert_eq!(wait(&word, 5, Some(Instant::now()), Kind::Only), WaitOutcome::TimedOut);
     }
 
     #[test]
@@ -231,7 +241,7 @@ mod tests {
         thread::scope(|scope| {
             let waiting = scope.spawn(|| {
                 while words[0][3].load(Ordering::Acquire) == 0 {
-                    wait(&words[0][3], 0, None);
+                    wait(&words[0][3], 0, None, Kind::Only);
                 }
             });
             words[0][3].store(8, Ordering::Release);
