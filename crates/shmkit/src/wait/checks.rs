@@ -136,8 +136,17 @@ impl<'a> Timer<'a> {
         arms
     }
 
-    /// Returns when a thread that sleeps from `now` on must look again.
-    pub(super) fn next_look(&self, now: Instant, waited: Duration) -> Instant {
+    /// Returns when a thread that sleeps from `now` on must look again: after `at_most`, if no
+    /// change wakes it.
+    pub(super) fn next_look(
+        &self,
+        now: Instant,
+        waited: Duration,
+        at_most: Option<Duration>,
+    ) -> Instant {
+        if let Some(at_most) = at_most {
+            return now + at_most;
+        }
         let left = self.last_check(now).map(|last| last.slice().saturating_sub(last.age));
         let next = now + left.unwrap_or_default();
         match self.notices {

@@ -39,6 +39,9 @@ use crate::memory::atomic::{Ordering, spin_loop};
 use crate::sys::notices::ObjectNotices;
 use crate::sys::wait::WaitOutcome;
 
+/// How long after a handoff the next one may be requested: for this time, threads that need not be
+/// woken acquire the lock, or a permit, one after the other.
+pub(crate) const RUN: Duration = Duration::from_millis(1);
 /// A waiter that slept and has waited for this time may request a handoff.
 const STARVES_AFTER: Duration = Duration::from_millis(if cfg!(loom) { 0 } else { 1 });
 /// After this time it may request as many handoffs as it takes.
@@ -290,10 +293,7 @@ impl WaitLoop {
                         _ => continue,
                     }
                 }
-                Poll::Pending(ticket) => {
-                    let next_look = ticket.at_most.map(|at_most| now + at_most);
-                    (ticket, next_look.unwrap_or_else(|| checks.next_look(now, waited)))
-                }
+                Poll::Pending(ticket) => (ticket, checks.next_look(now, waited, ticket.at_most)),
                 Poll::Reserved(ticket) => (ticket, *patience.get_or_insert(now + SLICE)),
             };
             woke = ticket.sleep(until.or_before(next_look), &mut checks, &mut standing);

@@ -183,8 +183,9 @@ impl<'a> WaitWord<'a> {
         }
     }
 
-    /// Sleeps while the low half of the word is that of `expected`, at most until `until`, perhaps
-    /// as a thread that wants to share the lock. With notices, only if there are no news since their count was the given one.
+    /// Sleeps while the low half of the word is that of `expected`, at most until `until`. With
+    /// notices, only if there are no news since their count was the given one. A thread that wants
+    /// to share a lock says so: it is woken together with the others that do.
     pub(super) fn sleep(
         self,
         expected: u64,

@@ -44,17 +44,11 @@ use core::time::Duration;
 use super::OwnerWord;
 use super::state::{READERS, Request, State, TO_READERS, Use};
 use crate::memory::atomic::Ordering;
-use crate::sys::process::unix_time_ns;
-use crate::wait::{ASLEEP, Standing, Wake};
-
-/// How long the lock's holders run, at least, before a waiter requests that they hand it over.
-pub(super) const RUN_NS: u64 = 1_000_000;
-/// A mark in the time of the last handoff.
-const OF_READERS: u64 = 1;
+use crate::wait::{ASLEEP, RUN, Standing, Wake};
 
 impl OwnerWord<'_> {
-    /// Returns what a waiter requests when it sleeps again. It has found `state`, and wants to share
-    /// the lock, or to hold it.
+    /// Returns what a waiter requests when it sleeps again, which has found `state`. It wants to
+    /// share the lock, or to hold it.
     pub(super) fn request(
         self,
         state: State,
@@ -84,30 +78,25 @@ impl OwnerWord<'_> {
         self.last_run().is_none()
     }
 
-    /// Returns whether it is a run of readers, and how much of it is left.
-    fn last_run(self) -> Option<(bool, Duration)> {
-        // ORDERING: Relaxed; a wrong time, as after the clock was set, costs a handoff too early or
-        // too late.
-        let last_ns = self.handed_ns?.load(Ordering::Relaxed);
-        let left_ns = RUN_NS.checked_sub(unix_time_ns().wrapping_sub(last_ns & !OF_READERS))?;
-        Some((last_ns & OF_READERS != 0, Duration::from_nanos(left_ns)))
+    /// Returns how much is left of the last run, and whether it is of readers.
+    fn last_run(self) -> Option<(Duration, bool)> {
+        // A wrong time, as after the clock was set, costs a handoff too early or too late.
+        self.handed?.left_of(RUN)
     }
 
-    /// Returns how long a reader that finds `state` leaves the lock to the writers, whose run it is.
+    /// Returns how long a reader that finds `state` leaves the lock to writers, whose run it is.
     pub(super) fn writers_run(self, state: State, standing: &Standing) -> Option<Duration> {
         if state.is_left_to_readers() || standing.starves_for_long {
             return None;
         }
-        self.last_run().filter(|(is_of_readers, _)| !is_of_readers).map(|(_, left)| left)
+        self.last_run().and_then(|(left, is_of_readers)| (!is_of_readers).then_some(left))
     }
 
     /// Records that a handoff took place: a run begins.
     #[cold]
     pub(super) fn record_handoff(self, of_readers: bool) {
-        if let Some(handed_ns) = self.handed_ns {
-            let mark = if of_readers { OF_READERS } else { 0 };
-            // ORDERING: Relaxed; as in `last_run`.
-            handed_ns.store(unix_time_ns() & !OF_READERS | mark, Ordering::Relaxed);
+        if let Some(handed) = self.handed {
+            handed.record_marked(of_readers);
         }
     }
 

@@ -55,7 +55,9 @@ pub(crate) use self::state::{Acquired, State, Use};
 use self::state::{DONE, DRAINING, INCONSISTENT, READERS, UPGRADABLE};
 use super::{Liveness, ParticipantId};
 use crate::memory::atomic::{AtomicU64, Ordering};
-use crate::wait::{ASLEEP, Poll, SleepTicket, Standing, Until, WaitLoop, WaitWord, Waited, Wake};
+use crate::wait::{
+    ASLEEP, Poll, SharedMoment, SleepTicket, Standing, Until, WaitLoop, WaitWord, Waited, Wake,
+};
 
 /// How many times an exchange is attempted before the word counts as contended.
 const TRIES: u32 = 64;
@@ -104,27 +106,27 @@ pub(crate) enum AcquireError {
 pub(crate) struct OwnerWord<'a> {
     word: &'a AtomicU64,
     of: Use,
-    /// When a handoff last took place, in nanoseconds since 1970.
-    handed_ns: Option<&'a AtomicU64>,
+    /// When a handoff last took place. It is marked if that was to readers.
+    handed: Option<SharedMoment<'a>>,
 }
 
 impl<'a> OwnerWord<'a> {
     /// An owner word of a role.
     #[inline(always)]
     pub(crate) fn of_role(word: &'a AtomicU64) -> Self {
-        Self { word, of: Use::Role, handed_ns: None }
+        Self { word, of: Use::Role, handed: None }
     }
 
     /// An owner word of a lock.
     #[inline(always)]
     pub(crate) fn of_lock(word: &'a AtomicU64) -> Self {
-        Self { word, of: Use::Lock, handed_ns: None }
+        Self { word, of: Use::Lock, handed: None }
     }
 
     /// The same with the word for the time of the last handoff.
     #[inline(always)]
-    pub(crate) fn with_handed_ns(self, handed_ns: &'a AtomicU64) -> Self {
-        Self { handed_ns: Some(handed_ns), ..self }
+    pub(crate) fn with_handed(self, handed: &'a AtomicU64) -> Self {
+        Self { handed: Some(SharedMoment::in_word(handed)), ..self }
     }
 
     #[inline(always)]

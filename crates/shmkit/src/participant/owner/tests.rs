@@ -1,11 +1,15 @@
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
-use super::handoff::RUN_NS;
 use super::state::{Request, TO_READERS};
 use super::*;
 use crate::participant::id::SLOT_MASK;
 use crate::sys::process::unix_time_ns;
+use crate::wait::RUN;
+
+fn run_ns() -> u64 {
+    RUN.as_nanos() as u64
+}
 
 /// The dead participants.
 #[derive(Default)]
@@ -205,7 +209,7 @@ fn a_holder_that_seemed_dead_and_left_does_not_hide_the_next_death() {
 #[test]
 fn a_starving_waiter_requests_a_handoff_only_some_time_after_the_last_one() {
     let (word, handed_ns) = (AtomicU64::new(0), AtomicU64::new(0));
-    let owner = OwnerWord::of_lock(&word).with_handed_ns(&handed_ns);
+    let owner = OwnerWord::of_lock(&word).with_handed(&handed_ns);
     assert!(owner.acquire_uncontended(ANNA, Mode::Exclusive));
     let starving = Standing { slept: true, starves: true, ..Standing::default() };
     let requests = |last_ns, standing: Standing| {
@@ -213,12 +217,12 @@ fn a_starving_waiter_requests_a_handoff_only_some_time_after_the_last_one() {
         owner.request(owner.look(), false, &standing).is_some()
     };
     let now_ns = unix_time_ns();
-    assert!(!requests(now_ns - RUN_NS, Standing { starves: false, ..starving }));
-    assert!(requests(now_ns - RUN_NS, starving));
-    assert!(requests(now_ns + 60_000 * RUN_NS, starving), "the clock was set back");
+    assert!(!requests(now_ns - run_ns(), Standing { starves: false, ..starving }));
+    assert!(requests(now_ns - run_ns(), starving));
+    assert!(requests(now_ns + 60_000 * run_ns(), starving), "the clock was set back");
     // Unless this thread was interrupted for the time of a run.
     let handed_ns = unix_time_ns();
-    assert!(!requests(handed_ns, starving) || unix_time_ns() >= handed_ns + RUN_NS);
+    assert!(!requests(handed_ns, starving) || unix_time_ns() >= handed_ns + run_ns());
     let for_long = Standing { starves_for_long: true, ..starving };
     assert!(requests(unix_time_ns(), for_long));
 }
@@ -226,7 +230,7 @@ fn a_starving_waiter_requests_a_handoff_only_some_time_after_the_last_one() {
 #[test]
 fn a_handoff_is_recorded_and_subtracted() {
     let (word, handed_ns) = (AtomicU64::new(0), AtomicU64::new(0));
-    let owner = OwnerWord::of_lock(&word).with_handed_ns(&handed_ns);
+    let owner = OwnerWord::of_lock(&word).with_handed(&handed_ns);
     let waiting = Standing { slept: true, ..Standing::default() };
     word.store(owner.look().with_handoffs(Request::First).word, Ordering::Relaxed);
     let Poll::Reserved(_) = owner.poll_acquire(ANNA, Mode::Exclusive, &Standing::default()) else {
@@ -255,7 +259,7 @@ fn a_wait_whose_time_is_over_takes_what_is_reserved_for_readers_that_do_not_come
 /// A free word of a lock with these marks, and the time of its last handoff.
 fn with_free_lock(marks: u64, check: impl FnOnce(OwnerWord<'_>, &AtomicU64)) {
     let (word, handed_ns) = (AtomicU64::new(marks), AtomicU64::new(0));
-    check(OwnerWord::of_lock(&word).with_handed_ns(&handed_ns), &handed_ns);
+    check(OwnerWord::of_lock(&word).with_handed(&handed_ns), &handed_ns);
 }
 
 #[test]
@@ -326,7 +330,7 @@ fn a_reader_leaves_a_run_to_writers_but_not_for_long() {
         owner.record_handoff(false);
         let left = owner.writers_run(owner.look(), &standing);
         // Unless this thread was interrupted for the time of a run.
-        assert!(left.is_some() || unix_time_ns() - begun_ns >= RUN_NS);
+        assert!(left.is_some() || unix_time_ns() - begun_ns >= run_ns());
         assert_eq!(owner.writers_run(owner.look(), &for_long), None);
         assert_eq!(owner.writers_run(left_to_readers, &standing), None);
     });

@@ -40,8 +40,8 @@ impl RawMutex {
 
     #[inline(always)]
     pub(crate) fn word(&self) -> OwnerWord<'_> {
-        let [owner, handed_ns, ..] = self.line.fixed();
-        OwnerWord::of_lock(owner).with_handed_ns(handed_ns)
+        let [owner, handed, ..] = self.line.fixed();
+        OwnerWord::of_lock(owner).with_handed(handed)
     }
 
     /// Acquires the lock. `until` is called only if it is not free.

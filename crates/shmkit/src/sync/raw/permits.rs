@@ -58,8 +58,8 @@ use crate::object::LINE_WORDS;
 use crate::participant::{slot_from_bits, slot_to_bits};
 use crate::sys::notices::ObjectNotices;
 use crate::wait::{
-    ASLEEP, CLOSED, Extent, Poll, SharedMoment, SleepTicket, Standing, Until, WaitLoop, WaitWord,
-    Waited, Wake,
+    ASLEEP, CLOSED, Extent, Poll, RUN, SharedMoment, SleepTicket, Standing, Until, WaitLoop,
+    WaitWord, Waited, Wake,
 };
 
 /// Words from one slot's two words to the next slot's.
@@ -72,8 +72,6 @@ const TRIES: u32 = 64;
 /// The most permits that there can be.
 pub(crate) const MAX_PERMITS: u64 = 1 << 40;
 
-/// How long holders run, at least, before a waiter requests a handoff.
-const RUN: Duration = Duration::from_millis(1);
 /// How long the request of a waiter that has starved for long lasts.
 const ASKED_FOR: Duration = Duration::from_millis(50);
 

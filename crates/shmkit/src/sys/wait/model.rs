@@ -93,8 +93,8 @@ pub(crate) fn moved(word: &AtomicU64, had: u64) {
     }
 }
 
-/// Wakes one thread of this kind that sleeps on this word. If sleepers are found by value, wakes all
-/// that saw `had`.
+/// Wakes one thread of this kind that sleeps on this word. If sleepers are found by value, wakes
+/// all that saw `had`.
 pub(crate) fn wake_one(word: &AtomicU64, had: u64, kind: Kind) {
     if FOUND_BY_VALUE.load(Ordering::SeqCst) {
         return wake_all(word, had);
@@ -107,8 +107,8 @@ pub(crate) fn wake_one(word: &AtomicU64, had: u64, kind: Kind) {
     WAKES.notify_all();
 }
 
-/// Wakes all threads of this kind that sleep on this word. If sleepers are found by value, wakes all
-/// that saw `had`.
+/// Wakes all threads of this kind that sleep on this word. If sleepers are found by value, wakes
+/// all that saw `had`.
 pub(crate) fn wake_each(word: &AtomicU64, had: u64, kind: Kind) {
     if FOUND_BY_VALUE.load(Ordering::SeqCst) {
         return wake_all(word, had);
