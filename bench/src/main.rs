@@ -55,16 +55,17 @@ const WORKLOADS: Workloads = &[
 
 /// Measure shmkit beside bare memory, futexes, POSIX, std and Boost
 ///
-/// All processes are pinned to processors 0 and 1. Each figure is a median, with its minimum and
-/// maximum, the median of its floor, and the median of the ratios to it. A case is marked if its
-/// floor moved by more than 20 % meanwhile. The run ends with the targets that hold or are missed.
+/// Workers are pinned to processors 0 and 1, but for cases named "free". Each figure is a median,
+/// with its minimum and maximum, the median of its floor, and the median of the ratios to it. A
+/// case is marked if its floor moved by more than 20 % meanwhile. The run ends with the targets
+/// that hold or are missed.
 #[derive(Parser)]
 #[command(name = "bench", version)]
 struct Arguments {
     /// The suite to run; all suites by default
     #[arg(value_enum)]
     suite: Option<Suite>,
-    /// Only the cases whose names contain this, in the suites that start workers for each case
+    /// Measure only cases whose names contain this text; the suites of `Latest` ignore it
     #[arg(long, default_value = "", hide_default_value = true)]
     case: String,
     /// Print a line of JSON for each case
@@ -105,9 +106,9 @@ enum Suite {
     Contend,
     /// Acquire a mutex from 2 to 8 workers for seconds: even shares, and the longest waits
     Fair,
-    /// Acquire a lock from 8 workers, of which 1, 4 or 7 write
+    /// Acquire a read-write lock from 8 workers (1, 4 or 7 write): shares, and the longest waits
     FairRwlock,
-    /// Acquire a semaphore of one permit and of two, from 8 workers
+    /// Acquire a semaphore of one permit and of two from 8 workers: shares, and the longest waits
     FairSemaphore,
     /// Wait for one condition in 8 workers, of which one is notified at a time
     FairCondition,
@@ -119,7 +120,7 @@ enum Suite {
     Semaphore,
     /// Take turns by events, on two processors and on one
     Event,
-    /// Kill a holder, and time until its waiter continues
+    /// Kill a holder for which 1, 8 or 64 wait, and time until the first of them continues
     Takeover,
     /// Acquire a mutex beside two processes that attempt to acquire it all the time
     Attempts,
@@ -127,7 +128,7 @@ enum Suite {
     Timeouts,
     /// Wait for seconds, and measure the processor time of 1 waiter and of 800
     Idle,
-    /// The same of one waiter beside 1,023 holders
+    /// Wait beside 1,023 holders, and measure the processor time of the waiter
     Holders,
 }
 

@@ -1,5 +1,5 @@
-//! How long each `lock()` took: a worker writes its histogram into a file of the arena's directory,
-//! one line for each value, `<nanoseconds> <count>`.
+//! How long each acquisition took: a worker writes its histogram into a file of the arena's
+//! directory, one line for each value, `<nanoseconds> <count>`.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};

@@ -53,7 +53,8 @@ fn wait_for_turn(worker: &Worker, turns: impl Turns + Sync) {
 }
 
 fn wait_for_change(worker: &Worker) {
-    let latest: Latest<[u64; 1]> = objects::latest(worker.arena().directory(), "idle");
+    let latest: Latest<[u64; 1]> =
+        objects::latest(worker.arena().directory(), &worker.object_name());
     let hold = || latest.writer().expect("a sole writer");
     wait_in_crowd(worker, hold, || drop(latest.changes().next()));
 }

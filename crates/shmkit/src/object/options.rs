@@ -71,11 +71,11 @@ impl<P> Options<P> {
 
     /// Sets whether waiting threads of this process may get death notices. Default: true.
     ///
-    /// On Linux and Windows the first thread that has waited for 2 ms then starts a thread named
-    /// `shmkit-notices`, which ends with the last such object. Without notices, a waiter finds out
-    /// about a death after 50 ms at most. A program that must stay single-threaded turns them off
-    /// here, or by the environment variable `SHMKIT_NOTICES=off` for all its objects, also for
-    /// those that it opens without options.
+    /// The first thread that has waited for 2 ms, or sleeps often (on Windows: the first that
+    /// sleeps), then starts a thread named `shmkit-notices`, which ends with the last such object.
+    /// Without notices, and on macOS, a waiter finds out about a death after 50 ms at most. A
+    /// program that must stay single-threaded turns them off here, or by the environment variable
+    /// `SHMKIT_NOTICES=off` for all its objects, also for those that it opens without options.
     pub fn death_notices(mut self, wanted: bool) -> Self {
         self.choices.death_notices = wanted;
         self

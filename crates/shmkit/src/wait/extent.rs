@@ -3,15 +3,15 @@
 //! Each question costs a system call, and what a waiter waits for can have 1,023 holders. A check
 //! asks about everything if something may have happened. A check that is made only because time has
 //! passed asks about a few holders, and the next one about those that follow: that finds a death
-//! which was announced too early or not at all. So does the first such check after news, which asks
-//! about everything.
+//! which was not announced. The first such check after news still asks about everything: it finds a
+//! death that was announced too early.
 
 use super::remembered::{PLACE, Remembered};
 
 /// How many holders a check asks about that is made only because time has passed.
 const FEW: u32 = 32;
-/// The place of which the next check asks about everything. The other places are slots, and this
-/// more.
+/// The place that makes the next check ask about everything. Any other place is a slot number
+/// plus 1.
 const WHOLE: u64 = 0;
 
 /// How many holders a slow check asks about.
@@ -55,7 +55,7 @@ impl<'a> Extent<'a> {
 mod tests {
     use super::*;
 
-    /// The slots that a check asks about, of 200 of which each second has a holder.
+    /// The slots that a check asks about, of 200. Only those with odd numbers have holders.
     fn asked(extent: Extent<'_>) -> Vec<u32> {
         let mut asked = Vec::new();
         extent.each_slot(200, |slot| {

@@ -62,8 +62,9 @@ impl Remembered {
 
     pub(super) fn set<const N: usize>(&self, fields: [(Field, u64); N]) {
         let put = |word, (field, number): (Field, u64)| field.put(word, number);
-        // ORDERING: Relaxed; a guess.
-        self.0.store(fields.into_iter().fold(self.load(), put), Ordering::Relaxed);
+        let changed = |word| Some(fields.into_iter().fold(word, put));
+        // ORDERING: Relaxed; a guess. One change, so that what another thread set is not lost.
+        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, changed);
     }
 
     fn load(&self) -> u64 {

@@ -70,7 +70,7 @@ pub(crate) struct SleepTicket<'a> {
     marked: u64,
     /// Whether the waiter wants to share the lock.
     shares: bool,
-    /// How long to sleep at most, where no change wakes the sleeper.
+    /// How long to sleep at most. A waiter for a reserved word ignores it.
     at_most: Option<Duration>,
     /// Whether the mark requests a handoff.
     requests: bool,

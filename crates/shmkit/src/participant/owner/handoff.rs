@@ -25,9 +25,9 @@
 //! | handoffs, in a run of readers | share | acquire, if they slept |
 //! | handoffs, otherwise | sleep | acquire, if they slept |
 //!
-//! So the lock is in turn with readers and with writers. A writer requests the next turn when it
-//! leaves the word to readers: these could use the processors for much longer than 1 ms, while the
-//! writer that was woken waits for one.
+//! So readers and writers hold the lock in turn. A writer requests the next turn when it leaves the
+//! word to readers. Without this request they could keep the processors for much longer than 1 ms,
+//! while the woken writer waits for one.
 //!
 //! In a run of writers, a reader that finds the word held sleeps for the rest of the run. It does
 //! not mark the word. Otherwise each release would wake all readers, and these would take the
@@ -58,7 +58,7 @@ impl OwnerWord<'_> {
         if self.of == Use::Role {
             return None;
         }
-        if !shares && state.is_left_to_readers() {
+        if !shares && state.is_left_to_readers() && !state.has_handoffs() {
             return Some(Request::First);
         }
         if !standing.starves || shares && state.holder().is_none() {
@@ -69,7 +69,7 @@ impl OwnerWord<'_> {
             (false, true) => Some(Request::Me),
             _ if !self.run_is_over() => None,
             (true, false) => Some(Request::Readers),
-            (false, false) => Some(Request::First),
+            (false, false) => (!state.has_handoffs()).then_some(Request::First),
         }
     }
 
@@ -100,8 +100,8 @@ impl OwnerWord<'_> {
         }
     }
 
-    /// Returns the word that a release leaves behind, and whom it wakes: only those to whom it is
-    /// left, so that the others keep their places in the queue.
+    /// Returns the word that a release leaves behind, and whom the release wakes: only threads that
+    /// may take the word, so that the others keep their places in the queue.
     pub(super) fn released(self, state: State) -> (State, Wake) {
         let free = state.without_holder();
         if self.of == Use::Role || !state.has(READERS) {
@@ -122,7 +122,7 @@ impl OwnerWord<'_> {
             self.record_handoff(true);
         }
         while state.is_left_to_readers() {
-            // Only while the word is free, another has left it.
+            // The release of a held word wakes. A free word was left alone by writers.
             let wake = if state.holder().is_some() { Wake::Moved } else { Wake::One };
             // ORDERING: Relaxed; the mark carries nothing.
             match self.exchange(state, state.without(TO_READERS), Ordering::Relaxed, wake) {
@@ -169,6 +169,6 @@ impl OwnerWord<'_> {
             && !state.is_left_to_readers()
             && state.holder().is_none()
             && !standing.patience_is_over
-            && self.run_is_over()
+            && !self.last_run().is_some_and(|(_, is_of_readers)| is_of_readers)
     }
 }

@@ -21,8 +21,8 @@
 //!
 //! | bit | set by | cleared by |
 //! |---|---|---|
-//! | ASLEEP | a waiter before it sleeps on the word | the holder: it releases, and wakes one |
-//! | READERS | a waiter before it sleeps until it may share | the same, and wakes all of these |
+//! | ASLEEP | a waiter before it sleeps on the word | a release that wakes one of these |
+//! | READERS | a waiter before it sleeps until it may share | a release that wakes all of these |
 //! | handoffs | a starving waiter, when it sleeps again: sets 1 or 255 | see `handoff` |
 //! | TO_READERS | a starving waiter that wants to share | see `handoff` |
 //! | INCONSISTENT | the replacer of a holder that died in it | a holder that repaired the data |
@@ -34,11 +34,13 @@
 //! # Why no waiter sleeps forever
 //!
 //! A waiter that sleeps saw ASLEEP or READERS set in the same low half that the kernel compares. A
-//! word with ASLEEP is released by an exchange that sees the bit, and one waiter is woken. That
-//! waiter cannot know whether there are other waiters, so it sets the bit again in the exchange by
-//! which it acquires the word, or before it sleeps again; or it wakes one more when it gives up.
-//! If a wake is lost because the woken process is being killed, the other waiters look again at the
-//! end of their slices.
+//! release that sees ASLEEP clears it and wakes one waiter. If the word is left to readers, the
+//! release keeps ASLEEP, and the reader that clears TO_READERS wakes one. If the word is left to
+//! writers, the release keeps READERS, and the writer that acquires the word releases it later. A
+//! waiter that is woken cannot know whether there are other waiters, so it sets the bit again in
+//! the exchange by which it acquires the word, or before it sleeps again; or it wakes one more when
+//! it gives up. If a wake is lost because the woken process is being killed, the other waiters look
+//! again at the end of their slices.
 //!
 //! # If a process dies
 //!

@@ -119,7 +119,7 @@ impl State {
 
     /// Returns whether a free lock is left to readers that wait.
     #[inline(always)]
-    pub(super) fn is_left_to_readers(self) -> bool {
+    pub(crate) fn is_left_to_readers(self) -> bool {
         self.of == Use::Lock && self.has(TO_READERS)
     }
 

@@ -22,12 +22,13 @@
 //! holds what its slot has taken minus what it has given back.
 //!
 //! Bit S of `given` (STARVING) requests a handoff: threads that have not slept leave available
-//! permits to threads that have. A thread that slept clears the bit when it has its permit or gives
-//! up. A waiter that is woken but finds no permit sets it again, 1 ms after the last handoff, whose
-//! time is in `handed`. (Without that time, two threads that are woken in turn would have nearly
-//! all handoffs.) This waiter loses its place in the queue. So after 16 ms it sets the bit at once,
-//! and stores the time in `asked`: then, for 50 ms, only a thread that requested a handoff clears
-//! the bit. A dead or stopped thread delays the others by one slice.
+//! permits to threads that have. A thread that slept clears the bit when it has its permit. A
+//! thread that requested a handoff also clears it when it gives up. A waiter that is woken but
+//! finds no permit sets it again, 1 ms after the last handoff, whose time is in `handed`. (Without
+//! that time, two threads that are woken in turn would have nearly all handoffs.) This waiter loses
+//! its place in the queue. So after 16 ms it sets the bit at once, and stores the time in `asked`:
+//! then, for 50 ms, only a thread that requested a handoff clears the bit. A dead or stopped thread
+//! delays the others by one slice.
 //!
 //! # Why no permit is lost or created
 //!
@@ -374,10 +375,14 @@ impl<'a> Permits<'a> {
         until: Until,
         mut check: impl FnMut(Extent<'_>) -> bool,
     ) -> Result<(), PermitError> {
+        let mut has_asked = false;
         let Waited { found, slept, requested } = wait_loop.wait(
             notices,
             until,
-            |standing| self.poll_take(slot, standing),
+            |standing| {
+                has_asked |= standing.starves_for_long;
+                self.poll_take(slot, standing)
+            },
             |extent| check(extent).then_some(Err(PermitError::Closed)),
         );
         if slept {
@@ -385,7 +390,7 @@ impl<'a> Permits<'a> {
             // notice or the end of their slices.
             self.wait_word().mark_asleep_if(|_| true);
         }
-        let ended = self.conclude_handoff(slept && found.is_some(), requested);
+        let ended = self.conclude_handoff(slept && found.is_some(), requested || has_asked);
         let is_needed = || self.available() > 0 && Self::load(self.given).0 & ASLEEP != 0;
         if (slept || ended) && is_needed() {
             self.wait_word().pass_wake_on();

@@ -72,11 +72,11 @@ pub(crate) struct OwnShare<'a> {
 }
 
 impl<'a> OwnShare<'a> {
-    /// Shares the lock, if no holder excludes readers and no waiter has requested it. Returns the
-    /// state of the owner word.
+    /// Shares the lock, if no holder excludes readers and nothing is reserved: a slower call ends a
+    /// handoff to readers. Returns the state of the owner word.
     #[inline]
     pub(crate) fn try_share(self) -> Result<State, AcquireError> {
-        self.share_unless(State::has_handoffs)
+        self.share_unless(|state| state.has_handoffs() || state.is_left_to_readers())
     }
 
     /// Shares the lock, if no holder excludes readers and it is not reserved.

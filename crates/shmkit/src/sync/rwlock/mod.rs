@@ -23,9 +23,9 @@ use crate::wait::Until;
 /// another writer in between. [`write`](Self::write) excludes all other holders. Each guard can be
 /// downgraded at once; it can be upgraded by an attempt, or, if it is upgradable, by waiting.
 ///
-/// Readers of different processes write to no common memory, so they do not slow each other down. A
-/// waiting writer keeps new readers out; readers that have waited for 1 ms keep the next writers
-/// out. A thread that holds a guard and requests a second one can deadlock: it may wait for its own
+/// Readers of different processes write to no common memory, so they do not slow each other down.
+/// While readers and writers wait for each other, they hold the lock in turn, about 1 ms each. A
+/// thread that holds a guard and requests a second one can deadlock: it may wait for its own
 /// guard.
 ///
 /// A panic does not make the lock inconsistent: the guard is dropped normally. A process that ends

@@ -17,7 +17,6 @@ use loom::sync::{Mutex, MutexGuard};
 
 use super::figures;
 use crate::sys::process::milliseconds;
-
 use crate::sys::wait::{self, Kind, WaitOutcome};
 
 /// What is rung for the waiters of one open object.

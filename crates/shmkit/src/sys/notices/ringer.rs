@@ -9,7 +9,7 @@ use super::event::Event;
 use super::rings::{Budget, Due, RING_AGAIN};
 use super::system::queue::{self, CHECK_EVERY, Queue, WatchId, Watched};
 
-/// Watches files or processes, and rings for the waiters that they are about.
+/// Watches files or processes, and rings the bells of the objects that use them.
 #[derive(Debug)]
 pub(super) struct Ringer {
     queue: Queue,

@@ -45,7 +45,7 @@ struct Rings {
 }
 
 impl Due {
-    /// An event happened to the file of this bell.
+    /// An event happened to what is watched for this bell.
     pub(super) fn add(&mut self, bell: &Arc<Bell>) {
         let (bell, event) = (bell.clone(), Instant::now());
         let left = if bell.place() < FIRST_PLACES { AT_ONCE } else { LATER };

@@ -100,6 +100,10 @@ impl Watching {
     /// Has those of these processes watched that are not. Returns whether there were any.
     fn update(&mut self, bell: &Arc<Bell>, processes: &BTreeSet<u32>) -> bool {
         let new: Vec<_> = processes.difference(self.watched()).copied().collect();
+        // First, to make room, if the ringer keeps a watch.
+        if !self.watched().is_disjoint(processes) {
+            self.remove_all_but(processes, bell);
+        }
         // One that cannot be opened has ended, or belongs to another user.
         let opened = new.iter().filter_map(|id| Watched::open(*id).ok());
         let added = opened.map_while(|process| self.add(&process, bell).ok()).count();

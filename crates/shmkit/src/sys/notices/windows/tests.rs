@@ -10,7 +10,7 @@ use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, ERROR_INVALID_PARAMETE
 use windows_sys::Win32::System::Threading::CREATE_SUSPENDED;
 
 use super::*;
-use crate::sys::wait::WaitOutcome;
+use crate::sys::wait::{Kind, WaitOutcome};
 
 /// One test at a time: the limit is for this process.
 fn alone() -> MutexGuard<'static, ()> {
@@ -103,7 +103,7 @@ impl Watcher {
 
     /// Sleeps on a word that nobody changes, until the first piece of news.
     fn sleep(&self, word: &AtomicU64) -> WaitOutcome {
-        self.bell.sleep(word, 0, None, 0)
+        self.bell.sleep(word, 0, None, 0, Kind::Only)
     }
 
     fn wait_for_news(&self) {
