@@ -39,7 +39,7 @@
 
 use crate::memory::atomic::{AtomicU64, Ordering, fence_in_model};
 use crate::participant::{Liveness, ParticipantId};
-use crate::wait::{ASLEEP, CLOSED, Poll, SleepTicket, Until, WaitLoop, WaitWord, Wake};
+use crate::wait::{ASLEEP, CLOSED, Extent, Poll, SleepTicket, Until, WaitLoop, WaitWord, Wake};
 
 /// The most parties.
 pub(crate) const MAX_PARTIES: usize = 1_024;
@@ -135,8 +135,8 @@ impl<'a> Rounds<'a> {
     /// Takes a place among the parties. `None`: none is free.
     pub(crate) fn join(self, me: ParticipantId, liveness: &impl Liveness) -> Option<usize> {
         // A participant that is not a party ends a round only if no living party can.
-        if self.break_for_the_dead(None, liveness) && self.end_if_all_arrived(self.round()) {
-            self.break_for_the_dead(None, liveness);
+        if self.break_for_the_dead(liveness) && self.end_if_all_arrived(self.round()) {
+            self.break_for_the_dead(liveness);
         }
         let free = |index: &usize| {
             let record = self.load(*index);
@@ -221,46 +221,62 @@ impl<'a> Rounds<'a> {
     /// completed it.
     ///
     /// A later round is left to its own waiters: this one could not report that a death broke it.
-    pub(crate) fn repair(self, round: u64, liveness: &impl Liveness) -> bool {
-        self.break_for_the_dead(Some(round), liveness);
+    ///
+    /// It asks only about parties that have not arrived: a death after the arrival breaks a later
+    /// round.
+    pub(crate) fn repair(self, round: u64, liveness: &impl Liveness, extent: Extent<'_>) -> bool {
+        extent.each_slot(self.records.len() as u32, |index| {
+            let record = self.load(index as usize);
+            let is_missing = record & STATE != FREE && !self.has_arrived(record, round);
+            let asks = is_missing && self.round() == round;
+            if asks {
+                self.break_for(index as usize, record, Some(round), liveness);
+            }
+            asks
+        });
         self.end_if_all_arrived(round)
     }
 
-    /// Breaks the round, or only `this` round, for parties that died before they arrived. Returns
-    /// whether any party died after it arrived.
-    fn break_for_the_dead(self, this: Option<u64>, liveness: &impl Liveness) -> bool {
-        let mut had_arrived = false;
-        for index in 0..self.records.len() {
-            let mut record = self.load(index);
-            let party = ParticipantId::from_bits(record);
-            let is_dead = party.is_none_or(|party| liveness.reap_if_dead(party));
-            // Loaded after the death was seen, so that the death does not break an earlier round.
-            let (round, state) = (self.round(), record & STATE);
-            if state == FREE || !is_dead {
-                continue;
-            }
-            if this.is_some_and(|this| this != round) {
-                break;
-            }
-            if self.has_arrived(record, round) {
-                had_arrived = true;
-                continue;
-            }
-            if state != BREAKING {
-                let breaking = in_round(record, round, BREAKING);
-                if !self.exchange(index, record, breaking) {
-                    continue;
-                }
-                record = breaking;
-                crash_point!("barrier: death recorded, round not broken");
-            }
-            if record & IN_ROUND == (round << IN_ROUND_SHIFT) & IN_ROUND {
-                self.end(round, true);
-                crash_point!("barrier: round broken, record not free");
-            }
-            self.exchange(index, record, FREE);
+    /// Breaks the round for parties that died before they arrived. Returns whether any party died
+    /// after it arrived.
+    fn break_for_the_dead(self, liveness: &impl Liveness) -> bool {
+        let had_arrived = |index: &usize| self.break_for(*index, self.load(*index), None, liveness);
+        (0..self.records.len()).filter(had_arrived).count() > 0
+    }
+
+    /// Breaks the round, or only `this` round, if the party of a record died before it arrived.
+    /// Returns whether it died after it arrived.
+    fn break_for(
+        self,
+        index: usize,
+        mut record: u64,
+        this: Option<u64>,
+        liveness: &impl Liveness,
+    ) -> bool {
+        let party = ParticipantId::from_bits(record);
+        let is_dead = party.is_none_or(|party| liveness.reap_if_dead(party));
+        // Loaded after the death was seen, so that the death does not break an earlier round.
+        let (round, state) = (self.round(), record & STATE);
+        if state == FREE || !is_dead || this.is_some_and(|this| this != round) {
+            return false;
         }
-        had_arrived
+        if self.has_arrived(record, round) {
+            return true;
+        }
+        if state != BREAKING {
+            let breaking = in_round(record, round, BREAKING);
+            if !self.exchange(index, record, breaking) {
+                return false;
+            }
+            record = breaking;
+            crash_point!("barrier: death recorded, round not broken");
+        }
+        if record & IN_ROUND == (round << IN_ROUND_SHIFT) & IN_ROUND {
+            self.end(round, true);
+            crash_point!("barrier: round broken, record not free");
+        }
+        self.exchange(index, record, FREE);
+        false
     }
 
     /// Waits until the round is over.
@@ -275,8 +291,9 @@ impl<'a> Rounds<'a> {
             liveness.notices(),
             until,
             |_| self.poll(round),
-            |_| {
-                let completed = self.repair(round, liveness).then_some(Ended::Complete(true));
+            |extent| {
+                let completed =
+                    self.repair(round, liveness, extent).then_some(Ended::Complete(true));
                 if self.round() != round {
                     // What this check left to the waiters of a later round, the next wait checks.
                     wait_loop.forget_check();

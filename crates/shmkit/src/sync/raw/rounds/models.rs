@@ -101,18 +101,12 @@ fn loom_a_party_that_arrived_and_died_has_arrived() {
     });
 }
 
-/// Completes the round while a waiter asks whether a party is dead.
-struct CompletesRoundWhenAsked<'a> {
-    rounds: Rounds<'a>,
-    last_to_arrive: usize,
-}
+/// Another death breaks the first round while a waiter asks whether a party is dead.
+struct BreaksRoundWhenAsked<'a>(Rounds<'a>);
 
-impl Liveness for CompletesRoundWhenAsked<'_> {
+impl Liveness for BreaksRoundWhenAsked<'_> {
     fn is_dead(&self, id: ParticipantId) -> bool {
-        if self.rounds.round() == 0 {
-            self.rounds.arrive(self.last_to_arrive, living(1)).unwrap();
-            assert!(self.rounds.end_if_all_arrived(0));
-        }
+        self.0.end(0, true);
         id == DEAD
     }
 }
@@ -122,17 +116,32 @@ fn loom_a_waiter_breaks_no_round_for_which_it_does_not_wait() {
     check(None, || {
         let words = Words::new(3, false);
         let rounds = words.rounds();
-        let dead = rounds.join(DEAD, &NOBODY_DIED).unwrap();
+        rounds.join(DEAD, &NOBODY_DIED).unwrap();
         let index = [1, 2].map(|slot| rounds.join(living(slot), &NOBODY_DIED).unwrap());
-        rounds.arrive(dead, DEAD).unwrap();
-        let ended = words.meet(
-            index[1],
-            living(2),
-            &CompletesRoundWhenAsked { rounds, last_to_arrive: index[0] },
-        );
-        assert_eq!(ended, Ended::Complete(false));
+        let ended = words.meet(index[1], living(2), &BreaksRoundWhenAsked(rounds));
+        assert_eq!(ended, Ended::Broken);
         assert_eq!(rounds.round(), 1, "nobody waited in round 1, so nobody broke it");
         assert_eq!(words.meet(index[0], living(1), &DeadIs(Some(DEAD))), Ended::Broken);
+    });
+}
+
+#[test]
+fn loom_a_waiter_asks_only_about_parties_that_have_not_arrived() {
+    struct Asked(core::cell::RefCell<Vec<ParticipantId>>);
+    impl Liveness for Asked {
+        fn is_dead(&self, id: ParticipantId) -> bool {
+            self.0.borrow_mut().push(id);
+            false
+        }
+    }
+    check(None, || {
+        let words = Words::new(4, false);
+        let index = [1, 2, 3].map(|it| words.rounds().join(living(it), &NOBODY_DIED).unwrap());
+        words.rounds().arrive(index[0], living(1)).unwrap();
+        words.rounds().arrive(index[2], living(3)).unwrap();
+        let asked = Asked(Default::default());
+        assert!(!words.rounds().repair(0, &asked, Extent::Everything));
+        assert_eq!(*asked.0.borrow(), [living(2)]);
     });
 }
 
@@ -146,11 +155,13 @@ fn loom_of_two_that_break_a_round_for_one_death_one_does() {
             words.rounds().join(DEAD, &NOBODY_DIED).unwrap();
             let repairing = thread::spawn({
                 let words = words.clone();
-                move || drop(words.rounds().repair(0, &DeadIs(Some(DEAD))))
+                move || drop(words.rounds().repair(0, &DeadIs(Some(DEAD)), Extent::Everything))
             });
-            ends_at(point, || drop(words.rounds().repair(0, &DeadIs(Some(DEAD)))));
+            ends_at(point, || {
+                drop(words.rounds().repair(0, &DeadIs(Some(DEAD)), Extent::Everything))
+            });
             repairing.join().unwrap();
-            words.rounds().repair(words.rounds().round(), &DeadIs(Some(DEAD)));
+            words.rounds().repair(words.rounds().round(), &DeadIs(Some(DEAD)), Extent::Everything);
             assert_eq!((words.rounds().round(), words.rounds().parties().count()), (1, 0));
         });
     }
