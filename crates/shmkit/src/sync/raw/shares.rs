@@ -318,3 +318,6 @@ fn sharer(word: &AtomicU64, slot: u32) -> Option<(ParticipantId, u64)> {
 #[cfg(all(test, loom))]
 #[allow(unsafe_code, reason = "what a lock guards")]
 mod models;
+
+#[cfg(all(test, not(loom)))]
+mod tests;
