@@ -69,6 +69,14 @@ pub(crate) struct Spent {
     pub(crate) used_ns: f64,
 }
 
+/// The processors that pinned workers alternate between.
+pub(crate) const PINNED: [usize; 2] = [0, 1];
+
+/// Returns the processor of each worker.
+pub(crate) fn cpus(place: [usize; 2], workers: usize) -> Vec<usize> {
+    place.into_iter().cycle().take(workers).collect()
+}
+
 enum Running {
     Process(Child),
     Thread(JoinHandle<()>),

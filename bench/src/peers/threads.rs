@@ -3,8 +3,8 @@
 use std::hint::black_box;
 use std::sync;
 
-use crate::harness::worker::{Worker, Workload};
-use crate::workloads::contention::{WRITE, contend, contend_for_turns};
+use crate::harness::worker::Workload;
+use crate::workloads::contention::{contend, contend_for_rw_lock, contend_for_turns};
 use crate::workloads::locking::{add, add_long, read, read_mostly, write};
 use crate::workloads::primitives::{self, Mutex as _, Turns};
 use crate::workloads::turns::take_turns;
@@ -18,7 +18,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         });
     }),
     Workload::thread("fair/std", |it| contend(it, |_, section| Mutex::new().add(section))),
-    Workload::thread("fair-rwlock/std", contend_for_rw_lock),
+    Workload::thread("fair-rwlock/std", |it| contend_for_rw_lock(it, RwLock::new())),
     Workload::thread("fair-condition/std", |it| contend_for_turns(it, Condvars)),
     Workload::thread("long-mutex/std", |it| add_long(it, Mutex::new())),
     Workload::thread("read/std", |it| read(it, RwLock::new())),
@@ -26,20 +26,6 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     Workload::thread("read-mostly/std", |it| read_mostly(it, RwLock::new())),
     Workload::thread("condition/std", |it| take_turns(it, Condvars)),
 ];
-
-fn contend_for_rw_lock(worker: &Worker) {
-    let lock = RwLock::new().0;
-    contend(worker, |what, section| {
-        if what == WRITE {
-            let mut total = lock.write().expect(UNPOISONED);
-            *total += 1;
-            section();
-        } else {
-            let _shared = lock.read().expect(UNPOISONED);
-            section();
-        }
-    });
-}
 
 const UNPOISONED: &str = "no thread panics while it holds a lock";
 
@@ -83,13 +69,17 @@ impl RwLock {
 
 impl primitives::RwLock for RwLock {
     #[inline]
-    fn read(&self) -> u64 {
-        *self.0.read().expect(UNPOISONED)
+    fn read(&self, section: impl FnOnce()) -> u64 {
+        let total = self.0.read().expect(UNPOISONED);
+        section();
+        *total
     }
 
     #[inline]
-    fn write(&self) {
-        *self.0.write().expect(UNPOISONED) += 1;
+    fn write(&self, section: impl FnOnce()) {
+        let mut total = self.0.write().expect(UNPOISONED);
+        *total += 1;
+        section();
     }
 }
 

@@ -11,7 +11,7 @@ use crate::harness::mailbox::{RUN, TOTAL};
 use crate::harness::pair::Pair;
 use crate::harness::report::Report;
 use crate::harness::samples::{Samples, extremes, time};
-use crate::harness::workers::{Harness, Workers};
+use crate::harness::workers::{Harness, PINNED, Workers, cpus};
 use crate::workloads::sections::run_long_section;
 
 /// With more workers than processors, the holder may not be running.
@@ -72,7 +72,7 @@ pub(crate) fn run_rw_lock(harness: &Harness, report: &mut Report) -> io::Result<
 }
 
 fn start<'a>(harness: &'a Harness, floor: &str, subject: &str, workers: usize) -> Option<Pair<'a>> {
-    let cpus: Vec<_> = (0..workers).map(|number| number % 2).collect();
+    let cpus = cpus(PINNED, workers);
     Pair::start(harness, floor, subject, 0, &cpus)
 }
 

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::harness::report::Report;
 use crate::harness::samples::Samples;
-use crate::harness::workers::{Harness, Workers};
+use crate::harness::workers::{Harness, PINNED, Workers, cpus};
 use crate::workloads::crowd::{processor_share, settle};
 
 const SAMPLES: usize = 3;
@@ -45,7 +45,7 @@ fn tell(
         return Ok(());
     }
     // The holder, then the waiters: a single one is on the other processor.
-    let cpus: Vec<_> = (0..=processes).map(|number| number % 2).collect();
+    let cpus = cpus(PINNED, processes + 1);
     let workers = Workers::start(harness, 0, workload, threads, &cpus);
     let Some(workers) = workers else { return Ok(()) };
     settle(&workers);

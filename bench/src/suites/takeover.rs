@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::harness::pair::Pair;
 use crate::harness::report::Report;
-use crate::harness::workers::Harness;
+use crate::harness::workers::{Harness, PINNED, cpus};
 use crate::workloads::takeover::kill_holder;
 
 /// How long the waiter waits at least, so that it sleeps when the holder dies.
@@ -47,7 +47,7 @@ pub(crate) fn run(harness: &Harness, report: &mut Report) -> io::Result<()> {
                 continue;
             }
             // The first waiter is on the other processor than the holder.
-            let cpus: Vec<_> = (0..=waiters).map(|number| number % 2).collect();
+            let cpus = cpus(PINNED, waiters + 1);
             let Some(pair) = Pair::start(harness, FLOOR, workload, cpus.len(), &cpus) else {
                 continue;
             };

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::harness::mailbox::RUN;
 use crate::harness::pair::Pair;
 use crate::harness::report::Report;
-use crate::harness::workers::{Harness, Workers};
+use crate::harness::workers::{Harness, PINNED, Workers, cpus};
 use crate::workloads::takeover::{WAITER, hold};
 
 const WAITERS: usize = 100;
@@ -26,7 +26,7 @@ const SUBJECTS: [(&str, &str); 4] = [
 ];
 
 pub(crate) fn run(harness: &Harness, report: &mut Report) -> io::Result<()> {
-    let cpus: Vec<_> = (0..=WAITERS).map(|number| number % 2).collect();
+    let cpus = cpus(PINNED, WAITERS + 1);
     for (label, timeout) in TIMEOUTS {
         for (name, workload) in SUBJECTS {
             let case = format!("{name}, {label} / robust pthread");

@@ -1,9 +1,10 @@
 //! Workers that want the same lock all the time, and how long each acquisition takes.
 
+use std::hint::black_box;
 use std::thread;
 use std::time::Duration;
 
-use super::primitives::Turns;
+use super::primitives::{RwLock, Turns};
 use super::sections;
 use super::turns::GIVER;
 use crate::harness::mailbox::RUN;
@@ -37,6 +38,14 @@ pub(crate) fn contend_for_turns(worker: &Worker, turns: impl Turns) {
         turns.take(OTHERS);
         section();
         turns.give(GIVER);
+    });
+}
+
+/// Contends for a lock: by writing or by reading, as the command says.
+pub(crate) fn contend_for_rw_lock(worker: &Worker, lock: impl RwLock) {
+    contend(worker, |what, section| match what {
+        WRITE => lock.write(section),
+        _ => _ = black_box(lock.read(section)),
     });
 }
 

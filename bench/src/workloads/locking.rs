@@ -22,12 +22,12 @@ pub(crate) fn add_long(worker: &Worker, mutex: impl Mutex) {
 
 /// Acquires and releases a lock for reading.
 pub(crate) fn read(worker: &Worker, lock: impl RwLock) {
-    worker.repeat(|| _ = black_box(lock.read()));
+    worker.repeat(|| _ = black_box(lock.read(|| ())));
 }
 
 /// Acquires and releases a lock for writing.
 pub(crate) fn write(worker: &Worker, lock: impl RwLock) {
-    worker.repeat(|| lock.write());
+    worker.repeat(|| lock.write(|| ()));
 }
 
 /// Reads, and seldom writes.
@@ -36,9 +36,9 @@ pub(crate) fn read_mostly(worker: &Worker, lock: impl RwLock) {
     worker.repeat(|| {
         operations += 1;
         if operations % OPERATIONS_PER_WRITE == 0 {
-            lock.write();
+            lock.write(|| ());
         } else {
-            black_box(lock.read());
+            black_box(lock.read(|| ()));
         }
     });
 }

@@ -8,10 +8,10 @@ pub(crate) trait Mutex {
 
 /// A counter under a lock for readers and writers.
 pub(crate) trait RwLock {
-    /// Acquires for reading, reads, releases.
-    fn read(&self) -> u64;
-    /// Acquires for writing, adds one, releases.
-    fn write(&self);
+    /// Acquires for reading, reads, runs `section`, releases.
+    fn read(&self, section: impl FnOnce()) -> u64;
+    /// Acquires for writing, adds one, runs `section`, releases.
+    fn write(&self, section: impl FnOnce());
 }
 
 /// Two sides, 0 and 1, that wait for each other.

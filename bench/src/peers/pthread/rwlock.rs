@@ -6,8 +6,8 @@ use libc::c_int;
 
 use super::initialiser::{Initialiser, check};
 use crate::harness::mailbox::TOTAL;
-use crate::harness::worker::{Shared, Worker, Workload};
-use crate::workloads::contention::{WRITE, contend};
+use crate::harness::worker::{Shared, Workload};
+use crate::workloads::contention::contend_for_rw_lock;
 use crate::workloads::locking::{add_one, read, read_mostly, write};
 use crate::workloads::primitives;
 
@@ -15,26 +15,16 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     Workload::process("read/pthread", |it| read(it, RwLock::at(it.shared(), false))),
     Workload::process("write/pthread", |it| write(it, RwLock::at(it.shared(), false))),
     Workload::process("read-mostly/pthread", |it| read_mostly(it, RwLock::at(it.shared(), false))),
-    Workload::process("fair-rwlock/pthread", |it| contend_for_lock(it, false)),
-    Workload::process("fair-rwlock/writers-first", |it| contend_for_lock(it, true)),
+    Workload::process("fair-rwlock/pthread", |it| {
+        contend_for_rw_lock(it, RwLock::at(it.shared(), false));
+    }),
+    Workload::process("fair-rwlock/writers-first", |it| {
+        contend_for_rw_lock(it, RwLock::at(it.shared(), true));
+    }),
 ];
 
 /// `PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP`. By default, readers come first.
 const WRITERS_FIRST: c_int = 2;
-
-fn contend_for_lock(worker: &Worker, writers_first: bool) {
-    let lock = RwLock::at(worker.shared(), writers_first);
-    contend(worker, |what, section| {
-        if what == WRITE {
-            lock.lock();
-            add_one(lock.total);
-        } else {
-            lock.lock_shared();
-        }
-        section();
-        lock.unlock();
-    });
-}
 
 /// A lock for readers and writers, and a counter beside it.
 struct RwLock<'a> {
@@ -88,17 +78,19 @@ impl<'a> RwLock<'a> {
 
 impl primitives::RwLock for RwLock<'_> {
     #[inline]
-    fn read(&self) -> u64 {
+    fn read(&self, section: impl FnOnce()) -> u64 {
         self.lock_shared();
         let total = self.total.load(Ordering::Relaxed);
+        section();
         self.unlock();
         total
     }
 
     #[inline]
-    fn write(&self) {
+    fn write(&self, section: impl FnOnce()) {
         self.lock();
         add_one(self.total);
+        section();
         self.unlock();
     }
 }

@@ -2,7 +2,7 @@
 
 use super::primitives::{Condvars, Events, Mutex, NO_DEATH, RwLock, Semaphores};
 use crate::harness::worker::{Worker, Workload};
-use crate::workloads::contention::{ATTEMPT, WRITE, contend, contend_for_turns};
+use crate::workloads::contention::{ATTEMPT, contend, contend_for_rw_lock, contend_for_turns};
 use crate::workloads::locking::{add, add_long, read, read_mostly, write};
 use crate::workloads::turns::take_turns;
 
@@ -17,7 +17,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     Workload::process("semaphore/shmkit", |it| take_turns(it, Semaphores::open(it, 0))),
     Workload::process("event/shmkit", |it| take_turns(it, Events::open(it))),
     Workload::process("fair/shmkit", contend_for_mutex),
-    Workload::process("fair-rwlock/shmkit", contend_for_rw_lock),
+    Workload::process("fair-rwlock/shmkit", |it| contend_for_rw_lock(it, RwLock::open(it))),
     Workload::process("fair-permit/shmkit", |it| contend_for_permits(it, 1)),
     Workload::process("fair-permits/shmkit", |it| contend_for_permits(it, 2)),
     Workload::process("fair-condition/shmkit", |it| contend_for_turns(it, Condvars::open(it))),
@@ -38,20 +38,6 @@ fn contend_for_mutex(worker: &Worker) {
         };
         if let Some(mut total) = guard {
             *total += 1;
-            section();
-        }
-    });
-}
-
-fn contend_for_rw_lock(worker: &Worker) {
-    let lock = RwLock::open(worker).0;
-    contend(worker, |what, section| {
-        if what == WRITE {
-            let mut total = lock.write().expect(NO_DEATH);
-            *total += 1;
-            section();
-        } else {
-            let _shared = lock.read().expect(NO_DEATH);
             section();
         }
     });

@@ -61,13 +61,17 @@ impl RwLock {
 
 impl primitives::RwLock for RwLock {
     #[inline]
-    fn read(&self) -> u64 {
-        *self.0.read().expect(NO_DEATH)
+    fn read(&self, section: impl FnOnce()) -> u64 {
+        let total = self.0.read().expect(NO_DEATH);
+        section();
+        *total
     }
 
     #[inline]
-    fn write(&self) {
-        *self.0.write().expect(NO_DEATH) += 1;
+    fn write(&self, section: impl FnOnce()) {
+        let mut total = self.0.write().expect(NO_DEATH);
+        *total += 1;
+        section();
     }
 }
 

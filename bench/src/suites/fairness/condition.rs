@@ -3,9 +3,9 @@
 
 use std::io;
 
-use super::shares::{Contest, Group, PLACES, SECTIONS, cpus};
+use super::shares::{Contest, Group, PLACES, SECTIONS};
 use crate::harness::report::Report;
-use crate::harness::workers::Harness;
+use crate::harness::workers::{Harness, cpus};
 use crate::workloads::contention::LOCK;
 use crate::workloads::turns::GIVER;
 

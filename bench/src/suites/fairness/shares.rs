@@ -13,7 +13,7 @@ use crate::harness::report::Report;
 use crate::harness::samples::{Samples, extremes};
 use crate::harness::waits;
 use crate::harness::worker::FREE;
-use crate::harness::workers::{Harness, Workers};
+use crate::harness::workers::{Harness, PINNED, Workers};
 use crate::workloads::contention::LOCK;
 use crate::workloads::turns::GIVER;
 
@@ -21,7 +21,7 @@ use crate::workloads::turns::GIVER;
 pub(super) const SECTIONS: [(&str, usize); 4] =
     [("0 us", 0), ("1 us", 1_000), ("10 us", 10_000), ("100 us", 100_000)];
 /// Where workers run: a label, and the processors that they alternate between.
-pub(super) const PLACES: [(&str, [usize; 2]); 2] = [("pinned", [0, 1]), ("free", [FREE; 2])];
+pub(super) const PLACES: [(&str, [usize; 2]); 2] = [("pinned", PINNED), ("free", [FREE; 2])];
 /// How many seconds of each peer are counted, each by itself, after a part of one.
 const SECONDS: usize = 3;
 const WARM_UP: Duration = Duration::from_millis(200);
@@ -60,11 +60,6 @@ struct Tally<'a> {
 struct Second {
     seconds: f64,
     counts: Vec<u64>,
-}
-
-/// Returns the processor of each worker.
-pub(super) fn cpus(place: [usize; 2], workers: usize) -> Vec<usize> {
-    place.into_iter().cycle().take(workers).collect()
 }
 
 impl Contest<'_> {
