@@ -50,6 +50,7 @@ pub const POINTS: &[&str] = &[
     "latest: slot written, not complete",
     "latest: slot complete, latest not moved",
     "wait: word changed, nobody woken",
+    "leave: removal asked for",
     "leave: gate held",
     "leave: nobody else present",
     "retire: gate not yet held",

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::header::Lifetime;
+use super::header::{Header, Lifetime, RETIRED};
 use super::layout::{NewObject, ObjectLayout, compose, recognise};
 use super::name::Name;
 use super::presence::ObjectLocks;
@@ -97,7 +97,7 @@ impl ObjectFile {
         let is_of_earlier_boot = support != Support::Memory && is_of_earlier_boot(&layout);
         let path = Arc::from(path);
         let notices = Notices::new(&file, &path);
-        let locks = ObjectLocks::new(Removable::new(file, &path), None);
+        let locks = ObjectLocks::new(Removable::new(file, &path, is_retired), None);
         let (label, memory) = (name.to_string(), Memory::File(mapping));
         let storage = Storage { label, layout, memory, notices, locks };
         Ok(Ok(Self { storage, path, owner: status.owner, is_of_earlier_boot }))
@@ -173,14 +173,6 @@ impl Deref for ObjectFile {
 
     fn deref(&self) -> &Storage {
         &self.storage
-    }
-}
-
-impl Drop for ObjectFile {
-    fn drop(&mut self) {
-        // Only where the answer matters: a page fault costs 2 microseconds.
-        let removed = directory::MUST_FINISH_UNLINK && self.is_retired();
-        self.storage.locks.file.removed = removed;
     }
 }
 
@@ -277,6 +269,13 @@ fn is_of_earlier_boot(layout: &ObjectLayout) -> bool {
         && made != [0; 16]
         && now != [0; 16]
         && layout.created_unix_ns < process::booted_unix_ns()
+}
+
+/// Whether the object in the file was retired. Does not need its memory.
+fn is_retired(file: &OwnedFile) -> bool {
+    let mut state = [0; size_of::<u64>()];
+    let read = directory::read_at(file, &mut state, Header::STATE_OFFSET);
+    read.is_ok_and(|length| length == state.len()) && u64::from_le_bytes(state) == RETIRED
 }
 
 fn read_layout(file: &OwnedFile, name: &Name, file_size: u64) -> Result<ObjectLayout> {

@@ -150,7 +150,7 @@ fn over(
     let path = Arc::from(Path::new(""));
     let notices = Notices::new(&file, &path);
     let entries = offset + layout.participants_offset;
-    let locks = ObjectLocks::new(Removable::new(file, &path), Some(entries));
+    let locks = ObjectLocks::new(Removable::new(file, &path, |_| false), Some(entries));
     locks.open_for_slots(open)?;
     let memory = Memory::Region { _wake_scope, region };
     Ok(Storage { label, layout, memory, notices, locks })

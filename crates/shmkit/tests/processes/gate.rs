@@ -116,6 +116,20 @@ fn an_object_that_is_removed_while_it_is_opened_is_closed_to_its_opener() {
 }
 
 #[test]
+fn an_object_that_is_removed_while_a_process_leaves_it_leaves_no_file() {
+    let dir = TestDir::new();
+    let point = "leave: removal asked for";
+    let mut leaving = Child::start_to_stop_at(&dir, point, "opener", "persistent");
+    assert_eq!(leaving.receive(), "Empty");
+    leaving.send("leave");
+    leaving.wait_for_stop();
+    dir.latest::<u64>().remove(NAME).unwrap();
+    leaving.resume();
+    assert_eq!(leaving.receive(), "left");
+    assert_eq!(dir.files(), [""; 0]);
+}
+
+#[test]
 fn an_object_in_creation_is_whole_or_not_found() {
     for (point, is_found) in [
         ("create: unnamed file made", false),

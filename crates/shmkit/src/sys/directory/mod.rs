@@ -18,21 +18,21 @@ pub(crate) use macos::{
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
-use unix::finish_unlink;
+use unix::{MUST_FINISH_UNLINK, finish_unlink};
 #[cfg(unix)]
 pub(crate) use unix::{
-    MUST_FINISH_UNLINK, is_read_only, is_reserved, is_unlinked, keep_off_disk, may_unlink,
-    new_temporary, open, read_at, rename_temporary, status_of_name, unlink, write_all_at,
+    is_read_only, is_reserved, is_unlinked, keep_off_disk, may_unlink, new_temporary, open,
+    read_at, rename_temporary, status_of_name, unlink, write_all_at,
 };
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-use windows::finish_unlink;
+use windows::{MUST_FINISH_UNLINK, finish_unlink};
 #[cfg(windows)]
 pub(crate) use windows::{
-    MUST_FINISH_UNLINK, cleaners, default_path, is_read_only, is_reserved, is_unlinked,
-    keep_off_disk, may_unlink, must_escape, name_unnamed, new_temporary, new_unnamed, open,
-    read_at, rename_temporary, status_of_name, support, support_of, unlink, write_all_at,
+    cleaners, default_path, is_read_only, is_reserved, is_unlinked, keep_off_disk, may_unlink,
+    must_escape, name_unnamed, new_temporary, new_unnamed, open, read_at, rename_temporary,
+    status_of_name, support, support_of, unlink, write_all_at,
 };
 
 mod place;

@@ -4,8 +4,8 @@ use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::finish_unlink;
-use crate::sys::fork::LockFile;
+use super::{MUST_FINISH_UNLINK, finish_unlink};
+use crate::sys::fork::{LockFile, OwnedFile};
 
 /// An open file that can be removed while it is open.
 ///
@@ -13,13 +13,19 @@ use crate::sys::fork::LockFile;
 pub(crate) struct Removable {
     file: LockFile,
     path: Arc<Path>,
-    pub(crate) removed: bool,
+    /// Asked when the handle is dropped, after the file was unmapped. Asked before, a removal in
+    /// between would see the file in use, and this handle would not see the removal.
+    is_removed: fn(&OwnedFile) -> bool,
 }
 
 impl Removable {
     /// Wraps the file that was opened at `path`.
-    pub(crate) fn new(file: LockFile, path: &Arc<Path>) -> Self {
-        Self { file, path: path.clone(), removed: false }
+    pub(crate) fn new(
+        file: LockFile,
+        path: &Arc<Path>,
+        is_removed: fn(&OwnedFile) -> bool,
+    ) -> Self {
+        Self { file, path: path.clone(), is_removed }
     }
 }
 
@@ -39,7 +45,9 @@ impl DerefMut for Removable {
 
 impl Drop for Removable {
     fn drop(&mut self) {
-        if self.removed {
+        let removed = MUST_FINISH_UNLINK && (self.is_removed)(&self.file);
+        crash_point!("leave: removal asked for");
+        if removed {
             finish_unlink(&self.file, &self.path);
         }
     }

@@ -130,7 +130,7 @@ pub(crate) fn unlink(path: &Path) -> Result<()> {
 }
 
 /// Whether the last process that has a removed file open must delete it.
-pub(crate) const MUST_FINISH_UNLINK: bool = false;
+pub(super) const MUST_FINISH_UNLINK: bool = false;
 
 /// Does nothing: the system deletes a file without a name after its last use.
 pub(super) fn finish_unlink(_file: &File, _path: &Path) {}

@@ -240,7 +240,7 @@ pub(crate) fn unlink(path: &Path) -> Result<()> {
 }
 
 /// Whether the last process that has a removed file open must delete it.
-pub(crate) const MUST_FINISH_UNLINK: bool = true;
+pub(super) const MUST_FINISH_UNLINK: bool = true;
 
 /// Deletes a removed file, unless another process has it mapped. The last of them succeeds.
 pub(super) fn finish_unlink(file: &File, path: &Path) {
