@@ -4,6 +4,8 @@
 //! accessor, so that no program has to parse it.
 
 use std::borrow::Cow;
+use std::ops::Deref;
+use std::sync::Arc;
 use std::{fmt, io};
 
 /// What every fallible operation here returns.
@@ -77,7 +79,8 @@ pub struct Error(Box<Body>);
 struct Body {
     kind: ErrorKind,
     action: Cow<'static, str>,
-    object: Option<String>,
+    object: Option<Arc<str>>,
+    /// Completes a sentence that begins with the peer, if there is one.
     why: Cow<'static, str>,
     peer: Option<Peer>,
     untrusted_user: Option<u32>,
@@ -93,8 +96,61 @@ pub struct Peer {
     /// Its process id, in its own PID namespace, to show to people. None once another participant
     /// has the slot.
     pub pid: Option<u32>,
-    /// The name of its program, up to 16 bytes.
-    pub program: Option<String>,
+    /// The name of its program.
+    pub program: Option<ProgramName>,
+}
+
+/// The name of a program, cut to 16 bytes at a character's end.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ProgramName {
+    /// INVARIANT: UTF-8 up to `length`.
+    bytes: [u8; Self::MAX_LENGTH],
+    length: u8,
+}
+
+impl ProgramName {
+    const MAX_LENGTH: usize = 16;
+
+    /// Takes the name up to the first zero, with what could confuse a terminal replaced.
+    pub(crate) fn new(name: [u8; Self::MAX_LENGTH]) -> Self {
+        let mut new = Self { bytes: [0; Self::MAX_LENGTH], length: 0 };
+        let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
+        for chunk in name.utf8_chunks() {
+            let replaced = chunk.valid().chars().map(|c| if c.is_control() { '?' } else { c });
+            let invalid = (!chunk.invalid().is_empty()).then_some('?');
+            for character in replaced.chain(invalid) {
+                let (start, size) = (usize::from(new.length), character.len_utf8());
+                character.encode_utf8(&mut new.bytes[start..start + size]);
+                new.length += size as u8;
+            }
+        }
+        new
+    }
+
+    /// Returns the name.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.length.into()]).unwrap_or_default()
+    }
+}
+
+impl Deref for ProgramName {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl fmt::Display for ProgramName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self)
+    }
+}
+
+impl fmt::Debug for ProgramName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
 }
 
 impl fmt::Display for Peer {
@@ -147,7 +203,14 @@ impl Error {
     /// Adds the name of the object. The innermost stays.
     #[cold]
     pub(crate) fn on(mut self, object: impl fmt::Display) -> Self {
-        self.0.object.get_or_insert_with(|| object.to_string());
+        self.0.object.get_or_insert_with(|| object.to_string().into());
+        self
+    }
+
+    /// The same without a copy, for errors that are frequent.
+    #[cold]
+    pub(crate) fn on_shared(mut self, object: &Arc<str>) -> Self {
+        self.0.object.get_or_insert_with(|| object.clone());
         self
     }
 
@@ -174,7 +237,8 @@ impl Error {
         self.because(why)
     }
 
-    /// Adds the participant that is the reason.
+    /// Adds the participant that is the reason: the message then says "peer why". It is put
+    /// together when it is shown, since a timeout is too frequent an error for that.
     #[cold]
     pub(crate) fn by_peer(mut self, peer: Peer) -> Self {
         self.0.peer = Some(peer);
@@ -212,11 +276,7 @@ impl Error {
 
     /// Returns the reason: the message without the action and the object.
     pub fn reason(&self) -> String {
-        match &self.0.source {
-            Some(source) if self.0.why.is_empty() => source.to_string(),
-            Some(source) => format!("{}: {source}", self.0.why),
-            None => self.0.why.to_string(),
-        }
+        Reason(&self.0).to_string()
     }
 
     /// Returns the participant that is the reason: the holder of a lock, the only writer, the
@@ -248,23 +308,34 @@ struct Message<'a>(&'a Body);
 impl fmt::Display for Message<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Body { action, object, why, source, .. } = self.0;
-        let mut separator = "";
         if !action.is_empty() {
             write!(f, "cannot {action}")?;
-            separator = ": ";
         }
         if let Some(object) = object {
             write!(f, "{}\"{object}\"", if action.is_empty() { "" } else { " " })?;
-            separator = ": ";
         }
-        if !why.is_empty() {
-            write!(f, "{separator}{why}")?;
-            separator = ": ";
+        let has_reason = !why.is_empty() || source.is_some();
+        if has_reason && (!action.is_empty() || object.is_some()) {
+            f.write_str(": ")?;
         }
-        if let Some(source) = source {
-            write!(f, "{separator}{source}")?;
+        Reason(self.0).fmt(f)
+    }
+}
+
+struct Reason<'a>(&'a Body);
+
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Body { why, peer, source, .. } = self.0;
+        match peer {
+            Some(peer) => write!(f, "{peer} {why}")?,
+            None => f.write_str(why)?,
         }
-        Ok(())
+        match source {
+            Some(source) if why.is_empty() => write!(f, "{source}"),
+            Some(source) => write!(f, ": {source}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -285,12 +356,37 @@ mod tests {
         assert!(error.peer().is_none() && error.os_error().is_none());
     }
 
+    fn named(name: &[u8]) -> ProgramName {
+        let mut bytes = [0; 16];
+        bytes[..name.len()].copy_from_slice(name);
+        ProgramName::new(bytes)
+    }
+
+    #[test]
+    fn any_bytes_make_a_name_that_cannot_confuse_a_terminal() {
+        for (bytes, shown) in [
+            (&b"planner"[..], "planner"),
+            (b"\x1b[0mplanner", "?[0mplanner"),
+            ("\u{9b}0mpl\u{e4}ner".as_bytes(), "?0mpl\u{e4}ner"),
+            ("fourteen bytes\u{e4}".as_bytes(), "fourteen bytes\u{e4}"),
+            (&[0xff; 16], "????????????????"),
+            (b"cut here\xe2\x82", "cut here?"),
+            (b"", ""),
+        ] {
+            assert_eq!((&*named(bytes), &*named(bytes).to_string()), (shown, shown));
+        }
+        let name = named(b"planner");
+        assert_eq!(format!("{name:9}|{name:?}"), "planner  |\"planner\"");
+    }
+
     #[test]
     fn a_peer_is_named_by_what_is_known_of_it() {
-        let mut peer = Peer { slot: 3, pid: Some(42), program: Some("planner".into()) };
+        let mut peer = Peer { slot: 3, pid: Some(42), program: Some(named(b"planner")) };
         assert_eq!(peer.to_string(), "process 42 (planner) in slot 3");
-        let error = Error::new(ErrorKind::RoleTaken, "it writes").by_peer(peer.clone());
+        let error = Error::new(ErrorKind::RoleTaken, "writes").by_peer(peer.clone());
         assert_eq!(error.peer(), Some(&peer));
+        assert_eq!(error.reason(), "process 42 (planner) in slot 3 writes");
+        assert_eq!(error.to_string(), error.reason());
         peer.pid = None;
         assert_eq!(peer.to_string(), "a process that was in slot 3");
     }

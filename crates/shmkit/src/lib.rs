@@ -22,7 +22,7 @@ mod wait;
 #[doc(hidden)]
 pub use channel::read_retries;
 pub use channel::{AnyChanges, AnyLatest, Changes, Latest, LatestWriter};
-pub use error::{Error, ErrorKind, Peer, Result};
+pub use error::{Error, ErrorKind, Peer, ProgramName, Result};
 pub use memory::{Access, FileMapping, Region, SharedMemory, Trust};
 pub use object::{
     Contents, Kind, Lifetime, Object, Options, Payload, Primitive, default_directory,

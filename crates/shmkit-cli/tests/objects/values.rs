@@ -205,7 +205,7 @@ fn watch_reports_a_death_and_continues() {
     watch.line();
     clock.kill();
     let note = watch.note().unwrap();
-    let who = format!("its writer, process {} ({PROGRAM}) in slot 0, died", clock.child.id());
+    let who = format!("process {} ({PROGRAM}) in slot 0 was its writer and died", clock.child.id());
     assert!(note.starts_with(&format!("shm: \"time\": {who}")), "{note}");
     dir.shm(&["set", "time", "unix_ns=5"]);
     while watch.line() != "5" {}

@@ -250,7 +250,7 @@ fn participants(storage: &Storage, parts: &[PartDescription]) -> Vec<Participant
         Some(Participant {
             slot,
             pid: info.pid,
-            program: info.program(),
+            program: info.program().to_string(),
             role: info.role,
             joined: time(info.joined_unix_ns),
             is_alive,

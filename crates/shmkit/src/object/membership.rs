@@ -130,7 +130,7 @@ impl Membership {
         action: &'static str,
         why: impl Into<std::borrow::Cow<'static, str>>,
     ) -> Error {
-        Error::new(kind, why).doing(action).on(self.object.label())
+        Error::new(kind, why).doing(action).on_shared(&self.object.label)
     }
 
     /// The error for an owner word that was not acquired.
@@ -149,9 +149,8 @@ impl Membership {
                 return self.error(ErrorKind::Corrupt, action, why);
             }
         };
-        let who = self.object.peer(holder);
-        let why = format!("{who} held it until the timeout");
-        self.error(ErrorKind::TimedOut, action, why).by_peer(who)
+        let why = "held it until the timeout";
+        self.error(ErrorKind::TimedOut, action, why).by_peer(self.object.peer(holder))
     }
 
     #[cold]

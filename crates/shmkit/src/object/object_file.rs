@@ -98,7 +98,7 @@ impl ObjectFile {
         let path = Arc::from(path);
         let notices = Notices::new(&file, &path);
         let locks = ObjectLocks::new(Removable::new(file, &path, is_retired), None);
-        let (label, memory) = (name.to_string(), Memory::File(mapping));
+        let (label, memory) = (name.as_str().into(), Memory::File(mapping));
         let storage = Storage { label, layout, memory, notices, locks };
         Ok(Ok(Self { storage, path, owner: status.owner, is_of_earlier_boot }))
     }

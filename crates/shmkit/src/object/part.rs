@@ -269,7 +269,7 @@ impl<'a> Part<'a> {
             holding,
             count,
             pid: who.map(|who| who.pid),
-            program: who.map(|who| who.program()),
+            program: who.map(|who| who.program().to_string()),
             is_alive: id.is_some_and(|id| !participants.is_dead(id)),
             id,
         }

@@ -140,7 +140,7 @@ fn over(
     // Now, since no such value can be made while a file of the library is being opened.
     directory::default_path();
     let open = || memory::liveness_file(memory.file(), tag(&layout));
-    let label = label(memory, offset);
+    let label = label(memory, offset).into();
     let first = NonNull::new(region.as_ptr()).expect("a region is not at 0");
     // Any user may have the memory, and a wake is a hint.
     let (bytes, is_shared) = (layout.size as usize, true);

@@ -1,5 +1,7 @@
 //! The bytes of an open object, in a file or in a region of memory, and its locks.
 
+use std::sync::Arc;
+
 use super::header::{Header, RETIRED};
 use super::layout::ObjectLayout;
 use super::planner::{SLEEP, WAIT};
@@ -17,7 +19,7 @@ use crate::wait::WaitWord;
 
 /// The bytes of an object, and the locks that prove that its participants live.
 pub(crate) struct Storage {
-    pub(super) label: String,
+    pub(super) label: Arc<str>,
     pub(super) layout: ObjectLayout,
     /// INVARIANT: it has the bytes of `layout`, from the header on.
     // Dropped before the files, see `Removable`.

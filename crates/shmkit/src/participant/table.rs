@@ -42,7 +42,7 @@
 
 use std::mem::offset_of;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, ProgramName, Result};
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::participant::ParticipantId;
 
@@ -483,11 +483,9 @@ impl<'a> Participants<'a> {
 }
 
 impl ParticipantInfo {
-    /// Returns the program's name, with characters that could confuse a terminal replaced.
-    pub(crate) fn program(&self) -> String {
-        let length = self.program.iter().position(|&byte| byte == 0).unwrap_or(16);
-        let name = String::from_utf8_lossy(&self.program[..length]);
-        name.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    /// Returns the program's name.
+    pub(crate) fn program(&self) -> ProgramName {
+        ProgramName::new(self.program)
     }
 }
 

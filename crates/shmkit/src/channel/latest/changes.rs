@@ -208,16 +208,14 @@ fn check(handle: &Handle, place: &mut Place, deaths: &mut Deaths) -> Result<()> 
         return Err(error.doing("wait for").on(handle.object.label()));
     }
     let Some(dead) = deaths.next(handle) else { return Ok(()) };
-    let who = match &dead {
-        Some(peer) => format!("its writer, {peer},"),
-        None => "a writer, whose slot another participant now uses,".to_owned(),
+    let died = |why| Error::new(ErrorKind::PeerDied, why);
+    let error = match dead {
+        Some(peer) => died("was its writer and died; the last whole value stays").by_peer(peer),
+        None => died(
+            "a writer, whose slot another participant now uses, died; the last whole value stays",
+        ),
     };
-    let error = Error::new(ErrorKind::PeerDied, format!("{who} died; the last whole value stays"));
-    let error = error.doing("wait for").on(handle.object.label());
-    Err(match dead {
-        Some(peer) => error.by_peer(peer),
-        None => error,
-    })
+    Err(error.doing("wait for").on(handle.object.label()))
 }
 
 /// Reports each writer's death once.

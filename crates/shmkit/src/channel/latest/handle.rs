@@ -127,9 +127,8 @@ impl Handle {
             }
             PublishError::RoleLost => match self.owner().look().holder() {
                 Some(holder) => {
-                    let peer = self.object.peer(holder);
-                    let why = format!("{peer} took over the role of the writer");
-                    Error::new(ErrorKind::RoleLost, why).by_peer(peer)
+                    let why = "took over the role of the writer";
+                    Error::new(ErrorKind::RoleLost, why).by_peer(self.object.peer(holder))
                 }
                 None => {
                     let why = "this writer lost its slot: the process closed its descriptors";

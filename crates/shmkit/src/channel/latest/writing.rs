@@ -1,5 +1,6 @@
 //! The right to write a `Latest`: one writer keeps it as long as it lives, or several take turns.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,12 +64,12 @@ impl UntypedWriter {
     fn acquire_error(&self, error: AcquireError, action: &'static str) -> Error {
         let (kind, holder, why) = match error {
             AcquireError::Held(holder) => {
-                (ErrorKind::RoleTaken, holder, "is its only writer".into())
+                (ErrorKind::RoleTaken, holder, Cow::Borrowed("is its only writer"))
             }
             AcquireError::TimedOut(holder) => {
                 let waited = SHARING_PATIENCE.as_millis();
                 let why = format!("has been writing for more than {waited} ms");
-                (ErrorKind::Busy, holder, why)
+                (ErrorKind::Busy, holder, why.into())
             }
             AcquireError::Contended => {
                 return self.membership.acquire_error(error, action).of_kind(ErrorKind::Busy);
@@ -76,7 +77,7 @@ impl UntypedWriter {
             _ => return self.membership.acquire_error(error, action),
         };
         let peer = self.handle.object.peer(holder);
-        self.membership.error(kind, action, format!("{peer} {why}")).by_peer(peer)
+        self.membership.error(kind, action, why).by_peer(peer)
     }
 
     /// Publishes the bytes of a value and wakes readers. Returns the value's sequence number.

@@ -176,7 +176,7 @@ fn participant_info_is_read_back_and_cannot_confuse_a_terminal() {
     let (found, told) = participants.info(0).unwrap();
     assert_eq!(found, id);
     assert_eq!((told.pid, told.joined_unix_ns, told.role), (42, 7, Role::Writer));
-    assert_eq!((told.pid, told.program()), (42, "?[0mplanner".into()));
+    assert_eq!((told.pid, &*told.program()), (42, "?[0mplanner"));
     participants.leave(id);
     assert!(participants.info(0).is_none());
     assert_eq!(participants.info_of(id).map(|who| who.pid), Some(42), "the last word");
