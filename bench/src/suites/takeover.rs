@@ -20,8 +20,10 @@ const DELAY_RANGE_MS: u64 = 53;
 const DELAY_STEP_MS: u64 = 17;
 
 const FLOOR: &str = "takeover/robust";
+/// The lock of a file, whose waiter asks for it all the time.
+const SPINNING: &str = "spinning on the lock of a file";
 /// What is waited for.
-const SUBJECTS: [(&str, &str); 13] = [
+const SUBJECTS: [(&str, &str); 14] = [
     ("shmkit Mutex", "takeover/shmkit"),
     ("shmkit ReentrantMutex", "takeover-reentrant/shmkit"),
     ("shmkit RwLock, write", "takeover-write/shmkit"),
@@ -35,6 +37,8 @@ const SUBJECTS: [(&str, &str); 13] = [
     ("shmkit Once", "takeover-once/shmkit"),
     ("shmkit Latest", "takeover-writer/shmkit"),
     ("robust pthread", "takeover/robust"),
+    // Waits without sleeping, so only one at a time.
+    (SPINNING, "takeover/file-lock"),
 ];
 /// How many processes wait at a time.
 const WAITERS: [usize; 3] = [1, 8, 64];
@@ -43,7 +47,7 @@ pub(crate) fn run(harness: &Harness, report: &mut Report) -> io::Result<()> {
     for (name, workload) in SUBJECTS {
         for waiters in WAITERS {
             let case = format!("{name}, {waiters} waiting / robust pthread");
-            if !harness.wants(&case) {
+            if !harness.wants(&case) || (name == SPINNING && waiters > 1) {
                 continue;
             }
             // The first waiter is on the other processor than the holder.

@@ -4,9 +4,11 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
+use std::{hint, mem};
 
 use shmkit::sync::{
-    Barrier, Condvar, Latch, Mutex as RawMutex, MutexGuard, Once, ReentrantGuard, ReentrantMutex,
+    Barrier, Condvar, FileLock, Latch, Mutex as RawMutex, MutexGuard, Once, ReentrantGuard,
+    ReentrantMutex,
 };
 use shmkit::{ErrorKind, Latest, Object, Result};
 
@@ -28,11 +30,31 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     Workload::process("takeover-condition/shmkit", inherit_notification),
     Workload::process("takeover-once/shmkit", take_over_action),
     Workload::process("takeover-writer/shmkit", lose_writer),
+    Workload::process("takeover/file-lock", spin_on_file_lock),
 ];
 
 fn take_over_mutex(worker: &Worker) {
     let mutex = Mutex::open(worker);
     hold_or_wait(worker, || mutex.take_over(), || drop(mutex.take_over()));
+}
+
+/// What no waiter for a lock of a file can be faster than: the system first frees the memory of a
+/// killed process, and then closes its files.
+fn spin_on_file_lock(worker: &Worker) {
+    let path = worker.arena().directory().join(worker.object_name());
+    let open = || FileLock::open_or_create(&path).expect("the directory is the arena's");
+    let hold = || {
+        let mut lock = open();
+        mem::forget(lock.lock().expect(NO_DEATH));
+        lock
+    };
+    let wait = || {
+        let mut lock = open();
+        while lock.try_lock().expect(NO_DEATH).is_none() {
+            hint::spin_loop();
+        }
+    };
+    hold_or_wait(worker, hold, wait);
 }
 
 fn take_over_reentrant(worker: &Worker) {
