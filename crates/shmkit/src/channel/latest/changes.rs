@@ -49,7 +49,8 @@ impl Cursor {
     pub(super) fn new(handle: Arc<Handle>, seen: u64) -> Self {
         let deaths = Deaths::from_now(&handle);
         // No sequence number is larger than `LAST`.
-        let place = Place { seen: seen.min(LAST), missed: 0, known: 0, reported: None };
+        let known = seen.min(handle.register().newest().sequence);
+        let place = Place { seen: seen.min(LAST), missed: 0, known, reported: None };
         let wait_loop = handle.object.answer_loop(handle.geometry.value_bytes);
         Self { handle, reading: Reading { place, wait_loop, deaths, news: None } }
     }
@@ -92,7 +93,6 @@ impl Reading {
             return Err(news);
         }
         let Self { place, wait_loop, deaths, .. } = self;
-        place.known = place.known.max(place.seen.min(handle.register().newest().sequence));
         if until == Until::Now {
             // An attempt may be the reader's only look, so it checks for a death at once.
             wait_loop.forget_check();
@@ -134,6 +134,7 @@ impl Place {
         match handle.register_of(shape).read(self.seen + 1, into) {
             Ok(()) => {
                 self.seen += 1;
+                self.known = self.seen;
                 true
             }
             Err(ReadError::Overwritten) => self.catch_up(handle, into),
@@ -173,7 +174,7 @@ impl Place {
             for sequence in [older, newest] {
                 if sequence > self.seen && register.read(sequence, into).is_ok() {
                     self.missed = self.missed.saturating_add(sequence - self.seen - 1);
-                    self.seen = sequence;
+                    (self.seen, self.known) = (sequence, sequence);
                     return true;
                 }
             }

@@ -186,7 +186,7 @@ impl<'a, S: HasGeometry> Register<'a, S> {
                 stamp = next;
             }
         }
-        let copied = self.copy_value(stamp, into);
+        let copied = self.copy_value(stamp, into).is_ok();
         if !copied {
             retries::count();
         }
@@ -227,11 +227,10 @@ impl<'a, S: HasGeometry> Register<'a, S> {
     pub(crate) fn read(self, sequence: u64, into: &mut [MaybeUninit<u8>]) -> Result<(), ReadError> {
         let stamp = sequence << SHIFT | COMPLETE;
         fetch_early(self.slot(stamp).1, SECOND_LINE);
-        if self.copy_value(stamp, into) {
-            return Ok(());
-        }
-        let found = self.stamp(stamp);
-        Err(if found & !BITS > stamp { ReadError::Overwritten } else { ReadError::Empty })
+        self.copy_value(stamp, into).map_err(|found| match found & !BITS > stamp {
+            true => ReadError::Overwritten,
+            false => ReadError::Empty,
+        })
     }
 
     /// Returns whether the register is closed, and what to sleep on until it changes. Call it
@@ -334,21 +333,26 @@ impl<'a, S: HasGeometry> Register<'a, S> {
         self.latest.close();
     }
 
-    /// Whether all of the value with the stamp "complete" `stamp` was copied.
+    /// Copies all of the value with the stamp "complete" `stamp`, or returns another stamp that its
+    /// slot had.
     #[inline(always)]
-    fn copy_value(self, stamp: u64, into: &mut [MaybeUninit<u8>]) -> bool {
+    fn copy_value(self, stamp: u64, into: &mut [MaybeUninit<u8>]) -> Result<(), u64> {
         assert!(into.len() == self.shape.geometry().value_bytes, "a value of another size");
         let (found, words) = self.slot(stamp);
         // ORDERING: Acquire; pairs with the Release of the stamp "complete" in `publish`.
-        if found.load(Ordering::Acquire) != stamp {
-            return false;
+        match found.load(Ordering::Acquire) {
+            same if same == stamp => {}
+            other => return Err(other),
         }
         copy_out(words, into);
         // ORDERING: Acquire; pairs with the Release fence in `publish`, which is between the
         // stamp "is being written" and the words of that value.
         fence(Ordering::Acquire);
         // ORDERING: Relaxed; ordered by the fence above.
-        found.load(Ordering::Relaxed) == stamp
+        match found.load(Ordering::Relaxed) {
+            same if same == stamp => Ok(()),
+            other => Err(other),
+        }
     }
 
     /// The stamp in the slot that `stamp` belongs to.
