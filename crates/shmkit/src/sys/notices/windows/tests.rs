@@ -207,9 +207,14 @@ fn beyond_the_limit_the_first_processes_are_watched_and_the_doctor_says_so() {
     assert!(!watcher.arm(&participants), "nothing has changed");
     let obstacle = find_obstacle_of(&participants).unwrap();
     assert!(obstacle.what.contains("64 processes use it, and a process can watch 63"));
+    let (second, few) = (Watcher::new(), Participants::default());
+    few.join(&processes[..1]);
+    assert!(second.arm(&few), "a process that is watched already needs no more room");
+    assert_eq!(second.watched(), 1);
     // Most of them at once.
     processes.iter_mut().for_each(|process| process.0.kill().unwrap());
     watcher.wait_for_news();
+    second.wait_for_news();
 }
 
 #[test]
