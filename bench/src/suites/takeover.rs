@@ -20,7 +20,7 @@ const DELAY_RANGE_MS: u64 = 53;
 const DELAY_STEP_MS: u64 = 17;
 
 const FLOOR: &str = "takeover/robust";
-/// The lock of a file, whose waiter asks for it all the time.
+/// A waiter that spins on the lock of a file.
 const SPINNING: &str = "spinning on the lock of a file";
 /// What is waited for.
 const SUBJECTS: [(&str, &str); 14] = [
@@ -37,7 +37,7 @@ const SUBJECTS: [(&str, &str); 14] = [
     ("shmkit Once", "takeover-once/shmkit"),
     ("shmkit Latest", "takeover-writer/shmkit"),
     ("robust pthread", "takeover/robust"),
-    // Waits without sleeping, so only one at a time.
+    // It does not sleep, so there is only one waiter.
     (SPINNING, "takeover/file-lock"),
 ];
 /// How many processes wait at a time.

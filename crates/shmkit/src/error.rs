@@ -100,10 +100,13 @@ pub struct Peer {
     pub program: Option<ProgramName>,
 }
 
-/// The name of a program, cut to 16 bytes at a character's end.
+/// The name of a program: at most its first 16 bytes.
+///
+/// Bytes that are not UTF-8, and characters on which a terminal may act instead of showing them,
+/// are replaced by `?`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ProgramName {
-    /// INVARIANT: UTF-8 up to `length`.
+    /// INVARIANT: the first `length` bytes, at most 16, are UTF-8.
     bytes: [u8; Self::MAX_LENGTH],
     length: u8,
 }
@@ -111,15 +114,16 @@ pub struct ProgramName {
 impl ProgramName {
     const MAX_LENGTH: usize = 16;
 
-    /// Takes the name up to the first zero, with what could confuse a terminal replaced.
+    /// Takes the name up to the first zero.
     pub(crate) fn new(name: [u8; Self::MAX_LENGTH]) -> Self {
         let mut new = Self { bytes: [0; Self::MAX_LENGTH], length: 0 };
         let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
         for chunk in name.utf8_chunks() {
-            let replaced = chunk.valid().chars().map(|c| if c.is_control() { '?' } else { c });
+            let replaced = chunk.valid().chars().map(|c| if acts(c) { '?' } else { c });
             let invalid = (!chunk.invalid().is_empty()).then_some('?');
             for character in replaced.chain(invalid) {
                 let (start, size) = (usize::from(new.length), character.len_utf8());
+                // INVARIANT: what replaces is not longer than what it replaces, so all of it fits.
                 character.encode_utf8(&mut new.bytes[start..start + size]);
                 new.length += size as u8;
             }
@@ -131,6 +135,17 @@ impl ProgramName {
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.bytes[..self.length.into()]).unwrap_or_default()
     }
+}
+
+/// Whether a terminal may act on a character instead of showing it: control characters, those that
+/// change the direction of text, and those without a width.
+fn acts(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        )
 }
 
 impl Deref for ProgramName {
@@ -207,7 +222,7 @@ impl Error {
         self
     }
 
-    /// The same without a copy, for errors that are frequent.
+    /// The same without a copy of the name, for frequent errors.
     #[cold]
     pub(crate) fn on_shared(mut self, object: &Arc<str>) -> Self {
         self.0.object.get_or_insert_with(|| object.clone());
@@ -237,8 +252,8 @@ impl Error {
         self.because(why)
     }
 
-    /// Adds the participant that is the reason: the message then says "peer why". It is put
-    /// together when it is shown, since a timeout is too frequent an error for that.
+    /// Adds the participant that is the reason: the message then says "<peer> <why>". The text is
+    /// built only when it is shown: timeouts are frequent, and building it allocates.
     #[cold]
     pub(crate) fn by_peer(mut self, peer: Peer) -> Self {
         self.0.peer = Some(peer);
@@ -369,6 +384,7 @@ mod tests {
             (b"\x1b[0mplanner", "?[0mplanner"),
             ("\u{9b}0mpl\u{e4}ner".as_bytes(), "?0mpl\u{e4}ner"),
             ("fourteen bytes\u{e4}".as_bytes(), "fourteen bytes\u{e4}"),
+            ("\u{202e}abc\u{200b}".as_bytes(), "?abc?"),
             (&[0xff; 16], "????????????????"),
             (b"cut here\xe2\x82", "cut here?"),
             (b"", ""),

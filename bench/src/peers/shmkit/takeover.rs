@@ -38,8 +38,8 @@ fn take_over_mutex(worker: &Worker) {
     hold_or_wait(worker, || mutex.take_over(), || drop(mutex.take_over()));
 }
 
-/// What no waiter for a lock of a file can be faster than: the system first frees the memory of a
-/// killed process, and then closes its files.
+/// The lower bound for every waiter for the lock of a file: the kernel frees the memory of a killed
+/// process before it closes its files.
 fn spin_on_file_lock(worker: &Worker) {
     let path = worker.arena().directory().join(worker.object_name());
     let open = || FileLock::open_or_create(&path).expect("the directory is the arena's");

@@ -271,7 +271,8 @@ fn is_of_earlier_boot(layout: &ObjectLayout) -> bool {
         && layout.created_unix_ns < process::booted_unix_ns()
 }
 
-/// Whether the object in the file was retired. Does not need its memory.
+/// Whether the object in the file was retired. Reads the file, so that it also works after the file
+/// was unmapped.
 fn is_retired(file: &OwnedFile) -> bool {
     let mut state = [0; size_of::<u64>()];
     let read = directory::read_at(file, &mut state, Header::STATE_OFFSET);

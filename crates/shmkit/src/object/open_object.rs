@@ -298,6 +298,7 @@ impl Drop for OpenObject {
         if !self.stamp.is_mine() {
             return;
         }
+        crash_point!("leave: still mapped");
         let byte = self.lock_presence().byte;
         let (Place::File(file), Some(byte)) = (&mut self.place, byte) else { return };
         if !file.is_writable() {

@@ -49,8 +49,9 @@ impl Cursor {
     pub(super) fn new(handle: Arc<Handle>, seen: u64) -> Self {
         let deaths = Deaths::from_now(&handle);
         // No sequence number is larger than `LAST`.
+        let seen = seen.min(LAST);
         let known = seen.min(handle.register().newest().sequence);
-        let place = Place { seen: seen.min(LAST), missed: 0, known, reported: None };
+        let place = Place { seen, missed: 0, known, reported: None };
         let wait_loop = handle.object.answer_loop(handle.geometry.value_bytes);
         Self { handle, reading: Reading { place, wait_loop, deaths, news: None } }
     }
@@ -188,7 +189,10 @@ impl Place {
         let now = handle.register().newest().sequence;
         let why = match now < self.known {
             true => format!("value {} was the newest, and now value {now} is", self.known),
-            false if handle.register().is_sound() => return None,
+            false if handle.register().is_sound() => {
+                self.known = self.known.max(now.min(self.seen));
+                return None;
+            }
             false => format!("its slots do not hold value {now}, which is marked as the newest"),
         };
         (self.seen, self.known) = (now.min(LAST), now);

@@ -126,11 +126,11 @@ impl Handle {
                 corrupt("its owner word has a value that no participant writes")
             }
             PublishError::RoleLost => match self.owner().look().holder() {
-                Some(holder) => {
+                Some(holder) if !self.has_shared_writers() => {
                     let why = "took over the role of the writer";
                     Error::new(ErrorKind::RoleLost, why).by_peer(self.object.peer(holder))
                 }
-                None => {
+                _ => {
                     let why = "this writer lost its slot: the process closed its descriptors";
                     Error::new(ErrorKind::RoleLost, why)
                 }

@@ -150,9 +150,16 @@ impl<'a, S: HasGeometry> Register<'a, S> {
     #[inline]
     pub(crate) fn newest(self) -> Newest {
         // ORDERING: Acquire; pairs with the exchange in `advance`: the slot's stamp is seen too.
-        let latest = self.latest.load(Ordering::Acquire);
+        let mut latest = self.latest.load(Ordering::Acquire);
         let next = (latest & !BITS).wrapping_add(STEP) | COMPLETE;
-        let ahead = u64::from(self.stamp(next) == next);
+        let found = self.stamp(next);
+        if found & !BITS > next {
+            cold_path();
+            // The next slot is already reused, so `latest` was moved after the first load.
+            // ORDERING: Acquire; as above. After the Acquire in `stamp`, so it finds that move.
+            latest = self.latest.load(Ordering::Acquire);
+        }
+        let ahead = u64::from(found == next);
         Newest { sequence: (latest >> SHIFT) + ahead, closed: latest & CLOSED != 0 }
     }
 

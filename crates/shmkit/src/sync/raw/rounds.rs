@@ -70,6 +70,15 @@ pub(crate) enum Ended {
     Closed,
 }
 
+/// What a check of a waiter did and found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Repaired {
+    /// It completed the round.
+    pub(crate) completed: bool,
+    /// A party died after it had arrived.
+    pub(crate) died_after_arrival: bool,
+}
+
 /// The words of a barrier or a latch.
 #[derive(Clone, Copy)]
 pub(crate) struct Rounds<'a> {
@@ -217,35 +226,47 @@ impl<'a> Rounds<'a> {
     }
 
     /// For a waiter of `round`: breaks it for parties that died before they arrived. Ends it if all
-    /// parties arrived and the last one died before it ended it. Returns whether this call
-    /// completed it.
+    /// parties arrived and the last one died before it ended it.
     ///
     /// A later round is left to its own waiters: this one could not report that a death broke it.
-    ///
-    /// It asks only about parties that have not arrived: a death after the arrival breaks a later
-    /// round.
-    pub(crate) fn repair(self, round: u64, liveness: &impl Liveness, extent: Extent<'_>) -> bool {
+    /// But they get no news of a death that was announced in this round. So a check because of news
+    /// also asks about parties that have arrived: their deaths break a later round of a barrier,
+    /// and no round of a latch.
+    pub(crate) fn repair(
+        self,
+        round: u64,
+        liveness: &impl Liveness,
+        extent: Extent<'_>,
+    ) -> Repaired {
+        let is_armed = || liveness.notices().is_some_and(|it| it.armed_since_ms().is_some());
+        // Without notices, a check in each slice of 50 ms finds such deaths.
+        let asks_all = !self.once && matches!(extent, Extent::Everything) && is_armed();
+        let mut died_after_arrival = false;
         extent.each_slot(self.records.len() as u32, |index| {
             let record = self.load(index as usize);
-            let is_missing = record & STATE != FREE && !self.has_arrived(record, round);
-            let asks = is_missing && self.round() == round;
+            let asks = record & STATE != FREE
+                && (asks_all || !self.has_arrived(record, round))
+                && self.round() == round;
             if asks {
-                self.break_for(index as usize, record, Some(round), liveness);
+                died_after_arrival |= self.break_for(index as usize, record, Some(round), liveness);
             }
             asks
         });
-        self.end_if_all_arrived(round)
+        Repaired { completed: self.end_if_all_arrived(round), died_after_arrival }
     }
 
     /// Breaks the round for parties that died before they arrived. Returns whether any party died
     /// after it arrived.
     fn break_for_the_dead(self, liveness: &impl Liveness) -> bool {
-        let had_arrived = |index: &usize| self.break_for(*index, self.load(*index), None, liveness);
-        (0..self.records.len()).filter(had_arrived).count() > 0
+        let mut had_arrived = false;
+        for index in 0..self.records.len() {
+            had_arrived |= self.break_for(index, self.load(index), None, liveness);
+        }
+        had_arrived
     }
 
-    /// Breaks the round, or only `this` round, if the party of a record died before it arrived.
-    /// Returns whether it died after it arrived.
+    /// If the party of this record died before it arrived, breaks the current round; with `this`,
+    /// only if that is the current round. Returns whether the party died after it arrived.
     fn break_for(
         self,
         index: usize,
@@ -287,20 +308,22 @@ impl<'a> Rounds<'a> {
         wait_loop: &WaitLoop,
         until: Until,
     ) -> Ended {
+        let mut left_to_next = false;
         let waited = wait_loop.wait(
             liveness.notices(),
             until,
             |_| self.poll(round),
             |extent| {
-                let completed =
-                    self.repair(round, liveness, extent).then_some(Ended::Complete(true));
-                if self.round() != round {
-                    // What this check left to the waiters of a later round, the next wait checks.
-                    wait_loop.forget_check();
-                }
+                let repaired = self.repair(round, liveness, extent);
+                left_to_next |= repaired.died_after_arrival || self.round() != round;
+                let completed = repaired.completed.then_some(Ended::Complete(true));
                 completed.or_else(|| liveness.object_is_removed().then_some(Ended::Closed))
             },
         );
+        if left_to_next {
+            // What its checks left to the waiters of a later round, the next wait checks at once.
+            wait_loop.forget_check();
+        }
         waited.found.unwrap_or(Ended::TimedOut)
     }
 }

@@ -13,13 +13,15 @@ use crate::sys::fork::{LockFile, OwnedFile};
 pub(crate) struct Removable {
     file: LockFile,
     path: Arc<Path>,
-    /// Asked when the handle is dropped, after the file was unmapped. Asked before, a removal in
-    /// between would see the file in use, and this handle would not see the removal.
+    /// Whether what is in the file was removed. Called on drop, after the file was unmapped. A call
+    /// before that could miss a removal that finds the file still mapped, and then no process
+    /// would delete the file.
     is_removed: fn(&OwnedFile) -> bool,
 }
 
 impl Removable {
-    /// Wraps the file that was opened at `path`.
+    /// Wraps the file that was opened at `path`. On drop, `is_removed` says whether what is in it
+    /// was removed.
     pub(crate) fn new(
         file: LockFile,
         path: &Arc<Path>,
@@ -46,7 +48,9 @@ impl DerefMut for Removable {
 impl Drop for Removable {
     fn drop(&mut self) {
         let removed = MUST_FINISH_UNLINK && (self.is_removed)(&self.file);
-        crash_point!("leave: removal asked for");
+        // CRASH: dying from here on can leave a removed file under its temporary name, which the
+        // sweep deletes.
+        crash_point!("leave: checked whether removed");
         if removed {
             finish_unlink(&self.file, &self.path);
         }

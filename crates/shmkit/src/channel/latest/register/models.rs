@@ -196,3 +196,21 @@ fn loom_closing_and_publishing_agree_on_what_was_last() {
         assert_eq!(words.register().publish(&value(3, 0)), Err(PublishError::Closed));
     });
 }
+
+#[test]
+fn loom_the_newest_value_is_never_older_than_one_that_was_seen_complete() {
+    model(|| {
+        let words = Words::new();
+        publish(&words, 1);
+        ends_at("latest: slot complete, latest not moved", || publish(&words, 2));
+        assert!(read(&words, 2), "by its stamp, while `latest` is 1");
+        let reading = thread::spawn({
+            let words = words.clone();
+            move || assert!(words.register().newest().sequence >= 2)
+        });
+        assert_eq!(words.register().resume(), Some(2));
+        publish(&words, 3);
+        ends_at("latest: slot in writing", || publish(&words, 4));
+        reading.join().unwrap();
+    });
+}

@@ -140,7 +140,7 @@ fn loom_a_waiter_asks_only_about_parties_that_have_not_arrived() {
         words.rounds().arrive(index[0], living(1)).unwrap();
         words.rounds().arrive(index[2], living(3)).unwrap();
         let asked = Asked(Default::default());
-        assert!(!words.rounds().repair(0, &asked, Extent::Everything));
+        assert!(!words.rounds().repair(0, &asked, Extent::Everything).completed);
         assert_eq!(*asked.0.borrow(), [living(2)]);
     });
 }
@@ -155,10 +155,10 @@ fn loom_of_two_that_break_a_round_for_one_death_one_does() {
             words.rounds().join(DEAD, &NOBODY_DIED).unwrap();
             let repairing = thread::spawn({
                 let words = words.clone();
-                move || drop(words.rounds().repair(0, &DeadIs(Some(DEAD)), Extent::Everything))
+                move || _ = words.rounds().repair(0, &DeadIs(Some(DEAD)), Extent::Everything)
             });
             ends_at(point, || {
-                drop(words.rounds().repair(0, &DeadIs(Some(DEAD)), Extent::Everything))
+                _ = words.rounds().repair(0, &DeadIs(Some(DEAD)), Extent::Everything)
             });
             repairing.join().unwrap();
             words.rounds().repair(words.rounds().round(), &DeadIs(Some(DEAD)), Extent::Everything);

@@ -1,4 +1,4 @@
-//! What is reserved for others.
+//! What a reader does with a free lock that is reserved.
 
 use super::*;
 
@@ -25,7 +25,7 @@ fn a_fast_reader_takes_nothing_that_is_reserved_not_even_for_readers() {
 }
 
 #[test]
-fn the_first_reader_that_waited_ends_the_handoff_to_readers() {
+fn the_slow_path_of_a_reader_ends_the_handoff_to_readers() {
     with_marks(TO_READERS, |mine, owner, share| {
         let polled = mine.poll_share(&Standing::default());
         assert!(matches!(polled, Poll::Ready(Ok(_))));
