@@ -1,6 +1,12 @@
 #![doc = include_str!("../README.md")]
 #![deny(unsafe_code)]
 
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!(
+    "shmkit needs a 64-bit target: its objects are larger, and their locks farther, than \
+                32 bits can address"
+);
+
 extern crate self as shmkit;
 
 #[macro_use]

@@ -252,8 +252,12 @@ fn by_hand(directory: &Path, name: Name, what: String, kind: ErrorKind, trust: T
         ErrorKind::PermissionDenied if status.links > 1 => {
             Remedy::RemoveOtherNames(status.identity.file)
         }
-        ErrorKind::PermissionDenied if owner == me => Remedy::ChangePermissions,
-        ErrorKind::PermissionDenied if trust.accepts(owner, me) => Remedy::LookAsOwner,
+        ErrorKind::PermissionDenied if owner == me && !process::is_nobody(me) => {
+            Remedy::ChangePermissions
+        }
+        ErrorKind::PermissionDenied if trust.check(owner).is_ok() || process::is_nobody(owner) => {
+            Remedy::LookAsOwner
+        }
         ErrorKind::PermissionDenied => Remedy::TrustUser(owner),
         ErrorKind::WrongKind if status.file_type == FileType::Directory => {
             Remedy::RemoveDirectory(directory.join(name.file_name()))

@@ -1,5 +1,8 @@
 //! Which users may use what this process creates, and whose objects it opens.
 
+use crate::error::{Error, ErrorKind, Result};
+use crate::sys::process;
+
 /// The users that may use something shared, besides the administrator of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -57,12 +60,28 @@ pub enum Trust {
 }
 
 impl Trust {
-    /// Returns whether user `me` opens an object of user `owner`.
-    pub(crate) fn accepts(self, owner: u32, me: u32) -> bool {
+    /// Refuses what belongs to a user whom this choice does not trust.
+    pub(crate) fn check(self, owner: u32) -> Result<()> {
+        let (me, is_nobody) = (process::user_id(), process::is_nobody(owner));
+        if self.accepts(owner, me, is_nobody) {
+            return Ok(());
+        }
+        if is_nobody {
+            let why = "it belongs to a user whom this user namespace does not map";
+            return Err(Error::new(ErrorKind::PermissionDenied, why));
+        }
+        let why = format!("it belongs to user {owner}, and user {me} did not ask to trust them");
+        Err(Error::new(ErrorKind::PermissionDenied, why).of_untrusted_user(owner))
+    }
+
+    /// Returns whether user `me` opens an object of user `owner`, whose number may stand for users
+    /// that are not known.
+    fn accepts(self, owner: u32, me: u32, is_nobody: bool) -> bool {
         match self {
+            Self::Anyone => true,
+            _ if is_nobody => false,
             Self::Own => owner == me || owner == 0,
             Self::User(user) => owner == me || owner == 0 || owner == user,
-            Self::Anyone => true,
         }
     }
 }

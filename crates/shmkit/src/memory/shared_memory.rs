@@ -15,7 +15,7 @@ use super::region::{Region, RegionOptions};
 use super::{Access, Trust};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::file::SealKind;
-use crate::sys::{directory, file, memory, process};
+use crate::sys::{directory, file, memory};
 
 /// The name of anonymous memory in errors.
 const ANONYMOUS: &str = "<anonymous>";
@@ -132,13 +132,7 @@ impl SharedMemoryOptions {
         };
         let open = || memory::open(&self.system_name(name), opening);
         let (backing, status) = Backing::open(open, name.as_str().to_owned())?;
-        let me = process::user_id();
-        if !self.trust.accepts(status.owner, me) {
-            let owner = status.owner;
-            let why =
-                format!("it belongs to user {owner}, and user {me} did not ask to trust them");
-            return Err(Error::new(ErrorKind::PermissionDenied, why).of_untrusted_user(owner));
-        }
+        self.trust.check(status.owner)?;
         if status.links > 1 {
             let why = format!("it has {} names, and another user can have added one", status.links);
             return Err(Error::new(ErrorKind::PermissionDenied, why));

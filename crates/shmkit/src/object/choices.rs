@@ -7,7 +7,7 @@ use super::header::{FLAG_READ_ONLY_PEERS, Lifetime};
 use super::layout::ObjectLayout;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Access, Trust};
-use crate::sys::directory;
+use crate::sys::{directory, process};
 
 /// The options of an object of any kind. One that is not chosen is not compared at opening.
 #[derive(Clone, Debug)]
@@ -64,8 +64,11 @@ impl Choices {
 
 /// The default directory of objects: the one that `SHMKIT_DIR` names; otherwise `/dev/shm` on
 /// Linux, `shmkit` in the user's temporary directory on macOS, `%LOCALAPPDATA%\shmkit` on Windows.
+///
+/// A program that has more rights than the user who started it (set-user-id, set-group-id, file
+/// capabilities) ignores the variable.
 pub fn default_directory() -> PathBuf {
-    match std::env::var_os(VARIABLE) {
+    match process::variable(VARIABLE) {
         Some(directory) if !directory.is_empty() => directory.into(),
         _ => directory::default_path().into(),
     }
@@ -76,7 +79,8 @@ const VARIABLE: &str = "SHMKIT_DIR";
 
 /// How errors name a directory of objects: with the variable, if that names it.
 pub(crate) fn shown(directory: &Path) -> String {
-    let is_named = std::env::var_os(VARIABLE).is_some_and(|named| *named == *directory.as_os_str());
+    let is_named =
+        process::variable(VARIABLE).is_some_and(|named| *named == *directory.as_os_str());
     format!("{}{}", directory.display(), if is_named { " ($SHMKIT_DIR)" } else { "" })
 }
 

@@ -251,12 +251,7 @@ fn check_file(status: &Status, trust: Trust) -> Result<()> {
         let why = format!("its file has {} names: remove its other hard links", status.links);
         return Err(Error::new(ErrorKind::PermissionDenied, why));
     }
-    let (owner, me) = (status.owner, process::user_id());
-    if !trust.accepts(owner, me) {
-        let why = format!("it belongs to user {owner}, and user {me} did not ask to trust them");
-        return Err(Error::new(ErrorKind::PermissionDenied, why).of_untrusted_user(owner));
-    }
-    Ok(())
+    trust.check(status.owner)
 }
 
 /// Whether the object was created before this boot of the machine, and is not durable.

@@ -59,6 +59,7 @@ const SYSTEM_ROLES: &[(&str, Role)] = &[
     ("other user", other_users::other_user),
     ("last user", other_users::last_user),
     ("PID namespace", namespaces::first_in_namespace),
+    ("unmapped user", namespaces::unmapped_user),
     ("traced", attach::traced),
     ("forking writer", fork::forking_writer),
     ("forking reader", fork::forking_reader),

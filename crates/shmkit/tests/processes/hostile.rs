@@ -274,17 +274,22 @@ fn a_corrupt_word_is_reported_to_a_waiter_once_and_by_examine() {
     ] {
         let latest = options.create("count").unwrap();
         let mut writer = latest.writer().unwrap();
-        (1..=200).for_each(|n| _ = writer.set(&n).unwrap());
-        let mut changes = latest.changes();
-        assert_eq!(changes.try_next().unwrap(), None);
+        let mut follower = latest.changes();
+        for number in 1..=200 {
+            writer.set(&number).unwrap();
+            assert_eq!(follower.next().unwrap(), number);
+        }
+        let mut readers = [follower, latest.changes()];
         let file = dir.path().join("count.shmkit");
         let payload = number_at(&std::fs::read(&file).unwrap(), (128, 8));
         let file = File::options().write(true).open(file).unwrap();
         write_at(&file, &corrupt.to_le_bytes(), payload);
-        let error = changes.try_next().unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
-        assert!(error.to_string().contains(why), "{error}");
-        assert_eq!(changes.try_next().unwrap(), None, "reported again");
+        for reader in &mut readers {
+            let error = reader.try_next().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+            assert!(error.to_string().contains(why), "{error}");
+            assert_eq!(reader.try_next().unwrap(), None, "reported again");
+        }
         if corrupt != 0 {
             let found = inspect::examine(dir.path(), Trust::Own).unwrap();
             assert!(
@@ -295,7 +300,8 @@ fn a_corrupt_word_is_reported_to_a_waiter_once_and_by_examine() {
             assert_eq!(*found[0].remedy(), inspect::Remedy::RemoveFile, "{}", found[0]);
         }
         if writer.set(&7).is_ok() {
-            assert_eq!(changes.try_next().unwrap(), Some(7), "the next value after the garbage");
+            let next = readers.each_mut().map(|reader| reader.try_next().unwrap());
+            assert_eq!(next, [Some(7); 2], "the next value after the garbage");
         }
         drop(writer);
         options.remove("count").unwrap();

@@ -1,9 +1,12 @@
 //! Processes in different PID namespaces, which know each other by different process ids, share
-//! objects.
+//! objects. In a user namespace, users that it does not map are strangers.
 
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal};
+use shmkit::memory::Trust;
+use shmkit::{Latest, SharedMemory};
 
 use crate::children::{Child, Link, ROLE};
 use crate::test_dir::{TestDir, skip};
@@ -65,4 +68,44 @@ fn processes_of_different_pid_namespaces_share_and_see_each_other_die() {
     assert_eq!(next.ask(9), "set");
     assert_eq!(listener.receive(), "9");
     assert_eq!(latest.get().unwrap(), 9);
+}
+
+/// Opens an object and memory in a user namespace that maps no user, and reports the errors.
+pub(crate) fn unmapped_user(link: &mut Link) {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap();
+    link.send(if map.is_empty() { "ready" } else { "no user namespace" });
+    let memory = link.receive();
+    for trust in [Trust::Own, Trust::User(65_534), Trust::Anyone] {
+        let opened = Latest::<u64>::options().trust(trust).open(NAME);
+        link.send(opened.map_or_else(|error| error.reason(), |_| "open".into()));
+        let opened = SharedMemory::options().trust(trust).open(&memory);
+        link.send(opened.map_or_else(|error| error.reason(), |_| "open".into()));
+    }
+}
+
+#[test]
+fn what_belongs_to_a_user_whom_the_namespace_does_not_map_belongs_to_a_stranger() {
+    let (dir, memory) = (TestDir::new(), format!("unmapped-{}", std::process::id()));
+    let _latest = dir.latest::<u64>().create(NAME).unwrap();
+    SharedMemory::create(&memory, 4_096).unwrap();
+    let mut child = Child::start_with(&dir, "unmapped user", "", |command| {
+        let unshare = || {
+            // SAFETY: chooses the user namespace of the child. If it fails, the child says so.
+            let _ = unsafe { libc::unshare(libc::CLONE_NEWUSER) };
+            Ok(())
+        };
+        // SAFETY: the one call is allowed between fork and exec.
+        unsafe { command.pre_exec(unshare) }
+    });
+    if child.receive() != "ready" {
+        SharedMemory::remove(&memory).unwrap();
+        return skip("a user namespace: the system refuses it");
+    }
+    child.send(&memory);
+    let answers: [String; 6] = std::array::from_fn(|_| child.receive());
+    SharedMemory::remove(&memory).unwrap();
+    for answer in &answers[..4] {
+        assert_eq!(answer, "it belongs to a user whom this user namespace does not map");
+    }
+    assert_eq!(answers[4..], ["open", "open"]);
 }

@@ -15,6 +15,7 @@ use super::system::queue::{Queue, WatchId, Watched};
 use super::system::thread;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::fork::ProcessStamp;
+use crate::sys::process;
 
 /// The stack of the thread. Its thread-local variables, those of the program, are in it, too.
 const STACK_BYTES: usize = 256 << 10;
@@ -23,7 +24,7 @@ const VARIABLE: &str = "SHMKIT_NOTICES";
 
 /// Returns whether the environment says that this process must not get another thread.
 fn is_turned_off() -> bool {
-    std::env::var_os(VARIABLE).is_some_and(|value| value == "off")
+    process::variable(VARIABLE).is_some_and(|value| value == "off")
 }
 
 /// Returns the same as an obstacle.

@@ -1,5 +1,7 @@
 //! The identity of this run of the machine, on Linux.
 
+#![allow(unsafe_code, reason = "no safe function tells whether a program has more rights")]
+
 use crate::sys::fork::Once;
 
 /// Returns a number that differs between runs of the machine; zeros if the system has none.
@@ -10,6 +12,28 @@ pub(crate) fn boot_id() -> [u8; 16] {
         let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
         u128::from_str_radix(&digits, 16).unwrap_or(0).to_be_bytes()
     })
+}
+
+/// Returns whether this program has more rights than the user who started it: it is set-user-id or
+/// set-group-id, or has file capabilities.
+pub(super) fn has_more_rights() -> bool {
+    // SAFETY: the call takes a number and returns one.
+    (unsafe { libc::getauxval(libc::AT_SECURE) }) != 0
+}
+
+/// Returns whether the number stands for all users that this user namespace does not map, so that
+/// two of them may be different users.
+pub(crate) fn is_nobody(user: u32) -> bool {
+    /// The number, unless the administrator changed `/proc/sys/kernel/overflowuid`.
+    const NOBODY: u32 = 65_534;
+    user == NOBODY && !maps_all_users()
+}
+
+fn maps_all_users() -> bool {
+    let Ok(map) = std::fs::read_to_string("/proc/self/uid_map") else { return false };
+    // Each line ends with a number of users. The map of the first user namespace has all users.
+    let mapped = map.lines().filter_map(|line| line.split_whitespace().nth(2)?.parse::<u64>().ok());
+    mapped.sum::<u64>() >= u32::MAX.into()
 }
 
 /// Returns when this run of the machine began, by the present wall clock: nanoseconds since 1970.

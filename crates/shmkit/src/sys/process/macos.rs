@@ -7,6 +7,17 @@ use std::ptr;
 
 use crate::sys::fork::Once;
 
+/// Returns whether this program has more rights than the user who started it.
+pub(super) fn has_more_rights() -> bool {
+    // SAFETY: the call takes nothing and returns a number.
+    (unsafe { libc::issetugid() }) != 0
+}
+
+/// Returns false: every number stands for one user.
+pub(crate) fn is_nobody(_user: u32) -> bool {
+    false
+}
+
 /// Returns a number that differs between runs of the machine; zeros if the system has none.
 pub(crate) fn boot_id() -> [u8; 16] {
     static BOOT_ID: Once<[u8; 16]> = Once::new();

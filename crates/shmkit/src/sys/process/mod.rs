@@ -1,14 +1,16 @@
 //! The identity of this process, to show to people and never as proof of life; the identity of this
 //! run of the machine; its processors; the time.
 
+mod environment;
+pub(crate) use environment::variable;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{boot_id, booted_unix_ns};
+pub(crate) use linux::{boot_id, booted_unix_ns, is_nobody};
 #[cfg(target_os = "macos")]
 mod macos;
 #[cfg(target_os = "macos")]
-pub(crate) use macos::{boot_id, booted_unix_ns};
+pub(crate) use macos::{boot_id, booted_unix_ns, is_nobody};
 #[cfg(unix)]
 mod unix;
 #[cfg(all(unix, feature = "crash-points"))]
@@ -18,7 +20,7 @@ pub(crate) use unix::{has_one_processor, user_id};
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub(crate) use windows::{boot_id, booted_unix_ns, has_one_processor, user_id};
+pub(crate) use windows::{boot_id, booted_unix_ns, has_one_processor, is_nobody, user_id};
 #[cfg(all(windows, feature = "crash-points"))]
 pub(crate) use windows::{die, stop};
 

@@ -36,6 +36,7 @@ pub(crate) fn identity(file: impl AsFd) -> rustix::io::Result<Identity> {
 }
 
 /// Returns which file a path leads to, through symbolic links.
+#[cfg(all(target_os = "linux", not(loom)))]
 pub(crate) fn identity_at(path: &Path) -> rustix::io::Result<Identity> {
     Ok(system::identity_of(&rustix::fs::stat(path)?))
 }

@@ -69,9 +69,30 @@ pub(in crate::sys::mapping) fn map_pages(
     }
     let pages = answer.map_err(|error| match error {
         Errno::EXIST => in_use(hint as usize, bytes),
+        Errno::NOMEM if placement.address.is_some() && has_room(bytes) => {
+            beyond(hint as usize, bytes)
+        }
         _ => not_mapped(error, bytes),
     })?;
     placed(pages, bytes, placement.address)
+}
+
+/// Returns the error for addresses that no process can have.
+#[cold]
+fn beyond(address: usize, bytes: usize) -> Error {
+    let why = format!(
+        "the {bytes} bytes at {address:#x} are beyond the addresses of a process: choose another \
+         address"
+    );
+    Error::new(ErrorKind::InvalidArgument, why)
+}
+
+/// Whether the process has room for so many more bytes somewhere.
+fn has_room(bytes: usize) -> bool {
+    let (none, private) = (ProtFlags::empty(), MapFlags::PRIVATE | MapFlags::NORESERVE);
+    // SAFETY: the system chooses unused addresses, and nothing else uses them.
+    let pages = unsafe { rustix::mm::mmap_anonymous(ptr::null_mut(), bytes, none, private) };
+    pages.ok().and_then(|pages| NonNull::new(pages.cast())).map(|it| unmap(it, bytes)).is_some()
 }
 
 /// Reserves address space, without memory, whose start is congruent to `offset` modulo a huge page.
