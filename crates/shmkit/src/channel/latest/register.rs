@@ -32,6 +32,7 @@
 //! in the same cache line as the value. Any reader that learns of this value from that reader finds
 //! this value or a newer one.
 //! If the look at slot m + 1 finds it already reused, slot m is reused too, and its stamp shows it.
+//! A look that reads no value then loads `latest` again.
 //! And if `begun` is still m, no process can have learned of m + 1 before: then `latest` is enough.
 //!
 //! # If the writer dies
