@@ -266,7 +266,7 @@ fn by_hand(directory: &Path, name: Name, what: String, kind: ErrorKind, trust: T
         ErrorKind::WrongVersion => Remedy::UseOtherVersion,
         _ => Remedy::LookLater,
     };
-    let file = match owner == me {
+    let file = match owner == me && !process::is_nobody(me) {
         true => File::Object { name, choices: choices(directory, trust) },
         false => File::OfAnotherUser,
     };

@@ -67,7 +67,10 @@ impl Trust {
             return Ok(());
         }
         if is_nobody {
-            let why = "it belongs to a user whom this user namespace does not map";
+            let why = format!(
+                "it belongs to user {owner}, which can stand for users whom this user namespace \
+                 does not map"
+            );
             return Err(Error::new(ErrorKind::PermissionDenied, why));
         }
         let why = format!("it belongs to user {owner}, and user {me} did not ask to trust them");

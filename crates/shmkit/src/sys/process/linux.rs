@@ -30,7 +30,10 @@ pub(crate) fn is_nobody(user: u32) -> bool {
 }
 
 fn maps_all_users() -> bool {
-    let Ok(map) = std::fs::read_to_string("/proc/self/uid_map") else { return false };
+    let Ok(map) = std::fs::read_to_string("/proc/self/uid_map") else {
+        // A kernel without user namespaces does not have this file.
+        return std::fs::exists("/proc/self/stat").unwrap_or(false);
+    };
     // Each line ends with a number of users. The map of the first user namespace has all users.
     let mapped = map.lines().filter_map(|line| line.split_whitespace().nth(2)?.parse::<u64>().ok());
     mapped.sum::<u64>() >= u32::MAX.into()

@@ -69,7 +69,7 @@ pub(in crate::sys::mapping) fn map_pages(
     }
     let pages = answer.map_err(|error| match error {
         Errno::EXIST => in_use(hint as usize, bytes),
-        Errno::NOMEM if placement.address.is_some() && has_room(bytes) => {
+        Errno::NOMEM if placement.address.is_some() && is_beyond(hint as usize, bytes) => {
             beyond(hint as usize, bytes)
         }
         _ => not_mapped(error, bytes),
@@ -87,12 +87,17 @@ fn beyond(address: usize, bytes: usize) -> Error {
     Error::new(ErrorKind::InvalidArgument, why)
 }
 
-/// Whether the process has room for so many more bytes somewhere.
-fn has_room(bytes: usize) -> bool {
-    let (none, private) = (ProtFlags::empty(), MapFlags::PRIVATE | MapFlags::NORESERVE);
-    // SAFETY: the system chooses unused addresses, and nothing else uses them.
-    let pages = unsafe { rustix::mm::mmap_anonymous(ptr::null_mut(), bytes, none, private) };
-    pages.ok().and_then(|pages| NonNull::new(pages.cast())).map(|it| unmap(it, bytes)).is_some()
+/// Whether nothing at all can be at the address, although the process has room elsewhere.
+fn is_beyond(address: usize, bytes: usize) -> bool {
+    let map = |address, fixed| {
+        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | fixed;
+        // SAFETY: `FIXED_NOREPLACE` takes only unused addresses; otherwise the system chooses them.
+        let pages =
+            unsafe { rustix::mm::mmap_anonymous(address, bytes, ProtFlags::empty(), flags) };
+        pages.map(|pages| NonNull::new(pages.cast()).map(|pages| unmap(pages, bytes)))
+    };
+    let there = map(ptr::without_provenance_mut(address), MapFlags::FIXED_NOREPLACE);
+    there == Err(Errno::NOMEM) && map(ptr::null_mut(), MapFlags::empty()).is_ok()
 }
 
 /// Reserves address space, without memory, whose start is congruent to `offset` modulo a huge page.
