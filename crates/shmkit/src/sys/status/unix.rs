@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::os::fd::AsFd;
-use std::path::Path;
 
 use rustix::fs::{FileType as RawType, Stat};
 
@@ -37,7 +36,7 @@ pub(crate) fn identity(file: impl AsFd) -> rustix::io::Result<Identity> {
 
 /// Returns which file a path leads to, through symbolic links.
 #[cfg(all(target_os = "linux", not(loom)))]
-pub(crate) fn identity_at(path: &Path) -> rustix::io::Result<Identity> {
+pub(crate) fn identity_at(path: &std::path::Path) -> rustix::io::Result<Identity> {
     Ok(system::identity_of(&rustix::fs::stat(path)?))
 }
 
