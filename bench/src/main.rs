@@ -55,7 +55,7 @@ const WORKLOADS: Workloads = &[
 
 /// Measure shmkit beside bare memory, futexes, POSIX, std and Boost
 ///
-/// Workers are pinned to processors 0 and 1, but for cases named "free". Each figure is a median,
+/// Workers are pinned to processors 0 and 1, except in cases named "free". Each figure is a median,
 /// with its minimum and maximum, the median of its floor, and the median of the ratios to it. A
 /// case is marked if its floor moved by more than 20 % meanwhile. The run ends with the targets
 /// that hold or are missed.
@@ -65,7 +65,7 @@ struct Arguments {
     /// The suite to run; all suites by default
     #[arg(value_enum)]
     suite: Option<Suite>,
-    /// Measure only cases whose names contain this text; the suites of `Latest` ignore it
+    /// Measure only cases whose names contain this text; the suites from floor to naive ignore it
     #[arg(long, default_value = "", hide_default_value = true)]
     case: String,
     /// Print a line of JSON for each case
@@ -120,7 +120,7 @@ enum Suite {
     Semaphore,
     /// Take turns by events, on two processors and on one
     Event,
-    /// Kill a holder for which 1, 8 or 64 wait, and time until the first of them continues
+    /// Kill a holder while 1, 8 or 64 processes wait, and measure how long until one continues
     Takeover,
     /// Acquire a mutex beside two processes that attempt to acquire it all the time
     Attempts,

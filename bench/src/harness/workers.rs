@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
-use super::arena::{self, Arena, pin};
+use super::arena::{self, Arena, CPUS, pin};
 use super::futex;
 use super::mailbox::{
     ANSWER, BEGAN_NS, COMMAND, COUNT, ENDED, ENDED_NS, LEAVE, MAILBOX_WORDS, ROUNDS, RUN, STOP,
@@ -70,7 +70,7 @@ pub(crate) struct Spent {
 }
 
 /// The processors that pinned workers alternate between.
-pub(crate) const PINNED: [usize; 2] = [0, 1];
+pub(crate) const PINNED: [usize; 2] = CPUS;
 
 /// Returns the processor of each worker.
 pub(crate) fn cpus(place: [usize; 2], workers: usize) -> Vec<usize> {

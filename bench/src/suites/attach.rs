@@ -1,8 +1,9 @@
 //! Opening an object that exists, and dropping it.
 //!
-//! The system calls alone cost 1.8 times the floor: those of the floor, two `fstat`, `fstatfs`,
-//! `geteuid`, `pread`, a lock and its release. A page fault, which `get` causes, costs about twice
-//! the floor. A second open file, which a participant needs, costs half of the floor.
+//! The system calls alone cost nearly all of it: those of the floor, two `fstat`, `fstatfs`,
+//! `geteuid`, `pread`, a lock and its release. A page fault, which `get` causes, costs a third of
+//! the floor to twice the floor, by the machine. A second open file, which a participant needs,
+//! costs half of the floor to four fifths of it.
 
 use std::fs::OpenOptions;
 use std::io;

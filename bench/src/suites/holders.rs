@@ -5,7 +5,7 @@ use std::io;
 
 use crate::harness::report::Report;
 use crate::harness::samples::Samples;
-use crate::harness::workers::{Harness, Workers};
+use crate::harness::workers::{Harness, PINNED, Workers};
 use crate::workloads::crowd::{processor_share, settle};
 
 const SAMPLES: usize = 3;
@@ -20,7 +20,7 @@ pub(crate) fn run(harness: &Harness, report: &mut Report) -> io::Result<()> {
         if !harness.wants(case) {
             continue;
         }
-        let Some(workers) = Workers::start(harness, 0, workload, 1, &[0, 1]) else { continue };
+        let Some(workers) = Workers::start(harness, 0, workload, 1, &PINNED) else { continue };
         settle(&workers);
         let shares = (0..SAMPLES).map(|_| processor_share(&workers));
         report.tell(case, 0, "% of a core", &Samples::of(shares.collect()))?;

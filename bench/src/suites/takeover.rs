@@ -14,13 +14,13 @@ use crate::workloads::takeover::kill_holder;
 
 /// How long the waiter waits at least, so that it sleeps when the holder dies.
 const MIN_DELAY_MS: u64 = 5;
-/// The range of further delays, longer than any wait without a look, and the step within it. So
-/// deaths fall on all parts of a wait.
+/// The range of further delays, longer than a slice without death notices (50 ms), and the step
+/// within it. So deaths fall on all parts of such a slice.
 const DELAY_RANGE_MS: u64 = 53;
 const DELAY_STEP_MS: u64 = 17;
 
 const FLOOR: &str = "takeover/robust";
-/// A waiter that spins on the lock of a file.
+/// Measured with one waiter only: more of them would keep the holder from its processor.
 const SPINNING: &str = "spinning on the lock of a file";
 /// What is waited for.
 const SUBJECTS: [(&str, &str); 14] = [
@@ -37,7 +37,6 @@ const SUBJECTS: [(&str, &str); 14] = [
     ("shmkit Once", "takeover-once/shmkit"),
     ("shmkit Latest", "takeover-writer/shmkit"),
     ("robust pthread", "takeover/robust"),
-    // It does not sleep, so there is only one waiter.
     (SPINNING, "takeover/file-lock"),
 ];
 /// How many processes wait at a time.

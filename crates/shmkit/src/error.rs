@@ -119,7 +119,7 @@ impl ProgramName {
         let mut new = Self { bytes: [0; Self::MAX_LENGTH], length: 0 };
         let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
         for chunk in name.utf8_chunks() {
-            let replaced = chunk.valid().chars().map(|c| if acts(c) { '?' } else { c });
+            let replaced = chunk.valid().chars().map(|c| if is_acted_on(c) { '?' } else { c });
             let invalid = (!chunk.invalid().is_empty()).then_some('?');
             for character in replaced.chain(invalid) {
                 let (start, size) = (usize::from(new.length), character.len_utf8());
@@ -139,7 +139,7 @@ impl ProgramName {
 
 /// Whether a terminal may act on a character instead of showing it: control characters, those that
 /// change the direction of text, and those without a width.
-fn acts(character: char) -> bool {
+fn is_acted_on(character: char) -> bool {
     character.is_control()
         || matches!(
             character,

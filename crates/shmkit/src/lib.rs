@@ -2,10 +2,7 @@
 #![deny(unsafe_code)]
 
 #[cfg(not(target_pointer_width = "64"))]
-compile_error!(
-    "shmkit needs a 64-bit target: its objects are larger, and their locks farther, than \
-                32 bits can address"
-);
+compile_error!("shmkit needs a 64-bit target: object sizes and lock offsets exceed 32 bits");
 
 extern crate self as shmkit;
 

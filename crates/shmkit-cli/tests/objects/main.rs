@@ -17,8 +17,6 @@ mod semaphores;
 mod set_user_id;
 mod values;
 
-#[cfg(unix)]
-use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -88,14 +86,6 @@ fn shm_path() -> String {
 /// Returns a path as it stands in a command line for a shell.
 fn as_argument(path: &Path) -> String {
     if cfg!(windows) { format!("'{}'", path.display()) } else { path.display().to_string() }
-}
-
-/// Prints that a test cannot run here. Under CI that is a failure.
-#[cfg(unix)]
-fn skip(what: &str) {
-    // The harness hides the output of `eprintln!` when a test passes.
-    let _ = writeln!(std::io::stderr(), "SKIPPED: {what}");
-    assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "must run under CI: {what}");
 }
 
 /// A directory for the objects of one test.

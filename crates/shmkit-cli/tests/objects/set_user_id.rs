@@ -7,8 +7,8 @@ use std::process::Command;
 
 use rustix::fs::{StatVfsMountFlags, statvfs};
 
-use crate::running::started;
-use crate::{TestDir, shm_path, skip};
+use crate::running::{skip, started};
+use crate::{TestDir, shm_path};
 
 const NOBODY: u32 = 65_534;
 
@@ -26,7 +26,8 @@ fn a_program_that_is_set_user_id_ignores_the_directory_that_its_user_names() {
         return skip("a set-user-id program: needs root, and TMPDIR where such programs may run");
     }
     let program = dir.path().join("shm");
-    // By another process: a child that is forked while this process writes the file keeps it busy.
+    // `cp` writes the file, not this process: a child of another test could inherit the descriptor,
+    // and a file that is open for writing cannot be executed.
     assert!(Command::new("cp").arg(shm_path()).arg(&program).status().unwrap().success());
     fs::set_permissions(dir.path(), Permissions::from_mode(0o777)).unwrap();
     for (mode, is_obeyed) in [(0o755, true), (0o4755, false)] {

@@ -218,7 +218,7 @@ pub(super) fn description(file: &ObjectFile) -> Result<Description> {
         })
         .collect::<Result<_>>()?;
     Ok(Description {
-        name: file.label().into(),
+        name: file.label().to_string(),
         file: file.path.to_path_buf(),
         kind: layout.kind,
         size: layout.size,

@@ -247,15 +247,15 @@ fn by_hand(directory: &Path, name: Name, what: String, kind: ErrorKind, trust: T
     let Ok(status) = directory::status_of_name(&directory.join(name.file_name())) else {
         return Finding { object, what, remedy: Remedy::LookLater, file: File::OfAnotherUser };
     };
-    let (owner, me) = (status.owner, process::user_id());
+    let owner = status.owner;
+    let is_nobody = process::is_nobody(owner);
+    let is_mine = owner == process::user_id() && !is_nobody;
     let remedy = match kind {
         ErrorKind::PermissionDenied if status.links > 1 => {
             Remedy::RemoveOtherNames(status.identity.file)
         }
-        ErrorKind::PermissionDenied if owner == me && !process::is_nobody(me) => {
-            Remedy::ChangePermissions
-        }
-        ErrorKind::PermissionDenied if trust.check(owner).is_ok() || process::is_nobody(owner) => {
+        ErrorKind::PermissionDenied if is_mine => Remedy::ChangePermissions,
+        ErrorKind::PermissionDenied if is_nobody || trust.check(owner).is_ok() => {
             Remedy::LookAsOwner
         }
         ErrorKind::PermissionDenied => Remedy::TrustUser(owner),
@@ -266,7 +266,7 @@ fn by_hand(directory: &Path, name: Name, what: String, kind: ErrorKind, trust: T
         ErrorKind::WrongVersion => Remedy::UseOtherVersion,
         _ => Remedy::LookLater,
     };
-    let file = match owner == me && !process::is_nobody(me) {
+    let file = match is_mine {
         true => File::Object { name, choices: choices(directory, trust) },
         false => File::OfAnotherUser,
     };

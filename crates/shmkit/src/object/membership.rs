@@ -130,7 +130,7 @@ impl Membership {
         action: &'static str,
         why: impl Into<std::borrow::Cow<'static, str>>,
     ) -> Error {
-        Error::new(kind, why).doing(action).on_shared(&self.object.label)
+        Error::new(kind, why).doing(action).on_shared(self.object.label())
     }
 
     /// The error for an owner word that was not acquired.

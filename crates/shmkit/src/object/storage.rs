@@ -48,7 +48,7 @@ impl Storage {
     }
 
     /// How messages name the object: its name, or where it is in a memory.
-    pub(crate) fn label(&self) -> &str {
+    pub(crate) fn label(&self) -> &Arc<str> {
         &self.label
     }
 

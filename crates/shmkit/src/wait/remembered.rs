@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::sys::process::milliseconds;
 
-/// What a handle remembers of its waits. All are guesses: threads may overwrite each other's.
+/// What a handle remembers of its waits. All are guesses: any thread may overwrite a field.
 ///
 /// ```text
 /// 63                 40 39              24 23           12 11               0
@@ -63,7 +63,7 @@ impl Remembered {
     pub(super) fn set<const N: usize>(&self, fields: [(Field, u64); N]) {
         let put = |word, (field, number): (Field, u64)| field.put(word, number);
         let changed = |word| Some(fields.into_iter().fold(word, put));
-        // ORDERING: Relaxed; a guess. One change, so that what another thread set is not lost.
+        // ORDERING: Relaxed; a guess. One atomic change keeps the other fields.
         let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, changed);
     }
 

@@ -111,7 +111,7 @@ impl Handle {
     #[cold]
     pub(super) fn timed_out(&self) -> Error {
         let error = Error::new(ErrorKind::TimedOut, "no value was set before the timeout expired");
-        error.doing("wait for").on(self.object.label())
+        error.doing("wait for").on_shared(self.object.label())
     }
 
     #[cold]

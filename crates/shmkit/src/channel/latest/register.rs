@@ -32,7 +32,7 @@
 //! in the same cache line as the value. Any reader that learns of this value from that reader finds
 //! this value or a newer one.
 //! If the look at slot m + 1 finds it already reused, slot m is reused too, and its stamp shows it.
-//! A look that reads no value then loads `latest` again.
+//! `newest` reads no value, so it then loads `latest` again.
 //! And if `begun` is still m, no process can have learned of m + 1 before: then `latest` is enough.
 //!
 //! # If the writer dies
@@ -348,19 +348,17 @@ impl<'a, S: HasGeometry> Register<'a, S> {
         assert!(into.len() == self.shape.geometry().value_bytes, "a value of another size");
         let (found, words) = self.slot(stamp);
         // ORDERING: Acquire; pairs with the Release of the stamp "complete" in `publish`.
-        match found.load(Ordering::Acquire) {
-            same if same == stamp => {}
-            other => return Err(other),
+        let before = found.load(Ordering::Acquire);
+        if before != stamp {
+            return Err(before);
         }
         copy_out(words, into);
         // ORDERING: Acquire; pairs with the Release fence in `publish`, which is between the
         // stamp "is being written" and the words of that value.
         fence(Ordering::Acquire);
         // ORDERING: Relaxed; ordered by the fence above.
-        match found.load(Ordering::Relaxed) {
-            same if same == stamp => Ok(()),
-            other => Err(other),
-        }
+        let after = found.load(Ordering::Relaxed);
+        if after == stamp { Ok(()) } else { Err(after) }
     }
 
     /// The stamp in the slot that `stamp` belongs to.

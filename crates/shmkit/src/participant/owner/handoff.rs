@@ -122,7 +122,8 @@ impl OwnerWord<'_> {
             self.record_handoff(true);
         }
         while state.is_left_to_readers() {
-            // The release of a held word wakes. A free word was left alone by writers.
+            // If the word is held, its release wakes. If it is free, writers may sleep because it
+            // was left to readers: wake one.
             let wake = if state.holder().is_some() { Wake::Moved } else { Wake::One };
             // ORDERING: Relaxed; the mark carries nothing.
             match self.exchange(state, state.without(TO_READERS), Ordering::Relaxed, wake) {
@@ -135,7 +136,7 @@ impl OwnerWord<'_> {
     /// Cancels the handoffs requested by a waiter that no longer waits.
     pub(crate) fn drop_handoffs(self) {
         let mut state = self.look();
-        while state.has_handoffs() || state.is_left_to_readers() {
+        while state.is_reserved() {
             let dropped = state.without_handoffs();
             // Only while the word is free, others have left it.
             let wake = if state.holder().is_some() { Wake::Moved } else { Wake::All };
@@ -169,6 +170,6 @@ impl OwnerWord<'_> {
             && !state.is_left_to_readers()
             && state.holder().is_none()
             && !standing.patience_is_over
-            && !self.last_run().is_some_and(|(_, is_of_readers)| is_of_readers)
+            && self.last_run().is_none_or(|(_, is_of_readers)| !is_of_readers)
     }
 }

@@ -119,8 +119,14 @@ impl State {
 
     /// Returns whether a free lock is left to readers that wait.
     #[inline(always)]
-    pub(crate) fn is_left_to_readers(self) -> bool {
+    pub(super) fn is_left_to_readers(self) -> bool {
         self.of == Use::Lock && self.has(TO_READERS)
+    }
+
+    /// Returns whether the next acquisition is reserved: for a thread that slept, or for readers.
+    #[inline(always)]
+    pub(crate) fn is_reserved(self) -> bool {
+        self.has_handoffs() || self.is_left_to_readers()
     }
 
     /// The same with the next acquisitions reserved. Another waiter's request for more stays.

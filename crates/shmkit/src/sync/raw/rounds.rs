@@ -228,10 +228,10 @@ impl<'a> Rounds<'a> {
     /// For a waiter of `round`: breaks it for parties that died before they arrived. Ends it if all
     /// parties arrived and the last one died before it ended it.
     ///
-    /// A later round is left to its own waiters: this one could not report that a death broke it.
-    /// But they get no news of a death that was announced in this round. So a check because of news
-    /// also asks about parties that have arrived: their deaths break a later round of a barrier,
-    /// and no round of a latch.
+    /// This call does not break a later round: its waiter could not report that death. But the
+    /// waiters of the later round get no news of a death that was announced in this round. So a
+    /// check because of news also asks about parties that have arrived. (Not for a latch: such a
+    /// death does not break it.)
     pub(crate) fn repair(
         self,
         round: u64,
@@ -239,7 +239,7 @@ impl<'a> Rounds<'a> {
         extent: Extent<'_>,
     ) -> Repaired {
         let is_armed = || liveness.notices().is_some_and(|it| it.armed_since_ms().is_some());
-        // Without notices, a check in each slice of 50 ms finds such deaths.
+        // Without notices, the checks at the end of each slice of 50 ms find these deaths.
         let asks_all = !self.once && matches!(extent, Extent::Everything) && is_armed();
         let mut died_after_arrival = false;
         extent.each_slot(self.records.len() as u32, |index| {
@@ -321,7 +321,7 @@ impl<'a> Rounds<'a> {
             },
         );
         if left_to_next {
-            // What its checks left to the waiters of a later round, the next wait checks at once.
+            // The next wait checks at once for the deaths that this wait left to a later round.
             wait_loop.forget_check();
         }
         waited.found.unwrap_or(Ended::TimedOut)

@@ -72,11 +72,11 @@ pub(crate) struct OwnShare<'a> {
 }
 
 impl<'a> OwnShare<'a> {
-    /// Shares the lock, if no holder excludes readers and nothing is reserved: a slower call ends a
-    /// handoff to readers. Returns the state of the owner word.
+    /// Shares the lock, if no holder excludes readers and the owner word is not reserved. Not even
+    /// for readers: `poll_share` ends that handoff. Returns the state of the owner word.
     #[inline]
     pub(crate) fn try_share(self) -> Result<State, AcquireError> {
-        self.share_unless(|state| state.has_handoffs() || state.is_left_to_readers())
+        self.share_unless(State::is_reserved)
     }
 
     /// Shares the lock, if no holder excludes readers and it is not reserved.

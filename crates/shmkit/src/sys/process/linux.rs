@@ -31,7 +31,7 @@ pub(crate) fn is_nobody(user: u32) -> bool {
 
 fn maps_all_users() -> bool {
     let Ok(map) = std::fs::read_to_string("/proc/self/uid_map") else {
-        // A kernel without user namespaces does not have this file.
+        // Without user namespaces, the kernel has no such file. Without `/proc`, assume one.
         return std::fs::exists("/proc/self/stat").unwrap_or(false);
     };
     // Each line ends with a number of users. The map of the first user namespace has all users.

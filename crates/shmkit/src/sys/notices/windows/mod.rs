@@ -100,7 +100,7 @@ impl Watching {
     /// Has those of these processes watched that are not. Returns whether there were any.
     fn update(&mut self, bell: &Arc<Bell>, processes: &BTreeSet<u32>) -> bool {
         let new: Vec<_> = processes.difference(self.watched()).copied().collect();
-        // First, to make room, if the ringer keeps a watch.
+        // Before the new watches, to make room for them. The ringer must keep at least one watch.
         if !self.watched().is_disjoint(processes) {
             self.remove_all_but(processes, bell);
         }
