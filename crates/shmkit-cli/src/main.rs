@@ -84,6 +84,7 @@ enum Command {
 
 fn run(line: CommandLine) -> anyhow::Result<()> {
     let global = &line.global;
+    sys::explain_bus_errors()?;
     match line.command {
         Command::Demo(args) => demo::run(&args, global),
         Command::Ls(args) => ls::run(&args, global),

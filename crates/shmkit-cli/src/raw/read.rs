@@ -23,8 +23,8 @@ pub(crate) struct Args {
     /// Print a line for each change until ctrl-c; the default form is --hex
     ///
     /// Raw memory gives no notice of a change, so the command reads it again and again. It misses a
-    /// change that is undone between two reads, and it can print a value that is half-written. On
-    /// Unix another process can truncate the memory during a read: then SIGBUS ends the command.
+    /// change that is undone between two reads, and it can print a value that is half-written.
+    /// Truncated memory ends the command.
     #[arg(long)]
     watch: bool,
     /// Wait this long between two reads, at least 100us

@@ -14,7 +14,9 @@ mod windows;
 #[cfg(windows)]
 use windows as system;
 
-pub(crate) use system::{KILL, monotonic_ns, processor_time, raw, resume, run, stop};
+pub(crate) use system::{
+    KILL, explain_bus_errors, monotonic_ns, processor_time, raw, resume, run, stop,
+};
 
 /// Calls `then` once, in a new thread, at ctrl-c and at the system's other requests to end.
 pub(crate) fn on_interrupt(then: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {

@@ -1,11 +1,13 @@
 //! Clocks, signals, and the memory of `shm_open`.
 
+mod bus_error;
 mod running;
 
 use std::io;
 use std::process::Child;
 use std::time::Duration;
 
+pub(crate) use bus_error::explain_bus_errors;
 pub(crate) use running::run;
 use rustix::io::retry_on_intr;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};

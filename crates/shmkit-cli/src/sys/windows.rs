@@ -44,6 +44,11 @@ pub(crate) mod raw {
         closes it, and its size is rounded up to whole pages";
 }
 
+/// Does nothing: on Windows mapped memory cannot be truncated.
+pub(crate) fn explain_bus_errors() -> io::Result<()> {
+    Ok(())
+}
+
 /// How `Child::kill` ends a child.
 pub(crate) const KILL: &str = "TerminateProcess";
 

@@ -42,7 +42,7 @@ impl Backing {
     }
 
     /// Returns the status of the file. `RoleLost` if the process closed its descriptor.
-    fn status(&self) -> Result<Status> {
+    pub(super) fn status(&self) -> Result<Status> {
         self.file.check_status(file::status(&self.file))
     }
 

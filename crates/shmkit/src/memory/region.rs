@@ -93,20 +93,22 @@ impl<'a> RegionOptions<'a> {
     /// file, and for an address that is in use or not aligned; `PermissionDenied` for writing
     /// through a read-only handle; `OutOfSpace` if the address space of the process is full.
     pub fn map(&self) -> Result<Region> {
-        let mapped = self.checked_length().and_then(|length| {
+        let mapped = self.backing.status().and_then(|status| {
+            let length = self.checked_length(status.size)?;
             if self.protection == Protection::ReadWrite && !self.backing.is_writable() {
                 let why = "it is open read-only";
                 return Err(Error::new(ErrorKind::PermissionDenied, why));
             }
             let (file, offset) = (self.backing.file(), self.offset);
-            Mapping::place(file, offset, length, self.protection, self.placement)
+            let mapping = Mapping::place(file, offset, length, self.protection, self.placement)?;
+            Ok((mapping, status.committed < status.size))
         });
-        let mapping = mapped.map_err(|error| self.backing.with_context(error, "map"))?;
-        Ok(Region { mapping, label: self.backing.label().to_owned() })
+        let (mapping, has_holes) = mapped.map_err(|it| self.backing.with_context(it, "map"))?;
+        Ok(Region { mapping, has_holes, label: self.backing.label().to_owned() })
     }
 
-    fn checked_length(&self) -> Result<usize> {
-        let (size, offset) = (self.backing.size()?, self.offset);
+    fn checked_length(&self, size: u64) -> Result<usize> {
+        let offset = self.offset;
         let outside = |why| Err(Error::new(ErrorKind::OutOfRange, why));
         let empty = |why| Err(Error::new(ErrorKind::InvalidArgument, why));
         match self.length {
@@ -160,6 +162,9 @@ impl<'a> RegionOptions<'a> {
 #[doc(alias = "MapViewOfFile")]
 pub struct Region {
     mapping: Mapping,
+    /// Whether the file system had not committed all bytes of the file: at the first access to a
+    /// page it may have no space for it.
+    has_holes: bool,
     label: String,
 }
 
@@ -201,11 +206,13 @@ impl Region {
     /// # Errors
     ///
     /// `OutOfRange` if the words are not within the region or do not begin at a multiple of 8 in
-    /// memory; `PermissionDenied` if the region is read-only.
+    /// memory; `PermissionDenied` if the region is read-only; `OutOfSpace` if the file system has
+    /// no space for their pages.
     pub fn words(&self, offset: usize, count: usize) -> Result<&[AtomicU64]> {
         let view = self.view();
         let words = view.words(offset, count).and_then(|words| {
             view.check_writable()?;
+            self.commit(offset, count * size_of::<u64>(), true)?;
             Ok(words)
         });
         words.map_err(|error| self.with_context(error, "get words of"))
@@ -217,9 +224,13 @@ impl Region {
     ///
     /// # Errors
     ///
-    /// `OutOfRange` if there are fewer bytes. Then nothing is copied.
+    /// `OutOfRange` if there are fewer bytes; `OutOfSpace` if another program made the file larger
+    /// without committing the bytes, and the file system has no space for them. Then nothing is
+    /// copied.
     pub fn read_at(&self, offset: usize, into: &mut [u8]) -> Result<()> {
-        self.view().read(offset, into).map_err(|error| self.with_context(error, "read"))
+        let read =
+            self.commit(offset, into.len(), false).and_then(|()| self.view().read(offset, into));
+        read.map_err(|error| self.with_context(error, "read"))
     }
 
     /// Writes `bytes` from `offset` on.
@@ -232,20 +243,24 @@ impl Region {
     ///
     /// # Errors
     ///
-    /// `OutOfRange` if there are fewer bytes; `PermissionDenied` if the region is read-only. Then
-    /// nothing is copied.
+    /// `OutOfRange` if there are fewer bytes; `PermissionDenied` if the region is read-only;
+    /// `OutOfSpace` as for [`Region::read_at`]. Then nothing is copied.
     pub fn write_at(&self, offset: usize, bytes: &[u8]) -> Result<()> {
-        self.view().write(offset, bytes).map_err(|error| self.with_context(error, "write to"))
+        let written =
+            self.commit(offset, bytes.len(), true).and_then(|()| self.view().write(offset, bytes));
+        written.map_err(|error| self.with_context(error, "write to"))
     }
 
     /// Sets all bytes of `range` to `value`. `..` means the whole region.
     ///
     /// # Errors
     ///
-    /// As for [`Region::write_at`]: `OutOfRange`, `PermissionDenied`.
+    /// As for [`Region::write_at`]: `OutOfRange`, `PermissionDenied`, `OutOfSpace`.
     pub fn fill(&self, range: impl RangeBounds<usize>, value: u8) -> Result<()> {
-        let filled =
-            self.within(range).and_then(|range| self.view().fill(range.start, range.len(), value));
+        let filled = self.within(range).and_then(|range| {
+            self.commit(range.start, range.len(), true)?;
+            self.view().fill(range.start, range.len(), value)
+        });
         filled.map_err(|error| self.with_context(error, "fill"))
     }
 
@@ -292,7 +307,9 @@ impl Region {
     ///
     /// `OutOfSpace` if the file system has no space for a page.
     pub fn prefault(&self) -> Result<()> {
-        self.mapping.prefault().map_err(|error| self.with_context(error, "prefault"))
+        let writes = self.protection() != Protection::ReadOnly;
+        let made = self.mapping.prefault(0..self.len(), writes);
+        made.map_err(|error| self.with_context(error, "prefault"))
     }
 
     /// Makes every page present and keeps it in memory, until [`Region::unlock`] or the end of the
@@ -350,6 +367,20 @@ impl Region {
     pub fn shrink_back(&mut self, bytes: usize) -> Result<()> {
         let shrunk = self.mapping.shrink_back(bytes);
         shrunk.map_err(|error| self.with_context(error, "shrink"))
+    }
+
+    /// Makes sure that the file system has space for `length` bytes from `offset` on, before an
+    /// access that `writes`, or that only reads: without space the access would be a bus error.
+    /// Leaves a range that is outside, and writing to a read-only region, to the access.
+    #[inline]
+    fn commit(&self, offset: usize, length: usize, writes: bool) -> Result<()> {
+        let is_refused = writes && self.protection() == Protection::ReadOnly;
+        match offset.checked_add(length) {
+            Some(end) if self.has_holes && end <= self.len() && length > 0 && !is_refused => {
+                self.mapping.prefault(offset..end, writes)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Converts `range` to offsets, which must be within the region.

@@ -52,6 +52,7 @@ const SYSTEM_ROLES: &[(&str, Role)] = &[
     ("other user with file locks", file_lock::unix::other_user),
     ("small file system", space::small_file_system),
     ("sparse memory", space::sparse_memory),
+    ("sparse regions", space::sparse_regions),
     ("little address space", space::little_address_space),
     ("large slice", space::large_slice),
     ("few descriptors", space::few_descriptors),

@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use rustix::process::{Resource, Rlimit};
-use shmkit::memory::{Seal, SharedMemory};
+use shmkit::memory::{FileMapping, Seal, SharedMemory};
 use shmkit::sync::Semaphore;
 use shmkit::{Access, Error, ErrorKind, Latest, Object};
 
@@ -132,6 +132,53 @@ pub(crate) fn sparse_memory(link: &mut Link) {
 fn sparse_memory_without_space_is_out_of_space_at_creation() {
     let dir = TestDir::new();
     let answer = Child::start(&dir, "sparse memory", "").receive();
+    if answer.starts_with("cannot mount") {
+        return skip(&format!("a small file system: {answer}"));
+    }
+    assert_eq!(answer, "done");
+}
+
+/// Copies in and out of a region of bytes that another program did not commit.
+pub(crate) fn sparse_regions(link: &mut Link) {
+    const PAGE: usize = 4096;
+    let directory = shmkit::default_directory();
+    if let Err(error) = mount_small(&directory) {
+        return link.send(format!("cannot mount: {error}"));
+    }
+    File::create(directory.join("sparse")).unwrap().set_len(1 << 20).unwrap();
+    let region = FileMapping::open(directory.join("sparse")).unwrap().map().unwrap();
+    region.write_at(PAGE - 1, &[1, 2]).expect("there is space for two pages");
+    let filler = SharedMemory::from_file(File::create_new(directory.join("filler")).unwrap());
+    let filler = filler.unwrap().into_file().unwrap();
+    let fills = |place| std::os::unix::fs::FileExt::write_at(&filler, &[1; PAGE], place);
+    while fills(filler.metadata().unwrap().blocks() * 512).is_ok_and(|count| count > 0) {}
+
+    let end = 2 * PAGE;
+    let refused = [
+        region.read_at(end - 8, &mut [0; 16]),
+        region.write_at(end - 8, &[3; 16]),
+        region.fill(end - 8.., 3),
+        region.words(end - 8, 2).map(drop),
+    ];
+    for error in refused.map(|answer| answer.expect_err("no space for the third page")) {
+        let why = "the file system has no space for a page, or the file was shrunk";
+        assert!(error.kind() == ErrorKind::OutOfSpace && error.reason().contains(why), "{error}");
+    }
+    let outside = region.read_at((1 << 20) - 1, &mut [0; 2]).unwrap_err();
+    assert_eq!(outside.kind(), ErrorKind::OutOfRange);
+    let mut bytes = [9; 4];
+    region.read_at(PAGE - 2, &mut bytes).expect("these pages are there");
+    region.read_at(end - 8, &mut [9; 8]).expect("nothing was copied to the last one");
+    assert_eq!(bytes, [0, 1, 2, 0]);
+    filler.set_len(0).unwrap();
+    region.write_at(end - 8, &[3; 16]).expect("space was freed");
+    link.send("done");
+}
+
+#[test]
+fn copies_of_bytes_that_the_file_system_has_no_space_for_are_refused() {
+    let dir = TestDir::new();
+    let answer = Child::start(&dir, "sparse regions", "").receive();
     if answer.starts_with("cannot mount") {
         return skip(&format!("a small file system: {answer}"));
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use super::run;
-use crate::{Unique, ended, raw, skip};
+use crate::{Unique, ended, raw, skip, start};
 
 #[test]
 fn creation_fails_on_a_full_file_system_and_leaves_nothing() {
@@ -24,6 +24,43 @@ fn creation_fails_on_a_full_file_system_and_leaves_nothing() {
         return skip("a full file system: only root can mount a small one");
     }
     ended(&output, 6, "cannot create \"large\": no space for 1048576 bytes");
+}
+
+#[test]
+fn bytes_that_the_file_system_has_no_space_for_are_an_error() {
+    let shm = assert_cmd::cargo::cargo_bin("shm");
+    let script = "mount -t tmpfs -o size=64k tmpfs /dev/shm || exit 77
+                  truncate -s 1M /dev/shm/sparse
+                  head -c 1M /dev/zero > /dev/shm/full
+                  for command in read 'read --watch' dump 'dump --json' 'write --text x'; do
+                      \"$1\" raw $command sparse; echo $?
+                      \"$1\" raw $command --file /dev/shm/sparse; echo $?
+                  done";
+    // The mount is private to this script.
+    let output = Command::new("unshare")
+        .args(["--mount", "sh", "-c", script, "sh", shm.to_str().unwrap()])
+        .output()
+        .unwrap();
+    if matches!(output.status.code(), Some(1 | 77)) {
+        return skip("a full file system: only root can mount a small one");
+    }
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "6\n".repeat(10), "{errors}");
+    assert_eq!(errors.matches("the file system has no space for a page").count(), 10, "{errors}");
+}
+
+#[test]
+fn memory_that_is_truncated_during_an_access_ends_the_command_in_words() {
+    let name = Unique::new();
+    raw(&["create", &name, "--size", "8", "--fill", "7"]);
+    let mut watcher = start(&["raw", "read", &name, "--watch"]);
+    assert_eq!(watcher.line(), "0707070707070707");
+    // Stands for the signal of an access just after the truncation, which no test can time.
+    let watcher_id = rustix::process::Pid::from_child(&watcher.child);
+    rustix::process::kill_process(watcher_id, rustix::process::Signal::BUS).unwrap();
+    let told = watcher.errors.next().unwrap().unwrap();
+    assert!(told.starts_with("shm: the memory was truncated while it was used"), "{told}");
+    assert_eq!(watcher.child.wait().unwrap().code(), Some(1));
 }
 
 #[test]

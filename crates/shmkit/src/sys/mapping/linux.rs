@@ -48,16 +48,15 @@ impl Mapping {
         self.advise(0..self.length, Advice::DontDump)
     }
 
-    /// Makes every page present, so that no later access waits for one.
-    pub(crate) fn prefault(&self) -> Result<()> {
-        let advice = match self.protection {
-            Protection::ReadOnly => RawAdvice::LinuxPopulateRead,
-            Protection::ReadWrite | Protection::CopyOnWrite => RawAdvice::LinuxPopulateWrite,
-        };
-        match self.raw_advice(0..self.length, advice) {
+    /// Makes the pages of `range` present, so that the next access waits for none: an access that
+    /// `writes`, or that only reads.
+    pub(crate) fn prefault(&self, range: Range<usize>, writes: bool) -> Result<()> {
+        let advice =
+            if writes { RawAdvice::LinuxPopulateWrite } else { RawAdvice::LinuxPopulateRead };
+        match self.raw_advice(range.clone(), advice) {
             Ok(()) => Ok(()),
             // Before Linux 5.14 reading ahead is the only way.
-            Err(Errno::INVAL) => self.advise(0..self.length, Advice::WillNeed),
+            Err(Errno::INVAL) => self.advise(range, Advice::WillNeed),
             // An access would end the process by SIGBUS.
             Err(Errno::FAULT) => {
                 let why = "the file system has no space for a page, or the file was shrunk";

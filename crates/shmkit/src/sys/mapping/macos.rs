@@ -53,12 +53,12 @@ impl Mapping {
         Ok(())
     }
 
-    /// Makes every page present, so that no later access waits for one. Locks the pages in pieces,
-    /// and unlocks them.
-    pub(crate) fn prefault(&self) -> Result<()> {
+    /// Makes the pages of `range` present, so that the next access waits for none. Locks the pages
+    /// in pieces, and unlocks them.
+    pub(crate) fn prefault(&self, range: Range<usize>, _writes: bool) -> Result<()> {
         /// The bytes that are locked at once, which the system limits.
         const PIECE: usize = 16 << 20;
-        let (first, bytes) = self.pages_of(0..self.length);
+        let (first, bytes) = self.pages_of(range.clone());
         for at in (0..bytes).step_by(PIECE) {
             let (piece, bytes) = (first.wrapping_byte_add(at), PIECE.min(bytes - at));
             // SAFETY: the pages belong to this value, and locking does not change their content.
@@ -71,7 +71,7 @@ impl Mapping {
                 }
                 // The limit for locked memory is reached: reading ahead is the only way.
                 Err(Errno::AGAIN | Errno::PERM) => {
-                    return self.advise(0..self.length, Advice::WillNeed);
+                    return self.advise(range, Advice::WillNeed);
                 }
                 Err(error) => return Err(Error::from_os(error)),
             }

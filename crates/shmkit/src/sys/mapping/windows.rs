@@ -192,10 +192,10 @@ impl Mapping {
         (self.view, self.view_bytes)
     }
 
-    /// Makes every page present, so that no later access waits for one.
-    pub(crate) fn prefault(&self) -> Result<()> {
-        let first = self.as_ptr();
-        for at in (0..self.length).step_by(page_size()).chain([self.length - 1]) {
+    /// Makes the pages of `range` present, so that the next access waits for none.
+    pub(crate) fn prefault(&self, range: Range<usize>, _writes: bool) -> Result<()> {
+        let (first, last) = (self.as_ptr(), range.end.saturating_sub(1));
+        for at in range.step_by(page_size()).chain([last]) {
             let byte = first.wrapping_add(at);
             // SAFETY: the byte is within the view, and its value is not used.
             let _ = unsafe { byte.read_volatile() };
