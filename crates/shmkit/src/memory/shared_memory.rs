@@ -290,7 +290,7 @@ impl SharedMemory {
     ///
     /// # Errors
     ///
-    /// `OutOfSpace`, or another error of the system.
+    /// `OutOfSpace`, also if the machine has less memory left; or another error of the system.
     #[doc(alias = "memfd_create")]
     pub fn anonymous(size: u64) -> Result<Self> {
         let create = || Self::unnamed(file::anonymous("shmkit", size)?);

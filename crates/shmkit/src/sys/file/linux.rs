@@ -6,6 +6,7 @@ use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags};
 use rustix::io::Errno;
 
 use super::SealKind;
+use super::memory_left::check_memory_left;
 use super::unix::{check_limit, write_zeros};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::status::Status;
@@ -68,6 +69,7 @@ pub(crate) fn is_sealed(file: &File, kind: SealKind) -> Result<bool> {
 /// Extends the file to `to` bytes, and allocates space for each byte from `from` on.
 pub(crate) fn commit(file: &File, from: u64, to: u64) -> Result<()> {
     check_limit(to)?;
+    check_memory_left(file, to - from)?;
     match allocate(file, from, to)? {
         Some(start) => write_zeros(file, start, to),
         None => Ok(()),
@@ -77,8 +79,12 @@ pub(crate) fn commit(file: &File, from: u64, to: u64) -> Result<()> {
 /// Allocates space for bytes that the file has. They keep their values.
 pub(crate) fn fill_holes(file: &File, from: u64, to: u64) -> Result<()> {
     let Status { size, committed, .. } = status(file)?;
+    if committed >= size {
+        return Ok(());
+    }
+    check_memory_left(file, (to - from).min(size - committed))?;
     // Without such a call in the file system, holes stay.
-    if committed < size { allocate(file, from, to).map(drop) } else { Ok(()) }
+    allocate(file, from, to).map(drop)
 }
 
 /// Allocates space. Returns where it stopped if the file system has no call for it.

@@ -6,6 +6,8 @@ mod linux;
 pub(crate) use linux::{anonymous, commit, fill_holes, is_sealed, seal, shrink, status};
 #[cfg(target_os = "macos")]
 mod macos;
+#[cfg(target_os = "linux")]
+mod memory_left;
 #[cfg(target_os = "macos")]
 pub(crate) use macos::{anonymous, commit, fill_holes, is_sealed, seal, shrink, status};
 #[cfg(unix)]

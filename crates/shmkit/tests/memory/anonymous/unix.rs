@@ -62,3 +62,16 @@ fn a_directory_is_refused_and_named_memory_has_no_seals() {
     assert_error(named.seal(Seal::Size), ErrorKind::Unsupported, why);
     assert!(!named.is_sealed(Seal::Size).unwrap());
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn more_memory_than_the_machine_has_is_refused() {
+    const SIZE: u64 = 1 << 46;
+    let why = format!("no space for {SIZE} bytes: the machine has ");
+    let memory = SharedMemory::anonymous(100).unwrap();
+    let refused = [SharedMemory::anonymous(SIZE).map(drop), memory.set_size(SIZE + 100)];
+    for error in refused.map(|answer| answer.expect_err("the machine has less")) {
+        assert!(error.kind() == ErrorKind::OutOfSpace && error.reason().contains(&why), "{error}");
+    }
+    assert_eq!(memory.size().unwrap(), 100);
+}
