@@ -19,7 +19,7 @@ const CODES: [(u8, &str); 16] = [
     (6, "no space left for an object or memory"),
     (7, "wrong kind, type or version, or corrupt"),
     (NOT_NOW, "not now: a timeout, a busy object, no free slot, no value yet, an event not set"),
-    (9, "a process on the other side died, or the object was removed"),
+    (9, "a process on the other side died, or what it used was removed"),
     (10, "not supported on this system"),
     (NOT_IN_TIME, "lock, sem acquire: timeout, the command was not run"),
     (BEFORE_COMMAND, "lock, sem acquire: another error before the command was run"),
@@ -85,6 +85,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// The object is of another kind than the subcommand expects.
     WrongKind(String),
+    /// What the command uses was removed.
+    Removed(String),
     /// An error of the library, with a message that also says what this command can do about it.
     Library { error: shmkit::Error, message: String },
     /// The command that was run ended with this code. On Windows it can be larger than 255.
@@ -96,9 +98,10 @@ pub(crate) enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(message) | Self::WrongKind(message) | Self::Library { message, .. } => {
-                f.write_str(message)
-            }
+            Self::Usage(message)
+            | Self::WrongKind(message)
+            | Self::Removed(message)
+            | Self::Library { message, .. } => f.write_str(message),
             Self::Command(code) => write!(f, "the command ended with exit code {code}"),
             Self::Reported(code) => write!(f, "exit code {code}"),
         }
@@ -141,6 +144,7 @@ pub(crate) fn report(error: &anyhow::Error) -> u8 {
             Some(Failure::Reported(code)) => return *code,
             Some(Failure::Usage(_)) => code = 2,
             Some(Failure::WrongKind(_)) => code = 7,
+            Some(Failure::Removed(_)) => code = 9,
             Some(Failure::Library { error, .. }) => code = code_of(error.kind()),
             Some(Failure::Command(_)) | None => {}
         }

@@ -24,7 +24,7 @@ pub(crate) struct Args {
     ///
     /// Raw memory gives no notice of a change, so the command reads it again and again. It misses a
     /// change that is undone between two reads, and it can print a value that is half-written.
-    /// Truncated memory ends the command.
+    /// The command ends when the memory is removed or truncated.
     #[arg(long)]
     watch: bool,
     /// Wait this long between two reads, at least 100us

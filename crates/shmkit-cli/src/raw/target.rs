@@ -6,6 +6,7 @@ use anyhow::bail;
 use serde_json::{Value, json};
 use shmkit::memory::{FileMapping, Region, RegionOptions, SharedMemory, Trust};
 
+use crate::exit::Failure;
 use crate::{advice, units};
 
 /// Named memory or a file.
@@ -66,8 +67,18 @@ impl Opened {
         }
     }
 
-    /// Refuses memory or a file that was truncated and does not contain these bytes any more.
+    /// Refuses memory or a file that was removed, and one that was truncated and does not contain
+    /// these bytes any more.
     pub(super) fn check_contains(&self, offset: u64, length: usize) -> anyhow::Result<()> {
+        let is_removed = match self {
+            Self::Memory(memory) => memory.is_removed(),
+            Self::File(file) => file.is_removed(),
+        };
+        // A system that does not tell says nothing about the bytes.
+        if is_removed.unwrap_or(false) {
+            let why = "it was removed: nobody else finds these bytes any more";
+            return Err(Failure::Removed(why.to_owned()).into());
+        }
         let size = self.size()?;
         if offset.saturating_add(length as u64) > size {
             bail!("it was truncated to {size} bytes, before the end of {length} bytes at {offset}");

@@ -172,6 +172,17 @@ impl FileMapping {
         !self.backing.is_writable()
     }
 
+    /// Returns whether the file was removed: it has no name any more. One system call.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the system.
+    pub fn is_removed(&self) -> Result<bool> {
+        let status = self.backing.status();
+        let links = status.map(|status| status.links);
+        Ok(links.map_err(|error| self.backing.with_context(error, "ask for the names of"))? == 0)
+    }
+
     /// Maps the whole file with the access of this handle.
     ///
     /// # Errors

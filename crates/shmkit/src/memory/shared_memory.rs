@@ -379,6 +379,20 @@ impl SharedMemory {
         is_sealed().map_err(|error| self.backing.with_context(error, "get the seals of"))
     }
 
+    /// Returns whether the name does not lead to this memory any more: a process removed it, and
+    /// other memory may have the name. One system call. False for anonymous memory.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the system; `Unsupported` on macOS. On Windows the name lives as long as the
+    /// memory.
+    pub fn is_removed(&self) -> Result<bool> {
+        let Some(name) = self.name() else { return Ok(false) };
+        let identity = self.backing.status().map(|status| status.identity);
+        let is_removed = identity.and_then(|identity| memory::is_removed(name, identity));
+        is_removed.map_err(|error| self.backing.with_context(error, "ask for the name of"))
+    }
+
     /// Maps the whole memory with the access of this handle.
     ///
     /// # Errors

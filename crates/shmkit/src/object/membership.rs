@@ -9,6 +9,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use super::open_object::OpenObject;
+use super::removal_watch::RemovalWatch;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::participant::owner::AcquireError;
@@ -23,6 +24,7 @@ pub(crate) struct Membership {
     /// That of the object, without the way through the pointer.
     stamp: ProcessStamp,
     me: ParticipantId,
+    removal_watch: RemovalWatch,
     /// INVARIANT: the word that names the participant of the slot, in the mapping of `object`.
     identity: NonNull<AtomicU64>,
     /// What it says until the slot is left, or freed by another process.
@@ -51,7 +53,8 @@ impl Membership {
         };
         // INVARIANT: the word is in the mapping of `object`.
         let identity = NonNull::from(identity);
-        Ok(Self { object: object.clone(), stamp: object.stamp, me, identity, identity_value })
+        let (object, stamp, removal_watch) = (object.clone(), object.stamp, RemovalWatch::new());
+        Ok(Self { object, stamp, me, removal_watch, identity, identity_value })
     }
 
     /// This participant.
@@ -71,13 +74,27 @@ impl Membership {
 
     /// Whether this participant can act: it is not a forked child, and no process has freed its
     /// slot, as happens some time after its liveness lock was lost.
+    ///
+    /// Each use asks this. So it also notices, in time, that the file was removed: then the object
+    /// is retired, which the use sees next.
     #[inline(always)]
     pub(crate) fn is_live(&self) -> bool {
+        if self.removal_watch.is_due() {
+            self.ask_for_removal();
+        }
         // SAFETY: in the mapping that `object` keeps alive.
         let identity = unsafe { self.identity.as_ref() };
         // ORDERING: Relaxed; only this participant's own end changes it, or the loss of its lock.
         let identity = identity.load(Ordering::Relaxed);
         self.is_mine() && identity == self.identity_value
+    }
+
+    #[cold]
+    fn ask_for_removal(&self) {
+        self.removal_watch.asks();
+        if self.is_mine() {
+            self.object.object_is_removed();
+        }
     }
 
     /// Whether this is the process that joined, not a forked child.

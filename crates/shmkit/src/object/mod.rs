@@ -19,6 +19,7 @@
 //! | `storage`, `open_object`, `membership` | an open object; how this process takes part in it |
 //! | `presence` | which byte of a file is locked for what |
 //! | `removal` | the gate: when a name is removed |
+//! | `removal_watch` | when a use asks whether the name was removed by other means |
 
 mod builder;
 mod choices;
@@ -37,6 +38,7 @@ mod planner;
 mod presence;
 mod region_object;
 mod removal;
+mod removal_watch;
 mod storage;
 mod typed;
 
@@ -57,6 +59,7 @@ pub(crate) use part::{Part, grouped, parts};
 pub use payload::{Contents, Payload, Primitive};
 pub(crate) use planner::{Planner, Room, SLEEP, ValueType, WORDS, size_and_fingerprint};
 pub(crate) use removal::{RemovalTarget, finish_removal};
+pub(crate) use removal_watch::RemovalWatch;
 pub(crate) use storage::Storage;
 pub use typed::Object;
 pub(crate) use typed::check_kind;

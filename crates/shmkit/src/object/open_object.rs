@@ -182,12 +182,19 @@ impl OpenObject {
         if self.is_removed()? { Err(self.closed()) } else { Ok(()) }
     }
 
+    /// Whether the object was removed. If that was by other means than this library, this retires
+    /// the object, so that all its users are told.
     fn is_removed(&self) -> Result<bool> {
-        Ok(self.is_retired()
-            || match &self.place {
-                Place::File(file) => file.is_unlinked()?,
-                Place::Region(_) => false,
-            })
+        let file = match &self.place {
+            _ if self.is_retired() => return Ok(true),
+            Place::File(file) => file,
+            Place::Region(_) => return Ok(false),
+        };
+        let is_unlinked = file.is_unlinked()?;
+        if is_unlinked && file.is_writable() && directory::UNLINKED_FOR_GOOD {
+            self.retire();
+        }
+        Ok(is_unlinked)
     }
 
     #[cold]

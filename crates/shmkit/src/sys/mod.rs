@@ -13,6 +13,7 @@
 //! | `wait` | sleeping until a word changes |
 //! | `fork` | handles and pages that a child must not use; files that the program may close |
 //! | `process` | the identity of this process and of this run of the machine |
+//! | `seconds` | the present second, for frequent uses |
 //! | `notices` | what wakes waiters when another process has ended |
 //! | `memory` | memory under raw names |
 //! | `file` | open files: size, space, rights, seals |
@@ -30,6 +31,7 @@ mod opening;
 mod pages;
 pub(crate) mod process;
 mod random;
+pub(crate) mod seconds;
 mod status;
 pub(crate) mod wait;
 #[cfg(windows)]

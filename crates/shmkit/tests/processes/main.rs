@@ -25,6 +25,8 @@ mod other_users;
 mod races;
 mod regions;
 #[cfg(unix)]
+mod removed;
+#[cfg(unix)]
 mod space;
 mod spinning;
 mod stopped;

@@ -45,6 +45,31 @@ fn truncation_ends_a_watch_with_an_error() {
 }
 
 #[test]
+fn removal_ends_a_watch_with_an_error_also_if_other_memory_has_the_name() {
+    for replaced in [false, true] {
+        let (name, other) = (Unique::new(), Unique::new());
+        let file = other.file();
+        let path = file.to_str().unwrap();
+        raw(&["create", &name, "--size", "8"]);
+        raw(&["create", "--file", path, "--size", "8"]);
+        let mut watches = [&[&*name][..], &["--file", path]]
+            .map(|target| start(&[&["raw", "read", "--watch"], target].concat()));
+        watches.iter_mut().for_each(|watch| assert_eq!(watch.line(), "0".repeat(16)));
+        fs::remove_file(name.memory()).unwrap();
+        fs::remove_file(&file).unwrap();
+        if replaced {
+            raw(&["create", &name, "--size", "8", "--fill", "1"]);
+            raw(&["create", "--file", path, "--size", "8", "--fill", "1"]);
+        }
+        for mut watch in watches {
+            let error = watch.errors.next().unwrap().unwrap();
+            assert!(error.contains("it was removed"), "{error}");
+            assert_eq!(watch.child.wait().unwrap().code(), Some(9));
+        }
+    }
+}
+
+#[test]
 fn the_mode_follows_access_under_any_umask() {
     use std::os::unix::fs::PermissionsExt;
     for (umask, access, mode) in [

@@ -13,13 +13,15 @@ use super::geometry::{BEGUN, FLAG_SHARED_WRITERS, Geometry, HasGeometry, LATEST,
 use super::register::{PublishError, ReadError, Register};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::AtomicU64;
-use crate::object::OpenObject;
+use crate::object::{OpenObject, RemovalWatch};
+use crate::participant::Liveness;
 use crate::participant::owner::OwnerWord;
 use crate::wait::{WaitLoop, WaitWord};
 
 /// An open `Latest`.
 pub(super) struct Handle {
     pub(super) object: Arc<OpenObject>,
+    pub(super) removal_watch: RemovalWatch,
     pub(super) geometry: Geometry,
     /// By which shared writers wait for each other.
     pub(super) wait_loop: WaitLoop,
@@ -39,7 +41,8 @@ impl Handle {
         // INVARIANT: the payload has the words of the controls and of this geometry's slots.
         let words = object.payload().words(0, SLOTS / size_of::<u64>() + geometry.words())?;
         let payload = NonNull::from(words).cast();
-        Ok(Self { wait_loop: object.lock_loop(), object, geometry, payload })
+        let (wait_loop, removal_watch) = (object.lock_loop(), RemovalWatch::new());
+        Ok(Self { object, removal_watch, geometry, wait_loop, payload })
     }
 
     pub(super) fn has_shared_writers(&self) -> bool {
@@ -85,6 +88,20 @@ impl Handle {
     #[inline(always)]
     pub(super) fn owner(&self) -> OwnerWord<'_> {
         OwnerWord::of_role(self.word(OWNER))
+    }
+
+    /// If it is time to ask, refuses an object that was removed by other means than this library.
+    #[cold]
+    pub(super) fn check_removal(&self) -> Result<()> {
+        if !self.removal_watch.is_due() {
+            return Ok(());
+        }
+        if self.object.object_is_removed() {
+            // The next use asks again: a handle that may only read does not retire the object.
+            return Err(self.object.closed());
+        }
+        self.removal_watch.asks();
+        Ok(())
     }
 
     #[cold]

@@ -165,8 +165,7 @@ impl<T: Shareable> Latest<T> {
         if size_of::<T>() > receive::IN_REGISTERS {
             return receive::value(|bytes| self.read_newest(bytes), || self.handle.invalid());
         }
-        let register = self.handle.register_of(self.shape);
-        if let Some(value) = receive::attempt(|bytes| register.try_newest(bytes)) {
+        if let Some(value) = receive::attempt(|bytes| self.try_newest(bytes)) {
             return Ok(value);
         }
         Ok(*self.get_later()?)
@@ -201,9 +200,15 @@ impl<T: Shareable> Latest<T> {
         receive::boxed(|bytes| self.read_newest(bytes), || self.handle.invalid())
     }
 
+    /// Reads the newest value, unless it is time to ask whether the object was removed.
+    #[inline(always)]
+    fn try_newest(&self, bytes: &mut [MaybeUninit<u8>]) -> bool {
+        !self.handle.removal_watch.is_due() && self.handle.register_of(self.shape).try_newest(bytes)
+    }
+
     #[inline(always)]
     fn read_newest(&self, bytes: &mut [MaybeUninit<u8>]) -> Result<()> {
-        if self.handle.register_of(self.shape).try_newest(bytes) {
+        if self.try_newest(bytes) {
             return Ok(());
         }
         self.read_newest_again(bytes)
@@ -215,6 +220,7 @@ impl<T: Shareable> Latest<T> {
     #[inline(never)]
     fn read_newest_again(&self, bytes: &mut [MaybeUninit<u8>]) -> Result<()> {
         self.handle.object.check_not_forked()?;
+        self.handle.check_removal()?;
         let read = self.handle.register_of(self.shape).read_newest(bytes);
         read.map(|_| ()).map_err(|error| self.handle.read_error(error))
     }

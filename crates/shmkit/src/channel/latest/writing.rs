@@ -84,6 +84,9 @@ impl UntypedWriter {
     #[inline(always)]
     pub(super) fn set(&mut self, shape: impl HasGeometry, value: &[u8]) -> Result<u64> {
         self.handle.object.check_not_forked()?;
+        if self.handle.removal_watch.is_due() {
+            self.handle.check_removal()?;
+        }
         let (owner, me) = (self.handle.owner(), self.membership.me());
         if self.shared {
             self.acquire_turn()?;

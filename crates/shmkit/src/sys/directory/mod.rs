@@ -21,8 +21,8 @@ mod unix;
 use unix::{MUST_FINISH_UNLINK, finish_unlink};
 #[cfg(unix)]
 pub(crate) use unix::{
-    is_read_only, is_reserved, is_unlinked, keep_off_disk, may_unlink, new_temporary, open,
-    read_at, rename_temporary, status_of_name, unlink, write_all_at,
+    UNLINKED_FOR_GOOD, is_read_only, is_reserved, is_unlinked, keep_off_disk, may_unlink,
+    new_temporary, open, read_at, rename_temporary, status_of_name, unlink, write_all_at,
 };
 #[cfg(windows)]
 mod windows;
@@ -30,9 +30,9 @@ mod windows;
 use windows::{MUST_FINISH_UNLINK, finish_unlink};
 #[cfg(windows)]
 pub(crate) use windows::{
-    cleaners, default_path, is_read_only, is_reserved, is_unlinked, keep_off_disk, may_unlink,
-    must_escape, name_unnamed, new_temporary, new_unnamed, open, read_at, rename_temporary,
-    status_of_name, support, support_of, unlink, write_all_at,
+    UNLINKED_FOR_GOOD, cleaners, default_path, is_read_only, is_reserved, is_unlinked,
+    keep_off_disk, may_unlink, must_escape, name_unnamed, new_temporary, new_unnamed, open,
+    read_at, rename_temporary, status_of_name, support, support_of, unlink, write_all_at,
 };
 
 mod place;

@@ -18,6 +18,9 @@ pub(crate) fn is_reserved(_file_name: &str) -> bool {
     false
 }
 
+/// Whether no name can lead to a file again for which [`is_unlinked`] returned true.
+pub(crate) const UNLINKED_FOR_GOOD: bool = true;
+
 /// Returns whether a file has no name any more.
 pub(crate) fn is_unlinked(file: &OwnedFile, _path: &Path) -> Result<bool> {
     Ok(file.status()?.links == 0)

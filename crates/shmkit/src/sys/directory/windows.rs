@@ -62,6 +62,10 @@ pub(crate) fn is_reserved(file_name: &str) -> bool {
         || numbered.is_some_and(|number| number.len() == 1 && number.as_bytes()[0].is_ascii_digit())
 }
 
+/// Whether no name can lead to a file again for which [`is_unlinked`] returned true. No: the file
+/// may have another name.
+pub(crate) const UNLINKED_FOR_GOOD: bool = false;
+
 /// Returns whether `path` does not refer to the file any more.
 ///
 /// Removing renames a file first, so an open file always has some name.

@@ -4,18 +4,15 @@
 //! only the mount sets a limit, and anonymous memory has none.
 
 use std::fs::{self, File};
-use std::path::Path;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::sys::directory::{Support, support_of};
 
 /// Less is not worth the question.
 const LARGE: u64 = 64 << 20;
 
 /// Refuses to commit `bytes` more bytes of a file in memory, if the machine has fewer left.
 pub(super) fn check_memory_left(file: &File, bytes: u64) -> Result<()> {
-    let is_in_memory = || matches!(support_of(file, Path::new("")), Ok(Support::Memory));
-    if bytes < LARGE || !is_in_memory() {
+    if bytes < LARGE || !is_in_memory(file) {
         return Ok(());
     }
     // Without `/proc` no size is refused.
@@ -27,6 +24,15 @@ pub(super) fn check_memory_left(file: &File, bytes: u64) -> Result<()> {
     }
     let why = format!("no space for {bytes} bytes: the machine has {left} bytes of memory left");
     Err(Error::new(ErrorKind::OutOfSpace, why))
+}
+
+/// Returns whether a file is in memory, where only its mount may limit its size.
+fn is_in_memory(file: &File) -> bool {
+    const TMPFS: u64 = 0x0102_1994;
+    const RAMFS: u64 = 0x8584_58f6;
+    // The magic number is 32 bits wide; some architectures extend its sign.
+    let kind = rustix::fs::fstatfs(file).map(|it| it.f_type as u64 & 0xffff_ffff);
+    matches!(kind, Ok(TMPFS | RAMFS))
 }
 
 /// Returns how many bytes of memory and of swap space are left, as `/proc/meminfo` says.

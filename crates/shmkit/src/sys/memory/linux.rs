@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::directory;
 use crate::sys::opening::Opening;
-use crate::sys::status::FileType;
+use crate::sys::status::{FileType, Identity};
 
 fn path(name: &str) -> PathBuf {
     directory::default_path().join(name)
@@ -47,6 +47,15 @@ pub(crate) fn remove(name: &str) -> Result<()> {
         return Err(Error::new(ErrorKind::WrongKind, "it is a directory"));
     }
     directory::unlink(&path(name))
+}
+
+/// Returns whether the name does not lead to this memory any more.
+pub(crate) fn is_removed(name: &str, identity: Identity) -> Result<bool> {
+    match directory::status_of_name(&path(name)) {
+        Ok(status) => Ok(status.identity != identity),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error),
+    }
 }
 
 /// Opens the file of a memory a second time: a new open file description, whose locks prove that a

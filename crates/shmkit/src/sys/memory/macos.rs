@@ -18,6 +18,7 @@ use crate::sys::opening::Opening;
 use crate::sys::pages::page_size;
 use crate::sys::random::random;
 use crate::sys::status;
+use crate::sys::status::Identity;
 
 /// Bytes of a name without its `/` (`PSHMNAMLEN` is 31).
 const MAX_NAME: usize = 30;
@@ -109,6 +110,12 @@ pub(crate) fn remove(name: &str) -> Result<()> {
         return Err(Error::from_os(io::Error::last_os_error()));
     }
     Ok(())
+}
+
+/// Fails: for memory the system reports no identity.
+pub(crate) fn is_removed(_name: &str, _identity: Identity) -> Result<bool> {
+    let why = "macOS does not tell whether two handles have the same memory";
+    Err(Error::new(ErrorKind::Unsupported, why))
 }
 
 /// Returns whether a descriptor refers to memory, the only thing without a file type.

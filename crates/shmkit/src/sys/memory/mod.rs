@@ -4,19 +4,20 @@
 mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{
-    create, global_name, liveness_file, name_fault, open, remove, rounded_size,
+    create, global_name, is_removed, liveness_file, name_fault, open, remove, rounded_size,
 };
 #[cfg(target_os = "macos")]
 mod macos;
 #[cfg(target_os = "macos")]
 pub(crate) use macos::{
-    create, global_name, is_memory, name_fault, new_unnamed, open, remove, rounded_size, set_size,
+    create, global_name, is_memory, is_removed, name_fault, new_unnamed, open, remove,
+    rounded_size, set_size,
 };
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
 pub(crate) use windows::{
-    create, global_name, name_fault, new_section, open, remove, rounded_size,
+    create, global_name, is_removed, name_fault, new_section, open, remove, rounded_size,
 };
 
 #[cfg(not(target_os = "linux"))]

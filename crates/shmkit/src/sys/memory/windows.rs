@@ -24,6 +24,7 @@ use windows_sys::Win32::System::Memory::{
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::opening::Opening;
 use crate::sys::pages::page_size;
+use crate::sys::status::Identity;
 use crate::sys::win32::security::{Attributes, Securable};
 use crate::sys::win32::{low_and_high, owned, wide};
 
@@ -46,6 +47,11 @@ pub(crate) fn name_fault(name: &str) -> Option<&'static str> {
 pub(crate) fn global_name(name: &str) -> Cow<'_, str> {
     let [_, global] = NAMESPACES;
     if name.starts_with(global) { name.into() } else { format!("{global}{name}").into() }
+}
+
+/// Returns false: the name lives as long as the memory.
+pub(crate) fn is_removed(_name: &str, _identity: Identity) -> Result<bool> {
+    Ok(false)
 }
 
 /// Returns the size of memory that is created with size `size`: whole pages.

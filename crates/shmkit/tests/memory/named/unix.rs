@@ -10,6 +10,18 @@ use shmkit::memory::{Access, SharedMemory, Trust};
 use crate::{Unique, assert_error};
 
 #[test]
+fn memory_tells_whether_its_name_still_leads_to_it() {
+    let name = Unique::new();
+    let memory = SharedMemory::create(&name, 8).unwrap();
+    assert!(!memory.is_removed().unwrap());
+    fs::remove_file(name.path()).unwrap();
+    assert!(memory.is_removed().unwrap());
+    let other = SharedMemory::create(&name, 8).unwrap();
+    assert_eq!([memory.is_removed().unwrap(), other.is_removed().unwrap()], [true, false]);
+    assert!(!SharedMemory::anonymous(8).unwrap().is_removed().unwrap());
+}
+
+#[test]
 fn named_memory_is_a_file_with_the_same_bytes() {
     let name = Unique::new();
     let memory = SharedMemory::create(&format!("/{}", &*name), 100).unwrap();
