@@ -12,6 +12,8 @@ mod locks;
 mod repairs;
 #[path = "../running/mod.rs"]
 mod running;
+#[cfg(target_os = "linux")]
+mod sandbox;
 mod semaphores;
 #[cfg(unix)]
 mod set_user_id;

@@ -53,6 +53,7 @@ const SYSTEM_ROLES: &[(&str, Role)] = &[
     ("small file system", space::small_file_system),
     ("sparse memory", space::sparse_memory),
     ("sparse regions", space::sparse_regions),
+    ("memory without memfd", space::without_memfd),
     ("little address space", space::little_address_space),
     ("large slice", space::large_slice),
     ("few descriptors", space::few_descriptors),

@@ -12,6 +12,7 @@ use shmkit::sync::Semaphore;
 use shmkit::{Access, Error, ErrorKind, Latest, Object};
 
 use crate::children::{Child, Link};
+use crate::closed_descriptors::deny;
 use crate::test_dir::{TestDir, kind, skip};
 
 const NAME: &str = "level";
@@ -287,4 +288,28 @@ fn access_is_for_the_owner_or_as_asked_for_under_any_umask() {
             assert_eq!(mode & 0o7777, expected, "{file} under the umask {mask}");
         }
     }
+}
+
+/// Uses memory without a name where the system refuses `memfd_create`.
+pub(crate) fn without_memfd(link: &mut Link) {
+    if let Err(error) = deny(libc::SYS_memfd_create, None) {
+        return link.send(format!("no filter: {error}"));
+    }
+    let memory = SharedMemory::anonymous(100).unwrap();
+    memory.map().unwrap().write_at(90, &[7; 10]).unwrap();
+    assert_eq!((memory.name(), memory.size().unwrap()), (None, 100));
+    assert_eq!(kind(memory.seal(Seal::Size)), ErrorKind::Unsupported);
+    let object = Object::<Semaphore>::create_in(&SharedMemory::anonymous(1 << 20).unwrap(), 0, 1);
+    drop(object.unwrap().acquire().unwrap());
+    link.send("done");
+}
+
+#[test]
+fn memory_without_a_name_needs_no_memfd() {
+    let dir = TestDir::new();
+    let answer = Child::start(&dir, "memory without memfd", "").receive();
+    if answer.starts_with("no filter") {
+        return skip(&format!("a refused system call: {answer}"));
+    }
+    assert_eq!(answer, "done");
 }

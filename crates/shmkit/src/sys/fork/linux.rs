@@ -9,12 +9,15 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use rustix::fs::MemfdFlags;
 use rustix::io::DupFlags;
 use rustix::mm::Advice;
+use rustix::pipe::PipeFlags;
 
 use crate::error::{Error, Result};
 
-/// Creates an empty file that no other process has.
+/// Creates an empty file that no other process has. A sandbox can forbid memory: then it is a pipe
+/// without a writer.
 pub(super) fn empty_file() -> rustix::io::Result<OwnedFd> {
     rustix::fs::memfd_create("shmkit: after fork", MemfdFlags::CLOEXEC)
+        .or_else(|_| rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map(|(reader, _)| reader))
 }
 
 /// Makes a descriptor refer to `file`, with close-on-exec.

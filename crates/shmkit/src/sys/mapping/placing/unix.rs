@@ -62,6 +62,6 @@ pub(super) fn in_use(address: usize, bytes: usize) -> Error {
 /// Unmaps pages that no other code has seen.
 pub(super) fn unmap(pages: NonNull<u8>, bytes: usize) {
     // SAFETY: the callers have mapped these pages and not handed them out.
-    let unmapped = unsafe { rustix::mm::munmap(pages.as_ptr().cast(), bytes) };
-    debug_assert!(unmapped.is_ok(), "{unmapped:?}");
+    // If a sandbox refuses the call, the pages stay.
+    let _ = unsafe { rustix::mm::munmap(pages.as_ptr().cast(), bytes) };
 }
