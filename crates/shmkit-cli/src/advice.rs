@@ -38,7 +38,9 @@ pub(crate) fn remedy(finding: &Finding, directory: &Path) -> String {
         }
         Remedy::RemoveDirectory(path) => format!("rm -r {}", quoted(&path.to_string_lossy())),
         Remedy::RemoveOtherNames(inode) => {
-            format!("find {} -inum {inode}", quoted(&directory.to_string_lossy()))
+            // The other names can be anywhere in the file system.
+            let directory = quoted(&directory.to_string_lossy());
+            format!("find \"$(stat -c %m {directory})\" -xdev -inum {inode}")
         }
         Remedy::TrustUser(user) => format!("--trust {user}"),
         _ => return remedy.to_string(),

@@ -9,7 +9,8 @@ use crate::global::Global;
 
 /// Remove objects
 ///
-/// Processes that have an object open learn that it was removed.
+/// Processes that have an object open learn that it was removed. Of an object whose file has other
+/// names (hard links), only this name is removed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm rm robot/pose robot/goal

@@ -77,6 +77,29 @@ fn the_doctor_leaves_invalid_files_and_prints_how_to_remove_them() {
     assert!(report.contains(&command), "{report}");
 }
 
+#[cfg(unix)]
+#[test]
+fn an_object_of_which_there_are_hard_links_can_be_repaired_as_the_messages_say() {
+    let dir = TestDir::new();
+    dir.leave("b", &1_u8);
+    let (path, other) = (dir.path().join("b.shmkit"), dir.path().join("backup"));
+    fs::hard_link(&path, &other).unwrap();
+    let why = format!("its file has 2 names (hard links): remove {}", other.display());
+    dir.fails(&["get", "b"], 5, &why);
+    let (report, code) = dir.doctor(&["--fix"]);
+    assert!(report.contains(&why) && code == Some(1), "{report}");
+    let (_, find) = report.split_once(": find ").unwrap();
+    let found = std::process::Command::new("sh").args(["-c", &format!("find {find}")]).output();
+    let found = String::from_utf8(found.unwrap().stdout).unwrap();
+    let mut names: Vec<_> = found.lines().collect();
+    names.sort_unstable();
+    assert_eq!(names, [path.to_str().unwrap(), other.to_str().unwrap()]);
+    dir.shm(&["rm", "b"]);
+    assert!(!path.exists() && other.exists(), "only the name is removed");
+    fs::rename(&other, &path).unwrap();
+    assert_eq!(dir.shm(&["get", "b"]), "1\n");
+}
+
 #[test]
 fn a_directory_is_never_removed() {
     let dir = TestDir::new();

@@ -34,7 +34,7 @@ pub enum Remedy {
     RemoveFile,
     /// Remove the directory, if no process needs it.
     RemoveDirectory(PathBuf),
-    /// Remove the other names of the file with this inode.
+    /// Remove all names but one of the file with this inode.
     RemoveOtherNames(u64),
     /// Examine it as the user with this number, or trust that user.
     TrustUser(u32),
@@ -59,7 +59,7 @@ impl fmt::Display for Remedy {
             Self::RemoveFile => f.write_str("remove the file if no process needs it"),
             Self::RemoveDirectory(_) => f.write_str("remove the directory if no process needs it"),
             Self::RemoveOtherNames(inode) => {
-                write!(f, "remove the other names of the file with inode {inode}")
+                write!(f, "remove all names but one of the file with inode {inode}")
             }
             Self::TrustUser(user) => write!(f, "examine it as user {user}, or trust user {user}"),
             Self::LookAsOwner => f.write_str("examine it as the owner of its file"),
@@ -251,7 +251,7 @@ fn by_hand(directory: &Path, name: Name, what: String, kind: ErrorKind, trust: T
     let is_nobody = process::is_nobody(owner);
     let is_mine = owner == process::user_id() && !is_nobody;
     let remedy = match kind {
-        ErrorKind::PermissionDenied if status.links > 1 => {
+        ErrorKind::PermissionDenied if status.has_other_names() => {
             Remedy::RemoveOtherNames(status.identity.file)
         }
         ErrorKind::PermissionDenied if is_mine => Remedy::ChangePermissions,

@@ -72,7 +72,7 @@ impl ObjectFile {
         trust: Trust,
     ) -> Result<Result<Self, Raced>> {
         let status = status_once_named(&file, status)?;
-        check_file(&status, trust)?;
+        check_file(&status, &path, trust)?;
         if status.links == 0 {
             return Ok(Err(Raced));
         }
@@ -235,7 +235,7 @@ fn open_file(path: &Path, mode: OpenMode) -> Result<(LockFile, Status, Opening)>
 /// system cannot rename without replacing.
 fn status_once_named(file: &OwnedFile, mut status: Status) -> Result<Status> {
     for _ in 0..10 {
-        if status.links <= 1 || status.file_type != FileType::Regular {
+        if !status.has_other_names() {
             break;
         }
         std::thread::sleep(Duration::from_millis(1));
@@ -245,10 +245,14 @@ fn status_once_named(file: &OwnedFile, mut status: Status) -> Result<Status> {
 }
 
 /// Refuses what may be an attack: a file that is not regular, and another user's file.
-fn check_file(status: &Status, trust: Trust) -> Result<()> {
+fn check_file(status: &Status, path: &Path, trust: Trust) -> Result<()> {
     status.file_type.check_regular()?;
-    if status.links > 1 {
-        let why = format!("its file has {} names: remove its other hard links", status.links);
+    if status.has_other_names() {
+        let other = match directory::other_name(path, status.identity) {
+            Some(other) => format!("{}, or this one", other.display()),
+            None => "the others, or this one".to_owned(),
+        };
+        let why = format!("its file has {} names (hard links): remove {other}", status.links);
         return Err(Error::new(ErrorKind::PermissionDenied, why));
     }
     trust.check(status.owner)

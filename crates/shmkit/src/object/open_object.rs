@@ -330,17 +330,36 @@ pub(crate) fn observe(name: &Name, choices: &Choices) -> Result<ObjectFile> {
 }
 
 /// Removes the object with the name while others may use it: they get `Closed`.
+///
+/// If its file has other names too, this removes only the name: the object stays that of the other
+/// names.
 pub(crate) fn remove(name: &str, choices: &Choices) -> Result<()> {
     let remove = || {
         let name = Name::new(name)?;
         until_not_raced(choices, || {
-            let file = observe(&name, choices)?;
+            let file = match observe(&name, choices) {
+                Err(refused) if refused.kind() == ErrorKind::PermissionDenied => {
+                    let path = choices.directory().join(name.file_name());
+                    return remove_one_of_the_names(&path, choices, refused).map(Ok);
+                }
+                file => file?,
+            };
             let was_stale = removal::is_stale(&file)?;
             let is_removed = removal::remove(&file)? && !was_stale;
             Ok(if is_removed { Ok(()) } else { Err(Raced) })
         })
     };
     remove().map_err(|error| or_read_only(error, &choices.directory()).doing("remove").on(name))
+}
+
+/// Removes a name of a file that was refused, if that was because the file has other names.
+fn remove_one_of_the_names(path: &Path, choices: &Choices, refused: Error) -> Result<()> {
+    match directory::status_of_name(path) {
+        Ok(status) if status.has_other_names() && choices.trust.check(status.owner).is_ok() => {
+            directory::unlink(path)
+        }
+        _ => Err(refused),
+    }
 }
 
 /// Adds to a refusal that the file system at `path` is read-only, if it is.

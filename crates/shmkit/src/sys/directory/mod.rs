@@ -35,11 +35,13 @@ pub(crate) use windows::{
     read_at, rename_temporary, status_of_name, support, support_of, unlink, write_all_at,
 };
 
+mod other_name;
 mod place;
 mod removable;
 mod temporary;
 mod whole;
 
+pub(crate) use other_name::other_name;
 pub(crate) use place::Support;
 pub(crate) use removable::Removable;
 pub(crate) use temporary::{is_temporary, temporary_path};

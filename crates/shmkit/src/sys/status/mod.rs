@@ -37,6 +37,13 @@ pub(crate) struct Status {
     pub(crate) file_type: FileType,
 }
 
+impl Status {
+    /// Returns whether the file has more than one name: hard links.
+    pub(crate) fn has_other_names(&self) -> bool {
+        self.links > 1 && self.file_type == FileType::Regular
+    }
+}
+
 /// Which file it is, whatever its names are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {

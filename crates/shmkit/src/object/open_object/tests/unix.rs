@@ -94,6 +94,34 @@ fn who_may_not_remove_an_object_does_not_retire_it() {
 }
 
 #[test]
+fn of_a_file_with_two_names_the_other_is_told_and_each_can_be_removed() {
+    let parent = tempfile::tempdir().unwrap();
+    let [here, copy] = ["here", "copy"].map(|it| parent.path().join(it));
+    let choices =
+        |directory: &Path| Choices { directory: Some(directory.into()), ..Choices::new() };
+    [&here, &copy].map(|it| fs::create_dir(it).unwrap());
+    let open = |directory: &Path| {
+        OpenObject::open(&name(), &choices(directory), OpenMode::WritableIfAllowed)
+    };
+    for removed in [&here, &copy] {
+        let user = OpenObject::create(&name(), &choices(&here), &contents()).unwrap();
+        let [path, other] = [&here, &copy].map(|it| it.join("robot%2fpose.shmkit"));
+        fs::hard_link(&path, &other).unwrap();
+        let refused = open(&here).err().unwrap();
+        assert_eq!(refused.kind(), ErrorKind::PermissionDenied);
+        let why = format!("2 names (hard links): remove {}, or this one", other.display());
+        assert!(refused.reason().contains(&why), "{refused}");
+        remove("robot/pose", &choices(removed)).unwrap();
+        assert!(!user.is_retired(), "it is in use under its other name");
+        drop(user);
+        let kept = if removed == &here { &copy } else { &here };
+        open(kept).unwrap();
+        assert_eq!(open(removed).err().unwrap().kind(), ErrorKind::NotFound);
+        remove("robot/pose", &choices(kept)).unwrap();
+    }
+}
+
+#[test]
 fn an_object_whose_file_was_removed_by_hand_is_closed() {
     let directory = tempfile::tempdir().unwrap();
     let made = OpenObject::create(&name(), &options(&directory), &contents()).unwrap();
