@@ -36,7 +36,8 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
         let all = examined.iter().map(|(finding, outcome)| as_json(finding, outcome, &directory));
         output::line(json!(all.collect::<Vec<_>>()))?;
     } else if examined.is_empty() {
-        output::line(format_args!("nothing to repair in {}", directory.display()))?;
+        let nothing = format!("nothing to repair in {}", directory.display());
+        output::line(output::printable(nothing))?;
     } else {
         for (finding, outcome) in &examined {
             show(finding, outcome, &directory)?;
@@ -87,7 +88,7 @@ fn as_json(finding: &Finding, outcome: &Outcome, directory: &Path) -> serde_json
 
 fn show(finding: &Finding, outcome: &Outcome, directory: &Path) -> anyhow::Result<()> {
     let ((bold, plain), (faint, _)) = (output::bold(), output::faint());
-    let (object, what) = (finding.object(), finding.what());
+    let (object, what) = (finding.object(), output::printable(finding.what().to_owned()));
     output::line(format_args!("{bold}{object}{plain}: {what}"))?;
     let remedy = advice::remedy(finding, directory);
     let text = match outcome {
@@ -95,5 +96,6 @@ fn show(finding: &Finding, outcome: &Outcome, directory: &Path) -> anyhow::Resul
         Outcome::Left => format!("to do: {remedy}"),
         Outcome::Failed(error) => format!("{remedy}: {error}"),
     };
+    let text = output::printable(text);
     Ok(output::line(format_args!("  {faint}{text}{plain}"))?)
 }

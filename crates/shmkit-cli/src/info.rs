@@ -79,7 +79,7 @@ fn lines(it: &Description) -> Vec<(&'static str, String)> {
         ("access", access(it)),
         ("lifetime", it.lifetime.as_str().into()),
         ("created", format!("{} by process {}", format::timestamp(it.created), it.creator_pid)),
-        ("file", format!("{}, {}", it.file.display(), format::bytes(it.size))),
+        ("file", output::printable(format!("{}, {}", it.file.display(), format::bytes(it.size)))),
         ("id", format!("{:032x}", it.object_id)),
     ]);
     lines

@@ -105,8 +105,23 @@ fn run(line: CommandLine) -> anyhow::Result<()> {
     }
 }
 
+/// Parses the command line. An error about it contains parts of it, with control characters
+/// escaped.
+fn parse() -> CommandLine {
+    CommandLine::try_parse().unwrap_or_else(|error| {
+        let message = error.render().to_string();
+        let is_plain = |letter: char| !letter.is_control() || letter == '\n' || letter == '\t';
+        if message.chars().all(is_plain) {
+            error.exit();
+        }
+        let message = output::escaped(&message, |letter| letter == '\n' || letter == '\t');
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), message.as_bytes());
+        std::process::exit(error.exit_code());
+    })
+}
+
 fn main() -> ExitCode {
-    exit::code(demo::run_as_part().unwrap_or_else(|| run(CommandLine::parse())))
+    exit::code(demo::run_as_part().unwrap_or_else(|| run(parse())))
 }
 
 #[cfg(test)]

@@ -33,8 +33,10 @@ pub(crate) fn line(line: impl std::fmt::Display) -> io::Result<()> {
     stdout.flush()
 }
 
-/// Writes a message to standard error. A closed standard error is not a failure.
+/// Writes a message to standard error, with control characters escaped: it can contain names and
+/// paths of other users. A closed standard error is not a failure.
 pub(crate) fn note(note: impl std::fmt::Display) {
+    let note = escaped(&note.to_string(), |letter| letter == '\n');
     let _ = writeln!(io::stderr().lock(), "shm: {note}");
 }
 

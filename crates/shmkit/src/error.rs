@@ -4,9 +4,10 @@
 //! accessor, so that no program has to parse it.
 
 use std::borrow::Cow;
+use std::fmt::{self, Write as _};
+use std::io;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::{fmt, io};
 
 /// What every fallible operation here returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -327,7 +328,7 @@ impl fmt::Display for Message<'_> {
             write!(f, "cannot {action}")?;
         }
         if let Some(object) = object {
-            write!(f, "{}\"{object}\"", if action.is_empty() { "" } else { " " })?;
+            write!(Shown(f), "{}\"{object}\"", if action.is_empty() { "" } else { " " })?;
         }
         let has_reason = !why.is_empty() || source.is_some();
         if has_reason && (!action.is_empty() || object.is_some()) {
@@ -342,6 +343,7 @@ struct Reason<'a>(&'a Body);
 impl fmt::Display for Reason<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Body { why, peer, source, .. } = self.0;
+        let mut f = Shown(f);
         match peer {
             Some(peer) => write!(f, "{peer} {why}")?,
             None => f.write_str(why)?,
@@ -354,9 +356,34 @@ impl fmt::Display for Reason<'_> {
     }
 }
 
+/// Escapes what a terminal would act on, except a line feed: names and paths are of other users.
+struct Shown<'a, 'f>(&'a mut fmt::Formatter<'f>);
+
+impl fmt::Write for Shown<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for part in text.split_inclusive(|c| is_acted_on(c) && c != '\n') {
+            match part.chars().next_back() {
+                Some(last) if is_acted_on(last) && last != '\n' => {
+                    let plain = &part[..part.len() - last.len_utf8()];
+                    write!(self.0, "{plain}{}", last.escape_default())?;
+                }
+                _ => self.0.write_str(part)?,
+            }
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_contains_nothing_that_a_terminal_acts_on() {
+        let error = Error::new(ErrorKind::NotFound, "no \u{202e}object\nin \u{9b}31m");
+        let shown = error.doing("open").on("a\x1b[31m ö").to_string();
+        assert_eq!(shown, "cannot open \"a\\u{1b}[31m ö\": no \\u{202e}object\nin \\u{9b}31m");
+    }
 
     #[test]
     fn a_message_names_the_action_the_object_and_the_reason() {

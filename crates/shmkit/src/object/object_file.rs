@@ -14,7 +14,7 @@ use super::storage::{Memory, Storage};
 use super::{new_file, presence};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Access, Trust};
-use crate::sys::directory::{self, FileType, Opening, Removable, Status, Support};
+use crate::sys::directory::{self, Opening, Removable, Status, Support};
 use crate::sys::file::commit;
 use crate::sys::fork::{LockFile, OwnedFile};
 use crate::sys::lock::{self, Mode, Range};

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use super::run;
-use crate::{Unique, ended, raw, skip, start};
+use crate::{Unique, ended, output_of, raw, shm, skip, start};
 
 #[test]
 fn creation_fails_on_a_full_file_system_and_leaves_nothing() {
@@ -61,6 +61,32 @@ fn memory_that_is_truncated_during_an_access_ends_the_command_in_words() {
     let told = watcher.errors.next().unwrap().unwrap();
     assert!(told.starts_with("shm: the memory was truncated while it was used"), "{told}");
     assert_eq!(watcher.child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn control_characters_of_names_and_paths_are_escaped_in_messages() {
+    let directory = std::env::temp_dir();
+    let within = |name: &str| directory.join(name).to_str().unwrap().to_owned();
+    let missing = within("\x1b[31mmissing");
+    for arguments in [
+        &["raw", "read", "\x1b[31mname"][..],
+        &["raw", "read", "--file", &missing],
+        &["raw", "rm", "\x1b[31mname"],
+        &["--dir", &missing, "ls"],
+        &["--dir", &missing, "get", "name"],
+        &["get", "\x1b[31mname"],
+        &["raw", "create", "name", "--size", "\x1b[31m8"],
+        &["\x1b[31mcommand"],
+        &["lock", "name", "--timeout", "0ms", "--", "\x1b[31mcommand"],
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut command = shm();
+        command.env("SHMKIT_DIR", directory.path()).args(arguments);
+        let output = output_of(&mut command);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && !errors.contains('\x1b'), "{arguments:?}: {errors:?}");
+        assert!(errors.contains("\\u{1b}[31m"), "{arguments:?}: {errors}");
+    }
 }
 
 #[test]

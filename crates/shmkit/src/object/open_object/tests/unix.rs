@@ -99,7 +99,7 @@ fn of_a_file_with_two_names_the_other_is_told_and_each_can_be_removed() {
     let [here, copy] = ["here", "copy"].map(|it| parent.path().join(it));
     let choices =
         |directory: &Path| Choices { directory: Some(directory.into()), ..Choices::new() };
-    [&here, &copy].map(|it| fs::create_dir(it).unwrap());
+    [&here, &copy].into_iter().for_each(|it| fs::create_dir(it).unwrap());
     let open = |directory: &Path| {
         OpenObject::open(&name(), &choices(directory), OpenMode::WritableIfAllowed)
     };
