@@ -41,6 +41,8 @@ mod units;
 mod value;
 mod watch;
 
+use std::ffi::OsString;
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -105,17 +107,17 @@ fn run(line: CommandLine) -> anyhow::Result<()> {
     }
 }
 
-/// Parses the command line. An error about it contains parts of it, with control characters
-/// escaped.
+/// Parses the command line. An error about it contains parts of it: if these have control
+/// characters, they are escaped or left out, and the error has no styles.
 fn parse() -> CommandLine {
     CommandLine::try_parse().unwrap_or_else(|error| {
-        let message = error.render().to_string();
-        let is_plain = |letter: char| !letter.is_control() || letter == '\n' || letter == '\t';
-        if message.chars().all(is_plain) {
+        let is_plain = |it: OsString| !it.to_string_lossy().contains(char::is_control);
+        if std::env::args_os().all(is_plain) {
             error.exit();
         }
+        let message = error.render().to_string();
         let message = output::escaped(&message, |letter| letter == '\n' || letter == '\t');
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), message.as_bytes());
+        let _ = std::io::stderr().write_all(message.as_bytes());
         std::process::exit(error.exit_code());
     })
 }
