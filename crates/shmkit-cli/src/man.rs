@@ -31,7 +31,7 @@ pub(crate) fn run(args: &Args, root: clap::Command) -> anyhow::Result<()> {
     let title = command.get_display_name().unwrap_or("shm").to_uppercase();
     let version = root.get_version().unwrap_or_default();
     let examples = command.get_after_help().map(ToString::to_string);
-    let manual = clap_mangen::Man::new(command.clone().after_help("")).title(title);
+    let manual = clap_mangen::Man::new(command.clone().after_help(None::<&str>)).title(title);
     manual.source(format!("shm {version}")).render(&mut page)?;
     if let Some(examples) = examples {
         // Without filling, which would join the lines.

@@ -15,6 +15,7 @@ fn every_subcommand_is_in_the_help_the_manual_and_the_completions() {
     for name in subcommands() {
         assert!(help.contains(&format!("\n  {name} ")), "{name}");
         let page = dir.shm(&["man", name]);
+        assert!(!page.contains(".SH EXTRA"), "{name}: a heading without text");
         assert!(page.contains(&format!(".TH SHM-{}", name.to_uppercase())), "{page}");
     }
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {

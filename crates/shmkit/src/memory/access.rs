@@ -12,7 +12,8 @@ pub enum Access {
     Owner = 1,
     /// The user who created it, and the members of that user's group.
     Group = 2,
-    /// Every user of the machine.
+    /// Every user of the machine. Each of them must also trust the owner, by [`Trust`]: by default
+    /// a process opens only objects of its own user and of the administrator.
     Everyone = 3,
 }
 

@@ -83,6 +83,10 @@ impl FileMappingOptions {
 /// `std::fs`. If the process closed the file's descriptor (`closefrom`), all operations of the
 /// handle fail with `RoleLost`, and its regions stay.
 ///
+/// As POSIX demands, closing any descriptor of a file drops all plain `fcntl` locks (`F_SETLK`)
+/// that the process has on it: so does dropping this handle. Locks of open file descriptions, such
+/// as a [`FileLock`](crate::sync::FileLock), stay.
+///
 /// # If a process dies
 ///
 /// On a file system with unnamed files a new file is complete before it gets its name. Bytes that

@@ -29,6 +29,12 @@ use crate::shareable::Schema;
 ///
 /// [`sync::named`](crate::sync::named) has type aliases for objects of one primitive.
 ///
+/// # Names
+///
+/// A name has 1 to 200 bytes: parts separated by single slashes, as in `robot/left/pose`. No part
+/// is empty, `.` or `..`, and there is no control character. Letters are compared as they are
+/// written. The object `robot/pose` is the file `robot%2fpose.shmkit` in the directory of objects.
+///
 /// # If a process dies
 ///
 /// Opening takes a slot with a liveness lock, by which the other participants see that the process

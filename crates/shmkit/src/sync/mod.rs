@@ -2,6 +2,21 @@
 //!
 //! [`named`] has them as objects of their own; an [`Object`](crate::Object) holds several, under a
 //! name or in a region of memory. A [`FileLock`] is a lock on any file.
+//!
+//! # Waiting
+//!
+//! A wait ends by what it waits for, by its timeout, by a death that it reports, or by the removal
+//! of the object. A signal does not end it: the handler runs, and the wait goes on. A death is told
+//! by a notice of the kernel, usually within a millisecond; where the system refuses notices,
+//! within 50 ms. An attempt, such as [`Mutex::try_lock`], asks at most once in 50 ms whether the
+//! holder lives: until then it reports a dead holder as a living one.
+//!
+//! # Guards that are not dropped
+//!
+//! What a thread holds belongs to its process. If the thread ends without dropping a guard
+//! ([`mem::forget`](std::mem::forget), or `pthread_exit` in foreign code), the lock stays held
+//! until the handle that acquired it is closed, or until the process ends. Then it counts as the
+//! lock of a dead process.
 
 mod any;
 mod barrier;
