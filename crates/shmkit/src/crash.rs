@@ -91,6 +91,10 @@ pub const REGION_POINTS: &[&str] = &[
     "region: payload written",
 ];
 
+/// The points at which a test stops a process, and does not kill it.
+#[cfg(feature = "crash-points")]
+pub const STOP_POINTS: &[&str] = &["wait: not ready, not checked"];
+
 /// How many times a waiter of this process found a change after its slice, without a wake.
 #[cfg(all(feature = "crash-points", not(loom)))]
 pub fn late_finds() -> u64 {
@@ -129,6 +133,7 @@ mod armed {
         is_in(super::POINTS, name)
             || is_in(super::SYNC_POINTS, name)
             || is_in(super::REGION_POINTS, name)
+            || is_in(super::STOP_POINTS, name)
     }
 
     const fn is_in(points: &[&str], name: &str) -> bool {

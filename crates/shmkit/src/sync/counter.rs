@@ -6,7 +6,9 @@ use crate::error::Result;
 use crate::memory::atomic::Ordering;
 use crate::object::{Builder, Kind, Line, Part, PartState, Payload, Planner, Primitive};
 use crate::participant::Liveness;
-use crate::wait::{ASLEEP, CLOSED, Extent, Poll, SleepTicket, Until, WaitLoop, WaitWord, Wake};
+use crate::wait::{
+    ASLEEP, CLOSED, Checked, Extent, Poll, SleepTicket, Until, WaitLoop, WaitWord, Wake,
+};
 
 const ONE: u64 = 1 << 2;
 
@@ -48,7 +50,8 @@ impl Counter {
             seen if seen & CLOSED != 0 => Poll::Ready(Err(closed())),
             seen => Poll::Pending(SleepTicket::new(word, seen)),
         };
-        let check = |_: Extent<'_>| membership.object_is_removed().then(|| Err(closed()));
+        let check =
+            |_: Extent<'_>| membership.object_is_removed().then(|| Checked::Removed(Err(closed())));
         let waited = self.wait_loop.wait(membership.notices(), until, poll, check);
         waited.found.unwrap_or_else(|| Err(membership.timed_out("wait for")))
     }

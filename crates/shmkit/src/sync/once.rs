@@ -90,8 +90,12 @@ impl Once {
     fn call_slowly(&self, action: impl FnOnce(bool), until: Until) -> Result<()> {
         const ACTION: &str = "do once";
         let membership = self.raw.membership();
-        let acquired = self.raw.acquire_slowly(Mode::Exclusive, until);
-        let acquired = acquired.map_err(|error| membership.acquire_error(error, ACTION))?;
+        let acquired = match self.raw.acquire_slowly(Mode::Exclusive, until) {
+            Ok(acquired) => acquired,
+            // It was done, and then the object was removed, or the time was over.
+            Err(_) if self.is_completed() => return Ok(()),
+            Err(error) => return Err(membership.acquire_error(error, ACTION)),
+        };
         let mut running = Running { once: self, begun: false };
         if self.is_completed() {
             return Ok(());

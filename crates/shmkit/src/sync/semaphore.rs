@@ -109,7 +109,7 @@ impl Semaphore {
     ///
     /// # Errors
     ///
-    /// Those of [`acquire`](Self::acquire).
+    /// `Closed` if the object was removed and no permit is left; `Corrupt`; `Forked`; `RoleLost`.
     #[inline]
     pub fn consume(&self) -> Result<()> {
         self.take(false, Until::Ever)
@@ -119,7 +119,7 @@ impl Semaphore {
     ///
     /// # Errors
     ///
-    /// Those of [`acquire`](Self::acquire).
+    /// Those of [`consume`](Self::consume).
     #[inline]
     pub fn try_consume(&self) -> Result<bool> {
         self.try_take(false)
@@ -129,7 +129,7 @@ impl Semaphore {
     ///
     /// # Errors
     ///
-    /// `TimedOut`; and those of [`acquire`](Self::acquire).
+    /// `TimedOut`; and those of [`consume`](Self::consume).
     pub fn consume_timeout(&self, timeout: Duration) -> Result<()> {
         self.take(false, Until::after(timeout))
     }

@@ -28,7 +28,7 @@ pub(crate) use shared_moment::SharedMoment;
 pub(crate) use until::Until;
 #[cfg(all(feature = "crash-points", not(loom)))]
 pub(crate) use waiter::figures;
-pub(crate) use waiter::{Poll, RUN, SleepTicket, Standing, WaitLoop, Waited};
+pub(crate) use waiter::{Checked, Poll, RUN, SleepTicket, Standing, WaitLoop, Waited};
 pub(crate) use word::{ASLEEP, CLOSED, WaitWord, Wake};
 
 #[cfg(all(test, loom))]

@@ -32,8 +32,8 @@ impl Watched {
             seen if seen >> 2 == 1 => Poll::Ready("changed"),
             seen => Poll::Pending(SleepTicket::new(word, seen)),
         };
-        let check =
-            |_: Extent<'_>| (self.lock_is_free.load(Ordering::Acquire) == 1).then_some("dead");
+        let is_dead = || self.lock_is_free.load(Ordering::Acquire) == 1;
+        let check = |_: Extent<'_>| is_dead().then_some(Checked::Found("dead"));
         let notices = self.notices.about(&Nobody);
         let waited = WaitLoop::for_answer(0).wait(Some(notices), Until::Ever, poll, check);
         waited.found.expect("there is no deadline")

@@ -15,7 +15,7 @@ fn wait<T>(
         let seen = word.load(Ordering::Acquire);
         look(seen).map_or_else(|| Poll::Pending(SleepTicket::new(word, seen)), Poll::Ready)
     };
-    wait_loop.wait(None, until, poll, |_| check())
+    wait_loop.wait(None, until, poll, |_| check().map(Checked::Found))
 }
 
 fn sleeping_at_once() -> WaitLoop {
@@ -205,6 +205,28 @@ fn a_check_that_found_something_is_made_again_by_the_next_wait() {
     for _ in 0..3 {
         let waited = wait(&wait_loop, &word, Until::Now, |_| None, || Some("one of several"));
         assert!(waited.found.is_some());
+    }
+}
+
+#[test]
+fn what_came_before_the_removal_is_found_before_the_removal_is_told() {
+    let word = AtomicU64::new(0);
+    let wait_word = WaitWord::new(&word);
+    for until in [Until::Now, Until::Ever] {
+        for comes in [true, false] {
+            word.store(0, Ordering::Relaxed);
+            let poll = |_: &Standing| match word.load(Ordering::Relaxed) {
+                0 => Poll::Pending(SleepTicket::new(wait_word, 0)),
+                _ => Poll::Ready("it came"),
+            };
+            // Between the poll and the check.
+            let check = |_: Extent<'_>| {
+                word.store(comes.into(), Ordering::Relaxed);
+                Some(Checked::Removed("removed"))
+            };
+            let waited = sleeping_at_once().wait(None, until, poll, check);
+            assert_eq!(waited.found, Some(if comes { "it came" } else { "removed" }));
+        }
     }
 }
 

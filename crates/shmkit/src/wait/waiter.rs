@@ -16,7 +16,8 @@
 //!
 //! A waiter continues when a word changes, and each change is followed by a wake. Some events cause
 //! no wake, for example a death, or a name that was removed by hand. The **slow check** finds them;
-//! `checks` says when it is due.
+//! `checks` says when it is due. A removal is told only after one more poll: what another process
+//! did before it removed the object is the result of the wait.
 //!
 //! # Handoffs
 //!
@@ -60,6 +61,34 @@ pub(crate) enum Poll<'a, T> {
     /// Free, but reserved for other waiters by a handoff: the waiter leaves it to them, for a slice
     /// at most.
     Reserved(SleepTicket<'a>),
+}
+
+/// What the slow check found.
+#[derive(Debug)]
+pub(crate) enum Checked<T> {
+    /// The result of the wait.
+    Found(T),
+    /// The object was removed. This is the result unless another came before: the waiter polls once
+    /// more.
+    Removed(T),
+}
+
+impl<T> Checked<T> {
+    /// Returns the result of the wait: what was there before the removal, if the object was
+    /// removed.
+    #[cold]
+    fn or_found_before<'a>(self, poll: impl FnOnce() -> Poll<'a, T>) -> T
+    where
+        T: 'a,
+    {
+        match self {
+            Self::Found(found) => found,
+            Self::Removed(removed) => match poll() {
+                Poll::Ready(found) => found,
+                Poll::Pending(_) | Poll::Reserved(_) => removed,
+            },
+        }
+    }
 }
 
 /// What a waiter needs to sleep: the word, its value at the look, and the value to mark it with.
@@ -215,7 +244,7 @@ impl WaitLoop {
         notices: Option<ObjectNotices<'_>>,
         until: Until,
         poll: impl FnMut(&Standing) -> Poll<'a, T>,
-        check: impl FnMut(Extent<'_>) -> Option<T>,
+        check: impl FnMut(Extent<'_>) -> Option<Checked<T>>,
     ) -> Waited<T> {
         self.wait_looking(
             &mut (poll, check),
@@ -241,7 +270,7 @@ impl WaitLoop {
         until: Until,
         mut look: impl FnMut(&mut C) -> ControlFlow<Option<T>>,
         mut poll: impl FnMut(&mut C, &Standing) -> Poll<'a, T>,
-        mut check: impl FnMut(&mut C, Extent<'_>) -> Option<T>,
+        mut check: impl FnMut(&mut C, Extent<'_>) -> Option<Checked<T>>,
     ) -> Waited<T> {
         let (mut standing, is_attempt) = (Standing::default(), until == Until::Now);
         if !is_attempt && let Some(found) = self.spin(context, &mut look) {
@@ -257,12 +286,13 @@ impl WaitLoop {
                 figures::count_if(woke == WaitOutcome::TimedOut, &figures::LATE_FINDS);
                 break Some(found);
             }
+            crash_point!("wait: not ready, not checked");
             let now = Instant::now();
             let due = checks.take_due(now);
-            if let Some(found) = due.and_then(|extent| check(context, extent)) {
+            if let Some(checked) = due.and_then(|extent| check(context, extent)) {
                 // There may be more to find, which the next wait looks for.
                 self.forget_check();
-                break Some(found);
+                break Some(checked.or_found_before(|| poll(context, &standing)));
             }
             let (before, is_over) = (standing, until.is_over(now));
             let waited = now - *since.get_or_insert(now);

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Peer, Result};
 use crate::participant::owner::DeathWatch;
 use crate::participant::{Liveness, Role};
 use crate::shareable::Shareable;
-use crate::wait::{Poll, Until, WaitLoop};
+use crate::wait::{Checked, Poll, Until, WaitLoop};
 
 /// A reader of one value after the other, whatever their type.
 #[derive(Debug)]
@@ -107,7 +107,7 @@ impl Reading {
                 false => ControlFlow::Continue(()),
             },
             |(place, into), _| place.poll(handle, shape, into),
-            |(place, _), _| check(handle, place, deaths).err().map(Err),
+            |(place, _), _| Some(Checked::Found(Err(check(handle, place, deaths).err()?))),
         );
         let news = match found.found {
             Some(Ok(())) => return Ok(()),

@@ -58,7 +58,8 @@ use self::state::{DONE, DRAINING, INCONSISTENT, READERS, UPGRADABLE};
 use super::{Liveness, ParticipantId};
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::wait::{
-    ASLEEP, Poll, SharedMoment, SleepTicket, Standing, Until, WaitLoop, WaitWord, Waited, Wake,
+    ASLEEP, Checked, Poll, SharedMoment, SleepTicket, Standing, Until, WaitLoop, WaitWord, Waited,
+    Wake,
 };
 
 /// How many times an exchange is attempted before the word counts as contended.
@@ -234,7 +235,7 @@ impl<'a> OwnerWord<'a> {
             liveness.notices(),
             until,
             |standing| self.poll_acquire(me, mode, standing),
-            |_| self.replace_dead_holder(Some((me, mode)), liveness),
+            |_| self.replace_dead_holder(Some((me, mode)), liveness).map(Checked::Found),
         );
         self.conclude(waited, until)
     }

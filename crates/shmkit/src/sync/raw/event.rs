@@ -23,7 +23,7 @@
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::participant::Liveness;
 use crate::wait::{
-    ASLEEP, CLOSED, Poll, SleepTicket, Standing, Until, WaitLoop, WaitWord, Waited, Wake,
+    ASLEEP, CLOSED, Checked, Poll, SleepTicket, Standing, Until, WaitLoop, WaitWord, Waited, Wake,
 };
 
 const SET: u64 = 1 << 2;
@@ -163,7 +163,7 @@ impl<'a> EventWord<'a> {
             liveness.notices(),
             until,
             |standing| self.poll(begun, standing),
-            |_| liveness.object_is_removed().then_some(Err(EventError::Closed)),
+            |_| liveness.object_is_removed().then_some(Checked::Removed(Err(EventError::Closed))),
         );
         let outcome = found.unwrap_or(Err(EventError::TimedOut));
         if slept && outcome.is_err() && self.reset == Reset::Automatic {

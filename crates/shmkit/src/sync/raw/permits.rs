@@ -59,8 +59,8 @@ use crate::object::LINE_WORDS;
 use crate::participant::{slot_from_bits, slot_to_bits};
 use crate::sys::notices::ObjectNotices;
 use crate::wait::{
-    ASLEEP, CLOSED, Extent, Poll, RUN, SharedMoment, SleepTicket, Standing, Until, WaitLoop,
-    WaitWord, Waited, Wake,
+    ASLEEP, CLOSED, Checked, Extent, Poll, RUN, SharedMoment, SleepTicket, Standing, Until,
+    WaitLoop, WaitWord, Waited, Wake,
 };
 
 /// Words from one slot's two words to the next slot's.
@@ -231,10 +231,13 @@ impl<'a> Permits<'a> {
             let taken = Self::load(self.taken);
             self.settle(taken, TAKEN);
             let given = Self::load(self.given);
-            if given.0 & CLOSED != 0 {
-                return Err(PermitError::Closed);
-            }
+            // A permit to consume is a message, which was sent before the object was retired. One
+            // to hold would be held beside those of the next object of this name.
+            let (is_closed, holds) = (given.0 & CLOSED != 0, slot.is_some());
             match given.count().checked_sub(taken.count()) {
+                available if is_closed && (holds || available.is_none_or(|it| it == 0)) => {
+                    return Err(PermitError::Closed);
+                }
                 None => return Err(PermitError::Corrupt),
                 Some(0) => return Err(PermitError::None),
                 Some(_) if slot.is_some_and(|slot| self.held(slot) >= MAX_HELD) => {
@@ -383,7 +386,7 @@ impl<'a> Permits<'a> {
                 has_asked |= standing.starves_for_long;
                 self.poll_take(slot, standing)
             },
-            |extent| check(extent).then_some(Err(PermitError::Closed)),
+            |extent| check(extent).then_some(Checked::Removed(Err(PermitError::Closed))),
         );
         if slept {
             // CRASH: dying here leaves other sleeping threads without a mark, until the death

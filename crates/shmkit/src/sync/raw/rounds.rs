@@ -39,7 +39,9 @@
 
 use crate::memory::atomic::{AtomicU64, Ordering, fence_in_model};
 use crate::participant::{Liveness, ParticipantId};
-use crate::wait::{ASLEEP, CLOSED, Extent, Poll, SleepTicket, Until, WaitLoop, WaitWord, Wake};
+use crate::wait::{
+    ASLEEP, CLOSED, Checked, Extent, Poll, SleepTicket, Until, WaitLoop, WaitWord, Wake,
+};
 
 /// The most parties.
 pub(crate) const MAX_PARTIES: usize = 1_024;
@@ -316,8 +318,9 @@ impl<'a> Rounds<'a> {
             |extent| {
                 let repaired = self.repair(round, liveness, extent);
                 left_to_next |= repaired.died_after_arrival || self.round() != round;
-                let completed = repaired.completed.then_some(Ended::Complete(true));
-                completed.or_else(|| liveness.object_is_removed().then_some(Ended::Closed))
+                let completed = repaired.completed.then_some(Checked::Found(Ended::Complete(true)));
+                let removed = || liveness.object_is_removed().then_some(Ended::Closed);
+                completed.or_else(|| removed().map(Checked::Removed))
             },
         );
         if left_to_next {

@@ -44,7 +44,9 @@
 use crate::memory::atomic::{AtomicU64, Ordering, fence_in_model};
 use crate::participant::owner::{AcquireError, Acquired, Mode, OwnerWord, State};
 use crate::participant::{GENERATION_MASK, Liveness, MAX_PARTICIPANTS, ParticipantId};
-use crate::wait::{ASLEEP, Extent, Poll, SleepTicket, Standing, Until, WaitLoop, WaitWord, Wake};
+use crate::wait::{
+    ASLEEP, Checked, Extent, Poll, SleepTicket, Standing, Until, WaitLoop, WaitWord, Wake,
+};
 
 /// Words from one participant's share to the next: each has a cache line to itself.
 pub(crate) const STRIDE: usize = 8;
@@ -187,7 +189,10 @@ impl<'a> OwnShare<'a> {
             liveness.notices(),
             until,
             |standing| self.poll_share(standing),
-            |_| Some(Err(self.owner.replace_dead_holder(None, liveness)?.err()?)),
+            |_| {
+                let refused = self.owner.replace_dead_holder(None, liveness)?.err()?;
+                Some(Checked::Found(Err(refused)))
+            },
         );
         self.owner.conclude(waited, until).map(State::acquired)
     }
@@ -288,7 +293,7 @@ impl<'a> Shares<'a> {
             |_| self.poll_drained(&mut first),
             |extent| {
                 self.forget_the_dead(liveness, extent);
-                liveness.object_is_removed().then_some(Err(AcquireError::Closed))
+                liveness.object_is_removed().then_some(Checked::Found(Err(AcquireError::Closed)))
             },
         );
         match (waited.found, self.first_sharer(first)) {

@@ -43,7 +43,7 @@
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::object::LINE_WORDS;
 use crate::participant::{Liveness, ParticipantId};
-use crate::wait::{ASLEEP, CLOSED, Poll, SleepTicket, Until, WaitLoop, WaitWord, Wake};
+use crate::wait::{ASLEEP, CLOSED, Checked, Poll, SleepTicket, Until, WaitLoop, WaitWord, Wake};
 
 /// How many threads can wait at a time.
 pub(crate) const RECORDS: usize = if cfg!(loom) { 4 } else { 896 };
@@ -296,7 +296,8 @@ impl<'a> Waiters<'a> {
             |_| self.poll(index, me),
             |_| {
                 let inherited = self.inherit(index, me, liveness).then_some(Ended::Inherited);
-                inherited.or_else(|| liveness.object_is_removed().then_some(Ended::Closed))
+                let removed = || liveness.object_is_removed().then_some(Ended::Closed);
+                inherited.map(Checked::Found).or_else(|| removed().map(Checked::Removed))
             },
         );
         match waited.found.unwrap_or(Ended::TimedOut) {

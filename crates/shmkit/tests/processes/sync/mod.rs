@@ -20,6 +20,7 @@ mod mutex;
 mod namespaces;
 #[cfg(any(target_os = "linux", windows))]
 mod notices;
+mod removal;
 mod semaphore;
 #[cfg(unix)]
 mod sleeping;
@@ -48,6 +49,7 @@ pub(crate) const ROLES: &[(&str, Role)] = &[
     ("greedy", fairness::greedy),
     ("player", waiting::player),
     ("event waiter", stopped::event_waiter),
+    (removal::ROLE, removal::waiter),
 ];
 
 #[cfg(unix)]
