@@ -33,9 +33,9 @@ enum Command {
     },
     /// Wait until all parties have arrived
     ///
-    /// One of the parties prints `leader`, the others print nothing. If a party dies before it
-    /// arrives, the waiters end with exit code 9. The next wait begins a new round. A party that is
-    /// killed while it waits has arrived, and keeps its place until the round ends.
+    /// One of the parties prints `leader`, the others print nothing. If a party dies before all
+    /// have arrived, also by ctrl-c or a signal, the parties that wait end with exit code 9. The
+    /// next wait begins a new round.
     Wait {
         /// The name of the barrier
         name: String,

@@ -70,15 +70,27 @@ fn a_party_that_times_out_frees_its_place() {
 }
 
 #[test]
-fn a_party_that_is_killed_after_it_arrived_keeps_its_place() {
+fn nobody_passes_a_barrier_with_a_party_that_was_killed_while_it_waited() {
     let dir = TestDir::new();
     dir.shm(&["barrier", "create", "step", "2"]);
-    let mut party = dir.start(&["barrier", "wait", "step"]);
+    let mut killed = dir.start(&["barrier", "wait", "step"]);
     dir.await_waiting("step", 1);
-    party.kill();
-    assert_eq!(dir.shm(&["barrier", "wait", "step"]), "leader\n");
-    let help = dir.shm(&["barrier", "wait", "--help"]);
-    assert!(help.contains("keeps its place until the round ends"), "{help}");
+    killed.kill();
+    // It takes the dead party's place, and waits for another.
+    dir.fails(&["barrier", "wait", "step", "--timeout", "1ms"], 8, "the timeout expired");
+}
+
+#[test]
+fn the_death_of_a_party_that_waits_is_told_to_the_others() {
+    let dir = TestDir::new();
+    dir.shm(&["barrier", "create", "step", "3"]);
+    let [mut killed, mut waiting] = [(); 2].map(|()| dir.start(&["barrier", "wait", "step"]));
+    dir.await_waiting("step", 2);
+    killed.kill();
+    let _last = dir.start(&["barrier", "wait", "step"]);
+    let told = "shm: cannot wait at \"step\": a party died before the round was complete";
+    assert_eq!(waiting.note().unwrap(), told);
+    assert_eq!(waiting.child.wait().unwrap().code(), Some(9));
 }
 
 #[test]

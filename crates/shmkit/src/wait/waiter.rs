@@ -234,6 +234,17 @@ impl WaitLoop {
         forget_check(&self.remembered);
     }
 
+    /// Returns the extent of a slow check that is due, for a thread that need not wait. The caller
+    /// makes it then.
+    pub(crate) fn take_due_check<'a>(
+        &'a self,
+        notices: Option<ObjectNotices<'a>>,
+    ) -> Option<Extent<'a>> {
+        let mut checks = Timer::begin(&self.remembered, notices);
+        checks.read_news();
+        checks.take_due(Instant::now())
+    }
+
     /// Waits until `poll` is ready, or `check` finds something, or the time of `until` is over.
     ///
     /// `poll` is cheap and is called often. `check` is the slow check, which asks about the holders

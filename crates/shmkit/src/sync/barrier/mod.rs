@@ -21,10 +21,10 @@ use crate::wait::Until;
 ///
 /// # If a process dies
 ///
-/// A party that dies before it arrives breaks the round: all waiters of the round get `PeerDied`,
-/// and its place is free for another party. Waiting again begins a new round. A party that dies
-/// after it arrived has arrived: it keeps its place until the round ends, and breaks the next
-/// round.
+/// A party that dies breaks the round, also if it had arrived and waited: all waiters of the round
+/// get `PeerDied`, and its place is free for another party. Waiting again begins a new round. The
+/// last party to arrive asks at most once in 25 ms whether the others live: if one died since then,
+/// the round may complete, and the next one is broken.
 ///
 /// # Examples
 ///
@@ -119,8 +119,8 @@ impl BarrierParty<'_> {
     ///
     /// # Errors
     ///
-    /// `PeerDied` if a party died before it arrived; `Closed` if the object was removed; `Forked`;
-    /// `RoleLost`.
+    /// `PeerDied` if a party died before the round was complete; `Closed` if the object was
+    /// removed; `Forked`; `RoleLost`.
     pub fn wait(&mut self) -> Result<BarrierWaitResult> {
         self.wait_within(Until::Ever)
     }
@@ -150,7 +150,7 @@ impl BarrierParty<'_> {
             Some(round) => round,
             None => {
                 let round = self.rendezvous.arrive(self.index)?;
-                if self.rendezvous.rounds().end_if_all_arrived(round) {
+                if self.rendezvous.complete(round) {
                     return Ok(BarrierWaitResult(true));
                 }
                 round

@@ -92,6 +92,11 @@ impl Rendezvous {
         })
     }
 
+    /// Completes the round in which this party arrived, if all have arrived and live.
+    pub(super) fn complete(&self, round: u64) -> bool {
+        self.rounds().complete(round, self.membership(), &self.wait_loop)
+    }
+
     /// Waits until the round ends.
     pub(super) fn wait(&self, round: u64, until: Until) -> Ended {
         let membership = self.membership();
@@ -104,7 +109,10 @@ impl Rendezvous {
         let membership = self.membership();
         match ended {
             Ended::Broken => {
-                let why = "a party died before it arrived";
+                let why = match self.once {
+                    true => "a party died before it arrived",
+                    false => "a party died before the round was complete",
+                };
                 membership.error(ErrorKind::PeerDied, "wait at", why)
             }
             Ended::Closed => membership.object().closed(),

@@ -16,10 +16,10 @@
 //! | FREE | no party | any participant, by storing its own id: to JOINED |
 //! | JOINED | a party that has not arrived | the party, to ARRIVED or FREE; or see below |
 //! | ARRIVED | it arrived in the recorded round | the same |
-//! | BREAKING | it died, and breaks the recorded round | any participant, to FREE |
+//! | BREAKING | it died, and breaks the recorded round | any participant, to FREE; or see below |
 //!
-//! If a party is dead and has not arrived in this round, any participant sets its record to
-//! BREAKING, then ends that round as broken, then frees the record.
+//! If a party is dead, any participant sets its record to BREAKING, then ends the round as broken,
+//! then frees the record. (Not of a latch's party that has arrived: what it did is done.)
 //!
 //! A round is complete when every record is ARRIVED in it. Any process that sees this moves the
 //! word to the next round, by one exchange, perhaps before the last party to arrive has looked. No
@@ -27,12 +27,21 @@
 //! eight rounds were broken: bit 4 is for the previous round.
 //! A latch has one round that is completed, and stays OPEN; rounds can be broken there too.
 //!
+//! # Why no party goes on alone
+//!
+//! A party that waits goes on together with the others, so a party that died while it waited breaks
+//! the round, too. The last party to arrive finds this death: it asks about all parties before it
+//! ends the round. It asks once in 25 ms, or when there are news, so that fast rounds stay fast. If
+//! a party died later than that, the round completes, and the death breaks the next one.
+//!
 //! # Why each death breaks one round
 //!
 //! The record names the round before that round is broken, and is freed only after. If a process is
 //! killed in between, the next process continues with this record: breaking exchanges exactly the
-//! recorded round, so it happens once. The recorded round is the current round after the death. It
-//! cannot complete. If another party's death breaks it first, that also reports this death.
+//! recorded round, so it happens once. The recorded round is the current round after the death. If
+//! another party's death breaks it first, that also reports this death. If a process that had seen
+//! the dead party arrive completes it first, the record stays, and names the next round: no round
+//! completes while a record is BREAKING, except by a process that had looked at it before.
 //!
 //! A waiter breaks only the round for which it waits: so a death that it finds is reported at least
 //! to this waiter. A participant that joins breaks the round for nobody: it takes the place.
@@ -70,15 +79,6 @@ pub(crate) enum Ended {
     TimedOut,
     /// The object was retired.
     Closed,
-}
-
-/// What a check of a waiter did and found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Repaired {
-    /// It completed the round.
-    pub(crate) completed: bool,
-    /// A party died after it had arrived.
-    pub(crate) died_after_arrival: bool,
 }
 
 /// The words of a barrier or a latch.
@@ -145,9 +145,8 @@ impl<'a> Rounds<'a> {
 
     /// Takes a place among the parties. `None`: none is free.
     pub(crate) fn join(self, me: ParticipantId, liveness: &impl Liveness) -> Option<usize> {
-        // A participant that is not a party ends a round only if no living party can.
-        if self.break_for_the_dead(liveness) && self.end_if_all_arrived(self.round()) {
-            self.break_for_the_dead(liveness);
+        for index in 0..self.records.len() {
+            self.break_for(index, None, liveness);
         }
         let free = |index: &usize| {
             let record = self.load(*index);
@@ -174,7 +173,7 @@ impl<'a> Rounds<'a> {
             if ParticipantId::from_bits(record) != Some(me) || record & STATE == BREAKING {
                 return None;
             }
-            // CRASH: dying before this breaks the round; a party that dies after it has arrived.
+            // CRASH: dying before or after this breaks the round, unless it completes first.
             if self.exchange(index, record, in_round(record, round, ARRIVED)) {
                 crash_point!("barrier: arrived, not yet seen");
                 // If that round is already over, it completed with this party, or was broken.
@@ -183,11 +182,45 @@ impl<'a> Rounds<'a> {
         }
     }
 
+    fn have_all_arrived(self, round: u64) -> bool {
+        fence_in_model();
+        (0..self.records.len()).all(|it| self.has_arrived(self.load(it), round))
+    }
+
     /// Ends the round if all parties have arrived. Returns whether this call ended it.
     pub(crate) fn end_if_all_arrived(self, round: u64) -> bool {
-        fence_in_model();
-        let all = (0..self.records.len()).all(|it| self.has_arrived(self.load(it), round));
-        all && self.end(round, false)
+        self.have_all_arrived(round) && self.end(round, false)
+    }
+
+    /// For a party that arrived in `round`: ends it if all have arrived. If the slow check is due,
+    /// breaks it instead if one of them died. Returns whether this call completed the round.
+    pub(crate) fn complete(
+        self,
+        round: u64,
+        liveness: &impl Liveness,
+        wait_loop: &WaitLoop,
+    ) -> bool {
+        if !self.have_all_arrived(round) {
+            return false;
+        }
+        if wait_loop.take_due_check(liveness.notices()).is_none() {
+            return self.end(round, false);
+        }
+        let completed = self.complete_or_break(round, liveness);
+        if !completed {
+            // The next wait checks at once for the deaths that this call left to a later round.
+            wait_loop.forget_check();
+        }
+        completed
+    }
+
+    /// Ends a round in which all parties have arrived: as broken if one of them died.
+    fn complete_or_break(self, round: u64, liveness: &impl Liveness) -> bool {
+        // A latch opens all the same.
+        if !self.once {
+            (0..self.records.len()).for_each(|it| self.break_for(it, Some(round), liveness));
+        }
+        self.end_if_all_arrived(round)
     }
 
     fn end(self, round: u64, broken: bool) -> bool {
@@ -227,69 +260,57 @@ impl<'a> Rounds<'a> {
         })
     }
 
-    /// For a waiter of `round`: breaks it for parties that died before they arrived. Ends it if all
-    /// parties arrived and the last one died before it ended it.
+    /// For a waiter of `round`: breaks it for parties that died. Ends it if all parties arrived and
+    /// the last one is stopped, or died, before it ended it. Returns whether this call completed
+    /// the round.
     ///
-    /// This call does not break a later round: its waiter could not report that death. But the
-    /// waiters of the later round get no news of a death that was announced in this round. So a
-    /// check because of news also asks about parties that have arrived. (Not for a latch: such a
-    /// death does not break it.)
-    pub(crate) fn repair(
-        self,
-        round: u64,
-        liveness: &impl Liveness,
-        extent: Extent<'_>,
-    ) -> Repaired {
+    /// A party that has arrived delays no waiter, and the last party asks about it. So a check asks
+    /// about it only because of news, as the last party may come late. A waiter breaks no later
+    /// round, since it could not report that death.
+    pub(crate) fn repair(self, round: u64, liveness: &impl Liveness, extent: Extent<'_>) -> bool {
         let is_armed = || liveness.notices().is_some_and(|it| it.armed_since_ms().is_some());
-        // Without notices, the checks at the end of each slice of 50 ms find these deaths.
         let asks_all = !self.once && matches!(extent, Extent::Everything) && is_armed();
-        let mut died_after_arrival = false;
         extent.each_slot(self.records.len() as u32, |index| {
             let record = self.load(index as usize);
             let asks = record & STATE != FREE
                 && (asks_all || !self.has_arrived(record, round))
                 && self.round() == round;
             if asks {
-                died_after_arrival |= self.break_for(index as usize, record, Some(round), liveness);
+                self.break_for(index as usize, Some(round), liveness);
             }
             asks
         });
-        Repaired { completed: self.end_if_all_arrived(round), died_after_arrival }
+        self.have_all_arrived(round) && self.complete_or_break(round, liveness)
     }
 
-    /// Breaks the round for parties that died before they arrived. Returns whether any party died
-    /// after it arrived.
-    fn break_for_the_dead(self, liveness: &impl Liveness) -> bool {
-        let mut had_arrived = false;
-        for index in 0..self.records.len() {
-            had_arrived |= self.break_for(index, self.load(index), None, liveness);
+    /// If the party of this record died, breaks the current round; with `this`, only if that is the
+    /// current round.
+    fn break_for(self, index: usize, this: Option<u64>, liveness: &impl Liveness) {
+        /// The recorded round and the next: no later one completes.
+        const ROUNDS: u32 = 2;
+        for _ in 0..ROUNDS {
+            let record = self.load(index);
+            let party = ParticipantId::from_bits(record);
+            let is_dead = party.is_none_or(|party| liveness.reap_if_dead(party));
+            // Loaded after the death was seen, so that the death does not break an earlier round.
+            let (round, state) = (self.round(), record & STATE);
+            let has_arrived = self.once && state == ARRIVED;
+            let is_other = this.is_some_and(|this| this != round);
+            if state == FREE || !is_dead || has_arrived || is_other {
+                return;
+            }
+            if self.break_round(index, record, round) {
+                return;
+            }
         }
-        had_arrived
     }
 
-    /// If the party of this record died before it arrived, breaks the current round; with `this`,
-    /// only if that is the current round. Returns whether the party died after it arrived.
-    fn break_for(
-        self,
-        index: usize,
-        mut record: u64,
-        this: Option<u64>,
-        liveness: &impl Liveness,
-    ) -> bool {
-        let party = ParticipantId::from_bits(record);
-        let is_dead = party.is_none_or(|party| liveness.reap_if_dead(party));
-        // Loaded after the death was seen, so that the death does not break an earlier round.
-        let (round, state) = (self.round(), record & STATE);
-        if state == FREE || !is_dead || this.is_some_and(|this| this != round) {
-            return false;
-        }
-        if self.has_arrived(record, round) {
-            return true;
-        }
-        if state != BREAKING {
+    /// Breaks the current round for the dead party of this record. False if the round completed.
+    fn break_round(self, index: usize, mut record: u64, round: u64) -> bool {
+        if record & STATE != BREAKING || self.was_completed(record) {
             let breaking = in_round(record, round, BREAKING);
             if !self.exchange(index, record, breaking) {
-                return false;
+                return true;
             }
             record = breaking;
             crash_point!("barrier: death recorded, round not broken");
@@ -298,8 +319,19 @@ impl<'a> Rounds<'a> {
             self.end(round, true);
             crash_point!("barrier: round broken, record not free");
         }
+        if self.was_completed(record) {
+            return false;
+        }
         self.exchange(index, record, FREE);
-        false
+        true
+    }
+
+    /// Returns whether the recorded round is the previous one, and was completed. (An earlier one
+    /// was followed by a broken one.)
+    fn was_completed(self, record: u64) -> bool {
+        let now = self.look();
+        let previous = (now / ROUND).wrapping_sub(1);
+        record & IN_ROUND == (previous << IN_ROUND_SHIFT) & IN_ROUND && now & 1 << BROKEN_SHIFT == 0
     }
 
     /// Waits until the round is over.
@@ -316,9 +348,9 @@ impl<'a> Rounds<'a> {
             until,
             |_| self.poll(round),
             |extent| {
-                let repaired = self.repair(round, liveness, extent);
-                left_to_next |= repaired.died_after_arrival || self.round() != round;
-                let completed = repaired.completed.then_some(Checked::Found(Ended::Complete(true)));
+                let completed = self.repair(round, liveness, extent);
+                left_to_next |= self.round() != round;
+                let completed = completed.then_some(Checked::Found(Ended::Complete(true)));
                 let removed = || liveness.object_is_removed().then_some(Ended::Closed);
                 completed.or_else(|| removed().map(Checked::Removed))
             },

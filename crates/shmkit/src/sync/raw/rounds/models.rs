@@ -27,10 +27,11 @@ impl Words {
     /// Arrives, and waits until all parties have arrived.
     fn meet(&self, index: usize, me: ParticipantId, liveness: &impl Liveness) -> Ended {
         let round = self.rounds().arrive(index, me).unwrap();
-        if self.rounds().end_if_all_arrived(round) {
+        let wait_loop = WaitLoop::for_answer(0);
+        if self.rounds().complete(round, liveness, &wait_loop) {
             return Ended::Complete(true);
         }
-        self.rounds().wait(round, liveness, &WaitLoop::for_answer(0), Until::Ever)
+        self.rounds().wait(round, liveness, &wait_loop, Until::Ever)
     }
 }
 
@@ -88,7 +89,7 @@ fn loom_the_death_of_a_party_is_reported_to_all_once() {
 }
 
 #[test]
-fn loom_a_party_that_arrived_and_died_has_arrived() {
+fn loom_the_last_party_does_not_go_on_beside_one_that_arrived_and_died() {
     check(Some(2), || {
         let words = Words::new(2, false);
         let dead = words.rounds().join(DEAD, &NOBODY_DIED).unwrap();
@@ -97,7 +98,31 @@ fn loom_a_party_that_arrived_and_died_has_arrived() {
             words.rounds().arrive(dead, DEAD);
         }));
         let ended = words.meet(index, living(1), &DeadIs(Some(DEAD)));
-        assert_eq!(ended, Ended::Complete(true));
+        assert_eq!(ended, Ended::Broken);
+        assert_eq!((words.rounds().round(), words.rounds().parties().count()), (1, 1));
+    });
+}
+
+#[test]
+fn loom_a_death_that_is_found_while_the_round_completes_breaks_one_round() {
+    check(Some(2), || {
+        let words = Words::new(3, false);
+        let dead = words.rounds().join(DEAD, &NOBODY_DIED).unwrap();
+        let index = [1, 2].map(|slot| words.rounds().join(living(slot), &NOBODY_DIED).unwrap());
+        words.rounds().arrive(dead, DEAD);
+        let unaware = thread::spawn({
+            let words = words.clone();
+            move || words.meet(index[0], living(1), &NOBODY_DIED)
+        });
+        let aware = DeadIs(Some(DEAD));
+        let ended = words.meet(index[1], living(2), &aware);
+        let is_broken = ended == Ended::Broken;
+        assert_eq!(unaware.join().unwrap() == Ended::Broken, is_broken, "{ended:?}");
+        if !is_broken {
+            assert_eq!(words.meet(index[1], living(2), &aware), Ended::Broken);
+        }
+        assert_eq!(words.rounds().round(), if is_broken { 1 } else { 2 });
+        assert_eq!(words.rounds().parties().count(), 2, "the dead party's place is free");
     });
 }
 
@@ -140,7 +165,7 @@ fn loom_a_waiter_asks_only_about_parties_that_have_not_arrived() {
         words.rounds().arrive(index[0], living(1)).unwrap();
         words.rounds().arrive(index[2], living(3)).unwrap();
         let asked = Asked(Default::default());
-        assert!(!words.rounds().repair(0, &asked, Extent::Everything).completed);
+        assert!(!words.rounds().repair(0, &asked, Extent::Everything));
         assert_eq!(*asked.0.borrow(), [living(2)]);
     });
 }
