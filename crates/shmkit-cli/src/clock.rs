@@ -16,7 +16,7 @@ use crate::{advice, output, sys, units};
 ///
 /// If no object has the name, the command creates one of the type
 /// `Clock { unix_ns: u64, text: FixedString<32> }`. The object stays when the command ends, by
-/// ctrl-c or after --count. Delays do not add up: a missed moment is skipped.
+/// ctrl-c, SIGTERM or SIGHUP, or after --count. Delays do not add up: a missed moment is skipped.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm clock time --every 10ms

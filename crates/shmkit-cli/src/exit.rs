@@ -25,7 +25,7 @@ const CODES: [(u8, &str); 16] = [
     (BEFORE_COMMAND, "lock, sem acquire: another error before the command was run"),
     (CANNOT_RUN, "lock, sem acquire: the command cannot be run"),
     (NO_COMMAND, "lock, sem acquire: no such command"),
-    (INTERRUPTED, "interrupted by ctrl-c"),
+    (INTERRUPTED, "interrupted by ctrl-c; on Unix 129 by SIGHUP, 143 by SIGTERM"),
 ];
 
 /// The code for what may succeed later.

@@ -123,7 +123,8 @@ fn parse() -> CommandLine {
 }
 
 fn main() -> ExitCode {
-    exit::code(demo::run_as_part().unwrap_or_else(|| run(parse())))
+    let run = || demo::run_as_part().unwrap_or_else(|| run(parse()));
+    exit::code(sys::end_on_request().and_then(|()| run()))
 }
 
 #[cfg(test)]

@@ -10,7 +10,6 @@ use serde_json::Value as Json;
 use shmkit::{Latest, Lifetime, Shareable, inspect};
 
 use super::roles::{PART_OF_DEMO, Role};
-use crate::exit::INTERRUPTED;
 use crate::{advice, sys};
 
 /// The parts of the demonstration, each with an object of its own. The last three are tries.
@@ -87,11 +86,11 @@ impl Objects {
         let unique = sys::monotonic_ns();
         let prefix = format!("demo-{}-{unique:x}", std::process::id());
         let (its_directory, its_prefix) = (directory.clone(), prefix.clone());
-        sys::on_interrupt(move || {
+        sys::on_interrupt(move |code| {
             // Until the process exits: no object is created and no end reported from here on.
             let _locked = lock_cleanup();
             remove_all(&its_directory, &its_prefix);
-            std::process::exit(i32::from(INTERRUPTED));
+            std::process::exit(i32::from(code));
         })?;
         Ok(Self { directory, prefix })
     }

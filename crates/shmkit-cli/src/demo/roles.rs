@@ -66,7 +66,7 @@ impl Role {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     // The demonstration handles ctrl-c, and ends this process.
-    sys::on_interrupt(|| ())?;
+    sys::on_interrupt(|_| ())?;
     end_with_the_demonstration(args.directory.clone(), args.name.clone())?;
     match play(args) {
         // The demonstration has ended early, and reports why.

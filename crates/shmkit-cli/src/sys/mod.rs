@@ -18,14 +18,22 @@ pub(crate) use system::{
     KILL, explain_bus_errors, monotonic_ns, processor_time, raw, resume, run, stop,
 };
 
-/// Calls `then` once, in a new thread, at ctrl-c and at the system's other requests to end.
-pub(crate) fn on_interrupt(then: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {
-    system::on_interrupt(then).context("cannot prepare for ctrl-c")
+const CANNOT_PREPARE: &str = "cannot prepare for ctrl-c";
+
+/// Makes the system's requests to end this process work wherever it runs.
+pub(crate) fn end_on_request() -> anyhow::Result<()> {
+    system::end_on_request().context(CANNOT_PREPARE)
+}
+
+/// Calls `then` once, in a new thread, at ctrl-c and at the system's other requests to end, with
+/// the exit code for it.
+pub(crate) fn on_interrupt(then: impl FnOnce(u8) + Send + 'static) -> anyhow::Result<()> {
+    system::on_interrupt(then).context(CANNOT_PREPARE)
 }
 
 /// Returns a channel that gets a message at ctrl-c.
 pub(crate) fn interruption() -> anyhow::Result<Receiver<()>> {
     let (sender, interruption) = sync_channel(1);
-    on_interrupt(move || _ = sender.send(()))?;
+    on_interrupt(move |_| _ = sender.send(()))?;
     Ok(interruption)
 }

@@ -2,6 +2,7 @@
 
 mod bus_error;
 mod running;
+mod signals;
 
 use std::io;
 use std::process::Child;
@@ -12,6 +13,7 @@ pub(crate) use running::run;
 use rustix::io::retry_on_intr;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 use rustix::time::{ClockId, Timespec, clock_gettime};
+pub(crate) use signals::{end_on_request, on_interrupt};
 
 /// Facts about raw memory.
 pub(crate) mod raw {
@@ -45,18 +47,6 @@ pub(crate) fn processor_time() -> Duration {
 
 fn duration(time: Timespec) -> Duration {
     Duration::try_from(time).expect("these clocks begin at 0")
-}
-
-/// Calls `then` once, in a new thread, at ctrl-c or SIGTERM.
-pub(crate) fn on_interrupt(then: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    use signal_hook::consts::{SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
-    std::thread::Builder::new().spawn(move || {
-        if signals.forever().next().is_some() {
-            then();
-        }
-    })?;
-    Ok(())
 }
 
 /// Stops a child at any instruction, and returns when it has stopped.

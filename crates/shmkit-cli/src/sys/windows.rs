@@ -31,6 +31,8 @@ use windows_sys::Win32::System::Threading::{
 };
 use windows_sys::core::BOOL;
 
+use crate::exit::INTERRUPTED;
+
 /// Facts about raw memory.
 pub(crate) mod raw {
     /// Whether it stays when the last process closes it.
@@ -94,11 +96,17 @@ pub(crate) fn processor_time() -> Duration {
     Duration::from_nanos((units(kernel) + units(user)) * UNIT_NS)
 }
 
-type Callback = Box<dyn FnOnce() + Send>;
+type Callback = Box<dyn FnOnce(u8) + Send>;
 static ON_INTERRUPT: Mutex<Option<Callback>> = Mutex::new(None);
 
-/// Calls `then` once, in a new thread, at ctrl-c, ctrl-break or the end of the console.
-pub(crate) fn on_interrupt(then: impl FnOnce() + Send + 'static) -> io::Result<()> {
+/// The system ends each process on request.
+pub(crate) fn end_on_request() -> io::Result<()> {
+    Ok(())
+}
+
+/// Calls `then` once, in a new thread, at ctrl-c, ctrl-break or the end of the console, with the
+/// exit code for it.
+pub(crate) fn on_interrupt(then: impl FnOnce(u8) + Send + 'static) -> io::Result<()> {
     *ON_INTERRUPT.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(then));
     // SAFETY: any thread can call `handle_event` while the program runs.
     check(unsafe { SetConsoleCtrlHandler(Some(handle_event), 1) })
@@ -109,7 +117,7 @@ pub(crate) fn on_interrupt(then: impl FnOnce() + Send + 'static) -> io::Result<(
 unsafe extern "system" fn handle_event(event: u32) -> BOOL {
     let then = ON_INTERRUPT.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(then) = then {
-        then();
+        then(INTERRUPTED);
     }
     if event != CTRL_C_EVENT && event != CTRL_BREAK_EVENT {
         // The console closes. The process would end at the return, while it cleans up.
@@ -258,7 +266,7 @@ mod tests {
     #[test]
     fn ctrl_c_calls_back_once_and_does_not_end_the_process() {
         let (sender, calls) = channel();
-        on_interrupt(move || sender.send(()).unwrap()).unwrap();
+        on_interrupt(move |_| sender.send(()).unwrap()).unwrap();
         for event in [CTRL_C_EVENT, CTRL_BREAK_EVENT] {
             // SAFETY: the system calls it in the same way.
             assert_eq!(unsafe { handle_event(event) }, 1);

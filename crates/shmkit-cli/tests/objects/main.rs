@@ -17,6 +17,8 @@ mod sandbox;
 mod semaphores;
 #[cfg(unix)]
 mod set_user_id;
+#[cfg(unix)]
+mod signals;
 mod values;
 
 use std::path::Path;

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Pid, Signal, WaitIdOptions};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-use signal_hook::iterator::Signals;
 
+use super::signals::handle;
 use super::wait_for;
 
 /// Runs a command, and returns its exit code: 128 plus the number of the signal that ended it.
@@ -18,9 +18,7 @@ use super::wait_for;
 /// SIGTERM and SIGHUP are forwarded to it. SIGINT and SIGQUIT reach it from the terminal, so this
 /// process ignores them. On Linux the command is killed when this process is killed.
 pub(crate) fn run(command: &mut Command) -> io::Result<i32> {
-    // A signal that this process ignores, as under nohup, stays ignored for the command.
-    let handled = [SIGHUP, SIGINT, SIGQUIT, SIGTERM].into_iter().filter(|it| !is_ignored(*it));
-    let mut signals = Signals::new(handled)?;
+    let mut signals = handle(&[SIGHUP, SIGINT, SIGQUIT, SIGTERM])?;
     kill_with_this_process(command);
     let running = Arc::new(Mutex::new(None));
     let target = running.clone();
@@ -57,14 +55,6 @@ fn forward(signal: i32, running: &Mutex<Option<Pid>>) {
         // It fails if the command runs as another user now: then it gets no signal.
         let _ = rustix::process::kill_process(child, signal);
     }
-}
-
-/// Returns whether this process was started with the signal ignored. False without /proc.
-fn is_ignored(signal: i32) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = ignored.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok());
-    ignored.is_some_and(|bits| bits >> (signal - 1) & 1 != 0)
 }
 
 /// Kills the command when this process is killed: it must not continue without the lock.

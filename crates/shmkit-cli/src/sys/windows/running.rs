@@ -17,7 +17,7 @@ use super::{check, on_interrupt, owned};
 /// Runs a command, and returns its exit code. Ctrl-c reaches the command, and this process waits
 /// for its end. The command is killed when this process is killed.
 pub(crate) fn run(command: &mut Command) -> io::Result<i32> {
-    on_interrupt(|| {})?;
+    on_interrupt(|_| {})?;
     let job = Job::of_this_process();
     let status = command.status();
     if let Ok(job) = job {

@@ -3,13 +3,17 @@
 use std::fs;
 use std::time::SystemTime;
 
-use crate::TestDir;
+use crate::{Running, TestDir, shm_path};
 
 #[test]
 fn an_interrupted_clock_leaves() {
     let dir = TestDir::new();
-    for signal in ["INT", "TERM"] {
-        let mut clock = dir.start_clock(signal);
+    for signal in ["HUP", "INT", "TERM"] {
+        // With default handling of signals also if this test ignores them.
+        let mut command = std::process::Command::new("env");
+        command.args(["--default-signal", &shm_path(), "clock", signal]);
+        let mut clock = Running::new(command.env("SHMKIT_DIR", dir.path()));
+        dir.await_clock(signal);
         let mut kill = std::process::Command::new("kill");
         kill.args(["-s", signal, &clock.child.id().to_string()]);
         assert!(kill.status().unwrap().success());
