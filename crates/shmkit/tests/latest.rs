@@ -1,6 +1,6 @@
 //! What `Latest` promises within one process. Between processes: `tests/processes`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use shmkit::{ErrorKind, FixedString, Latest, Lifetime, Options, Shareable};
 
@@ -121,6 +121,7 @@ fn changes_returns_each_value_once_in_order_and_counts_missed_ones() {
     let mut changes = count.changes();
     assert_eq!(changes.try_next().unwrap(), None);
     assert_eq!(kind(changes.next_timeout(Duration::from_millis(1))), ErrorKind::TimedOut);
+    assert_eq!(kind(changes.next_until(Instant::now())), ErrorKind::TimedOut);
     for value in 10..20 {
         writer.set(&value).unwrap();
     }

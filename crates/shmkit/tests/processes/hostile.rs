@@ -307,3 +307,50 @@ fn a_corrupt_word_is_reported_to_a_waiter_once_and_by_examine() {
         options.remove("count").unwrap();
     }
 }
+
+#[test]
+fn a_count_of_deaths_that_jumps_is_reported_once() {
+    let dir = TestDir::new();
+    for shared in [false, true] {
+        let latest = dir.latest::<u64>().shared_writers(shared).create("count").unwrap();
+        let mut changes = latest.changes();
+        let path = dir.path().join("count.shmkit");
+        let bytes = std::fs::read(&path).unwrap();
+        let (participants, payload) = (number_at(&bytes, (120, 4)), number_at(&bytes, (128, 8)));
+        // The owner word, or the first slot's counts of deaths for odd and even roles.
+        let (at, flipped) = match shared {
+            false => (payload + 128, 1 << (13 + 14)),
+            true => (participants + 40, 1 << (16 + 14) | 1 << 14),
+        };
+        let file = File::options().write(true).open(&path).unwrap();
+        for deaths in [flipped, 0] {
+            write_at(&file, &u64::to_le_bytes(deaths), at);
+            assert_eq!(kind(changes.try_next()), ErrorKind::PeerDied, "shared: {shared}");
+            assert_eq!(changes.try_next().unwrap(), None, "shared: {shared}");
+        }
+        latest.writer().unwrap().set(&7).unwrap();
+        assert_eq!(changes.try_next().unwrap(), Some(7));
+        dir.latest::<u64>().remove("count").unwrap();
+    }
+}
+
+#[test]
+fn old_values_are_not_returned_again_after_the_newest_was_set_back() {
+    let dir = TestDir::new();
+    let latest = dir.latest::<u64>().create("count").unwrap();
+    let mut changes = latest.changes();
+    let mut writer = latest.writer().unwrap();
+    (1..=3).for_each(|number| _ = writer.set(&number).unwrap());
+    (1..=3).for_each(|number| assert_eq!(changes.try_next().unwrap(), Some(number)));
+    let path = dir.path().join("count.shmkit");
+    let payload = number_at(&std::fs::read(&path).unwrap(), (128, 8));
+    let file = File::options().write(true).open(path).unwrap();
+    write_at(&file, &u64::to_le_bytes(1 << 2), payload);
+    assert_eq!(kind(changes.try_next()), ErrorKind::Corrupt);
+    for _ in 0..3 {
+        assert_eq!(changes.try_next().unwrap(), None, "an old value");
+    }
+    (4..=6).for_each(|number| _ = writer.set(&number).unwrap());
+    let values: Vec<_> = std::iter::from_fn(|| changes.try_next().unwrap()).collect();
+    assert_eq!(values.last(), Some(&6), "{values:?}");
+}

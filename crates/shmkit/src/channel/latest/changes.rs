@@ -3,14 +3,14 @@
 use std::mem::MaybeUninit;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::geometry::{HasGeometry, TypeGeometry};
 use super::handle::Handle;
 use super::receive;
 use super::register::{LAST, ReadError};
 use crate::error::{Error, ErrorKind, Peer, Result};
-use crate::participant::owner::DeathWatch;
+use crate::participant::owner::{DeathWatch, after_report};
 use crate::participant::{Liveness, Role};
 use crate::shareable::Shareable;
 use crate::wait::{Checked, Poll, Until, WaitLoop};
@@ -41,8 +41,9 @@ struct Place {
     missed: u64,
     /// A sequence number that the newest value had. The newest value never has a smaller one later.
     known: u64,
-    /// The newest sequence number when garbage was reported: it is reported once.
-    reported: Option<u64>,
+    /// The newest sequence number when garbage was reported. Until a writer moves it, garbage is
+    /// not reported again, and no value is taken: it could be an old one.
+    garbage: Option<u64>,
 }
 
 impl Cursor {
@@ -51,7 +52,7 @@ impl Cursor {
         // No sequence number is larger than `LAST`.
         let seen = seen.min(LAST);
         let known = seen.min(handle.register().newest().sequence);
-        let place = Place { seen, missed: 0, known, reported: None };
+        let place = Place { seen, missed: 0, known, garbage: None };
         let wait_loop = handle.object.answer_loop(handle.geometry.value_bytes);
         Self { handle, reading: Reading { place, wait_loop, deaths, news: None } }
     }
@@ -132,6 +133,9 @@ impl Place {
         shape: impl HasGeometry,
         into: &mut [MaybeUninit<u8>],
     ) -> bool {
+        if self.garbage.is_some() && !self.is_past_garbage(handle) {
+            return false;
+        }
         match handle.register_of(shape).read(self.seen + 1, into) {
             Ok(()) => {
                 self.seen += 1;
@@ -183,10 +187,24 @@ impl Place {
         false
     }
 
+    /// Returns whether a writer has set a value since garbage was reported.
+    #[cold]
+    fn is_past_garbage(&mut self, handle: &Handle) -> bool {
+        let now = handle.register().newest().sequence;
+        let is_past = self.garbage != Some(now) && now > self.seen;
+        if is_past {
+            self.garbage = None;
+        }
+        is_past
+    }
+
     /// Says why no value can follow the last one, if the words hold garbage: once. Then the reader
     /// continues behind the garbage, where the next writer would.
     fn take_garbage(&mut self, handle: &Handle) -> Option<String> {
         let now = handle.register().newest().sequence;
+        if self.garbage == Some(now) {
+            return None;
+        }
         let why = match now < self.known {
             true => format!("value {} was the newest, and now value {now} is", self.known),
             false if handle.register().is_sound() => {
@@ -196,7 +214,8 @@ impl Place {
             false => format!("its slots do not hold value {now}, which is marked as the newest"),
         };
         (self.seen, self.known) = (now.min(LAST), now);
-        (self.reported.replace(now) != Some(now)).then_some(why)
+        self.garbage = Some(now);
+        Some(why)
     }
 }
 
@@ -257,10 +276,10 @@ impl Deaths {
                 let (deaths, last) = handle.object.participants().deaths(Role::Writer);
                 // A count that was loaded too early is one smaller: then no death is reported
                 // twice.
-                if deaths.wrapping_sub(*reported).cast_signed() <= 0 {
+                if deaths == *reported || deaths == reported.wrapping_sub(1) {
                     return None;
                 }
-                *reported = reported.wrapping_add(1);
+                *reported = after_report(*reported, deaths);
                 let dead = last.filter(|_| deaths == *reported);
                 Some(dead.map(|dead| handle.object.peer(dead)))
             }
@@ -277,6 +296,7 @@ impl Deaths {
 ///
 /// Waiting for a writer that died returns `PeerDied`, once for each death: on a death notice, or
 /// else 50 ms after the kernel released its liveness lock. Further calls wait for a new writer.
+/// If more than 64 writers died since the last call, it returns `PeerDied` once for all of them.
 #[derive(Debug)]
 pub struct Changes<T: Shareable> {
     cursor: Cursor,
@@ -309,6 +329,17 @@ impl<T: Shareable> Changes<T> {
     #[inline]
     pub fn next_timeout(&mut self, timeout: Duration) -> Result<T> {
         self.receive(Until::after(timeout))
+    }
+
+    /// Waits for the next value, until `deadline` on the monotonic clock: for a caller that waits
+    /// again after `PeerDied` or `Corrupt`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`next_timeout`](Self::next_timeout).
+    #[inline]
+    pub fn next_until(&mut self, deadline: Instant) -> Result<T> {
+        self.receive(Until::Deadline(deadline))
     }
 
     /// Returns the next value if it was already set, without waiting.

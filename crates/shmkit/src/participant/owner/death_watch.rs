@@ -3,6 +3,16 @@
 use super::OwnerWord;
 use crate::participant::{Liveness, ParticipantId};
 
+/// The most deaths that are reported one by one. So many at once are hardly true: the count may be
+/// garbage.
+const MAX_REPORTS: u16 = 64;
+
+/// Returns the count of deaths that are reported after one more report, when the count is `now`:
+/// one more, or all of them if there are very many.
+pub(crate) fn after_report(counted: u16, now: u16) -> u16 {
+    if now.wrapping_sub(counted) > MAX_REPORTS { now } else { counted.wrapping_add(1) }
+}
+
 /// Reports each holder's death once, from the owner word and the liveness of its holder.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DeathWatch {
@@ -28,9 +38,11 @@ impl DeathWatch {
             self.reported = self.reported.filter(|holder| state.holder() == Some(*holder));
             return false;
         }
-        self.counted = self.counted.wrapping_add(1);
+        let next = self.counted.wrapping_add(1);
+        self.counted = after_report(self.counted, state.deaths());
         // The first holder that was replaced since then is the one that was reported.
-        self.reported.take().is_none() || self.report_replaced(owner)
+        let is_news = self.reported.take().is_none() || self.counted != next;
+        is_news || self.report_replaced(owner)
     }
 
     /// Reports the holder if it is dead and was not reported yet. This is the slow check.

@@ -52,7 +52,7 @@ mod death_watch;
 mod handoff;
 mod state;
 
-pub(crate) use self::death_watch::DeathWatch;
+pub(crate) use self::death_watch::{DeathWatch, after_report};
 pub(crate) use self::state::{Acquired, State, Use};
 use self::state::{DONE, DRAINING, INCONSISTENT, READERS, UPGRADABLE};
 use super::{Liveness, ParticipantId};
