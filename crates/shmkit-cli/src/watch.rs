@@ -6,6 +6,7 @@ use anyhow::Context;
 use serde_json::json;
 use shmkit::ErrorKind;
 
+use crate::exit::{self, Failure};
 use crate::global::Global;
 use crate::{output, units, value};
 
@@ -60,13 +61,20 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
         let left = args.timeout.map(|timeout| timeout.saturating_sub(since.elapsed()));
         let bytes = match changes.next(left) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::PeerDied => {
-                output::note(format_args!("\"{}\": {}", args.name, error.reason()));
-                continue;
-            }
-            // Reported once; the next value may be sound.
-            Err(error) if error.kind() == ErrorKind::Corrupt => {
-                output::note(error);
+            // Reported once each; the next value may be sound.
+            Err(error) if matches!(error.kind(), ErrorKind::PeerDied | ErrorKind::Corrupt) => {
+                match error.kind() {
+                    ErrorKind::PeerDied => {
+                        output::note(format_args!("\"{}\": {}", args.name, error.reason()));
+                    }
+                    _ => output::note(error),
+                }
+                // There may be one such error after the other.
+                if left == Some(Duration::ZERO) {
+                    let why = "no value was set before the timeout expired";
+                    output::note(format_args!("cannot wait for \"{}\": {why}", args.name));
+                    return Err(Failure::Reported(exit::NOT_NOW).into());
+                }
                 continue;
             }
             Err(error) => return Err(error.into()),

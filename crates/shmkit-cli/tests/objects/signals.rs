@@ -5,7 +5,6 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-use crate::running::skip;
 use crate::{Running, TestDir, shm_path};
 
 const SIGNALS: [(&str, i32); 3] = [("HUP", 1), ("INT", 2), ("TERM", 15)];
@@ -106,7 +105,7 @@ fn process_1_exits_at_a_signal_with_the_code_of_shells() {
     const NAMESPACE: [&str; 4] = ["unshare", "--pid", "--fork", "--kill-child"];
     let [unshare, options @ ..] = NAMESPACE;
     if !Command::new(unshare).args(options).arg("true").status().is_ok_and(|it| it.success()) {
-        return skip("a PID namespace: the system refuses it");
+        return crate::running::skip("a PID namespace: the system refuses it");
     }
     let dir = TestDir::new();
     let _holder = create_objects(&dir);

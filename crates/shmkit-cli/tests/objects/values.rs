@@ -1,8 +1,9 @@
 //! `get`, `set` and `watch`.
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use shmkit::FixedString;
@@ -256,6 +257,35 @@ fn watch_reports_garbage_once_and_waits_for_the_next_value() {
     let output = dir.run(&["watch", "count", "--timeout", "300ms"]);
     let errors = String::from_utf8(output.stderr).unwrap();
     assert_eq!((errors.matches(why).count(), output.status.code()), (1, Some(8)), "{errors}");
+}
+
+#[test]
+fn deaths_do_not_move_the_end_of_watch() {
+    const WATCHDOG: Duration = Duration::from_secs(60);
+    let dir = TestDir::new();
+    dir.leave("count", &1_u64);
+    let path = dir.path().join("count.shmkit");
+    let bytes = fs::read(&path).unwrap();
+    let payload = u64::from_le_bytes(bytes[128..136].try_into().unwrap());
+    let mut file = fs::File::options().write(true).open(path).unwrap();
+    let mut command = dir.command(&["watch", "count", "--timeout", "50ms"]);
+    // Without notices it looks for deaths at intervals: no notice tells of these.
+    command.env("SHMKIT_NOTICES", "off").stderr(Stdio::null());
+    let mut watch = started(|| command.spawn());
+    let begun = Instant::now();
+    for deaths in 1_u64.. {
+        if let Some(status) = watch.try_wait().unwrap() {
+            assert_eq!(status.code(), Some(8));
+            break;
+        }
+        // The owner word counts one more.
+        file.seek(SeekFrom::Start(payload + 128)).unwrap();
+        file.write_all(&(deaths << 13 & 0xffff << 13).to_le_bytes()).unwrap();
+        if begun.elapsed() > WATCHDOG {
+            watch.kill().unwrap();
+            panic!("it does not end");
+        }
+    }
 }
 
 #[test]
