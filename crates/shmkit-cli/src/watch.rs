@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
         part.with_context(|| format!("cannot watch \"{}\"", args.name))?;
     }
     let mut changes = object.changes_since(match args.now {
-        true => object.sequence().saturating_sub(1),
+        true => object.newest_whole().saturating_sub(1),
         false => object.sequence(),
     });
     let (mut shown, mut missed_before, mut since) = (0, 0, Instant::now());

@@ -4,6 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
+use crate::running::skip;
 use crate::{PROGRAM, TestDir, as_argument, started};
 
 #[test]
@@ -58,6 +59,42 @@ fn the_doctor_reports_dead_participants_and_frees_their_slots() {
     assert!(fixed.contains("free the slots of dead participants: done"), "{fixed}");
     assert_eq!(dir.doctor(&[]), (nothing, Some(0)));
     assert_eq!(dir.json(&["info", "time"])["participants"], json!([]));
+}
+
+#[test]
+fn a_copy_whose_newest_value_is_torn_is_told_and_repaired_by_the_next_set() {
+    let dir = TestDir::new();
+    let latest = dir.latest::<u64>().lifetime(shmkit::Lifetime::Durable).create("n").unwrap();
+    let mut writer = latest.writer().unwrap();
+    for value in [5, 6, 7] {
+        writer.set(&value).unwrap();
+    }
+    drop((writer, latest));
+    if dir.json(&["info", "n"])["newest_whole"].is_null() {
+        return skip(&format!("a file on a disk: {} is in memory", dir.path().display()));
+    }
+    let path = dir.path().join("n.shmkit");
+    let mut bytes = fs::read(&path).unwrap();
+    let payload = u64::from_le_bytes(*bytes[128..].first_chunk().unwrap()) as usize;
+    // The value of the third slot.
+    bytes[payload + 256 + 3 * 16 + 8] = 0xee;
+    fs::write(&path, bytes).unwrap();
+
+    let (report, code) = dir.doctor(&["--fix"]);
+    let served =
+        "value 2 is served, the newest whole one\n  to do: set a value, which repairs it\n";
+    assert!(report.starts_with("n: value 3 is not whole, since "), "{report}");
+    assert!(report.contains(served) && !report.contains("rm --force"), "{report}");
+    assert_eq!(code, Some(1));
+    assert_eq!(dir.shm(&["get", "n"]), "6\n");
+    assert_eq!(dir.shm(&["watch", "n", "--now", "--count", "1"]), "6\n");
+    assert_eq!(dir.json(&["info", "n"])["newest_whole"], json!(2));
+    let info = dir.shm(&["info", "n"]);
+    assert!(info.contains("3 were set; the newest that is whole here is number 2"), "{info}");
+    assert_eq!(dir.json(&["ls"])[0]["sequence"], json!(3));
+    dir.shm(&["set", "n", "8"]);
+    assert_eq!(dir.shm(&["get", "n"]), "8\n");
+    assert_eq!(dir.json(&["doctor"]), json!([]));
 }
 
 #[test]

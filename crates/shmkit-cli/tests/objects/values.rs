@@ -250,10 +250,10 @@ fn watch_reports_garbage_once_and_waits_for_the_next_value() {
     let path = dir.path().join("count.shmkit");
     let mut bytes = fs::read(&path).unwrap();
     let payload = u64::from_le_bytes(bytes[128..136].try_into().unwrap()) as usize;
-    bytes[payload..][..8].copy_from_slice(&(64_u64 << 2).to_le_bytes());
+    bytes[payload..][..8].copy_from_slice(&(1_u64 << 63 | 4).to_le_bytes());
     fs::write(&path, bytes).unwrap();
-    let why = "cannot wait for \"count\": its slots do not hold value 64, which is marked as the \
-               newest: its words hold garbage\n";
+    let why = "cannot wait for \"count\": its slots do not hold value 2305843009213693953, which is \
+               marked as the newest: its words hold garbage\n";
     let output = dir.run(&["watch", "count", "--timeout", "300ms"]);
     let errors = String::from_utf8(output.stderr).unwrap();
     assert_eq!((errors.matches(why).count(), output.status.code()), (1, Some(8)), "{errors}");

@@ -44,6 +44,8 @@ pub enum Remedy {
     ChangePermissions,
     /// Use the version of shmkit that created the object.
     UseOtherVersion,
+    /// Set a new value: the values that are there are not whole.
+    SetValue,
     /// Examine it again later.
     LookLater,
     /// Change a setting of the system: this text says which.
@@ -65,6 +67,7 @@ impl fmt::Display for Remedy {
             Self::LookAsOwner => f.write_str("examine it as the owner of its file"),
             Self::ChangePermissions => f.write_str("change the permissions of its file"),
             Self::UseOtherVersion => f.write_str("use the version of shmkit that created it"),
+            Self::SetValue => f.write_str("set a value, which repairs it"),
             Self::LookLater => f.write_str("examine it again later"),
             Self::ChangeSetting(setting) => f.write_str(setting),
         }
@@ -198,19 +201,36 @@ fn examine_object(directory: &Path, name: Name, trust: Trust) -> Option<Finding>
             let what = "its words have values that no participant writes: it cannot be used";
             return Some(by_hand(directory, name, what.into(), ErrorKind::Corrupt, trust));
         }
-        Ok(Ok((description, obstacle))) => match (deaths(&description), obstacle) {
-            (Some(deaths), _) => (deaths, Remedy::FreeSlots),
-            (None, Some(Obstacle { what, remedy })) => {
-                let remedy = Remedy::ChangeSetting(remedy);
-                return Some(Finding { object, what, remedy, file: File::Nothing });
+        Ok(Ok((description, obstacle))) => {
+            match (deaths(&description), torn(&description), obstacle) {
+                (Some(deaths), Some(torn), _) => (format!("{torn}; {deaths}"), Remedy::FreeSlots),
+                (Some(deaths), None, _) => (deaths, Remedy::FreeSlots),
+                (None, Some(torn), _) => (torn, Remedy::SetValue),
+                (None, None, Some(Obstacle { what, remedy })) => {
+                    let remedy = Remedy::ChangeSetting(remedy);
+                    return Some(Finding { object, what, remedy, file: File::Nothing });
+                }
+                (None, None, None) => return None,
             }
-            (None, None) => return None,
-        },
+        }
         // Removed meanwhile.
         Err(error) if error.kind() == ErrorKind::NotFound => return None,
         Err(error) => return Some(by_hand(directory, name, error.reason(), error.kind(), trust)),
     };
     Some(Finding { object, what, remedy, file: File::Object { name, choices } })
+}
+
+/// Says that the newest value of a `Latest` is not whole, and what is served instead.
+fn torn(description: &Description) -> Option<String> {
+    let state = &description.only_part()?.state;
+    let (last, whole) = (state.number("sequence")?, state.number("newest_whole")?);
+    let served = match whole {
+        _ if whole == last => return None,
+        0 => "no value is whole".into(),
+        _ => format!("value {whole} is served, the newest whole one"),
+    };
+    let why = "the file was copied while values were set, or the power failed";
+    Some(format!("value {last} is not whole, since {why}; {served}"))
 }
 
 /// Says which participants died without leaving, and what they held. `None` if none died.

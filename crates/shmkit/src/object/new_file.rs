@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::choices::shown;
+use super::header::Lifetime;
 use super::presence;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::View;
@@ -24,6 +25,16 @@ pub(crate) fn support(directory: &Path) -> Result<Support> {
 /// Returns what the file system of the object's file at `path` supports.
 pub(crate) fn support_of(file: &File, path: &Path) -> Result<Support> {
     directory::support_of(file, path.parent().unwrap_or(path))
+}
+
+/// Whether a new object is on a disk: its file can be copied while it is used, and pages of
+/// different moments can be there after a power loss.
+///
+/// Where the default directory is on a disk, only a durable object counts: the others are meant
+/// for memory, and the system keeps them off the disk as far as it can.
+pub(crate) fn is_on_disk(directory: &Path, lifetime: Option<Lifetime>) -> Result<bool> {
+    let is_meant = directory::DEFAULT_IS_MEMORY || lifetime == Some(Lifetime::Durable);
+    Ok(is_meant && support(directory)? != Support::Memory)
 }
 
 /// Refuses a directory that is not suitable for new objects. Tests an unknown file system.

@@ -231,6 +231,11 @@ impl<'a> Part<'a> {
         self.storage.payload().words(place as usize, (bytes / 8) as usize)
     }
 
+    /// `count` words at `offset` of the part.
+    pub(crate) fn words_at(&self, offset: u64, count: usize) -> Result<&'a [AtomicU64]> {
+        self.storage.payload().words((self.offset + offset) as usize, count)
+    }
+
     /// The type of the value that the part holds, if it holds one.
     pub(crate) fn value(&self) -> Option<&'a Schema> {
         self.fields.iter().find_map(|field| match field.role == VALUE {

@@ -41,6 +41,10 @@ pub trait Payload: Sized {
     #[doc(hidden)]
     const HAS_ITEMS: bool = false;
 
+    /// The kind's own flags of an object that is on a disk.
+    #[doc(hidden)]
+    const DISK_FLAGS: u32 = 0;
+
     /// Names the parts and their first bytes. Without `initial`, those of any object of the type.
     #[doc(hidden)]
     fn plan(planner: &mut Planner<'_>, initial: Option<&Self::Initial>);

@@ -180,6 +180,8 @@ type TakeBytes<'a> = dyn FnMut(u64, &[u8]) + 'a;
 pub(crate) struct Planner<'a> {
     participants: u32,
     items: u32,
+    /// The flags of the object.
+    flags: u32,
     /// The next free byte of the payload.
     end: u64,
     /// Where the struct begins that is being described.
@@ -193,8 +195,8 @@ pub(crate) struct Planner<'a> {
 
 impl<'a> Planner<'a> {
     fn new(participants: u32, items: u32, sink: Option<&'a mut dyn Sink>) -> Self {
-        let (end, start, fields, first_bytes) = (0, 0, 0, None);
-        Self { participants, items, end, start, fields, sink, first_bytes }
+        let (flags, end, start, fields, first_bytes) = (0, 0, 0, 0, None);
+        Self { participants, items, flags, end, start, fields, sink, first_bytes }
     }
 
     /// A planner that only hands over first bytes, in the order of their places.
@@ -210,6 +212,17 @@ impl<'a> Planner<'a> {
     /// The run-time number of items.
     pub(crate) fn items(&self) -> u32 {
         self.items
+    }
+
+    /// The same planner, for an object with these flags.
+    pub(crate) fn with_flags(&mut self, flags: u32) -> &mut Self {
+        self.flags = flags;
+        self
+    }
+
+    /// The flags of the object.
+    pub(crate) fn flags(&self) -> u32 {
+        self.flags
     }
 
     /// Adds a line that begins with a word to wait on. Returns where it is.

@@ -14,8 +14,8 @@ use super::object_file::OpenMode;
 use super::open_object::OpenObject;
 use super::options::Options;
 use super::payload::{Contents, Payload};
-use super::planner::{Plan, schema_text, size_and_fingerprint};
-use super::region_object;
+use super::planner::{Plan, Planner, schema_text, size_and_fingerprint};
+use super::{new_file, region_object};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Access, SharedMemory};
 use crate::shareable::Schema;
@@ -99,7 +99,8 @@ pub struct Object<P> {
 impl<P: Payload> Object<P> {
     pub(crate) fn create_as(name: &str, choices: &Choices, initial: &P::Initial) -> Result<Self> {
         let create = || {
-            let (name, new) = (Name::new(name)?, new_object::<P>(choices, initial)?);
+            let name = Name::new(name)?;
+            let new = new_object::<P>(choices, initial, file_flags::<P>(choices)?)?;
             Self::over_new(OpenObject::create(&name, choices, &new)?)
         };
         create().map_err(|error| error.doing("create").on(name))
@@ -122,7 +123,7 @@ impl<P: Payload> Object<P> {
             let name = Name::new(name)?;
             P::check_initial(initial)?;
             let items = P::items(initial)?;
-            let new = || new_object::<P>(choices, initial);
+            let new = || new_object::<P>(choices, initial, file_flags::<P>(choices)?);
             let (open, created) = OpenObject::open_or_create(&name, choices, new)?;
             if created {
                 return Self::over_new(open);
@@ -164,15 +165,26 @@ impl<P: Payload> Object<P> {
     }
 }
 
-/// What a new object of `P` consists of.
-fn new_object<'a, P: Payload>(choices: &Choices, initial: &'a P::Initial) -> Result<NewObject<'a>> {
+/// The flags of a new object of `P` in a file.
+fn file_flags<P: Payload>(choices: &Choices) -> Result<u32> {
+    let proves =
+        P::DISK_FLAGS != 0 && new_file::is_on_disk(&choices.directory(), choices.lifetime)?;
+    Ok(choices.flags() | if proves { P::DISK_FLAGS } else { 0 })
+}
+
+/// What a new object of `P` with these flags consists of.
+fn new_object<'a, P: Payload>(
+    choices: &Choices,
+    initial: &'a P::Initial,
+    flags: u32,
+) -> Result<NewObject<'a>> {
     P::check_initial(initial)?;
     let participants = choices.participants.unwrap_or(P::PARTICIPANTS);
     let items = P::items(initial)?;
     Ok(NewObject {
-        plan: Plan::new(P::KIND, participants, items, &|to| P::plan(to, None)),
-        initial: Box::new(move |to| P::plan(to, Some(initial))),
-        flags: choices.flags(),
+        plan: Plan::new(P::KIND, participants, items, &|to| P::plan(to.with_flags(flags), None)),
+        initial: Box::new(move |to| P::plan(to.with_flags(flags), Some(initial))),
+        flags,
         access: choices.access.unwrap_or(Access::Owner),
         lifetime: choices.lifetime.unwrap_or(Lifetime::Persistent),
         payload_max: None,
@@ -196,8 +208,8 @@ pub(crate) fn check_type<P: Payload>(layout: &ObjectLayout) -> Result<()> {
         let why = "it is a tuple or an array, and a boxed slice was asked for";
         return Err(Error::new(ErrorKind::WrongType, why));
     }
-    let (size, expected) =
-        size_and_fingerprint(P::KIND, participants, items, &|to| P::plan(to, None));
+    let plan = |to: &mut Planner<'_>| P::plan(to.with_flags(layout.flags), None);
+    let (size, expected) = size_and_fingerprint(P::KIND, participants, items, &plan);
     if expected != layout.fingerprint {
         return Err(wrong_type::<P>(layout));
     }
@@ -213,7 +225,8 @@ pub(crate) fn check_type<P: Payload>(layout: &ObjectLayout) -> Result<()> {
 #[cold]
 fn wrong_type<P: Payload>(layout: &ObjectLayout) -> Error {
     let (participants, items) = (layout.participants_count, layout.items);
-    let ours = schema_text(P::KIND, participants, items, &|to| P::plan(to, None));
+    let plan = |to: &mut Planner<'_>| P::plan(to.with_flags(layout.flags), None);
+    let ours = schema_text(P::KIND, participants, items, &plan);
     let ours = match Schema::parse(&ours) {
         Ok(ours) => ours,
         Err(error) => {
@@ -393,7 +406,7 @@ impl<P: Contents> Options<P> {
     ///
     /// `InvalidArgument` for an invalid initial state or number of participants.
     pub fn size_in_memory(&self, initial: &P::Initial) -> Result<u64> {
-        let new = new_object::<P>(&self.choices, initial)?;
+        let new = new_object::<P>(&self.choices, initial, self.choices.flags())?;
         Ok(compose(None, &new)?.1.size)
     }
 
@@ -430,7 +443,7 @@ impl<P: Contents> Options<P> {
         initial: P::Initial,
     ) -> Result<Object<P>> {
         let create = || {
-            let new = new_object::<P>(&self.choices, &initial)?;
+            let new = new_object::<P>(&self.choices, &initial, self.choices.flags())?;
             let create = || region_object::create(memory, offset, &new);
             let open = OpenObject::in_region(&self.choices, create)?;
             Object::over_new(open)

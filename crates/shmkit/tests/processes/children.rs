@@ -16,13 +16,15 @@ use crate::wine;
 #[cfg(unix)]
 use crate::{attach, closed_descriptors, fork, namespaces, other_users, space};
 use crate::{
-    crash, deaths, file_lock, gate, hostile, kills, races, regions, spinning, stopped, sync, wakes,
+    copies, crash, deaths, file_lock, gate, hostile, kills, races, regions, spinning, stopped,
+    sync, wakes,
 };
 
 pub(crate) type Role = fn(&mut Link);
 
 const ROLES: &[(&str, Role)] = &[
     ("crash", crash::role),
+    ("writer of large values", copies::writer),
     ("writer", deaths::writer),
     ("late writer", deaths::late_writer),
     ("file locker", file_lock::locker),

@@ -7,6 +7,7 @@ mod attach;
 mod children;
 #[cfg(unix)]
 mod closed_descriptors;
+mod copies;
 mod crash;
 mod deaths;
 mod file_lock;

@@ -33,6 +33,12 @@ impl TestDir {
         )
     }
 
+    /// A directory on a disk, if the sources are on one.
+    pub(crate) fn on_disk() -> Self {
+        let parent = std::path::absolute(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        Self(tempfile::Builder::new().prefix("shmkit-test-").tempdir_in(parent).unwrap())
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }

@@ -51,7 +51,8 @@ impl AnyLatest {
         let typed = schema.and_then(|schema| {
             let geometry = Geometry::of(usize::try_from(schema.size()).ok()?)?;
             let value = ValueType::Schema(&schema);
-            let plan = |planner: &mut Planner<'_>| plan(planner, value, geometry);
+            let flags = layout.flags;
+            let plan = |planner: &mut Planner<'_>| plan(planner.with_flags(flags), value, geometry);
             let found = (layout.payload_size, layout.fingerprint);
             let expected = size_and_fingerprint(Kind::Latest, layout.participants_count, 0, &plan);
             (expected == found).then_some((schema, geometry))
@@ -79,7 +80,7 @@ impl AnyLatest {
         self.handle.object.check_not_forked()?;
         self.handle.check_removal()?;
         let mut bytes = room_for(&self.handle)?;
-        let read = self.handle.register().read_newest(&mut bytes);
+        let read = self.handle.read_newest(&mut bytes);
         read.map_err(|error| self.handle.read_error(error))?;
         check(&self.handle, &self.schema, initialised(bytes))
     }
@@ -123,7 +124,15 @@ impl AnyLatest {
 
     /// Returns the sequence number of the newest value. 0: none yet.
     pub fn sequence(&self) -> u64 {
-        self.handle.register().newest().sequence
+        self.handle.sequence()
+    }
+
+    /// Returns the sequence number of the value that [`get`](Self::get) returns. 0: none.
+    ///
+    /// It is that of the newest value, except in a copy of a file that was made while a value was
+    /// set: there it is that of the newest whole value.
+    pub fn newest_whole(&self) -> u64 {
+        self.handle.newest_whole()
     }
 
     /// Returns the sequence number of the value that is half-written: a writer is writing it, or

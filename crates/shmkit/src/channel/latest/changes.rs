@@ -51,7 +51,7 @@ impl Cursor {
         let deaths = Deaths::from_now(&handle);
         // No sequence number is larger than `LAST`.
         let seen = seen.min(LAST);
-        let known = seen.min(handle.register().newest().sequence);
+        let known = seen.min(handle.sequence());
         let place = Place { seen, missed: 0, known, garbage: None };
         let wait_loop = handle.object.answer_loop(handle.geometry.value_bytes);
         Self { handle, reading: Reading { place, wait_loop, deaths, news: None } }
@@ -136,6 +136,9 @@ impl Place {
         if self.garbage.is_some() && !self.is_past_garbage(handle) {
             return false;
         }
+        if self.seen < handle.unproved_until && self.take_proved(handle, into) {
+            return true;
+        }
         match handle.register_of(shape).read(self.seen + 1, into) {
             Ok(()) => {
                 self.seen += 1;
@@ -164,6 +167,19 @@ impl Place {
             false if handle.object.is_writable() => Poll::Pending(sleep),
             false => Poll::Pending(sleep.unmarked(handle.object.layout().has_read_only_peers())),
         }
+    }
+
+    /// Takes the oldest whole value of those that were set before this handle was opened, on a
+    /// disk. If there is none, the reader continues behind them.
+    #[cold]
+    fn take_proved(&mut self, handle: &Handle, into: &mut [MaybeUninit<u8>]) -> bool {
+        let until = handle.unproved_until;
+        let found = handle.proof().and_then(|proof| proof.read_after(self.seen, until, into));
+        let next = found.map_or(until, |sequence| sequence - 1);
+        self.missed = self.missed.saturating_add(next - self.seen);
+        self.seen = found.unwrap_or(until);
+        self.known = self.seen.min(handle.sequence());
+        found.is_some()
     }
 
     /// Continues with the newer half of the values that are still there, so that the writer does
@@ -201,13 +217,14 @@ impl Place {
     /// Says why no value can follow the last one, if the words hold garbage: once. Then the reader
     /// continues behind the garbage, where the next writer would.
     fn take_garbage(&mut self, handle: &Handle) -> Option<String> {
-        let now = handle.register().newest().sequence;
+        let now = handle.sequence();
         if self.garbage == Some(now) {
             return None;
         }
+        let is_sound = || now <= handle.unproved_until || handle.register().is_sound();
         let why = match now < self.known {
             true => format!("value {} was the newest, and now value {now} is", self.known),
-            false if handle.register().is_sound() => {
+            false if is_sound() => {
                 self.known = self.known.max(now.min(self.seen));
                 return None;
             }

@@ -3,14 +3,24 @@
 use core::fmt;
 use core::marker::PhantomData;
 
+use crate::object::LINE;
+
 pub(crate) const WORD: usize = size_of::<u64>();
 
 /// `flags`: several writers take turns; none keeps the right for as long as it lives.
 pub(crate) const FLAG_SHARED_WRITERS: u32 = 1 << 16;
 
+/// `flags`: the object is on a disk, and its values prove themselves whole: see `proof`.
+pub(crate) const FLAG_PROVED: u32 = 1 << 17;
+
+/// How many slots keep an older value, on a disk. They follow the others.
+pub(crate) const KEPT: usize = 2;
+
 /// Where the words of a `Latest` are in the payload.
 pub(crate) const LATEST: usize = 0;
 pub(crate) const BEGUN: usize = 8;
+/// On a disk: when a value was last kept.
+pub(crate) const KEPT_AT: usize = 16;
 pub(crate) const OWNER: usize = 128;
 pub(crate) const SLOTS: usize = 256;
 
@@ -64,6 +74,21 @@ impl Geometry {
     /// Words of all slots together.
     pub(crate) const fn words(self) -> usize {
         self.slots * self.stride_words
+    }
+
+    /// Words of all slots together, on a disk.
+    pub(crate) const fn proved_words(self) -> usize {
+        self.words() + KEPT * self.stride_words
+    }
+
+    /// Where the checks are in the payload, on a disk.
+    pub(crate) const fn checks_offset(self) -> usize {
+        SLOTS + (self.proved_words() * WORD).next_multiple_of(LINE as usize)
+    }
+
+    /// How many checks there are, on a disk.
+    pub(crate) const fn checks(self) -> usize {
+        self.slots + KEPT
     }
 
     pub(crate) const fn value_words(self) -> usize {

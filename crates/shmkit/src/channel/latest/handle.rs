@@ -6,16 +6,21 @@
 )]
 
 use std::fmt;
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use super::geometry::{BEGUN, FLAG_SHARED_WRITERS, Geometry, HasGeometry, LATEST, OWNER, SLOTS};
-use super::register::{PublishError, ReadError, Register};
+use super::geometry::{
+    BEGUN, FLAG_PROVED, FLAG_SHARED_WRITERS, Geometry, HasGeometry, KEPT_AT, LATEST, OWNER, SLOTS,
+};
+use super::proof::Proof;
+use super::register::{LAST, PublishError, ReadError, Register};
 use crate::error::{Error, ErrorKind, Result};
-use crate::memory::atomic::AtomicU64;
+use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::object::{OpenObject, RemovalWatch};
 use crate::participant::Liveness;
 use crate::participant::owner::OwnerWord;
+use crate::sys::process;
 use crate::wait::{WaitLoop, WaitWord};
 
 /// An open `Latest`.
@@ -25,6 +30,14 @@ pub(super) struct Handle {
     pub(super) geometry: Geometry,
     /// By which shared writers wait for each other.
     pub(super) wait_loop: WaitLoop,
+    /// The last value of which there was a trace when the object was opened on a disk: values up
+    /// to this one must prove themselves. 0 in memory.
+    pub(super) unproved_until: u64,
+    /// 1 while the newest value may be one that must prove itself.
+    must_prove: AtomicU64,
+    /// 1 while a writer must first continue behind the last value of which there is a trace.
+    must_settle: AtomicU64,
+    is_proved: bool,
     /// INVARIANT: points to the first word of the payload, which has the control words and the
     /// slots of this geometry, in the mapping that `object` keeps alive.
     payload: NonNull<AtomicU64>,
@@ -38,11 +51,122 @@ unsafe impl Sync for Handle {}
 impl Handle {
     /// Takes over an object whose values have this geometry.
     pub(super) fn over(object: Arc<OpenObject>, geometry: Geometry) -> Result<Self> {
-        // INVARIANT: the payload has the words of the controls and of this geometry's slots.
-        let words = object.payload().words(0, SLOTS / size_of::<u64>() + geometry.words())?;
-        let payload = NonNull::from(words).cast();
-        let (wait_loop, removal_watch) = (object.lock_loop(), RemovalWatch::new());
-        Ok(Self { object, removal_watch, geometry, wait_loop, payload })
+        let is_proved = object.layout().flags & FLAG_PROVED != 0;
+        let words = match is_proved {
+            true => geometry.checks_offset() / size_of::<u64>() + geometry.checks(),
+            false => SLOTS / size_of::<u64>() + geometry.words(),
+        };
+        // INVARIANT: the payload has the words of the controls, of this geometry's slots, and on a
+        // disk of the checks.
+        let payload = NonNull::from(object.payload().words(0, words)?).cast();
+        let mut handle = Self {
+            wait_loop: object.lock_loop(),
+            removal_watch: RemovalWatch::new(),
+            object,
+            geometry,
+            unproved_until: 0,
+            must_prove: AtomicU64::new(0),
+            must_settle: AtomicU64::new(0),
+            is_proved,
+            payload,
+        };
+        handle.unproved_until = handle.proof().map_or(0, Proof::last).min(LAST);
+        let unproved = || AtomicU64::new(u64::from(handle.unproved_until > 0));
+        (handle.must_prove, handle.must_settle) = (unproved(), unproved());
+        Ok(handle)
+    }
+
+    /// Whether its values prove themselves: the object is on a disk.
+    #[inline(always)]
+    pub(super) fn is_proved(&self) -> bool {
+        self.is_proved
+    }
+
+    /// Whether the newest value may be one that must prove itself.
+    #[inline(always)]
+    pub(super) fn must_prove(&self) -> bool {
+        // ORDERING: Relaxed; a late look only costs another proof.
+        self.must_prove.load(Ordering::Relaxed) != 0
+    }
+
+    #[inline(always)]
+    pub(super) fn must_settle(&self) -> bool {
+        // ORDERING: Relaxed; to settle twice changes nothing.
+        self.must_settle.load(Ordering::Relaxed) != 0
+    }
+
+    /// Continues behind the last value of which there is a trace, on a disk. Only the current
+    /// writer may call it.
+    #[cold]
+    pub(super) fn settle(&self) {
+        if let Some(proof) = self.proof() {
+            proof.settle();
+        }
+        // ORDERING: Relaxed; as in `must_settle`.
+        self.must_settle.store(0, Ordering::Relaxed);
+    }
+
+    /// Keeps the value that was just published, if that is due. Only the current writer may call
+    /// it.
+    pub(super) fn keep(&self, value: &[u8], published: &Result<u64, PublishError>) {
+        if let (Some(proof), Ok(sequence)) = (self.proof(), published) {
+            proof.keep(*sequence, value, process::unix_time_ns());
+        }
+    }
+
+    /// The register with its checks, if the object is on a disk.
+    pub(super) fn proof(&self) -> Option<Proof<'_>> {
+        if !self.is_proved {
+            return None;
+        }
+        let slots = self.words(SLOTS, self.geometry.proved_words());
+        Proof::new(self.register(), slots, self.checks()?, self.word(KEPT_AT))
+    }
+
+    /// The checks of the slots, if the object is on a disk.
+    #[inline(always)]
+    fn checks(&self) -> Option<&[AtomicU64]> {
+        let offset = self.geometry.checks_offset();
+        self.is_proved.then(|| self.words(offset, self.geometry.checks()))
+    }
+
+    /// `count` words of the payload of an object on a disk.
+    fn words(&self, offset: usize, count: usize) -> &[AtomicU64] {
+        debug_assert!(self.is_proved);
+        // SAFETY: within the payload, up to its checks.
+        let words = unsafe { self.payload.byte_add(offset) };
+        // SAFETY: they lie in the mapping that `object` keeps alive while `self` is borrowed.
+        unsafe { NonNull::slice_from_raw_parts(words, count).as_ref() }
+    }
+
+    /// Copies the newest value, or on a disk the newest whole one.
+    pub(super) fn read_newest(&self, into: &mut [MaybeUninit<u8>]) -> Result<(), ReadError> {
+        let Some(proof) = self.proof().filter(|_| self.must_prove()) else {
+            return self.register().read_newest(into).map(|_| ());
+        };
+        if proof.read_newest(self.unproved_until, into)? {
+            // ORDERING: Relaxed; as in `must_prove`.
+            self.must_prove.store(0, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// The sequence number of the newest value, be it whole or not: the next one follows it.
+    pub(super) fn sequence(&self) -> u64 {
+        let newest = self.register().newest().sequence;
+        // A forked child finds zeros.
+        match newest < self.unproved_until && self.object.check_not_forked().is_ok() {
+            true => self.unproved_until,
+            false => newest,
+        }
+    }
+
+    /// The sequence number of the newest whole value.
+    pub(super) fn newest_whole(&self) -> u64 {
+        match self.proof().filter(|_| self.must_prove()) {
+            Some(proof) => proof.newest_whole(),
+            None => self.sequence(),
+        }
     }
 
     pub(super) fn has_shared_writers(&self) -> bool {
@@ -68,7 +192,7 @@ impl Handle {
     #[inline(always)]
     pub(super) fn register_to_write<S: HasGeometry>(&self, shape: S) -> Register<'_, S> {
         let read_only_peers = self.object.layout().has_read_only_peers();
-        self.register_of(shape).with_read_only_peers(read_only_peers)
+        self.register_of(shape).with_read_only_peers(read_only_peers).with_checks(self.checks())
     }
 
     /// The control word at `offset`.
@@ -115,6 +239,11 @@ impl Handle {
             ReadError::Corrupt => {
                 (ErrorKind::Corrupt, "its slots do not hold the value that is marked as the newest")
             }
+            ReadError::Torn => (
+                ErrorKind::Corrupt,
+                "none of its values is whole: the file was copied while values were set, or the \
+                 power failed; set a value",
+            ),
         };
         Error::new(kind, why).doing("read").on(self.object.label())
     }

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `geometry` | where the words and slots are, for a size of value |
 //! | `register` | the protocol of slots and stamps: why no value is torn |
+//! | `proof`, `check` | values on a disk, which prove themselves whole |
 //! | `payload` | where its parts are, and how `shm` describes them |
 //! | `handle` | an open `Latest`, of a type known at compile time or at run time |
 //! | `options` | creating and opening |
@@ -19,10 +20,12 @@
 
 mod any;
 mod changes;
+mod check;
 mod geometry;
 mod handle;
 mod options;
 mod payload;
+mod proof;
 mod receive;
 pub(crate) mod register;
 mod writing;
@@ -49,6 +52,11 @@ use crate::shareable::Shareable;
 /// A reader copies the newest whole value out of shared memory and writes nothing there, so no
 /// number of readers slows the writer down. Old values are overwritten: a reader that needs every
 /// message uses another channel. A clone is another handle on the same open object.
+///
+/// On a disk, a copy of the file can be made at any time, also while a value is set: it returns its
+/// newest whole value, and the next one that is set there follows it. For that, a writer computes a
+/// checksum of each value, and keeps one a minute in a place of its own. In memory (`/dev/shm`,
+/// tmpfs) it does neither: a copy of such a file, made while a value is set, can hold a torn value.
 ///
 /// # If a process dies
 ///
@@ -159,7 +167,8 @@ impl<T: Shareable> Latest<T> {
     ///
     /// `Empty` before the first [`set`](LatestWriter::set); `Closed` if the object was removed;
     /// `Busy` if a writer overtook this reader in each of 256 attempts; `Corrupt` if another
-    /// process wrote bytes that are not a value of the type; `Forked` in a forked child.
+    /// process wrote bytes that are not a value of the type, or if no value in a copy of a file is
+    /// whole; `Forked` in a forked child.
     #[inline]
     pub fn get(&self) -> Result<T> {
         if size_of::<T>() > receive::IN_REGISTERS {
@@ -200,10 +209,13 @@ impl<T: Shareable> Latest<T> {
         receive::boxed(|bytes| self.read_newest(bytes), || self.handle.invalid())
     }
 
-    /// Reads the newest value, unless it is time to ask whether the object was removed.
+    /// Reads the newest value, unless it must prove itself, or it is time to ask whether the object
+    /// was removed.
     #[inline(always)]
     fn try_newest(&self, bytes: &mut [MaybeUninit<u8>]) -> bool {
-        !self.handle.removal_watch.is_due() && self.handle.register_of(self.shape).try_newest(bytes)
+        !self.handle.removal_watch.is_due()
+            && !self.handle.must_prove()
+            && self.handle.register_of(self.shape).try_newest(bytes)
     }
 
     #[inline(always)]
@@ -221,8 +233,7 @@ impl<T: Shareable> Latest<T> {
     fn read_newest_again(&self, bytes: &mut [MaybeUninit<u8>]) -> Result<()> {
         self.handle.object.check_not_forked()?;
         self.handle.check_removal()?;
-        let read = self.handle.register_of(self.shape).read_newest(bytes);
-        read.map(|_| ()).map_err(|error| self.handle.read_error(error))
+        self.handle.read_newest(bytes).map_err(|error| self.handle.read_error(error))
     }
 
     /// Returns the values that are set from now on.
@@ -239,7 +250,7 @@ impl<T: Shareable> Latest<T> {
     /// Returns the sequence number of the newest value: how many were set. 0: none yet, or this
     /// process is a forked child, which cannot use an object that its parent opened.
     pub fn sequence(&self) -> u64 {
-        self.handle.register().newest().sequence
+        self.handle.sequence()
     }
 
     /// Returns the name of the object.

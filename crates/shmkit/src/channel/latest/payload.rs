@@ -4,10 +4,15 @@
 //! payload   0      8        128      256
 //!           latest begun .. owner .. slots: | stamp | value | stamp | value | ...
 //! ```
+//!
+//! On a disk two more slots, which keep older values, and the checks of all slots follow.
 
 use super::Latest;
-use super::geometry::{BEGUN, FLAG_SHARED_WRITERS, Geometry, LATEST, OWNER, TypeGeometry};
+use super::geometry::{
+    BEGUN, FLAG_PROVED, FLAG_SHARED_WRITERS, Geometry, KEPT, KEPT_AT, LATEST, OWNER, TypeGeometry,
+};
 use super::handle::Handle;
+use super::proof::Proof;
 use super::register::{LAST, Register};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{
@@ -29,10 +34,18 @@ const COLUMNS: &[Column] = &[Column::Participants("WRITERS"), Column::Readers, C
 
 /// Plans a `Latest` of values of this type.
 pub(super) fn plan(planner: &mut Planner<'_>, value: ValueType<'_>, geometry: Geometry) {
+    let is_proved = planner.flags() & FLAG_PROVED != 0;
+    let (stride, kept) = (geometry.stride_bytes() as u64, if is_proved { KEPT } else { 0 });
     let latest = planner.line("latest");
     planner.word("begun", latest + BEGUN as u64, WORDS);
+    if is_proved {
+        planner.word("kept_at", latest + KEPT_AT as u64, WORDS);
+    }
     planner.line("owner");
-    planner.slots(geometry.slots as u64, geometry.stride_bytes() as u64, value);
+    planner.slots((geometry.slots + kept) as u64, stride, value);
+    if is_proved {
+        planner.words("checks", WORDS, geometry.checks() as u64);
+    }
 }
 
 #[allow(private_interfaces, reason = "it is implemented by this library only")]
@@ -43,6 +56,7 @@ impl<T: Shareable> Payload for Latest<T> {
     // Readers take no slot. Each writer takes a slot.
     const ROLE: Option<Role> = None;
     const PARTICIPANTS: u32 = 16;
+    const DISK_FLAGS: u32 = FLAG_PROVED;
 
     fn plan(planner: &mut Planner<'_>, _: Option<&()>) {
         plan(planner, ValueType::Layout(T::LAYOUT), TypeGeometry::<T>::GEOMETRY);
@@ -67,13 +81,15 @@ impl<T: Shareable> Payload for Latest<T> {
             return Err(Error::new(ErrorKind::Corrupt, format!("a value of {value} bytes")));
         };
         let (latest, begun) = (part.word(LATEST as u64)?, part.word(BEGUN as u64)?);
-        let Some(register) = Register::new(WaitWord::new(latest), begun, part.words()?, geometry)
-        else {
+        let too_small = || {
             let why = format!("its slots are too small for values of {value} bytes");
-            return Err(Error::new(ErrorKind::Corrupt, why));
+            Error::new(ErrorKind::Corrupt, why)
         };
+        let register = Register::new(WaitWord::new(latest), begun, part.words()?, geometry);
+        let register = register.ok_or_else(too_small)?;
         let owner = OwnerWord::of_role(part.word(OWNER as u64)?).look();
-        let (sequence, half_written) = (register.newest().sequence, register.half_written());
+        let (mut sequence, half_written) = (register.newest().sequence, register.half_written());
+        let mut is_sound = register.is_sound() && sequence < LAST && owner.is_sound();
         let shared_writers = part.flags() & FLAG_SHARED_WRITERS != 0;
         let (alive, dead) = part.count_participants();
         let deaths = u64::from(owner.deaths());
@@ -81,32 +97,57 @@ impl<T: Shareable> Payload for Latest<T> {
         let holders: Vec<_> =
             owner.holder().map(|id| part.held_by(id, WRITES)).into_iter().collect();
         let being_written = holders.iter().any(|holder| holder.is_alive);
-        let values = values(sequence, half_written, being_written);
+        let mut newest_whole = None;
+        // While a writer lives, the stamps say which values are whole.
+        if part.flags() & FLAG_PROVED != 0 && alive == 0 {
+            let checks = part.words_at(geometry.checks_offset() as u64, geometry.checks())?;
+            let kept_at = part.word(KEPT_AT as u64)?;
+            let proof = Proof::new(register, part.words()?, checks, kept_at);
+            let proof = proof.ok_or_else(too_small)?;
+            sequence = proof.last();
+            is_sound = sequence < LAST && owner.is_sound();
+            newest_whole = Some(proof.newest_whole());
+        }
+        let values = values(sequence, newest_whole, half_written, being_written);
+        let mut fields = vec![
+            ("value_bytes", value.into()),
+            ("shared_writers", shared_writers.into()),
+            ("writers", alive.into()),
+            ("sequence", sequence.into()),
+            ("half_written", Value::Number(half_written)),
+            ("deaths", deaths.into()),
+        ];
+        fields.extend(newest_whole.map(|sequence| ("newest_whole", sequence.into())));
         Ok(PartState {
             text: values.clone(),
-            fields: vec![
-                ("value_bytes", value.into()),
-                ("shared_writers", shared_writers.into()),
-                ("writers", alive.into()),
-                ("sequence", sequence.into()),
-                ("half_written", Value::Number(half_written)),
-                ("deaths", deaths.into()),
-            ],
+            fields,
             lines: vec![("values", values), ("writers", writers)],
             columns: COLUMNS,
             holders,
             changes: Some(sequence),
-            is_sound: register.is_sound() && sequence < LAST && owner.is_sound(),
+            is_sound,
         })
     }
 }
 
-fn values(sequence: u64, half_written: Option<u64>, being_written: bool) -> String {
+fn values(
+    sequence: u64,
+    newest_whole: Option<u64>,
+    half_written: Option<u64>,
+    being_written: bool,
+) -> String {
     let set = match sequence {
         0 => "none yet".into(),
         1 => "1 was set".into(),
         many => format!("{} were set", grouped(many)),
     };
+    match newest_whole {
+        Some(0) if sequence > 0 => return format!("{set}; none of them is whole here"),
+        Some(whole) if whole < sequence => {
+            return format!("{set}; the newest that is whole here is number {}", grouped(whole));
+        }
+        _ => {}
+    }
     match half_written {
         Some(number) if being_written => {
             format!("{set}; number {} is being written", grouped(number))

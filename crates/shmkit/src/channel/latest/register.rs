@@ -57,26 +57,27 @@
 use core::hint::cold_path;
 use core::mem::MaybeUninit;
 
+use super::check::check_of;
 use super::geometry::{Geometry, HasGeometry, WORD};
 use crate::memory::atomic::{AtomicU64, Ordering, fence, spin_loop};
 use crate::memory::copy::{copy_in, copy_out, fetch_early};
 use crate::wait::{ASLEEP, CLOSED, SleepTicket, WaitWord, Wake};
 
 /// In a stamp: the value is being written.
-const WRITING: u64 = 1;
+pub(super) const WRITING: u64 = 1;
 /// In a stamp: the value is complete. It is the same bit as [`ASLEEP`], so that setting it in
 /// `latest` gives the stamp of the newest value, also while readers sleep. If there is no value or
 /// `latest` is closed, it gives a stamp that no slot has.
-const COMPLETE: u64 = 2;
+pub(super) const COMPLETE: u64 = 2;
 const _: () = assert!(COMPLETE == ASLEEP && WRITING == CLOSED && BITS == COMPLETE | WRITING);
 /// Where a sequence is in `latest` and in stamps.
-const SHIFT: u32 = 2;
+pub(super) const SHIFT: u32 = 2;
 /// The difference of successive sequences in `latest` and in stamps.
 const STEP: u64 = 1 << SHIFT;
 /// The index of the value's first word in the line after the stamp's, if a slot begins with a line.
 const SECOND_LINE: usize = 7;
 /// The bits below the sequence in `latest` and in stamps.
-const BITS: u64 = STEP - 1;
+pub(super) const BITS: u64 = STEP - 1;
 /// The largest sequence: 2^61 values take 70 years at one value per nanosecond.
 pub(super) const LAST: u64 = 1 << 61;
 /// How many attempts are made while other processes keep changing a word: for reading, before
@@ -105,6 +106,8 @@ pub(crate) enum ReadError {
     Busy,
     /// `latest` names a value that its slot has never held.
     Corrupt,
+    /// On a disk: none of the values that are complete by their stamps is whole.
+    Torn,
 }
 
 /// Why a value could not be published.
@@ -121,11 +124,13 @@ pub(crate) enum PublishError {
 /// The register over its words.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Register<'a, S: HasGeometry = Geometry> {
-    latest: WaitWord<'a>,
+    pub(super) latest: WaitWord<'a>,
     begun: &'a AtomicU64,
     /// INVARIANT: exactly the words of the geometry.
     slots: &'a [AtomicU64],
-    shape: S,
+    /// On a disk: the checks of the slots, for a writer.
+    checks: Option<&'a [AtomicU64]>,
+    pub(super) shape: S,
 }
 
 impl<'a, S: HasGeometry> Register<'a, S> {
@@ -138,7 +143,14 @@ impl<'a, S: HasGeometry> Register<'a, S> {
         shape: S,
     ) -> Option<Self> {
         // INVARIANT: exactly the words of the geometry.
-        Some(Self { latest, begun, slots: slots.get(..shape.geometry().words())?, shape })
+        let slots = slots.get(..shape.geometry().words())?;
+        Some(Self { latest, begun, slots, checks: None, shape })
+    }
+
+    /// The same, where a writer also writes the check of each value.
+    #[inline(always)]
+    pub(crate) fn with_checks(self, checks: Option<&'a [AtomicU64]>) -> Self {
+        Self { checks, ..self }
     }
 
     /// The same, where every change wakes if there are readers that may not write.
@@ -284,6 +296,11 @@ impl<'a, S: HasGeometry> Register<'a, S> {
         // word stored after this fence finds the stamp stored before it.
         fence(Ordering::Release);
         write_value(value, words);
+        if let Some(checks) = self.checks {
+            let check = check_of(next | COMPLETE, value);
+            // ORDERING: Relaxed; ordered by the release of the stamp "complete".
+            checks[self.index(next)].store(check, Ordering::Relaxed);
+        }
         crash_point!("latest: slot written, not complete");
         // ORDERING: Release; pairs with the Acquire in `stamp`: the value is seen with it.
         stamp.store(next | COMPLETE, Ordering::Release);
@@ -347,18 +364,7 @@ impl<'a, S: HasGeometry> Register<'a, S> {
     fn copy_value(self, stamp: u64, into: &mut [MaybeUninit<u8>]) -> Result<(), u64> {
         assert!(into.len() == self.shape.geometry().value_bytes, "a value of another size");
         let (found, words) = self.slot(stamp);
-        // ORDERING: Acquire; pairs with the Release of the stamp "complete" in `publish`.
-        let before = found.load(Ordering::Acquire);
-        if before != stamp {
-            return Err(before);
-        }
-        copy_out(words, into);
-        // ORDERING: Acquire; pairs with the Release fence in `publish`, which is between the
-        // stamp "is being written" and the words of that value.
-        fence(Ordering::Acquire);
-        // ORDERING: Relaxed; ordered by the fence above.
-        let after = found.load(Ordering::Relaxed);
-        if after == stamp { Ok(()) } else { Err(after) }
+        copy_slot(found, words, stamp, into)
     }
 
     /// The stamp in the slot that `stamp` belongs to.
@@ -371,10 +377,37 @@ impl<'a, S: HasGeometry> Register<'a, S> {
     /// Stamp and value of the slot that `stamp` belongs to: by the mask, every stamp has a slot.
     #[inline(always)]
     fn slot(self, stamp: u64) -> (&'a AtomicU64, &'a [AtomicU64]) {
-        let index = (stamp >> SHIFT) as usize & (self.shape.geometry().slots - 1);
-        let from = index * self.shape.geometry().stride_words;
+        let from = self.index(stamp) * self.shape.geometry().stride_words;
         (&self.slots[from], &self.slots[from + 1..][..self.shape.geometry().value_words()])
     }
+
+    /// The slot that `stamp` belongs to.
+    #[inline(always)]
+    fn index(self, stamp: u64) -> usize {
+        (stamp >> SHIFT) as usize & (self.shape.geometry().slots - 1)
+    }
+}
+
+/// Copies the value of a slot if its stamp is `stamp`, or returns another stamp that it had.
+#[inline(always)]
+pub(super) fn copy_slot(
+    found: &AtomicU64,
+    words: &[AtomicU64],
+    stamp: u64,
+    into: &mut [MaybeUninit<u8>],
+) -> Result<(), u64> {
+    // ORDERING: Acquire; pairs with the Release of the stamp "complete" in `publish`.
+    let before = found.load(Ordering::Acquire);
+    if before != stamp {
+        return Err(before);
+    }
+    copy_out(words, into);
+    // ORDERING: Acquire; pairs with the Release fence in `publish`, which is between the stamp "is
+    // being written" and the words of that value.
+    fence(Ordering::Acquire);
+    // ORDERING: Relaxed; ordered by the fence above.
+    let after = found.load(Ordering::Relaxed);
+    if after == stamp { Ok(()) } else { Err(after) }
 }
 
 /// How many times the writer overtook a read of the newest value, in this process.

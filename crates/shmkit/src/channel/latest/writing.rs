@@ -56,8 +56,11 @@ impl UntypedWriter {
     ///
     /// A writer that left normally leaves nothing to complete; a writer that lost its liveness lock
     /// may have.
+    ///
+    /// On a disk, it continues behind the last value of which there is a trace.
     fn complete(&self) {
         self.handle.register_to_write(self.handle.geometry).resume();
+        self.handle.settle();
     }
 
     #[cold]
@@ -93,7 +96,13 @@ impl UntypedWriter {
         } else if !owner.is_held_by(me) {
             return Err(self.handle.publish_error(PublishError::RoleLost));
         }
+        if self.handle.must_settle() {
+            self.handle.settle();
+        }
         let published = self.handle.register_to_write(shape).publish(value);
+        if self.handle.is_proved() {
+            self.handle.keep(value, &published);
+        }
         if self.shared {
             owner.release(me);
         }

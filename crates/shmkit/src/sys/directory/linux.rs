@@ -15,6 +15,9 @@ pub(crate) fn default_path() -> &'static Path {
     Path::new("/dev/shm")
 }
 
+/// Whether the default directory is in memory.
+pub(crate) const DEFAULT_IS_MEMORY: bool = true;
+
 /// Returns whether a character of a name must be escaped in a file name.
 pub(crate) fn must_escape(character: char) -> bool {
     character == '/'

@@ -34,6 +34,9 @@ fn temporary_directory() -> PathBuf {
     OsString::from_vec(path).into()
 }
 
+/// Whether the default directory is in memory.
+pub(crate) const DEFAULT_IS_MEMORY: bool = false;
+
 /// Returns whether a character of a name must be escaped in a file name. Most volumes ignore case
 /// and the composition of characters.
 pub(crate) fn must_escape(character: char) -> bool {

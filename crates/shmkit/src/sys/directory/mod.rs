@@ -8,12 +8,15 @@ mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) use cleaners::cleaners;
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{default_path, must_escape, name_unnamed, new_unnamed, support, support_of};
+pub(crate) use linux::{
+    DEFAULT_IS_MEMORY, default_path, must_escape, name_unnamed, new_unnamed, support, support_of,
+};
 #[cfg(target_os = "macos")]
 mod macos;
 #[cfg(target_os = "macos")]
 pub(crate) use macos::{
-    cleaners, default_path, must_escape, name_unnamed, new_unnamed, support, support_of,
+    DEFAULT_IS_MEMORY, cleaners, default_path, must_escape, name_unnamed, new_unnamed, support,
+    support_of,
 };
 #[cfg(unix)]
 mod unix;
@@ -27,13 +30,13 @@ pub(crate) use unix::{
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-use windows::{MUST_FINISH_UNLINK, finish_unlink};
-#[cfg(windows)]
 pub(crate) use windows::{
-    UNLINKED_FOR_GOOD, cleaners, default_path, is_read_only, is_reserved, is_unlinked,
-    keep_off_disk, may_unlink, must_escape, name_unnamed, new_temporary, new_unnamed, open,
-    read_at, rename_temporary, status_of_name, support, support_of, unlink, write_all_at,
+    DEFAULT_IS_MEMORY, UNLINKED_FOR_GOOD, cleaners, default_path, is_read_only, is_reserved,
+    is_unlinked, keep_off_disk, may_unlink, must_escape, name_unnamed, new_temporary, new_unnamed,
+    open, read_at, rename_temporary, status_of_name, support, support_of, unlink, write_all_at,
 };
+#[cfg(windows)]
+use windows::{MUST_FINISH_UNLINK, finish_unlink};
 
 mod other_name;
 mod place;

@@ -46,6 +46,9 @@ pub(crate) fn default_path() -> &'static Path {
     })
 }
 
+/// Whether the default directory is in memory.
+pub(crate) const DEFAULT_IS_MEMORY: bool = false;
+
 /// Returns whether a character of a name must be escaped in a file name: the system forbids some,
 /// and ignores case.
 pub(crate) fn must_escape(character: char) -> bool {
