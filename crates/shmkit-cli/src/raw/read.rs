@@ -58,7 +58,10 @@ impl Form {
 }
 
 pub(super) fn run(args: &Args, trust: Trust) -> anyhow::Result<()> {
-    let opened = args.target.open(false, trust)?;
+    let opened = match args.watch {
+        true => args.target.open_to_follow(trust)?,
+        false => args.target.open(false, trust)?,
+    };
     let region = args.range.map(&opened)?;
     if region.len() > MAX_SETTLED && !args.watch && args.form.is_plain() {
         return copy(&region);

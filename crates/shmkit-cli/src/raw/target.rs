@@ -27,6 +27,17 @@ pub(super) enum Opened {
 }
 
 impl Target {
+    /// Opens it for reading, so that changes that others make later are seen.
+    pub(super) fn open_to_follow(&self, trust: Trust) -> anyhow::Result<Opened> {
+        match &self.file {
+            Some(path) => {
+                let options = FileMapping::options().read_only().follow_writers();
+                Ok(Opened::File(options.open(path)?))
+            }
+            None => self.open(false, trust),
+        }
+    }
+
     pub(super) fn open(&self, writable: bool, trust: Trust) -> anyhow::Result<Opened> {
         match (&self.file, &self.name) {
             (Some(path), _) => {

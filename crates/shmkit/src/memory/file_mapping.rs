@@ -7,7 +7,8 @@ use super::Access;
 use super::backing::Backing;
 use super::region::{Region, RegionOptions};
 use crate::error::Result;
-use crate::sys::{directory, file};
+use crate::sys::directory::{self, Opening};
+use crate::sys::file;
 
 /// Options for creating or opening a [`FileMapping`].
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +17,7 @@ pub struct FileMappingOptions {
     access: Access,
     read_only_peers: bool,
     read_only: bool,
+    follows: bool,
 }
 
 impl FileMappingOptions {
@@ -32,8 +34,22 @@ impl FileMappingOptions {
     }
 
     /// Opens the file read-only.
+    ///
+    /// On overlayfs, which is the own file system of a container, the system copies a file when it
+    /// is first opened for writing. A region that was mapped before shows the old file for ever:
+    /// see [`follow_writers`](Self::follow_writers).
     pub fn read_only(mut self) -> Self {
         self.read_only = true;
+        self
+    }
+
+    /// Makes regions of a read-only file show what other processes write later, also on overlayfs:
+    /// there the file is first opened for writing, so that it is copied now. Without it, a large
+    /// file of an image is mapped without a copy.
+    ///
+    /// `open` then gives `Unsupported` on overlayfs if this process may not write to the file.
+    pub fn follow_writers(mut self) -> Self {
+        self.follows = true;
         self
     }
 
@@ -69,7 +85,12 @@ impl FileMappingOptions {
 
     fn open_at(&self, path: &Path) -> Result<FileMapping> {
         // Not by the closure: the path can be on a network, and its file system can take long.
-        let opened = file::open_path(path, !self.read_only)?;
+        let open = |path: &Path, opening| file::open_path(path, opening == Opening::ReadWrite);
+        let opened = match (self.read_only, self.follows) {
+            (true, true) => directory::open_to_follow(path, open),
+            (true, false) => open(path, Opening::ReadOnly),
+            (false, _) => open(path, Opening::ReadWrite),
+        }?;
         let (backing, _) = Backing::open(|| Ok(opened), path.display().to_string())?;
         Ok(FileMapping { backing })
     }
@@ -134,7 +155,12 @@ impl FileMapping {
 
     /// Returns the options at their defaults.
     pub fn options() -> FileMappingOptions {
-        FileMappingOptions { access: Access::Owner, read_only_peers: false, read_only: false }
+        FileMappingOptions {
+            access: Access::Owner,
+            read_only_peers: false,
+            read_only: false,
+            follows: false,
+        }
     }
 
     /// Takes a file that is open for reading, or for reading and writing.

@@ -218,7 +218,12 @@ fn not_found(directory: &Path) -> Error {
 
 fn open_file(path: &Path, mode: OpenMode) -> Result<(LockFile, Status, Opening)> {
     let open = |opening| {
-        let open = || presence::with_status(|| directory::open(path, opening));
+        let open = || {
+            presence::with_status(|| match opening {
+                Opening::ReadOnly => directory::open_to_follow(path, directory::open),
+                Opening::ReadWrite => directory::open(path, opening),
+            })
+        };
         let (file, status) = LockFile::open_with_status(open)?;
         Ok((file, status, opening))
     };

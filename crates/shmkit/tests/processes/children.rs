@@ -7,8 +7,6 @@ use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-#[cfg(target_os = "linux")]
-use crate::notices;
 use crate::system::{self, Stream};
 use crate::test_dir::TestDir;
 #[cfg(windows)]
@@ -19,6 +17,8 @@ use crate::{
     copies, crash, deaths, file_lock, gate, hostile, kills, races, regions, spinning, stopped,
     sync, wakes,
 };
+#[cfg(target_os = "linux")]
+use crate::{notices, overlay};
 
 pub(crate) type Role = fn(&mut Link);
 
@@ -80,6 +80,7 @@ const LINUX_ROLES: &[(&str, Role)] = &[
     ("waiter between objects", notices::waiter_between_objects),
     ("reader that is not woken", notices::reader_that_is_not_woken),
     ("crowd", notices::crowd),
+    ("reader on overlayfs", overlay::reader),
 ];
 
 #[cfg(not(target_os = "linux"))]

@@ -23,6 +23,8 @@ mod namespaces;
 mod notices;
 #[cfg(unix)]
 mod other_users;
+#[cfg(target_os = "linux")]
+mod overlay;
 mod races;
 mod regions;
 #[cfg(unix)]

@@ -6,11 +6,15 @@ mod cleaners;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
+mod overlay;
+#[cfg(target_os = "linux")]
 pub(crate) use cleaners::cleaners;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{
     DEFAULT_IS_MEMORY, default_path, must_escape, name_unnamed, new_unnamed, support, support_of,
 };
+#[cfg(target_os = "linux")]
+pub(crate) use overlay::open_to_follow;
 #[cfg(target_os = "macos")]
 mod macos;
 #[cfg(target_os = "macos")]
@@ -52,3 +56,5 @@ pub(crate) use whole::create_whole;
 
 pub(crate) use super::opening::Opening;
 pub(crate) use super::status::{FileType, Status, status};
+#[cfg(not(target_os = "linux"))]
+pub(crate) use place::open_to_follow;

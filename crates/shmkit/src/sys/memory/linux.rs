@@ -38,7 +38,11 @@ pub(crate) fn create(name: &str, size: u64, mode: u32) -> Result<File> {
 
 /// Opens memory.
 pub(crate) fn open(name: &str, opening: Opening) -> Result<File> {
-    directory::open(&path(name), opening)
+    match opening {
+        // Without a file system in memory there, the directory can be on overlayfs.
+        Opening::ReadOnly => directory::open_to_follow(&path(name), directory::open),
+        Opening::ReadWrite => directory::open(&path(name), opening),
+    }
 }
 
 /// Removes the name.
