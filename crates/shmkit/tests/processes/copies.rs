@@ -20,7 +20,7 @@ const WORDS: usize = 1 << 17;
 type Value = [u64; WORDS];
 const STRIDE: usize = (1 << 20) + 64;
 const SLOTS: usize = 4;
-const COPIES: usize = 200;
+const COPIES: usize = 100;
 
 fn value(word: u64) -> Box<Value> {
     vec![word; WORDS].into_boxed_slice().try_into().unwrap()
@@ -175,6 +175,34 @@ fn a_torn_newest_value_is_not_served_and_the_next_set_repairs_it() {
     assert_eq!(get(&options(&copy).open_read_only(NAME).unwrap()).unwrap(), 4);
     let findings = inspect::examine(copy.path(), Trust::Own).unwrap();
     assert!(findings.iter().all(|it| it.remedy() != &Remedy::SetValue), "{}", findings[0]);
+}
+
+#[test]
+fn a_torn_small_value_is_not_served_and_any_writer_repairs_it() {
+    if on_disk().is_none() {
+        return;
+    }
+    for shared in [false, true] {
+        let (dir, copy) = (TestDir::on_disk(), TestDir::new());
+        let options = |dir: &TestDir| dir.latest::<u64>().shared_writers(shared);
+        let mut writer = options(&dir).create(NAME).unwrap().writer().unwrap();
+        (1..=3).for_each(|value| _ = writer.set(&value).unwrap());
+        drop(writer);
+        let mut image = Image::of(&dir);
+        let at = image.payload() + 256 + 3 * 16 + 8;
+        image.0[at] ^= 1;
+        std::fs::write(file(&copy), image.0).unwrap();
+        let (reader, opened) =
+            (options(&copy).open_read_only(NAME).unwrap(), options(&copy).open(NAME).unwrap());
+        assert_eq!((reader.get().unwrap(), opened.get().unwrap()), (2, 2));
+        let (mut changes, mut writer) = (reader.changes(), opened.writer().unwrap());
+        assert_eq!(changes.try_next().unwrap(), None);
+        assert_eq!((reader.get().unwrap(), opened.get().unwrap()), (2, 2));
+        assert_eq!(writer.set(&9).unwrap(), 4);
+        assert_eq!((reader.get().unwrap(), opened.get().unwrap()), (9, 9));
+        assert_eq!(changes.try_next().unwrap(), Some(9));
+        assert_eq!(changes.missed(), 0);
+    }
 }
 
 #[test]

@@ -14,14 +14,17 @@ use super::geometry::{
     BEGUN, FLAG_PROVED, FLAG_SHARED_WRITERS, Geometry, HasGeometry, KEPT_AT, LATEST, OWNER, SLOTS,
 };
 use super::proof::Proof;
-use super::register::{LAST, PublishError, ReadError, Register};
+use super::register::{LAST, PublishError, ReadError, Register, SHIFT};
 use crate::error::{Error, ErrorKind, Result};
-use crate::memory::atomic::{AtomicU64, Ordering};
+use crate::memory::atomic::{AtomicPtr, AtomicU64, Ordering};
 use crate::object::{OpenObject, RemovalWatch};
 use crate::participant::Liveness;
 use crate::participant::owner::OwnerWord;
 use crate::sys::process;
 use crate::wait::{WaitLoop, WaitWord};
+
+/// A `latest` that names a value with a sequence beyond the largest one.
+const NO_VALUE: u64 = (u64::MAX >> SHIFT) << SHIFT;
 
 /// An open `Latest`.
 pub(super) struct Handle {
@@ -33,8 +36,13 @@ pub(super) struct Handle {
     /// The last value of which there was a trace when the object was opened on a disk: values up
     /// to this one must prove themselves. 0 in memory.
     pub(super) unproved_until: u64,
-    /// 1 while the newest value may be one that must prove itself.
-    must_prove: AtomicU64,
+    /// Where `get` finds the newest sequence without a second look: `latest`, or, while the newest
+    /// value may be one that must prove itself, `no_value`. So `get` needs no check for that.
+    ///
+    /// INVARIANT: points to a word that lives as long as the handle.
+    newest: AtomicPtr<AtomicU64>,
+    /// Names a value that no slot has.
+    no_value: Option<Arc<AtomicU64>>,
     /// 1 while a writer must first continue behind the last value of which there is a trace.
     must_settle: AtomicU64,
     is_proved: bool,
@@ -58,21 +66,25 @@ impl Handle {
         };
         // INVARIANT: the payload has the words of the controls, of this geometry's slots, and on a
         // disk of the checks.
-        let payload = NonNull::from(object.payload().words(0, words)?).cast();
+        let payload: NonNull<AtomicU64> = NonNull::from(object.payload().words(0, words)?).cast();
         let mut handle = Self {
             wait_loop: object.lock_loop(),
             removal_watch: RemovalWatch::new(),
             object,
             geometry,
             unproved_until: 0,
-            must_prove: AtomicU64::new(0),
+            newest: AtomicPtr::new(payload.as_ptr()),
+            no_value: None,
             must_settle: AtomicU64::new(0),
             is_proved,
             payload,
         };
         handle.unproved_until = handle.proof().map_or(0, Proof::last).min(LAST);
-        let unproved = || AtomicU64::new(u64::from(handle.unproved_until > 0));
-        (handle.must_prove, handle.must_settle) = (unproved(), unproved());
+        if handle.unproved_until > 0 {
+            let no_value = handle.no_value.insert(Arc::new(AtomicU64::new(NO_VALUE)));
+            handle.newest = AtomicPtr::new(Arc::as_ptr(no_value).cast_mut());
+            handle.must_settle = AtomicU64::new(1);
+        }
         Ok(handle)
     }
 
@@ -83,16 +95,19 @@ impl Handle {
     }
 
     /// Whether the newest value may be one that must prove itself.
-    #[inline(always)]
-    pub(super) fn must_prove(&self) -> bool {
+    fn must_prove(&self) -> bool {
         // ORDERING: Relaxed; a late look only costs another proof.
-        self.must_prove.load(Ordering::Relaxed) != 0
+        self.newest.load(Ordering::Relaxed) != self.payload.as_ptr()
     }
 
+    /// The register for a first attempt to read the newest value.
     #[inline(always)]
-    pub(super) fn must_settle(&self) -> bool {
-        // ORDERING: Relaxed; to settle twice changes nothing.
-        self.must_settle.load(Ordering::Relaxed) != 0
+    pub(super) fn register_to_get<S: HasGeometry>(&self, shape: S) -> Register<'_, S> {
+        // ORDERING: Relaxed; both words were there before the pointer to them.
+        let newest = self.newest.load(Ordering::Relaxed);
+        // SAFETY: by the invariant, it points to a word that lives while `self` is borrowed.
+        let newest = unsafe { &*newest };
+        self.register_by(newest, shape)
     }
 
     /// Continues behind the last value of which there is a trace, on a disk. Only the current
@@ -102,16 +117,24 @@ impl Handle {
         if let Some(proof) = self.proof() {
             proof.settle();
         }
-        // ORDERING: Relaxed; as in `must_settle`.
+        // ORDERING: Relaxed; as in `publish_proved`.
         self.must_settle.store(0, Ordering::Relaxed);
     }
 
-    /// Keeps the value that was just published, if that is due. Only the current writer may call
-    /// it.
-    pub(super) fn keep(&self, value: &[u8], published: &Result<u64, PublishError>) {
-        if let (Some(proof), Ok(sequence)) = (self.proof(), published) {
-            proof.keep(*sequence, value, process::unix_time_ns());
+    /// Publishes a value with its check, and keeps it if that is due. Only the current writer may
+    /// call it, on a disk.
+    #[inline(never)]
+    pub(super) fn publish_proved(&self, value: &[u8]) -> Result<u64, PublishError> {
+        // ORDERING: Relaxed; to settle twice changes nothing.
+        if self.must_settle.load(Ordering::Relaxed) != 0 {
+            self.settle();
         }
+        let register = self.register_to_write(self.geometry).with_checks(self.checks());
+        let sequence = register.publish(value)?;
+        if let Some(proof) = self.proof() {
+            proof.keep(sequence, value, process::unix_time_ns());
+        }
+        Ok(sequence)
     }
 
     /// The register with its checks, if the object is on a disk.
@@ -124,10 +147,9 @@ impl Handle {
     }
 
     /// The checks of the slots, if the object is on a disk.
-    #[inline(always)]
     fn checks(&self) -> Option<&[AtomicU64]> {
-        let offset = self.geometry.checks_offset();
-        self.is_proved.then(|| self.words(offset, self.geometry.checks()))
+        let checks = || self.words(self.geometry.checks_offset(), self.geometry.checks());
+        self.is_proved.then(checks)
     }
 
     /// `count` words of the payload of an object on a disk.
@@ -145,8 +167,9 @@ impl Handle {
             return self.register().read_newest(into).map(|_| ());
         };
         if proof.read_newest(self.unproved_until, into)? {
+            // INVARIANT: the first word of the payload.
             // ORDERING: Relaxed; as in `must_prove`.
-            self.must_prove.store(0, Ordering::Relaxed);
+            self.newest.store(self.payload.as_ptr(), Ordering::Relaxed);
         }
         Ok(())
     }
@@ -177,6 +200,15 @@ impl Handle {
     /// constant too.
     #[inline(always)]
     pub(super) fn register_of<S: HasGeometry>(&self, shape: S) -> Register<'_, S> {
+        self.register_by(self.word(LATEST), shape)
+    }
+
+    #[inline(always)]
+    fn register_by<'a, S: HasGeometry>(
+        &'a self,
+        latest: &'a AtomicU64,
+        shape: S,
+    ) -> Register<'a, S> {
         debug_assert_eq!(shape.geometry(), self.geometry);
         // SAFETY: the slots are within the payload.
         let slots = unsafe { self.payload.byte_add(SLOTS) };
@@ -184,7 +216,7 @@ impl Handle {
         // SAFETY: the shape is for values of the same size, so there are as many words as this
         // handle's geometry has, in the mapping that `object` keeps alive while `self` is borrowed.
         let slots = unsafe { slots.as_ref() };
-        Register::new(WaitWord::new(self.word(LATEST)), self.word(BEGUN), slots, shape)
+        Register::new(WaitWord::new(latest), self.word(BEGUN), slots, shape)
             .expect("the words were counted by the geometry")
     }
 
@@ -192,7 +224,7 @@ impl Handle {
     #[inline(always)]
     pub(super) fn register_to_write<S: HasGeometry>(&self, shape: S) -> Register<'_, S> {
         let read_only_peers = self.object.layout().has_read_only_peers();
-        self.register_of(shape).with_read_only_peers(read_only_peers).with_checks(self.checks())
+        self.register_of(shape).with_read_only_peers(read_only_peers)
     }
 
     /// The control word at `offset`.

@@ -214,8 +214,7 @@ impl<T: Shareable> Latest<T> {
     #[inline(always)]
     fn try_newest(&self, bytes: &mut [MaybeUninit<u8>]) -> bool {
         !self.handle.removal_watch.is_due()
-            && !self.handle.must_prove()
-            && self.handle.register_of(self.shape).try_newest(bytes)
+            && self.handle.register_to_get(self.shape).try_newest(bytes)
     }
 
     #[inline(always)]

@@ -96,13 +96,10 @@ impl UntypedWriter {
         } else if !owner.is_held_by(me) {
             return Err(self.handle.publish_error(PublishError::RoleLost));
         }
-        if self.handle.must_settle() {
-            self.handle.settle();
-        }
-        let published = self.handle.register_to_write(shape).publish(value);
-        if self.handle.is_proved() {
-            self.handle.keep(value, &published);
-        }
+        let published = match self.handle.is_proved() {
+            false => self.handle.register_to_write(shape).publish(value),
+            true => self.handle.publish_proved(value),
+        };
         if self.shared {
             owner.release(me);
         }
