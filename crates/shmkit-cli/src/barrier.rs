@@ -8,6 +8,7 @@ use shmkit::sync::Barrier;
 use crate::create_args::CreateArgs;
 use crate::global::Global;
 use crate::show::{ShowArgs, show};
+use crate::timeout_args::TimeLimit;
 use crate::{output, units};
 
 /// Wait at a barrier until all parties have arrived
@@ -58,11 +59,12 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
 }
 
 fn wait(name: &str, timeout: Option<Duration>, global: &Global) -> anyhow::Result<()> {
-    let barrier = global.open::<Barrier>(name)?;
+    let limit = TimeLimit::new(timeout);
+    let barrier = global.open::<Barrier>(name, limit)?;
     let mut party = barrier.join()?;
-    let met = match timeout {
+    let met = match limit.left() {
         None => party.wait(),
-        Some(timeout) => party.wait_timeout(timeout),
+        Some(left) => party.wait_timeout(left),
     };
     drop(party);
     if met?.is_leader() {

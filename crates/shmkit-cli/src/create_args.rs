@@ -5,6 +5,7 @@ use shmkit::{Access, Object, Primitive};
 
 use crate::advice;
 use crate::global::Global;
+use crate::timeout_args::TimeLimit;
 
 /// The users that may use a new object.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -38,8 +39,8 @@ pub(crate) struct CreateArgs {
     if_missing: bool,
 }
 
-/// More than the library's default, because each command that waits is a participant.
-pub(crate) const DEFAULT_PARTICIPANTS: u32 = 256;
+/// As many as there can be, because each command that waits is a participant.
+pub(crate) const DEFAULT_PARTICIPANTS: u32 = 1024;
 
 impl CreateArgs {
     /// Creates a primitive and closes it.
@@ -51,6 +52,7 @@ impl CreateArgs {
     ) -> anyhow::Result<()> {
         let options = global.apply(Object::<P>::options());
         let options = options.access(self.access.into()).max_participants(self.participants);
+        let options = options.slot_timeout(TimeLimit::brief().left_for_slot());
         let created = match self.if_missing {
             true => options.open_or_create(name, initial),
             false => options.create(name, initial),

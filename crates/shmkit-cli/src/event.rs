@@ -9,6 +9,7 @@ use crate::create_args::CreateArgs;
 use crate::exit::{self, Failure};
 use crate::global::Global;
 use crate::show::{ShowArgs, show};
+use crate::timeout_args::TimeLimit;
 use crate::units;
 
 /// Set, reset and wait for an event
@@ -66,11 +67,12 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
             let reset = if *auto { Reset::Automatic } else { Reset::Manual };
             create_args.create::<Event>(name, reset, global)
         }
-        Command::Set { name } => Ok(global.open::<Event>(name)?.set()?),
-        Command::Reset { name } => Ok(global.open::<Event>(name)?.reset()?),
+        Command::Set { name } => Ok(global.open::<Event>(name, TimeLimit::brief())?.set()?),
+        Command::Reset { name } => Ok(global.open::<Event>(name, TimeLimit::brief())?.reset()?),
         Command::Wait { name, timeout } => {
-            let event = global.open::<Event>(name)?;
-            Ok(timeout.map_or_else(|| event.wait(), |timeout| event.wait_timeout(timeout))?)
+            let limit = TimeLimit::new(*timeout);
+            let event = global.open::<Event>(name, limit)?;
+            Ok(limit.left().map_or_else(|| event.wait(), |left| event.wait_timeout(left))?)
         }
         Command::Show(args) => match show(args, Kind::Event, global)?.flag("set") {
             Some(false) => Err(Failure::Reported(exit::NOT_NOW).into()),

@@ -6,6 +6,7 @@ use shmkit::inspect::{self, Description};
 use shmkit::{AnyLatest, Object, Options, Primitive, Trust};
 
 use crate::advice;
+use crate::timeout_args::TimeLimit;
 
 /// The options that every subcommand has.
 #[derive(Debug, clap::Args)]
@@ -52,9 +53,14 @@ impl Global {
         object.map_err(advice::explain)
     }
 
-    /// Opens a primitive, and takes a slot among its participants.
-    pub(crate) fn open<P: Primitive>(&self, name: &str) -> anyhow::Result<Object<P>> {
-        self.apply(Object::<P>::options()).open(name).map_err(advice::explain)
+    /// Opens a primitive, and takes a slot among its participants. Waits for one if all are taken.
+    pub(crate) fn open<P: Primitive>(
+        &self,
+        name: &str,
+        limit: TimeLimit,
+    ) -> anyhow::Result<Object<P>> {
+        let options = self.apply(Object::<P>::options()).slot_timeout(limit.left_for_slot());
+        options.open(name).map_err(advice::explain)
     }
 
     /// Describes an object without taking part in it.

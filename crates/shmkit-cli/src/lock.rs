@@ -6,7 +6,7 @@ use shmkit::{Error, ErrorKind};
 use crate::command_args::{CommandArgs, end};
 use crate::create_args::{AccessArg, DEFAULT_PARTICIPANTS};
 use crate::global::Global;
-use crate::timeout_args::TimeoutArgs;
+use crate::timeout_args::{TimeLimit, TimeoutArgs};
 use crate::{advice, output};
 
 /// Set to 1 for the command if the lock is inconsistent.
@@ -15,8 +15,9 @@ const OWNER_DIED: &str = "SHMKIT_OWNER_DIED";
 /// Run a command while holding a lock
 ///
 /// The lock is a named mutex, reentrant mutex or rwlock of any program, with or without a value.
-/// If no object has the name, the command creates an rwlock without a value. It stays until
-/// `shm rm`.
+/// If no object has the name, the command creates an rwlock without a value, for up to 1024
+/// processes at a time. It stays until `shm rm`. A lock that is removed before the command runs is
+/// opened or created again.
 ///
 /// This process holds the lock until the command ends, and forwards SIGTERM and SIGHUP to the
 /// command. Ctrl-c reaches the command from the terminal. If this process is killed, the next
@@ -62,16 +63,28 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     let command = &args.command;
     command.check_present("a lock is held while a command runs: write shm lock NAME -- COMMAND")?;
-    let lock = open(args, global).map_err(|error| command.not_run(&advice::explain(error)))?;
-    let (mut guard, owner_died) = match acquire(args, &lock) {
-        Ok(guard) => (guard, false),
-        Err(LockError::OwnerDied(guard)) => (guard, true),
-        Err(other) => return Err(command.not_run(&Error::from(other).into())),
-    };
+    let limit = args.timeout_args.limit();
+    loop {
+        let lock = open(args, limit, global);
+        let lock = lock.map_err(|error| command.not_run(&advice::explain(error)))?;
+        let error = match acquire(args, limit, &lock) {
+            Ok(guard) => return run_holding(args, guard, false),
+            Err(LockError::OwnerDied(guard)) => return run_holding(args, guard, true),
+            Err(other) => Error::from(other),
+        };
+        // If it was removed, the name leads to another lock by now, or to none.
+        if error.kind() != ErrorKind::Closed {
+            return Err(command.not_run(&error.into()));
+        }
+    }
+}
+
+/// Runs the command while the lock is held.
+fn run_holding(args: &Args, mut guard: AnyLockGuard<'_>, owner_died: bool) -> anyhow::Result<()> {
     if owner_died {
         report_death(args);
     }
-    let code = command.run(|command| {
+    let code = args.command.run(|command| {
         if owner_died {
             command.env(OWNER_DIED, "1");
         } else {
@@ -85,12 +98,12 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
 }
 
 /// Opens the lock, or creates it. Tries again if another process creates or removes it meanwhile.
-fn open(args: &Args, global: &Global) -> shmkit::Result<AnyLock> {
-    let directory = global.directory();
+fn open(args: &Args, limit: TimeLimit, global: &Global) -> shmkit::Result<AnyLock> {
     let options = global.apply(named::RwLock::<NoData>::options());
     let options = options.access(args.access.into()).max_participants(DEFAULT_PARTICIPANTS);
     loop {
-        match AnyLock::open(Some(&directory), &args.name, global.trust) {
+        let existing = global.apply(AnyLock::options()).slot_timeout(limit.left_for_slot());
+        match existing.open(&args.name) {
             Err(error) if error.kind() == ErrorKind::NotFound && !args.no_create => {}
             answer => return answer,
         }
@@ -101,12 +114,12 @@ fn open(args: &Args, global: &Global) -> shmkit::Result<AnyLock> {
     }
 }
 
-fn acquire<'a>(args: &Args, lock: &'a AnyLock) -> LockResult<AnyLockGuard<'a>> {
-    match (args.shared, args.timeout_args.timeout()) {
+fn acquire<'a>(args: &Args, limit: TimeLimit, lock: &'a AnyLock) -> LockResult<AnyLockGuard<'a>> {
+    match (args.shared, limit.left()) {
         (false, None) => lock.exclusive(),
-        (false, Some(timeout)) => lock.exclusive_timeout(timeout),
+        (false, Some(left)) => lock.exclusive_timeout(left),
         (true, None) => lock.shared(),
-        (true, Some(timeout)) => lock.shared_timeout(timeout),
+        (true, Some(left)) => lock.shared_timeout(left),
     }
 }
 

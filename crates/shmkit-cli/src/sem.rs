@@ -7,7 +7,7 @@ use crate::command_args::{CommandArgs, end};
 use crate::create_args::CreateArgs;
 use crate::global::Global;
 use crate::show::{ShowArgs, show};
-use crate::timeout_args::TimeoutArgs;
+use crate::timeout_args::{TimeLimit, TimeoutArgs};
 
 /// Acquire, consume and post permits of a semaphore
 ///
@@ -77,13 +77,16 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
             acquire(name, timeout_args, command, global)
         }
         Command::Consume { name, timeout_args } => {
-            let semaphore = global.open::<Semaphore>(name)?;
-            Ok(match timeout_args.timeout() {
+            let limit = timeout_args.limit();
+            let semaphore = global.open::<Semaphore>(name, limit)?;
+            Ok(match limit.left() {
                 None => semaphore.consume(),
-                Some(timeout) => semaphore.consume_timeout(timeout),
+                Some(left) => semaphore.consume_timeout(left),
             }?)
         }
-        Command::Post { name, permits } => Ok(global.open::<Semaphore>(name)?.post(*permits)?),
+        Command::Post { name, permits } => {
+            Ok(global.open::<Semaphore>(name, TimeLimit::brief())?.post(*permits)?)
+        }
         Command::Show(args) => show(args, Kind::Semaphore, global).map(drop),
     }
 }
@@ -98,10 +101,12 @@ fn acquire(
         "a permit is held while a command runs: write shm sem acquire NAME -- COMMAND, or \
          shm sem consume NAME to take one that is not released again",
     )?;
-    let semaphore = global.open::<Semaphore>(name).map_err(|error| command.not_run(&error))?;
-    let permit = match timeout_args.timeout() {
+    let limit = timeout_args.limit();
+    let semaphore = global.open::<Semaphore>(name, limit);
+    let semaphore = semaphore.map_err(|error| command.not_run(&error))?;
+    let permit = match limit.left() {
         None => semaphore.acquire(),
-        Some(timeout) => semaphore.acquire_timeout(timeout),
+        Some(left) => semaphore.acquire_timeout(left),
     };
     let permit = permit.map_err(|error| command.not_run(&error.into()))?;
     let code = command.run(|_| {})?;

@@ -1,11 +1,15 @@
 //! `shm set`.
 
+use std::time::Duration;
+
 use serde_json::json;
 use shmkit::shareable::Schema;
 use shmkit::shareable::schema::Shape;
+use shmkit::{AnyLatest, ErrorKind};
 
 use crate::exit::Failure;
 use crate::global::Global;
+use crate::timeout_args::TimeoutArgs;
 use crate::types::fields;
 use crate::{output, value};
 
@@ -13,12 +17,15 @@ use crate::{output, value};
 ///
 /// The values are checked against the type that the object describes. All fields change at once: a
 /// reader sees all of them or none. Other fields keep their value, which is zero if no value was
-/// set before. The command fails while the only writer of the object lives, because that writer
-/// would overwrite the change.
+/// set before. The change is one step: no other process sets a value in between.
+///
+/// Only one process at a time may write, unless the object was created with shared writers. So the
+/// command waits until the current writer ends.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm set robot/goal x=3.5 mode=Fast 'path[0].y=-1'
   shm set robot/goal 'Goal { x: 3.5, mode: Fast }'
+  shm set robot/goal x=3.5 --timeout 2s
   shm set tank/level 7.25")]
 pub(crate) struct Args {
     /// The name of the object
@@ -29,10 +36,15 @@ pub(crate) struct Args {
     /// Point { x: 1.0, y: 2.0 }. A single text needs no quotes.
     #[arg(value_name = "FIELD=VALUE", required = true, allow_negative_numbers = true)]
     changes: Vec<String>,
+    #[command(flatten)]
+    timeout_args: TimeoutArgs,
     /// Print the new value as a JSON object: `name`, `sequence`, `value`
     #[arg(long)]
     json: bool,
 }
+
+/// How long the command waits before it says so.
+const SILENT: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     let object = global.open_latest(&args.name)?;
@@ -42,7 +54,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
         return Err(Failure::Usage(format!("cannot set \"{}\": {why}", args.name)).into());
     }
     let (mut now, mut from_zero) = (Vec::new(), false);
-    let sequence = object.set_with(|old| {
+    let mut make = |old: Option<Vec<u8>>| {
         let mut value = match old {
             Some(value) => value,
             // Every byte is set.
@@ -59,7 +71,8 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
         }
         now.clone_from(&value);
         Ok(value)
-    });
+    };
+    let sequence = set_in_time(&object, args, &mut make);
     let sequence = sequence.map_err(|error| {
         if from_zero && schema.zeroed().is_err() {
             let why = "there is no value to change yet: set all fields at once with one VALUE";
@@ -72,6 +85,27 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
         output::line(json!({ "name": args.name, "sequence": sequence, "value": value }))?;
     }
     Ok(())
+}
+
+/// Sets the value to what `make` returns for the newest one, when this process may write.
+fn set_in_time(
+    object: &AnyLatest,
+    args: &Args,
+    mut make: impl FnMut(Option<Vec<u8>>) -> shmkit::Result<Vec<u8>>,
+) -> shmkit::Result<u64> {
+    let limit = args.timeout_args.limit();
+    let silent = limit.left().map_or(SILENT, |left| left.min(SILENT));
+    match object.set_with_timeout(Some(silent), &mut make) {
+        Err(error)
+            if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Full)
+                && limit.left() != Some(Duration::ZERO) =>
+        {
+            let why = error.peer().map_or(error.reason(), |peer| format!("{peer} is its writer"));
+            output::note(format_args!("waiting to set \"{}\": {why}", args.name));
+            object.set_with_timeout(limit.left(), make)
+        }
+        answer => answer,
+    }
 }
 
 /// Returns why these changes cannot be made together, if they cannot.

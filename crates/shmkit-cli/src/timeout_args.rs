@@ -1,6 +1,6 @@
-//! The arguments of subcommands that wait.
+//! The arguments of subcommands that wait, and the time that they have left.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::units;
 
@@ -17,8 +17,38 @@ pub(crate) struct TimeoutArgs {
 }
 
 impl TimeoutArgs {
-    /// Returns the longest time to wait. None without a limit.
-    pub(crate) fn timeout(&self) -> Option<Duration> {
-        if self.no_wait { Some(Duration::ZERO) } else { self.timeout }
+    /// Returns the limit, which begins now.
+    pub(crate) fn limit(&self) -> TimeLimit {
+        TimeLimit::new(if self.no_wait { Some(Duration::ZERO) } else { self.timeout })
+    }
+}
+
+/// A limit for all waits of a command together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TimeLimit {
+    start: Instant,
+    timeout: Option<Duration>,
+}
+
+impl TimeLimit {
+    /// A limit that begins now. None: without a limit.
+    pub(crate) fn new(timeout: Option<Duration>) -> Self {
+        Self { start: Instant::now(), timeout }
+    }
+
+    /// A limit for a command that waits only for a slot: as long as other waits for processes that
+    /// open or remove an object.
+    pub(crate) fn brief() -> Self {
+        Self::new(Some(Duration::from_secs(1)))
+    }
+
+    /// Returns the time that is left. None without a limit.
+    pub(crate) fn left(self) -> Option<Duration> {
+        self.timeout.map(|timeout| timeout.saturating_sub(self.start.elapsed()))
+    }
+
+    /// The same, as the library counts it for slots.
+    pub(crate) fn left_for_slot(self) -> Duration {
+        self.left().unwrap_or(Duration::MAX)
     }
 }

@@ -45,6 +45,7 @@ pub const POINTS: &[&str] = &[
     "slot: death counted, not freed",
     "owner: taken",
     "owner: given up",
+    "latest: changed, not set",
     "latest: slot in writing",
     "latest: slot half written",
     "latest: slot written, not complete",

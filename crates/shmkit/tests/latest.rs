@@ -346,6 +346,64 @@ fn a_small_value_with_a_writer_and_a_reader_is_one_file_of_at_most_12_kib() {
 }
 
 #[test]
+fn an_update_is_one_step_and_needs_a_value() {
+    let dir = TestDir::new();
+    let pose = dir.options::<Pose>().shared_writers(true).create("pose").unwrap();
+    let mut writer = pose.writer().unwrap();
+    assert_eq!(kind(writer.update(|_| unreachable!())), ErrorKind::Empty);
+    assert_eq!(writer.update_or(POSE, |pose| pose.x = 3.0).unwrap(), 1);
+    assert_eq!(writer.update_or(POSE, |pose| pose.heading = 4.0).unwrap(), 2);
+    let expected = Pose { x: 3.0, heading: 4.0, ..POSE };
+    assert_eq!(pose.get().unwrap(), expected);
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        writer.update(|pose| {
+            pose.x = 5.0;
+            panic!("half-way");
+        })
+    }));
+    panicked.unwrap_err();
+    assert_eq!(pose.get().unwrap(), expected, "nothing changed");
+    let mut other = pose.writer().unwrap();
+    std::thread::scope(|scope| {
+        writer
+            .update(|now| {
+                scope.spawn(|| other.update(|pose| pose.heading = 6.0).unwrap());
+                let waits = || {
+                    let found = shmkit::inspect::describe(dir.path(), "pose", Default::default());
+                    found.unwrap().participants.iter().any(|it| it.waiting > 0)
+                };
+                let start = std::time::Instant::now();
+                while !waits() {
+                    assert!(start.elapsed() < TIMEOUT, "the other writer does not wait");
+                    std::thread::yield_now();
+                }
+                now.x = 5.0;
+            })
+            .unwrap();
+    });
+    assert_eq!(pose.get().unwrap(), Pose { x: 5.0, heading: 6.0, ..POSE });
+}
+
+#[test]
+fn a_writer_can_wait_for_a_slot_and_for_the_role() {
+    let dir = TestDir::new();
+    let count = dir.options::<u64>().create("count").unwrap();
+    let writer = count.writer().unwrap();
+    let short = Duration::from_millis(1);
+    let error = count.writer_timeout(short).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    assert!(error.to_string().contains("was its only writer until the timeout"), "{error}");
+    drop(writer);
+    count.writer_timeout(short).unwrap();
+    let options = dir.options::<u64>().shared_writers(true).max_writers(1);
+    let shared = options.create("shared").unwrap();
+    let writer = shared.writer().unwrap();
+    assert_eq!(kind(shared.writer_timeout(short)), ErrorKind::Full);
+    drop(writer);
+    shared.writer_timeout(short).unwrap();
+}
+
+#[test]
 fn an_object_can_be_read_and_set_without_its_type() {
     let dir = TestDir::new();
     let pose = dir.options::<Pose>().create("pose").unwrap();

@@ -172,7 +172,7 @@ fn the_doctor_names_dead_holders() {
     let info = dir.shm(&["info", "books"]);
     let holder = format!("process {pid} ({PROGRAM}) in slot 0, dead, holds it");
     assert!(info.contains("\nrwlock: locked\n") && info.contains(&holder), "{info}");
-    assert!(info.contains("0, at most 256; 1 died, and the next user frees"), "{info}");
+    assert!(info.contains("0, at most 1024; 1 died, and the next user frees"), "{info}");
     dir.shm(&["doctor", "--fix"]);
     assert_eq!(dir.json(&["doctor"]), json!([]));
     let holder = dir.json(&["info", "books"])["parts"][0]["holders"][0].clone();

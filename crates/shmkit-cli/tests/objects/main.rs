@@ -20,6 +20,7 @@ mod set_user_id;
 #[cfg(unix)]
 mod signals;
 mod values;
+mod waiting;
 
 use std::path::Path;
 use std::process::{Command, Output};

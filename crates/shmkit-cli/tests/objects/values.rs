@@ -152,11 +152,13 @@ fn invalid_input_is_refused_with_a_reason() {
 }
 
 #[test]
-fn set_fails_while_the_only_writer_lives() {
+fn set_waits_for_the_only_writer_up_to_a_limit() {
     let dir = TestDir::new();
     let mut clock = dir.start_clock("time");
     let who = format!("process {} ({PROGRAM}) in slot 0 is its only writer", clock.child.id());
-    dir.fails(&["set", "time", "unix_ns=1"], 8, &who);
+    dir.fails(&["set", "time", "unix_ns=1", "--no-wait"], 8, &who);
+    let who = format!("process {} ({PROGRAM}) in slot 0 was its only writer", clock.child.id());
+    dir.fails(&["set", "time", "unix_ns=1", "--timeout", "1ms"], 8, &who);
     clock.kill();
     dir.shm(&["set", "time", "unix_ns=1"]);
     assert_eq!(dir.shm(&["get", "time", "unix_ns"]), "1\n");

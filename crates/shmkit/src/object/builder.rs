@@ -30,7 +30,8 @@ pub(crate) struct Builder {
 impl Builder {
     /// Takes a slot in the object, if the payload has a role for which it needs one.
     pub(crate) fn join(object: Arc<OpenObject>, role: Option<Role>) -> Result<Self> {
-        let membership = role.map(|role| Membership::join(&object, role)).transpose()?;
+        let membership = role.map(|role| Membership::join(&object, role, object.slot_until()));
+        let membership = membership.transpose()?;
         Ok(Self { object, membership: membership.map(Arc::new), end: 0 })
     }
 

@@ -21,6 +21,8 @@ pub(crate) struct Choices {
     pub(crate) death_notices: bool,
     /// How long a wait spins before it sleeps, if the program decided it.
     pub(crate) spin_for: Option<Duration>,
+    /// How long to wait for a slot if all are taken.
+    pub(crate) slot_timeout: Duration,
     /// The flags of its kind, from bit 16 on.
     pub(crate) kind_flags: Option<u32>,
 }
@@ -36,6 +38,7 @@ impl Choices {
             trust: Trust::Own,
             death_notices: true,
             spin_for: None,
+            slot_timeout: Duration::ZERO,
             kind_flags: None,
         }
     }

@@ -38,13 +38,13 @@ unsafe impl Send for Membership {}
 unsafe impl Sync for Membership {}
 
 impl Membership {
-    /// Takes a slot.
+    /// Takes a slot. If all are taken, waits for one as long as `until` says.
     ///
     /// # If a process dies
     ///
     /// The kernel releases its liveness lock. The next participant that meets the slot frees it.
-    pub(crate) fn join(object: &Arc<OpenObject>, role: Role) -> Result<Self> {
-        let me = object.claim_slot(role)?;
+    pub(crate) fn join(object: &Arc<OpenObject>, role: Role, until: Until) -> Result<Self> {
+        let me = object.claim_slot(role, until)?;
         let found = object.participants().identity_of(me);
         let Some((identity, identity_value)) = found else {
             object.release_slot(me);

@@ -52,7 +52,7 @@ pub(crate) use membership::Membership;
 pub(crate) use name::Name;
 pub(crate) use new_file::{is_left_over, sweep_temporary};
 pub(crate) use object_file::{ObjectFile, OpenMode};
-pub(crate) use open_object::{OpenObject, observe, remove};
+pub(crate) use open_object::{OpenObject, observe, remove, until_not_removed};
 pub use options::Options;
 pub use part::{Column, Holder, Holding, PartState, Value};
 pub(crate) use part::{Part, grouped, parts};

@@ -41,6 +41,9 @@ pub(crate) enum OpenMode {
     ReadOnly,
 }
 
+/// How errors say that an object is gone.
+pub(super) const REMOVED: &str = "the object was removed";
+
 /// The file was renamed, replaced or removed meanwhile: the caller tries again.
 pub(crate) struct Raced;
 
@@ -157,7 +160,7 @@ impl ObjectFile {
     pub(crate) fn open_for_slots(&self) -> Result<()> {
         let opened = self.locks.open_for_slots(|| directory::open(&self.path, Opening::ReadWrite));
         opened.map_err(|error| match error.kind() {
-            ErrorKind::NotFound => error.of_kind(ErrorKind::Closed),
+            ErrorKind::NotFound => error.of_kind(ErrorKind::Closed).because(REMOVED),
             _ => error,
         })
     }

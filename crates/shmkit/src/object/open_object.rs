@@ -4,28 +4,32 @@ use std::fmt;
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::choices::{Choices, shown};
 use super::layout::NewObject;
 use super::name::Name;
-use super::object_file::{ObjectFile, OpenMode, Raced};
+use super::object_file::{ObjectFile, OpenMode, REMOVED, Raced};
 use super::presence;
 use super::removal::{self, Attached, RemovalTarget};
 use super::storage::Storage;
 use crate::error::{Error, ErrorKind, Peer, Result};
-use crate::participant::{Liveness, MAX_PARTICIPANTS, ParticipantId, ParticipantInfo, Role};
+use crate::participant::{
+    Liveness, MAX_PARTICIPANTS, ParticipantId, ParticipantInfo, Participants, Role,
+};
 use crate::sys::directory;
 use crate::sys::fork::ProcessStamp;
 use crate::sys::lock::{self, Range};
 use crate::sys::notices::ObjectNotices;
 use crate::sys::process;
-use crate::wait::WaitLoop;
+use crate::wait::{Until, WaitLoop};
 
 /// How many times other processes may replace the object before `Busy`.
 const MAX_TRIES: u32 = 1000;
 /// How many taken slots a participant that joins checks for dead participants.
 const SWEPT_AT_JOIN: u32 = 4;
+/// How long a process that waits for a slot pauses between its looks: at first, and at the most.
+const SLOT_PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(16)];
 
 /// An object that this process has open and mapped, and in which it is present.
 pub(crate) struct OpenObject {
@@ -36,6 +40,8 @@ pub(crate) struct OpenObject {
     presence: Mutex<Presence>,
     /// How long its waits spin, if the program decided it.
     spin_for: Option<Duration>,
+    /// How long it waits for a slot if all are taken.
+    slot_timeout: Duration,
 }
 
 enum Place {
@@ -142,8 +148,8 @@ impl OpenObject {
         if !choices.death_notices {
             storage.notices.turn_off();
         }
-        let presence = Mutex::new(Presence { byte: None, slots: 0 });
-        Ok(Self { place: Place::Region(storage), stamp, presence, spin_for: choices.spin_for })
+        let presence = Presence { byte: None, slots: 0 };
+        Ok(Self::at(Place::Region(storage), stamp, presence, choices))
     }
 
     /// Takes over a file in which this process is present.
@@ -151,8 +157,18 @@ impl OpenObject {
         if !choices.death_notices {
             file.notices.turn_off();
         }
-        let presence = Mutex::new(Presence { byte: Some(byte), slots: 0 });
-        Self { place: Place::File(file), stamp, presence, spin_for: choices.spin_for }
+        let presence = Presence { byte: Some(byte), slots: 0 };
+        Self::at(Place::File(file), stamp, presence, choices)
+    }
+
+    fn at(place: Place, stamp: ProcessStamp, presence: Presence, choices: &Choices) -> Self {
+        let (spin_for, slot_timeout) = (choices.spin_for, choices.slot_timeout);
+        Self { place, stamp, presence: Mutex::new(presence), spin_for, slot_timeout }
+    }
+
+    /// Until when a participant that joins now waits for a slot.
+    pub(crate) fn slot_until(&self) -> Until {
+        if self.slot_timeout.is_zero() { Until::Now } else { Until::after(self.slot_timeout) }
     }
 
     /// A loop by which threads wait for what another process answers, with `bytes` bytes.
@@ -199,15 +215,15 @@ impl OpenObject {
 
     #[cold]
     pub(crate) fn closed(&self) -> Error {
-        Error::new(ErrorKind::Closed, "the object was removed").doing("use").on(self.label())
+        Error::new(ErrorKind::Closed, REMOVED).doing("use").on(self.label())
     }
 
     fn lock_presence(&self) -> MutexGuard<'_, Presence> {
         self.presence.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a slot.
-    pub(crate) fn claim_slot(&self, role: Role) -> Result<ParticipantId> {
+    /// Takes a slot. If all are taken, waits for one as long as `until` says.
+    pub(crate) fn claim_slot(&self, role: Role, until: Until) -> Result<ParticipantId> {
         self.check_not_forked()?;
         self.check_writable().map_err(|error| match &self.place {
             Place::File(file) => or_read_only(error, &file.path),
@@ -219,14 +235,53 @@ impl OpenObject {
             joined_unix_ns: process::unix_time_ns(),
             program: process::program(),
         };
+        match self.try_claim(0, |participants| participants.claim(&who)) {
+            Err(error) if error.kind() == ErrorKind::Full => self.wait_for_slot(&who, until, error),
+            answer => answer,
+        }
+    }
+
+    /// Takes a slot when one is free. When the time is over, the answer is `full`.
+    #[cold]
+    fn wait_for_slot(
+        &self,
+        who: &ParticipantInfo,
+        until: Until,
+        full: Error,
+    ) -> Result<ParticipantId> {
+        let [mut pause, longest] = SLOT_PAUSES;
+        for round in 1.. {
+            let now = Instant::now();
+            if until.is_over(now) {
+                break;
+            }
+            std::thread::sleep(until.or_before(now + pause) - now);
+            pause = longest.min(2 * pause);
+            self.check_not_removed()?;
+            // All waiters together sweep all slots, so that none of them has to ask for each slot.
+            match self.try_claim(round, |participants| participants.claim_free(who)) {
+                Err(error) if matches!(error.kind(), ErrorKind::Full | ErrorKind::Busy) => {}
+                answer => return answer,
+            }
+        }
+        Err(full)
+    }
+
+    /// Takes the slot that `claim` finds, after a sweep of a few slots, other ones in each `round`.
+    fn try_claim(
+        &self,
+        round: u32,
+        claim: impl FnOnce(Participants<'_>) -> Result<ParticipantId>,
+    ) -> Result<ParticipantId> {
         let mut presence = self.lock_presence();
         if let Place::File(file) = &self.place {
             file.open_for_slots()?;
         }
         // Another start for each handle: in the long run every slot is checked.
-        let first = presence.byte.map_or(0, |byte| byte.start % u64::from(MAX_PARTICIPANTS));
-        self.participants().sweep(first as u32, SWEPT_AT_JOIN);
-        let me = self.participants().claim(&who)?;
+        let first = presence.byte.map_or(0, |byte| byte.start % u64::from(MAX_PARTICIPANTS)) as u32;
+        let first = first.wrapping_add(round.wrapping_mul(SWEPT_AT_JOIN));
+        self.participants().sweep(first, SWEPT_AT_JOIN);
+        let me = claim(self.participants())?;
         presence.slots += 1;
         self.notices.set_place(me.slot());
         // Present by the slot from here on, so that a writer is not counted as a reader too.
@@ -384,6 +439,25 @@ fn clear_if_stale(name: &Name, choices: &Choices) -> Result<bool> {
         // Not ours, or not readable: it has the name all the same.
         Err(_) => Ok(false),
     }
+}
+
+/// Opens an object, again if it was removed before this process had taken a slot in it.
+pub(crate) fn until_not_removed<T>(
+    choices: &Choices,
+    mut open: impl FnMut(&Choices) -> Result<T>,
+) -> Result<T> {
+    let start = Instant::now();
+    let mut opened = open(choices);
+    for _ in 0..MAX_TRIES {
+        match &opened {
+            Err(error) if error.kind() == ErrorKind::Closed => {}
+            _ => break,
+        }
+        // The time that is left.
+        let slot_timeout = choices.slot_timeout.saturating_sub(start.elapsed());
+        opened = open(&Choices { slot_timeout, ..choices.clone() });
+    }
+    opened
 }
 
 /// Tries until no other process interferes, with pauses after the first tries.

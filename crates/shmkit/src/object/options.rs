@@ -96,6 +96,17 @@ impl<P> Options<P> {
         self
     }
 
+    /// Sets how long to wait for a slot if all slots of the object are taken. Default: not at all,
+    /// but `Full`. With [`Duration::MAX`] the wait has no limit.
+    ///
+    /// It applies to opening an object of a kind that takes a slot, and to each writer of a
+    /// [`Latest`](crate::Latest). A waiter looks for a free slot at the latest every 16 ms, and
+    /// gets `Closed` if the object is removed.
+    pub fn slot_timeout(mut self, timeout: Duration) -> Self {
+        self.choices.slot_timeout = timeout;
+        self
+    }
+
     /// Removes the object with the name, whatever its type is. Processes that have it open get
     /// `Closed`.
     ///

@@ -11,7 +11,7 @@ use super::kind::Kind;
 use super::layout::{NewObject, ObjectLayout, compose};
 use super::name::Name;
 use super::object_file::OpenMode;
-use super::open_object::OpenObject;
+use super::open_object::{OpenObject, until_not_removed};
 use super::options::Options;
 use super::payload::{Contents, Payload};
 use super::planner::{Plan, Planner, schema_text, size_and_fingerprint};
@@ -107,11 +107,11 @@ impl<P: Payload> Object<P> {
     }
 
     pub(crate) fn open_as(name: &str, choices: &Choices, mode: OpenMode) -> Result<Self> {
-        let open = || {
+        let open = |choices: &Choices| {
             let open = OpenObject::open(&Name::new(name)?, choices, mode)?;
             Self::checked(open, choices, 0)
         };
-        open().map_err(|error| error.doing("open").on(name))
+        until_not_removed(choices, open).map_err(|error| error.doing("open").on(name))
     }
 
     pub(crate) fn open_or_create_as(
@@ -119,7 +119,7 @@ impl<P: Payload> Object<P> {
         choices: &Choices,
         initial: &P::Initial,
     ) -> Result<Self> {
-        let open_or_create = || {
+        let open_or_create = |choices: &Choices| {
             let name = Name::new(name)?;
             P::check_initial(initial)?;
             let items = P::items(initial)?;
@@ -132,7 +132,8 @@ impl<P: Payload> Object<P> {
             object.payload.check_begun_with(initial)?;
             Ok(object)
         };
-        open_or_create().map_err(|error| error.doing("open or create").on(name))
+        let opened = until_not_removed(choices, open_or_create);
+        opened.map_err(|error| error.doing("open or create").on(name))
     }
 
     /// Takes over an object that exists, if it is one of `P`, with this run-time number of items

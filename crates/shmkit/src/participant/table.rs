@@ -222,13 +222,25 @@ impl<'a> Participants<'a> {
         self.words.chunks_exact(WORDS).nth(slot as usize)
     }
 
-    /// Claims a slot: a free one, or else the slot of a dead participant.
+    /// Claims a slot: a free one, or else the slot of a dead participant, which costs a system call
+    /// for each slot that is taken.
     ///
     /// Only one claim at a time may use the same file description: the kernel would grant a lock
     /// that it holds again. So the lock is first queried, through the other description.
     pub(crate) fn claim(self, who: &ParticipantInfo) -> Result<ParticipantId> {
+        self.claim_in(&[true, false], who)
+    }
+
+    /// Claims a free slot.
+    pub(crate) fn claim_free(self, who: &ParticipantInfo) -> Result<ParticipantId> {
+        self.claim_in(&[true], who)
+    }
+
+    /// Claims a slot in one of several passes over all slots, each of which may take only free
+    /// ones.
+    fn claim_in(self, passes: &[bool], who: &ParticipantInfo) -> Result<ParticipantId> {
         let mut contended = false;
-        for only_free in [true, false] {
+        for &only_free in passes {
             for (slot, entry) in (0..).zip(self.words.chunks_exact(WORDS)) {
                 let identity = self.identity(slot);
                 if only_free && !identity.is(FREE) || self.locks.is_locked(slot)? {
@@ -425,29 +437,6 @@ impl<'a> Participants<'a> {
     fn counted(entry: &[AtomicU64]) -> Deaths {
         // ORDERING: Acquire; pairs with the exchange in `count_death`.
         Deaths(entry[DEATHS].load(Ordering::Acquire))
-    }
-
-    /// Returns the same plus the dead participants that still have their slots, and the last of
-    /// these participants.
-    pub(crate) fn deaths(self, role: Role) -> (u16, Option<ParticipantId>) {
-        let (mut deaths, mut last) = (0_u16, None);
-        for (slot, entry) in (0..).zip(self.words.chunks_exact(WORDS)) {
-            let identity = self.identity(slot);
-            // A participant that has just left, or was just reaped, no longer has its slot at the
-            // second look.
-            let is_dead =
-                identity.is(ACTIVE) && !self.is_locked(slot) && self.identity(slot) == identity;
-            // Before the count: a successor stores its role only after this death was counted.
-            let number = Self::role_number(entry);
-            let counted = Self::counted(entry);
-            deaths = deaths.wrapping_add(counted.of(role as u32));
-            let generation = identity.generation();
-            if is_dead && number == role as u32 {
-                deaths = deaths.wrapping_add(counted.lacks(generation).into());
-                last = Some(ParticipantId::new(slot, generation));
-            }
-        }
-        (deaths, last)
     }
 
     /// Returns the participant that has a slot, alive or dead, and what it recorded about itself.

@@ -12,8 +12,8 @@ use super::raw::rwlock::{self, Hold, RawRwLock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::Trust;
 use crate::object::{
-    Builder, Choices, Kind, Membership, Name, ObjectLayout, OpenMode, OpenObject, ValueType,
-    size_and_fingerprint,
+    Builder, Choices, Kind, Membership, Name, ObjectLayout, OpenMode, OpenObject, Options,
+    ValueType, size_and_fingerprint, until_not_removed,
 };
 use crate::participant::Role;
 use crate::participant::owner::{AcquireError, Acquired, Mode};
@@ -49,11 +49,13 @@ impl AnyLock {
     /// `NotFound`, `InvalidName`, `PermissionDenied`; `WrongKind` for an object that is not a lock,
     /// or that has several parts; `WrongVersion`, `Full`, `Corrupt`, `Busy`.
     pub fn open(directory: Option<&Path>, name: &str, trust: Trust) -> Result<Self> {
-        let choices = Choices { directory: directory.map(Into::into), trust, ..Choices::new() };
-        let open = || {
-            Self::over(OpenObject::open(&Name::new(name)?, &choices, OpenMode::WritableIfAllowed)?)
-        };
-        open().map_err(|error| error.doing("open").on(name))
+        let options = Self::options().trust(trust);
+        directory.map_or(options.clone(), |directory| options.directory(directory)).open(name)
+    }
+
+    /// Returns options other than the defaults: directory, trust, the timeout for a slot.
+    pub fn options() -> Options<Self> {
+        Options::new()
     }
 
     fn over(object: OpenObject) -> Result<Self> {
@@ -179,6 +181,21 @@ impl AnyLock {
 
     fn locked(&self, hold: Hold, acquired: Acquired) -> LockResult<AnyLockGuard<'_>> {
         lock_error::locked(AnyLockGuard { lock: self, hold }, acquired, true)
+    }
+}
+
+impl Options<AnyLock> {
+    /// Opens the lock, and takes a slot among its participants.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`AnyLock::open`]; `WrongOptions` with the first difference.
+    pub fn open(&self, name: &str) -> Result<AnyLock> {
+        let open = |choices: &Choices| {
+            let object = OpenObject::open(&Name::new(name)?, choices, OpenMode::WritableIfAllowed)?;
+            AnyLock::over(object)
+        };
+        until_not_removed(&self.choices, open).map_err(|error| error.doing("open").on(name))
     }
 }
 

@@ -29,7 +29,7 @@ impl Until {
     }
 
     /// Returns the earlier of the deadline and `other`.
-    pub(super) fn or_before(self, other: Instant) -> Instant {
+    pub(crate) fn or_before(self, other: Instant) -> Instant {
         match self {
             Self::Deadline(deadline) => deadline.min(other),
             Self::Now | Self::Ever => other,

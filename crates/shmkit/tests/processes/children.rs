@@ -15,7 +15,7 @@ use crate::wine;
 use crate::{attach, closed_descriptors, fork, namespaces, other_users, space};
 use crate::{
     copies, crash, deaths, file_lock, gate, hostile, kills, races, regions, spinning, stopped,
-    sync, wakes,
+    sync, updates, wakes,
 };
 #[cfg(target_os = "linux")]
 use crate::{notices, overlay};
@@ -38,6 +38,7 @@ const ROLES: &[(&str, Role)] = &[
     ("listener", stopped::listener),
     ("alternating", wakes::alternating),
     ("spinning", spinning::spinning),
+    ("updater", updates::updater),
 ];
 
 #[cfg(unix)]

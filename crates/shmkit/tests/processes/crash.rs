@@ -52,7 +52,7 @@ const fn operation(name: &'static str, setup: Setup, lifetime: Lifetime) -> Oper
     Operation { name, setup, lifetime, shared_writers: false }
 }
 
-const OPERATIONS: [Operation; 12] = {
+const OPERATIONS: [Operation; 13] = {
     use Lifetime::{Persistent, WhileUsed};
     use Setup::*;
     [
@@ -61,6 +61,7 @@ const OPERATIONS: [Operation; 12] = {
         operation("open", Used, Persistent),
         operation("write", Used, Persistent),
         Operation { shared_writers: true, ..operation("write", Used, Persistent) },
+        Operation { shared_writers: true, ..operation("update", Used, Persistent) },
         operation("write repeatedly", Awaited, Persistent),
         operation("leave", Used, WhileUsed),
         operation("remove", Used, Persistent),
@@ -91,6 +92,10 @@ impl Operation {
             "open" => drop(open().get().unwrap()),
             "open or create" | "leave" => write(&options.open_or_create(NAME).unwrap(), 1),
             "write" => write(&open(), 1),
+            "update" => {
+                let mut writer = open().writer().unwrap();
+                writer.update(|now| *now = value(BY_CHILD)).unwrap();
+            }
             "write repeatedly" => write(&open(), 2_000),
             "contend" => std::thread::scope(|scope| {
                 for _ in 0..3 {

@@ -37,6 +37,7 @@ mod sync;
 mod system;
 mod test_dir;
 mod times;
+mod updates;
 mod values;
 mod wakes;
 #[cfg(windows)]

@@ -1,13 +1,15 @@
 //! Names: what can be created and opened, and what is refused with which message.
 
 use std::sync::Barrier as Start;
+use std::time::Duration;
 
+use shmkit::memory::Trust;
 use shmkit::sync::{
     Barrier, Condvar, Event, Latch, Mutex, NoData, Once, ReentrantMutex, Reset, RwLock, Semaphore,
 };
-use shmkit::{Access, ErrorKind, Kind, Latest, Lifetime, Object, Primitive, Shareable};
+use shmkit::{Access, ErrorKind, Kind, Latest, Lifetime, Object, Primitive, Shareable, inspect};
 
-use crate::test_dir::{TestDir, assert_error, kind};
+use crate::test_dir::{SHORT, TestDir, assert_error, kind};
 
 const NAME: &str = "folder/object";
 
@@ -275,4 +277,32 @@ fn the_aliases_name_the_same_types() {
         dir.options::<Mutex<u64>>().create(NAME, 1).unwrap();
     let same: Object<Mutex<u64>> = mutex;
     assert!(format!("{same:?}").contains(NAME));
+}
+
+#[test]
+fn opening_waits_for_a_slot_and_follows_the_name() {
+    let dir = TestDir::new();
+    let options = dir.options::<Event>().max_participants(1);
+    let first = options.create(NAME, Reset::Manual).unwrap();
+    assert_error(options.clone().slot_timeout(SHORT).open(NAME), ErrorKind::Full, "all 1 slots");
+    let waiting = options.clone().slot_timeout(Duration::MAX);
+    let await_reader = || {
+        while inspect::describe(dir.path(), NAME, Trust::Own).unwrap().readers == 0 {
+            std::thread::yield_now();
+        }
+    };
+    std::thread::scope(|scope| {
+        let second = scope.spawn(|| drop(waiting.open(NAME).unwrap()));
+        await_reader();
+        drop(first);
+        second.join().unwrap();
+    });
+    let old = options.open(NAME).unwrap();
+    std::thread::scope(|scope| {
+        let new = scope.spawn(|| waiting.open_or_create(NAME, Reset::Manual).unwrap());
+        await_reader();
+        options.remove(NAME).unwrap();
+        new.join().unwrap().set().unwrap();
+    });
+    assert_eq!(old.set().unwrap_err().kind(), ErrorKind::Closed, "it is another object");
 }

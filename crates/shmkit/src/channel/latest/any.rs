@@ -98,22 +98,53 @@ impl AnyLatest {
 
     /// Sets the value to what `change` returns for the newest value, if there is one.
     ///
-    /// No other process writes in between, unless writers are shared.
+    /// It is one step: no other process sets a value in between.
     ///
     /// # Errors
     ///
     /// Those of `change`, and those of [`set`](Self::set).
     pub fn set_with(&self, change: impl FnOnce(Option<Vec<u8>>) -> Result<Vec<u8>>) -> Result<u64> {
-        let mut writer = UntypedWriter::join(&self.handle)?;
-        let old = match self.get() {
-            Err(error) if matches!(error.kind(), ErrorKind::Empty | ErrorKind::Corrupt) => None,
-            answer => Some(answer?),
+        self.update(UntypedWriter::join(&self.handle, Until::Now)?, None, change)
+    }
+
+    /// The same, but waits for a slot and for the right to write: up to `timeout`, or without a
+    /// limit if it is `None`.
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut`, with the current writer as [`peer`](crate::Error::peer), or `RoleTaken` for a
+    /// timeout of 0; and those of [`set_with`](Self::set_with).
+    pub fn set_with_timeout(
+        &self,
+        timeout: Option<Duration>,
+        change: impl FnOnce(Option<Vec<u8>>) -> Result<Vec<u8>>,
+    ) -> Result<u64> {
+        let until = match timeout {
+            None => Until::Ever,
+            Some(Duration::ZERO) => Until::Now,
+            Some(timeout) => Until::after(timeout),
         };
-        let value = change(old)?;
-        self.schema.check(&value).map_err(|error| {
-            error.of_kind(ErrorKind::InvalidArgument).doing("set").on(self.handle.object.label())
-        })?;
-        writer.set(self.handle.geometry, &value)
+        self.update(UntypedWriter::join(&self.handle, until)?, Some(until), change)
+    }
+
+    fn update(
+        &self,
+        mut writer: UntypedWriter,
+        until: Option<Until>,
+        change: impl FnOnce(Option<Vec<u8>>) -> Result<Vec<u8>>,
+    ) -> Result<u64> {
+        writer.in_turn(until, |writer| {
+            let old = match self.get() {
+                Err(error) if matches!(error.kind(), ErrorKind::Empty | ErrorKind::Corrupt) => None,
+                answer => Some(answer?),
+            };
+            let value = change(old)?;
+            self.schema.check(&value).map_err(|error| {
+                let error = error.of_kind(ErrorKind::InvalidArgument);
+                error.doing("set").on(self.handle.object.label())
+            })?;
+            writer.publish_next(self.handle.geometry, &value)
+        })
     }
 
     /// Returns the values after the one with this sequence number.

@@ -32,6 +32,7 @@ mod writing;
 
 use std::mem::MaybeUninit;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use any::{AnyChanges, AnyLatest};
 pub use changes::Changes;
@@ -46,6 +47,7 @@ use self::writing::UntypedWriter;
 use crate::error::Result;
 use crate::object::Options;
 use crate::shareable::Shareable;
+use crate::wait::Until;
 
 /// The latest value of something, shared under a name: one process sets it, any number get it.
 ///
@@ -158,7 +160,19 @@ impl<T: Shareable> Latest<T> {
     /// `Full` if all slots are taken; `PermissionDenied` if the object is open for reading only, or
     /// if the process may not open the file any more.
     pub fn writer(&self) -> Result<LatestWriter<T>> {
-        Ok(LatestWriter::new(UntypedWriter::join(&self.handle)?, self.shape))
+        Ok(LatestWriter::new(UntypedWriter::join(&self.handle, Until::Now)?, self.shape))
+    }
+
+    /// Returns the right to set the value, and waits up to `timeout` for a slot, and for the
+    /// current writer to give the right up or to die.
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut`, with the current writer as [`peer`](crate::Error::peer); and those of
+    /// [`writer`](Self::writer), except `RoleTaken`.
+    pub fn writer_timeout(&self, timeout: Duration) -> Result<LatestWriter<T>> {
+        let writer = UntypedWriter::join(&self.handle, Until::after(timeout))?;
+        Ok(LatestWriter::new(writer, self.shape))
     }
 
     /// Returns a copy of the newest value, whole and checked.

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::geometry::{HasGeometry, TypeGeometry};
+use super::geometry::{HasGeometry, OWNER, TypeGeometry};
 use super::handle::Handle;
+use super::receive;
 use super::register::PublishError;
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::Membership;
@@ -30,26 +31,42 @@ pub(super) struct UntypedWriter {
 }
 
 impl UntypedWriter {
-    pub(super) fn join(handle: &Arc<Handle>) -> Result<Self> {
-        let membership = Membership::join(&handle.object, Role::Writer)
+    /// Joins as a writer. Waits for a slot, and for the role if writers are not shared, as long as
+    /// `until` says.
+    pub(super) fn join(handle: &Arc<Handle>, until: Until) -> Result<Self> {
+        let slot_until = if until == Until::Now { handle.object.slot_until() } else { until };
+        let membership = Membership::join(&handle.object, Role::Writer, slot_until)
             .map_err(|error| error.doing("write to").on(handle.object.label()))?;
         let shared = handle.has_shared_writers();
         let writer = Self { handle: handle.clone(), membership, shared };
         if !shared {
-            let (owner, me, mode) = (handle.owner(), writer.membership.me(), Mode::Exclusive);
-            let acquire = |_| {
-                // New, so that its slow check is due: this may be the caller's only attempt.
-                let wait_loop = WaitLoop::for_lock();
-                owner.acquire(me, mode, &writer.membership, &wait_loop, Until::Now)
-            };
-            // Again if the holder left while it was looked at.
-            let contended = Err(AcquireError::Contended);
-            let acquired = (0..JOIN_TRIES).map(acquire).find(|acquired| *acquired != contended);
-            acquired.unwrap_or(contended).map_err(|it| writer.acquire_error(it, "write to"))?;
+            writer.acquire_role(until)?;
             crash_point!("owner: taken");
             writer.complete();
         }
         Ok(writer)
+    }
+
+    /// Acquires the right to write for as long as this writer lives.
+    fn acquire_role(&self, until: Until) -> Result<()> {
+        let (owner, me, mode) = (self.handle.owner(), self.membership.me(), Mode::Exclusive);
+        let _recorded = self.membership.record_wait(OWNER as u64, until);
+        let acquire = |_| {
+            // New, so that its slow check is due: this may be the caller's only attempt.
+            owner.acquire(me, mode, &self.membership, &WaitLoop::for_lock(), until)
+        };
+        // Again if the holder left while it was looked at.
+        let contended = Err(AcquireError::Contended);
+        let acquired = (0..JOIN_TRIES).map(acquire).find(|acquired| *acquired != contended);
+        acquired.unwrap_or(contended).map_err(|error| match error {
+            AcquireError::TimedOut(holder) => {
+                let why = "was its only writer until the timeout";
+                let error = self.membership.error(ErrorKind::TimedOut, "write to", why);
+                error.by_peer(self.handle.object.peer(holder))
+            }
+            error => self.acquire_error(error, "write to"),
+        })?;
+        Ok(())
     }
 
     /// Publishes a complete value to which a dead writer had not moved `latest`.
@@ -86,41 +103,98 @@ impl UntypedWriter {
     /// Publishes the bytes of a value and wakes readers. Returns the value's sequence number.
     #[inline(always)]
     pub(super) fn set(&mut self, shape: impl HasGeometry, value: &[u8]) -> Result<u64> {
+        self.in_turn(None, |writer| writer.publish(shape, value))
+    }
+
+    /// Calls `act` while no other writer can publish: as one step with it.
+    ///
+    /// One of several writers acquires the right to write for that long, and waits for it as long
+    /// as `until` says: if that is `None`, as long as its patience lasts.
+    #[inline(always)]
+    pub(super) fn in_turn<R>(
+        &mut self,
+        until: Option<Until>,
+        act: impl FnOnce(&Self) -> Result<R>,
+    ) -> Result<R> {
         self.handle.object.check_not_forked()?;
         if self.handle.removal_watch.is_due() {
             self.handle.check_removal()?;
         }
-        let (owner, me) = (self.handle.owner(), self.membership.me());
+        let mut _turn = None;
         if self.shared {
-            self.acquire_turn()?;
-        } else if !owner.is_held_by(me) {
+            self.acquire_turn(until)?;
+            // CRASH: dying before the turn ends leaves it to the next writer, which replaces this
+            // one in the owner word.
+            _turn = Some(Turn(self));
+        } else if !self.has_role() {
             return Err(self.handle.publish_error(PublishError::RoleLost));
         }
+        act(self)
+    }
+
+    /// Publishes the bytes of a value, in the writer's turn.
+    #[inline(always)]
+    fn publish(&self, shape: impl HasGeometry, value: &[u8]) -> Result<u64> {
         let published = match self.handle.is_proved() {
             false => self.handle.register_to_write(shape).publish(value),
             true => self.handle.publish_proved(value),
         };
-        if self.shared {
-            owner.release(me);
-        }
         published.map_err(|error| self.handle.publish_error(error))
     }
 
+    /// Publishes the bytes of a value that follows from the one before, which was read in this
+    /// turn.
+    pub(super) fn publish_next(&self, shape: impl HasGeometry, value: &[u8]) -> Result<u64> {
+        if !self.has_role() {
+            // Another writer may have published since the value was read.
+            return Err(self.handle.publish_error(PublishError::RoleLost));
+        }
+        self.publish(shape, value)
+    }
+
+    /// Whether no other writer can publish.
+    #[inline(always)]
+    fn has_role(&self) -> bool {
+        self.handle.owner().is_held_by(self.membership.me())
+    }
+
     /// Acquires the right to write for one value.
-    fn acquire_turn(&self) -> Result<()> {
+    #[inline(always)]
+    fn acquire_turn(&self, until: Option<Until>) -> Result<()> {
         if !self.membership.is_live() {
             return Err(self.handle.publish_error(PublishError::RoleLost));
         }
-        let (owner, me) = (self.handle.owner(), self.membership.me());
-        if owner.acquire_uncontended(me, Mode::Exclusive) {
-            return Ok(());
+        match self.handle.owner().acquire_uncontended(self.membership.me(), Mode::Exclusive) {
+            true => Ok(()),
+            false => self.wait_for_turn(until),
         }
-        let (wait_loop, until) = (&self.handle.wait_loop, Until::after(SHARING_PATIENCE));
-        let acquired = owner.acquire(me, Mode::Exclusive, &self.membership, wait_loop, until);
-        if acquired.map_err(|error| self.acquire_error(error, "set"))? == Acquired::Inconsistent {
+    }
+
+    #[cold]
+    fn wait_for_turn(&self, until: Option<Until>) -> Result<()> {
+        let (owner, me) = (self.handle.owner(), self.membership.me());
+        let (wait_loop, mode) = (&self.handle.wait_loop, Mode::Exclusive);
+        let limit = until.unwrap_or_else(|| Until::after(SHARING_PATIENCE));
+        let _recorded = self.membership.record_wait(OWNER as u64, limit);
+        let acquired = owner.acquire(me, mode, &self.membership, wait_loop, limit);
+        let acquired = acquired.map_err(|error| match until {
+            None => self.acquire_error(error, "set"),
+            Some(_) => self.membership.acquire_error(error, "set"),
+        })?;
+        if acquired == Acquired::Inconsistent {
             self.complete();
         }
         Ok(())
+    }
+}
+
+/// The right of one of several writers to write, until dropped.
+struct Turn<'a>(&'a UntypedWriter);
+
+impl Drop for Turn<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.0.handle.owner().release(self.0.membership.me());
     }
 }
 
@@ -179,13 +253,77 @@ impl<T: Shareable> LatestWriter<T> {
     /// that readers may have seen it before a `Closed`.
     #[inline]
     pub fn set(&mut self, value: &T) -> Result<u64> {
-        match bytes_of(value) {
-            Some(bytes) => self.writer.set(self.shape, bytes),
-            None => {
-                self.encoded.fill(0);
-                value.encode(&mut self.encoded);
-                self.writer.set(self.shape, &self.encoded)
-            }
-        }
+        let bytes = bytes_of(value).unwrap_or_else(|| encoded(value, &mut self.encoded));
+        self.writer.set(self.shape, bytes)
     }
+
+    /// Changes the newest value, and sets what `change` made of it, in one step: no other writer
+    /// sets a value in between. Returns the sequence number of the new value.
+    ///
+    /// `change` gets a copy on the heap. If it panics, the value stays as it was. If writers are
+    /// shared, the others wait meanwhile, up to 1 s: so `change` must be short, and must not set
+    /// this object through another writer.
+    ///
+    /// # If a process dies
+    ///
+    /// If this process dies during the call, its change is lost, and no other one: readers keep the
+    /// previous value, and the next writer continues from it.
+    ///
+    /// # Errors
+    ///
+    /// `Empty` if no value has been set yet; and those of [`set`](Self::set).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use shmkit::Latest;
+    ///
+    /// # fn main() -> shmkit::Result<()> {
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # let options = Latest::<u64>::options().directory(directory.path());
+    /// let count = options.shared_writers(true).open_or_create("count")?;
+    /// let mut writer = count.writer()?;
+    /// writer.update_or(0, |count| *count += 1)?;
+    /// writer.update(|count| *count += 1)?;
+    /// assert_eq!(count.get()?, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn update(&mut self, change: impl FnOnce(&mut T)) -> Result<u64> {
+        self.update_from(None, change)
+    }
+
+    /// The same, where `change` gets `initial` if no value has been set yet.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`set`](Self::set).
+    pub fn update_or(&mut self, initial: T, change: impl FnOnce(&mut T)) -> Result<u64> {
+        self.update_from(Some(initial), change)
+    }
+
+    fn update_from(&mut self, initial: Option<T>, change: impl FnOnce(&mut T)) -> Result<u64> {
+        let (shape, room) = (self.shape, &mut self.encoded);
+        self.writer.in_turn(None, |writer| {
+            let handle = &writer.handle;
+            let newest = receive::boxed(
+                |bytes| handle.read_newest(bytes).map_err(|error| handle.read_error(error)),
+                || handle.invalid(),
+            );
+            let mut value = match (newest, initial) {
+                (Err(error), Some(initial)) if error.kind() == ErrorKind::Empty => initial.into(),
+                (newest, _) => newest?,
+            };
+            change(&mut value);
+            crash_point!("latest: changed, not set");
+            writer.publish_next(shape, bytes_of(&*value).unwrap_or_else(|| encoded(&*value, room)))
+        })
+    }
+}
+
+/// Encodes a value, with zeros as its padding.
+fn encoded<'a, T: Shareable>(value: &T, into: &'a mut [u8]) -> &'a [u8] {
+    into.fill(0);
+    value.encode(into);
+    into
 }

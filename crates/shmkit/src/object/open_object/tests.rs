@@ -180,7 +180,7 @@ fn a_handle_that_takes_a_slot_knows_its_place_among_the_participants() {
     let directory = tempfile::tempdir().unwrap();
     let made = OpenObject::create(&name(), &options(&directory), &contents()).unwrap();
     let places = [0, 1].map(|_| {
-        let me = made.claim_slot(Role::Writer).unwrap();
+        let me = made.claim_slot(Role::Writer, Until::Now).unwrap();
         assert_eq!(made.notices.place(), u64::from(me.slot()));
         made.notices.place()
     });

@@ -1,6 +1,6 @@
 //! What is known of all participants together.
 
-use super::{FREE, IDENTITY, Identity, Participants, Role, WORDS};
+use super::{ACTIVE, FREE, IDENTITY, Identity, ParticipantId, Participants, Role, WORDS};
 use crate::memory::atomic::Ordering;
 
 impl Participants<'_> {
@@ -8,6 +8,29 @@ impl Participants<'_> {
     pub(crate) fn counted_deaths(self, role: Role) -> u16 {
         let entries = self.words.chunks_exact(WORDS);
         entries.map(|entry| Self::counted(entry).of(role as u32)).fold(0, u16::wrapping_add)
+    }
+
+    /// Returns the same plus the dead participants that still have their slots, and the last of
+    /// these participants.
+    pub(crate) fn deaths(self, role: Role) -> (u16, Option<ParticipantId>) {
+        let (mut deaths, mut last) = (0_u16, None);
+        for (slot, entry) in (0..).zip(self.words.chunks_exact(WORDS)) {
+            let identity = self.identity(slot);
+            // A participant that has just left, or was just reaped, no longer has its slot at the
+            // second look.
+            let is_dead =
+                identity.is(ACTIVE) && !self.is_locked(slot) && self.identity(slot) == identity;
+            // Before the count: a successor stores its role only after this death was counted.
+            let number = Self::role_number(entry);
+            let counted = Self::counted(entry);
+            deaths = deaths.wrapping_add(counted.of(role as u32));
+            let generation = identity.generation();
+            if is_dead && number == role as u32 {
+                deaths = deaths.wrapping_add(counted.lacks(generation).into());
+                last = Some(ParticipantId::new(slot, generation));
+            }
+        }
+        (deaths, last)
     }
 
     /// Returns how often participants have joined and left, modulo 2^64.

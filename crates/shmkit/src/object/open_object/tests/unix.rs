@@ -128,8 +128,16 @@ fn an_object_whose_file_was_removed_by_hand_is_closed() {
     made.check_not_removed().unwrap();
     fs::remove_file(directory.path().join("robot%2fpose.shmkit")).unwrap();
     assert_eq!(kind_of(made.check_not_removed()), ErrorKind::Closed);
-    assert_eq!(kind_of(made.claim_slot(Role::Writer)), ErrorKind::Closed, "its name is gone");
+    assert_eq!(
+        kind_of(made.claim_slot(Role::Writer, Until::Now)),
+        ErrorKind::Closed,
+        "its name is gone"
+    );
     let new = OpenObject::create(&name(), &options(&directory), &contents()).unwrap();
-    assert_eq!(kind_of(made.claim_slot(Role::Writer)), ErrorKind::Closed, "another has its name");
-    new.claim_slot(Role::Writer).unwrap();
+    assert_eq!(
+        kind_of(made.claim_slot(Role::Writer, Until::Now)),
+        ErrorKind::Closed,
+        "another has its name"
+    );
+    new.claim_slot(Role::Writer, Until::Now).unwrap();
 }
