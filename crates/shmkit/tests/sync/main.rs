@@ -8,6 +8,7 @@ mod descriptions;
 mod event;
 mod group;
 mod latch;
+mod limits;
 mod mutex;
 mod named;
 mod once;
