@@ -73,6 +73,17 @@ pub(crate) fn timestamp(time: SystemTime) -> String {
     }
 }
 
+/// The longest type in a table.
+const LONGEST_TYPE: usize = 60;
+
+/// Returns the type, or its beginning if it is long.
+pub(crate) fn short(type_name: String) -> String {
+    match type_name.char_indices().nth(LONGEST_TYPE) {
+        Some(_) => type_name.chars().take(LONGEST_TYPE - 3).chain("...".chars()).collect(),
+        None => type_name,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,5 +103,11 @@ mod tests {
         assert_eq!(age(SystemTime::now() + Duration::from_secs(5)), "0s");
         let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_410_000_123);
         assert_eq!(timestamp(time), "2026-11-23T05:00:00.123Z");
+    }
+
+    #[test]
+    fn a_long_type_is_cut() {
+        assert_eq!(short("x".repeat(60)), "x".repeat(60));
+        assert_eq!(short("\u{e4}".repeat(61)), format!("{}...", "\u{e4}".repeat(57)));
     }
 }

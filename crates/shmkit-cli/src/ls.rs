@@ -1,5 +1,6 @@
 //! `shm ls`.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use crate::{advice, description, format, json, output, units};
 /// the reason.
 ///
 /// WRITERS and USERS count the participants, READERS the open handles that only read, WAITING the
-/// threads that wait, and RATE the changes per second.
+/// threads that wait, and RATE the changes per second. A long TYPE is cut: `shm info` shows all.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm ls
@@ -43,8 +44,7 @@ struct Sample {
 
 impl Sample {
     fn take(directory: &Path, args: &Args, global: &Global) -> shmkit::Result<Self> {
-        let mut entries = inspect::list(directory, global.trust)?;
-        entries.retain(|it| it.name.starts_with(&args.prefix));
+        let entries = inspect::list_with_prefix(directory, &args.prefix, global.trust)?;
         Ok(Self { taken: Instant::now(), entries })
     }
 
@@ -59,13 +59,15 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     if before.entries.is_empty() {
         return report_none(args, &directory);
     }
+    let before = Changes::of(&before);
     std::thread::sleep(args.sample);
     let now = Sample::take(&directory, args, global)?;
+    let rate = |it: &Description| before.rate(it, now.taken);
     if args.json {
-        let entries: Vec<Json> = now.entries.iter().map(|it| as_json(it, &before, &now)).collect();
+        let entries: Vec<Json> = now.entries.iter().map(|it| as_json(it, rate)).collect();
         return Ok(output::line(json!(entries))?);
     }
-    let tables = tables(&before, &now);
+    let tables = tables(&now, rate);
     if !tables.is_empty() {
         output::line(tables.join("\n\n"))?;
     }
@@ -92,11 +94,11 @@ fn report_none(args: &Args, directory: &Path) -> anyhow::Result<()> {
 }
 
 /// Returns a table for each list of columns that objects have.
-fn tables(before: &Sample, now: &Sample) -> Vec<String> {
+fn tables(now: &Sample, rate: impl Fn(&Description) -> Option<f64>) -> Vec<String> {
     let mut tables: Vec<(Vec<Column>, Vec<Vec<String>>)> = Vec::new();
     for it in now.descriptions() {
         let columns = columns(it);
-        let row = row(it, &columns, rate(it, before, now));
+        let row = row(it, &columns, rate(it));
         match tables.iter_mut().find(|(known, _)| *known == columns) {
             Some((_, rows)) => rows.push(row),
             None => tables.push((columns, vec![row])),
@@ -133,7 +135,7 @@ fn headings(columns: &[Column]) -> Vec<&'static str> {
 
 fn row(it: &Description, columns: &[Column], rate: Option<f64>) -> Vec<String> {
     let (name, kind) = (it.name.clone(), it.kind.as_str().to_owned());
-    let mut row = vec![name, kind, description::type_of(it), format::bytes(it.size)];
+    let mut row = vec![name, kind, format::short(description::type_of(it)), format::bytes(it.size)];
     row.extend(columns.iter().map(|column| match column {
         Column::Participants(_) => participants(it),
         Column::Readers => it.readers.to_string(),
@@ -169,13 +171,29 @@ fn held_by(it: &Description) -> String {
     }
 }
 
-/// Returns the changes per second, of an object that counts them and was there at both moments.
-fn rate(it: &Description, before: &Sample, now: &Sample) -> Option<f64> {
-    let earlier = before.descriptions().find(|earlier| earlier.object_id == it.object_id)?;
-    let changes = |it: &Description| it.only_part()?.state.changes;
-    let changes = changes(it)?.saturating_sub(changes(earlier)?);
-    let seconds = now.taken.duration_since(before.taken).as_secs_f64();
-    (seconds > 0.0).then(|| changes as f64 / seconds)
+/// How many changes each object had had at one moment.
+struct Changes {
+    taken: Instant,
+    of_object: HashMap<u128, u64>,
+}
+
+impl Changes {
+    fn of(sample: &Sample) -> Self {
+        let of_object = sample.descriptions().filter_map(|it| Some((it.object_id, changes(it)?)));
+        Self { taken: sample.taken, of_object: of_object.collect() }
+    }
+
+    /// Returns the changes per second until `now`, of an object that counts them and was there at
+    /// both moments.
+    fn rate(&self, it: &Description, now: Instant) -> Option<f64> {
+        let changes = changes(it)?.saturating_sub(*self.of_object.get(&it.object_id)?);
+        let seconds = now.duration_since(self.taken).as_secs_f64();
+        (seconds > 0.0).then(|| changes as f64 / seconds)
+    }
+}
+
+fn changes(it: &Description) -> Option<u64> {
+    it.only_part()?.state.changes
 }
 
 /// Returns why the object cannot be used, if it cannot be used.
@@ -186,11 +204,11 @@ fn hindrance(entry: &Entry) -> Option<String> {
     }
 }
 
-fn as_json(entry: &Entry, before: &Sample, now: &Sample) -> Json {
+fn as_json(entry: &Entry, rate: impl Fn(&Description) -> Option<f64>) -> Json {
     match &entry.description {
         Ok(it) => {
             let mut report = json::object(it);
-            report["rate_per_second"] = json!(rate(it, before, now));
+            report["rate_per_second"] = json!(rate(it));
             report
         }
         Err(error) => json!({ "name": entry.name, "error": error.to_string() }),

@@ -235,6 +235,21 @@ fn the_type_of_many_primitives_is_short() {
     assert_eq!((&report["type"], &report["parts"][1999]["kind"]), (&json!(null), &json!("event")));
 }
 
+#[test]
+fn a_long_type_of_a_group_is_cut_in_the_list() {
+    type Eight = (Event, Event, Event, Event, Event, Event, Event, Event);
+    let dir = TestDir::new();
+    let reset = Reset::Manual;
+    let eight = (reset, reset, reset, reset, reset, reset, reset, reset);
+    let group = Object::<(Eight, Eight)>::options().directory(dir.path());
+    group.create("group", (eight, eight)).unwrap();
+    let rows = dir.table(&["ls", "--sample", "1ms"]);
+    let eight = format!("({})", ["event"; 8].join(", "));
+    let whole = format!("({eight}, {eight})");
+    assert_eq!(rows[1][2], format!("{}...", &whole[..57]));
+    assert!(dir.shm(&["info", "group"]).contains(&whole));
+}
+
 /// Returns how `ls` shows this process.
 fn this_process(dir: &TestDir, name: &str) -> String {
     let it = dir.await_object(name, |_| true);

@@ -178,7 +178,17 @@ pub fn describe(directory: &Path, name: &str, trust: Trust) -> Result<Descriptio
 /// Those of reading the directory: `NotFound`, `PermissionDenied`, `Os`. An error about one object
 /// is in its entry.
 pub fn list(directory: &Path, trust: Trust) -> Result<Vec<Entry>> {
+    list_with_prefix(directory, "", trust)
+}
+
+/// Describes every object whose name begins with `prefix`, and opens no other one.
+///
+/// # Errors
+///
+/// Those of [`list`].
+pub fn list_with_prefix(directory: &Path, prefix: &str, trust: Trust) -> Result<Vec<Entry>> {
     let names = file_names(directory)?.into_iter().filter_map(|file| Name::of_file(&file));
+    let names = names.filter(|name| name.as_str().starts_with(prefix));
     let entries = names.map(|name| {
         let description = describe(directory, name.as_str(), trust);
         Entry { name: name.to_string(), description }

@@ -7,7 +7,9 @@ mod describe;
 mod doctor;
 mod kinds;
 
-pub use describe::{Condition, Description, Entry, PartDescription, Participant, describe, list};
+pub use describe::{
+    Condition, Description, Entry, PartDescription, Participant, describe, list, list_with_prefix,
+};
 pub use doctor::{Finding, Remedy, examine};
 
 pub use crate::object::{Column, Holder, Holding, PartState, Value};

@@ -115,3 +115,26 @@ fn an_object_of_another_user_is_refused_unless_trusted() {
         "{report}"
     );
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ls_opens_only_the_objects_with_the_prefix() {
+    use rustix::fs::inotify::{self, CreateFlags, Reader, WatchFlags};
+
+    let dir = TestDir::new();
+    for name in ["robot/goal", "robot/pose", "rob", "tank/level"] {
+        dir.leave(name, &1_u8);
+    }
+    let notices = inotify::init(CreateFlags::NONBLOCK).unwrap();
+    inotify::add_watch(&notices, dir.path(), WatchFlags::OPEN).unwrap();
+    assert_eq!(dir.table(&["ls", "robot/", "--sample", "1ms"]).len(), 3);
+    let (mut room, mut opened) = ([std::mem::MaybeUninit::uninit(); 4096], Vec::new());
+    let mut reader = Reader::new(&notices, &mut room);
+    while let Ok(event) = reader.next() {
+        // The directory itself has no name.
+        opened.extend(event.file_name().map(|name| name.to_str().unwrap().to_owned()));
+    }
+    opened.sort();
+    opened.dedup();
+    assert_eq!(opened, ["robot%2fgoal.shmkit", "robot%2fpose.shmkit"]);
+}
