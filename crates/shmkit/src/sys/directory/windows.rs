@@ -10,6 +10,7 @@ use std::os::windows::io::AsRawHandle;
 use std::path::{Component, Path, PathBuf, Prefix};
 use std::ptr;
 use std::sync::OnceLock;
+use std::time::Instant;
 
 use windows_sys::Win32::Foundation::{ERROR_SHARING_VIOLATION, GENERIC_READ, GENERIC_WRITE};
 use windows_sys::Win32::Storage::FileSystem::{
@@ -31,9 +32,13 @@ use super::temporary::{is_temporary, numbered_path};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::fork::OwnedFile;
 use crate::sys::opening::Opening;
-use crate::sys::status::{Identity, Status, identity, status};
+use crate::sys::process::milliseconds;
+use crate::sys::status::{Identity, Status, has_name, identity, status};
 use crate::sys::win32::security::{Attributes, Securable};
 use crate::sys::win32::{check, owned, wide};
+
+/// For so long a file that has some name counts as having the name that it had.
+const NAME_EVERY_MS: u64 = 1_000;
 
 /// Returns the directory of objects, unless the program or the environment chooses another.
 pub(crate) fn default_path() -> &'static Path {
@@ -69,13 +74,28 @@ pub(crate) fn is_reserved(file_name: &str) -> bool {
 /// may have another name.
 pub(crate) const UNLINKED_FOR_GOOD: bool = false;
 
-/// Returns whether `path` does not refer to the file any more.
+/// Returns whether `path` does not refer to the file any more. If the file was renamed, it can take
+/// [`NAME_EVERY_MS`] until this is noticed.
 ///
-/// Removing renames a file first, so an open file always has some name.
+/// Every waiter asks this again and again. To ask the open file costs one call, and to find it by
+/// its name a search in each directory of the path.
 pub(crate) fn is_unlinked(file: &OwnedFile, path: &Path) -> Result<bool> {
-    // Every waiter asks this again and again, so it asks for the identity only.
+    is_unlinked_at(file, path, milliseconds(Instant::now()))
+}
+
+fn is_unlinked_at(file: &OwnedFile, path: &Path, now_ms: u64) -> Result<bool> {
+    if !has_name(file)? {
+        return Ok(true);
+    }
+    if file.named_ms().is_some_and(|named_ms| now_ms < named_ms + NAME_EVERY_MS) {
+        return Ok(false);
+    }
     match open_for_query(path, FILE_READ_ATTRIBUTES).and_then(|named| identity(&named)) {
-        Ok(named) => Ok(named != file.identity()),
+        Ok(named) if named == file.identity() => {
+            file.set_named_ms(now_ms);
+            Ok(false)
+        }
+        Ok(_) => Ok(true),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
         Err(error) => Err(error),
     }
@@ -380,21 +400,42 @@ mod tests {
         }
     }
 
+    /// Creates a file.
+    fn owned_at(path: &Path) -> OwnedFile {
+        let create = || {
+            let file = new_temporary(path, 0o600)?;
+            let status = status(&file)?;
+            Ok((file, status))
+        };
+        OwnedFile::open(create).unwrap().0
+    }
+
     #[test]
     fn a_removed_file_has_no_name_for_its_open_handles() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x");
-        let create = || {
-            let file = new_temporary(&path, 0o600)?;
-            let status = status(&file)?;
-            Ok((file, status))
-        };
-        let (file, _) = OwnedFile::open(create).unwrap();
+        let file = owned_at(&path);
         assert!(!is_unlinked(&file, &path).unwrap());
         unlink(&path).unwrap();
         assert_eq!(status_of_name(&path).unwrap_err().kind(), ErrorKind::NotFound);
-        assert!(is_unlinked(&file, &path).unwrap());
+        let later_ms = milliseconds(Instant::now()) + NAME_EVERY_MS;
+        assert!(is_unlinked_at(&file, &path, later_ms).unwrap());
         new_temporary(&path, 0o600).expect("the name is free at once");
-        assert!(is_unlinked(&file, &path).unwrap(), "the name belongs to another file");
+        assert!(is_unlinked_at(&file, &path, later_ms).unwrap(), "the name is another file's");
+    }
+
+    #[test]
+    fn a_renamed_file_is_noticed_at_the_first_question_and_then_within_a_second() {
+        let directory = tempfile::tempdir().unwrap();
+        let [path, other] = ["x", "y"].map(|name| directory.path().join(name));
+        let file = owned_at(&path);
+        rename(&path, &other).unwrap();
+        assert!(is_unlinked_at(&file, &path, 1).unwrap(), "the first question");
+        assert!(!is_unlinked_at(&file, &other, 1).unwrap());
+        rename(&other, &path).unwrap();
+        let unlinked_after = |ms| is_unlinked_at(&file, &other, 1 + ms).unwrap();
+        assert!(!unlinked_after(NAME_EVERY_MS - 1), "its name was asked for again");
+        assert!(unlinked_after(NAME_EVERY_MS));
+        assert!(unlinked_after(NAME_EVERY_MS + 1), "what was noticed is not forgotten");
     }
 }

@@ -1,5 +1,6 @@
 //! Windows has no `fork`: an owned file is a file, and a stamp is a number.
 
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::fs::File;
 use std::ops::Deref;
 use std::ptr::NonNull;
@@ -15,12 +16,30 @@ use crate::sys::status::{self, Identity, Status};
 pub(crate) struct OwnedFile {
     file: File,
     identity: Identity,
+    /// 0: never.
+    named_ms: AtomicU64,
 }
 
 impl OwnedFile {
     /// Takes a file that `open` opens, or that it got from the caller. Also returns its status.
     pub(crate) fn open(open: impl FnOnce() -> Result<(File, Status)>) -> Result<(Self, Status)> {
-        open().map(|(file, status)| (Self { file, identity: status.identity }, status))
+        open().map(|(file, status)| (Self::with(file, status.identity), status))
+    }
+
+    fn with(file: File, identity: Identity) -> Self {
+        Self { file, identity, named_ms: AtomicU64::new(0) }
+    }
+
+    /// Returns when its name was last found to lead to the file, in milliseconds of this process.
+    pub(crate) fn named_ms(&self) -> Option<u64> {
+        // ORDERING: Relaxed; a thread that loads an old moment asks for the name once more.
+        Some(self.named_ms.load(Ordering::Relaxed)).filter(|ms| *ms != 0)
+    }
+
+    /// Stores when its name was found to lead to the file.
+    pub(crate) fn set_named_ms(&self, moment_ms: u64) {
+        // ORDERING: Relaxed; as above.
+        self.named_ms.store(moment_ms, Ordering::Relaxed);
     }
 
     /// Returns which file was opened.
@@ -68,7 +87,7 @@ impl LockFile {
     pub(crate) fn open(open: impl FnOnce() -> Result<File>) -> Result<Self> {
         let file = open()?;
         let identity = status::identity(&file)?;
-        Ok(Self { file: OwnedFile { file, identity }, unlocked_at_close: None })
+        Ok(Self { file: OwnedFile::with(file, identity), unlocked_at_close: None })
     }
 
     /// The same, with the status of the file.

@@ -19,7 +19,7 @@ pub(crate) use unix::{identity, status};
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub(crate) use windows::{identity, status};
+pub(crate) use windows::{has_name, identity, status};
 
 /// What the system reports about a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -87,6 +87,12 @@ pub(crate) fn identity(file: &File) -> Result<Identity> {
     Ok(Identity { device: 0, file: about.IndexNumber as u64 })
 }
 
+/// Returns whether an open file has a name, and is not to be deleted.
+pub(crate) fn has_name(file: &File) -> Result<bool> {
+    let about = standard_info(file)?;
+    Ok(!about.DeletePending && about.NumberOfLinks > 0)
+}
+
 fn standard_info(file: &File) -> Result<FILE_STANDARD_INFO> {
     let mut about = FILE_STANDARD_INFO::default();
     query(file, FileStandardInfo, &mut about).map_err(Error::from_os)?;
