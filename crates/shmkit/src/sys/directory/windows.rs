@@ -12,7 +12,7 @@ use std::ptr;
 use std::sync::OnceLock;
 use std::time::Instant;
 
-use windows_sys::Win32::Foundation::{ERROR_SHARING_VIOLATION, GENERIC_READ, GENERIC_WRITE};
+use windows_sys::Win32::Foundation::{GENERIC_READ, GENERIC_WRITE};
 use windows_sys::Win32::Storage::FileSystem::{
     CREATE_NEW, CreateFileW, DELETE, FILE_ATTRIBUTE_NORMAL, FILE_ATTRIBUTE_TEMPORARY,
     FILE_BASIC_INFO, FILE_DISPOSITION_FLAG_DELETE, FILE_DISPOSITION_FLAG_IGNORE_READONLY_ATTRIBUTE,
@@ -35,7 +35,7 @@ use crate::sys::opening::Opening;
 use crate::sys::process::milliseconds;
 use crate::sys::status::{Identity, Status, has_name, identity, status};
 use crate::sys::win32::security::{Attributes, Securable};
-use crate::sys::win32::{check, owned, wide};
+use crate::sys::win32::{check, open_error, owned, wide};
 
 /// For so long a file that has some name counts as having the name that it had.
 const NAME_EVERY_MS: u64 = 1_000;
@@ -111,7 +111,7 @@ pub(crate) fn status_of_name(path: &Path) -> Result<Status> {
 fn open_for_query(path: &Path, access: u32) -> Result<File> {
     let flags = FILE_FLAG_OPEN_REPARSE_POINT | FILE_FLAG_BACKUP_SEMANTICS;
     let file = OpenOptions::new().access_mode(access).custom_flags(flags).open(path);
-    file.map_err(Error::from_os)
+    file.map_err(open_error)
 }
 
 /// Opens the file at `path`. Does not follow a symbolic link. Other processes may rename and delete
@@ -126,7 +126,7 @@ pub(crate) fn open(path: &Path, opening: Opening) -> Result<File> {
         if path.symlink_metadata().is_ok_and(|it| it.is_dir()) {
             return Error::new(ErrorKind::WrongKind, "it is a directory");
         }
-        Error::from_os(error)
+        open_error(error)
     })
 }
 
@@ -241,7 +241,7 @@ pub(crate) fn may_unlink(path: &Path, _owner: u32) -> Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(false),
         // Another process has removed it meanwhile.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
-        Err(error) => Err(Error::from_os(error)),
+        Err(error) => Err(open_error(error)),
     }
 }
 
@@ -249,15 +249,10 @@ pub(crate) fn may_unlink(path: &Path, _owner: u32) -> Result<bool> {
 pub(crate) fn unlink(path: &Path) -> Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     if is_temporary(&name) {
-        return open_to_delete(path).map(|file| delete(&file)).map_err(Error::from_os);
+        return open_to_delete(path).map(|file| delete(&file)).map_err(open_error);
     }
     let aside = path_aside(path, status_of_name(path)?.identity);
-    rename(path, &aside).map_err(|error| {
-        let in_use = error.raw_os_error() == Some(ERROR_SHARING_VIOLATION as i32);
-        let error = Error::from_os(error);
-        let why = "another program has its file open and does not allow the removal";
-        if in_use { error.of_kind(ErrorKind::Busy).because(why) } else { error }
-    })?;
+    rename(path, &aside).map_err(open_error)?;
     // CRASH: a process that dies here leaves a file under a temporary name, which the sweep
     // removes. A process that cannot open the file to delete it leaves the same.
     if let Ok(file) = open_to_delete(&aside) {
@@ -437,5 +432,28 @@ mod tests {
         assert!(!unlinked_after(NAME_EVERY_MS - 1), "its name was asked for again");
         assert!(unlinked_after(NAME_EVERY_MS));
         assert!(unlinked_after(NAME_EVERY_MS + 1), "what was noticed is not forgotten");
+    }
+
+    #[test]
+    fn a_file_that_another_program_does_not_share_is_busy() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x");
+        std::fs::write(&path, "bytes").unwrap();
+        let alone = OpenOptions::new().read(true).share_mode(0).open(&path).unwrap();
+        let answers = [
+            open(&path, Opening::ReadOnly).map(drop),
+            open(&path, Opening::ReadWrite).map(drop),
+            may_unlink(&path, 0).map(drop),
+            unlink(&path),
+            crate::sys::file::open_path(&path, false).map(drop),
+            crate::sys::file::open_path(&path, true).map(drop),
+        ];
+        for answer in answers {
+            let error = answer.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
+            assert!(error.reason().starts_with("another program has the file open"), "{error}");
+        }
+        drop(alone);
+        unlink(&path).unwrap();
     }
 }

@@ -19,6 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sys::memory;
 use crate::sys::status::{self, FileType, Identity, Status};
 use crate::sys::win32::object::{granted_access, is_section};
+use crate::sys::win32::open_error;
 use crate::sys::win32::security::{self, Securable};
 
 /// Returns what the system reports about a file or a section.
@@ -93,7 +94,7 @@ pub(crate) fn open_path(path: &Path, writable: bool) -> Result<File> {
         if path.is_dir() {
             return Error::new(ErrorKind::WrongKind, "it is a directory");
         }
-        Error::from_os(error)
+        open_error(error)
     })
 }
 

@@ -11,9 +11,11 @@ use std::os::windows::ffi::OsStrExt;
 use std::os::windows::io::{FromRawHandle, OwnedHandle};
 use std::time::Duration;
 
-use windows_sys::Win32::Foundation::{HANDLE, INVALID_HANDLE_VALUE};
+use windows_sys::Win32::Foundation::{ERROR_SHARING_VIOLATION, HANDLE, INVALID_HANDLE_VALUE};
 use windows_sys::Win32::System::Threading::INFINITE;
 use windows_sys::core::BOOL;
+
+use crate::error::{Error, ErrorKind};
 
 /// Returns a text in UTF-16 with a terminating zero, as the wide functions expect it.
 pub(super) fn wide(text: impl AsRef<OsStr>) -> Vec<u16> {
@@ -23,6 +25,18 @@ pub(super) fn wide(text: impl AsRef<OsStr>) -> Vec<u16> {
 /// Returns the system's last error if a function returned false.
 pub(super) fn check(result: BOOL) -> io::Result<()> {
     if result == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Returns the error of a call that opens, renames or deletes a file.
+pub(super) fn open_error(error: io::Error) -> Error {
+    let is_in_use = error.raw_os_error() == Some(ERROR_SHARING_VIOLATION as i32);
+    let error = Error::from_os(error);
+    if !is_in_use {
+        return error;
+    }
+    let why = "another program has the file open and does not share it: try again when it has \
+               closed the file";
+    error.of_kind(ErrorKind::Busy).because(why)
 }
 
 /// Takes ownership of a handle that a function returned, or returns the system's last error if the
