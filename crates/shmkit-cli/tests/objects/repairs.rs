@@ -149,3 +149,18 @@ fn a_directory_is_never_removed() {
     assert!(report.contains(&format!(": rm -r {}\n", as_argument(&path))), "{report}");
     assert!(path.exists());
 }
+
+#[test]
+fn a_file_that_a_dead_process_left_is_removed_and_the_doctor_does_not_guess_what_it_was() {
+    let dir = TestDir::new();
+    let name = ".0123456789abcdef.shmkit-new";
+    fs::write(dir.path().join(name), "anything").unwrap();
+    let why = match cfg!(windows) {
+        true => "a process died before this file had its name, or after it had been removed",
+        false => "its creator died before it had a name",
+    };
+    let (report, code) = dir.doctor(&["--fix"]);
+    assert_eq!(report, format!("{name}: {why}\n  remove the file: done\n"));
+    assert_eq!(code, Some(0), "{report}");
+    assert!(!dir.path().join(name).exists());
+}

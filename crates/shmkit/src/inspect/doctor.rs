@@ -28,7 +28,7 @@ pub enum Remedy {
     RemoveStale,
     /// Free the slots of dead participants. [`Finding::fix`] does it.
     FreeSlots,
-    /// Remove the file that a dead creator left. [`Finding::fix`] does it.
+    /// Remove the file that a process left which died. [`Finding::fix`] does it.
     RemoveTemporary,
     /// Remove the file, if no process needs it: [`remove_file`](super::remove_file) does it.
     RemoveFile,
@@ -177,7 +177,7 @@ pub fn examine(directory: &Path, trust: Trust) -> Result<Vec<Finding>> {
             if is_left_over(&path).unwrap_or(false) {
                 findings.push(Finding {
                     object: file,
-                    what: "its creator died before it had a name".into(),
+                    what: directory::LEFT_OVER.into(),
                     remedy: Remedy::RemoveTemporary,
                     file: File::Temporary(path),
                 });

@@ -25,19 +25,21 @@ pub(crate) use macos::{
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
-use unix::{MUST_FINISH_UNLINK, finish_unlink};
-#[cfg(unix)]
 pub(crate) use unix::{
-    UNLINKED_FOR_GOOD, is_read_only, is_reserved, is_unlinked, keep_off_disk, may_unlink,
-    new_temporary, open, read_at, rename_temporary, status_of_name, unlink, write_all_at,
+    LEFT_OVER, UNLINKED_FOR_GOOD, is_read_only, is_reserved, is_unlinked, keep_off_disk,
+    may_unlink, new_temporary, open, read_at, rename_temporary, status_of_name, unlink,
+    write_all_at,
 };
+#[cfg(unix)]
+use unix::{MUST_FINISH_UNLINK, finish_unlink};
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
 pub(crate) use windows::{
-    DEFAULT_IS_MEMORY, UNLINKED_FOR_GOOD, cleaners, default_path, is_read_only, is_reserved,
-    is_unlinked, keep_off_disk, may_unlink, must_escape, name_unnamed, new_temporary, new_unnamed,
-    open, read_at, rename_temporary, status_of_name, support, support_of, unlink, write_all_at,
+    DEFAULT_IS_MEMORY, LEFT_OVER, UNLINKED_FOR_GOOD, cleaners, default_path, is_read_only,
+    is_reserved, is_unlinked, keep_off_disk, may_unlink, must_escape, name_unnamed, new_temporary,
+    new_unnamed, open, read_at, rename_temporary, status_of_name, support, support_of, unlink,
+    write_all_at,
 };
 #[cfg(windows)]
 use windows::{MUST_FINISH_UNLINK, finish_unlink};

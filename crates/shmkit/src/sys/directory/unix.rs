@@ -13,6 +13,9 @@ use crate::sys::fork::OwnedFile;
 use crate::sys::opening::Opening;
 use crate::sys::status::Status;
 
+/// What a file under a temporary name is that no process uses.
+pub(crate) const LEFT_OVER: &str = "its creator died before it had a name";
+
 /// Returns whether the system gives a file name another meaning.
 pub(crate) fn is_reserved(_file_name: &str) -> bool {
     false

@@ -261,6 +261,10 @@ pub(crate) fn unlink(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// What a file under a temporary name is that no process uses.
+pub(crate) const LEFT_OVER: &str =
+    "a process died before this file had its name, or after it had been removed";
+
 /// Whether the last process that has a removed file open must delete it.
 pub(super) const MUST_FINISH_UNLINK: bool = true;
 
