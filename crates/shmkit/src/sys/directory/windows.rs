@@ -9,7 +9,7 @@ use std::os::windows::fs::{FileExt, OpenOptionsExt};
 use std::os::windows::io::AsRawHandle;
 use std::path::{Component, Path, PathBuf, Prefix};
 use std::ptr;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use windows_sys::Win32::Foundation::{GENERIC_READ, GENERIC_WRITE};
@@ -37,7 +37,8 @@ use crate::sys::status::{Identity, Status, has_name, identity, status};
 use crate::sys::win32::security::{Attributes, Securable};
 use crate::sys::win32::{check, open_error, owned, wide};
 
-/// For so long a file that has some name counts as having the name that it had.
+/// For so long a file that has some name counts as having the name that it had, and a directory as
+/// being on the volume that it was on.
 const NAME_EVERY_MS: u64 = 1_000;
 
 /// Returns the directory of objects, unless the program or the environment chooses another.
@@ -309,9 +310,21 @@ fn set_information<T>(file: &File, class: FILE_INFO_BY_HANDLE_CLASS, what: &T) -
     })
 }
 
-/// Returns what [`support`] returns, for a file in the directory.
+/// Returns what [`support`] returns, for a file in the directory. The answer about one directory is
+/// kept for [`NAME_EVERY_MS`], since each object that is opened asks for it.
 pub(crate) fn support_of(_file: &File, directory: &Path) -> Result<Support> {
-    support(directory)
+    static LAST: Mutex<Option<(PathBuf, Support, u64)>> = Mutex::new(None);
+    let last = || LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    let now_ms = milliseconds(Instant::now());
+    if let Some((path, support, asked_ms)) = &*last()
+        && path == directory
+        && now_ms < asked_ms + NAME_EVERY_MS
+    {
+        return Ok(*support);
+    }
+    let support = support(directory)?;
+    *last() = Some((directory.into(), support, now_ms));
+    Ok(support)
 }
 
 /// Returns the kind of storage of the directory, or an error if objects cannot live there. Creates

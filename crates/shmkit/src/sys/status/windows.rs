@@ -1,4 +1,4 @@
-//! `GetFileInformationByHandle`, and the owner from the access list.
+//! `GetFileInformationByHandleEx`, and the owner from the access list.
 
 #![allow(unsafe_code, reason = "calls of Win32")]
 
@@ -10,9 +10,9 @@ use windows_sys::Wdk::Storage::FileSystem::{
     FILE_INTERNAL_INFORMATION, FileInternalInformation, NtQueryInformationFile,
 };
 use windows_sys::Win32::Storage::FileSystem::{
-    BY_HANDLE_FILE_INFORMATION, FILE_ATTRIBUTE_DIRECTORY, FILE_ATTRIBUTE_REPARSE_POINT,
-    FILE_INFO_BY_HANDLE_CLASS, FILE_STANDARD_INFO, FILE_TYPE_DISK, FILE_TYPE_PIPE,
-    FileStandardInfo, GetFileInformationByHandle, GetFileInformationByHandleEx, GetFileType,
+    FILE_ATTRIBUTE_REPARSE_POINT, FILE_BASIC_INFO, FILE_INFO_BY_HANDLE_CLASS, FILE_STANDARD_INFO,
+    FILE_TYPE_DISK, FILE_TYPE_PIPE, FileBasicInfo, FileStandardInfo, GetFileInformationByHandleEx,
+    GetFileType,
 };
 use windows_sys::Win32::System::IO::IO_STATUS_BLOCK;
 
@@ -23,7 +23,6 @@ use crate::sys::win32::security::{self, Securable};
 
 /// Returns what the file system reports about an open file.
 pub(crate) fn status(file: &File) -> Result<Status> {
-    let mut about = BY_HANDLE_FILE_INFORMATION::default();
     // SAFETY: the handle is open.
     let raw_type = unsafe { GetFileType(file.as_raw_handle()) };
     if raw_type != FILE_TYPE_DISK {
@@ -38,24 +37,21 @@ pub(crate) fn status(file: &File) -> Result<Status> {
             file_type,
         });
     }
-    // SAFETY: the handle is open, and `about` has room for the answer.
-    check(unsafe { GetFileInformationByHandle(file.as_raw_handle(), &raw mut about) })
-        .map_err(Error::from_os)?;
-    let file_type = if about.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT != 0 {
+    let (about, mut basic) = (standard_info(file)?, FILE_BASIC_INFO::default());
+    query(file, FileBasicInfo, &mut basic).map_err(Error::from_os)?;
+    let file_type = if basic.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT != 0 {
         FileType::SymbolicLink
-    } else if about.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY != 0 {
+    } else if about.Directory {
         FileType::Directory
     } else {
         FileType::Regular
     };
-    let joined = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
+    let bytes = |count: i64| u64::try_from(count).unwrap_or(0);
     Ok(Status {
-        // Only files of one directory are compared, so all are on one volume. (Wine reports the
-        // volume's number for some handles of a file and not for others.)
-        identity: Identity { device: 0, file: joined(about.nFileIndexHigh, about.nFileIndexLow) },
-        links: about.nNumberOfLinks.into(),
-        size: joined(about.nFileSizeHigh, about.nFileSizeLow),
-        committed: u64::try_from(standard_info(file)?.AllocationSize).unwrap_or(0),
+        identity: identity(file)?,
+        links: about.NumberOfLinks.into(),
+        size: bytes(about.EndOfFile),
+        committed: bytes(about.AllocationSize),
         owner: security::owner(file.as_handle(), Securable::File).map_err(Error::from_os)?,
         mode: None,
         file_type,
@@ -64,7 +60,7 @@ pub(crate) fn status(file: &File) -> Result<Status> {
 
 /// Returns which file a handle refers to.
 ///
-/// `GetFileInformationByHandle` would also ask for the volume.
+/// `GetFileInformationByHandle` would also ask for the volume: under Wine, another process.
 pub(crate) fn identity(file: &File) -> Result<Identity> {
     let mut about = FILE_INTERNAL_INFORMATION::default();
     let mut outcome = IO_STATUS_BLOCK::default();
@@ -83,7 +79,7 @@ pub(crate) fn identity(file: &File) -> Result<Identity> {
         let why = format!("the system does not report which file it is ({status:#x})");
         return Err(Error::new(ErrorKind::Os, why));
     }
-    // The same number as from `GetFileInformationByHandle`, and no device: see there.
+    // No device: only files of one directory are compared, so all are on one volume.
     Ok(Identity { device: 0, file: about.IndexNumber as u64 })
 }
 
