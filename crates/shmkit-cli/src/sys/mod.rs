@@ -15,7 +15,8 @@ mod windows;
 use windows as system;
 
 pub(crate) use system::{
-    KILL, explain_bus_errors, monotonic_ns, processor_time, raw, resume, run, stop,
+    KILL, TERMINAL_TAKES_ONLY_TEXT, explain_bus_errors, is_closed_pipe, monotonic_ns,
+    processor_time, raw, resume, run, stop,
 };
 
 const CANNOT_PREPARE: &str = "cannot prepare for ctrl-c";

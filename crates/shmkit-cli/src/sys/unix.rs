@@ -35,6 +35,14 @@ pub(crate) mod raw {
 /// How `Child::kill` ends a child.
 pub(crate) const KILL: &str = "SIGKILL";
 
+/// A terminal takes any bytes.
+pub(crate) const TERMINAL_TAKES_ONLY_TEXT: bool = false;
+
+/// Returns false: std knows the error of a closed pipe.
+pub(crate) fn is_closed_pipe(_error: &io::Error) -> bool {
+    false
+}
+
 /// Returns nanoseconds on a monotonic clock, which is the same for all processes of the machine.
 pub(crate) fn monotonic_ns() -> u64 {
     duration(clock_gettime(ClockId::Monotonic)).as_nanos() as u64

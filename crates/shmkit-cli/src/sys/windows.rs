@@ -13,8 +13,8 @@ use std::time::Duration;
 
 pub(crate) use running::run;
 use windows_sys::Win32::Foundation::{
-    ERROR_ACCESS_DENIED, ERROR_INVALID_PARAMETER, ERROR_NO_MORE_FILES, FILETIME, HANDLE,
-    INVALID_HANDLE_VALUE,
+    ERROR_ACCESS_DENIED, ERROR_INVALID_PARAMETER, ERROR_NO_MORE_FILES, ERROR_PIPE_NOT_CONNECTED,
+    FILETIME, HANDLE, INVALID_HANDLE_VALUE,
 };
 use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, CTRL_C_EVENT, SetConsoleCtrlHandler};
 use windows_sys::Win32::System::Diagnostics::Debug::{
@@ -53,6 +53,15 @@ pub(crate) fn explain_bus_errors() -> io::Result<()> {
 
 /// How `Child::kill` ends a child.
 pub(crate) const KILL: &str = "TerminateProcess";
+
+/// The console takes characters, and std refuses bytes that are none.
+pub(crate) const TERMINAL_TAKES_ONLY_TEXT: bool = true;
+
+/// Returns whether a write failed because the reader of the pipe has closed it: for a named pipe,
+/// or one from outside of Wine, also in another way than std knows.
+pub(crate) fn is_closed_pipe(error: &io::Error) -> bool {
+    is(error, ERROR_PIPE_NOT_CONNECTED)
+}
 
 /// Returns nanoseconds on a monotonic clock, which is the same for all processes of the machine.
 pub(crate) fn monotonic_ns() -> u64 {
