@@ -22,8 +22,9 @@ use windows_sys::Win32::Foundation::{
 };
 use windows_sys::Win32::System::Memory::{
     CreateFileMappingW, FILE_MAP_COPY, FILE_MAP_READ, FILE_MAP_WRITE, FlushViewOfFile,
-    MEMORY_MAPPED_VIEW_ADDRESS, MapViewOfFileEx, PAGE_READONLY, PAGE_READWRITE, PAGE_WRITECOPY,
-    PrefetchVirtualMemory, UnmapViewOfFile, VirtualLock, VirtualUnlock, WIN32_MEMORY_RANGE_ENTRY,
+    MEMORY_BASIC_INFORMATION, MEMORY_MAPPED_VIEW_ADDRESS, MapViewOfFileEx, PAGE_READONLY,
+    PAGE_READWRITE, PAGE_WRITECOPY, PrefetchVirtualMemory, UnmapViewOfFile, VirtualLock,
+    VirtualQuery, VirtualUnlock, WIN32_MEMORY_RANGE_ENTRY,
 };
 use windows_sys::Win32::System::Threading::GetCurrentProcess;
 
@@ -100,7 +101,13 @@ impl Mapping {
                 &made
             }
         };
-        let view = map_view(section.as_raw_handle(), first, view_bytes, protection, address)?;
+        let view = match map_view(section.as_raw_handle(), first, view_bytes, protection, address) {
+            Err(error) if matches!(source, Source::Memory(_)) => {
+                let section = section.as_raw_handle();
+                map_rest(section, first, view_bytes, protection, address).ok_or(error)?
+            }
+            answer => answer?,
+        };
         // INVARIANT: 1 and 2.
         let locked = AtomicBool::new(false);
         Ok(Self { view, view_bytes, lead, length, protection, source, locked })
@@ -332,6 +339,31 @@ fn map_view(
     let view = unsafe { MapViewOfFileEx(section, access, high, low, bytes, hint) };
     NonNull::new(view.Value.cast())
         .ok_or_else(|| mapping_error(io::Error::last_os_error(), address, bytes))
+}
+
+/// Maps a section from byte `first` to its end, if its pages hold `bytes` bytes from there on. A
+/// section of a file may end within its last page; the system maps all of that page, but only if it
+/// is not asked for it.
+#[cold]
+fn map_rest(
+    section: HANDLE,
+    first: u64,
+    bytes: usize,
+    protection: Protection,
+    address: usize,
+) -> Option<NonNull<u8>> {
+    let view = map_view(section, first, 0, protection, address).ok()?;
+    let mut about = MEMORY_BASIC_INFORMATION::default();
+    let size = size_of_val(&about);
+    // SAFETY: `about` has room for the answer.
+    let answered = unsafe { VirtualQuery(view.as_ptr().cast(), &raw mut about, size) } != 0;
+    if answered && about.RegionSize >= bytes {
+        return Some(view);
+    }
+    let view = MEMORY_MAPPED_VIEW_ADDRESS { Value: view.as_ptr().cast() };
+    // SAFETY: this function made the view, and keeps no pointer into it.
+    let _ = unsafe { UnmapViewOfFile(view) };
+    None
 }
 
 #[cold]
