@@ -198,8 +198,9 @@ impl From<Seal> for SealKind {
 /// does not end in `.shmkit`. The memory is the file of that name in `/dev/shm`.
 ///
 /// On Windows it is a section of the page file. The size is a number of whole pages and cannot
-/// change. Memory and name live until the last handle and region end. A name is local to the
-/// session, unless it begins with `Global\`.
+/// change. Memory and name live until the last handle and region end. A name has up to 260 UTF-16
+/// units, and no `\` except in the prefixes `Local\` and `Global\`; a `/` is a letter like others.
+/// It is local to the session, unless it begins with `Global\`.
 ///
 /// Forked children inherit a handle and its regions. Anonymous memory has no name. Other processes
 /// get it by inheritance, or get its descriptor ([`SharedMemory::file`]) through a Unix socket or

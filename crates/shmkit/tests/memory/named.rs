@@ -71,7 +71,9 @@ fn a_read_only_handle_cannot_change_anything() {
 
 #[test]
 fn an_invalid_name_is_refused_by_every_operation() {
-    for name in ["", "a/b", "..", "a\0b", "x.shmkit"] {
+    let of_the_system: &[&str] =
+        if cfg!(windows) { &[r"a\b", r"Local\"] } else { &["a/b", "..", "x.shmkit"] };
+    for name in [&["", "a\0b"], of_the_system].concat() {
         let answers = [
             SharedMemory::create(name, 1).map(drop),
             SharedMemory::open(name).map(drop),

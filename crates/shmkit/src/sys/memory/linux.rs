@@ -20,11 +20,6 @@ pub(crate) fn global_name(name: &str) -> Cow<'_, str> {
     name.into()
 }
 
-/// Returns what is wrong with a name on this system, beyond the rules of all systems.
-pub(crate) fn name_fault(_name: &str) -> Option<&'static str> {
-    None
-}
-
 /// Returns the size of memory that is created with size `size`.
 pub(crate) fn rounded_size(size: u64) -> u64 {
     size

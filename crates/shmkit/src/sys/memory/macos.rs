@@ -31,9 +31,13 @@ pub(crate) fn global_name(name: &str) -> Cow<'_, str> {
     name.into()
 }
 
-/// Returns what is wrong with a name on this system, beyond the rules of all systems.
-pub(crate) fn name_fault(name: &str) -> Option<&'static str> {
-    (name.len() > MAX_NAME).then_some("it is longer than 30 bytes, the limit of macOS")
+/// Returns the name without one leading `/`, or what is wrong with it.
+pub(crate) fn plain_name(name: &str) -> core::result::Result<&str, Cow<'static, str>> {
+    let plain = file_name::plain_name(name)?;
+    match plain.len() {
+        ..=MAX_NAME => Ok(plain),
+        _ => Err("it is longer than 30 bytes, the limit of macOS".into()),
+    }
 }
 
 /// Returns the size of memory that is created with size `size`: whole pages.
@@ -155,8 +159,8 @@ mod tests {
 
     #[test]
     fn names_are_short() {
-        assert_eq!(name_fault(&"x".repeat(30)), None);
-        assert!(name_fault(&"x".repeat(31)).is_some());
+        assert!(plain_name(&"x".repeat(30)).is_ok());
+        assert!(plain_name(&"x".repeat(31)).is_err());
         assert_eq!(slashed("MySharedMemory").unwrap().as_c_str(), c"/MySharedMemory");
     }
 

@@ -1,23 +1,27 @@
 //! Memory under raw names: literally the names that other programs use.
 
+#[cfg(unix)]
+mod file_name;
+#[cfg(target_os = "linux")]
+pub(crate) use file_name::plain_name;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{
-    create, global_name, is_removed, liveness_file, name_fault, open, remove, rounded_size,
+    create, global_name, is_removed, liveness_file, open, remove, rounded_size,
 };
 #[cfg(target_os = "macos")]
 mod macos;
 #[cfg(target_os = "macos")]
 pub(crate) use macos::{
-    create, global_name, is_memory, is_removed, name_fault, new_unnamed, open, remove,
+    create, global_name, is_memory, is_removed, new_unnamed, open, plain_name, remove,
     rounded_size, set_size,
 };
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
 pub(crate) use windows::{
-    create, global_name, is_removed, name_fault, new_section, open, remove, rounded_size,
+    create, global_name, is_removed, new_section, open, plain_name, remove, rounded_size,
 };
 
 #[cfg(not(target_os = "linux"))]

@@ -31,16 +31,24 @@ use crate::sys::win32::{low_and_high, owned, wide};
 /// The prefixes of names. No other `\` is allowed.
 const NAMESPACES: [&str; 2] = [r"Local\", r"Global\"];
 
-/// Returns what is wrong with a name on this system, beyond the rules of all systems.
-pub(crate) fn name_fault(name: &str) -> Option<&'static str> {
-    let plain = NAMESPACES.iter().find_map(|it| name.strip_prefix(it)).unwrap_or(name);
-    match plain {
-        "" => Some("it is empty"),
-        _ if plain.contains('\\') => {
-            Some(r#"it has a "\" that is not the end of the prefix "Local\" or "Global\""#)
+/// The longest name, with its prefix, in UTF-16 units: `MAX_PATH`.
+const MAX_UNITS: usize = 260;
+
+/// Returns the name, or what is wrong with it. A `/` is a letter like others.
+pub(crate) fn plain_name(name: &str) -> core::result::Result<&str, Cow<'static, str>> {
+    let last = NAMESPACES.iter().find_map(|it| name.strip_prefix(it)).unwrap_or(name);
+    let units = name.encode_utf16().count();
+    Err(match last {
+        "" => "it is empty".into(),
+        _ if last.contains('\0') => "it has a zero byte".into(),
+        _ if last.contains('\\') => {
+            r#"it has a "\" that is not the end of the prefix "Local\" or "Global\""#.into()
         }
-        _ => None,
-    }
+        _ if units > MAX_UNITS => {
+            format!("it has {units} units of UTF-16, more than the limit of {MAX_UNITS}").into()
+        }
+        _ => return Ok(name),
+    })
 }
 
 /// Returns the name under which every session of the machine finds the memory.
@@ -147,12 +155,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_two_namespaces_have_a_backslash() {
-        for name in ["ShareMemory", r"Local\ShareMemory", r"Global\ShareMemory"] {
-            assert_eq!(name_fault(name), None);
+    fn a_name_is_taken_as_it_is_and_only_the_two_namespaces_have_a_backslash() {
+        let longest = "x".repeat(MAX_UNITS);
+        for name in [
+            "ShareMemory",
+            r"Local\ShareMemory",
+            r"Global\ShareMemory",
+            "/x",
+            "a/b",
+            "..",
+            "pose.shmkit",
+            &longest,
+        ] {
+            assert_eq!(plain_name(name), Ok(name));
         }
-        for name in [r"Local\", r"a\b", r"Session\1\x", r"\x", r"Global\a\b"] {
-            assert!(name_fault(name).is_some(), "{name}");
+        let long = format!("{longest}x");
+        for name in [r"Local\", r"a\b", r"Session\1\x", r"\x", r"Global\a\b", "", "a\0b", &long] {
+            assert!(plain_name(name).is_err(), "{name}");
         }
     }
 
