@@ -107,11 +107,13 @@ impl<P: Payload> Object<P> {
     }
 
     pub(crate) fn open_as(name: &str, choices: &Choices, mode: OpenMode) -> Result<Self> {
-        let open = |choices: &Choices| {
+        let join = |choices: &Choices| {
             let open = OpenObject::open(&Name::new(name)?, choices, mode)?;
-            Self::checked(open, choices, 0)
+            Self::check(&open, choices, 0)?;
+            Self::join(open)
         };
-        until_not_removed(choices, open).map_err(|error| error.doing("open").on(name))
+        let open = || Self::build(until_not_removed(choices, join)?);
+        open().map_err(|error| error.doing("open").on(name))
     }
 
     pub(crate) fn open_or_create_as(
@@ -119,45 +121,57 @@ impl<P: Payload> Object<P> {
         choices: &Choices,
         initial: &P::Initial,
     ) -> Result<Self> {
-        let open_or_create = |choices: &Choices| {
+        let join = |choices: &Choices| {
             let name = Name::new(name)?;
             P::check_initial(initial)?;
             let items = P::items(initial)?;
             let new = || new_object::<P>(choices, initial, file_flags::<P>(choices)?);
             let (open, created) = OpenObject::open_or_create(&name, choices, new)?;
             if created {
-                return Self::over_new(open);
+                return Ok((Self::join(open).map_err(Error::after_creation)?, true));
             }
-            let object = Self::checked(open, choices, items)?;
+            Self::check(&open, choices, items)?;
+            Ok((Self::join(open)?, false))
+        };
+        let open_or_create = || {
+            let (builder, created) = until_not_removed(choices, join)?;
+            if created {
+                return Self::build(builder).map_err(Error::after_creation);
+            }
+            let object = Self::build(builder)?;
             object.payload.check_begun_with(initial)?;
             Ok(object)
         };
-        let opened = until_not_removed(choices, open_or_create);
-        opened.map_err(|error| error.doing("open or create").on(name))
+        open_or_create().map_err(|error| error.doing("open or create").on(name))
     }
 
-    /// Takes over an object that exists, if it is one of `P`, with this run-time number of items
+    /// Refuses an object that exists, unless it is one of `P`, with this run-time number of items
     /// if that is not 0.
-    fn checked(open: OpenObject, choices: &Choices, items: u32) -> Result<Self> {
+    fn check(open: &OpenObject, choices: &Choices, items: u32) -> Result<()> {
         let layout = open.layout();
         check_type::<P>(layout)?;
         let asked = Some(items).filter(|items| *items > 0);
         check_option("the number of items", asked, layout.items, |it| it.to_string())?;
-        if let Some(asked) = choices.kind_flags {
-            P::check_flags(asked, layout.flags)?;
+        match choices.kind_flags {
+            Some(asked) => P::check_flags(asked, layout.flags),
+            None => Ok(()),
         }
-        Self::over(open)
     }
 
     /// Takes over an object that this process created.
     fn over_new(open: OpenObject) -> Result<Self> {
-        Self::over(open).map_err(Error::after_creation)
+        let over = || Self::build(Self::join(open)?);
+        over().map_err(Error::after_creation)
     }
 
-    fn over(open: OpenObject) -> Result<Self> {
-        let open = Arc::new(open);
-        let payload = P::build(&mut Builder::join(open.clone(), P::ROLE)?)?;
-        Ok(Self { payload, open })
+    fn join(open: OpenObject) -> Result<Builder> {
+        Builder::join(Arc::new(open), P::ROLE)
+    }
+
+    /// Builds the payload. It can be large: so it is moved as little as possible.
+    fn build(mut builder: Builder) -> Result<Self> {
+        let open = builder.object().clone();
+        Ok(Self { payload: P::build(&mut builder)?, open })
     }
 
     /// The payload, which keeps the object open by itself.
@@ -314,7 +328,8 @@ impl<P: Contents> Object<P> {
         let open = || {
             let open =
                 OpenObject::in_region(&Choices::new(), || region_object::open(memory, offset))?;
-            Self::checked(open, &Choices::new(), 0)
+            Self::check(&open, &Choices::new(), 0)?;
+            Self::build(Self::join(open)?)
         };
         open().map_err(|error| error.doing("open").on(region_object::label(memory, offset)))
     }
