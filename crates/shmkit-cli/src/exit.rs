@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use shmkit::ErrorKind;
 
 use crate::output;
+use crate::sys::INTERRUPTED;
 
 /// Every exit code with its meaning, as `shm --help` shows them.
 const CODES: [(u8, &str); 16] = [
@@ -36,8 +37,6 @@ pub(crate) const NOT_IN_TIME: u8 = 124;
 const BEFORE_COMMAND: u8 = 125;
 const CANNOT_RUN: u8 = 126;
 const NO_COMMAND: u8 = 127;
-/// The code of shells: 128 and the number of the signal.
-pub(crate) const INTERRUPTED: u8 = 130;
 
 fn code_of(kind: ErrorKind) -> u8 {
     match kind {

@@ -15,7 +15,7 @@ mod windows;
 use windows as system;
 
 pub(crate) use system::{
-    KILL, TERMINAL_TAKES_ONLY_TEXT, explain_bus_errors, is_closed_pipe, monotonic_ns,
+    INTERRUPTED, KILL, TERMINAL_TAKES_ONLY_TEXT, explain_bus_errors, is_closed_pipe, monotonic_ns,
     processor_time, raw, resume, run, stop,
 };
 

@@ -32,6 +32,9 @@ pub(crate) mod raw {
     };
 }
 
+/// The exit code at ctrl-c, as shells report it: 128 and the number of the signal.
+pub(crate) const INTERRUPTED: u8 = 130;
+
 /// How `Child::kill` ends a child.
 pub(crate) const KILL: &str = "SIGKILL";
 

@@ -31,8 +31,6 @@ use windows_sys::Win32::System::Threading::{
 };
 use windows_sys::core::BOOL;
 
-use crate::exit::INTERRUPTED;
-
 /// Facts about raw memory.
 pub(crate) mod raw {
     /// Whether it stays when the last process closes it.
@@ -50,6 +48,9 @@ pub(crate) mod raw {
 pub(crate) fn explain_bus_errors() -> io::Result<()> {
     Ok(())
 }
+
+/// The exit code at ctrl-c, as shells report it: 128 and the number of the signal.
+pub(crate) const INTERRUPTED: u8 = 130;
 
 /// How `Child::kill` ends a child.
 pub(crate) const KILL: &str = "TerminateProcess";
