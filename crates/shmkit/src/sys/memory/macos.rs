@@ -33,7 +33,7 @@ pub(crate) fn global_name(name: &str) -> Cow<'_, str> {
 
 /// Returns the name without one leading `/`, or what is wrong with it.
 pub(crate) fn plain_name(name: &str) -> core::result::Result<&str, Cow<'static, str>> {
-    let plain = file_name::plain_name(name)?;
+    let plain = super::file_name::plain_name(name)?;
     match plain.len() {
         ..=MAX_NAME => Ok(plain),
         _ => Err("it is longer than 30 bytes, the limit of macOS".into()),
