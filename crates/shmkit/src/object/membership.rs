@@ -72,16 +72,22 @@ impl Membership {
         self.object.layout().participants_count
     }
 
-    /// Whether this participant can act: it is not a forked child, and no process has freed its
-    /// slot, as happens some time after its liveness lock was lost.
+    /// Whether this participant can act, as [`has_slot`](Self::has_slot) says.
     ///
-    /// Each use asks this. So it also notices, in time, that the file was removed: then the object
-    /// is retired, which the use sees next.
+    /// Each use that begins something asks this. So it also notices, in time, that the file was
+    /// removed: then the object is retired, which the use sees next.
     #[inline(always)]
     pub(crate) fn is_live(&self) -> bool {
         if self.removal_watch.is_due() {
             self.ask_for_removal();
         }
+        self.has_slot()
+    }
+
+    /// Whether this is not a forked child, and no process has freed the slot, as happens some time
+    /// after the liveness lock was lost. A use that ends something asks only this.
+    #[inline(always)]
+    pub(crate) fn has_slot(&self) -> bool {
         // SAFETY: in the mapping that `object` keeps alive.
         let identity = unsafe { self.identity.as_ref() };
         // ORDERING: Relaxed; only this participant's own end changes it, or the loss of its lock.

@@ -332,7 +332,7 @@ impl Permit<'_> {
     /// Consumes the permit: it is never released.
     pub fn forget(self) {
         let membership = self.semaphore.membership();
-        if membership.is_live() {
+        if membership.has_slot() {
             self.semaphore.permits().consume(membership.me().slot());
         }
         mem::forget(self);
@@ -343,7 +343,7 @@ impl Drop for Permit<'_> {
     #[inline]
     fn drop(&mut self) {
         let membership = self.semaphore.membership();
-        if membership.is_live() {
+        if membership.has_slot() {
             self.semaphore.permits().give_back(membership.me().slot());
         }
     }

@@ -77,7 +77,7 @@ impl Rendezvous {
 
     /// Leaves a place.
     pub(super) fn leave(&self, index: usize) {
-        if self.membership().is_live() {
+        if self.membership().has_slot() {
             self.rounds().leave(index, self.membership().me());
         }
     }
