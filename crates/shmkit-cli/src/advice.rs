@@ -6,6 +6,7 @@ use shmkit::Error;
 use shmkit::inspect::{Finding, Remedy};
 
 use crate::exit::Failure;
+use crate::sys;
 
 /// Adds to an error how to continue.
 pub(crate) fn explain(error: Error) -> anyhow::Error {
@@ -39,8 +40,8 @@ pub(crate) fn remedy(finding: &Finding, directory: &Path) -> String {
         Remedy::RemoveDirectory(path) => format!("rm -r {}", quoted(&path.to_string_lossy())),
         Remedy::RemoveOtherNames(inode) => {
             // The other names can be anywhere in the file system.
-            let directory = quoted(&directory.to_string_lossy());
-            format!("find \"$(stat -c %m {directory})\" -xdev -inum {inode}")
+            let mount = quoted(&sys::mount_point(directory).to_string_lossy());
+            format!("find {mount} -xdev -inum {inode} 2>/dev/null")
         }
         Remedy::TrustUser(user) => format!("--trust {user}"),
         _ => return remedy.to_string(),

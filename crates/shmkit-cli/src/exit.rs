@@ -20,7 +20,7 @@ const CODES: [(u8, &str); 16] = [
     (6, "no space left for an object or memory"),
     (7, "wrong kind, type or version, or corrupt"),
     (NOT_NOW, "not now: a timeout, a busy object, no free slot, no value yet, an event not set"),
-    (9, "a process on the other side died, or what it used was removed"),
+    (9, "a process on the other side died, or the object or memory was removed"),
     (10, "not supported on this system"),
     (NOT_IN_TIME, "lock, sem acquire: timeout, the command was not run"),
     (BEFORE_COMMAND, "lock, sem acquire: another error before the command was run"),
@@ -118,6 +118,11 @@ pub(crate) fn code(result: anyhow::Result<()>) -> ExitCode {
             _ => ExitCode::from(report(&error)),
         },
     }
+}
+
+/// Returns the code for an end that no error explains.
+pub(crate) fn unexplained(runs_a_command: bool) -> u8 {
+    if runs_a_command { BEFORE_COMMAND } else { 1 }
 }
 
 /// Reports why a command was not run, and returns how the process ends.

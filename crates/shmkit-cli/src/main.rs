@@ -53,7 +53,7 @@ use self::global::Global;
 ///
 /// An object describes itself: its file contains its name, its kind and the layout of its type. So
 /// this command can read the object, even after the program that created it has ended. It can also
-/// change the object, unless another process has the right to write.
+/// change the object: it waits while another process has the right to write.
 #[derive(Debug, Parser)]
 #[command(name = "shm", bin_name = "shm", version)]
 #[command(after_help = exit::table(), max_term_width = 100)]
@@ -86,7 +86,9 @@ enum Command {
 
 fn run(line: CommandLine) -> anyhow::Result<()> {
     let global = &line.global;
-    sys::explain_bus_errors()?;
+    let runs_a_command = matches!(&line.command, Command::Lock(_) | Command::Sem(_));
+    // Without it, a bus error ends the command without words.
+    let _ = sys::explain_bus_errors(exit::unexplained(runs_a_command));
     match line.command {
         Command::Demo(args) => demo::run(&args, global),
         Command::Ls(args) => ls::run(&args, global),
@@ -107,12 +109,12 @@ fn run(line: CommandLine) -> anyhow::Result<()> {
     }
 }
 
-/// Parses the command line. An error about it contains parts of it: if these have control
-/// characters, they are escaped or left out, and the error has no styles.
+/// Parses the command line. If an argument has control characters, an error about the command line
+/// is printed without styles and without those characters.
 fn parse() -> CommandLine {
     CommandLine::try_parse().unwrap_or_else(|error| {
         let is_plain = |it: OsString| !it.to_string_lossy().contains(char::is_control);
-        if std::env::args_os().all(is_plain) {
+        if !error.use_stderr() || std::env::args_os().all(is_plain) {
             error.exit();
         }
         let message = error.render().to_string();

@@ -25,7 +25,7 @@ fn cannot_write(error: io::Error) -> io::Error {
     io::Error::new(kind, format!("cannot write to standard output: {error}"))
 }
 
-/// Writes any bytes to what takes only UTF-8: `U+FFFD` for what is none.
+/// Writes any bytes to what takes only UTF-8: `U+FFFD` in place of other bytes.
 struct AsText<W> {
     inner: W,
     /// The bytes that were written last, if they begin a character.

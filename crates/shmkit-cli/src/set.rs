@@ -72,7 +72,9 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
         now.clone_from(&value);
         Ok(value)
     };
-    let sequence = set_in_time(&object, args, &mut make);
+    // Before it waits: what is wrong with the arguments does not depend on the writer.
+    let checked = make(object.get().ok());
+    let sequence = checked.and_then(|_| set_in_time(&object, args, &mut make));
     let sequence = sequence.map_err(|error| {
         if from_zero && schema.zeroed().is_err() {
             let why = "there is no value to change yet: set all fields at once with one VALUE";
@@ -101,7 +103,10 @@ fn set_in_time(
                 && limit.left() != Some(Duration::ZERO) =>
         {
             let why = error.peer().map_or(error.reason(), |peer| format!("{peer} is its writer"));
-            output::note(format_args!("waiting to set \"{}\": {why}", args.name));
+            output::note(format_args!(
+                "waiting to set \"{}\": {why} (--timeout limits that)",
+                args.name
+            ));
             object.set_with_timeout(limit.left(), make)
         }
         answer => answer,

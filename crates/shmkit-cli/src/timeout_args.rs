@@ -36,8 +36,7 @@ impl TimeLimit {
         Self { start: Instant::now(), timeout }
     }
 
-    /// A limit for a command that waits only for a slot: as long as other waits for processes that
-    /// open or remove an object.
+    /// A limit for a command that waits only for a slot: 1 s.
     pub(crate) fn brief() -> Self {
         Self::new(Some(Duration::from_secs(1)))
     }

@@ -356,7 +356,8 @@ impl fmt::Display for Reason<'_> {
     }
 }
 
-/// Escapes what a terminal would act on, except a line feed: names and paths are of other users.
+/// Escapes what a terminal would act on, except a line feed: names and paths may come from other
+/// users.
 struct Shown<'a, 'f>(&'a mut fmt::Formatter<'f>);
 
 impl fmt::Write for Shown<'_, '_> {

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
+use anyhow::Context;
 use serde_json::json;
 use shmkit::Trust;
 use shmkit::memory::Region;
@@ -24,7 +25,7 @@ pub(crate) struct Args {
     ///
     /// Raw memory gives no notice of a change, so the command reads it again and again. It misses a
     /// change that is undone between two reads, and it can print a value that is half-written.
-    /// The command ends when the memory is removed or truncated.
+    /// The command ends when the memory is removed (on macOS it does not learn that) or truncated.
     #[arg(long)]
     watch: bool,
     /// Wait this long between two reads, at least 100us
@@ -75,7 +76,9 @@ pub(super) fn run(args: &Args, trust: Trust) -> anyhow::Result<()> {
     }
     loop {
         std::thread::sleep(args.every.max(MIN_PAUSE));
-        opened.check_contains(args.range.offset, region.len())?;
+        opened
+            .check_contains(args.range.offset, region.len())
+            .with_context(|| format!("cannot read \"{}\"", args.target.label()))?;
         region.read_at(0, &mut bytes)?;
         if bytes != shown {
             settle(&region, &mut bytes, &mut shown)?;

@@ -54,6 +54,14 @@ impl Target {
         }
     }
 
+    /// Returns the name or the path.
+    pub(super) fn label(&self) -> String {
+        match &self.file {
+            Some(path) => path.display().to_string(),
+            None => self.name.clone().unwrap_or_default(),
+        }
+    }
+
     /// Returns the beginning of a JSON report: the name or the file.
     pub(super) fn json(&self) -> Value {
         match &self.file {

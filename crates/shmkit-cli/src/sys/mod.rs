@@ -16,7 +16,7 @@ use windows as system;
 
 pub(crate) use system::{
     INTERRUPTED, KILL, TERMINAL_TAKES_ONLY_TEXT, explain_bus_errors, is_closed_pipe, monotonic_ns,
-    processor_time, raw, resume, run, stop,
+    mount_point, processor_time, raw, resume, run, stop,
 };
 
 const CANNOT_PREPARE: &str = "cannot prepare for ctrl-c";

@@ -5,6 +5,7 @@ mod running;
 mod signals;
 
 use std::io;
+use std::path::Path;
 use std::process::Child;
 use std::time::Duration;
 
@@ -34,6 +35,14 @@ pub(crate) mod raw {
 
 /// The exit code at ctrl-c, as shells report it: 128 and the number of the signal.
 pub(crate) const INTERRUPTED: u8 = 130;
+
+/// Returns the uppermost directory of the file system that a directory is in.
+pub(crate) fn mount_point(directory: &Path) -> &Path {
+    let device = |path: &Path| rustix::fs::stat(path).ok().map(|it| it.st_dev);
+    let here = device(directory);
+    let within = directory.ancestors().take_while(|it| here.is_some() && device(it) == here);
+    within.last().unwrap_or(directory)
+}
 
 /// How `Child::kill` ends a child.
 pub(crate) const KILL: &str = "SIGKILL";

@@ -7,6 +7,7 @@ mod running;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
+use std::path::Path;
 use std::process::Child;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -45,17 +46,22 @@ pub(crate) mod raw {
 }
 
 /// Does nothing: on Windows mapped memory cannot be truncated.
-pub(crate) fn explain_bus_errors() -> io::Result<()> {
+pub(crate) fn explain_bus_errors(_code: u8) -> io::Result<()> {
     Ok(())
 }
 
 /// The exit code at ctrl-c, as shells report it: 128 and the number of the signal.
 pub(crate) const INTERRUPTED: u8 = 130;
 
+/// Returns the volume that a directory is in.
+pub(crate) fn mount_point(directory: &Path) -> &Path {
+    directory.ancestors().last().unwrap_or(directory)
+}
+
 /// How `Child::kill` ends a child.
 pub(crate) const KILL: &str = "TerminateProcess";
 
-/// The console takes characters, and std refuses bytes that are none.
+/// The console takes characters. std refuses bytes that are not UTF-8.
 pub(crate) const TERMINAL_TAKES_ONLY_TEXT: bool = true;
 
 /// Returns whether a write failed because the reader of the pipe has closed it: for a named pipe,

@@ -12,7 +12,8 @@ mod locks;
 mod repairs;
 #[path = "../running/mod.rs"]
 mod running;
-#[cfg(target_os = "linux")]
+// Other processors have not all of the calls.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod sandbox;
 mod semaphores;
 #[cfg(unix)]

@@ -132,7 +132,10 @@ fn fields_that_commands_set_beside_shared_writers_are_all_kept() {
 fn set_says_for_which_writer_it_waits() {
     let dir = TestDir::new();
     let clock = dir.start_clock("time");
-    let who = format!("process {} ({PROGRAM}) in slot 0 is its writer", clock.child.id());
+    let who = format!(
+        "process {} ({PROGRAM}) in slot 0 is its writer (--timeout limits that)",
+        clock.child.id()
+    );
     let mut set = dir.start(&["set", "time", "unix_ns=1"]);
     assert_eq!(set.note().unwrap(), format!("shm: waiting to set \"time\": {who}"));
     drop(clock);

@@ -28,7 +28,7 @@ pub enum Remedy {
     RemoveStale,
     /// Free the slots of dead participants. [`Finding::fix`] does it.
     FreeSlots,
-    /// Remove the file that a process left which died. [`Finding::fix`] does it.
+    /// Remove the file that a dead process left. [`Finding::fix`] does it.
     RemoveTemporary,
     /// Remove the file, if no process needs it: [`remove_file`](super::remove_file) does it.
     RemoveFile,

@@ -196,6 +196,9 @@ impl Region {
 
     /// Returns a window over the whole region, which can be divided into parts with their own
     /// bounds.
+    ///
+    /// Unlike the copies of a region, those of a window do not commit bytes that another program
+    /// left uncommitted: call [`prefault`](Self::prefault) before.
     pub fn view(&self) -> View<'_> {
         View::of_mapping(&self.mapping)
     }

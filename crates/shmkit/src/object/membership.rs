@@ -75,13 +75,11 @@ impl Membership {
     /// Whether this participant can act, as [`has_slot`](Self::has_slot) says.
     ///
     /// Each use that begins something asks this. So it also notices, in time, that the file was
-    /// removed: then the object is retired, which the use sees next.
+    /// removed by other means than this library. Where that retires the object, the use sees it
+    /// next; otherwise this participant cannot act any more.
     #[inline(always)]
     pub(crate) fn is_live(&self) -> bool {
-        if self.removal_watch.is_due() {
-            self.ask_for_removal();
-        }
-        self.has_slot()
+        (!self.removal_watch.is_due() || self.has_its_object()) && self.has_slot()
     }
 
     /// Whether this is not a forked child, and no process has freed the slot, as happens some time
@@ -95,12 +93,15 @@ impl Membership {
         self.is_mine() && identity == self.identity_value
     }
 
+    /// Whether the object was not removed, or is retired. If it was removed, the next use asks
+    /// again.
     #[cold]
-    fn ask_for_removal(&self) {
-        self.removal_watch.asks();
-        if self.is_mine() {
-            self.object.object_is_removed();
+    fn has_its_object(&self) -> bool {
+        if self.is_mine() && self.object.object_is_removed() {
+            return self.object.is_retired();
         }
+        self.removal_watch.asks();
+        true
     }
 
     /// Whether this is the process that joined, not a forked child.
@@ -119,6 +120,9 @@ impl Membership {
     fn not_live(&self) -> Error {
         if let Err(forked) = self.object.check_not_forked() {
             return forked;
+        }
+        if self.object.object_is_removed() {
+            return self.object.closed();
         }
         let why = "the process closed the descriptor of its liveness lock: open the object again";
         self.error(ErrorKind::RoleLost, "use", why)

@@ -199,7 +199,8 @@ impl OpenObject {
     }
 
     /// Whether the object was removed. If that was by other means than this library, this retires
-    /// the object, so that all its users are told.
+    /// the object where it can, so that all its users are told at once. The status is that of this
+    /// very file, or an error: a descriptor that was closed and used again retires no other object.
     fn is_removed(&self) -> Result<bool> {
         let file = match &self.place {
             _ if self.is_retired() => return Ok(true),
@@ -241,7 +242,7 @@ impl OpenObject {
         }
     }
 
-    /// Takes a slot when one is free. When the time is over, the answer is `full`.
+    /// Takes a slot when one is free. At the timeout, this returns `full`.
     #[cold]
     fn wait_for_slot(
         &self,

@@ -6,8 +6,8 @@
 //! # Waiting
 //!
 //! A wait ends by what it waits for, by its timeout, by a death that it reports, or by the removal
-//! of the object. A signal does not end it: the handler runs, and the wait goes on. A death is told
-//! by a notice of the kernel, usually within a millisecond; where the system refuses notices,
+//! of the object. A signal does not end it: the handler runs, and the wait goes on. The kernel
+//! announces a death, usually within a millisecond; where the system refuses notices, it is found
 //! within 50 ms. An attempt, such as [`Mutex::try_lock`], asks at most once in 50 ms whether the
 //! holder lives: until then it reports a dead holder as a living one.
 //!

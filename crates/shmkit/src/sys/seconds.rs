@@ -1,7 +1,7 @@
-//! The present second, for uses that are too fast to read the clock each time.
+//! The present second, for code that runs too often to read the clock each time.
 //!
 //! A thread counts its uses, and reads the clock after some: after each one if they are rare, and
-//! after 256 at most.
+//! after 256 at most. So if frequent uses become rare, up to 256 of them still do not read it.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::cell::Cell;
@@ -17,6 +17,7 @@ const RARE_NS: u64 = 100_000;
 static SECOND: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
+    #[allow(clippy::missing_const_for_thread_local, reason = "clippy does not see it on Windows")]
     static USES: Uses = const { Uses::new() };
 }
 
@@ -39,7 +40,8 @@ impl Uses {
 #[inline(always)]
 pub(crate) fn second_of_use() -> u64 {
     let left = USES.with(|uses| {
-        uses.left.set(uses.left.get() - 1);
+        // A signal handler may use an object between these two steps.
+        uses.left.set(uses.left.get().saturating_sub(1));
         uses.left.get()
     });
     if left == 0 {

@@ -2,7 +2,7 @@
 //!
 //! A check is due half a slice after the last one if a thread looks, and after a slice if a thread
 //! sleeps. A slice is 50 ms, on Linux 1 s while death notices are armed. Then a check is also due
-//! when there are news since the last one. Without news, it is also due 1 ms after the last one if
+//! when there is news since the last one. Without news, it is also due 1 ms after the last one if
 //! a thread is woken although the word did not change. If it is due only because time has passed
 //! while every death is announced, it does not ask about all holders: see `extent`.
 //!

@@ -9,7 +9,11 @@
 //!
 //! A signal that this process was started to ignore, as under nohup, stays ignored.
 
+#![allow(unsafe_code, reason = "what the system does at a signal")]
+
 use std::io;
+use std::mem::MaybeUninit;
+use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 
@@ -58,10 +62,11 @@ fn exit_code(signal: i32) -> u8 {
     128 + signal as u8
 }
 
-/// Returns whether this process was started with the signal ignored. False without /proc.
+/// Returns whether this process was started with the signal ignored.
 fn is_ignored(signal: i32) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = ignored.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok());
-    ignored.is_some_and(|bits| bits >> (signal - 1) & 1 != 0)
+    let mut now = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: the call changes nothing, and has room for its answer.
+    let answer = unsafe { libc::sigaction(signal, ptr::null(), now.as_mut_ptr()) };
+    // SAFETY: zeros are a valid value, which the call may have replaced.
+    answer == 0 && unsafe { now.assume_init() }.sa_sigaction == libc::SIG_IGN
 }

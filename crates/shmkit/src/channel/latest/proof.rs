@@ -70,6 +70,19 @@ pub(crate) struct Proof<'a> {
 /// A value that its slot holds complete, by its stamp: the sequence, and the index of the slot.
 type Found = (u64, usize);
 
+/// What the check of a slot says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Proved {
+    Whole,
+    /// The check is not that of the value.
+    Torn,
+    /// A writer has begun another value there.
+    Overwritten,
+}
+
+/// A writer overwrote a value while it was read.
+struct Overtaken;
+
 impl<'a> Proof<'a> {
     /// Takes the slots of `register`, with those that keep values; `None` if there are too few
     /// words.
@@ -105,8 +118,15 @@ impl<'a> Proof<'a> {
 
     /// The sequence of the newest whole value; 0 if there is none.
     pub(crate) fn newest_whole(self) -> u64 {
-        let found = self.found().into_iter().find(|found| self.is_whole(*found));
-        found.map_or(0, |(sequence, _)| sequence)
+        for _ in 0..TRIES {
+            let mut found = self.found().into_iter().map(|it| (it.0, self.prove(it)));
+            match found.find(|(_, proved)| *proved != Proved::Torn) {
+                Some((sequence, Proved::Whole)) => return sequence,
+                None => return 0,
+                Some(_) => spin_loop(),
+            }
+        }
+        self.register.newest().sequence
     }
 
     /// Copies the newest value into `into`. Values up to `until` must prove themselves. Returns
@@ -127,8 +147,15 @@ impl<'a> Proof<'a> {
                     Err(_) => continue,
                 }
             }
-            if let Some(sequence) = self.read_first(&found, into) {
-                return Ok(sequence == newest.sequence && sequence == self.last());
+            match self.read_first(&found, into) {
+                Ok(Some(sequence)) => {
+                    return Ok(sequence == newest.sequence && sequence == self.last());
+                }
+                Ok(None) => {}
+                Err(Overtaken) => {
+                    spin_loop();
+                    continue;
+                }
             }
             if (newest, &found) == (self.register.newest(), &self.found()) {
                 let is_new = newest.sequence == 0 && found.is_empty();
@@ -146,10 +173,16 @@ impl<'a> Proof<'a> {
         until: u64,
         into: &mut [MaybeUninit<u8>],
     ) -> Option<u64> {
-        let mut found = self.found();
-        found.retain(|(sequence, _)| (seen + 1..=until).contains(sequence));
-        found.reverse();
-        self.read_first(&found, into)
+        for _ in 0..TRIES {
+            let mut found = self.found();
+            found.retain(|(sequence, _)| (seen + 1..=until).contains(sequence));
+            found.reverse();
+            if let Ok(read) = self.read_first(&found, into) {
+                return read;
+            }
+            spin_loop();
+        }
+        None
     }
 
     /// Moves `latest` to the last sequence of which there is a trace. Only the current writer may
@@ -189,7 +222,7 @@ impl<'a> Proof<'a> {
         let slots = self.register.shape.slots;
         let kept = |index: &usize| {
             let sequence = self.stamp(*index) >> SHIFT;
-            if self.is_whole((sequence, *index)) { sequence } else { 0 }
+            if self.prove((sequence, *index)) == Proved::Whole { sequence } else { 0 }
         };
         let Some(index) = (slots..slots + KEPT).min_by_key(kept) else { return };
         let (stamp, words) = self.slot(index);
@@ -222,24 +255,35 @@ impl<'a> Proof<'a> {
         found
     }
 
-    /// Copies the first of these values that is whole, and returns its sequence.
-    fn read_first(self, found: &[Found], into: &mut [MaybeUninit<u8>]) -> Option<u64> {
+    /// Copies the first of these values that is whole, and returns its sequence. Only what is torn
+    /// is passed over: behind a value that a writer overwrote meanwhile, there are newer ones.
+    fn read_first(
+        self,
+        found: &[Found],
+        into: &mut [MaybeUninit<u8>],
+    ) -> Result<Option<u64>, Overtaken> {
         for &(sequence, index) in found {
             let (stamp, words) = self.slot(index);
-            let is_whole = self.is_whole((sequence, index));
-            if is_whole && copy_slot(stamp, words, sequence << SHIFT | COMPLETE, into).is_ok() {
-                return Some(sequence);
+            match self.prove((sequence, index)) {
+                Proved::Torn => {}
+                Proved::Overwritten => return Err(Overtaken),
+                Proved::Whole => {
+                    return match copy_slot(stamp, words, sequence << SHIFT | COMPLETE, into) {
+                        Ok(()) => Ok(Some(sequence)),
+                        Err(_) => Err(Overtaken),
+                    };
+                }
             }
         }
-        None
+        Ok(None)
     }
 
-    /// Whether the slot holds the value, and its check is right.
-    fn is_whole(self, (sequence, index): Found) -> bool {
+    /// Compares the value in the slot with its check.
+    fn prove(self, (sequence, index): Found) -> Proved {
         let expected = sequence << SHIFT | COMPLETE;
         let (stamp, words) = self.slot(index);
         if self.stamp(index) != expected {
-            return false;
+            return Proved::Overwritten;
         }
         // ORDERING: Relaxed; after the Acquire in `stamp`, and before the fence.
         let check = self.checks[index].load(Ordering::Relaxed);
@@ -247,7 +291,11 @@ impl<'a> Proof<'a> {
         // ORDERING: Acquire; as in `copy_slot`: a value that is being overwritten shows its stamp.
         fence(Ordering::Acquire);
         // ORDERING: Relaxed; ordered by the fence above.
-        is_right && stamp.load(Ordering::Relaxed) == expected
+        match stamp.load(Ordering::Relaxed) == expected {
+            true if is_right => Proved::Whole,
+            true => Proved::Torn,
+            false => Proved::Overwritten,
+        }
     }
 
     fn stamp(self, index: usize) -> u64 {
@@ -354,11 +402,11 @@ mod tests {
     fn a_check_is_of_the_value_and_of_its_number() {
         with_proof(|proof| {
             publish(proof, 1, 1);
-            assert!(proof.is_whole((1, 1)));
+            assert_eq!(proof.prove((1, 1)), Proved::Whole);
             let (stamp, words) = proof.slot(1);
             assert_eq!(proof.checks[1].load(Ordering::Relaxed), check_of_words(6, words));
             stamp.store(65 << SHIFT | COMPLETE, Ordering::Relaxed);
-            assert!(!proof.is_whole((65, 1)), "the value of another number");
+            assert_ne!(proof.prove((65, 1)), Proved::Whole, "the value of another number");
             assert_eq!(newest(proof), Err(ReadError::Torn));
         });
     }
@@ -449,6 +497,27 @@ mod models {
             writer.join().unwrap();
             assert_eq!(words.proof().read_newest(LAST, &mut into), Ok(true));
             assert_eq!(byte_of(&into), 2);
+        });
+    }
+
+    #[test]
+    fn loom_a_reader_that_checks_values_returns_no_kept_one_while_a_writer_overwrites_the_newest() {
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = Some(2);
+        model.check(|| {
+            let words = ProvedWords::new();
+            (1..=2).for_each(|sequence| words.publish(sequence));
+            let writer = thread::spawn({
+                let words = words.clone();
+                move || (3..=4).for_each(|sequence| words.publish(sequence))
+            });
+            let mut into = [MaybeUninit::uninit(); 16];
+            match words.proof().read_newest(LAST, &mut into) {
+                Ok(_) => assert!((2..=4).contains(&byte_of(&into)), "value 1 is kept"),
+                Err(error) => assert_eq!(error, ReadError::Busy),
+            }
+            assert_ne!(words.proof().newest_whole(), 1, "value 1 is kept");
+            writer.join().unwrap();
         });
     }
 }

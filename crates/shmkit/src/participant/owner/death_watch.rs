@@ -3,8 +3,8 @@
 use super::OwnerWord;
 use crate::participant::{Liveness, ParticipantId};
 
-/// The most deaths that are reported one by one. So many at once are hardly true: the count may be
-/// garbage.
+/// The most deaths that are reported one by one. A larger difference is probably garbage: it is
+/// reported once.
 const MAX_REPORTS: u16 = 64;
 
 /// Returns the count of deaths that are reported after one more report, when the count is `now`:

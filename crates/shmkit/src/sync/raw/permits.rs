@@ -342,7 +342,7 @@ impl<'a> Permits<'a> {
     /// Returns whether available permits are reserved for threads that slept.
     #[inline]
     pub(crate) fn is_reserved(self) -> bool {
-        Self::load(self.given).0 & STARVING != 0
+        Self::load(self.given).0 & (STARVING | CLOSED) == STARVING
     }
 
     /// Takes a permit, if one is available; otherwise returns what to sleep on.
@@ -353,7 +353,8 @@ impl<'a> Permits<'a> {
     ) -> Poll<'a, Result<(), PermitError>> {
         let given = Self::load(self.given).0;
         let sleep = SleepTicket::new(self.wait_word(), given);
-        if given & STARVING != 0 && !standing.slept && !standing.patience_is_over {
+        let is_reserved = given & (STARVING | CLOSED) == STARVING;
+        if is_reserved && !standing.slept && !standing.patience_is_over {
             return Poll::Reserved(sleep);
         }
         match self.try_take(slot) {

@@ -31,7 +31,7 @@
 //!
 //! A party that waits goes on together with the others, so a party that died while it waited breaks
 //! the round, too. The last party to arrive finds this death: it asks about all parties before it
-//! ends the round. It asks once in 25 ms, or when there are news, so that fast rounds stay fast. If
+//! ends the round. It asks once in 25 ms, or when there is news, so that fast rounds stay fast. If
 //! a party died later than that, the round completes, and the death breaks the next one.
 //!
 //! # Why each death breaks one round

@@ -2,7 +2,7 @@
 //!
 //! A file of a lower layer is copied to the upper layer when it is first opened for writing. A
 //! mapping that was made before shows the pages of the lower file for ever. System calls on the
-//! same descriptor, and the file's identity, show nothing of it.
+//! same descriptor, and the file's identity, do not reveal it.
 
 use std::fs::File;
 use std::path::Path;
