@@ -129,6 +129,15 @@ fn fields_that_commands_set_beside_shared_writers_are_all_kept() {
 }
 
 #[test]
+fn a_wrong_field_or_value_is_told_before_set_waits() {
+    let dir = TestDir::new();
+    let _writer = dir.start_clock("time");
+    dir.fails(&["set", "time", "no_field=1"], 2, "no_field");
+    dir.fails(&["set", "time", "unix_ns=soon"], 2, "soon");
+    dir.fails(&["set", "--no-wait", "time", "unix_ns=1"], 8, "is its only writer");
+}
+
+#[test]
 fn set_says_for_which_writer_it_waits() {
     let dir = TestDir::new();
     let clock = dir.start_clock("time");
