@@ -47,7 +47,9 @@ impl FileMappingOptions {
     /// there the file is first opened for writing, so that it is copied now. Without it, a large
     /// file of an image is mapped without a copy.
     ///
-    /// `open` then gives `Unsupported` on overlayfs if this process may not write to the file.
+    /// `open` then gives `Unsupported` on overlayfs if this process may not write to the file. It
+    /// closes a second descriptor there, which drops the plain `fcntl` locks that the process has
+    /// on the file.
     pub fn follow_writers(mut self) -> Self {
         self.follows = true;
         self
@@ -202,7 +204,8 @@ impl FileMapping {
         !self.backing.is_writable()
     }
 
-    /// Returns whether the file was removed: it has no name any more. One system call.
+    /// Returns whether the file was removed: no name leads to it any more. A file that was renamed,
+    /// or that has another hard link, is not removed. One system call.
     ///
     /// # Errors
     ///

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use shmkit::sync::{Event, Mutex, ReentrantMutex, Reset, RwLock, Semaphore};
-use shmkit::{Error, ErrorKind, Latest, Result};
+use shmkit::{Error, ErrorKind, Latest, Object, Result};
 
 use crate::test_dir::TestDir;
 use crate::times::TIMEOUT;
@@ -52,6 +52,10 @@ fn check<H: Send + Sync + 'static>(
     })
 }
 
+fn rw_lock(dir: &TestDir) -> Object<RwLock<u64>> {
+    dir.primitive::<RwLock<u64>>().open_or_create(NAME, 0).unwrap()
+}
+
 #[test]
 fn a_removal_by_hand_is_told_to_each_kind_of_use_that_does_not_wait() {
     let all = [
@@ -65,16 +69,8 @@ fn a_removal_by_hand_is_told_to_each_kind_of_use_that_does_not_wait() {
             |dir| dir.primitive::<ReentrantMutex<u64>>().open_or_create(NAME, 0).unwrap(),
             |it| Ok(it.lock().map(drop)?),
         ),
-        check(
-            "writing",
-            |dir| dir.primitive::<RwLock<u64>>().open_or_create(NAME, 0).unwrap(),
-            |it| Ok(it.write().map(drop)?),
-        ),
-        check(
-            "reading",
-            |dir| dir.primitive::<RwLock<u64>>().open_or_create(NAME, 0).unwrap(),
-            |it| Ok(it.read().map(drop)?),
-        ),
+        check("writing", rw_lock, |it| Ok(it.write().map(drop)?)),
+        check("reading", rw_lock, |it| Ok(it.read().map(drop)?)),
         check(
             "semaphore",
             |dir| dir.primitive::<Semaphore>().open_or_create(NAME, 2).unwrap(),

@@ -39,6 +39,16 @@ fn mount_small(directory: &Path) -> std::io::Result<()> {
     mount(c"tmpfs", &directory, 0, c"size=64k")
 }
 
+/// Runs a child in a role that mounts a small file system.
+fn check_on_small_file_system(role: &str) {
+    let dir = TestDir::new();
+    let answer = Child::start(&dir, role, "").receive();
+    if answer.starts_with("cannot mount") {
+        return skip(&format!("a small file system: {answer}"));
+    }
+    assert_eq!(answer, "done");
+}
+
 /// Creates and uses objects in a file system of 64 KiB.
 pub(crate) fn small_file_system(link: &mut Link) {
     let directory = shmkit::default_directory();
@@ -78,12 +88,7 @@ pub(crate) fn small_file_system(link: &mut Link) {
 
 #[test]
 fn a_full_file_system_is_out_of_space_at_creation_and_never_later() {
-    let dir = TestDir::new();
-    let answer = Child::start(&dir, "small file system", "").receive();
-    if answer.starts_with("cannot mount") {
-        return skip(&format!("a small file system: {answer}"));
-    }
-    assert_eq!(answer, "done");
+    check_on_small_file_system("small file system");
 }
 
 /// Creates objects in memory that other programs made, without space for its bytes.
@@ -131,12 +136,7 @@ pub(crate) fn sparse_memory(link: &mut Link) {
 
 #[test]
 fn sparse_memory_without_space_is_out_of_space_at_creation() {
-    let dir = TestDir::new();
-    let answer = Child::start(&dir, "sparse memory", "").receive();
-    if answer.starts_with("cannot mount") {
-        return skip(&format!("a small file system: {answer}"));
-    }
-    assert_eq!(answer, "done");
+    check_on_small_file_system("sparse memory");
 }
 
 /// Copies in and out of a region of bytes that another program did not commit.
@@ -178,12 +178,7 @@ pub(crate) fn sparse_regions(link: &mut Link) {
 
 #[test]
 fn copies_of_bytes_that_the_file_system_has_no_space_for_are_refused() {
-    let dir = TestDir::new();
-    let answer = Child::start(&dir, "sparse regions", "").receive();
-    if answer.starts_with("cannot mount") {
-        return skip(&format!("a small file system: {answer}"));
-    }
-    assert_eq!(answer, "done");
+    check_on_small_file_system("sparse regions");
 }
 
 /// Sets a limit of this process, below the one that it can have.

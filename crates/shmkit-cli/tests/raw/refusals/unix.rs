@@ -1,49 +1,46 @@
 //! Full file systems and devices, and user numbers.
 
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use super::run;
 use crate::{Unique, ended, output_of, raw, shm, skip, start};
 
+/// Runs a script where raw memory has 64 KiB in all. Its first argument is the command.
+fn with_small_memory(script: &str) -> Option<Output> {
+    let script = format!("mount -t tmpfs -o size=64k tmpfs /dev/shm || exit 77\n{script}");
+    let shm = assert_cmd::cargo::cargo_bin("shm");
+    // The mount is private to this script.
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", &script, "sh", shm.to_str().unwrap()]);
+    let output = command.output().unwrap();
+    if matches!(output.status.code(), Some(1 | 77)) {
+        skip("a full file system: only root can mount a small one");
+        return None;
+    }
+    Some(output)
+}
+
 #[test]
 fn creation_fails_on_a_full_file_system_and_leaves_nothing() {
-    let shm = assert_cmd::cargo::cargo_bin("shm");
-    let script = "mount -t tmpfs -o size=64k tmpfs /dev/shm || exit 77
-                  \"$1\" raw create small --size 32K || exit 78
+    let script = "\"$1\" raw create small --size 32K || exit 78
                   \"$1\" raw create large --size 1M; code=$?
                   test \"$(ls /dev/shm)\" = small || exit 79
                   \"$1\" raw create fits --size 32K || exit 80
                   exit $code";
-    // The mount is private to this script.
-    let output = Command::new("unshare")
-        .args(["--mount", "sh", "-c", script, "sh", shm.to_str().unwrap()])
-        .output()
-        .unwrap();
-    if matches!(output.status.code(), Some(1 | 77)) {
-        return skip("a full file system: only root can mount a small one");
-    }
+    let Some(output) = with_small_memory(script) else { return };
     ended(&output, 6, "cannot create \"large\": no space for 1048576 bytes");
 }
 
 #[test]
 fn bytes_that_the_file_system_has_no_space_for_are_an_error() {
-    let shm = assert_cmd::cargo::cargo_bin("shm");
-    let script = "mount -t tmpfs -o size=64k tmpfs /dev/shm || exit 77
-                  truncate -s 1M /dev/shm/sparse
+    let script = "truncate -s 1M /dev/shm/sparse
                   head -c 1M /dev/zero > /dev/shm/full
                   for command in read 'read --watch' dump 'dump --json' 'write --text x'; do
                       \"$1\" raw $command sparse; echo $?
                       \"$1\" raw $command --file /dev/shm/sparse; echo $?
                   done";
-    // The mount is private to this script.
-    let output = Command::new("unshare")
-        .args(["--mount", "sh", "-c", script, "sh", shm.to_str().unwrap()])
-        .output()
-        .unwrap();
-    if matches!(output.status.code(), Some(1 | 77)) {
-        return skip("a full file system: only root can mount a small one");
-    }
+    let Some(output) = with_small_memory(script) else { return };
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(String::from_utf8_lossy(&output.stdout), "6\n".repeat(10), "{errors}");
     assert_eq!(errors.matches("the file system has no space for a page").count(), 10, "{errors}");

@@ -36,8 +36,8 @@ pub(super) struct Handle {
     /// The last value of which there was a trace when the object was opened on a disk: values up
     /// to this one must prove themselves. 0 in memory.
     pub(super) unproved_until: u64,
-    /// Where `get` finds the newest sequence without a second look: `latest`, or, while the newest
-    /// value may be one that must prove itself, `no_value`. So `get` needs no check for that.
+    /// The word from which the first attempt of `get` reads the sequence: `latest`. While the
+    /// newest value may have to prove itself it is `no_value`, for which this attempt fails.
     ///
     /// INVARIANT: points to a word that lives as long as the handle.
     newest: AtomicPtr<AtomicU64>,

@@ -5,7 +5,8 @@
 //!           latest begun .. owner .. slots: | stamp | value | stamp | value | ...
 //! ```
 //!
-//! On a disk two more slots, which keep older values, and the checks of all slots follow.
+//! On a disk, `kept_at` is at 16. After the slots come two more slots, which keep older values, and
+//! the checks of all slots.
 
 use super::Latest;
 use super::geometry::{

@@ -428,6 +428,8 @@ mod tests {
 #[cfg(all(test, loom))]
 #[allow(unsafe_code, reason = "a value that was read is initialised")]
 mod models {
+    use std::ops::RangeInclusive;
+
     use loom::sync::Arc;
     use loom::thread;
 
@@ -464,6 +466,18 @@ mod models {
             })
         }
 
+        /// With these values, and a thread that publishes more.
+        fn being_written(
+            first: RangeInclusive<u64>,
+            more: RangeInclusive<u64>,
+        ) -> (Arc<Self>, thread::JoinHandle<()>) {
+            let words = Self::new();
+            first.for_each(|sequence| words.publish(sequence));
+            let writer = words.clone();
+            let writer = thread::spawn(move || more.for_each(|sequence| writer.publish(sequence)));
+            (words, writer)
+        }
+
         fn proof(&self) -> Proof<'_> {
             let latest = WaitWord::new(&self.latest);
             let register = Register::new(latest, &self.begun, &self.slots, GEOMETRY);
@@ -483,12 +497,7 @@ mod models {
         let mut model = loom::model::Builder::new();
         model.preemption_bound = Some(3);
         model.check(|| {
-            let words = ProvedWords::new();
-            words.publish(1);
-            let writer = thread::spawn({
-                let words = words.clone();
-                move || words.publish(2)
-            });
+            let (words, writer) = ProvedWords::being_written(1..=1, 2..=2);
             let mut into = [MaybeUninit::uninit(); 16];
             match words.proof().read_newest(LAST, &mut into) {
                 Ok(_) => assert!([1, 2].contains(&byte_of(&into))),
@@ -505,12 +514,7 @@ mod models {
         let mut model = loom::model::Builder::new();
         model.preemption_bound = Some(2);
         model.check(|| {
-            let words = ProvedWords::new();
-            (1..=2).for_each(|sequence| words.publish(sequence));
-            let writer = thread::spawn({
-                let words = words.clone();
-                move || (3..=4).for_each(|sequence| words.publish(sequence))
-            });
+            let (words, writer) = ProvedWords::being_written(1..=2, 3..=4);
             let mut into = [MaybeUninit::uninit(); 16];
             match words.proof().read_newest(LAST, &mut into) {
                 Ok(_) => assert!((2..=4).contains(&byte_of(&into)), "value 1 is kept"),

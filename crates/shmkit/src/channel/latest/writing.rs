@@ -234,7 +234,8 @@ impl<T: Shareable> LatestWriter<T> {
     /// Sets the latest value, and returns its sequence number: 1 for the first value.
     ///
     /// It copies the value once, into shared memory. A value of a type with padding is copied
-    /// twice, so that its padding is zeros there.
+    /// twice, so that its padding is zeros there. On a disk it also computes a checksum, and once
+    /// in a minute it copies the value once more.
     ///
     /// If writers are shared, it waits for the other writers, up to 1 s.
     ///
