@@ -128,6 +128,7 @@ fn an_object_whose_file_was_removed_by_hand_is_closed() {
     made.check_not_removed().unwrap();
     fs::remove_file(directory.path().join("robot%2fpose.shmkit")).unwrap();
     assert_eq!(kind_of(made.check_not_removed()), ErrorKind::Closed);
+    assert!(made.is_retired(), "its other users are told");
     assert_eq!(
         kind_of(made.claim_slot(Role::Writer, Until::Now)),
         ErrorKind::Closed,
