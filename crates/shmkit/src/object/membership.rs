@@ -14,15 +14,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::participant::owner::AcquireError;
 use crate::participant::{Liveness, ParticipantId, Role};
-use crate::sys::fork::ProcessStamp;
 use crate::sys::notices::ObjectNotices;
 use crate::wait::Until;
 
 /// A slot among the participants of an object, until it is dropped.
 pub(crate) struct Membership {
     object: Arc<OpenObject>,
-    /// That of the object, without the way through the pointer.
-    stamp: ProcessStamp,
     me: ParticipantId,
     removal_watch: RemovalWatch,
     /// INVARIANT: the word that names the participant of the slot, in the mapping of `object`.
@@ -53,8 +50,8 @@ impl Membership {
         };
         // INVARIANT: the word is in the mapping of `object`.
         let identity = NonNull::from(identity);
-        let (object, stamp, removal_watch) = (object.clone(), object.stamp, RemovalWatch::new());
-        Ok(Self { object, stamp, me, removal_watch, identity, identity_value })
+        let (object, removal_watch) = (object.clone(), object.removal_watch());
+        Ok(Self { object, me, removal_watch, identity, identity_value })
     }
 
     /// This participant.
@@ -79,25 +76,33 @@ impl Membership {
     /// next; otherwise this participant cannot act any more.
     #[inline(always)]
     pub(crate) fn is_live(&self) -> bool {
-        (!self.removal_watch.is_due() || self.has_its_object()) && self.has_slot()
+        // Not due also says that this is not a forked child.
+        (!self.removal_watch.is_due() || self.has_its_object()) && self.is_in_its_slot()
     }
 
     /// Whether this is not a forked child, and no process has freed the slot, as happens some time
     /// after the liveness lock was lost. A use that ends something asks only this.
     #[inline(always)]
     pub(crate) fn has_slot(&self) -> bool {
+        self.is_mine() && self.is_in_its_slot()
+    }
+
+    #[inline(always)]
+    fn is_in_its_slot(&self) -> bool {
         // SAFETY: in the mapping that `object` keeps alive.
         let identity = unsafe { self.identity.as_ref() };
         // ORDERING: Relaxed; only this participant's own end changes it, or the loss of its lock.
-        let identity = identity.load(Ordering::Relaxed);
-        self.is_mine() && identity == self.identity_value
+        identity.load(Ordering::Relaxed) == self.identity_value
     }
 
-    /// Whether the object was not removed, or is retired. If it was removed, the next use asks
-    /// again.
+    /// Whether this is not a forked child, and the object was not removed, or is retired. If it was
+    /// removed, the next use asks again.
     #[cold]
     fn has_its_object(&self) -> bool {
-        if self.is_mine() && self.object.object_is_removed() {
+        if !self.is_mine() {
+            return false;
+        }
+        if self.object.object_is_removed() {
             return self.object.is_retired();
         }
         self.removal_watch.asks();
@@ -107,7 +112,7 @@ impl Membership {
     /// Whether this is the process that joined, not a forked child.
     #[inline(always)]
     pub(crate) fn is_mine(&self) -> bool {
-        self.stamp.is_mine()
+        self.removal_watch.is_mine()
     }
 
     /// Refuses a participant that cannot act.

@@ -12,6 +12,7 @@ use super::name::Name;
 use super::object_file::{ObjectFile, OpenMode, REMOVED, Raced};
 use super::presence;
 use super::removal::{self, Attached, RemovalTarget};
+use super::removal_watch::RemovalWatch;
 use super::storage::Storage;
 use crate::error::{Error, ErrorKind, Peer, Result};
 use crate::participant::{
@@ -35,7 +36,7 @@ const SLOT_PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_mil
 pub(crate) struct OpenObject {
     place: Place,
     /// The process that opened it.
-    pub(super) stamp: ProcessStamp,
+    stamp: ProcessStamp,
     /// Locked also while a slot is claimed: one claim at a time may use the file for such locks.
     presence: Mutex<Presence>,
     /// How long its waits spin, if the program decided it.
@@ -179,6 +180,11 @@ impl OpenObject {
     /// A loop by which threads wait for a lock.
     pub(crate) fn lock_loop(&self) -> WaitLoop {
         self.spin_for.map_or_else(WaitLoop::for_lock, WaitLoop::spinning_for)
+    }
+
+    /// Returns what tells a handle when to ask whether the object was removed.
+    pub(crate) fn removal_watch(&self) -> RemovalWatch {
+        RemovalWatch::new(self.stamp)
     }
 
     /// Refuses an object that was inherited through `fork`.

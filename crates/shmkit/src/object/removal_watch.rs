@@ -6,29 +6,41 @@
 //! system whether the file still has a name.
 
 use crate::memory::atomic::{AtomicU64, Ordering};
-use crate::sys::seconds::{last_known_second, second_of_use};
+use crate::sys::fork::ProcessStamp;
+use crate::sys::seconds::count_use;
 
 /// The second in which a handle last asked whether its file has a name.
 #[derive(Debug)]
-pub(crate) struct RemovalWatch(AtomicU64);
+pub(crate) struct RemovalWatch {
+    stamp: ProcessStamp,
+    /// Never 0.
+    asked_in: AtomicU64,
+}
 
 impl RemovalWatch {
-    /// For a file that has just been opened by its name.
-    pub(crate) fn new() -> Self {
-        Self(AtomicU64::new(last_known_second()))
+    /// For a file that the process of this stamp has just opened by its name.
+    pub(crate) fn new(stamp: ProcessStamp) -> Self {
+        Self { stamp, asked_in: AtomicU64::new(stamp.second().max(1)) }
     }
 
-    /// Counts a use. Returns whether it is time to ask.
+    /// Counts a use. Returns whether it is time to ask. In a forked child it always is.
     #[inline(always)]
     pub(crate) fn is_due(&self) -> bool {
+        count_use();
         // ORDERING: Relaxed; only the time counts, and the question is a system call.
-        second_of_use() != self.0.load(Ordering::Relaxed)
+        self.stamp.second() != self.asked_in.load(Ordering::Relaxed)
     }
 
     /// Notes that a thread asks now. Two threads may both ask.
     pub(crate) fn asks(&self) {
         // ORDERING: Relaxed; as above.
-        self.0.store(last_known_second(), Ordering::Relaxed);
+        self.asked_in.store(self.stamp.second().max(1), Ordering::Relaxed);
+    }
+
+    /// Whether this is the process of the stamp, not a forked child.
+    #[inline(always)]
+    pub(crate) fn is_mine(&self) -> bool {
+        self.stamp.is_mine()
     }
 }
 
@@ -41,7 +53,8 @@ mod tests {
 
     #[test]
     fn a_handle_asks_about_once_in_a_second_whether_its_uses_are_frequent_or_rare() {
-        let handles = [RemovalWatch::new(), RemovalWatch::new()];
+        let stamp = ProcessStamp::of_this_process().unwrap();
+        let handles = [RemovalWatch::new(stamp), RemovalWatch::new(stamp)];
         let asked = |handle: &RemovalWatch| {
             handle.is_due() && {
                 handle.asks();

@@ -77,8 +77,7 @@ impl AnyLatest {
     /// `Empty` before the first value is set; `Closed`; `Busy`; `Corrupt`; `Forked`; `OutOfSpace`
     /// if there is no memory for the value.
     pub fn get(&self) -> Result<Vec<u8>> {
-        self.handle.object.check_not_forked()?;
-        self.handle.check_removal()?;
+        self.handle.check_use()?;
         let mut bytes = room_for(&self.handle)?;
         let read = self.handle.read_newest(&mut bytes);
         read.map_err(|error| self.handle.read_error(error))?;

@@ -69,7 +69,7 @@ impl Handle {
         let payload: NonNull<AtomicU64> = NonNull::from(object.payload().words(0, words)?).cast();
         let mut handle = Self {
             wait_loop: object.lock_loop(),
-            removal_watch: RemovalWatch::new(),
+            removal_watch: object.removal_watch(),
             object,
             geometry,
             unproved_until: 0,
@@ -246,9 +246,11 @@ impl Handle {
         OwnerWord::of_role(self.word(OWNER))
     }
 
-    /// If it is time to ask, refuses an object that was removed by other means than this library.
+    /// Refuses a forked child and, if it is time to ask, an object that was removed by other means
+    /// than this library.
     #[cold]
-    pub(super) fn check_removal(&self) -> Result<()> {
+    pub(super) fn check_use(&self) -> Result<()> {
+        self.object.check_not_forked()?;
         if !self.removal_watch.is_due() {
             return Ok(());
         }

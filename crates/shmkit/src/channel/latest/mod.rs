@@ -244,8 +244,7 @@ impl<T: Shareable> Latest<T> {
     #[cold]
     #[inline(never)]
     fn read_newest_again(&self, bytes: &mut [MaybeUninit<u8>]) -> Result<()> {
-        self.handle.object.check_not_forked()?;
-        self.handle.check_removal()?;
+        self.handle.check_use()?;
         self.handle.read_newest(bytes).map_err(|error| self.handle.read_error(error))
     }
 

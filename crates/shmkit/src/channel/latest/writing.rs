@@ -116,9 +116,8 @@ impl UntypedWriter {
         until: Option<Until>,
         act: impl FnOnce(&Self) -> Result<R>,
     ) -> Result<R> {
-        self.handle.object.check_not_forked()?;
         if self.handle.removal_watch.is_due() {
-            self.handle.check_removal()?;
+            self.handle.check_use()?;
         }
         let mut _turn = None;
         if self.shared {

@@ -2,7 +2,6 @@
 
 #![allow(unsafe_code, reason = "madvise for a page of the caller")]
 
-use core::sync::atomic::AtomicU64;
 use std::ffi::c_void;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
@@ -41,6 +40,3 @@ pub(super) unsafe fn mark_stamp_page(page: *mut c_void, length: usize) -> Result
     unsafe { rustix::mm::madvise(page, length, Advice::LinuxWipeOnFork) }
         .map_err(|error| Error::from_os(error).because(NO_STAMP_PAGE))
 }
-
-/// Does nothing: the kernel has wiped the page.
-pub(super) fn wipe_stamp(_page: &AtomicU64) {}

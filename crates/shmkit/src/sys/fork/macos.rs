@@ -1,6 +1,5 @@
 //! The kernel cannot wipe pages at `fork`, so a handler in the child wipes the page of the stamp.
 
-use core::sync::atomic::{AtomicU64, Ordering};
 use std::ffi::c_void;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -36,10 +35,4 @@ pub(super) const HANDLERS_WIPE_STAMP: bool = true;
 #[allow(unsafe_code, reason = "unsafe on Linux")]
 pub(super) unsafe fn mark_stamp_page(_page: *mut c_void, _length: usize) -> Result<()> {
     Ok(())
-}
-
-/// Wipes the page that this child inherited.
-pub(super) fn wipe_stamp(page: &AtomicU64) {
-    // ORDERING: Relaxed; this is the child's only thread.
-    page.store(0, Ordering::Relaxed);
 }

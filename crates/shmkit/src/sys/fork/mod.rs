@@ -32,3 +32,6 @@ pub(crate) use unix::{Once, ProcessStamp, WipedOnFork};
 mod windows;
 #[cfg(windows)]
 pub(crate) use windows::{LockFile, Once, OwnedFile, ProcessStamp, WipedOnFork};
+
+/// The second of a stamp until its process reads the clock.
+const FIRST_SECOND: u64 = 1;

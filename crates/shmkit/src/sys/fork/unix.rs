@@ -17,7 +17,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use rustix::mm::{MapFlags, ProtFlags};
 
 use self::files::Files;
-use super::system;
+use super::{FIRST_SECOND, system};
 use crate::error::{Error, Result};
 use crate::sys::random::random;
 use crate::sys::status::{self, Identity};
@@ -193,9 +193,10 @@ extern "C" fn parent() {
 /// Uses only what is allowed between `fork` and `exec`: no allocation, no other lock.
 extern "C" fn child() {
     // ORDERING: Acquire; pairs with the Release in `ProcessStamp::of_this_process`.
-    if let Some(page) = NonNull::new(CURRENT.load(Ordering::Acquire)) {
+    let inherited = NonNull::new(CURRENT.load(Ordering::Acquire));
+    if let Some(page) = inherited.filter(|_| system::HANDLERS_WIPE_STAMP) {
         // SAFETY: the page is never unmapped.
-        system::wipe_stamp(unsafe { page.as_ref() });
+        unsafe { page.as_ref() }.wipe();
     }
     let Some(mut registry) = take_guard() else { return };
     let Registry { files, wiped, empty } = &mut *registry;
@@ -231,15 +232,33 @@ impl<T> Once<T> {
 }
 
 /// The page of the stamp of this process or, in a child that has made none, of its parent.
-static CURRENT: AtomicPtr<AtomicU64> = AtomicPtr::new(ptr::null_mut());
+static CURRENT: AtomicPtr<StampPage> = AtomicPtr::new(ptr::null_mut());
+
+/// What a process knows, and a forked child must not take over. A child finds zeros.
+#[repr(C)]
+#[derive(Debug)]
+struct StampPage {
+    /// Random, not 0.
+    number: AtomicU64,
+    /// See [`ProcessStamp::second`].
+    second: AtomicU64,
+}
+
+impl StampPage {
+    fn wipe(&self) {
+        // ORDERING: Relaxed; this is the child's only thread.
+        self.number.store(0, Ordering::Relaxed);
+        // ORDERING: Relaxed; as above.
+        self.second.store(0, Ordering::Relaxed);
+    }
+}
 
 /// Names the process that made a handle.
 ///
-/// A page holds a random number in that process, and zeros in every child. A child makes a page of
-/// its own.
+/// A child finds its page wiped, and makes a page of its own.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ProcessStamp {
-    page: &'static AtomicU64,
+    page: &'static StampPage,
 }
 
 impl ProcessStamp {
@@ -263,7 +282,9 @@ impl ProcessStamp {
         let number = u64::from_le_bytes(random()?).max(1);
         let page = new_stamp_page()?;
         // ORDERING: Relaxed; published by the store below.
-        page.store(number, Ordering::Relaxed);
+        page.number.store(number, Ordering::Relaxed);
+        // ORDERING: Relaxed; as above.
+        page.second.store(FIRST_SECOND, Ordering::Relaxed);
         // ORDERING: Release; pairs with the Acquire above.
         CURRENT.store(ptr::from_ref(page).cast_mut(), Ordering::Release);
         Ok(Self { page })
@@ -273,7 +294,32 @@ impl ProcessStamp {
     #[inline(always)]
     pub(crate) fn number(self) -> u64 {
         // ORDERING: Relaxed; the number names a process and guards no data.
-        self.page.load(Ordering::Relaxed)
+        self.page.number.load(Ordering::Relaxed)
+    }
+
+    /// Returns the second since 1970 in which a thread of the process last read the clock, or 0 if
+    /// the stamp is inherited. So one comparison tells whether the second is still the same, and
+    /// whether the process is.
+    #[inline(always)]
+    pub(crate) fn second(self) -> u64 {
+        // ORDERING: Relaxed; only the time counts.
+        self.page.second.load(Ordering::Relaxed)
+    }
+
+    /// Stores the present second for all stamps of this process.
+    pub(crate) fn set_second(second: u64) {
+        // ORDERING: Acquire; pairs with the Release in `of_this_process`: the page has a second.
+        let Some(page) = NonNull::new(CURRENT.load(Ordering::Acquire)) else { return };
+        // SAFETY: the page is never unmapped.
+        let page = unsafe { page.as_ref() };
+        // ORDERING: Relaxed; only the time counts.
+        let before = page.second.load(Ordering::Relaxed);
+        // A child leaves the zero of its parent's page, also one that a signal handler forks here.
+        if before != 0 {
+            let (new, ordering) = (second.max(FIRST_SECOND), Ordering::Relaxed);
+            // ORDERING: Relaxed; as above. If another thread was faster, its second counts.
+            let _ = page.second.compare_exchange(before, new, ordering, ordering);
+        }
     }
 
     /// Returns whether this process made the stamp and did not inherit it. Costs one private load.
@@ -283,7 +329,7 @@ impl ProcessStamp {
     }
 }
 
-fn new_stamp_page() -> Result<&'static AtomicU64> {
+fn new_stamp_page() -> Result<&'static StampPage> {
     let length = rustix::param::page_size();
     let protection = ProtFlags::READ | ProtFlags::WRITE;
     // SAFETY: the mapping is new and private, and the system chooses an unused address.
@@ -296,7 +342,7 @@ fn new_stamp_page() -> Result<&'static AtomicU64> {
     if system::HANDLERS_WIPE_STAMP {
         ensure_handlers()?;
     }
-    let page = NonNull::new(page.cast::<AtomicU64>()).expect("no mapping is at address 0");
+    let page = NonNull::new(page.cast::<StampPage>()).expect("no mapping is at address 0");
     // SAFETY: the page is aligned, zeroed, and never unmapped.
     Ok(unsafe { page.as_ref() })
 }

@@ -6,6 +6,7 @@ use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 
+use super::FIRST_SECOND;
 use crate::error::Result;
 use crate::sys::lock::{self, Range};
 use crate::sys::random::random;
@@ -160,6 +161,9 @@ impl<T> Once<T> {
     }
 }
 
+/// See [`ProcessStamp::second`].
+static SECOND: AtomicU64 = AtomicU64::new(FIRST_SECOND);
+
 /// Names the process that made a handle.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ProcessStamp(u64);
@@ -176,6 +180,19 @@ impl ProcessStamp {
     #[inline(always)]
     pub(crate) fn number(self) -> u64 {
         self.0
+    }
+
+    /// Returns the second since 1970 in which a thread of the process last read the clock.
+    #[inline(always)]
+    pub(crate) fn second(self) -> u64 {
+        // ORDERING: Relaxed; only the time counts.
+        SECOND.load(Ordering::Relaxed)
+    }
+
+    /// Stores the present second.
+    pub(crate) fn set_second(second: u64) {
+        // ORDERING: Relaxed; as above.
+        SECOND.store(second.max(FIRST_SECOND), Ordering::Relaxed);
     }
 
     /// Returns whether this process made the stamp. On Windows always true.

@@ -56,6 +56,22 @@ fn a_forked_child_does_not_own_the_stamp() {
 }
 
 #[test]
+fn a_forked_child_finds_no_second_in_the_stamp_and_stores_none_there() {
+    let stamp = ProcessStamp::of_this_process().unwrap();
+    ProcessStamp::set_second(7);
+    assert_ne!(stamp.second(), 0);
+    let child = in_a_child(|| {
+        ProcessStamp::set_second(8);
+        let before = stamp.second();
+        let own = ProcessStamp::of_this_process();
+        ProcessStamp::set_second(9);
+        (before, stamp.second()) == (0, 0) && own.is_ok_and(|own| own.second() == 9)
+    });
+    assert!(child.succeeded());
+    assert_ne!(stamp.second(), 0);
+}
+
+#[test]
 fn a_forked_child_finds_zeros_in_wiped_pages_while_they_are_registered() {
     use crate::sys::mapping::{Mapping, Placement, Protection};
     use crate::sys::pages::page_size;
