@@ -44,7 +44,7 @@ use std::mem::offset_of;
 
 use crate::error::{Error, ErrorKind, ProgramName, Result};
 use crate::memory::atomic::{AtomicU64, Ordering};
-use crate::participant::ParticipantId;
+use crate::participant::{MAX_PARTICIPANTS, ParticipantId};
 
 /// The state in `identity`: no participant has the slot.
 pub(crate) const FREE: u64 = 0;
@@ -266,7 +266,10 @@ impl<'a> Participants<'a> {
             let why = format!("other participants keep taking the free ones of {count} slots");
             return Err(Error::new(ErrorKind::Busy, why));
         }
-        let why = format!("all {count} slots are taken");
+        let mut why = format!("all {count} slots are taken: close a handle that is not needed");
+        if count < MAX_PARTICIPANTS {
+            why += ", or create the object with a larger `max_participants`";
+        }
         Err(Error::new(ErrorKind::Full, why))
     }
 

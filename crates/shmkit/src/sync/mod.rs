@@ -8,8 +8,9 @@
 //! A wait ends by what it waits for, by its timeout, by a death that it reports, or by the removal
 //! of the object. A signal does not end it: the handler runs, and the wait goes on. The kernel
 //! announces a death, usually within a millisecond; where the system refuses notices, it is found
-//! within 50 ms. An attempt, such as [`Mutex::try_lock`], asks at most once in 50 ms whether the
-//! holder lives: until then it reports a dead holder as a living one.
+//! within 50 ms. An attempt, such as [`Mutex::try_lock`], asks whether the holder lives after such
+//! an announcement, and else at most once in 25 ms: until then it reports a dead holder as a living
+//! one.
 //!
 //! # Guards that are not dropped
 //!
