@@ -11,7 +11,11 @@ pub(super) fn identity_of(stat: &Stat) -> Identity {
 
 /// Returns how many names the file has.
 pub(super) fn links_of(stat: &Stat) -> u64 {
-    stat.st_nlink
+    // The width of this field depends on the processor.
+    fn widened(number: impl Into<u64>) -> u64 {
+        number.into()
+    }
+    widened(stat.st_nlink)
 }
 
 /// Returns the kind of the file and its permission bits.
