@@ -12,11 +12,10 @@ mod locks;
 mod repairs;
 #[path = "../running/mod.rs"]
 mod running;
-// Other processors have not all of the calls.
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(target_os = "linux")]
 mod sandbox;
 mod semaphores;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod set_user_id;
 #[cfg(unix)]
 mod signals;

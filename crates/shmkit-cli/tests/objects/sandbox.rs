@@ -46,18 +46,22 @@ const CALLS: &[(&str, libc::c_long)] = &[
     ("clone3", libc::SYS_clone3),
     ("clone", libc::SYS_clone),
     ("linkat", libc::SYS_linkat),
+    #[cfg(target_arch = "x86_64")]
     ("unlink", libc::SYS_unlink),
     ("unlinkat", libc::SYS_unlinkat),
     ("renameat2", libc::SYS_renameat2),
+    #[cfg(target_arch = "x86_64")]
     ("rename", libc::SYS_rename),
     ("getdents64", libc::SYS_getdents64),
     ("inotify_init1", libc::SYS_inotify_init1),
     ("inotify_add_watch", libc::SYS_inotify_add_watch),
     ("inotify_rm_watch", libc::SYS_inotify_rm_watch),
+    #[cfg(target_arch = "x86_64")]
     ("poll", libc::SYS_poll),
     ("ppoll", libc::SYS_ppoll),
     ("memfd_create", libc::SYS_memfd_create),
     ("dup3", libc::SYS_dup3),
+    #[cfg(target_arch = "x86_64")]
     ("dup2", libc::SYS_dup2),
     ("pipe2", libc::SYS_pipe2),
     ("getuid", libc::SYS_getuid),
@@ -74,6 +78,7 @@ const CALLS: &[(&str, libc::c_long)] = &[
     ("prctl", libc::SYS_prctl),
     ("prlimit64", libc::SYS_prlimit64),
     ("readlinkat", libc::SYS_readlinkat),
+    #[cfg(target_arch = "x86_64")]
     ("readlink", libc::SYS_readlink),
     ("getcwd", libc::SYS_getcwd),
     ("ioctl", libc::SYS_ioctl),
@@ -88,7 +93,9 @@ const CALLS: &[(&str, libc::c_long)] = &[
     ("umask", libc::SYS_umask),
     ("fchmod", libc::SYS_fchmod),
     ("fchmodat", libc::SYS_fchmodat),
+    #[cfg(target_arch = "x86_64")]
     ("chmod", libc::SYS_chmod),
+    #[cfg(target_arch = "x86_64")]
     ("access", libc::SYS_access),
     ("faccessat", libc::SYS_faccessat),
     ("faccessat2", libc::SYS_faccessat2),
@@ -102,6 +109,7 @@ const CALLS: &[(&str, libc::c_long)] = &[
     ("epoll_create1", libc::SYS_epoll_create1),
     ("timerfd_create", libc::SYS_timerfd_create),
     ("clock_gettime", libc::SYS_clock_gettime),
+    #[cfg(target_arch = "x86_64")]
     ("mkdir", libc::SYS_mkdir),
     ("mkdirat", libc::SYS_mkdirat),
     ("pidfd_open", libc::SYS_pidfd_open),
@@ -113,7 +121,7 @@ const CALLS: &[(&str, libc::c_long)] = &[
 ];
 
 /// Without these, the C library or the standard library ends a program before it begins.
-const NEEDED_TO_START: [&str; 9] = [
+const NEEDED_TO_START: [&str; 10] = [
     "read",
     "pread64",
     "close",
@@ -122,6 +130,7 @@ const NEEDED_TO_START: [&str; 9] = [
     "mmap",
     "mprotect",
     "poll",
+    "ppoll",
     "rt_sigaction",
 ];
 

@@ -11,6 +11,19 @@ use crate::test_dir::{TestDir, skip};
 const NAME: &str = "count";
 /// To attach and to leave takes fewer system calls than this.
 const MAX_CALLS: usize = 20;
+/// The system calls with a path as second argument, after a directory.
+const PATH_SECOND: &[i64] =
+    &[libc::SYS_openat, libc::SYS_newfstatat, libc::SYS_readlinkat, libc::SYS_statx];
+/// Those with a path as first argument. Newer processors have few of them.
+const PATH_FIRST: &[i64] = &[
+    libc::SYS_statfs,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_open,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_stat,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_readlink,
+];
 
 /// Attaches, then attaches again and leaves, each time between two marks.
 pub(crate) fn traced(link: &mut Link) {
@@ -99,8 +112,8 @@ impl Traced {
 
     fn call(&self, number: i64, arguments: &[u64; 6]) -> Call {
         let path = match number {
-            libc::SYS_openat | libc::SYS_newfstatat | libc::SYS_readlinkat => arguments[1],
-            libc::SYS_open | libc::SYS_stat | libc::SYS_statfs | libc::SYS_readlink => arguments[0],
+            _ if PATH_SECOND.contains(&number) => arguments[1],
+            _ if PATH_FIRST.contains(&number) => arguments[0],
             _ => return Call { number, path: String::new() },
         };
         let mut bytes = [0; 64];

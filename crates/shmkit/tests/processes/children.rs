@@ -11,14 +11,14 @@ use crate::system::{self, Stream};
 use crate::test_dir::TestDir;
 #[cfg(windows)]
 use crate::wine;
+#[cfg(target_os = "linux")]
+use crate::{attach, namespaces, notices, overlay, space};
 #[cfg(unix)]
-use crate::{attach, closed_descriptors, fork, namespaces, other_users, space};
+use crate::{closed_descriptors, fork, other_users};
 use crate::{
     copies, crash, deaths, file_lock, gate, hostile, kills, races, regions, spinning, stopped,
     sync, updates, wakes,
 };
-#[cfg(target_os = "linux")]
-use crate::{notices, overlay};
 
 pub(crate) type Role = fn(&mut Link);
 
@@ -48,24 +48,13 @@ const SYSTEM_ROLES: &[(&str, Role)] = &[
     ("reopener", closed_descriptors::reopener),
     ("dropper without descriptors", closed_descriptors::dropper),
     ("memory without descriptors", closed_descriptors::memory),
-    ("reader without fstat", closed_descriptors::without_fstat),
     ("forking file locker", file_lock::unix::forking_locker),
     ("file locker without descriptors", file_lock::unix::locker_without_descriptors),
     ("file locker that opens again", file_lock::unix::locker_that_opens_again),
     ("other user with file locks", file_lock::unix::other_user),
-    ("small file system", space::small_file_system),
-    ("sparse memory", space::sparse_memory),
-    ("sparse regions", space::sparse_regions),
-    ("memory without memfd", space::without_memfd),
-    ("little address space", space::little_address_space),
-    ("large slice", space::large_slice),
-    ("few descriptors", space::few_descriptors),
-    ("umask", space::umask),
     ("other user", other_users::other_user),
+    ("umask", other_users::umask),
     ("last user", other_users::last_user),
-    ("PID namespace", namespaces::first_in_namespace),
-    ("unmapped user", namespaces::unmapped_user),
-    ("traced", attach::traced),
     ("forking writer", fork::forking_writer),
     ("forking reader", fork::forking_reader),
     ("forking while attaching", fork::forking_while_attaching),
@@ -73,6 +62,17 @@ const SYSTEM_ROLES: &[(&str, Role)] = &[
 
 #[cfg(target_os = "linux")]
 const LINUX_ROLES: &[(&str, Role)] = &[
+    ("reader without fstat", closed_descriptors::without_fstat),
+    ("small file system", space::small_file_system),
+    ("sparse memory", space::sparse_memory),
+    ("sparse regions", space::sparse_regions),
+    ("memory without memfd", space::without_memfd),
+    ("little address space", space::little_address_space),
+    ("large slice", space::large_slice),
+    ("few descriptors", space::few_descriptors),
+    ("PID namespace", namespaces::first_in_namespace),
+    ("unmapped user", namespaces::unmapped_user),
+    ("traced", attach::traced),
     ("thread counter", notices::counter),
     ("forking waiter", notices::forking_waiter),
     ("waiter without descriptors", notices::waiter_without_descriptors),

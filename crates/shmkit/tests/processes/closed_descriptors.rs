@@ -9,15 +9,28 @@ use shmkit::sync::{FileLock, LockError, Mutex};
 use shmkit::{Latest, Lifetime, Object, Result};
 
 use crate::children::{Child, Link};
-use crate::test_dir::{TestDir, primitive_in, skip};
+#[cfg(target_os = "linux")]
+use crate::test_dir::skip;
+use crate::test_dir::{TestDir, primitive_in};
 
 const NAME: &str = "count";
 
 /// Closes all descriptors but the standard ones, and so the lock files that prove liveness.
+#[cfg(target_os = "linux")]
 pub(crate) fn close_all_descriptors() {
     // SAFETY: the owners of the descriptors check at their next use that these are still theirs.
     let closed = unsafe { libc::close_range(3, libc::c_uint::MAX, 0) };
     assert_eq!(closed, 0);
+}
+
+/// The same where the system has no call for it.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn close_all_descriptors() {
+    // SAFETY: the call takes no pointers.
+    for number in 3..unsafe { libc::getdtablesize() } {
+        // SAFETY: as above.
+        unsafe { libc::close(number) };
+    }
 }
 
 /// Takes the writer's role, closes its descriptors, and sets each number that it receives.
@@ -165,6 +178,7 @@ pub(crate) fn memory(link: &mut Link) {
 
 /// Makes a system call fail in this thread, and in threads that it starts; or only those calls
 /// whose second argument is `command`.
+#[cfg(target_os = "linux")]
 pub(crate) fn deny(call: libc::c_long, command: Option<libc::c_int>) -> std::io::Result<()> {
     // The fields of `seccomp_data`. A command is in the low half of its argument.
     const NUMBER: u32 = 0;
@@ -195,6 +209,7 @@ pub(crate) fn deny(call: libc::c_long, command: Option<libc::c_int>) -> std::io:
 }
 
 /// Uses an object, a file lock and memory while the system does not report the status of files.
+#[cfg(target_os = "linux")]
 pub(crate) fn without_fstat(link: &mut Link) {
     let latest = Latest::<u64>::open(NAME).unwrap();
     let memory = SharedMemory::anonymous(100).unwrap();
@@ -245,6 +260,7 @@ fn memory_whose_descriptor_was_closed_changes_no_other_file() {
     assert_eq!(child.receive(), "0 100", "the closed files, and the bytes of the other file");
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_failing_fstat_is_not_reported_as_a_closed_descriptor() {
     let dir = TestDir::new();

@@ -32,6 +32,7 @@ pub(crate) fn fork(in_child: impl FnOnce()) -> libc::pid_t {
 /// Forks by the system call, so that neither the library's fork handlers nor glibc's run.
 ///
 /// For processes with a single thread.
+#[cfg(target_os = "linux")]
 pub(crate) fn raw_fork(in_child: impl FnOnce()) -> libc::pid_t {
     // SAFETY: the child gets a copy of the memory. It needs no help of glibc's, since no other
     // thread can hold a lock.

@@ -2,7 +2,7 @@
 //!
 //! Each test starts this program again, as children in a role: see `children`.
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod attach;
 mod children;
 #[cfg(unix)]
@@ -17,7 +17,7 @@ mod fork;
 mod gate;
 mod hostile;
 mod kills;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod namespaces;
 #[cfg(target_os = "linux")]
 mod notices;
@@ -29,7 +29,7 @@ mod races;
 mod regions;
 #[cfg(unix)]
 mod removed;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod space;
 mod spinning;
 mod stopped;

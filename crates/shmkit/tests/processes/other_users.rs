@@ -143,3 +143,25 @@ fn only_the_owner_can_remove_an_abandoned_object_in_a_sticky_directory() {
     for_everyone(dir.latest()).open_or_create(NAME).expect("the owner");
     assert_eq!(dir.files(), [""; 0]);
 }
+
+/// Creates objects under the umask of its task.
+pub(crate) fn umask(link: &mut Link) {
+    let mask = rustix::fs::RawMode::from_str_radix(&link.task(), 8).unwrap();
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(mask));
+    let latest = Latest::<u64>::create(NAME).unwrap();
+    latest.writer().unwrap().set(&1).unwrap();
+    Latest::<u64>::options().access(Access::Everyone).create("for all").unwrap();
+    link.send(Latest::<u64>::open(NAME).unwrap().get().unwrap());
+}
+
+#[test]
+fn access_is_for_the_owner_or_as_asked_for_under_any_umask() {
+    for mask in ["0", "22", "77", "777"] {
+        let dir = TestDir::new();
+        assert_eq!(Child::start(&dir, "umask", mask).receive(), "1");
+        for (file, expected) in [("level.shmkit", 0o600), ("for all.shmkit", 0o666)] {
+            let mode = std::fs::metadata(dir.path().join(file)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o7777, expected, "{file} under the umask {mask}");
+        }
+    }
+}

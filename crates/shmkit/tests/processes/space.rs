@@ -1,15 +1,15 @@
-//! A full file system, and unusual umasks.
+//! Too little space: in a file system, in memory, or by a limit of the process.
 
 use std::ffi::CString;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::process::{Resource, Rlimit};
 use shmkit::memory::{FileMapping, Seal, SharedMemory};
 use shmkit::sync::Semaphore;
-use shmkit::{Access, Error, ErrorKind, Latest, Object};
+use shmkit::{Error, ErrorKind, Latest, Object};
 
 use crate::children::{Child, Link};
 use crate::closed_descriptors::deny;
@@ -261,28 +261,6 @@ fn creation_under_limits_says_whether_the_object_exists() {
 #[test]
 fn the_bytes_of_a_slice_that_is_too_large_are_not_allocated() {
     assert_eq!(Child::start(&TestDir::new(), "large slice", "").receive(), "done");
-}
-
-/// Creates objects under the umask of its task.
-pub(crate) fn umask(link: &mut Link) {
-    let mask = u32::from_str_radix(&link.task(), 8).unwrap();
-    rustix::process::umask(rustix::fs::Mode::from_raw_mode(mask));
-    let latest = Latest::<u64>::create(NAME).unwrap();
-    latest.writer().unwrap().set(&1).unwrap();
-    Latest::<u64>::options().access(Access::Everyone).create("for all").unwrap();
-    link.send(Latest::<u64>::open(NAME).unwrap().get().unwrap());
-}
-
-#[test]
-fn access_is_for_the_owner_or_as_asked_for_under_any_umask() {
-    for mask in ["0", "22", "77", "777"] {
-        let dir = TestDir::new();
-        assert_eq!(Child::start(&dir, "umask", mask).receive(), "1");
-        for (file, expected) in [("level.shmkit", 0o600), ("for all.shmkit", 0o666)] {
-            let mode = std::fs::metadata(dir.path().join(file)).unwrap().permissions().mode();
-            assert_eq!(mode & 0o7777, expected, "{file} under the umask {mask}");
-        }
-    }
 }
 
 /// Uses memory without a name where the system refuses `memfd_create`.

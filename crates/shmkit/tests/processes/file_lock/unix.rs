@@ -9,7 +9,7 @@ use shmkit::sync::FileLock;
 use super::lock_file;
 use crate::children::{Child, Link};
 use crate::closed_descriptors::close_all_descriptors;
-use crate::fork::{fork, outcome, raw_fork};
+use crate::fork::{fork, outcome};
 use crate::other_users::{assert_permission_denied, become_other_user, with_other_user};
 
 /// Locks, and forks. The child reports the answers of an inherited handle, drops the inherited
@@ -38,7 +38,8 @@ pub(crate) fn forking_locker(link: &mut Link) {
     };
     match how {
         "fork" => fork(in_child),
-        "raw" => raw_fork(in_child),
+        #[cfg(target_os = "linux")]
+        "raw" => crate::fork::raw_fork(in_child),
         other => unreachable!("{other}"),
     };
     loop {
@@ -64,6 +65,7 @@ fn a_forked_child_neither_keeps_nor_releases_its_parent_s_lock() {
 
 /// If no fork handler runs, the child keeps the lock until it ends or executes a program:
 /// PLATFORM.md.
+#[cfg(target_os = "linux")]
 #[test]
 fn a_child_forked_without_fork_handlers_does_not_release_its_parent_s_lock() {
     let (dir, path) = lock_file();

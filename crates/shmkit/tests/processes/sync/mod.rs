@@ -16,7 +16,7 @@ mod kills;
 mod known_failures;
 mod many_holders;
 mod mutex;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod namespaces;
 #[cfg(any(target_os = "linux", windows))]
 mod notices;

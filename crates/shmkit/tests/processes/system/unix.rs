@@ -32,8 +32,10 @@ pub(crate) fn link_to_parent() -> Stream {
     unsafe { UnixStream::from_raw_fd(0) }
 }
 
-/// Makes the kernel kill this child when the thread that started it ends.
+/// Makes the kernel kill this child when the thread that started it ends. On macOS a child ends when
+/// it next waits for a message.
 pub(crate) fn end_with_parent() {
+    #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).unwrap();
 }
 
@@ -60,7 +62,8 @@ pub(crate) fn resume(child: &Child) {
 /// Waits until a process waits for a lock on the file, according to `/proc/locks`.
 pub(crate) fn wait_for_file_lock_waiter(path: &Path) {
     let file = std::fs::metadata(path).unwrap();
-    let (major, minor) = (rustix::fs::major(file.dev()), rustix::fs::minor(file.dev()));
+    let device = file.dev() as rustix::fs::Dev;
+    let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
     let of_file = format!(" {major:02x}:{minor:02x}:{} ", file.ino());
     let waits = |line: &str| line.contains(" -> ") && line.contains(&of_file);
     let start = Instant::now();
@@ -120,6 +123,7 @@ pub(crate) fn read_at(file: &File, bytes: &mut [u8], offset: u64) {
 }
 
 /// How many threads of a process receive death notices.
+#[cfg(target_os = "linux")]
 pub(crate) fn notices_threads_of(process: u32) -> usize {
     let threads = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
     let names = threads.map(|it| std::fs::read_to_string(it.unwrap().path().join("comm")));
@@ -128,4 +132,5 @@ pub(crate) fn notices_threads_of(process: u32) -> usize {
 }
 
 /// Whether waiters look less often while notices are armed.
+#[cfg(target_os = "linux")]
 pub(crate) const ANNOUNCES_EVERY_DEATH: bool = true;
