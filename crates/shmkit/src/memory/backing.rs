@@ -13,6 +13,29 @@ pub(super) struct Backing {
     file: OwnedFile,
     label: String,
     writable: bool,
+    was_created: bool,
+}
+
+/// Opens by `open` what is there, or creates it by `create`, until no other process interferes.
+pub(super) fn open_or_create<T>(
+    open: impl Fn() -> Result<T>,
+    create: impl Fn() -> Result<T>,
+) -> Result<T> {
+    /// How many times to try again because another process created or removed it in the meantime.
+    const ATTEMPTS: usize = 100;
+    for _ in 0..ATTEMPTS {
+        match open() {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            answer => return answer,
+        }
+        match create() {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            answer => return answer,
+        }
+    }
+    let why =
+        format!("other processes created and removed it {ATTEMPTS} times meanwhile: try again");
+    Err(Error::new(ErrorKind::Busy, why))
 }
 
 impl Backing {
@@ -30,7 +53,26 @@ impl Backing {
         })?;
         status.file_type.check_regular()?;
         let writable = file::is_writable(&file)?;
-        Ok((Self { file, label, writable }, status))
+        Ok((Self { file, label, writable, was_created: false }, status))
+    }
+
+    /// Notes that this process created what it opened.
+    pub(super) fn created(self) -> Self {
+        Self { was_created: true, ..self }
+    }
+
+    pub(super) fn was_created(&self) -> bool {
+        self.was_created
+    }
+
+    /// Refuses what exists with another size than `asked`.
+    pub(super) fn check_size(&self, asked: u64, rounded: u64) -> Result<()> {
+        let found = self.status()?.size;
+        if found == rounded {
+            return Ok(());
+        }
+        let why = format!("it has {found} bytes, not the requested {asked}");
+        Err(Error::new(ErrorKind::WrongOptions, why))
     }
 
     pub(super) fn file(&self) -> &File {

@@ -4,15 +4,15 @@ use std::fs::File;
 use std::path::Path;
 
 use super::Access;
-use super::backing::Backing;
+use super::backing::{self, Backing};
 use super::region::{Region, RegionOptions};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::sys::directory::{self, Opening};
 use crate::sys::file;
 
 /// Options for creating or opening a [`FileMapping`].
 #[derive(Clone, Copy, Debug)]
-#[must_use = "nothing happens before `create` or `open`"]
+#[must_use = "nothing happens before `create`, `open` or `open_or_create`"]
 pub struct FileMappingOptions {
     access: Access,
     read_only_peers: bool,
@@ -75,14 +75,39 @@ impl FileMappingOptions {
         self.open_at(path).map_err(|error| error.doing("open").on(path.display()))
     }
 
+    /// Opens or creates a file as [`FileMapping::open_or_create`] does, with these options.
+    ///
+    /// # Errors
+    ///
+    /// `OutOfSpace`, `PermissionDenied`, `WrongKind`; `NotFound` if the directory or the target of
+    /// a symbolic link is missing; `WrongOptions` if the file exists with another size; `Busy` if
+    /// other processes keep creating and removing it.
+    pub fn open_or_create(&self, path: impl AsRef<Path>, size: u64) -> Result<FileMapping> {
+        let path = path.as_ref();
+        let open = || {
+            let opened = self.open_at(path)?;
+            opened.backing.check_size(size, size)?;
+            Ok(opened)
+        };
+        let create = || match self.create_at(path, size) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && leads_to_nothing(path) => {
+                let why = "it is a symbolic link whose target does not exist";
+                Err(Error::new(ErrorKind::NotFound, why))
+            }
+            answer => answer,
+        };
+        let opened = backing::open_or_create(open, create);
+        opened.map_err(|error| error.doing("open or create").on(path.display()))
+    }
+
     fn create_at(&self, path: &Path, size: u64) -> Result<FileMapping> {
         let mode = self.access.mode(self.read_only_peers);
         let created = directory::create_whole(path, size, mode)?;
-        if self.read_only {
-            return self.open_at(path);
-        }
-        let (backing, _) = Backing::open(|| Ok(created), path.display().to_string())?;
-        Ok(FileMapping { backing })
+        let backing = match self.read_only {
+            true => self.open_at(path)?.backing,
+            false => Backing::open(|| Ok(created), path.display().to_string())?.0,
+        };
+        Ok(FileMapping { backing: backing.created() })
     }
 
     fn open_at(&self, path: &Path) -> Result<FileMapping> {
@@ -96,6 +121,11 @@ impl FileMappingOptions {
         let (backing, _) = Backing::open(|| Ok(opened), path.display().to_string())?;
         Ok(FileMapping { backing })
     }
+}
+
+/// Returns whether `path` is a symbolic link whose target does not exist.
+fn leads_to_nothing(path: &Path) -> bool {
+    path.is_symlink() && !path.exists()
 }
 
 /// A file whose bytes can be mapped: bytes that are written through a region are the bytes of the
@@ -112,8 +142,9 @@ impl FileMappingOptions {
 ///
 /// # If a process dies
 ///
-/// On a file system with unnamed files a new file is complete before it gets its name. Bytes that
-/// the process wrote through a region before its death are in the file.
+/// A new file is complete before it gets its name, so a creator that is killed leaves a complete
+/// file or none; where the file system has no unnamed files, it can leave a file `.*.shmkit-new`.
+/// Bytes that the process wrote through a region before its death are in the file.
 ///
 /// # Examples
 ///
@@ -155,6 +186,18 @@ impl FileMapping {
         Self::options().open(path)
     }
 
+    /// Opens the file, or creates it if it does not exist. If processes race, one of them creates
+    /// it: [`was_created`](Self::was_created) returns whether this one did.
+    ///
+    /// # Errors
+    ///
+    /// `OutOfSpace`, `PermissionDenied`, `WrongKind`; `NotFound` if the directory or the target of
+    /// a symbolic link is missing; `WrongOptions` if the file exists with another size; `Busy` if
+    /// other processes keep creating and removing it.
+    pub fn open_or_create(path: impl AsRef<Path>, size: u64) -> Result<Self> {
+        Self::options().open_or_create(path, size)
+    }
+
     /// Returns the options at their defaults.
     pub fn options() -> FileMappingOptions {
         FileMappingOptions {
@@ -174,6 +217,11 @@ impl FileMapping {
         const LABEL: &str = "<open file>";
         let backing = Backing::open(|| Ok(file), LABEL.to_owned());
         Ok(Self { backing: backing.map_err(|error| error.doing("take").on(LABEL))?.0 })
+    }
+
+    /// Returns whether this handle created the file. False: it opened a file that was there.
+    pub fn was_created(&self) -> bool {
+        self.backing.was_created()
     }
 
     /// Returns the present size in bytes.

@@ -9,16 +9,19 @@
 use std::borrow::Cow;
 use std::fs::File;
 
-use super::backing::Backing;
+use super::backing::{self, Backing};
 use super::raw_name::RawName;
 use super::region::{Region, RegionOptions};
 use super::{Access, Trust};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::file::SealKind;
+use crate::sys::random::random;
 use crate::sys::{directory, file, memory};
 
 /// The name of anonymous memory in errors.
 const ANONYMOUS: &str = "<anonymous>";
+/// The name in errors of memory that got none.
+const UNIQUE: &str = "<unique name>";
 
 /// Options for creating or opening [`SharedMemory`].
 ///
@@ -39,6 +42,7 @@ pub struct SharedMemoryOptions {
     access: Access,
     read_only_peers: bool,
     read_only: bool,
+    sparse: bool,
     all_sessions: bool,
     trust: Trust,
 }
@@ -59,6 +63,21 @@ impl SharedMemoryOptions {
     /// Opens the memory read-only. This does not change which users may write to new memory.
     pub fn read_only(mut self) -> Self {
         self.read_only = true;
+        self
+    }
+
+    /// Does not commit the space of new memory. Each page takes space from its first use on.
+    ///
+    /// So memory can be larger than what is left, as long as few of its pages are used. If a page
+    /// gets no space, a copy in or out of a [`Region`] is `OutOfSpace`, and an access through
+    /// [`Region::as_ptr`] or a [`View`](super::View) ends the process by SIGBUS:
+    /// [`Region::prefault`] commits the pages of a region before. What
+    /// [`SharedMemory::set_size`] adds is committed.
+    ///
+    /// Windows always counts all of it as committed, and so refuses memory that is larger than what
+    /// is left.
+    pub fn sparse(mut self) -> Self {
+        self.sparse = true;
         self
     }
 
@@ -85,6 +104,25 @@ impl SharedMemoryOptions {
     pub fn create(&self, name: &str, size: u64) -> Result<SharedMemory> {
         let name = RawName::new(name)?;
         self.create_named(&name, size).map_err(|error| error.doing("create").on(name.as_str()))
+    }
+
+    /// Creates memory as [`SharedMemory::create_unique`] does, with these options.
+    ///
+    /// # Errors
+    ///
+    /// `OutOfSpace`, `PermissionDenied`.
+    pub fn create_unique(&self, size: u64) -> Result<SharedMemory> {
+        loop {
+            let create = || {
+                let number = u64::from_le_bytes(random()?);
+                self.create_named(&RawName::new(&format!("shmkit-{number:016x}"))?, size)
+            };
+            match create() {
+                // Other memory has the same name, which is next to impossible: try another one.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                answer => return answer.map_err(|error| error.doing("create").on(UNIQUE)),
+            }
+        }
     }
 
     /// Opens memory as [`SharedMemory::open`] does, with these options.
@@ -116,12 +154,12 @@ impl SharedMemoryOptions {
 
     fn create_named(&self, name: &RawName, size: u64) -> Result<SharedMemory> {
         let mode = self.access.mode(self.read_only_peers);
-        let created = memory::create(&self.system_name(name), size, mode)?;
-        if self.read_only {
-            return self.open_named(name);
-        }
-        let (backing, _) = Backing::open(|| Ok(created), name.as_str().to_owned())?;
-        Ok(SharedMemory { backing, is_named: true })
+        let created = memory::create(&self.system_name(name), size, mode, self.sparse)?;
+        let backing = match self.read_only {
+            true => self.open_named(name)?.backing,
+            false => Backing::open(|| Ok(created), name.as_str().to_owned())?.0,
+        };
+        Ok(SharedMemory { backing: backing.created(), is_named: true })
     }
 
     fn open_named(&self, name: &RawName) -> Result<SharedMemory> {
@@ -141,30 +179,12 @@ impl SharedMemoryOptions {
     }
 
     fn open_or_create_named(&self, name: &RawName, size: u64) -> Result<SharedMemory> {
-        /// How many times to try again because another process created or removed the memory in the
-        /// meantime.
-        const ATTEMPTS: usize = 100;
-        for _ in 0..ATTEMPTS {
-            match self.open_named(name) {
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-                Ok(opened) => {
-                    let found = opened.size()?;
-                    if found != memory::rounded_size(size) {
-                        let why = format!("it has {found} bytes, not the requested {size}");
-                        return Err(Error::new(ErrorKind::WrongOptions, why));
-                    }
-                    return Ok(opened);
-                }
-            }
-            match self.create_named(name, size) {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                answer => return answer,
-            }
-        }
-        let why =
-            format!("other processes created and removed it {ATTEMPTS} times meanwhile: try again");
-        Err(Error::new(ErrorKind::Busy, why))
+        let open = || {
+            let opened = self.open_named(name)?;
+            opened.backing.check_size(size, memory::rounded_size(size))?;
+            Ok(opened)
+        };
+        backing::open_or_create(open, || self.create_named(name, size))
     }
 }
 
@@ -265,7 +285,8 @@ impl SharedMemory {
         Self::options().open(name)
     }
 
-    /// Opens the memory, or creates it if it does not exist.
+    /// Opens the memory, or creates it if it does not exist. If processes race, one of them creates
+    /// it: [`was_created`](Self::was_created) returns whether this one did.
     ///
     /// # Errors
     ///
@@ -275,12 +296,43 @@ impl SharedMemory {
         Self::options().open_or_create(name, size)
     }
 
+    /// Creates memory of `size` bytes, all zeros and all committed, under a new random name:
+    /// `shmkit-` and 16 hexadecimal digits. [`name`](Self::name) returns it, to pass it to other
+    /// processes.
+    ///
+    /// # If a process dies
+    ///
+    /// The memory stays until it is removed or the machine restarts, also if no other process
+    /// learned of its name. `ls /dev/shm` shows it. [Anonymous](Self::anonymous) memory goes with
+    /// its last user.
+    ///
+    /// # Errors
+    ///
+    /// `OutOfSpace`, `PermissionDenied`.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::process::Command;
+    /// # use shmkit::SharedMemory;
+    /// let frames = SharedMemory::create_unique(1 << 20)?;
+    /// let name = frames.name().expect("it has a name");
+    /// let mut decoder = Command::new("./decoder").arg(name).spawn()?;
+    /// decoder.wait()?;
+    /// SharedMemory::remove(name)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn create_unique(size: u64) -> Result<Self> {
+        Self::options().create_unique(size)
+    }
+
     /// Returns the options at their defaults.
     pub fn options() -> SharedMemoryOptions {
         SharedMemoryOptions {
             access: Access::Owner,
             read_only_peers: false,
             read_only: false,
+            sparse: false,
             all_sessions: false,
             trust: Trust::Own,
         }
@@ -294,8 +346,12 @@ impl SharedMemory {
     /// `OutOfSpace`, also if the machine has less memory left; or another error of the system.
     #[doc(alias = "memfd_create")]
     pub fn anonymous(size: u64) -> Result<Self> {
-        let create = || Self::unnamed(file::anonymous("shmkit", size)?);
-        create().map_err(|error| error.doing("create").on(ANONYMOUS))
+        let create = || {
+            let file = file::anonymous("shmkit", size)?;
+            Backing::open(|| Ok(file), ANONYMOUS.to_owned())
+        };
+        let (backing, _) = create().map_err(|error| error.doing("create").on(ANONYMOUS))?;
+        Ok(Self { backing: backing.created(), is_named: false })
     }
 
     /// Takes memory that another process passed on as its [`SharedMemory::file`].
@@ -307,11 +363,8 @@ impl SharedMemory {
     ///
     /// `WrongKind` if it is neither memory nor a regular file.
     pub fn from_file(file: File) -> Result<Self> {
-        Self::unnamed(file).map_err(|error| error.doing("take").on(ANONYMOUS))
-    }
-
-    fn unnamed(file: File) -> Result<Self> {
-        let (backing, _) = Backing::open(|| Ok(file), ANONYMOUS.to_owned())?;
+        let backing = Backing::open(|| Ok(file), ANONYMOUS.to_owned());
+        let (backing, _) = backing.map_err(|error| error.doing("take").on(ANONYMOUS))?;
         Ok(Self { backing, is_named: false })
     }
 
@@ -325,6 +378,12 @@ impl SharedMemory {
     pub fn remove(name: &str) -> Result<()> {
         let name = RawName::new(name)?;
         memory::remove(name.as_str()).map_err(|error| error.doing("remove").on(name.as_str()))
+    }
+
+    /// Returns whether this handle created the memory. False: it opened memory that was there, or
+    /// took a file.
+    pub fn was_created(&self) -> bool {
+        self.backing.was_created()
     }
 
     /// Returns the name, or `None` for anonymous memory.

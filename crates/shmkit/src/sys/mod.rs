@@ -30,7 +30,7 @@ pub(crate) mod notices;
 mod opening;
 mod pages;
 pub(crate) mod process;
-mod random;
+pub(crate) mod random;
 pub(crate) mod seconds;
 mod status;
 pub(crate) mod wait;

@@ -18,6 +18,7 @@ fn anonymous_memory_has_no_name_and_the_requested_size() {
     let memory = SharedMemory::anonymous(100).unwrap();
     let size = actual_size(100);
     assert_eq!((memory.name(), memory.size().unwrap(), memory.is_read_only()), (None, size, false));
+    assert!(memory.was_created());
     memory.map().unwrap().fill(.., 1).unwrap();
     let message =
         format!("cannot map \"<anonymous>\": 1 bytes at {size} are outside its {size} bytes");
@@ -37,6 +38,7 @@ fn standard_input() -> File {
 fn a_child_gets_the_memory_by_its_descriptor_and_can_rely_on_its_size() {
     if task().is_some() {
         let memory = SharedMemory::from_file(standard_input()).unwrap();
+        assert!(!memory.was_created());
         assert!(memory.is_sealed(Seal::Size).unwrap());
         for size in [0, 99, 101] {
             let kind = match cfg!(windows) {

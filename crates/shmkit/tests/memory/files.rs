@@ -30,6 +30,32 @@ fn a_mapping_and_the_file_have_the_same_bytes() {
 }
 
 #[test]
+fn open_or_create_says_whether_it_created_the_file_and_refuses_another_size() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("it");
+    let read_only = FileMapping::options().read_only();
+    for (options, was_created) in
+        [(FileMapping::options(), true), (FileMapping::options(), false), (read_only, false)]
+    {
+        let file = options.open_or_create(&path, 100).unwrap();
+        assert_eq!((file.size().unwrap(), file.was_created()), (100, was_created));
+    }
+    assert!(!FileMapping::open(&path).unwrap().was_created());
+    let message = format!("cannot open or create \"{}\": it has 100 bytes, not", path.display());
+    assert_error(FileMapping::open_or_create(&path, 50), ErrorKind::WrongOptions, &message);
+    assert_eq!(fs::metadata(&path).unwrap().len(), 100);
+
+    let new = read_only.open_or_create(directory.path().join("new"), 100).unwrap();
+    assert_eq!((new.is_read_only(), new.was_created()), (true, true));
+    assert!(FileMapping::create(directory.path().join("other"), 1).unwrap().was_created());
+    let missing = directory.path().join("no/file");
+    let refused = FileMapping::open_or_create(&missing, 1);
+    assert_error(refused, ErrorKind::NotFound, "cannot open or create");
+    let refused = FileMapping::open_or_create(directory.path(), 1);
+    assert_error(refused, ErrorKind::WrongKind, "it is a directory");
+}
+
+#[test]
 fn what_cannot_be_mapped_is_refused_with_the_reason() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("it");

@@ -13,6 +13,7 @@ use shmkit::memory::{Region, SharedMemory};
 use shmkit::{ErrorKind, Result};
 
 /// A unique name for raw memory or a file. Memory of this name is removed with this value.
+#[derive(PartialEq)]
 struct Unique(String);
 
 impl Unique {
@@ -22,6 +23,11 @@ impl Unique {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let time = std::time::UNIX_EPOCH.elapsed().unwrap().subsec_nanos();
         Self(format!("shmkit-test-{}-{count}-{time:x}", std::process::id()))
+    }
+
+    /// The name of memory that got it when it was created.
+    fn of(name: &str) -> Self {
+        Self(name.to_owned())
     }
 
     /// The file of the memory of this name.

@@ -22,13 +22,42 @@ fn create_open_and_open_or_create_agree_on_what_exists() {
 
     let memory = SharedMemory::create(&name, 100).unwrap();
     assert_eq!((memory.name(), memory.size().unwrap()), (Some(&*name), actual_size(100)));
+    assert!(memory.was_created());
     assert_error(SharedMemory::create(&name, 100), ErrorKind::AlreadyExists, "cannot create");
-    assert_eq!(SharedMemory::open(&name).unwrap().size().unwrap(), actual_size(100));
-    assert_eq!(SharedMemory::open_or_create(&name, 100).unwrap().size().unwrap(), actual_size(100));
+    let read_only = SharedMemory::options().read_only();
+    for opened in [
+        SharedMemory::open(&name),
+        SharedMemory::open_or_create(&name, 100),
+        read_only.open_or_create(&name, 100),
+    ] {
+        let opened = opened.unwrap();
+        assert_eq!((opened.size().unwrap(), opened.was_created()), (actual_size(100), false));
+    }
 
     let _handle = free_name(&name, memory);
     let new = SharedMemory::open_or_create(&name, 5000).unwrap();
-    assert_eq!(new.size().unwrap(), actual_size(5000));
+    assert_eq!((new.size().unwrap(), new.was_created()), (actual_size(5000), true));
+    let _handle = free_name(&name, new);
+    let new = read_only.open_or_create(&name, 100).unwrap();
+    assert_eq!((new.is_read_only(), new.was_created()), (true, true));
+}
+
+#[test]
+fn memory_under_a_unique_name_is_opened_by_the_name_that_it_reports() {
+    let made = [(); 3].map(|()| SharedMemory::create_unique(100).unwrap());
+    let names = made.each_ref().map(|it| Unique::of(it.name().unwrap()));
+    assert!(names[0] != names[1] && names[1] != names[2] && names[0] != names[2]);
+    for (memory, name) in made.iter().zip(&names) {
+        assert!(memory.was_created() && name.starts_with("shmkit-"), "{}", &**name);
+        memory.map().unwrap().write_at(99, name.as_bytes().last_chunk::<1>().unwrap()).unwrap();
+    }
+    for name in &names {
+        let mut byte = [0];
+        SharedMemory::open(name).unwrap().map().unwrap().read_at(99, &mut byte).unwrap();
+        assert_eq!(byte[0], *name.as_bytes().last().unwrap());
+    }
+    let refused = SharedMemory::create_unique(1 << 50);
+    assert_error(refused, ErrorKind::OutOfSpace, "cannot create \"<unique name>\": no space for");
 }
 
 #[test]

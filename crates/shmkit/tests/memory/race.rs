@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use shmkit::ErrorKind;
-use shmkit::memory::{Region, SharedMemory};
+use shmkit::memory::{FileMapping, Region, SharedMemory};
 
 use crate::{Unique, actual_size, child, task};
 
@@ -101,4 +101,40 @@ fn racing_open_or_create_and_remove_return_only_expected_errors() {
     let mut other = child(test, &name).spawn().unwrap();
     work(&name);
     assert!(other.wait().unwrap().success());
+}
+
+#[test]
+fn one_of_two_racing_processes_creates_a_file_and_both_have_all_of_it() {
+    const ROUNDS: u64 = 2000;
+    /// The word at 0 counts arrivals, the one at 8 creations.
+    fn work(directory: &str, check_alive: &mut dyn FnMut()) -> u64 {
+        let path = |name: &str| std::path::Path::new(directory).join(name);
+        let counters = FileMapping::open(path("counters")).unwrap().map().unwrap();
+        let mut arrivals = 0;
+        for round in 0..ROUNDS {
+            wait_for_other(&counters, &mut arrivals, check_alive);
+            // Fails with `WrongOptions` if the other process has half-created the file.
+            let file = FileMapping::open_or_create(path(&round.to_string()), SIZE).unwrap();
+            let created = &counters.words(8, 1).unwrap()[0];
+            // ORDERING: SeqCst; as above.
+            created.fetch_add(u64::from(file.was_created()), SeqCst);
+            file.map().unwrap().write_at(SIZE as usize - 1, &[1]).unwrap();
+        }
+        wait_for_other(&counters, &mut arrivals, check_alive);
+        // ORDERING: SeqCst; as above.
+        counters.words(8, 1).unwrap()[0].load(SeqCst)
+    }
+    if let Some(directory) = task() {
+        work(&directory, &mut || ());
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    FileMapping::create(directory.path().join("counters"), 16).unwrap();
+    let place = directory.path().to_str().unwrap();
+    let test = "race::one_of_two_racing_processes_creates_a_file_and_both_have_all_of_it";
+    let mut other = child(test, place).spawn().unwrap();
+    let mut check_alive = || assert!(other.try_wait().unwrap().is_none(), "the child failed");
+    assert_eq!(work(place, &mut check_alive), ROUNDS);
+    assert!(other.wait().unwrap().success());
+    assert_eq!(std::fs::read_dir(place).unwrap().count() as u64, ROUNDS + 1);
 }

@@ -54,6 +54,8 @@ pub(crate) use other_name::other_name;
 pub(crate) use place::Support;
 pub(crate) use removable::Removable;
 pub(crate) use temporary::{is_temporary, temporary_path};
+#[cfg(target_os = "linux")]
+pub(crate) use whole::create_sparse;
 pub(crate) use whole::create_whole;
 
 pub(crate) use super::opening::Opening;

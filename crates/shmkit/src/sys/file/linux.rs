@@ -85,6 +85,12 @@ pub(crate) fn commit(file: &File, from: u64, to: u64) -> Result<()> {
     }
 }
 
+/// Extends the file to `to` bytes, and allocates no space.
+pub(crate) fn extend(file: &File, to: u64) -> Result<()> {
+    check_limit(to)?;
+    rustix::fs::ftruncate(file, to).map_err(|error| not_allocated(error, 0, to))
+}
+
 /// Allocates space for bytes that the file has. They keep their values.
 pub(crate) fn fill_holes(file: &File, from: u64, to: u64) -> Result<()> {
     let Status { size, committed, .. } = status(file)?;
@@ -111,16 +117,23 @@ fn allocate(file: &File, from: u64, to: u64) -> Result<Option<u64>> {
             Ok(()) => start += bytes,
             Err(Errno::INTR) => max_bytes = PIECE,
             Err(Errno::OPNOTSUPP) => return Ok(Some(start)),
-            // A size beyond the limits gives EFBIG, one that no `off_t` can hold EINVAL.
-            Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG | Errno::INVAL)) => {
-                let why = match from {
-                    0 => format!("no space for {to} bytes"),
-                    _ => format!("no space for bytes {from} to {to}"),
-                };
-                return Err(Error::from_os(error).of_kind(ErrorKind::OutOfSpace).because(why));
-            }
-            Err(error) => return Err(Error::from_os(error)),
+            Err(error) => return Err(not_allocated(error, from, to)),
         }
     }
     Ok(None)
+}
+
+#[cold]
+fn not_allocated(error: Errno, from: u64, to: u64) -> Error {
+    match error {
+        // A size beyond the limits gives EFBIG, one that no `off_t` can hold EINVAL.
+        Errno::NOSPC | Errno::DQUOT | Errno::FBIG | Errno::INVAL => {
+            let why = match from {
+                0 => format!("no space for {to} bytes"),
+                _ => format!("no space for bytes {from} to {to}"),
+            };
+            Error::from_os(error).of_kind(ErrorKind::OutOfSpace).because(why)
+        }
+        _ => Error::from_os(error),
+    }
 }

@@ -3,7 +3,7 @@
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{anonymous, commit, fill_holes, is_sealed, seal, shrink, status};
+pub(crate) use linux::{anonymous, commit, extend, fill_holes, is_sealed, seal, shrink, status};
 #[cfg(target_os = "macos")]
 mod macos;
 #[cfg(target_os = "linux")]

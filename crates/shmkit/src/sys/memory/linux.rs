@@ -25,10 +25,13 @@ pub(crate) fn rounded_size(size: u64) -> u64 {
     size
 }
 
-/// Creates memory, all zeros and committed, with these permission bits. An existing name gives
-/// `AlreadyExists`.
-pub(crate) fn create(name: &str, size: u64, mode: u32) -> Result<File> {
-    directory::create_whole(&path(name), size, mode)
+/// Creates memory, all zeros, with these permission bits. Unless it `is_sparse`, its space is
+/// committed. An existing name gives `AlreadyExists`.
+pub(crate) fn create(name: &str, size: u64, mode: u32, is_sparse: bool) -> Result<File> {
+    match is_sparse {
+        true => directory::create_sparse(&path(name), size, mode),
+        false => directory::create_whole(&path(name), size, mode),
+    }
 }
 
 /// Opens memory.

@@ -53,8 +53,9 @@ fn slashed(name: &str) -> Result<CString> {
 
 /// Creates memory, all zeros, with these permission bits. An existing name gives `AlreadyExists`.
 ///
-/// Other processes can open it before it has its size.
-pub(crate) fn create(name: &str, size: u64, mode: u32) -> Result<File> {
+/// Other processes can open it before it has its size. The system commits a page at its first use,
+/// so there is no other sparse memory.
+pub(crate) fn create(name: &str, size: u64, mode: u32, _is_sparse: bool) -> Result<File> {
     let new = libc::O_RDWR | libc::O_CREAT | libc::O_EXCL;
     let memory = shm_open(name, new, mode)?;
     // The kernel applies no umask (as of macOS 15), and refuses this call. Should that change, the
@@ -167,9 +168,9 @@ mod tests {
     #[test]
     fn memory_has_whole_pages_and_one_creator() {
         let name = format!("shmkit-unit-{}", std::process::id());
-        let memory = create(&name, 100, 0o600).unwrap();
+        let memory = create(&name, 100, 0o600, false).unwrap();
         assert!(is_memory(&memory).unwrap());
-        assert_eq!(create(&name, 100, 0o600).unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!(create(&name, 100, 0o600, false).unwrap_err().kind(), ErrorKind::AlreadyExists);
         let size = crate::sys::file::status(&open(&name, Opening::ReadOnly).unwrap()).unwrap().size;
         assert_eq!(size, rounded_size(100));
         remove(&name).unwrap();

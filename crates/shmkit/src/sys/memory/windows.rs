@@ -67,9 +67,10 @@ pub(crate) fn rounded_size(size: u64) -> u64 {
     size.checked_next_multiple_of(page_size() as u64).unwrap_or(size)
 }
 
-/// Creates memory, all zeros and committed, with these permission bits. An existing name gives
-/// `AlreadyExists`.
-pub(crate) fn create(name: &str, size: u64, mode: u32) -> Result<File> {
+/// Creates memory, all zeros, with these permission bits. An existing name gives `AlreadyExists`.
+/// All of it counts as committed, and a page takes memory from its first use on: so there is no
+/// other sparse memory.
+pub(crate) fn create(name: &str, size: u64, mode: u32, _is_sparse: bool) -> Result<File> {
     new_section(Some(name), size, mode)
 }
 
@@ -178,8 +179,8 @@ mod tests {
     #[test]
     fn memory_has_whole_pages_and_one_creator() {
         let name = format!("shmkit-unit-{}", std::process::id());
-        let memory = create(&name, 100, 0o600).unwrap();
-        assert_eq!(create(&name, 100, 0o600).unwrap_err().kind(), ErrorKind::AlreadyExists);
+        let memory = create(&name, 100, 0o600, false).unwrap();
+        assert_eq!(create(&name, 100, 0o600, false).unwrap_err().kind(), ErrorKind::AlreadyExists);
         let size = crate::sys::file::status(&open(&name, Opening::ReadOnly).unwrap()).unwrap().size;
         assert_eq!(size, rounded_size(100));
         assert_eq!(remove(&name).unwrap_err().kind(), ErrorKind::Unsupported);

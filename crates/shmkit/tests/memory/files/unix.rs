@@ -25,4 +25,8 @@ fn a_symbolic_link_is_followed() {
     FileMapping::open(&link).unwrap().map().unwrap().write_at(0, b"BE").unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"BEhind");
     assert_error(FileMapping::create(&link, 1), ErrorKind::AlreadyExists, "cannot create");
+    assert!(!FileMapping::open_or_create(&link, 6).unwrap().was_created());
+    fs::remove_file(&path).unwrap();
+    let why = "it is a symbolic link whose target does not exist";
+    assert_error(FileMapping::open_or_create(&link, 6), ErrorKind::NotFound, why);
 }

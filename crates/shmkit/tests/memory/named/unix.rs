@@ -147,6 +147,27 @@ fn skip(what: &str) {
 }
 
 #[test]
+fn sparse_memory_takes_space_only_for_the_pages_that_are_used() {
+    const SIZE: u64 = 1 << 40;
+    let name = Unique::new();
+    let committed = || fs::metadata(name.path()).unwrap().blocks() * 512;
+    let memory = SharedMemory::options().sparse().create(&name, SIZE).unwrap();
+    assert_eq!((memory.size().unwrap(), committed()), (SIZE, 0));
+    let end = memory.region().offset(SIZE - 8).map().unwrap();
+    end.write_at(0, &[7; 8]).unwrap();
+    let mut bytes = [0; 8];
+    let opened = SharedMemory::open(&name).unwrap();
+    opened.region().offset(SIZE - 8).map().unwrap().read_at(0, &mut bytes).unwrap();
+    assert_eq!(bytes, [7; 8]);
+    assert!((1..1 << 22).contains(&committed()), "{} bytes", committed());
+    drop(memory);
+    let again = SharedMemory::options().sparse().open_or_create(&name, SIZE).unwrap();
+    assert!(!again.was_created());
+    let too_large = SharedMemory::options().sparse().create_unique(u64::MAX);
+    assert_error(too_large, ErrorKind::OutOfSpace, &format!("no space for {} bytes", u64::MAX));
+}
+
+#[test]
 fn all_sessions_changes_nothing_on_unix() {
     let name = Unique::new();
     SharedMemory::options().all_sessions().create(&name, 10).unwrap();
