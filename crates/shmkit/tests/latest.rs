@@ -44,6 +44,9 @@ fn another_handle_gets_the_latest_value_whole() {
     let dir = TestDir::new();
     let pose = dir.options::<Pose>().open_or_create("robot/pose").unwrap();
     let other = dir.options::<Pose>().open("robot/pose").unwrap();
+    let again = dir.options::<Pose>().open_or_create("robot/pose").unwrap();
+    let created = [&pose, &pose.clone(), &other, &again].map(Latest::was_created);
+    assert_eq!(created, [true, true, false, false]);
     assert_eq!(kind(other.get()), ErrorKind::Empty);
     let mut writer = pose.writer().unwrap();
     for n in 1..200 {

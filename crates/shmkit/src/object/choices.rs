@@ -23,6 +23,8 @@ pub(crate) struct Choices {
     pub(crate) spin_for: Option<Duration>,
     /// How long to wait for a slot if all are taken.
     pub(crate) slot_timeout: Duration,
+    /// Whether an object of another type that no process uses is replaced.
+    pub(crate) replace_unused: bool,
     /// The flags of its kind, from bit 16 on.
     pub(crate) kind_flags: Option<u32>,
 }
@@ -39,6 +41,7 @@ impl Choices {
             death_notices: true,
             spin_for: None,
             slot_timeout: Duration::ZERO,
+            replace_unused: false,
             kind_flags: None,
         }
     }

@@ -13,6 +13,7 @@
 //! | `kind`, `header`, `layout` | the bytes of an object, and the checks before they are used |
 //! | `payload`, `planner`, `builder` | what a kind consists of: planned, created, found again |
 //! | `part` | the same as an outsider sees it, through the object's schema |
+//! | `attempts` | trying again when other processes interfere |
 //! | `options`, `typed` | choices; creating and opening by type |
 //! | `new_file`, `object_file` | files: created without a name, opened carefully |
 //! | `region_object` | objects in a region of memory |
@@ -21,6 +22,7 @@
 //! | `removal` | the gate: when a name is removed |
 //! | `removal_watch` | when a use asks whether the name was removed by other means |
 
+mod attempts;
 mod builder;
 mod choices;
 mod header;
@@ -42,6 +44,7 @@ mod removal_watch;
 mod storage;
 mod typed;
 
+pub(crate) use attempts::until_not_removed;
 pub(crate) use builder::{Builder, LINE_WORDS, Line, Words};
 pub use choices::default_directory;
 pub(crate) use choices::{Choices, check_option, on_or_off, shown};
@@ -52,7 +55,7 @@ pub(crate) use membership::Membership;
 pub(crate) use name::Name;
 pub(crate) use new_file::{is_left_over, sweep_temporary};
 pub(crate) use object_file::{ObjectFile, OpenMode};
-pub(crate) use open_object::{OpenObject, observe, remove, until_not_removed};
+pub(crate) use open_object::{OpenObject, observe, remove};
 pub use options::Options;
 pub use part::{Column, Holder, Holding, PartState, Value};
 pub(crate) use part::{Part, grouped, parts};

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::choices::{Choices, shown};
-use super::layout::NewObject;
+use super::attempts::until_not_raced;
+use super::choices::Choices;
+use super::layout::{NewObject, ObjectLayout};
 use super::name::Name;
 use super::object_file::{ObjectFile, OpenMode, REMOVED, Raced};
 use super::presence;
@@ -25,8 +26,6 @@ use crate::sys::notices::ObjectNotices;
 use crate::sys::process;
 use crate::wait::{Until, WaitLoop};
 
-/// How many times other processes may replace the object before `Busy`.
-const MAX_TRIES: u32 = 1000;
 /// How many taken slots a participant that joins checks for dead participants.
 const SWEPT_AT_JOIN: u32 = 4;
 /// How long a process that waits for a slot pauses between its looks: at first, and at the most.
@@ -37,6 +36,7 @@ pub(crate) struct OpenObject {
     place: Place,
     /// The process that opened it.
     stamp: ProcessStamp,
+    was_created: bool,
     /// Locked also while a slot is claimed: one claim at a time may use the file for such locks.
     presence: Mutex<Presence>,
     /// How long its waits spin, if the program decided it.
@@ -76,20 +76,25 @@ impl OpenObject {
         until_not_raced(choices, || Self::try_open(name, choices, mode))
     }
 
-    /// Opens the object with the name, or creates it. Returns whether it did.
+    /// Opens the object with the name, or creates it. If the options say so, first removes an
+    /// object that `fits` refuses and no process uses.
     pub(crate) fn open_or_create<'a>(
         name: &Name,
         choices: &Choices,
+        fits: impl Fn(&ObjectLayout) -> Result<()>,
         new: impl Fn() -> Result<NewObject<'a>>,
-    ) -> Result<(Self, bool)> {
+    ) -> Result<Self> {
         until_not_raced(choices, || {
+            if choices.replace_unused {
+                clear_if_unsuitable(name, choices, &fits)?;
+            }
             match Self::try_open(name, choices, OpenMode::WritableIfAllowed) {
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
-                answer => return Ok(answer?.map(|open| (open, false))),
+                answer => return answer,
             }
             match Self::try_create(name, choices, &new()?) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Err(Raced)),
-                answer => Ok(answer?.map(|open| (open, true))),
+                answer => answer,
             }
         })
     }
@@ -102,7 +107,7 @@ impl OpenObject {
         let stamp = ProcessStamp::of_this_process()?;
         let byte = presence::new_handle(stamp);
         let file = ObjectFile::create(&choices.directory(), name, new, byte)?;
-        Ok(file.map(|file| Self::over(file, stamp, byte, choices)))
+        Ok(file.map(|file| Self::over(file, stamp, byte, choices).created()))
     }
 
     /// Opens the object. If it is stale, finishes its removal instead.
@@ -139,6 +144,17 @@ impl OpenObject {
         Ok(Err(Raced))
     }
 
+    /// Notes that this process created what it opened.
+    pub(crate) fn created(mut self) -> Self {
+        self.was_created = true;
+        self
+    }
+
+    /// Returns whether this handle created the object.
+    pub(crate) fn was_created(&self) -> bool {
+        self.was_created
+    }
+
     /// Takes over an object in a region of memory, which `attach` creates or opens.
     pub(crate) fn in_region(
         choices: &Choices,
@@ -164,7 +180,8 @@ impl OpenObject {
 
     fn at(place: Place, stamp: ProcessStamp, presence: Presence, choices: &Choices) -> Self {
         let (spin_for, slot_timeout) = (choices.spin_for, choices.slot_timeout);
-        Self { place, stamp, presence: Mutex::new(presence), spin_for, slot_timeout }
+        let (was_created, presence) = (false, Mutex::new(presence));
+        Self { place, stamp, was_created, presence, spin_for, slot_timeout }
     }
 
     /// Until when a participant that joins now waits for a slot.
@@ -448,40 +465,26 @@ fn clear_if_stale(name: &Name, choices: &Choices) -> Result<bool> {
     }
 }
 
-/// Opens an object, again if it was removed before this process had taken a slot in it.
-pub(crate) fn until_not_removed<T>(
+/// Removes the object if its kind or type differs, as `fits` says, and no process uses it.
+fn clear_if_unsuitable(
+    name: &Name,
     choices: &Choices,
-    mut open: impl FnMut(&Choices) -> Result<T>,
-) -> Result<T> {
-    let start = Instant::now();
-    let mut opened = open(choices);
-    for _ in 0..MAX_TRIES {
-        match &opened {
-            Err(error) if error.kind() == ErrorKind::Closed => {}
-            _ => break,
-        }
-        // The time that is left.
-        let slot_timeout = choices.slot_timeout.saturating_sub(start.elapsed());
-        opened = open(&Choices { slot_timeout, ..choices.clone() });
-    }
-    opened
-}
-
-/// Tries until no other process interferes, with pauses after the first tries.
-fn until_not_raced<T>(
-    choices: &Choices,
-    mut attempt: impl FnMut() -> Result<Result<T, Raced>>,
-) -> Result<T> {
-    let locate = |error: Error| error.or_because(|| format!("in {}", shown(&choices.directory())));
-    for tries in 0..MAX_TRIES {
-        if let Ok(done) = attempt().map_err(locate)? {
-            return Ok(done);
-        }
-        if tries > 10 {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    }
-    Err(Error::new(ErrorKind::Busy, "other processes keep replacing it: try again"))
+    fits: impl Fn(&ObjectLayout) -> Result<()>,
+) -> Result<()> {
+    // What cannot be opened, opening reports.
+    let Ok(file) = observe(name, choices) else { return Ok(()) };
+    let differs = match fits(file.layout()) {
+        Err(it) if matches!(it.kind(), ErrorKind::WrongKind | ErrorKind::WrongType) => it,
+        _ => return Ok(()),
+    };
+    let stays = match removal::remove_unless_used(&file) {
+        Ok(false) => return Ok(()),
+        Ok(true) => "a process uses it, as `shm info` shows".into(),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => error.reason(),
+        Err(error) => return Err(error),
+    };
+    let why = format!("{}; it is not replaced: {stays}", differs.reason());
+    Err(differs.because(why))
 }
 
 #[cfg(all(test, not(loom)))]

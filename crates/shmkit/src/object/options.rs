@@ -107,6 +107,43 @@ impl<P> Options<P> {
         self
     }
 
+    /// Sets whether `open_or_create` replaces an object of another kind or type, if no process uses
+    /// it. Default: no, but `WrongKind` or `WrongType`.
+    ///
+    /// It is for a program whose types change from version to version. **The data in the old object
+    /// are lost.** If a process uses the old object, the error says so, and nothing changes. A
+    /// process uses an object while it has it open, and only the kernel's locks decide that. A
+    /// process that opens the old object at the moment of its removal can get `Closed` at its first
+    /// use.
+    ///
+    /// # If a process dies
+    ///
+    /// A process that dies meanwhile leaves the old object, the new one, or none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use shmkit::{ErrorKind, Latest};
+    ///
+    /// # fn main() -> shmkit::Result<()> {
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// let old = Latest::<u32>::options().directory(directory.path()).create("tank/level")?;
+    ///
+    /// let options = Latest::<f64>::options().directory(directory.path()).replace_unused(true);
+    /// let refused = options.open_or_create("tank/level").unwrap_err();
+    /// assert_eq!(refused.kind(), ErrorKind::WrongType); // it is in use
+    ///
+    /// drop(old);
+    /// let level = options.open_or_create("tank/level")?;
+    /// assert!(level.was_created());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn replace_unused(mut self, replace: bool) -> Self {
+        self.choices.replace_unused = replace;
+        self
+    }
+
     /// Removes the object with the name, whatever its type is. Processes that have it open get
     /// `Closed`.
     ///

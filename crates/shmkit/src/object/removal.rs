@@ -152,6 +152,16 @@ pub(crate) fn finish_removal(target: &impl RemovalTarget) -> Result<bool> {
     remove_if(target, is_stale)
 }
 
+/// Removes the object, unless a process uses it. Returns whether one does.
+pub(crate) fn remove_unless_used(target: &impl RemovalTarget) -> Result<bool> {
+    let mut is_used = false;
+    remove_if(target, |target| {
+        is_used = !target.is_retired() && target.is_anyone_present()?;
+        Ok(!is_used)
+    })?;
+    Ok(is_used)
+}
+
 fn remove_if<T: RemovalTarget>(target: &T, may: impl FnOnce(&T) -> Result<bool>) -> Result<bool> {
     // Before any change: a retired object would block its name if the name cannot be removed.
     target.check_removable()?;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::attempts::until_not_removed;
 use super::builder::Builder;
 use super::choices::{Choices, check_option};
 use super::header::Lifetime;
@@ -11,7 +12,7 @@ use super::kind::Kind;
 use super::layout::{NewObject, ObjectLayout, compose};
 use super::name::Name;
 use super::object_file::OpenMode;
-use super::open_object::{OpenObject, until_not_removed};
+use super::open_object::OpenObject;
 use super::options::Options;
 use super::payload::{Contents, Payload};
 use super::planner::{Plan, Planner, schema_text, size_and_fingerprint};
@@ -126,16 +127,16 @@ impl<P: Payload> Object<P> {
             P::check_initial(initial)?;
             let items = P::items(initial)?;
             let new = || new_object::<P>(choices, initial, file_flags::<P>(choices)?);
-            let (open, created) = OpenObject::open_or_create(&name, choices, new)?;
-            if created {
-                return Ok((Self::join(open).map_err(Error::after_creation)?, true));
+            let open = OpenObject::open_or_create(&name, choices, check_type::<P>, new)?;
+            if open.was_created() {
+                return Self::join(open).map_err(Error::after_creation);
             }
             Self::check(&open, choices, items)?;
-            Ok((Self::join(open)?, false))
+            Self::join(open)
         };
         let open_or_create = || {
-            let (builder, created) = until_not_removed(choices, join)?;
-            if created {
+            let builder = until_not_removed(choices, join)?;
+            if builder.object().was_created() {
                 return Self::build(builder).map_err(Error::after_creation);
             }
             let object = Self::build(builder)?;
@@ -342,6 +343,11 @@ impl<P> Object<P> {
         self.open.label()
     }
 
+    /// Returns whether this handle created the object. False: it opened an object that was there.
+    pub fn was_created(&self) -> bool {
+        self.open.was_created()
+    }
+
     /// Ends the object for all its users, which get `Closed`. Its bytes, and its name if it has
     /// one, stay.
     ///
@@ -405,7 +411,8 @@ impl<P: Contents> Options<P> {
         Object::open_as(name, &self.choices, OpenMode::WritableIfAllowed)
     }
 
-    /// Opens the object, or creates it if there is none. If processes race, one of them creates it.
+    /// Opens the object, or creates it if there is none. If processes race, one of them creates it:
+    /// [`Object::was_created`] returns whether this one did.
     ///
     /// # Errors
     ///
@@ -462,7 +469,7 @@ impl<P: Contents> Options<P> {
             let new = new_object::<P>(&self.choices, &initial, self.choices.flags())?;
             let create = || region_object::create(memory, offset, &new);
             let open = OpenObject::in_region(&self.choices, create)?;
-            Object::over_new(open)
+            Object::over_new(open.created())
         };
         create().map_err(|error| error.doing("create").on(region_object::label(memory, offset)))
     }

@@ -16,8 +16,8 @@ use crate::{attach, namespaces, notices, overlay, space};
 #[cfg(unix)]
 use crate::{closed_descriptors, fork, other_users};
 use crate::{
-    copies, crash, deaths, file_lock, gate, hostile, kills, races, regions, spinning, stopped,
-    sync, updates, wakes,
+    copies, crash, deaths, file_lock, gate, hostile, kills, races, regions, replacing, spinning,
+    stopped, sync, updates, wakes,
 };
 
 pub(crate) type Role = fn(&mut Link);
@@ -33,6 +33,8 @@ const ROLES: &[(&str, Role)] = &[
     ("racer", races::racer),
     ("user", races::user),
     ("opener", gate::opener),
+    ("user of the old type", replacing::user),
+    ("replacer", replacing::replacer),
     ("victim", hostile::victim),
     ("busy writer", stopped::busy_writer),
     ("listener", stopped::listener),

@@ -29,6 +29,7 @@ mod races;
 mod regions;
 #[cfg(unix)]
 mod removed;
+mod replacing;
 #[cfg(target_os = "linux")]
 mod space;
 mod spinning;

@@ -41,19 +41,21 @@ impl Check for CreateAndOpen {
         assert_error(options.open(NAME), ErrorKind::NotFound, r#"cannot open "folder/object": "#);
         assert_eq!(kind(options.remove(NAME)), ErrorKind::NotFound);
         let first = options.create(NAME, initial()).unwrap();
-        assert_eq!(first.name(), NAME);
+        assert_eq!((first.name(), first.was_created()), (NAME, true));
         assert_error(
             options.create(NAME, initial()),
             ErrorKind::AlreadyExists,
             r#"cannot create "folder/object": an object has this name"#,
         );
         let others = [options.open(NAME), options.open_or_create(NAME, initial())];
-        assert!(others.into_iter().all(|it| it.unwrap().name() == NAME));
+        for other in others.map(Result::unwrap) {
+            assert_eq!((other.name(), other.was_created()), (NAME, false));
+        }
         drop(first);
         options.open(NAME).expect("the object stays until it is removed");
         options.remove(NAME).unwrap();
         assert_eq!(kind(options.open(NAME)), ErrorKind::NotFound);
-        options.open_or_create(NAME, initial()).unwrap();
+        assert!(options.open_or_create(NAME, initial()).unwrap().was_created());
         options.open(NAME).expect("the object was created");
         options.clone().remove(NAME).unwrap();
         assert_error(options.create("a//b", initial()), ErrorKind::InvalidName, "an empty part");

@@ -74,6 +74,7 @@ fn take_turns(memory: &SharedMemory, offset: u64) {
     const ROUNDS: u64 = 200;
     let first = Object::<Guarded>::create_in(memory, offset, (0, ())).unwrap();
     let second = Object::<Guarded>::open_in(memory, offset).unwrap();
+    assert_eq!([first.was_created(), second.was_created()], [true, false]);
     thread::scope(|scope| {
         for (parity, (mutex, turn)) in [(0, &*first), (1, &*second)] {
             scope.spawn(move || {

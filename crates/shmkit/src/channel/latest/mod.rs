@@ -265,6 +265,12 @@ impl<T: Shareable> Latest<T> {
         self.handle.sequence()
     }
 
+    /// Returns whether this handle, or the one that it is a clone of, created the object. False: it
+    /// opened an object that was there.
+    pub fn was_created(&self) -> bool {
+        self.handle.object.was_created()
+    }
+
     /// Returns the name of the object.
     pub fn name(&self) -> &str {
         self.handle.object.label()

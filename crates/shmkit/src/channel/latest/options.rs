@@ -67,7 +67,7 @@ impl<T: Shareable> Options<Latest<T>> {
     }
 
     /// Opens the object, or creates it if there is none. If several processes call this at once,
-    /// one of them creates it.
+    /// one of them creates it: [`Latest::was_created`] returns whether this one did.
     ///
     /// # Errors
     ///

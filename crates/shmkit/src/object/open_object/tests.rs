@@ -74,13 +74,13 @@ fn what_one_creates_another_opens_with_every_part_the_same() {
 #[test]
 fn an_object_for_use_only_goes_with_its_last_user() {
     let directory = tempfile::tempdir().unwrap();
-    let (first, made) = OpenObject::open_or_create(&name(), &while_used(&directory), || {
-        Ok(new_object(&while_used(&directory)))
-    })
-    .unwrap();
-    assert!(made);
+    let new = || Ok(new_object(&while_used(&directory)));
+    let first =
+        OpenObject::open_or_create(&name(), &while_used(&directory), |_| Ok(()), new).unwrap();
+    assert!(first.was_created());
     let second =
         OpenObject::open(&name(), &options(&directory), OpenMode::WritableIfAllowed).unwrap();
+    assert!(!second.was_created());
     drop(first);
     assert_eq!(files(directory.path()).len(), 1);
     drop(second);
@@ -105,8 +105,8 @@ fn options_that_differ_are_refused_with_both_values() {
     let directory = tempfile::tempdir().unwrap();
     let _made = OpenObject::create(&name(), &options(&directory), &contents()).unwrap();
     let asked = Choices { participants: Some(3), ..options(&directory) };
-    let error =
-        OpenObject::open_or_create(&name(), &asked, || Ok(new_object(&asked))).err().unwrap();
+    let new = || Ok(new_object(&asked));
+    let error = OpenObject::open_or_create(&name(), &asked, |_| Ok(()), new).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::WrongOptions);
     assert!(error.to_string().contains("participants is 3 here and 16 in the object"), "{error}");
 }

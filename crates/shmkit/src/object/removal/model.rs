@@ -195,3 +195,25 @@ fn loom_a_remover_and_a_killed_user_leave_a_name_that_can_be_used() {
         },
     ]);
 }
+
+#[test]
+fn loom_an_object_is_replaced_only_if_no_process_uses_it() {
+    let replaces = |directory: &Arc<Mutex<Directory>>| {
+        let named = directory.lock().unwrap().name;
+        if let Some(file) = named {
+            remove_unless_used(&Peer { directory: directory.clone(), file }).unwrap();
+        }
+        let peer = open_or_create(directory);
+        check_use(&peer);
+        leave(&peer, || step_out(&peer)).unwrap();
+    };
+    run(vec![
+        |directory| {
+            let peer = open_or_create(directory);
+            assert!(!peer.is_retired(), "the object of a user was removed");
+            check_use(&peer);
+            leave(&peer, || step_out(&peer)).unwrap();
+        },
+        replaces,
+    ]);
+}
