@@ -1,10 +1,100 @@
-#![doc = include_str!("../README.md")]
+//! Share data between processes: typed, at memory speed, still correct when a process is killed.
+//!
+//! One process sets a value:
+//!
+//! ```no_run
+//! use shmkit::{Latest, Shareable};
+//!
+//! #[derive(Shareable, Debug)]
+//! #[repr(C)]
+//! struct Pose { stamp_ns: u64, x: f64, y: f64 }
+//!
+//! # fn main() -> shmkit::Result<()> {
+//! let pose = Latest::<Pose>::open_or_create("robot/pose")?;
+//! let mut writer = pose.writer()?;
+//! writer.set(&Pose { stamp_ns: 1, x: 2.0, y: 3.0 })?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Another one, started before or after, sleeps until the value changes:
+//!
+//! ```no_run
+//! # use shmkit::{Latest, Shareable};
+//! # #[derive(Shareable, Debug)]
+//! # #[repr(C)]
+//! # struct Pose { stamp_ns: u64, x: f64, y: f64 }
+//! # fn main() -> shmkit::Result<()> {
+//! let pose = Latest::<Pose>::open_or_create("robot/pose")?;
+//! for change in pose.changes().iter() {
+//!     println!("{:?}", change?); // whole, never torn
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # I want to
+//!
+//! | I want to | use |
+//! |---|---|
+//! | share the latest value of something | [`Latest`], [`LatestWriter`], [`Changes`] |
+//! | let one thread at a time change data | [`Mutex`], [`ReentrantMutex`] |
+//! | let many threads read data, or one change them | [`RwLock`] |
+//! | wait until data have changed as needed | [`Condvar`] |
+//! | limit how many do something at a time | [`Semaphore`] |
+//! | wait until something has happened | [`Event`], [`Latch`] |
+//! | wait for each other | [`Barrier`] |
+//! | do something once | [`Once`] |
+//! | keep a value, its lock and its conditions in one object | [`Object`] of a tuple or an array |
+//! | use primitives without a name, in shared memory | [`Object::create_in`], [`Object::open_in`] |
+//! | lock a file | [`sync::FileLock`] |
+//! | share my own struct or enum | [`#[derive(Shareable)]`](derive@Shareable) |
+//! | share text, lists, optional values | [`FixedString`], [`FixedVec`], [`Maybe`] |
+//! | map named memory, byte for byte, also with other programs | [`SharedMemory`], [`Region`] |
+//! | map a file | [`FileMapping`], [`Region`] |
+//! | choose directory, access, lifetime, number of participants | [`Options`] |
+//! | let other users open an object | [`Access`], [`Trust`] |
+//! | know whether this process created it | [`Latest::was_created`], [`Object::was_created`] |
+//! | replace an object whose type has changed | [`Options::replace_unused`] |
+//! | act on an error | [`Error::kind`]; [`Error::peer`], the process on the other side |
+//! | use objects whose type I do not know | [`AnyLatest`], [`sync::AnyLock`], [`inspect`] |
+//! | find what dead processes left | [`inspect::examine`], or `shm doctor` |
+//!
+//! The primitives are in [`sync`]; under a name they are the aliases of [`sync::named`].
+//!
+//! [`Mutex`]: sync::named::Mutex
+//! [`ReentrantMutex`]: sync::named::ReentrantMutex
+//! [`RwLock`]: sync::named::RwLock
+//! [`Condvar`]: sync::named::Condvar
+//! [`Semaphore`]: sync::named::Semaphore
+//! [`Event`]: sync::named::Event
+//! [`Latch`]: sync::named::Latch
+//! [`Barrier`]: sync::named::Barrier
+//! [`Once`]: sync::named::Once
+//!
+//! # What holds for all of it
+//!
+//! - An object has a [name](Object#names), and stays for its [`Lifetime`]. It is a file in the
+//!   [`default_directory`], or in the one that the options name.
+//! - A process that is killed harms no other: what it held goes to the next one that needs it. Each
+//!   type says under "If a process dies" what the others see.
+//! - Types are compared field by field when an object is opened; the error names the first
+//!   difference.
+//! - Values are copied and checked before they are returned. Bytes that another process wrote never
+//!   cause a panic.
+//! - All waits have a form with a timeout, on the monotonic clock. A signal ends none of them.
+//! - A forked child opens its objects again: inherited handles answer [`ErrorKind::Forked`].
 #![deny(unsafe_code)]
 
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("shmkit needs a 64-bit target: object sizes and lock offsets exceed 32 bits");
 
 extern crate self as shmkit;
+
+/// Runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 #[macro_use]
 #[cfg_attr(feature = "crash-points", doc(hidden))]
@@ -32,4 +122,56 @@ pub use object::{
 };
 pub use participant::Role;
 pub use shareable::{FixedString, FixedVec, Maybe, Shareable};
+/// # Examples
+///
+/// A struct with a nested struct, a list, a text and an enum:
+///
+/// ```
+/// use shmkit::{FixedString, FixedVec, Latest, Maybe, Shareable};
+///
+/// #[derive(Shareable, Clone, Copy, Debug, PartialEq)]
+/// #[repr(C)]
+/// struct Point { x: f64, y: f64 }
+///
+/// #[derive(Shareable, Clone, Copy, Debug, PartialEq)]
+/// #[repr(u8)]
+/// enum Mode { Parked, Driving }
+///
+/// #[derive(Shareable, Debug)]
+/// #[repr(C)]
+/// struct Robot {
+///     name: FixedString<32>,
+///     mode: Mode,
+///     wheel_speeds: [f32; 4],
+///     path: FixedVec<Point, 100>,
+///     goal: Maybe<Point>,
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = tempfile::tempdir()?;
+/// # let options = Latest::<Robot>::options().directory(directory.path());
+/// # let open_or_create = |name| options.open_or_create(name);
+/// # /*
+/// let robot = Latest::<Robot>::open_or_create("robot")?;
+/// # */
+/// # let robot = open_or_create("robot")?;
+/// robot.writer()?.set(&Robot {
+///     name: "r2".parse()?,
+///     mode: Mode::Driving,
+///     wheel_speeds: [0.5; 4],
+///     path: FixedVec::try_from(&[Point { x: 1.0, y: 2.0 }][..])?,
+///     goal: None.into(),
+/// })?;
+/// assert_eq!(robot.get()?.mode, Mode::Driving);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// What cannot be shared is an error of the compiler that says what to use instead:
+///
+/// ```compile_fail
+/// #[derive(shmkit::Shareable)]
+/// #[repr(C)]
+/// struct Robot { name: String } // use `FixedString<N>`
+/// ```
 pub use shmkit_derive::Shareable;

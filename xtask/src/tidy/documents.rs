@@ -1,5 +1,5 @@
 //! The documents exist, and their links have targets. The README shows how to start the program and
-//! its tests, and the doctests of the library run its Rust code.
+//! its tests, and links the guides. Doctests run the Rust code of the README and of the guides.
 
 use std::collections::BTreeSet;
 
@@ -8,6 +8,10 @@ use super::{Finding, Tree};
 
 const README: &str = "README.md";
 const LIBRARY: &str = "crates/shmkit/src/lib.rs";
+/// The folder of the guides.
+const GUIDES: &str = "docs/guides/";
+/// What runs the examples of the guides.
+const TASKS: &str = "xtask/src/lib.rs";
 /// The documents that a project of this kind has, and the limits of their lines.
 const DOCUMENTS: [(&str, usize); 8] = [
     (README, usize::MAX),
@@ -35,8 +39,42 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     if let Some(readme) = tree.get(README) {
         findings.extend(commands(readme));
         findings.extend(blocks(tree, readme));
+        findings.extend(guides(tree, readme));
     }
     findings
+}
+
+/// Checks that the README links each guide, and that doctests run its Rust code.
+fn guides(tree: &Tree, readme: &File) -> Vec<Finding> {
+    let linked: BTreeSet<_> = links(&readme.text).into_iter().map(|(_, target)| target).collect();
+    let tasks = tree.get(TASKS).map_or("", |file| &file.text);
+    let mut findings = Vec::new();
+    for guide in tree.files().filter(|file| file.path.starts_with(GUIDES)) {
+        if !linked.contains(&guide.path) {
+            findings.push(guide.finding(1, "the README does not link it".to_owned()));
+        }
+        let fences: Vec<_> = rust_fences(guide).collect();
+        findings.extend(unrun(guide, &fences));
+        let include = format!("#[doc = include_str!(\"../../{}\")]", guide.path);
+        if let Some((line, _)) = fences.first()
+            && !tasks.contains(&include)
+        {
+            findings.push(guide.finding(*line, format!("{TASKS} must run it: {include}")));
+        }
+    }
+    findings
+}
+
+/// Returns the lines that begin blocks of Rust code.
+fn rust_fences(document: &File) -> impl Iterator<Item = (usize, &str)> {
+    (1..).zip(document.text.lines()).filter(|(_, line)| line.starts_with("```rust"))
+}
+
+/// Finds blocks of Rust code that no test compiles.
+fn unrun(document: &File, fences: &[(usize, &str)]) -> Vec<Finding> {
+    let what = "no test compiles this block: use `no_run` instead of `ignore`";
+    let ignored = fences.iter().filter(|(_, fence)| fence.contains("ignore"));
+    ignored.map(|(line, _)| document.finding(*line, what.to_owned())).collect()
 }
 
 /// Checks that the documents exist and are not too long.
@@ -144,22 +182,16 @@ fn commands(readme: &File) -> Vec<Finding> {
 /// Checks that the library includes the README as documentation, so that its doctests run the Rust
 /// code. The library includes a link in its own folder, because only that folder is published.
 fn blocks(tree: &Tree, readme: &File) -> Vec<Finding> {
-    let fences = (1..).zip(readme.text.lines()).filter(|(_, line)| line.starts_with("```rust"));
-    let fences: Vec<_> = fences.collect();
-    let unrun = fences.iter().filter(|(_, fence)| fence.contains("ignore"));
-    let mut findings: Vec<_> = unrun
-        .map(|(line, _)| {
-            readme.finding(*line, "no test compiles this block: use `no_run` instead of `ignore`")
-        })
-        .collect();
+    let fences: Vec<_> = rust_fences(readme).collect();
+    let mut findings = unrun(readme, &fences);
     let Some(library) = tree.get(LIBRARY).filter(|_| !fences.is_empty()) else { return findings };
-    let included = library.text.split("#![doc = include_str!(\"").skip(1).any(|rest| {
+    let included = library.text.split("#[doc = include_str!(\"").skip(1).any(|rest| {
         let path = rest.split('"').next().and_then(|path| resolve(LIBRARY, path));
         let file = path.as_deref().and_then(|path| tree.get(path));
         file.is_some_and(|it| it.text == readme.text && it.path.starts_with("crates/shmkit/"))
     });
     if !included {
-        let what = "does not include the README: #![doc = include_str!(\"../README.md\")], where \
+        let what = "does not include the README: #[doc = include_str!(\"../README.md\")], where \
                     ../README.md is a link to the root's";
         findings.push(library.finding(1, what));
     }
@@ -199,14 +231,31 @@ mod tests {
         let found = |library: &str, readme: &str, copied: &str| {
             check(&Tree::of([(LIBRARY, library), (README, readme), (copy, copied)])).len()
         };
-        let include = "#![doc = include_str!(\"../README.md\")]";
-        let outside = "#![doc = include_str!(\"../../../README.md\")]";
+        let include = "#[doc = include_str!(\"../README.md\")]";
+        let outside = "#[doc = include_str!(\"../../../README.md\")]";
         assert_eq!(found(include, TEXT, TEXT), 0);
         assert_eq!(found("", TEXT, TEXT), 1);
         assert_eq!(found(outside, TEXT, TEXT), 1);
         assert_eq!(found(include, &format!("{TEXT} "), TEXT), 1);
         let ignored = TEXT.replace("```rust", "```rust,ignore");
         assert_eq!(found(include, &ignored, &ignored), 1);
+    }
+
+    #[test]
+    fn a_guide_that_is_not_linked_or_not_run_is_found() {
+        const COMMANDS: &str = "cargo run --release -- demo\ncargo test\n";
+        let guide = ("docs/guides/a.md", "```rust\nlet a = 1;\n```\n");
+        let found = |readme: &str, tasks: &str, guide| {
+            let readme = format!("{COMMANDS}{readme}");
+            check(&Tree::of([(README, readme.as_str()), (TASKS, tasks), guide])).len()
+        };
+        let (link, run) =
+            ("[a](docs/guides/a.md)", "#[doc = include_str!(\"../../docs/guides/a.md\")]");
+        assert_eq!(found(link, run, guide), 0);
+        assert_eq!(found("", run, guide), 1);
+        assert_eq!(found(link, "", guide), 1);
+        assert_eq!(found(link, "", ("docs/guides/a.md", "text")), 0);
+        assert_eq!(found(link, run, ("docs/guides/a.md", "```rust,ignore\n```")), 1);
     }
 
     #[test]

@@ -6,6 +6,8 @@ mod console;
 mod counter;
 mod demo;
 mod events_and_barriers;
+#[cfg(target_os = "linux")]
+mod guides;
 mod help;
 mod listing;
 mod locks;
