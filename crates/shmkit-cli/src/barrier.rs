@@ -44,6 +44,16 @@ enum Command {
         #[arg(long, short = 'w', value_name = "TIME", value_parser = units::duration)]
         timeout: Option<Duration>,
     },
+    /// Abort a barrier: all waits end with exit code 9, also later ones, until it is reset
+    Abort {
+        /// The name of the barrier
+        name: String,
+    },
+    /// Begin a new round, also after an abort: parties that wait end with exit code 9
+    Reset {
+        /// The name of the barrier
+        name: String,
+    },
     /// Show how many parties have arrived, and which processes they are
     Show(ShowArgs),
 }
@@ -54,6 +64,8 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
             create_args.create::<Barrier>(name, *parties, global)
         }
         Command::Wait { name, timeout } => wait(name, *timeout, global),
+        Command::Abort { name } => Ok(global.open::<Barrier>(name, TimeLimit::brief())?.abort()?),
+        Command::Reset { name } => Ok(global.open::<Barrier>(name, TimeLimit::brief())?.reset()?),
         Command::Show(args) => show(args, Kind::Barrier, global).map(drop),
     }
 }

@@ -1,7 +1,7 @@
 //! The arguments of subcommands that create an object.
 
 use clap::ValueEnum;
-use shmkit::{Access, Object, Primitive};
+use shmkit::{Access, Object, Options, Primitive};
 
 use crate::advice;
 use crate::global::Global;
@@ -50,7 +50,18 @@ impl CreateArgs {
         initial: P::Initial,
         global: &Global,
     ) -> anyhow::Result<()> {
-        let options = global.apply(Object::<P>::options());
+        self.create_as(Object::<P>::options(), name, initial, global)
+    }
+
+    /// The same with options of its kind.
+    pub(crate) fn create_as<P: Primitive>(
+        &self,
+        options: Options<P>,
+        name: &str,
+        initial: P::Initial,
+        global: &Global,
+    ) -> anyhow::Result<()> {
+        let options = global.apply(options);
         let options = options.access(self.access.into()).max_participants(self.participants);
         let options = options.slot_timeout(TimeLimit::brief().left_for_slot());
         let created = match self.if_missing {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use shmkit::Kind;
 use shmkit::sync::{Event, Reset};
+use shmkit::{Kind, Object};
 
 use crate::create_args::CreateArgs;
 use crate::exit::{self, Failure};
@@ -29,13 +29,16 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Create an event that is not set
+    /// Create an event
     Create {
         /// The name of the event
         name: String,
         /// Reset it automatically when a waiter continues
         #[arg(long)]
         auto: bool,
+        /// Set it from the start
+        #[arg(long)]
+        set: bool,
         #[command(flatten)]
         create_args: CreateArgs,
     },
@@ -63,9 +66,10 @@ enum Command {
 
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     match &args.command {
-        Command::Create { name, auto, create_args } => {
+        Command::Create { name, auto, set, create_args } => {
             let reset = if *auto { Reset::Automatic } else { Reset::Manual };
-            create_args.create::<Event>(name, reset, global)
+            let options = Object::<Event>::options().initially_set(*set);
+            create_args.create_as(options, name, reset, global)
         }
         Command::Set { name } => Ok(global.open::<Event>(name, TimeLimit::brief())?.set()?),
         Command::Reset { name } => Ok(global.open::<Event>(name, TimeLimit::brief())?.reset()?),

@@ -1,7 +1,7 @@
 //! `shm sem`.
 
 use shmkit::Kind;
-use shmkit::sync::Semaphore;
+use shmkit::sync::{BoundedSemaphore, Permits, Semaphore};
 
 use crate::command_args::{CommandArgs, end};
 use crate::create_args::CreateArgs;
@@ -19,7 +19,8 @@ use crate::timeout_args::{TimeLimit, TimeoutArgs};
   shm sem create solver/licences 3
   shm sem acquire solver/licences -- ./solve model.json
   shm sem consume jobs/ready --timeout 10s
-  shm sem post jobs/ready")]
+  shm sem post jobs/ready
+  shm sem create config/changed 0 --max 1")]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -33,6 +34,9 @@ enum Command {
         name: String,
         /// The initial number of permits
         permits: u32,
+        /// The most permits that can be available and held: post fails beyond it
+        #[arg(long, value_name = "N")]
+        max: Option<u32>,
         #[command(flatten)]
         create_args: CreateArgs,
     },
@@ -70,8 +74,12 @@ enum Command {
 
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     match &args.command {
-        Command::Create { name, permits, create_args } => {
+        Command::Create { name, permits, max: None, create_args } => {
             create_args.create::<Semaphore>(name, *permits, global)
+        }
+        Command::Create { name, permits, max: Some(max), create_args } => {
+            let permits = Permits { initial: *permits, max: *max };
+            create_args.create::<BoundedSemaphore>(name, permits, global)
         }
         Command::Acquire { name, timeout_args, command } => {
             acquire(name, timeout_args, command, global)
@@ -85,7 +93,8 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
             }?)
         }
         Command::Post { name, permits } => {
-            Ok(global.open::<Semaphore>(name, TimeLimit::brief())?.post(*permits)?)
+            global.open::<Semaphore>(name, TimeLimit::brief())?.post(*permits)?;
+            Ok(())
         }
         Command::Show(args) => show(args, Kind::Semaphore, global).map(drop),
     }

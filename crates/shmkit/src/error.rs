@@ -68,6 +68,12 @@ pub enum ErrorKind {
     Unsupported = 23,
     /// Another error of the operating system: see [`Error::os_error`].
     Os = 24,
+    /// A process aborted the barrier. It stays aborted until a process resets it.
+    Aborted = 25,
+    /// A thread of this process cancelled the wait: see [`CancelToken`](crate::CancelToken).
+    Cancelled = 26,
+    /// A signal ended the wait, in a call of [`interruptible`](crate::interruptible).
+    Interrupted = 27,
 }
 
 /// Why an operation failed. One pointer wide, so that results stay small on fast paths.

@@ -175,3 +175,4 @@ pub use shareable::{FixedString, FixedVec, Maybe, Shareable};
 /// struct Robot { name: String } // use `FixedString<N>`
 /// ```
 pub use shmkit_derive::Shareable;
+pub use wait::{CancelToken, interruptible};

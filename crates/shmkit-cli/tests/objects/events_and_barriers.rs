@@ -94,6 +94,41 @@ fn the_death_of_a_party_that_waits_is_told_to_the_others() {
 }
 
 #[test]
+fn an_aborted_barrier_ends_every_wait_until_it_is_reset() {
+    let dir = TestDir::new();
+    dir.shm(&["barrier", "create", "step", "2"]);
+    let mut waiting = dir.start(&["barrier", "wait", "step"]);
+    dir.await_waiting("step", 1);
+    dir.shm(&["barrier", "abort", "step"]);
+    let told = "cannot wait at \"step\": a process aborted the barrier: it can be used again after a \
+                reset";
+    assert_eq!(waiting.note().unwrap(), format!("shm: {told}"));
+    assert_eq!(waiting.child.wait().unwrap().code(), Some(9));
+    dir.fails(&["barrier", "wait", "step"], 9, told);
+    let shown = "barrier: round 0: aborted, 0 of 2 have joined\n";
+    assert_eq!(dir.shm(&["barrier", "show", "step"]), shown);
+    assert!(dir.shm(&["ls"]).contains("round 0: aborted"));
+    assert_eq!(dir.json(&["barrier", "show", "step"])["aborted"], json!(true));
+    dir.shm(&["barrier", "reset", "step"]);
+    assert_eq!(dir.json(&["barrier", "show", "step"])["aborted"], json!(false));
+    let mut waiting = dir.start(&["barrier", "wait", "step"]);
+    dir.await_waiting("step", 1);
+    dir.shm(&["barrier", "wait", "step"]);
+    assert!(waiting.child.wait().unwrap().success());
+}
+
+#[test]
+fn an_event_is_created_set() {
+    let dir = TestDir::new();
+    dir.shm(&["event", "create", "ready", "--set"]);
+    assert_eq!(dir.shm(&["event", "show", "ready"]), "event: set, manual reset\n");
+    dir.shm(&["event", "create", "ready", "--set", "--if-missing"]);
+    dir.shm(&["event", "create", "next", "--auto", "--set"]);
+    dir.shm(&["event", "wait", "next"]);
+    dir.fails(&["event", "wait", "next", "-w", "1ms"], 8, "the timeout expired");
+}
+
+#[test]
 fn removal_is_reported_to_a_waiter() {
     let dir = TestDir::new();
     dir.shm(&["event", "create", "never"]);

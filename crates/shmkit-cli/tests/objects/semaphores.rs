@@ -68,6 +68,25 @@ fn permits_are_posted_and_consumed_as_signals() {
 }
 
 #[test]
+fn a_semaphore_with_a_maximum_refuses_to_exceed_it() {
+    let dir = TestDir::new();
+    dir.fails(&["sem", "create", "changed", "2", "--max", "1"], 2, "a maximum of 1");
+    dir.shm(&["sem", "create", "changed", "0", "--max", "1"]);
+    dir.shm(&["sem", "create", "changed", "0", "--max", "1", "--if-missing"]);
+    let other = "the maximum of permits is 2 here and 1 in the object";
+    dir.fails(&["sem", "create", "changed", "0", "--max", "2", "--if-missing"], 4, other);
+    dir.shm(&["sem", "post", "changed"]);
+    let full = "cannot post to \"changed\": 1 more were asked for, but 1 permits are available";
+    dir.fails(&["sem", "post", "changed"], 8, full);
+    assert_eq!(dir.shm(&["sem", "show", "changed"]), "semaphore: 1 available, 1 at most\n");
+    assert!(dir.shm(&["ls"]).contains("1 available, 1 at most"));
+    let report = dir.json(&["sem", "show", "changed"]);
+    assert_eq!((&report["available"], &report["max"]), (&json!(1), &json!(1)));
+    dir.shm(&["sem", "create", "pool", "2"]);
+    assert_eq!(dir.json(&["sem", "show", "pool"])["max"], json!(null));
+}
+
+#[test]
 fn invalid_use_is_refused_with_a_reason() {
     let dir = TestDir::new();
     dir.shm(&["sem", "create", "pool", "2"]);

@@ -15,7 +15,7 @@ use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::participant::owner::AcquireError;
 use crate::participant::{Liveness, ParticipantId, Role};
 use crate::sys::notices::ObjectNotices;
-use crate::wait::Until;
+use crate::wait::{Stop, Until};
 
 /// A slot among the participants of an object, until it is dropped.
 pub(crate) struct Membership {
@@ -171,6 +171,7 @@ impl Membership {
         let holder = match error {
             AcquireError::Closed => return self.object.closed(),
             AcquireError::NotLive => return self.not_live(),
+            AcquireError::Stopped(stop) => return self.stopped(stop, action),
             AcquireError::Held(holder) | AcquireError::TimedOut(holder) => holder,
             AcquireError::Contended => {
                 let why = "whenever it was free, other participants acquired it or had it reserved";
@@ -183,6 +184,12 @@ impl Membership {
         };
         let why = "held it until the timeout";
         self.error(ErrorKind::TimedOut, action, why).by_peer(self.object.peer(holder))
+    }
+
+    /// The error for a wait that was stopped.
+    #[cold]
+    pub(crate) fn stopped(&self, stop: Stop, action: &'static str) -> Error {
+        stop.error().doing(action).on_shared(self.object.label())
     }
 
     #[cold]

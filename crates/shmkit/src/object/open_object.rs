@@ -24,7 +24,7 @@ use crate::sys::fork::ProcessStamp;
 use crate::sys::lock::{self, Range};
 use crate::sys::notices::ObjectNotices;
 use crate::sys::process;
-use crate::wait::{Until, WaitLoop};
+use crate::wait::{Stop, Until, WaitLoop, pause};
 
 /// How many taken slots a participant that joins checks for dead participants.
 const SWEPT_AT_JOIN: u32 = 4;
@@ -273,14 +273,14 @@ impl OpenObject {
         until: Until,
         full: Error,
     ) -> Result<ParticipantId> {
-        let [mut pause, longest] = SLOT_PAUSES;
+        let [mut interval, longest] = SLOT_PAUSES;
         for round in 1.. {
             let now = Instant::now();
             if until.is_over(now) {
                 break;
             }
-            std::thread::sleep(until.or_before(now + pause) - now);
-            pause = longest.min(2 * pause);
+            pause(until.or_before(now + interval)).map_err(Stop::error)?;
+            interval = longest.min(2 * interval);
             self.check_not_removed()?;
             // All waiters together sweep all slots, so that none of them has to ask for each slot.
             match self.try_claim(round, |participants| participants.claim_free(who)) {

@@ -311,6 +311,12 @@ impl lock_error::sealed::Sealed for AnyLockGuard<'_> {}
 
 #[allow(private_interfaces, reason = "guards are made by this library only")]
 impl Guard for AnyLockGuard<'_> {
+    type Value<'v> = ();
+
+    fn check(&mut self, condition: impl FnOnce(Self::Value<'_>) -> bool) -> bool {
+        condition(())
+    }
+
     fn membership(&self) -> &Membership {
         self.lock.raw.owner().membership()
     }

@@ -91,21 +91,21 @@ impl Condvar {
 
     /// Waits as [`wait`](Self::wait) does, as long as `condition` is true.
     ///
+    /// The condition is called while the lock is held. It gets a `&mut T` from an exclusive guard,
+    /// a `&T` from a shared one, a copy of the value from a
+    /// [`ReentrantGuard`](super::ReentrantGuard), and `()` from an
+    /// [`AnyLockGuard`](super::AnyLockGuard).
+    ///
     /// # Errors
     ///
     /// Those of [`wait`](Self::wait).
-    pub fn wait_while<G>(
+    pub fn wait_while<G: Guard>(
         &self,
-        mut guard: G,
-        mut condition: impl FnMut(&mut G::Target) -> bool,
-    ) -> LockResult<G>
-    where
-        G: Guard + std::ops::DerefMut<Target: Sized>,
-    {
-        while condition(&mut guard) {
-            guard = self.wait(guard)?;
-        }
-        Ok(guard)
+        guard: G,
+        condition: impl FnMut(G::Value<'_>) -> bool,
+    ) -> LockResult<G> {
+        let waited = self.wait_within_while(guard, Until::Ever, condition);
+        waited.map(|it| it.0).map_err(|error| error.map(|it| it.0))
     }
 
     /// Waits as [`wait`](Self::wait) does, up to `timeout`.
@@ -139,17 +139,36 @@ impl Condvar {
     /// # Errors
     ///
     /// Those of [`wait`](Self::wait). An expired timeout is not an error.
-    pub fn wait_timeout_while<G>(
+    pub fn wait_timeout_while<G: Guard>(
+        &self,
+        guard: G,
+        timeout: Duration,
+        condition: impl FnMut(G::Value<'_>) -> bool,
+    ) -> LockResult<(G, WaitTimeoutResult)> {
+        self.wait_within_while(guard, Until::after(timeout), condition)
+    }
+
+    /// Waits as [`wait_while`](Self::wait_while) does, until `deadline` on the monotonic clock.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`wait`](Self::wait). A deadline that has passed is not an error.
+    pub fn wait_until_while<G: Guard>(
+        &self,
+        guard: G,
+        deadline: Instant,
+        condition: impl FnMut(G::Value<'_>) -> bool,
+    ) -> LockResult<(G, WaitTimeoutResult)> {
+        self.wait_within_while(guard, Until::Deadline(deadline), condition)
+    }
+
+    fn wait_within_while<G: Guard>(
         &self,
         mut guard: G,
-        timeout: Duration,
-        mut condition: impl FnMut(&mut G::Target) -> bool,
-    ) -> LockResult<(G, WaitTimeoutResult)>
-    where
-        G: Guard + std::ops::DerefMut<Target: Sized>,
-    {
-        let until = Until::after(timeout);
-        while condition(&mut guard) {
+        until: Until,
+        mut condition: impl FnMut(G::Value<'_>) -> bool,
+    ) -> LockResult<(G, WaitTimeoutResult)> {
+        while guard.check(&mut condition) {
             if until.is_over(Instant::now()) {
                 return Ok((guard, WaitTimeoutResult(true)));
             }
@@ -244,6 +263,7 @@ impl Condvar {
         match ended {
             Ended::Closed if membership.object_is_removed() => Err(membership.object().closed()),
             Ended::Closed if other.object_is_removed() => Err(other.object().closed()),
+            Ended::Stopped(stop) => Err(membership.stopped(stop, "wait for")),
             Ended::Lost => {
                 membership.check_live()?;
                 let why = "another participant has this waiter's record";

@@ -53,7 +53,11 @@ impl Counter {
         let check =
             |_: Extent<'_>| membership.object_is_removed().then(|| Checked::Removed(Err(closed())));
         let waited = self.wait_loop.wait(membership.notices(), until, poll, check);
-        waited.found.unwrap_or_else(|| Err(membership.timed_out("wait for")))
+        let error = || match waited.stopped {
+            Some(stop) => membership.stopped(stop, "wait for"),
+            None => membership.timed_out("wait for"),
+        };
+        waited.found.unwrap_or_else(|| Err(error()))
     }
 }
 

@@ -2,18 +2,20 @@
 
 use std::time::{Duration, Instant};
 
-use super::raw::event::{EventError, EventWord};
+use super::raw::event::{EventError, EventWord, at_first};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::Ordering;
 use crate::object::{
-    Builder, Kind, Line, Membership, Part, PartState, Payload, Planner, Primitive, Value, WORDS,
-    check_option,
+    Builder, Kind, Line, Membership, Options, Part, PartState, Payload, Planner, Primitive, Value,
+    WORDS, check_option, on_or_off,
 };
 use crate::wait::{Until, WaitLoop};
 
 pub use super::raw::event::Reset;
 
 /// An event: a flag that one process sets and others wait for.
+///
+/// A new event is not set, unless [`Options::initially_set`] says so.
 ///
 /// # If a process dies
 ///
@@ -130,7 +132,21 @@ impl Event {
         waited.map_err(|error| match error {
             EventError::Closed => membership.object().closed(),
             EventError::TimedOut => membership.timed_out("wait for"),
+            EventError::Stopped(stop) => membership.stopped(stop, "wait for"),
         })
+    }
+}
+
+/// The flag of an object that is an event which was created set.
+const FLAG_BEGAN_SET: u32 = 1 << 16;
+
+impl Options<Event> {
+    /// Sets whether a new event is set from the start. Default: false.
+    ///
+    /// No process finds it in another state before. The events of a group begin not set.
+    pub fn initially_set(mut self, is_set: bool) -> Self {
+        self.choices.kind_flags = Some(if is_set { FLAG_BEGAN_SET } else { 0 });
+        self
     }
 }
 
@@ -144,6 +160,8 @@ impl Payload for Event {
         let line = planner.line("event");
         planner.word("reset", line + 8, WORDS);
         if let Some(reset) = initial {
+            let is_set = planner.flags() & FLAG_BEGAN_SET != 0;
+            planner.write_at(line, &at_first(is_set).to_le_bytes());
             planner.write_at(line + 8, &(*reset as u64).to_le_bytes());
         }
     }
@@ -160,6 +178,11 @@ impl Payload for Event {
 
     fn check_begun_with(&self, asked: &Reset) -> Result<()> {
         check_option("the event's reset", Some(*asked), self.reset, |it| it.as_str().into())
+    }
+
+    fn check_flags(asked: u32, found: u32) -> Result<()> {
+        let [asked, found] = [asked, found].map(|flags| flags & FLAG_BEGAN_SET != 0);
+        check_option("initially set", Some(asked), found, on_or_off)
     }
 
     fn describe(part: &Part<'_>) -> Result<PartState> {

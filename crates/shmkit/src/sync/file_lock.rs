@@ -6,22 +6,24 @@
 //! closing any descriptor of the file releases them all.
 //!
 //! There is no word of shared state, so no process can find one half-done. A wait without a timeout
-//! uses the system's call; the system has no call with a timeout, so that wait attempts repeatedly.
+//! uses the system's call. The system has no call with a timeout, and none that another thread can
+//! end, so such a wait attempts repeatedly.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use std::{fmt, thread};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::Access;
 use crate::sys::fork::{LockFile, ProcessStamp};
 use crate::sys::lock::{self, Mode, Range};
 use crate::sys::{directory, file};
+use crate::wait::{Stop, Stops, Until, pause};
 
 /// How many times another process may create or remove the file during an open before `Busy`.
 const MAX_TRIES: u32 = 1000;
-/// The pause of a wait with a timeout after its first attempt. Each pause is twice the previous
-/// one, up to [`LONGEST_PAUSE`].
+/// The pause of a wait that attempts repeatedly, after its first attempt. Each pause is twice the
+/// previous one, up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_millis(10);
@@ -126,7 +128,10 @@ impl FileLock {
         Self::open_or_create_at(path).map_err(|error| error.doing("open").on(path.display()))
     }
 
-    /// Acquires the lock exclusively, and waits without a limit. A signal does not end the wait.
+    /// Acquires the lock exclusively, and waits without a limit.
+    ///
+    /// In a call that ends waits ([`CancelToken::run`](crate::CancelToken::run),
+    /// [`interruptible`](crate::interruptible)), it attempts to acquire the lock every 1 to 10 ms.
     ///
     /// # Errors
     ///
@@ -168,7 +173,7 @@ impl FileLock {
     }
 
     /// Shares the lock with other readers, and waits without a limit while another handle holds it
-    /// exclusively. A signal does not end the wait.
+    /// exclusively.
     ///
     /// # Errors
     ///
@@ -244,8 +249,12 @@ impl FileLock {
     /// Acquires the lock, waiting until `until`, or without a limit if that is `None`.
     fn wait(&mut self, mode: Mode, until: Option<Instant>) -> Result<FileLockGuard<'_>> {
         let taken = self.make_ready(mode).and_then(|()| match until {
-            None => lock::lock(&self.file, Range::WHOLE, mode),
-            Some(until) => self.look_until(mode, until),
+            Some(until) => self.look_until(mode, Until::Deadline(until)),
+            None if Stops::of_this_thread().is_empty() => {
+                lock::lock(&self.file, Range::WHOLE, mode)
+            }
+            // Nothing wakes a thread that sleeps for the system's lock.
+            None => self.look_until(mode, Until::Ever),
         });
         match taken {
             Ok(()) => Ok(FileLockGuard::new(self)),
@@ -262,16 +271,16 @@ impl FileLock {
         }
     }
 
-    fn look_until(&self, mode: Mode, until: Instant) -> Result<()> {
-        let mut pause = FIRST_PAUSE;
+    fn look_until(&self, mode: Mode, until: Until) -> Result<()> {
+        let mut interval = FIRST_PAUSE;
         while !lock::try_lock(&self.file, Range::WHOLE, mode)? {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let now = Instant::now();
+            if until.is_over(now) {
                 let why = "it was held by others until the timeout expired";
                 return Err(Error::new(ErrorKind::TimedOut, why));
             }
-            thread::sleep(pause.min(left));
-            pause = LONGEST_PAUSE.min(2 * pause);
+            pause(until.or_before(now + interval)).map_err(Stop::error)?;
+            interval = LONGEST_PAUSE.min(2 * interval);
         }
         Ok(())
     }

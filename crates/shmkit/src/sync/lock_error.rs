@@ -151,6 +151,15 @@ impl<G> std::error::Error for LockError<G> {}
 /// [`RwLock`](super::RwLock): a [`Condvar`](super::Condvar) waits with any of them.
 #[allow(private_interfaces, private_bounds, reason = "guards are made by this library only")]
 pub trait Guard: sealed::Sealed {
+    /// What a condition of [`Condvar::wait_while`](super::Condvar::wait_while) gets: `&mut T` from
+    /// an exclusive guard, `&T` from a shared one, a copy of the value from a guard that gives no
+    /// references, and `()` from one that has no value.
+    type Value<'v>;
+
+    /// Whether the condition is true.
+    #[doc(hidden)]
+    fn check(&mut self, condition: impl FnOnce(Self::Value<'_>) -> bool) -> bool;
+
     #[doc(hidden)]
     fn membership(&self) -> &Membership;
 

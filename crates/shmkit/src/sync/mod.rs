@@ -6,11 +6,12 @@
 //! # Waiting
 //!
 //! A wait ends by what it waits for, by its timeout, by a death that it reports, or by the removal
-//! of the object. A signal does not end it: the handler runs, and the wait goes on. The kernel
-//! announces a death, usually within a millisecond; where the system refuses notices, it is found
-//! within 50 ms. An attempt, such as [`Mutex::try_lock`], asks whether the holder lives after such
-//! an announcement, and else at most once in 25 ms: until then it reports a dead holder as a living
-//! one.
+//! of the object. A [`CancelToken`](crate::CancelToken) lets another thread end it. A signal does
+//! not end it: the handler runs, and the wait goes on, unless the program makes its waits
+//! [`interruptible`](crate::interruptible). The kernel announces a death, usually within a
+//! millisecond; where the system refuses notices, it is found within 50 ms. An attempt, such as
+//! [`Mutex::try_lock`], asks whether the holder lives after such an announcement, and else at most
+//! once in 25 ms: until then it reports a dead holder as a living one.
 //!
 //! # Guards that are not dropped
 //!
@@ -21,6 +22,7 @@
 
 mod any;
 mod barrier;
+mod bounded;
 mod condvar;
 #[cfg(any(test, feature = "counter-kind"))]
 mod counter;
@@ -39,6 +41,7 @@ mod value;
 
 pub use any::{AnyLock, AnyLockGuard};
 pub use barrier::{Barrier, BarrierParty, BarrierWaitResult, Latch, LatchParty};
+pub use bounded::{BoundedSemaphore, Permits};
 pub use condvar::{Condvar, WaitTimeoutResult};
 #[cfg(any(test, feature = "counter-kind"))]
 #[doc(hidden)]

@@ -239,6 +239,12 @@ impl<T: Shareable> lock_error::sealed::Sealed for MutexGuard<'_, T> {}
 
 #[allow(private_interfaces, reason = "guards are made by this library only")]
 impl<T: Shareable> Guard for MutexGuard<'_, T> {
+    type Value<'v> = &'v mut T;
+
+    fn check(&mut self, condition: impl FnOnce(Self::Value<'_>) -> bool) -> bool {
+        condition(self)
+    }
+
     fn membership(&self) -> &Membership {
         self.mutex.raw.membership()
     }

@@ -30,6 +30,8 @@ pub type RwLock<T = super::NoData> = Object<super::RwLock<T>>;
 pub type Condvar = Object<super::Condvar>;
 /// A [`Semaphore`](super::Semaphore) under a name.
 pub type Semaphore = Object<super::Semaphore>;
+/// A [`BoundedSemaphore`](super::BoundedSemaphore) under a name.
+pub type BoundedSemaphore = Object<super::BoundedSemaphore>;
 /// An [`Event`](super::Event) under a name.
 pub type Event = Object<super::Event>;
 /// A [`Barrier`](super::Barrier) under a name.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::raw::mutex::RawMutex;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::object::{Builder, Holding, Kind, Part, PartState, Payload, Planner, Primitive};
 use crate::participant::owner::{Acquired, Mode, OwnerWord};
 use crate::wait::Until;
@@ -13,7 +13,7 @@ use crate::wait::Until;
 /// # If a process dies
 ///
 /// A process that dies while it runs the action has not done it: the next process runs it, and
-/// learns of that.
+/// learns of that by [`call_once_force`](Self::call_once_force).
 ///
 /// # Examples
 ///
@@ -50,7 +50,7 @@ impl Once {
     ///
     /// If `action` panics; then it is not done.
     pub fn call_once(&self, action: impl FnOnce()) -> Result<()> {
-        self.call(|_| action(), Until::Ever)
+        self.call(that_succeeds(|_| action()), Until::Ever)
     }
 
     /// Runs `action`, unless it was done, and says whether an earlier process died or panicked
@@ -60,7 +60,7 @@ impl Once {
     ///
     /// Those of [`call_once`](Self::call_once).
     pub fn call_once_force(&self, action: impl FnOnce(bool)) -> Result<()> {
-        self.call(action, Until::Ever)
+        self.call(that_succeeds(action), Until::Ever)
     }
 
     /// Runs `action`, unless it was done. Waits up to `timeout` for another process that runs it.
@@ -69,7 +69,62 @@ impl Once {
     ///
     /// `TimedOut`; and those of [`call_once`](Self::call_once).
     pub fn call_once_timeout(&self, action: impl FnOnce(), timeout: Duration) -> Result<()> {
-        self.call(|_| action(), Until::after(timeout))
+        self.call(that_succeeds(|_| action()), Until::after(timeout))
+    }
+
+    /// Runs `action`, unless it was done. If `action` fails, it is not done: this returns its
+    /// error, and the next caller runs its action.
+    ///
+    /// # Errors
+    ///
+    /// Those of `action`; and those of [`call_once`](Self::call_once), converted.
+    ///
+    /// # Panics
+    ///
+    /// If `action` panics; then it is not done.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::error::Error;
+    ///
+    /// use shmkit::sync::named;
+    ///
+    /// fn open(valves: bool) -> Result<(), Box<dyn Error>> {
+    ///     if valves { Ok(()) } else { Err("no valves".into()) }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let options = named::Once::options().directory(directory.path());
+    /// # let create = |name| options.create(name, ());
+    /// # /*
+    /// let start = named::Once::create("plant/start", ())?;
+    /// # */
+    /// # let start = create("plant/start")?;
+    /// assert!(start.try_call_once(|| open(false)).is_err() && !start.is_completed());
+    /// start.try_call_once(|| open(true))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn try_call_once<E: From<Error>>(
+        &self,
+        action: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.call(|_| action(), Until::Ever)
+    }
+
+    /// Runs `action` as [`try_call_once`](Self::try_call_once) does, and says whether an earlier
+    /// process died or panicked while it ran it. An action that returned an error has not died.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`try_call_once`](Self::try_call_once).
+    pub fn try_call_once_force<E: From<Error>>(
+        &self,
+        action: impl FnOnce(bool) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.call(action, Until::Ever)
     }
 
     /// Returns whether it is done.
@@ -79,7 +134,11 @@ impl Once {
     }
 
     #[inline]
-    fn call(&self, action: impl FnOnce(bool), until: Until) -> Result<()> {
+    fn call<E: From<Error>>(
+        &self,
+        action: impl FnOnce(bool) -> Result<(), E>,
+        until: Until,
+    ) -> Result<(), E> {
         if self.is_completed() {
             return Ok(());
         }
@@ -87,14 +146,18 @@ impl Once {
     }
 
     #[cold]
-    fn call_slowly(&self, action: impl FnOnce(bool), until: Until) -> Result<()> {
+    fn call_slowly<E: From<Error>>(
+        &self,
+        action: impl FnOnce(bool) -> Result<(), E>,
+        until: Until,
+    ) -> Result<(), E> {
         const ACTION: &str = "do once";
         let membership = self.raw.membership();
         let acquired = match self.raw.acquire_slowly(Mode::Exclusive, until) {
             Ok(acquired) => acquired,
             // It was done, and then the object was removed, or the time was over.
             Err(_) if self.is_completed() => return Ok(()),
-            Err(error) => return Err(membership.acquire_error(error, ACTION)),
+            Err(error) => return Err(membership.acquire_error(error, ACTION).into()),
         };
         let mut running = Running { once: self, begun: false };
         if self.is_completed() {
@@ -103,7 +166,11 @@ impl Once {
         running.begun = true;
         // CRASH: dying from here on leaves it to the next process, inconsistent.
         crash_point!("once: begun");
-        action(acquired == Acquired::Inconsistent);
+        if let Err(failed) = action(acquired == Acquired::Inconsistent) {
+            // An earlier death stays marked.
+            running.begun = false;
+            return Err(failed);
+        }
         std::mem::forget(running);
         if membership.is_mine() && self.raw.word().release_done(membership.me()) {
             return Ok(());
@@ -112,11 +179,19 @@ impl Once {
         membership.check_live()?;
         let why = "this process lost its liveness lock while it ran the action: another process \
                    runs the action again";
-        Err(membership.error(ErrorKind::RoleLost, ACTION, why))
+        Err(membership.error(ErrorKind::RoleLost, ACTION, why).into())
     }
 }
 
-/// Releases the word when the action was done already, or panics.
+/// An action that cannot fail, as one that can.
+fn that_succeeds(action: impl FnOnce(bool)) -> impl FnOnce(bool) -> Result<()> {
+    |failed| {
+        action(failed);
+        Ok(())
+    }
+}
+
+/// Releases the word when the action was done already, fails, or panics.
 struct Running<'a> {
     once: &'a Once,
     begun: bool,

@@ -199,6 +199,12 @@ impl<T: Shareable> lock_error::sealed::Sealed for ReentrantGuard<'_, T> {}
 
 #[allow(private_interfaces, reason = "guards are made by this library only")]
 impl<T: Shareable> Guard for ReentrantGuard<'_, T> {
+    type Value<'v> = T;
+
+    fn check(&mut self, condition: impl FnOnce(Self::Value<'_>) -> bool) -> bool {
+        condition(self.get())
+    }
+
     fn membership(&self) -> &Membership {
         self.lock.raw.mutex.membership()
     }

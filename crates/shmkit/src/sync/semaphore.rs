@@ -3,12 +3,14 @@
 use std::mem;
 use std::time::{Duration, Instant};
 
-use super::raw::permits::{MAX_HELD, MAX_PERMITS, PermitError, Permits, STRIDE, at_first};
+use super::raw::permits::{
+    Existing, MAX_HELD, MAX_PERMITS, PermitError, Permits, STRIDE, at_first,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::Ordering;
 use crate::object::{
-    Builder, Holding, Kind, Line, Membership, Part, PartState, Payload, Planner, Primitive, WORDS,
-    Words, check_option,
+    Builder, Holding, Kind, Line, Membership, Part, PartState, Payload, Planner, Primitive, Value,
+    WORDS, Words, check_option,
 };
 use crate::participant::Liveness;
 use crate::wait::{Extent, Until, WaitLoop};
@@ -20,7 +22,8 @@ use crate::wait::{Extent, Until, WaitLoop};
 /// signal that was consumed. [`consume`](Self::consume) acquires such a permit at once, and
 /// [`post`](Self::post) adds new ones.
 ///
-/// There can be 2^40 permits, and one participant can hold 15,000.
+/// There can be 2^40 permits, and one participant can hold 15,000. A
+/// [`BoundedSemaphore`](super::BoundedSemaphore) is a semaphore with a smaller maximum.
 ///
 /// # If a process dies
 ///
@@ -51,6 +54,8 @@ pub struct Semaphore {
     line: Line,
     slots: Words<0>,
     initial_permits: u32,
+    /// INVARIANT: at most `MAX_PERMITS`, which stands for no maximum of its own.
+    max_permits: u64,
     /// By which threads wait for a permit that its holder releases, as a lock.
     permit_loop: WaitLoop,
     /// By which they wait for one that is consumed, as another process's answer.
@@ -143,25 +148,33 @@ impl Semaphore {
         self.take(false, Until::Deadline(deadline))
     }
 
-    /// Adds new permits.
+    /// Adds new permits, and returns how many were available before.
+    ///
+    /// With a maximum, it first counts the permits that participants hold: that takes longer, the
+    /// more participants there can be.
+    ///
+    /// # If a process dies
+    ///
+    /// The permits are there, all of them or none. Permits that a dead participant holds count
+    /// until they are released.
     ///
     /// # Errors
     ///
-    /// `Full` if there would be more than 2^40; `Closed` if the object was removed; `Forked`;
-    /// `RoleLost`.
+    /// `Full` if more permits would be available and held than the maximum, or than 2^40: then it
+    /// adds none. `Closed` if the object was removed; `Forked`; `RoleLost`.
     #[inline]
-    pub fn post(&self, permits: u32) -> Result<()> {
+    pub fn post(&self, permits: u32) -> Result<u64> {
         self.membership().check_live()?;
         if permits == 0 {
-            return Ok(());
+            return Ok(self.available());
         }
-        self.permits().post(permits.into()).map_err(|error| match error {
-            PermitError::Closed => self.membership().object().closed(),
-            _ => {
-                let why = format!("there would be more than {MAX_PERMITS} permits");
-                self.membership().error(ErrorKind::Full, "post to", why)
-            }
-        })
+        let posted = self.permits().post(permits.into(), self.max_permits);
+        posted.map_err(|error| self.not_posted(permits, error))
+    }
+
+    /// Returns the most permits that can be available and held, if the semaphore has a maximum.
+    pub fn max_permits(&self) -> Option<u32> {
+        has_maximum(self.max_permits).then_some(self.max_permits as u32)
     }
 
     /// Returns how many permits are available at this moment.
@@ -241,13 +254,28 @@ impl Semaphore {
     }
 
     #[cold]
+    fn not_posted(&self, permits: u32, error: PermitError) -> Error {
+        let PermitError::Full(Existing { available, held }) = error else {
+            return self.membership().object().closed();
+        };
+        let held = if held == 0 { String::new() } else { format!(" and {held} are held") };
+        let why = format!(
+            "{permits} more were asked for, but {available} permits are available{held}, and \
+             {} are the maximum",
+            self.max_permits
+        );
+        self.membership().error(ErrorKind::Full, "post to", why)
+    }
+
+    #[cold]
     fn error(&self, error: PermitError) -> Error {
         const ACTION: &str = "acquire a permit of";
         let membership = self.membership();
         match error {
             PermitError::Closed => membership.object().closed(),
             PermitError::None => membership.timed_out(ACTION),
-            PermitError::TooMany => {
+            PermitError::Stopped(stop) => membership.stopped(stop, ACTION),
+            PermitError::TooMany | PermitError::Full(_) => {
                 let why = format!(
                     "this participant already holds {MAX_HELD} permits, the maximum: \
                            release one first"
@@ -275,24 +303,22 @@ impl Payload for Semaphore {
     const KIND: Kind = Kind::Semaphore;
 
     fn plan(planner: &mut Planner<'_>, initial: Option<&u32>) {
-        let line = planner.line("given");
-        planner.word("initial_permits", line + 8, WORDS);
-        planner.word("handed", line + 16, WORDS);
-        planner.word("asked", line + 24, WORDS);
-        planner.word("taken", line + 64, WORDS);
-        planner.words_for_each("slots", WORDS, STRIDE as u64);
-        if let Some(&permits) = initial {
-            planner.write_at(line, &at_first(permits).to_le_bytes());
-            planner.write_at(line + 8, &u64::from(permits).to_le_bytes());
-        }
+        plan(planner, initial.map(|&permits| (permits, MAX_PERMITS)));
     }
 
     fn build(builder: &mut Builder) -> Result<Self> {
         let (line, slots) = (builder.line()?, builder.words_for_each(STRIDE)?);
         // ORDERING: Relaxed; written before the object could be opened.
-        let initial_permits = line.fixed()[1].load(Ordering::Relaxed) as u32;
+        let word = |index: usize| line.fixed()[index].load(Ordering::Relaxed);
+        let (initial_permits, max_permits) = (word(INITIAL) as u32, word(MAXIMUM));
+        if !is_maximum(max_permits) {
+            let why = format!("the maximum of a semaphore cannot be {max_permits}");
+            return Err(Error::new(ErrorKind::Corrupt, why));
+        }
         let (permit_loop, consume_loop) = (builder.lock_loop(), builder.wait_loop());
-        let semaphore = Self { line, slots, initial_permits, permit_loop, consume_loop };
+        // INVARIANT: checked above.
+        let semaphore =
+            Self { line, slots, initial_permits, max_permits, permit_loop, consume_loop };
         // What the last participant of this slot still holds.
         semaphore.permits().reap(semaphore.membership().me().slot(), || true);
         Ok(semaphore)
@@ -304,19 +330,58 @@ impl Payload for Semaphore {
     }
 
     fn describe(part: &Part<'_>) -> Result<PartState> {
-        let permits = Permits::of(part.line()?, part.words()?);
+        let line = part.line()?;
+        let permits = Permits::of(line, part.words()?);
         let holders = (0..part.max_participants()).filter_map(|slot| {
             let held = Some(permits.held(slot)).filter(|held| *held > 0)?;
             Some(part.holder(slot, None, PERMITS, held))
         });
+        // ORDERING: Relaxed; written before the object could be opened.
+        let maximum = line[MAXIMUM].load(Ordering::Relaxed);
+        let at_most = Some(maximum).filter(|maximum| has_maximum(*maximum));
+        let limit = at_most.map_or(String::new(), |it| format!(", {it} at most"));
         Ok(PartState {
-            text: format!("{} available", permits.available()),
-            fields: vec![("available", permits.available().into())],
+            text: format!("{} available{limit}", permits.available()),
+            fields: vec![
+                ("available", permits.available().into()),
+                ("max", Value::Number(at_most)),
+            ],
             holders: holders.collect(),
-            is_sound: permits.is_sound(),
+            is_sound: permits.is_sound() && is_maximum(maximum),
             ..PartState::primitive()
         })
     }
+}
+
+/// Words of the line, besides those of [`Permits`]: with how many permits the semaphore began, and
+/// how many there can be.
+const INITIAL: usize = 1;
+const MAXIMUM: usize = 4;
+
+/// Plans a semaphore. A new one begins with a number of permits, and has a maximum.
+pub(super) fn plan(planner: &mut Planner<'_>, initial: Option<(u32, u64)>) {
+    let line = planner.line("given");
+    planner.word("initial_permits", line + 8, WORDS);
+    planner.word("handed", line + 16, WORDS);
+    planner.word("asked", line + 24, WORDS);
+    planner.word("max_permits", line + 32, WORDS);
+    planner.word("taken", line + 64, WORDS);
+    planner.words_for_each("slots", WORDS, STRIDE as u64);
+    if let Some((permits, max)) = initial {
+        planner.write_at(line, &at_first(permits).to_le_bytes());
+        planner.write_at(line + 8, &u64::from(permits).to_le_bytes());
+        planner.write_at(line + 32, &max.to_le_bytes());
+    }
+}
+
+/// Whether the word for the maximum can have this value.
+fn is_maximum(max: u64) -> bool {
+    max == MAX_PERMITS || (1..=u32::MAX.into()).contains(&max)
+}
+
+/// Whether it is a maximum of the semaphore's own.
+fn has_maximum(max: u64) -> bool {
+    max != MAX_PERMITS
 }
 
 impl Primitive for Semaphore {}

@@ -11,6 +11,7 @@
 //! | `status` | what the system reports about an open file |
 //! | `lock` | byte-range locks on files |
 //! | `wait` | sleeping until a word changes |
+//! | `sleepers` | the threads of this process that sleep, and how they are woken for other news |
 //! | `fork` | handles and pages that a child must not use; files that the program may close |
 //! | `process` | the identity of this process and of this run of the machine |
 //! | `seconds` | the present second, for frequent uses |
@@ -32,6 +33,11 @@ mod pages;
 pub(crate) mod process;
 pub(crate) mod random;
 pub(crate) mod seconds;
+#[cfg_attr(
+    any(loom, not(any(target_os = "linux", windows))),
+    allow(dead_code, reason = "no death is announced")
+)]
+pub(crate) mod sleepers;
 mod status;
 pub(crate) mod wait;
 #[cfg(windows)]

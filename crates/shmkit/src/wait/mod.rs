@@ -9,6 +9,7 @@
 //! | `remembered` | what a handle remembers of its waits |
 //! | `shared_moment` | a moment that the waiters of all processes compare |
 //! | `spin` | how long to look before sleeping |
+//! | `stop` | what ends waits early: a [`CancelToken`], a signal |
 //! | `until` | how long to wait |
 //!
 //! A protocol gives a wait its `poll` function, which returns either the result or the word to
@@ -19,12 +20,15 @@ mod extent;
 mod remembered;
 mod shared_moment;
 mod spin;
+mod stop;
 mod until;
 mod waiter;
 mod word;
 
 pub(crate) use extent::Extent;
 pub(crate) use shared_moment::SharedMoment;
+pub use stop::{CancelToken, interruptible};
+pub(crate) use stop::{Stop, Stops, pause};
 pub(crate) use until::Until;
 #[cfg(all(feature = "crash-points", not(loom)))]
 pub(crate) use waiter::figures;

@@ -239,3 +239,43 @@ fn loom_a_wake_that_never_comes_is_replaced_by_a_notice() {
         assert_eq!(waiting.join().unwrap(), "changed");
     });
 }
+
+/// Waits for a change of the word, and returns what stopped the wait.
+fn wait_until_stopped(words: &Words) -> Option<Stop> {
+    let word = WaitWord::new(&words.word);
+    let poll = |_: &Standing| match word.load(Ordering::Acquire) {
+        seen if seen >> 2 == 1 => Poll::Ready(()),
+        seen => Poll::Pending(SleepTicket::new(word, seen)),
+    };
+    let waited = WaitLoop::for_answer(0).wait(None, Until::Ever, poll, |_| None::<Checked<()>>);
+    waited.stopped.filter(|_| waited.found.is_none())
+}
+
+#[test]
+fn loom_a_wait_whose_token_is_cancelled_ends() {
+    check(Some(3), || {
+        let (words, token) = (Words::new(), CancelToken::new());
+        let waiting = thread::spawn({
+            let (words, token) = (words.clone(), token.clone());
+            move || token.run(|| wait_until_stopped(&words))
+        });
+        token.cancel();
+        assert_eq!(waiting.join().unwrap(), Some(Stop::Cancelled));
+    });
+}
+
+#[test]
+fn loom_a_wait_ends_by_its_token_or_by_the_change() {
+    check(Some(2), || {
+        let (words, token) = (Words::new(), CancelToken::new());
+        let waiting = thread::spawn({
+            let (words, token) = (words.clone(), token.clone());
+            move || token.run(|| wait_until_stopped(&words))
+        });
+        words.change(1);
+        token.cancel();
+        let stopped = waiting.join().unwrap();
+        assert!(matches!(stopped, None | Some(Stop::Cancelled)), "{stopped:?}");
+        assert_eq!(token.run(|| wait_until_stopped(&words)), None, "it need not wait");
+    });
+}

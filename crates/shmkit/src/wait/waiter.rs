@@ -7,6 +7,7 @@
 //!         +--> poll: ready? ---------------------------------------------> done
 //!         |      | slow check, if it is due ------------------------------> done
 //!         |      | the deadline has passed, and one more poll -----------> timed out
+//!         |      | its token is cancelled, or a signal came: the same ----> stopped
 //!         |      | if the program wants a longer spin: some more looks --> poll
 //!         |      v
 //!         |    mark: exchange the word that was seen for the same with ASLEEP
@@ -35,6 +36,7 @@ use super::checks::{SLICE, Timer, forget_check, takes_reserved};
 use super::extent::Extent;
 use super::remembered::Remembered;
 use super::spin::{AdaptiveSpin, Policy};
+use super::stop::{Stop, Stops};
 use super::word::{ASLEEP, WaitWord, Wake};
 use crate::memory::atomic::{Ordering, spin_loop};
 use crate::sys::notices::ObjectNotices;
@@ -155,6 +157,7 @@ impl<'a> SleepTicket<'a> {
         &self,
         until: Instant,
         checks: &mut Timer<'_>,
+        stops: &Stops,
         standing: &mut Standing,
     ) -> WaitOutcome {
         if !self.mark_asleep() {
@@ -162,7 +165,7 @@ impl<'a> SleepTicket<'a> {
         }
         standing.requested |= self.requests;
         let notices = checks.notices.as_deref().map(|notices| (notices, checks.seen));
-        let woke = self.word.sleep(self.marked, until, notices, self.shares);
+        let woke = self.word.sleep(self.marked, until, notices, stops, self.shares);
         standing.slept |= woke != WaitOutcome::Changed;
         figures::count_if(woke == WaitOutcome::TimedOut, &figures::EXPIRED_SLEEPS);
         figures::count_if(woke == WaitOutcome::Woken, &figures::WOKEN_SLEEPS);
@@ -193,8 +196,10 @@ pub(crate) struct Standing {
 /// How a wait ended.
 #[derive(Debug)]
 pub(crate) struct Waited<T> {
-    /// What was found. `None`: the time is over.
+    /// What was found. `None`: the time is over, or it was stopped.
     pub(crate) found: Option<T>,
+    /// What stopped it before it found anything.
+    pub(crate) stopped: Option<Stop>,
     /// It slept: another waiter may need a wake that it received.
     pub(crate) slept: bool,
     /// It requested a handoff.
@@ -285,11 +290,11 @@ impl WaitLoop {
     ) -> Waited<T> {
         let (mut standing, is_attempt) = (Standing::default(), until == Until::Now);
         if !is_attempt && let Some(found) = self.spin(context, &mut look) {
-            return Waited { found: Some(found), slept: false, requested: false };
+            return Waited { found: Some(found), stopped: None, slept: false, requested: false };
         }
         let (mut since, mut patience) = (None, None);
-        let mut checks = Timer::begin(&self.remembered, notices);
-        let mut woke = WaitOutcome::Changed;
+        let (mut stopped, mut woke) = (None, WaitOutcome::Changed);
+        let (mut checks, stops) = (Timer::begin(&self.remembered, notices), Stops::of(until));
         let found = loop {
             checks.read_news();
             let mut polled = poll(context, &standing);
@@ -305,7 +310,8 @@ impl WaitLoop {
                 self.forget_check();
                 break Some(checked.or_found_before(|| poll(context, &standing)));
             }
-            let (before, is_over) = (standing, until.is_over(now));
+            stopped = stops.now(woke);
+            let (before, is_over) = (standing, until.is_over(now) || stopped.is_some());
             let waited = now - *since.get_or_insert(now);
             standing.starves = standing.slept && waited >= STARVES_AFTER;
             standing.starves_for_long = standing.starves
@@ -337,12 +343,10 @@ impl WaitLoop {
                 Poll::Pending(ticket) => (ticket, checks.next_look(now, waited, ticket.at_most)),
                 Poll::Reserved(ticket) => (ticket, *patience.get_or_insert(now + SLICE)),
             };
-            woke = ticket.sleep(until.or_before(next_look), &mut checks, &mut standing);
+            woke = ticket.sleep(until.or_before(next_look), &mut checks, &stops, &mut standing);
         };
-        if let (Some(_), Some(since)) = (&found, since) {
-            self.spin.learn_wait_since(since);
-        }
-        Waited { found, slept: standing.slept, requested: standing.requested }
+        found.as_ref().and(since).into_iter().for_each(|since| self.spin.learn_wait_since(since));
+        Waited { found, stopped, slept: standing.slept, requested: standing.requested }
     }
 
     /// Looks at once, and then for as long as that paid recently. `None`: it is time to sleep.

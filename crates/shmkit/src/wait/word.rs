@@ -46,6 +46,7 @@
 
 use std::time::Instant;
 
+use super::stop::Stops;
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::sys::notices::Notices;
 use crate::sys::wait::{self, Kind, WaitOutcome};
@@ -191,13 +192,14 @@ impl<'a> WaitWord<'a> {
         expected: u64,
         until: Instant,
         notices: Option<(&Notices, u64)>,
+        stops: &Stops,
         shares: bool,
     ) -> WaitOutcome {
         let kind = if shares { Kind::Sharer } else { self.kind };
-        match notices {
+        stops.sleep(self.word, expected, kind, &|| match notices {
             Some((notices, seen)) => notices.sleep(self.word, expected, Some(until), seen, kind),
             None => wait::wait(self.word, expected, Some(until), kind),
-        }
+        })
     }
 }
 

@@ -134,6 +134,92 @@ fn nobody_goes_on_with_a_party_that_arrived_and_died() {
 }
 
 #[test]
+fn an_abort_ends_all_waits_and_later_ones_until_a_reset() {
+    let (dir, [barrier, other]) = two_handles::<Barrier>(NAME, 4);
+    let mut parties = [(); 3].map(|()| other.join().unwrap());
+    for round in 0..2 {
+        std::thread::scope(|scope| {
+            let waiting: Vec<_> = std::iter::zip(WAITS, &mut parties)
+                .map(|(wait, party)| scope.spawn(move || kind(wait(party))))
+                .collect();
+            dir.wait_for_waiters(NAME, 3);
+            while barrier.waiting() < 3 {
+                std::thread::yield_now();
+            }
+            // A reset alone also ends them.
+            if round == 0 {
+                barrier.abort().unwrap();
+            } else {
+                barrier.reset().unwrap();
+            }
+            for waiting in waiting {
+                assert_eq!(waiting.join().unwrap(), ErrorKind::Aborted);
+            }
+        });
+        assert_eq!((barrier.is_aborted(), other.waiting()), (round == 0, 0));
+        if round == 0 {
+            other.abort().unwrap();
+            let told = "cannot wait at \"step\": a process aborted the barrier";
+            assert_error(parties[0].wait(), ErrorKind::Aborted, told);
+            let mut late = barrier.join().expect("a party can join meanwhile");
+            assert_eq!(kind(late.wait_timeout(Duration::ZERO)), ErrorKind::Aborted);
+            drop(late);
+            other.reset().unwrap();
+        }
+    }
+    let mut fourth = barrier.join().unwrap();
+    std::thread::scope(|scope| {
+        for party in &mut parties {
+            scope.spawn(|| party.wait().unwrap());
+        }
+        fourth.wait().expect("the same parties meet again");
+    });
+}
+
+#[test]
+fn a_party_whose_timeout_expired_learns_of_an_abort_that_was_reset_meanwhile() {
+    let (_dir, [barrier, other]) = two_handles::<Barrier>(NAME, 2);
+    let mut party = barrier.join().unwrap();
+    assert_eq!(kind(party.wait_timeout(SHORT)), ErrorKind::TimedOut);
+    assert_eq!((barrier.waiting(), other.waiting()), (1, 1));
+    other.abort().unwrap();
+    for _ in 0..10 {
+        other.reset().unwrap();
+    }
+    assert_eq!(kind(party.wait()), ErrorKind::Aborted);
+    let mut second = other.join().unwrap();
+    assert_eq!(kind(second.wait_timeout(SHORT)), ErrorKind::TimedOut, "a new round");
+    party.wait().unwrap();
+    second.wait().unwrap();
+}
+
+#[test]
+fn a_complete_round_stays_complete_after_an_abort() {
+    let (_dir, [barrier, other]) = two_handles::<Barrier>(NAME, 2);
+    let (mut party, mut second) = (barrier.join().unwrap(), other.join().unwrap());
+    assert_eq!(kind(party.wait_timeout(SHORT)), ErrorKind::TimedOut);
+    second.wait().unwrap();
+    barrier.abort().unwrap();
+    party.wait().expect("its round was complete before");
+    assert_eq!(kind(party.wait()), ErrorKind::Aborted);
+}
+
+#[test]
+fn a_party_that_dies_while_the_barrier_is_aborted_frees_its_place() {
+    let (_dir, [barrier, dying]) = two_handles::<Barrier>(NAME, 2);
+    let mut party = barrier.join().unwrap();
+    std::mem::forget(dying.join().unwrap());
+    barrier.abort().unwrap();
+    drop(dying);
+    let mut second = barrier.join().expect("the place of the dead party");
+    barrier.reset().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| second.wait().unwrap());
+        party.wait().expect("the death broke no round");
+    });
+}
+
+#[test]
 fn removal_is_reported_to_waiters_and_later_callers() {
     let (dir, [barrier, other]) = two_handles::<Barrier>(NAME, 4);
     let mut parties = [(); 3].map(|()| other.join().unwrap());
@@ -143,6 +229,10 @@ fn removal_is_reported_to_waiters_and_later_callers() {
     for wait in WAITS {
         assert_eq!(kind(wait(&mut party)), ErrorKind::Closed);
     }
+    assert_eq!(
+        (kind(barrier.abort()), kind(barrier.reset())),
+        (ErrorKind::Closed, ErrorKind::Closed)
+    );
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use shmkit::ErrorKind;
-use shmkit::sync::{Condvar, Guard, LockError, Mutex, ReentrantMutex, RwLock};
+use shmkit::memory::Trust;
+use shmkit::sync::{AnyLock, Condvar, Guard, LockError, Mutex, ReentrantMutex, RwLock};
 
 use crate::test_dir::{SHORT, TIMEOUT, TestDir, kind, two_handles};
 
@@ -57,9 +58,14 @@ fn each_wait_ends_by_a_notification_or_a_timeout() {
     assert!(result.timed_out());
     let (guard, result) = condvar.wait_timeout_while(guard, SHORT, |value| *value == 1).unwrap();
     assert!(!result.timed_out(), "the condition was false");
+    let past = Instant::now();
+    let (guard, result) = condvar.wait_until_while(guard, past, |value| *value == 0).unwrap();
+    assert!(result.timed_out());
+    let (guard, result) = condvar.wait_until_while(guard, past, |value| *value == 1).unwrap();
+    assert!(!result.timed_out(), "the condition was false");
     drop(guard);
 
-    let waits: [fn(&Condvar, &Mutex<u32>, u32); 5] = [
+    let waits: [fn(&Condvar, &Mutex<u32>, u32); 6] = [
         |condvar, mutex, round| {
             drop(condvar.wait_while(mutex.lock().unwrap(), |it| *it < round).unwrap())
         },
@@ -67,6 +73,12 @@ fn each_wait_ends_by_a_notification_or_a_timeout() {
             let guard = mutex.lock().unwrap();
             let (guard, result) =
                 condvar.wait_timeout_while(guard, TIMEOUT, |it| *it < round).unwrap();
+            assert!(!result.timed_out() && *guard == round);
+        },
+        |condvar, mutex, round| {
+            let (guard, deadline) = (mutex.lock().unwrap(), Instant::now() + TIMEOUT);
+            let (guard, result) =
+                condvar.wait_until_while(guard, deadline, |it| *it < round).unwrap();
             assert!(!result.timed_out() && *guard == round);
         },
         |condvar, mutex, round| assert_eq!(*condvar.wait(mutex.lock().unwrap()).unwrap(), round),
@@ -237,4 +249,53 @@ fn removal_of_the_lock_is_reported_to_a_waiter() {
         dir.options::<Mutex<u32>>().remove(LOCK).unwrap();
         assert_eq!(waiting.join().unwrap(), ErrorKind::Closed);
     });
+}
+
+/// Waits with `wait` until another thread has made its condition false by `change`.
+fn check_condition(
+    dir: &TestDir,
+    condvar: &Condvar,
+    wait: impl FnOnce() + Send,
+    change: impl FnOnce(),
+) {
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(wait);
+        dir.wait_for_waiters(NAME, 1);
+        condvar.notify_all().unwrap();
+        dir.wait_for_waiters(NAME, 1);
+        assert!(!waiting.is_finished(), "the condition is still true");
+        change();
+        condvar.notify_all().unwrap();
+        waiting.join().unwrap();
+    });
+}
+
+#[test]
+fn a_condition_sees_the_value_of_every_kind_of_guard() {
+    let dir = TestDir::new();
+    let condvar = dir.options::<Condvar>().create(NAME, ()).unwrap();
+    let [lock, other] = dir.two_handles::<RwLock<u32>>("shared", 0);
+    let set = |value| *other.write().unwrap() = value;
+    let wait = || drop(condvar.wait_while(lock.read().unwrap(), |it| *it < 1).unwrap());
+    check_condition(&dir, &condvar, wait, || set(1));
+    let wait = || drop(condvar.wait_while(lock.upgradable_read().unwrap(), |it| *it < 2).unwrap());
+    check_condition(&dir, &condvar, wait, || set(2));
+    let wait = || {
+        let took = |it: &mut u32| std::mem::take(it) == 3;
+        drop(condvar.wait_while(lock.write().unwrap(), |it| *it < 3 || !took(it)).unwrap());
+    };
+    check_condition(&dir, &condvar, wait, || set(3));
+    assert_eq!(*other.read().unwrap(), 0, "an exclusive guard lets its condition change the value");
+
+    let [mutex, other] = dir.two_handles::<ReentrantMutex<u32>>(LOCK, 0);
+    let wait = || drop(condvar.wait_while(mutex.lock().unwrap(), |it| it < 1).unwrap());
+    check_condition(&dir, &condvar, wait, || other.lock().unwrap().set(1));
+
+    let any = AnyLock::open(Some(dir.path()), "shared", Trust::Own).unwrap();
+    let waits = AtomicU32::new(1);
+    // ORDERING: Relaxed; the lock orders it.
+    let is_waiting = |()| waits.load(Ordering::Relaxed) == 1;
+    let wait = || drop(condvar.wait_while(any.exclusive().unwrap(), is_waiting).unwrap());
+    // ORDERING: Relaxed; as above.
+    check_condition(&dir, &condvar, wait, || waits.store(0, Ordering::Relaxed));
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use shmkit::sync::{Event, Reset};
-use shmkit::{ErrorKind, Result};
+use shmkit::{ErrorKind, Object, Result, SharedMemory};
 
 use crate::test_dir::{SHORT, TIMEOUT, TestDir, assert_error, kind, two_handles};
 
@@ -138,4 +138,35 @@ fn an_event_keeps_its_kind_of_reset() {
     let words = "the event's reset is automatic here and manual in the object";
     assert_error(answer, ErrorKind::WrongOptions, words);
     assert_eq!([Reset::Manual, Reset::Automatic].map(Reset::as_str), ["manual", "automatic"]);
+}
+
+#[test]
+fn an_event_that_is_created_set_is_set_for_the_first_who_looks() {
+    for (reset, stays) in [(Reset::Manual, true), (Reset::Automatic, false)] {
+        let dir = TestDir::new();
+        let options = dir.options::<Event>().initially_set(true);
+        let event = options.create(NAME, reset).unwrap();
+        let other = dir.options::<Event>().open(NAME).unwrap();
+        assert!(event.is_set() && other.is_set());
+        other.wait().unwrap();
+        assert_eq!(event.is_set(), stays);
+        event.reset().unwrap();
+        assert_not_set(&other);
+        options.open_or_create(NAME, reset).expect("it began set, whatever it is now");
+        assert_not_set(&other);
+        let unset = dir.options::<Event>().initially_set(false);
+        let told = "initially set is off here and on in the object";
+        assert_error(unset.open_or_create(NAME, reset), ErrorKind::WrongOptions, told);
+        dir.options::<Event>().open_or_create(NAME, reset).expect("an option that is not chosen");
+    }
+}
+
+#[test]
+fn an_event_in_memory_can_be_created_set() {
+    let options = Object::<Event>::options().initially_set(true);
+    let size = options.size_in_memory(&Reset::Manual).unwrap();
+    let memory = SharedMemory::anonymous(size).unwrap();
+    let event = options.create_in(&memory, 0, Reset::Manual).unwrap();
+    assert!(Object::<Event>::open_in(&memory, 0).unwrap().try_wait().unwrap());
+    drop(event);
 }

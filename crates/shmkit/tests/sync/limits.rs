@@ -5,7 +5,8 @@ use std::fmt::Debug;
 
 use shmkit::memory::Trust;
 use shmkit::sync::{
-    Barrier, Condvar, Event, Latch, Mutex, NoData, Once, ReentrantMutex, Reset, RwLock, Semaphore,
+    Barrier, BoundedSemaphore, Condvar, Event, Latch, Mutex, NoData, Once, Permits, ReentrantMutex,
+    Reset, RwLock, Semaphore,
 };
 use shmkit::{Contents, ErrorKind, Latest, Object, Options, inspect};
 
@@ -73,6 +74,12 @@ fn every_primitive_is_made_at_its_limits_and_refused_beyond() {
     is_made::<Event>(|| Reset::Automatic, 1);
     for permits in [0, u32::MAX] {
         is_made::<Semaphore>(|| permits, 1);
+    }
+    for (initial, max) in [(0, 1), (1, 1), (u32::MAX, u32::MAX)] {
+        is_made::<BoundedSemaphore>(|| Permits { initial, max }, 1);
+    }
+    for (initial, max) in [(0, 0), (2, 1)] {
+        is_beyond::<BoundedSemaphore>(|| Permits { initial, max });
     }
     for parties in [1, 1024] {
         is_made::<Barrier>(|| parties, 1);

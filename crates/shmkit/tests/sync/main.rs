@@ -2,6 +2,8 @@
 //! and handles of one process. Between processes: `tests/processes/sync`.
 
 mod barrier;
+mod bounded;
+mod cancel;
 mod condvar;
 mod counter;
 mod descriptions;

@@ -96,3 +96,62 @@ fn removal_is_reported_to_waiters_and_later_callers_until_the_call_completes() {
     dir.options::<Once>().remove(NAME).unwrap();
     assert_eq!(kind(next.call_once(|| unreachable!("the object was removed"))), ErrorKind::Closed);
 }
+
+#[test]
+fn an_action_that_fails_returns_its_error_and_the_next_caller_tries_again() {
+    let (dir, [once, other]) = two_handles::<Once>(NAME, ());
+    for (once, reason) in [(&once, "no water"), (&other, "no power")] {
+        let failed: Result<(), Failure> = once.try_call_once(|| Err(Failure(reason.into())));
+        assert_eq!(failed.unwrap_err().0, reason);
+        assert!(!once.is_completed());
+    }
+    other.try_call_once_force(failed_before(false)).unwrap_err();
+    std::thread::scope(|scope| {
+        let waiting = once.try_call_once(|| {
+            let waiting = scope.spawn(|| other.call_once_force(|again| assert!(!again)));
+            dir.wait_for_waiters(NAME, 1);
+            Err(Failure(waiting.is_finished().to_string()))
+        });
+        assert_eq!(waiting.unwrap_err().0, "false");
+    });
+    assert!(once.is_completed(), "the waiter ran its action");
+    once.try_call_once(|| -> Result<(), Failure> { unreachable!("it is done") }).unwrap();
+}
+
+#[test]
+fn a_failure_does_not_hide_an_earlier_panic() {
+    let (_dir, [once, other]) = two_handles::<Once>(NAME, ());
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        once.try_call_once(|| -> Result<()> { std::panic::resume_unwind(Box::new(())) })
+    }));
+    assert!(panicked.is_err());
+    other.try_call_once_force(failed_before(true)).unwrap_err();
+    once.try_call_once_force(failed_before(true)).unwrap_err();
+    other.call_once_force(|again| assert!(again)).unwrap();
+}
+
+#[test]
+fn an_error_of_the_library_is_converted_into_that_of_the_action() {
+    let (dir, [once, _other]) = two_handles::<Once>(NAME, ());
+    dir.options::<Once>().remove(NAME).unwrap();
+    let answer = once.try_call_once(|| Err(Failure("the object was removed".into())));
+    assert!(answer.unwrap_err().0.starts_with("cannot use \"start\""));
+}
+
+/// The error of an action.
+#[derive(Debug)]
+struct Failure(String);
+
+impl From<shmkit::Error> for Failure {
+    fn from(error: shmkit::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// An action that fails, and checks what it is told of earlier ones.
+fn failed_before(expected: bool) -> impl FnOnce(bool) -> Result<(), Failure> {
+    move |again| {
+        assert_eq!(again, expected);
+        Err(Failure("failed".into()))
+    }
+}

@@ -93,7 +93,7 @@ fn a_hundred_permits_are_acquired_and_released() {
 fn consumed_and_forgotten_permits_do_not_return_and_posted_ones_are_new() {
     let (_dir, [semaphore, other]) = two_handles::<Semaphore>(NAME, 0);
     assert_exhausted(&semaphore);
-    other.post(0).unwrap();
+    assert_eq!(other.post(0).unwrap(), 0);
     assert_exhausted(&semaphore);
     for consume in CONSUMES {
         other.post(1).unwrap();
@@ -105,8 +105,9 @@ fn consumed_and_forgotten_permits_do_not_return_and_posted_ones_are_new() {
         acquire(&semaphore).unwrap().forget();
         assert_exhausted(&other);
     }
-    other.post(5).unwrap();
-    assert_eq!(semaphore.available(), 5);
+    assert_eq!(other.post(2).unwrap(), 0);
+    assert_eq!(other.post(3).unwrap(), 2, "the number before");
+    assert_eq!((other.post(0).unwrap(), semaphore.available()), (5, 5));
     let kept = semaphore.acquire().unwrap();
     semaphore.acquire().unwrap().forget();
     semaphore.consume().unwrap();
@@ -149,7 +150,7 @@ fn no_permit_is_lost_or_created_between_post_and_consume() {
     let (_dir, handles) = two_handles::<Semaphore>(NAME, 0);
     std::thread::scope(|scope| {
         for semaphore in &handles {
-            scope.spawn(|| (0..PERMITS / 3).for_each(|_| semaphore.post(3).unwrap()));
+            scope.spawn(|| (0..PERMITS / 3).for_each(|_| _ = semaphore.post(3).unwrap()));
             scope.spawn(|| (0..PERMITS / 2).for_each(|_| semaphore.consume().unwrap()));
             scope.spawn(|| {
                 (0..PERMITS / 2).for_each(|_| semaphore.acquire_timeout(TIMEOUT).unwrap().forget());
@@ -237,7 +238,7 @@ fn permits_are_limited_for_each_participant_and_in_total() {
     }
     other.post((room % u64::from(u32::MAX)) as u32).unwrap();
     assert_eq!(semaphore.available(), 1 << 40);
-    assert_error(semaphore.post(1), ErrorKind::Full, "more than 1099511627776 permits");
+    assert_error(semaphore.post(1), ErrorKind::Full, "1099511627776 are the maximum");
     assert_eq!(semaphore.available(), 1 << 40);
 }
 

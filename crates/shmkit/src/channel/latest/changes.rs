@@ -113,7 +113,7 @@ impl Reading {
         let news = match found.found {
             Some(Ok(())) => return Ok(()),
             Some(Err(news)) => news,
-            None => return Err(handle.timed_out()),
+            None => return Err(handle.not_in_time(found.stopped)),
         };
         // A value that was set before a death is returned before the death is reported.
         if self.place.take(handle, shape, into) {

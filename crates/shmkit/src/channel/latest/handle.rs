@@ -21,7 +21,7 @@ use crate::object::{OpenObject, RemovalWatch};
 use crate::participant::Liveness;
 use crate::participant::owner::OwnerWord;
 use crate::sys::process;
-use crate::wait::{WaitLoop, WaitWord};
+use crate::wait::{Stop, WaitLoop, WaitWord};
 
 /// A `latest` that names a value with a sequence beyond the largest one.
 const NO_VALUE: u64 = (u64::MAX >> SHIFT) << SHIFT;
@@ -289,8 +289,9 @@ impl Handle {
     }
 
     #[cold]
-    pub(super) fn timed_out(&self) -> Error {
-        let error = Error::new(ErrorKind::TimedOut, "no value was set before the timeout expired");
+    pub(super) fn not_in_time(&self, stopped: Option<Stop>) -> Error {
+        let why = "no value was set before the timeout expired";
+        let error = stopped.map_or_else(|| Error::new(ErrorKind::TimedOut, why), Stop::error);
         error.doing("wait for").on_shared(self.object.label())
     }
 

@@ -58,8 +58,8 @@ use self::state::{DONE, DRAINING, INCONSISTENT, READERS, UPGRADABLE};
 use super::{Liveness, ParticipantId};
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::wait::{
-    ASLEEP, Checked, Poll, SharedMoment, SleepTicket, Standing, Until, WaitLoop, WaitWord, Waited,
-    Wake,
+    ASLEEP, Checked, Poll, SharedMoment, SleepTicket, Standing, Stop, Until, WaitLoop, WaitWord,
+    Waited, Wake,
 };
 
 /// How many times an exchange is attempted before the word counts as contended.
@@ -96,6 +96,8 @@ pub(crate) enum AcquireError {
     Closed,
     /// The time is over, and this participant holds it.
     TimedOut(ParticipantId),
+    /// The wait was stopped.
+    Stopped(Stop),
     /// Other participants changed the word in each of many attempts, or it is reserved for one.
     Contended,
     /// The word has a value that no participant writes.
@@ -265,12 +267,13 @@ impl<'a> OwnerWord<'a> {
         waited: Waited<Result<T, AcquireError>>,
         until: Until,
     ) -> Result<T, AcquireError> {
-        let Waited { found, slept, requested } = waited;
+        let Waited { found, stopped, slept, requested } = waited;
         let outcome = found.unwrap_or_else(|| {
-            Err(match self.look().holder() {
-                Some(holder) if until == Until::Now => AcquireError::Held(holder),
-                Some(holder) => AcquireError::TimedOut(holder),
-                None => AcquireError::Contended,
+            Err(match (stopped, self.look().holder()) {
+                (Some(stop), _) => AcquireError::Stopped(stop),
+                (None, Some(holder)) if until == Until::Now => AcquireError::Held(holder),
+                (None, Some(holder)) => AcquireError::TimedOut(holder),
+                (None, None) => AcquireError::Contended,
             })
         });
         if outcome.is_err() && requested {

@@ -63,6 +63,42 @@ impl Barrier {
     pub fn parties(&self) -> u32 {
         self.0.parties
     }
+
+    /// Returns how many parties have arrived in this round and wait, at this moment.
+    pub fn waiting(&self) -> u32 {
+        self.0.rounds().count().0 as u32
+    }
+
+    /// Aborts the barrier: all parties that wait get `Aborted`, and so does each later wait, until
+    /// a process [resets](Self::reset) the barrier. A round that is complete stays complete.
+    ///
+    /// Any process that has the barrier open can abort it, party or not.
+    ///
+    /// # If a process dies
+    ///
+    /// The barrier stays aborted. Parties that die meanwhile free their places, and break no round.
+    ///
+    /// # Errors
+    ///
+    /// `Closed` if the object was removed; `Forked`; `RoleLost`.
+    pub fn abort(&self) -> Result<()> {
+        self.0.end_for_all(|rounds| rounds.abort())
+    }
+
+    /// Begins a new round, in which no party has arrived: also after an abort. Parties that wait
+    /// get `Aborted`. They stay parties, and can wait again.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`abort`](Self::abort).
+    pub fn reset(&self) -> Result<()> {
+        self.0.end_for_all(|rounds| rounds.reset())
+    }
+
+    /// Returns whether the barrier is aborted at this moment.
+    pub fn is_aborted(&self) -> bool {
+        self.0.rounds().is_aborted()
+    }
 }
 
 #[allow(private_interfaces, reason = "it is implemented by this library only")]
@@ -119,8 +155,8 @@ impl BarrierParty<'_> {
     ///
     /// # Errors
     ///
-    /// `PeerDied` if a party died before the round was complete; `Closed` if the object was
-    /// removed; `Forked`; `RoleLost`.
+    /// `PeerDied` if a party died before the round was complete; `Aborted` if a process aborted or
+    /// reset the barrier; `Closed` if the object was removed; `Forked`; `RoleLost`.
     pub fn wait(&mut self) -> Result<BarrierWaitResult> {
         self.wait_within(Until::Ever)
     }
@@ -157,7 +193,8 @@ impl BarrierParty<'_> {
             }
         };
         let ended = self.rendezvous.wait(round, until);
-        self.arrived = (ended == Ended::TimedOut).then_some(round);
+        // It has arrived all the same, and has not learnt how the round ended.
+        self.arrived = matches!(ended, Ended::TimedOut | Ended::Stopped(_)).then_some(round);
         match ended {
             Ended::Complete(leader) => Ok(BarrierWaitResult(leader)),
             other => Err(self.rendezvous.error(other)),

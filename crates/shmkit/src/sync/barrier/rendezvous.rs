@@ -86,6 +86,9 @@ impl Rendezvous {
     pub(super) fn arrive(&self, index: usize) -> Result<u64> {
         let membership = self.membership();
         membership.check_live()?;
+        if self.rounds().is_aborted() {
+            return Err(self.error(Ended::Aborted));
+        }
         self.rounds().arrive(index, membership.me()).ok_or_else(|| {
             let why = "another party has this party's place";
             membership.error(ErrorKind::RoleLost, "arrive at", why)
@@ -104,6 +107,12 @@ impl Rendezvous {
         self.rounds().wait(round, membership, &self.wait_loop, until)
     }
 
+    /// Ends the waits of all parties by `end`, which returns false if the object was retired.
+    pub(super) fn end_for_all(&self, end: impl FnOnce(Rounds<'_>) -> bool) -> Result<()> {
+        self.membership().check_live()?;
+        if end(self.rounds()) { Ok(()) } else { Err(self.membership().object().closed()) }
+    }
+
     #[cold]
     pub(super) fn error(&self, ended: Ended) -> Error {
         let membership = self.membership();
@@ -115,8 +124,13 @@ impl Rendezvous {
                 };
                 membership.error(ErrorKind::PeerDied, "wait at", why)
             }
+            Ended::Aborted => {
+                let why = "a process aborted the barrier: it can be used again after a reset";
+                membership.error(ErrorKind::Aborted, "wait at", why)
+            }
             Ended::Closed => membership.object().closed(),
-            _ => membership.timed_out("wait at"),
+            Ended::Stopped(stop) => membership.stopped(stop, "wait at"),
+            Ended::TimedOut | Ended::Complete(_) => membership.timed_out("wait at"),
         }
     }
 }
@@ -132,17 +146,22 @@ pub(super) fn describe(part: &Part<'_>, once: bool) -> Result<PartState> {
     let (arrived, joined) = rounds.count();
     let (arrived, joined) = (arrived as u64, joined as u64);
     let (is_open, number) = (once && rounds.is_open(), rounds.round());
+    let is_aborted = rounds.is_aborted();
     let progress = if once { ("open", is_open.into()) } else { ("round", number.into()) };
-    let fields = vec![
+    let mut fields = vec![
         ("parties", parties.into()),
         progress,
         ("arrived", arrived.into()),
         ("joined", joined.into()),
     ];
+    if !once {
+        fields.push(("aborted", is_aborted.into()));
+    }
     let round = if once { String::new() } else { format!("round {number}: ") };
     let others = if joined == 0 { String::new() } else { format!(", {joined} more have joined") };
     let text = match is_open {
         true => format!("open, {parties} have arrived"),
+        false if is_aborted => format!("{round}aborted, {joined} of {parties} have joined"),
         false => format!("{round}{arrived} of {parties} have arrived{others}"),
     };
     let holders = rounds.parties().map(|id| part.held_by(id, PARTY)).collect();

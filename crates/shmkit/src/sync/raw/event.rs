@@ -23,11 +23,17 @@
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::participant::Liveness;
 use crate::wait::{
-    ASLEEP, CLOSED, Checked, Poll, SleepTicket, Standing, Until, WaitLoop, WaitWord, Waited, Wake,
+    ASLEEP, CLOSED, Checked, Poll, SleepTicket, Standing, Stop, Until, WaitLoop, WaitWord, Waited,
+    Wake,
 };
 
 const SET: u64 = 1 << 2;
 const ONE: u64 = 1 << 3;
+
+/// The word of a new event.
+pub(crate) fn at_first(is_set: bool) -> u64 {
+    if is_set { SET | ONE } else { 0 }
+}
 
 /// How an event that was set is reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +66,8 @@ pub(crate) enum EventError {
     Closed,
     /// The deadline passed.
     TimedOut,
+    /// The wait was stopped.
+    Stopped(Stop),
 }
 
 /// The word of an event.
@@ -159,13 +167,14 @@ impl<'a> EventWord<'a> {
         until: Until,
         liveness: &impl Liveness,
     ) -> Result<(), EventError> {
-        let Waited { found, slept, .. } = wait_loop.wait(
+        let Waited { found, stopped, slept, .. } = wait_loop.wait(
             liveness.notices(),
             until,
             |standing| self.poll(begun, standing),
             |_| liveness.object_is_removed().then_some(Checked::Removed(Err(EventError::Closed))),
         );
-        let outcome = found.unwrap_or(Err(EventError::TimedOut));
+        let error = stopped.map_or(EventError::TimedOut, EventError::Stopped);
+        let outcome = found.unwrap_or(Err(error));
         if slept && outcome.is_err() && self.reset == Reset::Automatic {
             // Another waiter may need the wake that this waiter received, and the mark that went
             // with it.

@@ -1,7 +1,7 @@
 //! Permits that are returned if their holder dies.
 //!
 //! ```text
-//! line    | given | initial permits | handed | asked | ... | taken    `taken` in another line
+//! line    | given | initial permits | handed | asked | maximum | ... | taken    in another line
 //! data    | taken by slot 0 | given back by it | ...    64 bytes each
 //!
 //! given, taken       63                      14  13  12          2    1        0
@@ -29,6 +29,14 @@
 //! its place in the queue. So after 16 ms it sets the bit at once, and stores the time in `asked`:
 //! then, for 50 ms, only a thread that requested a handoff clears the bit. A dead or stopped thread
 //! delays the others by one slice.
+//!
+//! # Maximum
+//!
+//! Permits that are available and permits that are held are together never more than the maximum.
+//! A release cannot exceed it; only a post can. So a post counts both before its exchange: nothing
+//! was released or posted meanwhile, or the exchange fails. Permits that were taken meanwhile only
+//! moved from one count to the other, so the post counts again if one was. A consumed permit is in
+//! neither count.
 //!
 //! # Why no permit is lost or created
 //!
@@ -59,7 +67,7 @@ use crate::object::LINE_WORDS;
 use crate::participant::{slot_from_bits, slot_to_bits};
 use crate::sys::notices::ObjectNotices;
 use crate::wait::{
-    ASLEEP, CLOSED, Checked, Extent, Poll, RUN, SharedMoment, SleepTicket, Standing, Until,
+    ASLEEP, CLOSED, Checked, Extent, Poll, RUN, SharedMoment, SleepTicket, Standing, Stop, Until,
     WaitLoop, WaitWord, Waited, Wake,
 };
 
@@ -112,12 +120,23 @@ const GIVEN: usize = 1;
 pub(crate) enum PermitError {
     /// None is available, or none was available before the timeout expired.
     None,
+    /// The wait was stopped.
+    Stopped(Stop),
     /// The object was retired.
     Closed,
-    /// There would be too many: held by this participant, or in total.
+    /// This participant would hold too many.
     TooMany,
+    /// There would be more than the maximum, with these.
+    Full(Existing),
     /// More permits were taken than given: participants never write that.
     Corrupt,
+}
+
+/// The permits that exist: those that were consumed are not among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Existing {
+    pub(crate) available: u64,
+    pub(crate) held: u64,
 }
 
 /// The words of a semaphore.
@@ -272,20 +291,47 @@ impl<'a> Permits<'a> {
         }
     }
 
-    /// Gives `many` new permits.
+    /// Gives `many` new permits, unless there would be more than `max`. Returns how many were
+    /// available before.
     #[inline]
-    pub(crate) fn post(self, many: u64) -> Result<(), PermitError> {
+    pub(crate) fn post(self, many: u64, max: u64) -> Result<u64, PermitError> {
         loop {
             let given = Self::load(self.given);
             self.settle(given, GIVEN);
             if given.0 & CLOSED != 0 {
                 return Err(PermitError::Closed);
             }
-            if self.available() + many > MAX_PERMITS {
-                return Err(PermitError::TooMany);
+            let existing = match max {
+                MAX_PERMITS => self.available_of(given, Self::load(self.taken)),
+                _ => self.existing(given),
+            };
+            if existing.available + existing.held + many > max {
+                return Err(PermitError::Full(existing));
             }
             if self.give(given, many, None) {
-                return Ok(());
+                return Ok(existing.available);
+            }
+        }
+    }
+
+    /// The permits that are available when the totals are these. None counts as held.
+    #[inline]
+    fn available_of(self, given: Total, taken: Total) -> Existing {
+        Existing { available: given.count().saturating_sub(taken.count()), held: 0 }
+    }
+
+    /// Counts the permits that exist while `given` is the total of those that were given.
+    #[cold]
+    fn existing(self, given: Total) -> Existing {
+        let mut tries = 0;
+        loop {
+            let taken = Self::load(self.taken);
+            self.settle(taken, TAKEN);
+            let held = (0..(self.slots.len() / STRIDE) as u32).map(|slot| self.held(slot)).sum();
+            tries += 1;
+            // Otherwise other threads keep taking permits, some of which may count twice.
+            if Self::load(self.taken).count() == taken.count() || tries == TRIES {
+                return Existing { held, ..self.available_of(given, taken) };
             }
         }
     }
@@ -380,7 +426,7 @@ impl<'a> Permits<'a> {
         mut check: impl FnMut(Extent<'_>) -> bool,
     ) -> Result<(), PermitError> {
         let mut has_asked = false;
-        let Waited { found, slept, requested } = wait_loop.wait(
+        let Waited { found, stopped, slept, requested } = wait_loop.wait(
             notices,
             until,
             |standing| {
@@ -399,7 +445,7 @@ impl<'a> Permits<'a> {
         if (slept || ended) && is_needed() {
             self.wait_word().pass_wake_on();
         }
-        found.unwrap_or(Err(PermitError::None))
+        found.unwrap_or(Err(stopped.map_or(PermitError::None, PermitError::Stopped)))
     }
 
     /// Returns whether a waiter requests a handoff when it sleeps again.

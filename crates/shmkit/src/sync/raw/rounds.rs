@@ -1,10 +1,10 @@
 //! Barriers and latches in rounds: a record for each party.
 //!
 //! ```text
-//! word    63                          12 11               4  3    2     1        0
-//!         +-----------------------------+------------------+---+------+--------+--------+
-//!         |            round            | broken, the last | 0 | OPEN | ASLEEP | CLOSED |
-//!         +-----------------------------+------------------+---+------+--------+--------+
+//! word    63            20 19               4      3       2     1        0
+//!         +---------------+------------------+---------+------+--------+--------+
+//!         |     round     | the last 8 ended | ABORTED | OPEN | ASLEEP | CLOSED |
+//!         +---------------+------------------+---------+------+--------+--------+
 //! record  63            32 31           13 12           2 1     0
 //!         +---------------+---------------+--------------+--------+
 //!         |  generation   |     round     |   slot + 1   | state  |
@@ -23,9 +23,16 @@
 //!
 //! A round is complete when every record is ARRIVED in it. Any process that sees this moves the
 //! word to the next round, by one exchange, perhaps before the last party to arrive has looked. No
-//! count of arrivals is stored, so the count cannot be wrong. Bits 4 to 11 say which of the last
-//! eight rounds were broken: bit 4 is for the previous round.
-//! A latch has one round that is completed, and stays OPEN; rounds can be broken there too.
+//! count of arrivals is stored, so the count cannot be wrong. Bits 4 to 19 say how each of the last
+//! eight rounds ended, in two bits: 0 complete, 1 broken by a death, 2 aborted. Bits 4 and 5 are
+//! for the previous round. A latch has one round that is completed, and stays OPEN; rounds can be
+//! broken there too, but not aborted.
+//!
+//! Any participant aborts a barrier: by an exchange that sets ABORTED. From then on no round ends,
+//! and all waiters get an error, until a participant resets the barrier: by the exchange that moves
+//! the word to the next round, ends the previous one as aborted, and clears ABORTED. So a waiter
+//! that looks only after a reset also learns of it. A party that dies meanwhile leaves its place,
+//! and breaks no round.
 //!
 //! # Why no party goes on alone
 //!
@@ -49,16 +56,25 @@
 use crate::memory::atomic::{AtomicU64, Ordering, fence_in_model};
 use crate::participant::{Liveness, ParticipantId};
 use crate::wait::{
-    ASLEEP, CLOSED, Checked, Extent, Poll, SleepTicket, Until, WaitLoop, WaitWord, Wake,
+    ASLEEP, CLOSED, Checked, Extent, Poll, SleepTicket, Stop, Until, WaitLoop, WaitWord, Wake,
 };
 
 /// The most parties.
 pub(crate) const MAX_PARTIES: usize = 1_024;
 
 const OPEN: u64 = 1 << 2;
-const BROKEN_SHIFT: u32 = 4;
-const BROKEN: u64 = 0xff << BROKEN_SHIFT;
-const ROUND: u64 = 1 << 12;
+const ABORTED: u64 = 1 << 3;
+const HISTORY_SHIFT: u64 = 4;
+const HISTORY: u64 = 0xffff << HISTORY_SHIFT;
+const ROUND: u64 = 1 << 20;
+
+/// How many rounds the history has, and how many bits for each.
+const HISTORY_ROUNDS: u64 = 8;
+const END_BITS: u64 = 2;
+/// How a round ended, in the history. Anything else counts as aborted.
+const COMPLETED: u64 = 0;
+const BROKEN: u64 = 1;
+const RESET: u64 = 2;
 
 const FREE: u64 = 0;
 const JOINED: u64 = 1;
@@ -75,8 +91,12 @@ pub(crate) enum Ended {
     Complete(bool),
     /// A party died.
     Broken,
+    /// A participant aborted the barrier, or reset it.
+    Aborted,
     /// The deadline passed.
     TimedOut,
+    /// The wait was stopped.
+    Stopped(Stop),
     /// The object was retired.
     Closed,
 }
@@ -88,6 +108,17 @@ pub(crate) struct Rounds<'a> {
     pub(crate) records: &'a [AtomicU64],
     /// A latch: it is completed once.
     pub(crate) once: bool,
+}
+
+/// Returns the word in the next round, when this one ended so.
+fn next_round(word: u64, how: u64) -> u64 {
+    let history = word << END_BITS & HISTORY & !(0b11 << HISTORY_SHIFT) | how << HISTORY_SHIFT;
+    word.wrapping_add(ROUND) & !(HISTORY | ASLEEP | ABORTED) | history
+}
+
+/// Returns how a round ended: 1 for the previous one, up to 8.
+fn end_of(word: u64, rounds_ago: u64) -> u64 {
+    word >> (HISTORY_SHIFT + END_BITS * (rounds_ago - 1)) & 0b11
 }
 
 /// Returns the record in another state, in a round.
@@ -123,18 +154,25 @@ impl<'a> Rounds<'a> {
         self.look() & OPEN != 0
     }
 
+    /// Returns whether the barrier is aborted.
+    pub(crate) fn is_aborted(self) -> bool {
+        self.look() & ABORTED != 0
+    }
+
     /// Returns whether the record's party has arrived.
     fn has_arrived(self, record: u64, round: u64) -> bool {
         record & STATE == ARRIVED
             && (self.once || record & IN_ROUND == (round << IN_ROUND_SHIFT) & IN_ROUND)
     }
 
-    /// Returns how many parties have arrived, and how many have joined but not arrived.
+    /// Returns how many parties have arrived, and how many have joined but not arrived. No party
+    /// has arrived at an aborted barrier.
     pub(crate) fn count(self) -> (usize, usize) {
-        let round = self.round();
+        let (round, is_aborted) = (self.round(), self.is_aborted());
         let taken = (0..self.records.len()).map(|index| self.load(index));
         let taken = taken.filter(|record| record & STATE != FREE);
-        let (here, missing): (Vec<_>, Vec<_>) = taken.partition(|it| self.has_arrived(*it, round));
+        let (here, missing): (Vec<_>, Vec<_>) =
+            taken.partition(|it| !is_aborted && self.has_arrived(*it, round));
         (here.len(), missing.len())
     }
 
@@ -189,7 +227,7 @@ impl<'a> Rounds<'a> {
 
     /// Ends the round if all parties have arrived. Returns whether this call ended it.
     pub(crate) fn end_if_all_arrived(self, round: u64) -> bool {
-        self.have_all_arrived(round) && self.end(round, false)
+        self.have_all_arrived(round) && self.end(round, COMPLETED)
     }
 
     /// For a party that arrived in `round`: ends it if all have arrived. If the slow check is due,
@@ -204,7 +242,7 @@ impl<'a> Rounds<'a> {
             return false;
         }
         if wait_loop.take_due_check(liveness.notices()).is_none() {
-            return self.end(round, false);
+            return self.end(round, COMPLETED);
         }
         let completed = self.complete_or_break(round, liveness);
         if !completed {
@@ -223,24 +261,51 @@ impl<'a> Rounds<'a> {
         self.end_if_all_arrived(round)
     }
 
-    fn end(self, round: u64, broken: bool) -> bool {
+    /// Ends the round in one of these ways. Returns whether this call did.
+    fn end(self, round: u64, how: u64) -> bool {
         let mut had = self.look();
-        while had / ROUND == round && had & (CLOSED | OPEN) == 0 {
-            let next = match (self.once, broken) {
-                (true, false) => had & !ASLEEP | OPEN,
-                _ => {
-                    let history = (had & BROKEN) << 1 | u64::from(broken) << BROKEN_SHIFT;
-                    had.wrapping_add(ROUND) & !(BROKEN | ASLEEP) | history & BROKEN
-                }
+        while had / ROUND == round && had & (CLOSED | OPEN | ABORTED) == 0 {
+            let next = match (self.once, how) {
+                (true, COMPLETED) => had & !ASLEEP | OPEN,
+                _ => next_round(had, how),
             };
-            // ORDERING: AcqRel; pairs with the Acquire in `look`: a party that continues sees what
-            // all parties did before they arrived.
-            match WaitWord::new(self.word).change(had, next, Ordering::AcqRel, Wake::All) {
+            match self.change(had, next) {
                 Ok(()) => return true,
                 Err(found) => had = found,
             }
         }
         false
+    }
+
+    /// Aborts the barrier: all waiters continue with an error. False if the object was retired.
+    pub(crate) fn abort(self) -> bool {
+        let mut had = self.look();
+        while had & (CLOSED | ABORTED) == 0 {
+            match self.change(had, had & !ASLEEP | ABORTED) {
+                Ok(()) => return true,
+                Err(found) => had = found,
+            }
+        }
+        had & CLOSED == 0
+    }
+
+    /// Begins a new round; all waiters continue with an error. False if the object was retired.
+    pub(crate) fn reset(self) -> bool {
+        let mut had = self.look();
+        while had & CLOSED == 0 {
+            match self.change(had, next_round(had, RESET)) {
+                Ok(()) => return true,
+                Err(found) => had = found,
+            }
+        }
+        false
+    }
+
+    /// Exchanges the word, and wakes all waiters.
+    fn change(self, from: u64, to: u64) -> Result<(), u64> {
+        // ORDERING: AcqRel; pairs with the Acquire in `look`: a party that continues sees what all
+        // parties did before they arrived.
+        WaitWord::new(self.word).change(from, to, Ordering::AcqRel, Wake::All)
     }
 
     /// Returns how a round ended; otherwise returns what to sleep on.
@@ -251,12 +316,15 @@ impl<'a> Rounds<'a> {
         }
         Poll::Ready(match (now / ROUND).wrapping_sub(round) {
             0 if now & CLOSED != 0 => Ended::Closed,
+            0 if now & ABORTED != 0 => Ended::Aborted,
             0 => return Poll::Pending(SleepTicket::new(WaitWord::new(self.word), now)),
-            // A round that is too old to have a bit was followed by broken rounds.
-            later @ 1..=8 if now & 1 << (u64::from(BROKEN_SHIFT) + later - 1) == 0 => {
-                Ended::Complete(false)
-            }
-            _ => Ended::Broken,
+            later => match end_of(now, later.min(HISTORY_ROUNDS)) {
+                COMPLETED if later <= HISTORY_ROUNDS => Ended::Complete(false),
+                // The history does not go back so far. Rounds that no party could complete without
+                // this one followed.
+                BROKEN | COMPLETED => Ended::Broken,
+                _ => Ended::Aborted,
+            },
         })
     }
 
@@ -316,7 +384,7 @@ impl<'a> Rounds<'a> {
             crash_point!("barrier: death recorded, round not broken");
         }
         if record & IN_ROUND == (round << IN_ROUND_SHIFT) & IN_ROUND {
-            self.end(round, true);
+            self.end(round, BROKEN);
             crash_point!("barrier: round broken, record not free");
         }
         if self.was_completed(record) {
@@ -331,7 +399,8 @@ impl<'a> Rounds<'a> {
     fn was_completed(self, record: u64) -> bool {
         let now = self.look();
         let previous = (now / ROUND).wrapping_sub(1);
-        record & IN_ROUND == (previous << IN_ROUND_SHIFT) & IN_ROUND && now & 1 << BROKEN_SHIFT == 0
+        let is_of_previous = record & IN_ROUND == (previous << IN_ROUND_SHIFT) & IN_ROUND;
+        is_of_previous && end_of(now, 1) == COMPLETED
     }
 
     /// Waits until the round is over.
@@ -359,7 +428,7 @@ impl<'a> Rounds<'a> {
             // The next wait checks at once for the deaths that this wait left to a later round.
             wait_loop.forget_check();
         }
-        waited.found.unwrap_or(Ended::TimedOut)
+        waited.found.unwrap_or(waited.stopped.map_or(Ended::TimedOut, Ended::Stopped))
     }
 }
 

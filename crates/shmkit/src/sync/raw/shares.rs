@@ -298,10 +298,13 @@ impl<'a> Shares<'a> {
         );
         match (waited.found, self.first_sharer(first)) {
             (Some(outcome), _) => outcome?,
-            (None, Some((holder, ..))) if until == Until::Now => {
-                return Err(AcquireError::Held(holder));
+            (None, Some((holder, ..))) => {
+                return Err(match waited.stopped {
+                    Some(stop) => AcquireError::Stopped(stop),
+                    None if until == Until::Now => AcquireError::Held(holder),
+                    None => AcquireError::TimedOut(holder),
+                });
             }
-            (None, Some((holder, ..))) => return Err(AcquireError::TimedOut(holder)),
             (None, None) => {}
         }
         // CRASH: dying before this is not a death in a critical section: nothing was changed.

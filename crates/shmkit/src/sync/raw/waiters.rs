@@ -43,7 +43,9 @@
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::object::LINE_WORDS;
 use crate::participant::{Liveness, ParticipantId};
-use crate::wait::{ASLEEP, CLOSED, Checked, Poll, SleepTicket, Until, WaitLoop, WaitWord, Wake};
+use crate::wait::{
+    ASLEEP, CLOSED, Checked, Poll, SleepTicket, Stop, Until, WaitLoop, WaitWord, Wake,
+};
 
 /// How many threads can wait at a time.
 pub(crate) const RECORDS: usize = if cfg!(loom) { 4 } else { 896 };
@@ -66,6 +68,8 @@ pub(crate) enum Ended {
     Inherited,
     /// By its deadline.
     TimedOut,
+    /// It was stopped.
+    Stopped(Stop),
     /// Another participant has the record: this participant lost its liveness lock.
     Lost,
     /// By the removal of the object, or because [`Liveness::object_is_removed`] returned true.
@@ -300,7 +304,7 @@ impl<'a> Waiters<'a> {
                 inherited.map(Checked::Found).or_else(|| removed().map(Checked::Removed))
             },
         );
-        match waited.found.unwrap_or(Ended::TimedOut) {
+        match waited.found.unwrap_or(waited.stopped.map_or(Ended::TimedOut, Ended::Stopped)) {
             ended if ended.is_notified() || ended == Ended::Lost => ended,
             _ if !self.give_up(index, me) => Ended::Notified,
             ended => {

@@ -235,9 +235,10 @@ impl<T: Shareable> DerefMut for WriteGuard<'_, T> {
     }
 }
 
-/// What the guards have in common, which hold the lock in the way `$hold`.
+/// What the guards have in common, which hold the lock in the way `$hold` and give a `$reference`
+/// to the value.
 macro_rules! guard {
-    ($guard:ident, $hold:expr) => {
+    ($guard:ident, $hold:expr, $($reference:tt)+) => {
         impl<'a, T: Shareable> GuardOf<'a, T> for $guard<'a, T> {
             const HOLD: Hold = $hold;
 
@@ -274,6 +275,12 @@ macro_rules! guard {
 
         #[allow(private_interfaces, reason = "guards are made by this library only")]
         impl<T: Shareable> Guard for $guard<'_, T> {
+            type Value<'v> = $($reference)+ T;
+
+            fn check(&mut self, condition: impl FnOnce(Self::Value<'_>) -> bool) -> bool {
+                condition(self)
+            }
+
             fn membership(&self) -> &Membership {
                 self.lock.raw.owner.membership()
             }
@@ -293,6 +300,6 @@ macro_rules! guard {
     };
 }
 
-guard!(ReadGuard, Hold::Read);
-guard!(UpgradableGuard, Hold::Upgradable);
-guard!(WriteGuard, Hold::Write);
+guard!(ReadGuard, Hold::Read, &'v);
+guard!(UpgradableGuard, Hold::Upgradable, &'v);
+guard!(WriteGuard, Hold::Write, &'v mut);

@@ -12,15 +12,8 @@
 //! process has ended. So a notice can be about a stranger, and a death without a notice. A waiter
 //! has those watched that joined since its last look. So waiters look at intervals there, too.
 //!
-//! A waiter
-//!
-//! - S1 reads the count of news,
-//! - S2 looks, and makes the slow check if there are news since its last one,
-//! - S3 enters the list of sleepers, if the count is still that of S1,
-//! - S4 sleeps on its word,
-//! - S5 leaves the list.
-//!
-//! The ringer, one thread for each process,
+//! A waiter takes the steps S1 to S5 of [`sleepers`](super::sleepers). At S2 it makes the slow
+//! check if there are news since its last one. The ringer, one thread for each process,
 //!
 //! - R1 reads an event, and in all processes but the first few waits for 0.5 ms,
 //! - R2 counts one more piece of news,
@@ -30,9 +23,7 @@
 //!
 //! # Why no notice is lost
 //!
-//! S3 and R2 hold the same mutex. If R2 comes first, the waiter does not sleep. If S3 comes first,
-//! the waiter is in the list, and R4 wakes it again and again until it leaves: also if the first
-//! wake came between S3 and S4, or reached a sleeper of another process.
+//! R2 to R4 lose none: see there.
 //!
 //! Linux reports that a file is closed just before it releases the locks of the closed file, and
 //! Windows releases the locks of a process some time after its end. So a waiter that looks at once

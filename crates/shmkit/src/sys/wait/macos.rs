@@ -62,7 +62,7 @@ fn find(name: &CStr) -> Option<*mut c_void> {
 
 /// Sleeps while the low half of `word` equals that of `expected`, until woken or until `until`.
 ///
-/// Signals do not end the sleep. A read-only mapping is enough.
+/// A read-only mapping is enough.
 pub(crate) fn wait(
     word: &AtomicU64,
     expected: u64,
@@ -83,7 +83,8 @@ pub(crate) fn wait(
         }
         match calls().map(|calls| sleep(calls, word, expected, left)) {
             Some(Ok(())) => return WaitOutcome::Woken,
-            Some(Err(libc::EINTR | libc::ETIMEDOUT)) => {}
+            Some(Err(libc::EINTR)) => return WaitOutcome::Interrupted,
+            Some(Err(libc::ETIMEDOUT)) => {}
             // An old system, a word whose page is not present, or a sandbox. Another look is
             // correct, but must not become spinning.
             None | Some(Err(_)) => {

@@ -47,6 +47,9 @@ pub(crate) enum WaitOutcome {
     Changed,
     /// The time limit passed.
     TimedOut,
+    /// A handler of this thread ran for a signal.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "there are no signals"))]
+    Interrupted,
 }
 
 #[cfg(unix)]

@@ -288,7 +288,7 @@ impl Actor {
     fn act_at_once(&mut self, verb: &str) -> Result<String> {
         let (.., semaphore, _, (condvar, event, _)) = self.primitives;
         match verb {
-            "post" => semaphore.post(1)?,
+            "post" => _ = semaphore.post(1)?,
             "set" => event.set()?,
             "reset" => event.reset()?,
             "notify_one" => condvar.notify_one()?,

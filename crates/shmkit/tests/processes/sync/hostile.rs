@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use shmkit::memory::Trust;
 use shmkit::sync::{
-    Barrier, Condvar, Event, Guard, Latch, LockResult, Mutex, NoData, Once, ReentrantMutex, Reset,
-    RwLock, Semaphore,
+    Barrier, BoundedSemaphore, Condvar, Event, Guard, Latch, LockResult, Mutex, NoData, Once,
+    Permits, ReentrantMutex, Reset, RwLock, Semaphore,
 };
 use shmkit::{Primitive, inspect};
 
@@ -50,7 +50,7 @@ const GARBAGE: [u64; 16] = [
 /// Creates a primitive, and uses it while its words are overwritten.
 type Victim = fn(&mut Random);
 
-const VICTIMS: [(&str, Victim); 9] = [
+const VICTIMS: [(&str, Victim); 10] = [
     ("mutex", |random| overwrite::<Mutex>(NoData::default(), use_mutex, random)),
     ("reentrant mutex", |random| {
         overwrite::<ReentrantMutex>(NoData::default(), use_reentrant, random);
@@ -62,6 +62,10 @@ const VICTIMS: [(&str, Victim); 9] = [
         overwrite::<Condvar>((), |condvar| use_condvar(condvar, &intact), random);
     }),
     ("semaphore", |random| overwrite::<Semaphore>(1, use_semaphore, random)),
+    ("bounded semaphore", |random| {
+        let permits = Permits { initial: 1, max: 3 };
+        overwrite::<BoundedSemaphore>(permits, |semaphore| use_semaphore(semaphore), random);
+    }),
     ("manual event", |random| overwrite::<Event>(Reset::Manual, use_event, random)),
     ("automatic event", |random| overwrite::<Event>(Reset::Automatic, use_event, random)),
     ("barrier and latch", |random| overwrite::<(Barrier, Latch)>((2, 2), use_parties, random)),
@@ -233,6 +237,7 @@ fn use_parties((barrier, latch): &(Barrier, Latch)) {
         let _ = (party.wait_timeout(Duration::ZERO), party.wait_timeout(SHORT));
     }
     let _ = (latch.join().map(|party| party.count_down()), latch.try_wait());
+    let _ = (barrier.abort(), barrier.waiting(), barrier.is_aborted(), barrier.reset());
     drop(latch.join());
     let _ = latch.wait_timeout(SHORT);
 }

@@ -23,6 +23,8 @@ mod notices;
 mod removal;
 mod semaphore;
 #[cfg(unix)]
+mod signals;
+#[cfg(unix)]
 mod sleeping;
 mod stopped;
 mod upgrades;

@@ -170,6 +170,7 @@ const TURNS: u64 = 400;
 fn wait_for_turn<G>(condvar: &Condvar, mut guard: G, turn: u64) -> G
 where
     G: Guard + DerefMut<Target = u64>,
+    for<'v> G: Guard<Value<'v> = &'v mut u64>,
 {
     match turn / 2 % METHODS {
         0 => {

@@ -75,7 +75,7 @@ fn waiters_get_permits() {
         let words = words.clone();
         move || words.take(1, false)
     });
-    words.permits().post(1).unwrap();
+    words.permits().post(1, MAX_PERMITS).unwrap();
     waiting.join().unwrap();
     assert_eq!((words.permits().held(1), words.sum()), (1, 1));
 }
@@ -93,8 +93,8 @@ fn loom_two_waiters_get_one_permit_each() {
             let words = words.clone();
             thread::spawn(move || words.take(slot, false))
         });
-        words.permits().post(1).unwrap();
-        words.permits().post(1).unwrap();
+        words.permits().post(1, MAX_PERMITS).unwrap();
+        words.permits().post(1, MAX_PERMITS).unwrap();
         waiting.map(|it| it.join().unwrap());
         assert_eq!((words.permits().available(), words.sum()), (0, 2));
     });
@@ -169,5 +169,56 @@ fn loom_a_consumed_permit_is_not_given_back() {
         words.permits().consume(1);
         giving.join().unwrap();
         assert_eq!((words.permits().held(1), words.permits().available()), (0, 1));
+    });
+}
+
+#[test]
+fn loom_a_permit_that_changes_hands_counts_for_the_maximum() {
+    check(Some(3), || {
+        let words = Words::new(1, 2);
+        let taking = thread::spawn({
+            let words = words.clone();
+            move || {
+                words.permits().try_take(Some(1)).unwrap();
+                words.permits().give_back(1);
+            }
+        });
+        let refused = words.permits().post(1, 1);
+        assert!(matches!(refused, Err(PermitError::Full(_))), "{refused:?}");
+        taking.join().unwrap();
+        assert_eq!((words.sum(), words.permits().available()), (1, 1));
+    });
+}
+
+#[test]
+fn loom_of_two_posts_one_reaches_the_maximum() {
+    check(Some(3), || {
+        let words = Words::new(0, 1);
+        let posting = thread::spawn({
+            let words = words.clone();
+            move || words.permits().post(1, 1)
+        });
+        let posted = [words.permits().post(1, 1), posting.join().unwrap()];
+        assert_eq!(posted.iter().filter(|it| **it == Ok(0)).count(), 1, "{posted:?}");
+        assert_eq!(words.permits().available(), 1);
+    });
+}
+
+#[test]
+fn loom_a_permit_whose_taker_died_at_once_counts_for_the_maximum() {
+    check(Some(3), || {
+        let words = Words::new(1, 2);
+        assert!(ends_at("semaphore: permit taken, not recorded", || {
+            words.permits().try_take(Some(DEAD)).unwrap();
+        }));
+        let reaping = thread::spawn({
+            let words = words.clone();
+            move || words.permits().reap(DEAD, || true)
+        });
+        let refused = words.permits().post(1, 1);
+        assert!(matches!(refused, Err(PermitError::Full(_))), "{refused:?}");
+        reaping.join().unwrap();
+        words.permits().reap(DEAD, || true);
+        assert_eq!((words.sum(), words.permits().available()), (1, 1));
     });
 }

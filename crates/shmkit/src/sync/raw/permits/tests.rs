@@ -80,7 +80,7 @@ fn a_handoff_ends_with_the_permit_of_a_waiter_and_is_recorded() {
             std::thread::yield_now();
         }
         assert_eq!(words.handed_ns.load(Ordering::Relaxed), 0);
-        words.permits().post(1).unwrap();
+        words.permits().post(1, MAX_PERMITS).unwrap();
         assert_eq!(waiting.join().unwrap(), Ok(()));
     });
     assert!(!words.permits().is_reserved() && words.handed_ns.load(Ordering::Relaxed) > 0);

@@ -131,7 +131,7 @@ struct BreaksRoundWhenAsked<'a>(Rounds<'a>);
 
 impl Liveness for BreaksRoundWhenAsked<'_> {
     fn is_dead(&self, id: ParticipantId) -> bool {
-        self.0.end(0, true);
+        self.0.end(0, BROKEN);
         id == DEAD
     }
 }
@@ -209,5 +209,69 @@ fn loom_a_latch_opens_when_the_last_party_arrived() {
         let ended = words.rounds().wait(round, &NOBODY_DIED, &WaitLoop::for_answer(0), Until::Ever);
         assert_eq!(ended, Ended::Complete(false));
         coming.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_an_abort_ends_a_wait_unless_the_round_is_complete() {
+    check(Some(2), || {
+        let words = Words::new(2, false);
+        let index = [1, 2].map(|slot| words.rounds().join(living(slot), &NOBODY_DIED).unwrap());
+        let meeting = [0, 1].map(|which| {
+            let words = words.clone();
+            thread::spawn(move || words.meet(index[which], living(which as u32 + 1), &NOBODY_DIED))
+        });
+        assert!(words.rounds().abort());
+        let ended = meeting.map(|it| it.join().unwrap());
+        let is_complete = |ended: &Ended| matches!(ended, Ended::Complete(_));
+        match words.rounds().round() {
+            0 => assert_eq!(ended, [Ended::Aborted; 2]),
+            _ => assert!(ended.iter().all(is_complete), "{ended:?}"),
+        }
+        assert!(words.rounds().is_aborted());
+        let wait_loop = WaitLoop::for_answer(0);
+        let round = words.rounds().round();
+        let later = words.rounds().wait(round, &NOBODY_DIED, &wait_loop, Until::Ever);
+        assert_eq!(later, Ended::Aborted);
+    });
+}
+
+#[test]
+fn loom_a_waiter_that_looks_only_after_the_reset_learns_of_the_abort() {
+    check(Some(2), || {
+        let words = Words::new(2, false);
+        let index = words.rounds().join(living(1), &NOBODY_DIED).unwrap();
+        let waiting = thread::spawn({
+            let words = words.clone();
+            move || words.meet(index, living(1), &NOBODY_DIED)
+        });
+        // An arrival after the reset is one of the next round.
+        while words.rounds().count().0 == 0 {
+            loom::thread::yield_now();
+        }
+        assert!(words.rounds().abort() && words.rounds().reset());
+        assert_eq!(waiting.join().unwrap(), Ended::Aborted);
+        assert!(!words.rounds().is_aborted());
+        assert_eq!((words.rounds().round(), words.rounds().count()), (1, (0, 1)));
+    });
+}
+
+#[test]
+fn loom_a_death_during_an_abort_breaks_no_round_and_frees_the_place() {
+    check(Some(2), || {
+        let words = Words::new(2, false);
+        words.rounds().join(DEAD, &NOBODY_DIED).unwrap();
+        let index = words.rounds().join(living(1), &NOBODY_DIED).unwrap();
+        let waiting = thread::spawn({
+            let words = words.clone();
+            move || words.meet(index, living(1), &DeadIs(Some(DEAD)))
+        });
+        assert!(words.rounds().abort());
+        let ended = waiting.join().unwrap();
+        assert!(matches!(ended, Ended::Aborted | Ended::Broken), "{ended:?}");
+        let round = words.rounds().round();
+        assert_eq!(round, u64::from(ended == Ended::Broken));
+        words.rounds().repair(round, &DeadIs(Some(DEAD)), Extent::Everything);
+        assert_eq!((words.rounds().round(), words.rounds().parties().count()), (round, 1));
     });
 }

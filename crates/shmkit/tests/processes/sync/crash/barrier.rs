@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use shmkit::sync::{Barrier, BarrierParty, Latch};
 use shmkit::{ErrorKind, Object};
 
+use super::super::words::Words;
 use super::{Case, NAME, Operation, ROUNDS_AFTER, WAITERS_NOT_WOKEN, case};
 use crate::children::{Child, Link};
 use crate::flag::Flag;
@@ -20,6 +21,8 @@ const PARTIES: u32 = 3;
 const SHORT: Duration = Duration::from_millis(5);
 const JOINED: &str = "barrier: joined";
 const ARRIVED: &str = "barrier: arrived, not yet seen";
+/// The bit of the word that says that a thread may sleep.
+const ASLEEP: u64 = 1;
 
 pub(super) const CASES: &[Case] = &[
     case("wait", JOINED, 1),
@@ -27,6 +30,7 @@ pub(super) const CASES: &[Case] = &[
     case("wait", WAITERS_NOT_WOKEN, 1),
     case("repair", "barrier: death recorded, round not broken", 1),
     case("repair", "barrier: round broken, record not free", 1),
+    case("abort", WAITERS_NOT_WOKEN, 0),
     case("count down", JOINED, 1),
     case("count down", ARRIVED, 0),
     case("count down", WAITERS_NOT_WOKEN, 0),
@@ -39,6 +43,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         while party.wait_timeout(TIMEOUT).is_ok() {}
     }),
     ("repair", |_| _ = open::<Shared>(NAME).0.join()),
+    ("abort", |_| open::<Shared>(NAME).0.abort().unwrap()),
     ("count down", |link| {
         let shared = open::<Shared>(NAME);
         for latch in &shared.1 {
@@ -90,6 +95,7 @@ fn death_of_a_party_breaks_one_round_and_frees_its_place() {
         match case.operation {
             "wait" => check_wait(case),
             "repair" => check_repair(case),
+            "abort" => check_abort(case),
             _ => check_count_down(case),
         }
     }
@@ -160,6 +166,32 @@ fn check_repair(case: &Case) {
     assert_eq!(kind(third.0.join()), ErrorKind::Full);
     thread::scope(|scope| {
         for mut party in parties {
+            scope.spawn(move || {
+                (0..ROUNDS_AFTER).for_each(|_| _ = party.wait_timeout(TIMEOUT).unwrap());
+            });
+        }
+    });
+}
+
+/// The child dies after it aborted the barrier, and before it wakes the parties that wait.
+fn check_abort(case: &Case) {
+    let dir = TestDir::new();
+    let [first, second] = handles(&dir);
+    let mut parties = [first.0.join().unwrap(), second.0.join().unwrap()];
+    thread::scope(|scope| {
+        let waiting =
+            parties.each_mut().map(|party| scope.spawn(|| kind(party.wait_timeout(TIMEOUT))));
+        dir.wait_for_waiters(NAME, 2);
+        // A thread counts as waiting before it sleeps, and the child dies only if one sleeps.
+        Words::open(dir.path(), NAME).wait_for_bit(0, ASLEEP);
+        case.kill_child(&dir);
+        assert_eq!(waiting.map(|it| it.join().unwrap()), [ErrorKind::Aborted; 2]);
+    });
+    assert!(first.0.is_aborted(), "the barrier stays aborted");
+    second.0.reset().unwrap();
+    let mut third = first.0.join().unwrap();
+    thread::scope(|scope| {
+        for party in parties.iter_mut().chain([&mut third]) {
             scope.spawn(move || {
                 (0..ROUNDS_AFTER).for_each(|_| _ = party.wait_timeout(TIMEOUT).unwrap());
             });
