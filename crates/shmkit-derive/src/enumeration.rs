@@ -36,6 +36,7 @@ pub(crate) fn expand(input: &DeriveInput, data: &DataEnum, repr: &Repr) -> Resul
                 );
             const PADDED: bool = false;
             const ALWAYS_VALID: bool = false;
+            const ZEROS_VALID: bool = #(Self::#variants as #repr == 0)||*;
 
             #[inline]
             fn valid(bytes: &[u8]) -> bool {

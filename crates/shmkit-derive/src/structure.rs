@@ -56,6 +56,7 @@ pub(crate) fn expand(input: &DeriveInput, fields: &Fields, repr: &Repr) -> Resul
             const PADDED: bool = #(<#types as ::shmkit::Shareable>::PADDED)||*
                 || ::core::mem::size_of::<Self>() != #(::core::mem::size_of::<#types>())+*;
             const ALWAYS_VALID: bool = #(<#types as ::shmkit::Shareable>::ALWAYS_VALID)&&*;
+            const ZEROS_VALID: bool = #(<#types as ::shmkit::Shareable>::ZEROS_VALID)&&*;
 
             #methods
         }

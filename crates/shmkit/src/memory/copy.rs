@@ -37,6 +37,7 @@
 mod vectors;
 
 use core::mem::MaybeUninit;
+use core::ptr;
 
 use super::atomic::{AtomicU64, Ordering};
 
@@ -56,6 +57,24 @@ pub(crate) fn copy_out(words: &[AtomicU64], into: &mut [MaybeUninit<u8>]) {
         let last = words[whole.len() / WORD].load(Ordering::Relaxed).to_le_bytes();
         rest.copy_from_slice(&last.map(MaybeUninit::new)[..rest.len()]);
     }
+}
+
+/// Fills `into` with the bytes of `words` from byte `offset` on.
+///
+/// # Panics
+/// If `words` is shorter than that.
+pub(crate) fn copy_part(words: &[AtomicU64], offset: usize, into: &mut [u8]) {
+    let (mut words, skipped) = (&words[offset / WORD..], offset % WORD);
+    let mut into = into;
+    if skipped > 0 {
+        let (head, rest) = into.split_at_mut(into.len().min(WORD - skipped));
+        // ORDERING: Relaxed; the protocol of the caller orders the whole copy.
+        let word = words[0].load(Ordering::Relaxed).to_le_bytes();
+        head.copy_from_slice(&word[skipped..][..head.len()]);
+        (words, into) = (&words[1..], rest);
+    }
+    // SAFETY: a `MaybeUninit<u8>` has the layout of a `u8`; `copy_out` writes initialised bytes.
+    copy_out(words, unsafe { &mut *(ptr::from_mut(into) as *mut [MaybeUninit<u8>]) });
 }
 
 /// Copies `from` to the first bytes of `words`, and zeros to the rest of the last word.
@@ -132,6 +151,21 @@ mod tests {
     /// Returns every length up to 300, and some around the sizes at which the method changes.
     fn lengths() -> impl Iterator<Item = usize> {
         (0..300).chain([511, 512, 513, 4_095, 4_096, 70_001])
+    }
+
+    #[test]
+    fn a_part_is_the_bytes_between() {
+        let memory = HeapMemory::zeroed(1_024);
+        let words = memory.view().words(0, 128).unwrap();
+        let value: Vec<u8> = (0..1_024_u32).map(|at| (at * 7) as u8).collect();
+        copy_in(&value, words);
+        for offset in (0..20).chain([500, 1_001, 1_023, 1_024]) {
+            for length in (0..20).chain([300, 1_024]).filter(|it| offset + it <= 1_024) {
+                let mut into = vec![0xdd; length];
+                copy_part(words, offset, &mut into);
+                assert_eq!(into, value[offset..][..length], "{length} from {offset}");
+            }
+        }
     }
 
     #[test]

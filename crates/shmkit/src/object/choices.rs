@@ -26,7 +26,7 @@ pub(crate) struct Choices {
     /// Whether an object of another type that no process uses is replaced.
     pub(crate) replace_unused: bool,
     /// The flags of its kind, from bit 16 on.
-    pub(crate) kind_flags: Option<u32>,
+    pub(crate) kind_flags: KindFlags,
 }
 
 impl Choices {
@@ -42,7 +42,7 @@ impl Choices {
             spin_for: None,
             slot_timeout: Duration::ZERO,
             replace_unused: false,
-            kind_flags: None,
+            kind_flags: KindFlags { chosen: 0, on: 0 },
         }
     }
 
@@ -54,7 +54,7 @@ impl Choices {
     /// The flags of a new object.
     pub(crate) fn flags(&self) -> u32 {
         let read_only_peers = self.read_only_peers.unwrap_or(false);
-        self.kind_flags.unwrap_or(0) | if read_only_peers { FLAG_READ_ONLY_PEERS } else { 0 }
+        self.kind_flags.on | if read_only_peers { FLAG_READ_ONLY_PEERS } else { 0 }
     }
 
     /// Refuses an object that differs from the options that were chosen.
@@ -65,6 +65,28 @@ impl Choices {
         check_option("read-only peers", self.read_only_peers, read_only_peers, on_or_off)?;
         let most = found.participants_count;
         check_option("max participants", self.participants, most, |it| it.to_string())
+    }
+}
+
+/// The flags of a kind that were chosen, from bit 16 on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KindFlags {
+    /// Those that were chosen, to be on or off.
+    chosen: u32,
+    on: u32,
+}
+
+impl KindFlags {
+    /// Chooses that `flag` is on or off.
+    pub(crate) fn choose(&mut self, flag: u32, is_on: bool) {
+        self.chosen |= flag;
+        self.on = if is_on { self.on | flag } else { self.on & !flag };
+    }
+
+    /// Refuses an object whose `flag` is not as it was chosen.
+    pub(crate) fn check(self, what: &str, flag: u32, found: u32) -> Result<()> {
+        let asked = (self.chosen & flag != 0).then_some(self.on & flag != 0);
+        check_option(what, asked, found & flag != 0, on_or_off)
     }
 }
 
@@ -91,7 +113,7 @@ pub(crate) fn shown(directory: &Path) -> String {
 }
 
 /// How errors show an option that is on or off.
-pub(crate) fn on_or_off(is_on: bool) -> String {
+fn on_or_off(is_on: bool) -> String {
     if is_on { "on".into() } else { "off".into() }
 }
 

@@ -43,11 +43,12 @@ mod removal;
 mod removal_watch;
 mod storage;
 mod typed;
+mod zeroed;
 
 pub(crate) use attempts::until_not_removed;
 pub(crate) use builder::{Builder, LINE_WORDS, Line, Words};
 pub use choices::default_directory;
-pub(crate) use choices::{Choices, check_option, on_or_off, shown};
+pub(crate) use choices::{Choices, KindFlags, check_option, shown};
 pub use header::Lifetime;
 pub use kind::Kind;
 pub(crate) use layout::ObjectLayout;

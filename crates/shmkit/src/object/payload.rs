@@ -10,6 +10,7 @@
 //! types and the same number of participants agree on where every byte is.
 
 use super::builder::Builder;
+use super::choices::KindFlags;
 use super::kind::Kind;
 use super::part::{Part, PartState};
 use super::planner::Planner;
@@ -40,6 +41,10 @@ pub trait Payload: Sized {
     /// Whether it has a run-time number of items, above 0.
     #[doc(hidden)]
     const HAS_ITEMS: bool = false;
+
+    /// Whether zeros are a value of `Initial`: unsafe code relies on it.
+    #[doc(hidden)]
+    const ZEROS_ARE_INITIAL: bool = false;
 
     /// The kind's own flags of an object that is on a disk.
     #[doc(hidden)]
@@ -81,7 +86,7 @@ pub trait Payload: Sized {
 
     /// Refuses an object whose flags of this kind differ from those that were asked for.
     #[doc(hidden)]
-    fn check_flags(_asked: u32, _found: u32) -> Result<()> {
+    fn check_flags(_asked: KindFlags, _found: u32) -> Result<()> {
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use crate::memory::{Region, View};
 use crate::participant::{Participant, Participants};
 use crate::shareable::Schema;
 use crate::shareable::schema::{Shape, VALUE};
-use crate::sys::mapping::ObjectMapping;
+use crate::sys::mapping::{ObjectMapping, PartMapping};
 use crate::sys::notices::{Notices, Processes};
 use crate::sys::wait::WakeScope;
 use crate::wait::WaitWord;
@@ -75,6 +75,17 @@ impl Storage {
     pub(crate) fn payload(&self) -> View<'_> {
         let (offset, size) = (self.layout.payload_offset, self.layout.payload_size);
         self.view().sub(offset as usize, size as usize).expect("a part of a checked layout")
+    }
+
+    /// Maps the payload once more, for a writer that fills a part of it in place.
+    pub(crate) fn map_payload(&self) -> Result<PartMapping> {
+        let Memory::File(_) = &self.memory else {
+            let why = "an object in a region of memory is mapped by its region only";
+            return Err(Error::new(ErrorKind::Unsupported, why));
+        };
+        self.locks.check_open()?;
+        let (offset, size) = (self.layout.payload_offset, self.layout.payload_size);
+        PartMapping::map(&self.locks.file, offset, size as usize)
     }
 
     /// Whether the object was retired.

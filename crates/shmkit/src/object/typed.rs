@@ -1,5 +1,6 @@
 //! The one way to create and to open an object of a type.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -19,7 +20,11 @@ use super::planner::{Plan, Planner, schema_text, size_and_fingerprint};
 use super::{new_file, region_object};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Access, SharedMemory};
-use crate::shareable::Schema;
+use crate::shareable::{Schema, check_by_value};
+
+/// What the compiler says about an initial state that would overflow the stack.
+const TOO_LARGE: &str = "what the object begins with is larger than 64 KiB: pass a reference or a \
+                         `Box`, for example `zeroed_initial()`";
 
 /// An open object that holds a primitive, or several in a tuple, an array or a boxed slice: under
 /// a name, or in a region of memory.
@@ -153,10 +158,7 @@ impl<P: Payload> Object<P> {
         check_type::<P>(layout)?;
         let asked = Some(items).filter(|items| *items > 0);
         check_option("the number of items", asked, layout.items, |it| it.to_string())?;
-        match choices.kind_flags {
-            Some(asked) => P::check_flags(asked, layout.flags),
-            None => Ok(()),
-        }
+        P::check_flags(choices.kind_flags, layout.flags)
     }
 
     /// Takes over an object that this process created.
@@ -276,7 +278,7 @@ impl<P: Contents> Object<P> {
     ///
     /// `AlreadyExists`, `InvalidName`, `OutOfSpace`, `PermissionDenied`; `InvalidArgument` for an
     /// invalid initial state; `Unsupported` in a directory on a network.
-    pub fn create(name: &str, initial: P::Initial) -> Result<Self> {
+    pub fn create<I: Borrow<P::Initial>>(name: &str, initial: I) -> Result<Self> {
         Self::options().create(name, initial)
     }
 
@@ -295,7 +297,7 @@ impl<P: Contents> Object<P> {
     /// # Errors
     ///
     /// Those of [`create`](Self::create) and [`open`](Self::open).
-    pub fn open_or_create(name: &str, initial: P::Initial) -> Result<Self> {
+    pub fn open_or_create<I: Borrow<P::Initial>>(name: &str, initial: I) -> Result<Self> {
         Self::options().open_or_create(name, initial)
     }
 
@@ -314,7 +316,11 @@ impl<P: Contents> Object<P> {
     ///
     /// `AlreadyExists`, `OutOfRange`, `OutOfSpace`, `InvalidArgument`, `PermissionDenied`,
     /// `Unsupported`.
-    pub fn create_in(memory: &SharedMemory, offset: u64, initial: P::Initial) -> Result<Self> {
+    pub fn create_in<I: Borrow<P::Initial>>(
+        memory: &SharedMemory,
+        offset: u64,
+        initial: I,
+    ) -> Result<Self> {
         Self::options().create_in(memory, offset, initial)
     }
 
@@ -385,7 +391,9 @@ impl<P: Contents> Options<P> {
         self
     }
 
-    /// Creates the object, which begins as `initial` says.
+    /// Creates the object, which begins as `initial` says: a value, a reference or a `Box`. A value
+    /// that is too large for the stack is created by
+    /// [`Object::zeroed_initial`], or by [`zeroed_box`](crate::shareable::zeroed_box).
     ///
     /// # If a process dies
     ///
@@ -396,8 +404,9 @@ impl<P: Contents> Options<P> {
     /// `AlreadyExists`, `InvalidName`, `OutOfSpace`, `PermissionDenied`; `InvalidArgument` for an
     /// invalid initial state; `Unsupported` in a directory on a network. If the message says that
     /// the object was created, it exists, and only this process could not open it.
-    pub fn create(&self, name: &str, initial: P::Initial) -> Result<Object<P>> {
-        Object::create_as(name, &self.choices, &initial)
+    pub fn create<I: Borrow<P::Initial>>(&self, name: &str, initial: I) -> Result<Object<P>> {
+        const { check_by_value::<I>(TOO_LARGE) };
+        Object::create_as(name, &self.choices, initial.borrow())
     }
 
     /// Opens the object, and takes a slot among its participants.
@@ -419,8 +428,13 @@ impl<P: Contents> Options<P> {
     /// Those of [`create`](Self::create) and [`open`](Self::open). An existing object must have
     /// begun with the same numbers: the parties of a barrier, the permits of a semaphore, the reset
     /// of an event. Otherwise `WrongOptions`, with both.
-    pub fn open_or_create(&self, name: &str, initial: P::Initial) -> Result<Object<P>> {
-        Object::open_or_create_as(name, &self.choices, &initial)
+    pub fn open_or_create<I: Borrow<P::Initial>>(
+        &self,
+        name: &str,
+        initial: I,
+    ) -> Result<Object<P>> {
+        const { check_by_value::<I>(TOO_LARGE) };
+        Object::open_or_create_as(name, &self.choices, initial.borrow())
     }
 
     /// Returns how many bytes of memory the object takes.
@@ -459,14 +473,15 @@ impl<P: Contents> Options<P> {
     /// for types that are nested too deep to be described; `PermissionDenied` if the memory can
     /// only be read; `Unsupported` where the system cannot prove that a participant lives. If the
     /// message says that the object was created, it exists.
-    pub fn create_in(
+    pub fn create_in<I: Borrow<P::Initial>>(
         &self,
         memory: &SharedMemory,
         offset: u64,
-        initial: P::Initial,
+        initial: I,
     ) -> Result<Object<P>> {
+        const { check_by_value::<I>(TOO_LARGE) };
         let create = || {
-            let new = new_object::<P>(&self.choices, &initial, self.choices.flags())?;
+            let new = new_object::<P>(&self.choices, initial.borrow(), self.choices.flags())?;
             let create = || region_object::create(memory, offset, &new);
             let open = OpenObject::in_region(&self.choices, create)?;
             Object::over_new(open.created())

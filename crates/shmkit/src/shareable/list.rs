@@ -119,6 +119,7 @@ impl<T: Shareable, const N: usize> FixedVec<T, N> {
 // - if neither the struct nor `T` is padded, all bytes of the items below `len` are initialised.
 //   The others are zeros (INVARIANT 2), which a move keeps because `T` has no padding;
 // - `ALWAYS_VALID` is false, and `valid` checks both invariants;
+// - `ZEROS_VALID`: zeros are an empty list;
 // - `encode` writes `len` and the items below it at their offsets.
 unsafe impl<T: Shareable, const N: usize> Shareable for FixedVec<T, N> {
     const LAYOUT: &'static Layout = {
@@ -127,6 +128,7 @@ unsafe impl<T: Shareable, const N: usize> Shareable for FixedVec<T, N> {
     };
     const PADDED: bool = T::PADDED || size_of::<Self>() != size_of::<u64>() + N * size_of::<T>();
     const ALWAYS_VALID: bool = false;
+    const ZEROS_VALID: bool = true;
 
     #[inline]
     fn valid(bytes: &[u8]) -> bool {

@@ -71,11 +71,13 @@ impl<T: Shareable> Maybe<T> {
 // - `T` needs no drop;
 // - `PADDED`: the place of the item is padding in `None`;
 // - `ALWAYS_VALID` is false; `valid` checks the tag, and the item if there is one;
+// - `ZEROS_VALID`: zeros are `None`;
 // - `encode` writes the tag, and the item if there is one.
 unsafe impl<T: Shareable> Shareable for Maybe<T> {
     const LAYOUT: &'static Layout = &Layout::new::<Self>("Maybe", Shape::Maybe { item: T::LAYOUT });
     const PADDED: bool = true;
     const ALWAYS_VALID: bool = false;
+    const ZEROS_VALID: bool = true;
 
     #[inline]
     fn valid(bytes: &[u8]) -> bool {

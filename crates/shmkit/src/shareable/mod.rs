@@ -17,6 +17,7 @@
 //! The derive accepts a type only if all its fields are `Shareable`, so a value contains no
 //! pointer, needs no drop and has no interior mutability.
 
+mod large;
 mod layout;
 mod limits;
 mod list;
@@ -28,6 +29,8 @@ mod text;
 #[doc(hidden)]
 pub mod derive;
 
+pub(crate) use large::check_by_value;
+pub use large::{MAX_BY_VALUE, zeroed_box};
 pub(crate) use layout::{FNV_OFFSET_BASIS, fnv1a_from};
 pub use layout::{Layout, Scalar};
 pub use list::FixedVec;
@@ -57,6 +60,7 @@ compile_error!("shmkit shares little-endian bytes, and runs on little-endian mac
 /// - the type needs no drop;
 /// - unless `PADDED`, every byte of every value is initialised;
 /// - if `ALWAYS_VALID`, any `size_of::<Self>()` initialised bytes are a value;
+/// - if `ZEROS_VALID`, `size_of::<Self>()` zeros are a value;
 /// - `valid` returns true only for bytes that are a value;
 /// - `encode` writes the bytes of the value to a zeroed buffer, and nothing to the padding.
 ///
@@ -101,6 +105,9 @@ pub unsafe trait Shareable: Sized + Send + Sync + 'static {
 
     /// Whether all possible bytes of the right length are a value.
     const ALWAYS_VALID: bool;
+
+    /// Whether zeros are a value. They are, unless an enum of the type has no variant 0.
+    const ZEROS_VALID: bool = Self::ALWAYS_VALID;
 
     /// Returns whether `bytes` are a value of this type. False if the length is not the size of the
     /// type.

@@ -6,8 +6,8 @@ use super::{Shareable, derive};
 
 macro_rules! shareable_scalar {
     ($($type:ty, $scalar:ident, $always_valid:literal, $valid:expr;)*) => {$(
-        // SAFETY: a primitive has no padding; `$valid` accepts exactly its values; `encode` writes
-        // all its bytes.
+        // SAFETY: a primitive has no padding; `$valid` accepts exactly its values, and 0 is one;
+        // `encode` writes all its bytes.
         unsafe impl Shareable for $type {
             const LAYOUT: &'static Layout = {
                 assert!(size_of::<$type>() == align_of::<$type>(), "unsupported target");
@@ -15,6 +15,7 @@ macro_rules! shareable_scalar {
             };
             const PADDED: bool = false;
             const ALWAYS_VALID: bool = $always_valid;
+            const ZEROS_VALID: bool = true;
 
             #[inline]
             fn valid(bytes: &[u8]) -> bool {
@@ -53,6 +54,7 @@ unsafe impl<T: Shareable, const N: usize> Shareable for [T; N] {
         &Layout::new::<Self>("", Shape::Array { item: T::LAYOUT, len: N });
     const PADDED: bool = T::PADDED;
     const ALWAYS_VALID: bool = T::ALWAYS_VALID;
+    const ZEROS_VALID: bool = T::ZEROS_VALID;
 
     #[inline]
     fn valid(bytes: &[u8]) -> bool {

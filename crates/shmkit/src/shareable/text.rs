@@ -117,6 +117,7 @@ impl<const N: usize> FixedString<N> {
 // - integers need no drop;
 // - the only padding is after `bytes`, and `PADDED` tells whether there is any;
 // - `ALWAYS_VALID` is false, and `valid` checks both invariants;
+// - `ZEROS_VALID`: zeros are an empty text;
 // - `encode` writes both fields at their offsets.
 unsafe impl<const N: usize> Shareable for FixedString<N> {
     const LAYOUT: &'static Layout = {
@@ -125,6 +126,7 @@ unsafe impl<const N: usize> Shareable for FixedString<N> {
     };
     const PADDED: bool = size_of::<Self>() != size_of::<u64>() + N;
     const ALWAYS_VALID: bool = false;
+    const ZEROS_VALID: bool = true;
 
     #[inline]
     fn valid(bytes: &[u8]) -> bool {

@@ -327,6 +327,7 @@ impl Payload for Condvar {
     type Initial = ();
 
     const KIND: Kind = Kind::Condvar;
+    const ZEROS_ARE_INITIAL: bool = true;
 
     fn plan(planner: &mut Planner<'_>, _: Option<&()>) {
         let line = planner.line("closed");

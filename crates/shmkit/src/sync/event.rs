@@ -6,8 +6,8 @@ use super::raw::event::{EventError, EventWord, at_first};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::Ordering;
 use crate::object::{
-    Builder, Kind, Line, Membership, Options, Part, PartState, Payload, Planner, Primitive, Value,
-    WORDS, check_option, on_or_off,
+    Builder, Kind, KindFlags, Line, Membership, Options, Part, PartState, Payload, Planner,
+    Primitive, Value, WORDS, check_option,
 };
 use crate::wait::{Until, WaitLoop};
 
@@ -145,7 +145,7 @@ impl Options<Event> {
     ///
     /// No process finds it in another state before. The events of a group begin not set.
     pub fn initially_set(mut self, is_set: bool) -> Self {
-        self.choices.kind_flags = Some(if is_set { FLAG_BEGAN_SET } else { 0 });
+        self.choices.kind_flags.choose(FLAG_BEGAN_SET, is_set);
         self
     }
 }
@@ -180,9 +180,8 @@ impl Payload for Event {
         check_option("the event's reset", Some(*asked), self.reset, |it| it.as_str().into())
     }
 
-    fn check_flags(asked: u32, found: u32) -> Result<()> {
-        let [asked, found] = [asked, found].map(|flags| flags & FLAG_BEGAN_SET != 0);
-        check_option("initially set", Some(asked), found, on_or_off)
+    fn check_flags(asked: KindFlags, found: u32) -> Result<()> {
+        asked.check("initially set", FLAG_BEGAN_SET, found)
     }
 
     fn describe(part: &Part<'_>) -> Result<PartState> {

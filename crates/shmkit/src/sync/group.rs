@@ -13,6 +13,7 @@ macro_rules! group {
             type Initial = ($($member::Initial,)+);
 
             const KIND: Kind = Kind::Group;
+            const ZEROS_ARE_INITIAL: bool = $($member::ZEROS_ARE_INITIAL)&&+;
 
             fn plan(planner: &mut Planner<'_>, initial: Option<&Self::Initial>) {
                 $(planner.member($number, $member::KIND, &|planner| {
@@ -53,6 +54,7 @@ impl<P: Primitive, const N: usize> Payload for [P; N] {
     type Initial = [P::Initial; N];
 
     const KIND: Kind = Kind::Group;
+    const ZEROS_ARE_INITIAL: bool = P::ZEROS_ARE_INITIAL;
 
     fn plan(planner: &mut Planner<'_>, initial: Option<&Self::Initial>) {
         const { assert!(N > 0, "an object has at least one part") };

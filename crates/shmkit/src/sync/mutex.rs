@@ -1,6 +1,7 @@
 //! A value that one thread at a time may use, in whatever process.
 #![allow(unsafe_code, reason = "references to the value of a held lock")]
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use super::value::{NoData, Value};
 use crate::error::Result;
 use crate::object::{Builder, Kind, Membership, Part, PartState, Payload, Planner, Primitive};
 use crate::participant::owner::{Acquired, Mode};
-use crate::shareable::Shareable;
+use crate::shareable::{Shareable, check_by_value};
 use crate::wait::Until;
 
 /// A value that one thread at a time may use, in whatever process.
@@ -123,15 +124,17 @@ impl<T: Shareable> Mutex<T> {
     }
 
     /// Acquires the lock, and overwrites whatever bytes the value has: also bytes that a dead
-    /// process left and that are not a valid value. It makes the lock consistent.
+    /// process left and that are not a valid value. It makes the lock consistent. `value` can be
+    /// a value, a reference or a `Box`.
     ///
     /// # Errors
     ///
     /// Those of [`lock`](Self::lock), but not `Corrupt` for the value.
-    pub fn lock_replacing(&self, value: T) -> Result<MutexGuard<'_, T>> {
+    pub fn lock_replacing<V: Borrow<T>>(&self, value: V) -> Result<MutexGuard<'_, T>> {
+        const { check_by_value::<V>("larger than 64 KiB: replace it by a reference or a `Box`") };
         self.acquire(|| Until::Ever)?;
         // SAFETY: the lock is held.
-        unsafe { self.value.set(value) };
+        unsafe { self.value.set(value.borrow()) };
         let mut guard = MutexGuard { mutex: self };
         guard.mark_consistent();
         Ok(guard)
@@ -164,6 +167,7 @@ impl<T: Shareable> Payload for Mutex<T> {
     type Initial = T;
 
     const KIND: Kind = Kind::Mutex;
+    const ZEROS_ARE_INITIAL: bool = T::ZEROS_VALID;
 
     fn plan(planner: &mut Planner<'_>, initial: Option<&T>) {
         RawMutex::plan(planner);

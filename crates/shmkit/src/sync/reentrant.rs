@@ -1,6 +1,7 @@
 //! A value that one thread at a time may use, which may lock it again.
 #![allow(unsafe_code, reason = "copies of the value of a held lock")]
 
+use std::borrow::Borrow;
 use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use super::value::{NoData, Value};
 use crate::error::Result;
 use crate::object::{Builder, Kind, Membership, Part, PartState, Payload, Planner, Primitive};
 use crate::participant::owner::Acquired;
-use crate::shareable::Shareable;
+use crate::shareable::{Shareable, check_by_value};
 use crate::wait::Until;
 
 /// A [`Mutex`](super::Mutex) that the thread that holds it may lock again: it is released when all
@@ -95,12 +96,14 @@ impl<T: Shareable> ReentrantMutex<T> {
     }
 
     /// Acquires the lock, and overwrites whatever bytes the value has: also bytes that a dead
-    /// process left and that are not a valid value. It makes the lock consistent.
+    /// process left and that are not a valid value. It makes the lock consistent. `value` can be
+    /// a value, a reference or a `Box`.
     ///
     /// # Errors
     ///
     /// Those of [`lock`](Self::lock), but not `Corrupt` for the value.
-    pub fn lock_replacing(&self, value: T) -> Result<ReentrantGuard<'_, T>> {
+    pub fn lock_replacing<V: Borrow<T>>(&self, value: V) -> Result<ReentrantGuard<'_, T>> {
+        const { check_by_value::<V>("larger than 64 KiB: replace it by a reference or a `Box`") };
         self.acquire(Until::Ever)?;
         let mut guard = ReentrantGuard { lock: self, thread: PhantomData };
         guard.set(value);
@@ -132,6 +135,7 @@ impl<T: Shareable> Payload for ReentrantMutex<T> {
     type Initial = T;
 
     const KIND: Kind = Kind::ReentrantMutex;
+    const ZEROS_ARE_INITIAL: bool = T::ZEROS_VALID;
 
     fn plan(planner: &mut Planner<'_>, initial: Option<&T>) {
         RawMutex::plan(planner);
@@ -162,14 +166,23 @@ pub struct ReentrantGuard<'a, T: Shareable> {
 impl<T: Shareable> ReentrantGuard<'_, T> {
     /// Returns a copy of the value.
     pub fn get(&self) -> T {
-        // SAFETY: the lock is held, and the bytes were checked to be a value.
-        unsafe { self.lock.value.copy() }
+        const { check_by_value::<T>("larger than 64 KiB: use `get_boxed`") };
+        // SAFETY: the lock is held, the bytes were checked to be a value, and no other reference to
+        // them exists.
+        unsafe { self.lock.value.read() }
     }
 
-    /// Overwrites the value.
-    pub fn set(&mut self, value: T) {
+    /// Returns a copy of the value on the heap, of any size.
+    pub fn get_boxed(&self) -> Box<T> {
+        // SAFETY: as in `get`.
+        unsafe { self.lock.value.read_boxed() }
+    }
+
+    /// Overwrites the value with a value, or with that of a reference or a `Box`.
+    pub fn set<V: Borrow<T>>(&mut self, value: V) {
+        const { check_by_value::<V>("larger than 64 KiB: pass a reference or a `Box`") };
         // SAFETY: the lock is held, and no guard of it makes references.
-        unsafe { self.lock.value.set(value) };
+        unsafe { self.lock.value.set(value.borrow()) };
     }
 
     /// Returns how many guards of the lock this thread has.

@@ -1,12 +1,12 @@
 //! The value that a lock guards, in place.
 #![allow(unsafe_code, reason = "references into shared memory, while a lock is held")]
 
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::slice;
 
 use crate::error::Result;
 use crate::object::{Builder, Line, Planner, Room, ValueType};
-use crate::shareable::Shareable;
+use crate::shareable::{Shareable, bytes_of};
 
 /// A value in the payload, after the `USED` bytes that its lock has in its line.
 ///
@@ -29,10 +29,14 @@ impl<T: Shareable, const USED: u64> Value<T, USED> {
     /// Plans the value, after the words of its lock.
     pub(crate) fn plan(planner: &mut Planner<'_>, initial: Option<&T>) {
         let place = planner.value(ValueType::Layout(T::LAYOUT), USED);
-        if let Some(initial) = initial {
-            let mut bytes = vec![0; size_of::<T>()];
-            initial.encode(&mut bytes);
-            planner.write_at(place, &bytes);
+        match initial.map(|initial| (bytes_of(initial), initial)) {
+            Some((Some(bytes), _)) => planner.write_at(place, bytes),
+            Some((None, initial)) => {
+                let mut bytes = vec![0; size_of::<T>()];
+                initial.encode(&mut bytes);
+                planner.write_at(place, &bytes);
+            }
+            None => {}
         }
     }
 
@@ -88,9 +92,23 @@ impl<T: Shareable, const USED: u64> Value<T, USED> {
     /// # Safety
     ///
     /// As for [`get`](Self::get).
-    pub(crate) unsafe fn copy(&self) -> T {
+    pub(crate) unsafe fn read(&self) -> T {
         // SAFETY: as in `get`; a `Shareable` needs no drop, so a second one does no harm.
         unsafe { self.at.read() }
+    }
+
+    /// Returns a copy of the value on the heap.
+    ///
+    /// # Safety
+    ///
+    /// As for [`get`](Self::get).
+    pub(crate) unsafe fn read_boxed(&self) -> Box<T> {
+        let mut copy = Box::<T>::new_uninit();
+        // SAFETY: as in `get`, the bytes are a value; those of the box belong to this function, and
+        // a `Shareable` needs no drop, so a second one does no harm.
+        unsafe { ptr::copy_nonoverlapping(self.at.as_ptr(), copy.as_mut_ptr(), 1) };
+        // SAFETY: it was just written.
+        unsafe { copy.assume_init() }
     }
 
     /// Overwrites whatever bytes are there.
@@ -98,17 +116,17 @@ impl<T: Shareable, const USED: u64> Value<T, USED> {
     /// # Safety
     ///
     /// The caller holds the lock exclusively.
-    pub(crate) unsafe fn set(&self, value: T) {
-        if !T::PADDED {
-            // SAFETY: aligned bytes of the mapping, which no other thread touches.
-            unsafe { self.at.write(value) };
-            return;
-        }
+    pub(crate) unsafe fn set(&self, value: &T) {
         let bytes = self.at.as_ptr().cast();
         // SAFETY: initialised bytes of the mapping, which no other thread touches.
         let bytes: &mut [u8] = unsafe { slice::from_raw_parts_mut(bytes, size_of::<T>()) };
-        bytes.fill(0);
-        value.encode(bytes);
+        match bytes_of(value) {
+            Some(value) => bytes.copy_from_slice(value),
+            None => {
+                bytes.fill(0);
+                value.encode(bytes);
+            }
+        }
     }
 }
 

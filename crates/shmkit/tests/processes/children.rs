@@ -16,8 +16,8 @@ use crate::{attach, namespaces, notices, overlay, space};
 #[cfg(unix)]
 use crate::{closed_descriptors, fork, other_users};
 use crate::{
-    copies, crash, deaths, file_lock, gate, hostile, kills, races, regions, replacing, spinning,
-    stopped, sync, updates, wakes,
+    copies, crash, deaths, file_lock, gate, hostile, kills, loans, races, regions, replacing,
+    spinning, stopped, sync, updates, wakes,
 };
 
 pub(crate) type Role = fn(&mut Link);
@@ -41,6 +41,7 @@ const ROLES: &[(&str, Role)] = &[
     ("alternating", wakes::alternating),
     ("spinning", spinning::spinning),
     ("updater", updates::updater),
+    ("borrower", loans::borrower),
 ];
 
 #[cfg(unix)]

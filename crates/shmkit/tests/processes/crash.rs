@@ -52,7 +52,7 @@ const fn operation(name: &'static str, setup: Setup, lifetime: Lifetime) -> Oper
     Operation { name, setup, lifetime, shared_writers: false }
 }
 
-const OPERATIONS: [Operation; 13] = {
+const OPERATIONS: [Operation; 14] = {
     use Lifetime::{Persistent, WhileUsed};
     use Setup::*;
     [
@@ -62,6 +62,7 @@ const OPERATIONS: [Operation; 13] = {
         operation("write", Used, Persistent),
         Operation { shared_writers: true, ..operation("write", Used, Persistent) },
         Operation { shared_writers: true, ..operation("update", Used, Persistent) },
+        operation("fill in place", Used, Persistent),
         operation("write repeatedly", Awaited, Persistent),
         operation("leave", Used, WhileUsed),
         operation("remove", Used, Persistent),
@@ -95,6 +96,12 @@ impl Operation {
             "update" => {
                 let mut writer = open().writer().unwrap();
                 writer.update(|now| *now = value(BY_CHILD)).unwrap();
+            }
+            "fill in place" => {
+                let mut writer = open().writer().unwrap();
+                let mut loan = writer.loan().unwrap();
+                *loan = value(BY_CHILD);
+                loan.publish().unwrap();
             }
             "write repeatedly" => write(&open(), 2_000),
             "contend" => std::thread::scope(|scope| {
@@ -226,7 +233,9 @@ fn check_before_repair(
         Ok(value) => {
             let seed = seed_of(&value);
             match point {
-                _ if HALF_WRITTEN.contains(&point) && operation.name == "write" => {
+                _ if HALF_WRITTEN.contains(&point)
+                    && ["write", "fill in place"].contains(&operation.name) =>
+                {
                     assert_eq!(seed, BEFORE);
                 }
                 "latest: slot complete, latest not moved" => assert_eq!(seed, BY_CHILD),

@@ -17,6 +17,7 @@ mod fork;
 mod gate;
 mod hostile;
 mod kills;
+mod loans;
 #[cfg(target_os = "linux")]
 mod namespaces;
 #[cfg(target_os = "linux")]

@@ -104,7 +104,7 @@ fn it_works_in_memory_and_in_a_slice() {
     counter.wait_for(6, Duration::ZERO).unwrap();
     let dir = TestDir::new();
     let options = Object::<Box<[Counter]>>::options().directory(dir.path());
-    let counters = options.create(NAME, (0..9).collect()).unwrap();
+    let counters = options.create(NAME, (0..9).collect::<Vec<_>>()).unwrap();
     let counts: Vec<_> = counters.iter().map(|it| it.add().unwrap()).collect();
     assert_eq!(counts, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
 }

@@ -12,7 +12,7 @@ use super::register::{LAST, ReadError};
 use crate::error::{Error, ErrorKind, Peer, Result};
 use crate::participant::owner::{DeathWatch, after_report};
 use crate::participant::{Liveness, Role};
-use crate::shareable::Shareable;
+use crate::shareable::{Shareable, check_by_value};
 use crate::wait::{Checked, Poll, Until, WaitLoop};
 
 /// A reader of one value after the other, whatever their type.
@@ -306,6 +306,9 @@ impl Deaths {
 
 /// The values that are set from now on, one after the other.
 ///
+/// For values of more than 64 KiB there are [`next_into`](Self::next_into) and
+/// [`next_boxed`](Self::next_boxed); the other calls do not compile.
+///
 /// Each value is returned once. A reader that falls behind gets older values as long as they are
 /// not overwritten; the values that it missed are counted. No reader delays the writer.
 ///
@@ -385,8 +388,22 @@ impl<T: Shareable> Changes<T> {
         receive::into_place(into, fill, || handle.invalid())
     }
 
+    /// Waits as [`next_timeout`](Self::next_timeout) does, and returns the value on the heap: for
+    /// values too large for the stack.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`next_timeout`](Self::next_timeout).
+    pub fn next_boxed(&mut self, timeout: Duration) -> Result<Box<T>> {
+        let Self { cursor: Cursor { handle, reading }, shape } = self;
+        let until = Until::after(timeout);
+        let fill = |bytes: &mut [_]| reading.next(handle, *shape, bytes, until);
+        receive::boxed(fill, || handle.invalid())
+    }
+
     #[inline]
     fn receive(&mut self, until: Until) -> Result<T> {
+        const { check_by_value::<T>("larger than 64 KiB: use `next_into` or `next_boxed`") };
         let Self { cursor: Cursor { handle, reading }, shape } = self;
         let fill = |bytes: &mut [_]| reading.next(handle, *shape, bytes, until);
         receive::value(fill, || handle.invalid())

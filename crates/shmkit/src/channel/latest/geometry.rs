@@ -13,6 +13,9 @@ pub(crate) const FLAG_SHARED_WRITERS: u32 = 1 << 16;
 /// `flags`: the object is on a disk, and its values prove themselves whole: see `proof`.
 pub(crate) const FLAG_PROVED: u32 = 1 << 17;
 
+/// `flags`: the time at which each value was set is recorded.
+pub(crate) const FLAG_TIMES: u32 = 1 << 18;
+
 /// How many slots keep an older value, on a disk. They follow the others.
 pub(crate) const KEPT: usize = 2;
 
@@ -76,19 +79,34 @@ impl Geometry {
         self.slots * self.stride_words
     }
 
-    /// Words of all slots together, on a disk.
-    pub(crate) const fn proved_words(self) -> usize {
-        self.words() + KEPT * self.stride_words
-    }
-
     /// Where the checks are in the payload, on a disk.
     pub(crate) const fn checks_offset(self) -> usize {
-        SLOTS + (self.proved_words() * WORD).next_multiple_of(LINE as usize)
+        let slots = self.all_slots(FLAG_PROVED);
+        SLOTS + (slots * self.stride_bytes()).next_multiple_of(LINE as usize)
     }
 
-    /// How many checks there are, on a disk.
-    pub(crate) const fn checks(self) -> usize {
-        self.slots + KEPT
+    /// How many slots there are with these flags: as many as checks and times, if there are any.
+    pub(crate) const fn all_slots(self, flags: u32) -> usize {
+        self.slots + if flags & FLAG_PROVED != 0 { KEPT } else { 0 }
+    }
+
+    /// Where the times are in the payload, with these flags.
+    pub(crate) const fn times_offset(self, flags: u32) -> usize {
+        let slots = self.all_slots(flags);
+        match flags & FLAG_PROVED {
+            0 => SLOTS + (slots * self.stride_bytes()).next_multiple_of(LINE as usize),
+            _ => self.checks_offset() + (slots * WORD).next_multiple_of(LINE as usize),
+        }
+    }
+
+    /// How many words the payload has, with these flags.
+    pub(crate) const fn payload_words(self, flags: u32) -> usize {
+        let slots = self.all_slots(flags);
+        match flags & (FLAG_PROVED | FLAG_TIMES) {
+            0 => SLOTS / WORD + self.words(),
+            FLAG_PROVED => self.checks_offset() / WORD + slots,
+            _ => self.times_offset(flags) / WORD + slots,
+        }
     }
 
     pub(crate) const fn value_words(self) -> usize {

@@ -11,10 +11,12 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use super::geometry::{
-    BEGUN, FLAG_PROVED, FLAG_SHARED_WRITERS, Geometry, HasGeometry, KEPT_AT, LATEST, OWNER, SLOTS,
+    BEGUN, FLAG_PROVED, FLAG_SHARED_WRITERS, FLAG_TIMES, Geometry, HasGeometry, KEPT_AT, LATEST,
+    OWNER, SLOTS,
 };
 use super::proof::Proof;
-use super::register::{LAST, PublishError, ReadError, Register, SHIFT};
+use super::records::Records;
+use super::register::{Begun, LAST, PublishError, ReadError, Register, SHIFT};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::{AtomicPtr, AtomicU64, Ordering};
 use crate::object::{OpenObject, RemovalWatch};
@@ -45,7 +47,8 @@ pub(super) struct Handle {
     no_value: Option<Arc<AtomicU64>>,
     /// 1 while a writer must first continue behind the last value of which there is a trace.
     must_settle: AtomicU64,
-    is_proved: bool,
+    /// Whether a writer records something of each value: a check, or the time.
+    has_records: bool,
     /// INVARIANT: points to the first word of the payload, which has the control words and the
     /// slots of this geometry, in the mapping that `object` keeps alive.
     payload: NonNull<AtomicU64>,
@@ -59,13 +62,10 @@ unsafe impl Sync for Handle {}
 impl Handle {
     /// Takes over an object whose values have this geometry.
     pub(super) fn over(object: Arc<OpenObject>, geometry: Geometry) -> Result<Self> {
-        let is_proved = object.layout().flags & FLAG_PROVED != 0;
-        let words = match is_proved {
-            true => geometry.checks_offset() / size_of::<u64>() + geometry.checks(),
-            false => SLOTS / size_of::<u64>() + geometry.words(),
-        };
-        // INVARIANT: the payload has the words of the controls, of this geometry's slots, and on a
-        // disk of the checks.
+        let flags = object.layout().flags;
+        let words = geometry.payload_words(flags);
+        // INVARIANT: the payload has the words of the controls, of this geometry's slots, and of
+        // the records that the flags name.
         let payload: NonNull<AtomicU64> = NonNull::from(object.payload().words(0, words)?).cast();
         let mut handle = Self {
             wait_loop: object.lock_loop(),
@@ -76,7 +76,7 @@ impl Handle {
             newest: AtomicPtr::new(payload.as_ptr()),
             no_value: None,
             must_settle: AtomicU64::new(0),
-            is_proved,
+            has_records: flags & (FLAG_PROVED | FLAG_TIMES) != 0,
             payload,
         };
         handle.unproved_until = handle.proof().map_or(0, Proof::last).min(LAST);
@@ -88,10 +88,15 @@ impl Handle {
         Ok(handle)
     }
 
-    /// Whether its values prove themselves: the object is on a disk.
+    /// Whether a writer records something of each value: a check, or the time.
     #[inline(always)]
-    pub(super) fn is_proved(&self) -> bool {
-        self.is_proved
+    pub(super) fn has_records(&self) -> bool {
+        self.has_records
+    }
+
+    /// Whether the object was created with this flag.
+    fn has(&self, flag: u32) -> bool {
+        self.object.layout().flags & flag != 0
     }
 
     /// Whether the newest value may be one that must prove itself.
@@ -121,16 +126,30 @@ impl Handle {
         self.must_settle.store(0, Ordering::Relaxed);
     }
 
-    /// Publishes a value with its check, and keeps it if that is due. Only the current writer may
-    /// call it, on a disk.
+    /// Publishes a value with its records, and keeps it if that is due. Only the current writer may
+    /// call it.
     #[inline(never)]
-    pub(super) fn publish_proved(&self, value: &[u8]) -> Result<u64, PublishError> {
+    pub(super) fn publish_recorded(&self, value: &[u8]) -> Result<u64, PublishError> {
+        let begun = self.begin()?;
+        self.register_to_write(self.geometry).write(&begun, value);
+        self.publish_begun(begun, value)
+    }
+
+    /// Begins the next value: from here on its slot belongs to the writer. Only the current writer
+    /// may call it.
+    pub(super) fn begin(&self) -> Result<Begun, PublishError> {
         // ORDERING: Relaxed; to settle twice changes nothing.
         if self.must_settle.load(Ordering::Relaxed) != 0 {
             self.settle();
         }
-        let register = self.register_to_write(self.geometry).with_checks(self.checks());
-        let sequence = register.publish(value)?;
+        self.register_to_write(self.geometry).begin()
+    }
+
+    /// Publishes the value that was begun, whose slot contains `value`. Only the current writer may
+    /// call it.
+    pub(super) fn publish_begun(&self, begun: Begun, value: &[u8]) -> Result<u64, PublishError> {
+        let register = self.register_to_write(self.geometry).with_records(self.records());
+        let sequence = register.publish_begun(begun, value)?;
         if let Some(proof) = self.proof() {
             proof.keep(sequence, value, process::unix_time_ns());
         }
@@ -139,23 +158,36 @@ impl Handle {
 
     /// The register with its checks, if the object is on a disk.
     pub(super) fn proof(&self) -> Option<Proof<'_>> {
-        if !self.is_proved {
+        if !self.has(FLAG_PROVED) {
             return None;
         }
-        let slots = self.words(SLOTS, self.geometry.proved_words());
-        Proof::new(self.register(), slots, self.checks()?, self.word(KEPT_AT))
+        let words = self.geometry.all_slots(FLAG_PROVED) * self.geometry.stride_words;
+        let slots = self.words(SLOTS, words);
+        Proof::new(self.register(), slots, self.records(), self.word(KEPT_AT))
     }
 
-    /// The checks of the slots, if the object is on a disk.
-    fn checks(&self) -> Option<&[AtomicU64]> {
-        let checks = || self.words(self.geometry.checks_offset(), self.geometry.checks());
-        self.is_proved.then(checks)
+    /// What a writer records of each value, as far as the object has it.
+    pub(super) fn records(&self) -> Records<'_> {
+        let flags = self.object.layout().flags;
+        let words = |offset| self.words(offset, self.geometry.all_slots(flags));
+        let checks = self.has(FLAG_PROVED).then(|| words(self.geometry.checks_offset()));
+        let times = self.has(FLAG_TIMES).then(|| words(self.geometry.times_offset(flags)));
+        Records::new(checks, times)
     }
 
-    /// `count` words of the payload of an object on a disk.
+    /// When the newest value was set, or on a disk the newest whole one, if times are recorded.
+    pub(super) fn newest_time(&self) -> Result<Option<u64>, ReadError> {
+        match self.proof().filter(|_| self.must_prove()) {
+            Some(proof) => proof.newest_time(),
+            None => self.register().with_records(self.records()).newest_time(),
+        }
+    }
+
+    /// `count` words of the payload, within those that its flags say that it has.
     fn words(&self, offset: usize, count: usize) -> &[AtomicU64] {
-        debug_assert!(self.is_proved);
-        // SAFETY: within the payload, up to its checks.
+        let all = self.geometry.payload_words(self.object.layout().flags);
+        debug_assert!(offset / size_of::<u64>() + count <= all);
+        // SAFETY: within the payload, up to its last record.
         let words = unsafe { self.payload.byte_add(offset) };
         // SAFETY: they lie in the mapping that `object` keeps alive while `self` is borrowed.
         unsafe { NonNull::slice_from_raw_parts(words, count).as_ref() }
@@ -171,6 +203,20 @@ impl Handle {
             // ORDERING: Relaxed; as in `must_prove`.
             self.newest.store(self.payload.as_ptr(), Ordering::Relaxed);
         }
+        Ok(())
+    }
+
+    /// Copies the bytes of the newest value from byte `offset` on, as many as `into` has. On a
+    /// disk, where a value proves itself as a whole, it may copy all of the value first.
+    pub(super) fn read_part(&self, offset: usize, into: &mut [u8]) -> Result<(), ReadError> {
+        if !self.must_prove() {
+            return self.register().read_part(offset, into).map(|_| ());
+        }
+        let mut whole = vec![MaybeUninit::uninit(); self.geometry.value_bytes];
+        self.read_newest(&mut whole)?;
+        let part = &whole[offset..][..into.len()];
+        // SAFETY: `read_newest` has written all bytes.
+        into.copy_from_slice(unsafe { part.assume_init_ref() });
         Ok(())
     }
 
@@ -193,7 +239,7 @@ impl Handle {
     }
 
     pub(super) fn has_shared_writers(&self) -> bool {
-        self.object.layout().flags & FLAG_SHARED_WRITERS != 0
+        self.has(FLAG_SHARED_WRITERS)
     }
 
     /// The register, with the shape of this handle. If the shape is a constant, every index is a

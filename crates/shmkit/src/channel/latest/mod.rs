@@ -12,21 +12,29 @@
 //! | `proof`, `check` | values on a disk, which prove themselves whole |
 //! | `payload` | where its parts are, and how `shm` describes them |
 //! | `handle` | an open `Latest`, of a type known at compile time or at run time |
+//! | `records` | what a writer records of each value: its check, its time |
 //! | `options` | creating and opening |
 //! | `writing` | the right to write: acquired, shared, released |
+//! | `loan` | filling the next value in place |
+//! | `part` | reading a part of the newest value |
+//! | `age` | how old the newest value is; whether there is a writer |
 //! | `changes` | waiting for the next value |
 //! | `receive` | from bytes to a checked value |
 //! | `any` | the same for a type that only the object knows |
 
+mod age;
 mod any;
 mod changes;
 mod check;
 mod geometry;
 mod handle;
+mod loan;
 mod options;
+mod part;
 mod payload;
 mod proof;
 mod receive;
+mod records;
 pub(crate) mod register;
 mod writing;
 
@@ -36,6 +44,7 @@ use std::time::Duration;
 
 pub use any::{AnyChanges, AnyLatest};
 pub use changes::Changes;
+pub use loan::LatestLoan;
 #[cfg(feature = "count-retries")]
 pub use register::retries::read_retries;
 pub use writing::LatestWriter;
@@ -46,7 +55,7 @@ use self::handle::Handle;
 use self::writing::UntypedWriter;
 use crate::error::Result;
 use crate::object::Options;
-use crate::shareable::Shareable;
+use crate::shareable::{Shareable, check_by_value};
 use crate::wait::Until;
 
 /// The latest value of something, shared under a name: one process sets it, any number get it.
@@ -177,6 +186,9 @@ impl<T: Shareable> Latest<T> {
 
     /// Returns a copy of the newest value, whole and checked.
     ///
+    /// For a value of more than 64 KiB it does not compile: use [`get_into`](Self::get_into) or
+    /// [`get_boxed`](Self::get_boxed).
+    ///
     /// # Errors
     ///
     /// `Empty` before the first [`set`](LatestWriter::set); `Closed` if the object was removed;
@@ -185,6 +197,7 @@ impl<T: Shareable> Latest<T> {
     /// whole; `Forked` in a forked child.
     #[inline]
     pub fn get(&self) -> Result<T> {
+        const { check_by_value::<T>("larger than 64 KiB: use `get_into` or `get_boxed`") };
         if size_of::<T>() > receive::IN_REGISTERS {
             return receive::value(|bytes| self.read_newest(bytes), || self.handle.invalid());
         }

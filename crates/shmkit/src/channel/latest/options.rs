@@ -1,10 +1,12 @@
 //! Creating and opening a `Latest`.
 
+use std::borrow::Borrow;
+
 use super::Latest;
-use super::geometry::FLAG_SHARED_WRITERS;
+use super::geometry::{FLAG_SHARED_WRITERS, FLAG_TIMES};
 use crate::error::Result;
 use crate::object::{Object, OpenMode, Options};
-use crate::shareable::Shareable;
+use crate::shareable::{Shareable, bytes_of, check_by_value};
 
 impl<T: Shareable> Options<Latest<T>> {
     /// Sets whether users other than the owner can only read the object. Default: no.
@@ -19,7 +21,18 @@ impl<T: Shareable> Options<Latest<T>> {
     /// Sets whether several writers may [`set`](super::LatestWriter::set) the value in turns.
     /// Default: no, one writer keeps the right for as long as it lives.
     pub fn shared_writers(mut self, shared_writers: bool) -> Self {
-        self.choices.kind_flags = Some(if shared_writers { FLAG_SHARED_WRITERS } else { 0 });
+        self.choices.kind_flags.choose(FLAG_SHARED_WRITERS, shared_writers);
+        self
+    }
+
+    /// Sets whether the time at which each value is set is recorded, for
+    /// [`age`](Latest::age), [`changed_at`](Latest::changed_at) and
+    /// [`get_fresh`](Latest::get_fresh). Default: no.
+    ///
+    /// Each [`set`](super::LatestWriter::set) then reads the clock: some 30 ns. A
+    /// [`get`](Latest::get) costs the same.
+    pub fn timestamps(mut self, timestamps: bool) -> Self {
+        self.choices.kind_flags.choose(FLAG_TIMES, timestamps);
         self
     }
 
@@ -40,7 +53,33 @@ impl<T: Shareable> Options<Latest<T>> {
     /// `AlreadyExists`, `InvalidName`, `OutOfSpace`, `PermissionDenied`; `InvalidArgument` for a
     /// value or a number of writers that is too large; `Unsupported` in a directory on a network.
     pub fn create(&self, name: &str) -> Result<Latest<T>> {
-        Object::create_as(name, &self.choices, &()).map(Object::into_payload)
+        Object::create_as(name, &self.choices, &None).map(Object::into_payload)
+    }
+
+    /// Creates the object with its first value: a value, a reference or a `Box`. No process sees
+    /// the object without a value.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`create`](Self::create).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use shmkit::Latest;
+    ///
+    /// # fn main() -> shmkit::Result<()> {
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # let options = Latest::<f64>::options().directory(directory.path());
+    /// let level = options.open_or_create_with("tank/level", 0.5)?;
+    /// assert_eq!((level.get()?, level.sequence()), (0.5, 1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn create_with<V: Borrow<T>>(&self, name: &str, first: V) -> Result<Latest<T>> {
+        const { check_by_value::<V>(TOO_LARGE) };
+        let first = Some(encoded(first.borrow()));
+        Object::create_as(name, &self.choices, &first).map(Object::into_payload)
     }
 
     /// Opens the object for reading and writing, or only for reading if its access requires that.
@@ -73,6 +112,31 @@ impl<T: Shareable> Options<Latest<T>> {
     ///
     /// Those of [`create`](Self::create) and [`open`](Self::open).
     pub fn open_or_create(&self, name: &str) -> Result<Latest<T>> {
-        Object::open_or_create_as(name, &self.choices, &()).map(Object::into_payload)
+        Object::open_or_create_as(name, &self.choices, &None).map(Object::into_payload)
+    }
+    /// The same as [`open_or_create`](Self::open_or_create). If it creates the object, it does so
+    /// with its first value, as [`create_with`](Self::create_with) does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`create`](Self::create) and [`open`](Self::open).
+    pub fn open_or_create_with<V: Borrow<T>>(&self, name: &str, first: V) -> Result<Latest<T>> {
+        const { check_by_value::<V>(TOO_LARGE) };
+        let first = Some(encoded(first.borrow()));
+        Object::open_or_create_as(name, &self.choices, &first).map(Object::into_payload)
+    }
+}
+
+/// What the compiler says about a first value that would overflow the stack.
+const TOO_LARGE: &str = "the first value is larger than 64 KiB: pass a reference or a `Box`";
+
+fn encoded<T: Shareable>(value: &T) -> Box<[u8]> {
+    match bytes_of(value) {
+        Some(bytes) => bytes.into(),
+        None => {
+            let mut bytes = vec![0; size_of::<T>()];
+            value.encode(&mut bytes);
+            bytes.into()
+        }
     }
 }

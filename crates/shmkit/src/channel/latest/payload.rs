@@ -6,19 +6,22 @@
 //! ```
 //!
 //! On a disk, `kept_at` is at 16. After the slots come two more slots, which keep older values, and
-//! the checks of all slots.
+//! the checks of all slots. If times are recorded, the times of all slots come last.
 
 use super::Latest;
+use super::check::check_of;
 use super::geometry::{
-    BEGUN, FLAG_PROVED, FLAG_SHARED_WRITERS, Geometry, KEPT, KEPT_AT, LATEST, OWNER, TypeGeometry,
+    BEGUN, FLAG_PROVED, FLAG_SHARED_WRITERS, FLAG_TIMES, Geometry, KEPT_AT, LATEST, OWNER, SLOTS,
+    TypeGeometry, WORD,
 };
 use super::handle::Handle;
 use super::proof::Proof;
-use super::register::{LAST, Register};
+use super::records::{Records, now_ns};
+use super::register::{self, LAST, Register};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{
-    Builder, Column, Holding, Kind, Part, PartState, Payload, Planner, Value, ValueType, WORDS,
-    check_option, grouped, on_or_off,
+    Builder, Column, Holding, Kind, KindFlags, Part, PartState, Payload, Planner, Value, ValueType,
+    WORDS, grouped,
 };
 use crate::participant::Role;
 use crate::participant::owner::OwnerWord;
@@ -35,23 +38,48 @@ const COLUMNS: &[Column] = &[Column::Participants("WRITERS"), Column::Readers, C
 
 /// Plans a `Latest` of values of this type.
 pub(super) fn plan(planner: &mut Planner<'_>, value: ValueType<'_>, geometry: Geometry) {
-    let is_proved = planner.flags() & FLAG_PROVED != 0;
-    let (stride, kept) = (geometry.stride_bytes() as u64, if is_proved { KEPT } else { 0 });
+    let flags = planner.flags();
+    let slots = geometry.all_slots(flags) as u64;
     let latest = planner.line("latest");
     planner.word("begun", latest + BEGUN as u64, WORDS);
-    if is_proved {
+    if flags & FLAG_PROVED != 0 {
         planner.word("kept_at", latest + KEPT_AT as u64, WORDS);
     }
     planner.line("owner");
-    planner.slots((geometry.slots + kept) as u64, stride, value);
-    if is_proved {
-        planner.words("checks", WORDS, geometry.checks() as u64);
+    planner.slots(slots, geometry.stride_bytes() as u64, value);
+    if flags & FLAG_PROVED != 0 {
+        planner.words("checks", WORDS, slots);
+    }
+    if flags & FLAG_TIMES != 0 {
+        planner.words("times", WORDS, slots);
+    }
+}
+
+/// Sets the first value of a new object: the words that its writer would leave.
+fn set_first(planner: &mut Planner<'_>, geometry: Geometry, value: &[u8]) {
+    let flags = planner.flags();
+    let (latest, stamp) = register::FIRST;
+    let mut word = |place: usize, word: u64| planner.write_at(place as u64, &word.to_le_bytes());
+    word(LATEST, latest);
+    word(BEGUN, stamp);
+    // The first value is in the slot after the first.
+    let slot = SLOTS + geometry.stride_bytes();
+    word(slot, stamp);
+    planner.write_at((slot + WORD) as u64, value);
+    let time = (flags & FLAG_TIMES != 0).then(|| now_ns(flags & FLAG_PROVED != 0));
+    let mut word = |place: usize, word: u64| planner.write_at(place as u64, &word.to_le_bytes());
+    if flags & FLAG_PROVED != 0 {
+        word(geometry.checks_offset() + WORD, check_of(stamp, time, value));
+    }
+    if let Some(time) = time {
+        word(geometry.times_offset(flags) + WORD, time);
     }
 }
 
 #[allow(private_interfaces, reason = "it is implemented by this library only")]
 impl<T: Shareable> Payload for Latest<T> {
-    type Initial = ();
+    /// The bytes of its first value, if it begins with one.
+    type Initial = Option<Box<[u8]>>;
 
     const KIND: Kind = Kind::Latest;
     // Readers take no slot. Each writer takes a slot.
@@ -59,8 +87,11 @@ impl<T: Shareable> Payload for Latest<T> {
     const PARTICIPANTS: u32 = 16;
     const DISK_FLAGS: u32 = FLAG_PROVED;
 
-    fn plan(planner: &mut Planner<'_>, _: Option<&()>) {
+    fn plan(planner: &mut Planner<'_>, initial: Option<&Self::Initial>) {
         plan(planner, ValueType::Layout(T::LAYOUT), TypeGeometry::<T>::GEOMETRY);
+        if let Some(Some(first)) = initial {
+            set_first(planner, TypeGeometry::<T>::GEOMETRY, first);
+        }
     }
 
     #[allow(unsafe_code, reason = "the type was compared with the object")]
@@ -71,9 +102,9 @@ impl<T: Shareable> Payload for Latest<T> {
         Ok(Self { handle: handle.into(), shape })
     }
 
-    fn check_flags(asked: u32, found: u32) -> Result<()> {
-        let shared = |flags| flags & FLAG_SHARED_WRITERS != 0;
-        check_option("shared writers", Some(shared(asked)), shared(found), on_or_off)
+    fn check_flags(asked: KindFlags, found: u32) -> Result<()> {
+        asked.check("shared writers", FLAG_SHARED_WRITERS, found)?;
+        asked.check("timestamps", FLAG_TIMES, found)
     }
 
     fn describe(part: &Part<'_>) -> Result<PartState> {
@@ -101,9 +132,15 @@ impl<T: Shareable> Payload for Latest<T> {
         let mut newest_whole = None;
         // While a writer lives, the stamps say which values are whole.
         if part.flags() & FLAG_PROVED != 0 && alive == 0 {
-            let checks = part.words_at(geometry.checks_offset() as u64, geometry.checks())?;
-            let kept_at = part.word(KEPT_AT as u64)?;
-            let proof = Proof::new(register, part.words()?, checks, kept_at);
+            let flags = part.flags();
+            let words = |offset| part.words_at(offset as u64, geometry.all_slots(flags));
+            let checks = words(geometry.checks_offset())?;
+            let times = match flags & FLAG_TIMES {
+                0 => None,
+                _ => Some(words(geometry.times_offset(flags))?),
+            };
+            let records = Records::new(Some(checks), times);
+            let proof = Proof::new(register, part.words()?, records, part.word(KEPT_AT as u64)?);
             let proof = proof.ok_or_else(too_small)?;
             sequence = proof.last();
             is_sound = sequence < LAST && owner.is_sound();

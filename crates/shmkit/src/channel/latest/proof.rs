@@ -44,10 +44,10 @@
 
 use core::mem::MaybeUninit;
 
-use super::check::{check_of, check_of_words};
-use super::geometry::{Geometry, KEPT};
+use super::geometry::{FLAG_PROVED, Geometry, KEPT};
+use super::records::Records;
 use super::register::{
-    BITS, COMPLETE, LAST, ReadError, Register, SHIFT, TRIES, WRITING, copy_slot,
+    BITS, COMPLETE, LAST, ReadError, Register, SHIFT, TRIES, WRITING, copy_slot, under_stamp,
 };
 use crate::memory::atomic::{AtomicU64, Ordering, fence, spin_loop};
 use crate::memory::copy::copy_in;
@@ -62,8 +62,8 @@ pub(crate) struct Proof<'a> {
     register: Register<'a>,
     /// INVARIANT: the words of the geometry's slots, and of those that keep values.
     slots: &'a [AtomicU64],
-    /// INVARIANT: one for each of these slots.
-    checks: &'a [AtomicU64],
+    /// INVARIANT: a check for each of these slots, and a time if there are times.
+    records: Records<'a>,
     kept_at: &'a AtomicU64,
 }
 
@@ -89,14 +89,14 @@ impl<'a> Proof<'a> {
     pub(crate) fn new(
         register: Register<'a>,
         slots: &'a [AtomicU64],
-        checks: &'a [AtomicU64],
+        records: Records<'a>,
         kept_at: &'a AtomicU64,
     ) -> Option<Self> {
         let geometry = register.shape;
+        let count = geometry.all_slots(FLAG_PROVED);
         // INVARIANT: as many words as the geometry says.
-        let (slots, checks) =
-            (slots.get(..geometry.proved_words())?, checks.get(..geometry.checks())?);
-        Some(Self { register, slots, checks, kept_at })
+        let slots = slots.get(..count * geometry.stride_words)?;
+        records.has_checks_of(count).then_some(Self { register, slots, records, kept_at })
     }
 
     /// The largest sequence of which there is a trace: the next value follows it.
@@ -119,14 +119,45 @@ impl<'a> Proof<'a> {
     /// The sequence of the newest whole value; 0 if there is none.
     pub(crate) fn newest_whole(self) -> u64 {
         for _ in 0..TRIES {
-            let mut found = self.found().into_iter().map(|it| (it.0, self.prove(it)));
-            match found.find(|(_, proved)| *proved != Proved::Torn) {
-                Some((sequence, Proved::Whole)) => return sequence,
-                None => return 0,
-                Some(_) => spin_loop(),
+            match self.find_newest_whole() {
+                Ok(found) => return found.map_or(0, |(sequence, _)| sequence),
+                Err(Overtaken) => spin_loop(),
             }
         }
         self.register.newest().sequence
+    }
+
+    /// When the newest whole value was set, if times are recorded.
+    pub(crate) fn newest_time(self) -> Result<Option<u64>, ReadError> {
+        for _ in 0..TRIES {
+            if self.register.newest().closed {
+                return Err(ReadError::Closed);
+            }
+            match self.find_newest_whole() {
+                Ok(Some((sequence, index))) => {
+                    let mut time = None;
+                    let look = || time = self.records.time(index);
+                    let stamp = sequence << SHIFT | COMPLETE;
+                    if under_stamp(self.slot(index).0, stamp, look).is_ok() {
+                        return Ok(time);
+                    }
+                }
+                Ok(None) if self.last() == 0 => return Err(ReadError::Empty),
+                Ok(None) => return Err(ReadError::Torn),
+                Err(Overtaken) => {}
+            }
+            spin_loop();
+        }
+        Err(ReadError::Busy)
+    }
+
+    fn find_newest_whole(self) -> Result<Option<Found>, Overtaken> {
+        let mut found = self.found().into_iter().map(|it| (it, self.prove(it)));
+        match found.find(|(_, proved)| *proved != Proved::Torn) {
+            Some((found, Proved::Whole)) => Ok(Some(found)),
+            Some(_) => Err(Overtaken),
+            None => Ok(None),
+        }
     }
 
     /// Copies the newest value into `into`. Values up to `until` must prove themselves. Returns
@@ -232,8 +263,8 @@ impl<'a> Proof<'a> {
         fence(Ordering::Release);
         copy_in(value, words);
         let complete = sequence << SHIFT | COMPLETE;
-        // ORDERING: Relaxed; ordered by the release of the stamp "complete".
-        self.checks[index].store(check_of(complete, value), Ordering::Relaxed);
+        let set_at = self.records.time(sequence as usize & (slots - 1));
+        self.records.store_of(index, complete, value, set_at.unwrap_or(0));
         // ORDERING: Release; as in `publish`.
         stamp.store(complete, Ordering::Release);
         // ORDERING: Relaxed; as above.
@@ -250,7 +281,7 @@ impl<'a> Proof<'a> {
             let is_value = stamp & BITS == COMPLETE && (1..=LAST).contains(&sequence);
             (is_there && is_value).then_some((sequence, index))
         };
-        let mut found: Vec<_> = (0..self.checks.len()).filter_map(complete).collect();
+        let mut found: Vec<_> = (0..slots + KEPT).filter_map(complete).collect();
         found.sort_unstable_by(|one, other| other.cmp(one));
         found
     }
@@ -285,9 +316,7 @@ impl<'a> Proof<'a> {
         if self.stamp(index) != expected {
             return Proved::Overwritten;
         }
-        // ORDERING: Relaxed; after the Acquire in `stamp`, and before the fence.
-        let check = self.checks[index].load(Ordering::Relaxed);
-        let is_right = check == check_of_words(expected, words);
+        let is_right = self.records.is_right(index, expected, words);
         // ORDERING: Acquire; as in `copy_slot`: a value that is being overwritten shows its stamp.
         fence(Ordering::Acquire);
         // ORDERING: Relaxed; ordered by the fence above.
@@ -325,14 +354,15 @@ mod tests {
     fn with_proof(check: impl FnOnce(Proof<'_>)) {
         let geometry = Geometry::of(BYTES).unwrap();
         let checks_offset = geometry.checks_offset();
-        let memory = HeapMemory::zeroed(checks_offset + geometry.checks() * WORD);
+        let count = geometry.all_slots(FLAG_PROVED);
+        let memory = HeapMemory::zeroed(checks_offset + count * WORD);
         let view = memory.view();
         let word = |at| view.word(at).unwrap();
-        let slots = view.words(256, geometry.proved_words()).unwrap();
-        let checks = view.words(checks_offset, geometry.checks()).unwrap();
+        let slots = view.words(256, count * geometry.stride_words).unwrap();
+        let records = Records::new(Some(view.words(checks_offset, count).unwrap()), None);
         let register = Register::new(WaitWord::new(word(0)), word(8), slots, geometry).unwrap();
-        let register = register.with_checks(Some(checks));
-        check(Proof::new(register, slots, checks, word(16)).unwrap());
+        let register = register.with_records(records);
+        check(Proof::new(register, slots, records, word(16)).unwrap());
     }
 
     fn publish(proof: Proof<'_>, from: u64, to: u64) {
@@ -404,7 +434,7 @@ mod tests {
             publish(proof, 1, 1);
             assert_eq!(proof.prove((1, 1)), Proved::Whole);
             let (stamp, words) = proof.slot(1);
-            assert_eq!(proof.checks[1].load(Ordering::Relaxed), check_of_words(6, words));
+            assert!(proof.records.is_right(1, 6, words) && !proof.records.is_right(1, 2, words));
             stamp.store(65 << SHIFT | COMPLETE, Ordering::Relaxed);
             assert_ne!(proof.prove((65, 1)), Proved::Whole, "the value of another number");
             assert_eq!(newest(proof), Err(ReadError::Torn));
@@ -437,6 +467,7 @@ mod models {
     use crate::wait::WaitWord;
 
     const GEOMETRY: Geometry = Geometry { value_bytes: 16, stride_words: 3, slots: 2 };
+    const COUNT: usize = GEOMETRY.all_slots(FLAG_PROVED);
 
     /// All bytes of a whole value.
     fn byte_of(into: &[MaybeUninit<u8>; 16]) -> u8 {
@@ -451,8 +482,9 @@ mod models {
         latest: AtomicU64,
         begun: AtomicU64,
         kept_at: AtomicU64,
-        slots: [AtomicU64; GEOMETRY.proved_words()],
-        checks: [AtomicU64; GEOMETRY.checks()],
+        slots: [AtomicU64; COUNT * GEOMETRY.stride_words],
+        checks: [AtomicU64; COUNT],
+        times: [AtomicU64; COUNT],
     }
 
     impl ProvedWords {
@@ -463,6 +495,7 @@ mod models {
                 kept_at: AtomicU64::new(0),
                 slots: std::array::from_fn(|_| AtomicU64::new(0)),
                 checks: std::array::from_fn(|_| AtomicU64::new(0)),
+                times: std::array::from_fn(|_| AtomicU64::new(0)),
             })
         }
 
@@ -481,8 +514,9 @@ mod models {
         fn proof(&self) -> Proof<'_> {
             let latest = WaitWord::new(&self.latest);
             let register = Register::new(latest, &self.begun, &self.slots, GEOMETRY);
-            let register = register.expect("as many words").with_checks(Some(&self.checks));
-            Proof::new(register, &self.slots, &self.checks, &self.kept_at).expect("as many words")
+            let records = Records::new(Some(&self.checks), Some(&self.times));
+            let register = register.expect("as many words").with_records(records);
+            Proof::new(register, &self.slots, records, &self.kept_at).expect("as many words")
         }
 
         fn publish(&self, sequence: u64) {

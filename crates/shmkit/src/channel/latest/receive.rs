@@ -72,7 +72,10 @@ pub(super) fn into_place<T: Shareable>(
         let place = unsafe { &mut *std::ptr::from_mut(into).cast::<MaybeUninit<T>>() };
         return fill(bytes_of(place));
     }
-    *into = *boxed::<T>(fill, invalid)?;
+    let value = boxed::<T>(fill, invalid)?;
+    // SAFETY: both are values of the type, which needs no drop, and the box is no part of `into`.
+    // An assignment could make a copy on the stack, which may be too small for it.
+    unsafe { std::ptr::copy_nonoverlapping(&raw const *value, into, 1) };
     Ok(())
 }
 

@@ -13,6 +13,7 @@
 //! | who | does, in this order |
 //! |---|---|
 //! | writer of n | begun; stamp = 4n + 1; fence; value; stamp = 4n + 2; latest: n - 1 to n |
+//! | writer that gives n up | begun; stamp = 4n + 1; fence; anything; begun = 4(n - 1) + 2 |
 //! | reader of n | stamp is 4n + 2?; value; fence; stamp is 4n + 2? |
 //! | reader of the newest | latest is m; n = m + 1 if its slot holds it complete, else m; reads n |
 //!
@@ -54,14 +55,17 @@
 //! of times. Any stamp and any `latest` is possible: the worst result is a value that no writer
 //! set, or a [`ReadError`].
 
+mod publish;
+
 use core::hint::cold_path;
 use core::mem::MaybeUninit;
 
-use super::check::check_of;
-use super::geometry::{Geometry, HasGeometry, WORD};
+pub(crate) use self::publish::Begun;
+use super::geometry::{Geometry, HasGeometry};
+use super::records::Records;
 use crate::memory::atomic::{AtomicU64, Ordering, fence, spin_loop};
-use crate::memory::copy::{copy_in, copy_out, fetch_early};
-use crate::wait::{ASLEEP, CLOSED, SleepTicket, WaitWord, Wake};
+use crate::memory::copy::{copy_out, copy_part, fetch_early};
+use crate::wait::{ASLEEP, CLOSED, SleepTicket, WaitWord};
 
 /// In a stamp: the value is being written.
 pub(super) const WRITING: u64 = 1;
@@ -78,6 +82,8 @@ const STEP: u64 = 1 << SHIFT;
 const SECOND_LINE: usize = 7;
 /// The bits below the sequence in `latest` and in stamps.
 pub(super) const BITS: u64 = STEP - 1;
+/// `latest` and the stamp of the first value, if an object begins with one.
+pub(super) const FIRST: (u64, u64) = (STEP, STEP | COMPLETE);
 /// The largest sequence: 2^61 values take 70 years at one value per nanosecond.
 pub(super) const LAST: u64 = 1 << 61;
 /// How many attempts are made while other processes keep changing a word: for reading, before
@@ -128,8 +134,8 @@ pub(crate) struct Register<'a, S: HasGeometry = Geometry> {
     begun: &'a AtomicU64,
     /// INVARIANT: exactly the words of the geometry.
     slots: &'a [AtomicU64],
-    /// On a disk: the checks of the slots, for a writer.
-    checks: Option<&'a [AtomicU64]>,
+    /// What a writer records of each value, besides.
+    records: Records<'a>,
     pub(super) shape: S,
 }
 
@@ -144,13 +150,13 @@ impl<'a, S: HasGeometry> Register<'a, S> {
     ) -> Option<Self> {
         // INVARIANT: exactly the words of the geometry.
         let slots = slots.get(..shape.geometry().words())?;
-        Some(Self { latest, begun, slots, checks: None, shape })
+        Some(Self { latest, begun, slots, records: Records::NONE, shape })
     }
 
-    /// The same, where a writer also writes the check of each value.
+    /// The same, where a writer also records this of each value.
     #[inline(always)]
-    pub(crate) fn with_checks(self, checks: Option<&'a [AtomicU64]>) -> Self {
-        Self { checks, ..self }
+    pub(crate) fn with_records(self, records: Records<'a>) -> Self {
+        Self { records, ..self }
     }
 
     /// The same, where every change wakes if there are readers that may not write.
@@ -218,16 +224,45 @@ impl<'a, S: HasGeometry> Register<'a, S> {
     /// # Panics
     /// If `into` is not as long as a value.
     pub(crate) fn read_newest(self, into: &mut [MaybeUninit<u8>]) -> Result<u64, ReadError> {
+        self.newest_by(|sequence| self.read(sequence, into).is_ok())
+    }
+
+    /// Copies the bytes of the newest value from byte `offset` on.
+    ///
+    /// # Panics
+    /// If there are fewer bytes than `into` has.
+    pub(crate) fn read_part(self, offset: usize, into: &mut [u8]) -> Result<u64, ReadError> {
+        self.newest_by(|sequence| {
+            let stamp = sequence << SHIFT | COMPLETE;
+            let (found, words) = self.slot(stamp);
+            under_stamp(found, stamp, || copy_part(words, offset, into)).is_ok()
+        })
+    }
+
+    /// When the newest value was set, if times are recorded.
+    pub(crate) fn newest_time(self) -> Result<Option<u64>, ReadError> {
+        let mut time = None;
+        self.newest_by(|sequence| {
+            let stamp = sequence << SHIFT | COMPLETE;
+            let index = self.index(stamp);
+            under_stamp(self.slot(stamp).0, stamp, || time = self.records.time(index)).is_ok()
+        })?;
+        Ok(time)
+    }
+
+    /// Calls `read` with the sequence of the newest value until it returns whether it read that
+    /// value, and returns the sequence.
+    fn newest_by(self, mut read: impl FnMut(u64) -> bool) -> Result<u64, ReadError> {
         let mut stuck = 0;
         for _ in 0..TRIES {
             let newest = self.newest();
-            match self.read(newest.sequence, into) {
+            match read(newest.sequence) {
                 _ if newest.closed => return Err(ReadError::Closed),
                 _ if newest.sequence == 0 => return Err(ReadError::Empty),
-                Ok(()) => return Ok(newest.sequence),
+                true => return Ok(newest.sequence),
                 // The writer continued meanwhile. If it did not, `latest` is wrong.
-                Err(_) if self.newest() == newest => stuck += 1,
-                Err(_) => {}
+                false if self.newest() == newest => stuck += 1,
+                false => {}
             }
             retries::count();
             spin_loop();
@@ -260,96 +295,6 @@ impl<'a, S: HasGeometry> Register<'a, S> {
         // ORDERING: Acquire; pairs with the exchange in `advance`: the slot's stamp is seen too.
         let latest = self.latest.load(Ordering::Acquire);
         (latest & CLOSED != 0, SleepTicket::new(self.latest, latest))
-    }
-
-    /// Publishes `value`, wakes the readers that sleep on `latest`, and returns the value's
-    /// sequence. Only the current writer may call it.
-    ///
-    /// # If a process dies
-    /// Readers keep the previous value, or have the new value whole.
-    ///
-    /// # Panics
-    /// If `value` has a wrong length.
-    #[inline(always)]
-    pub(crate) fn publish(self, value: &[u8]) -> Result<u64, PublishError> {
-        assert!(value.len() == self.shape.geometry().value_bytes, "a value of another size");
-        // ORDERING: Relaxed; only the writer moves it, and acquiring that role was an Acquire.
-        let latest = self.latest.load(Ordering::Relaxed);
-        if latest & CLOSED != 0 {
-            return Err(PublishError::Closed);
-        }
-        if latest >> SHIFT >= LAST {
-            return Err(PublishError::Corrupt);
-        }
-        let next = (latest & !BITS) + STEP;
-        let (stamp, words) = self.slot(next);
-        // CRASH: dying after this costs readers an additional look at the slot.
-        // ORDERING: Relaxed; ordered by the release of the stamp "complete".
-        self.begun.store(next | COMPLETE, Ordering::Relaxed);
-        // CRASH: dying from here to the next stamp leaves the slot in writing. Readers never take
-        // it; the next writer writes it again.
-        // ORDERING: Release; pairs with the Acquire in `stamp`: a process that sees the slot in
-        // writing also sees `latest` at the previous sequence.
-        stamp.store(next | WRITING, Ordering::Release);
-        crash_point!("latest: slot in writing");
-        // ORDERING: Release; pairs with the Acquire fence in `copy_value`: a reader that copied a
-        // word stored after this fence finds the stamp stored before it.
-        fence(Ordering::Release);
-        write_value(value, words);
-        if let Some(checks) = self.checks {
-            let check = check_of(next | COMPLETE, value);
-            // ORDERING: Relaxed; ordered by the release of the stamp "complete".
-            checks[self.index(next)].store(check, Ordering::Relaxed);
-        }
-        crash_point!("latest: slot written, not complete");
-        // ORDERING: Release; pairs with the Acquire in `stamp`: the value is seen with it.
-        stamp.store(next | COMPLETE, Ordering::Release);
-        crash_point!("latest: slot complete, latest not moved");
-        // CRASH: dying here leaves `latest` one sequence behind. Readers look one sequence ahead;
-        // the next writer moves `latest`.
-        self.advance(latest)
-    }
-
-    /// Moves `latest` from `from` to the next sequence, wakes the readers that sleep on it, and
-    /// returns the next sequence.
-    #[inline(always)]
-    fn advance(self, mut from: u64) -> Result<u64, PublishError> {
-        let next = (from & !BITS) + STEP;
-        for _ in 0..TRIES {
-            if from & CLOSED != 0 {
-                return Err(PublishError::Closed);
-            }
-            if from & !BITS != next - STEP {
-                return Err(PublishError::RoleLost);
-            }
-            // ORDERING: Release; pairs with the Acquire in `newest`, `try_newest` and `resume`: the
-            // slot's stamp is seen too.
-            match self.latest.change(from, next, Ordering::Release, Wake::All) {
-                Ok(()) => return Ok(next >> SHIFT),
-                // A reader that goes to sleep also changes it: once before each change.
-                Err(found) => from = found,
-            }
-        }
-        Err(PublishError::Corrupt)
-    }
-
-    /// Moves `latest` to a complete value of a dead writer; a half-written one is left. The next
-    /// writer calls it before its first [`publish`](Self::publish). Returns the sequence that this
-    /// published, if any.
-    pub(crate) fn resume(self) -> Option<u64> {
-        // ORDERING: Acquire; pairs with the exchange in `advance`.
-        let latest = self.latest.load(Ordering::Acquire);
-        let next = (latest & !BITS).wrapping_add(STEP) | COMPLETE;
-        let complete = latest >> SHIFT < LAST && self.stamp(next) == next;
-        if complete { self.advance(latest).ok() } else { None }
-    }
-
-    /// The sequence whose value is half-written: a writer is writing it, or died while writing it.
-    pub(crate) fn half_written(self) -> Option<u64> {
-        // ORDERING: Acquire; pairs with the exchange in `advance`.
-        let latest = self.latest.load(Ordering::Acquire);
-        let next = (latest & !BITS).wrapping_add(STEP);
-        (self.stamp(next) == next | WRITING).then_some(next >> SHIFT)
     }
 
     /// Retires the register: nothing more can be published, and readers get `Closed`.
@@ -396,13 +341,20 @@ pub(super) fn copy_slot(
     stamp: u64,
     into: &mut [MaybeUninit<u8>],
 ) -> Result<(), u64> {
-    // ORDERING: Acquire; pairs with the Release of the stamp "complete" in `publish`.
+    under_stamp(found, stamp, || copy_out(words, into))
+}
+
+/// Calls `copy`, which copies from the words of a slot, if the slot has this stamp before and after
+/// it. Otherwise returns another stamp that it had.
+#[inline(always)]
+pub(super) fn under_stamp(found: &AtomicU64, stamp: u64, copy: impl FnOnce()) -> Result<(), u64> {
+    // ORDERING: Acquire; pairs with the Release of the stamp "complete" in `publish_begun`.
     let before = found.load(Ordering::Acquire);
     if before != stamp {
         return Err(before);
     }
-    copy_out(words, into);
-    // ORDERING: Acquire; pairs with the Release fence in `publish`, which is between the stamp "is
+    copy();
+    // ORDERING: Acquire; pairs with the Release fence in `begin`, which is between the stamp "is
     // being written" and the words of that value.
     fence(Ordering::Acquire);
     // ORDERING: Relaxed; ordered by the fence above.
@@ -427,20 +379,6 @@ pub(crate) mod retries {
     pub fn read_retries() -> u64 {
         // ORDERING: Relaxed; only shown to people.
         COUNT.load(super::Ordering::Relaxed)
-    }
-}
-
-/// Copies the value into its slot, with a crash point in the middle.
-#[inline(always)]
-fn write_value(value: &[u8], words: &[AtomicU64]) {
-    if cfg!(any(feature = "crash-points", loom)) {
-        let half = words.len() / 2;
-        let (first, second) = value.split_at(half * WORD);
-        copy_in(first, &words[..half]);
-        crash_point!("latest: slot half written");
-        copy_in(second, &words[half..]);
-    } else {
-        copy_in(value, words);
     }
 }
 

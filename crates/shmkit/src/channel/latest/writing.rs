@@ -12,7 +12,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::object::Membership;
 use crate::participant::Role;
 use crate::participant::owner::{AcquireError, Acquired, Mode};
-use crate::shareable::{Shareable, bytes_of};
+use crate::shareable::{Shareable, bytes_of, check_by_value};
+use crate::sys::mapping::PartMapping;
 use crate::wait::{Until, WaitLoop};
 
 /// How long one of several writers waits for the others before `Busy`.
@@ -24,9 +25,9 @@ const JOIN_TRIES: u32 = 64;
 /// A writer of values of any type: its slot, and how it gets the right to write.
 #[derive(Debug)]
 pub(super) struct UntypedWriter {
-    handle: Arc<Handle>,
+    pub(super) handle: Arc<Handle>,
     // Dropped after the role is released, see `drop`.
-    membership: Membership,
+    pub(super) membership: Membership,
     shared: bool,
 }
 
@@ -116,27 +117,32 @@ impl UntypedWriter {
         until: Option<Until>,
         act: impl FnOnce(&Self) -> Result<R>,
     ) -> Result<R> {
+        let _turn = self.begin_turn(until)?;
+        act(self)
+    }
+
+    /// Begins a turn, until whose end no other writer can publish.
+    #[inline(always)]
+    pub(super) fn begin_turn(&self, until: Option<Until>) -> Result<Option<Turn<'_>>> {
         if self.handle.removal_watch.is_due() {
             self.handle.check_use()?;
         }
-        let mut _turn = None;
         if self.shared {
             self.acquire_turn(until)?;
             // CRASH: dying before the turn ends leaves it to the next writer, which replaces this
             // one in the owner word.
-            _turn = Some(Turn(self));
-        } else if !self.has_role() {
-            return Err(self.handle.publish_error(PublishError::RoleLost));
+            return Ok(Some(Turn(self)));
         }
-        act(self)
+        self.check_role()?;
+        Ok(None)
     }
 
     /// Publishes the bytes of a value, in the writer's turn.
     #[inline(always)]
     fn publish(&self, shape: impl HasGeometry, value: &[u8]) -> Result<u64> {
-        let published = match self.handle.is_proved() {
+        let published = match self.handle.has_records() {
             false => self.handle.register_to_write(shape).publish(value),
-            true => self.handle.publish_proved(value),
+            true => self.handle.publish_recorded(value),
         };
         published.map_err(|error| self.handle.publish_error(error))
     }
@@ -144,16 +150,22 @@ impl UntypedWriter {
     /// Publishes the bytes of a value that follows from the one before, which was read in this
     /// turn.
     pub(super) fn publish_next(&self, shape: impl HasGeometry, value: &[u8]) -> Result<u64> {
-        if !self.has_role() {
-            // Another writer may have published since the value was read.
-            return Err(self.handle.publish_error(PublishError::RoleLost));
-        }
+        self.check_role()?;
         self.publish(shape, value)
+    }
+
+    /// Refuses to publish what was begun before, if another writer may have published since then.
+    #[inline(always)]
+    pub(super) fn check_role(&self) -> Result<()> {
+        match self.has_role() {
+            true => Ok(()),
+            false => Err(self.handle.publish_error(PublishError::RoleLost)),
+        }
     }
 
     /// Whether no other writer can publish.
     #[inline(always)]
-    fn has_role(&self) -> bool {
+    pub(super) fn has_role(&self) -> bool {
         self.handle.owner().is_held_by(self.membership.me())
     }
 
@@ -188,7 +200,8 @@ impl UntypedWriter {
 }
 
 /// The right of one of several writers to write, until dropped.
-struct Turn<'a>(&'a UntypedWriter);
+#[derive(Debug)]
+pub(super) struct Turn<'a>(&'a UntypedWriter);
 
 impl Drop for Turn<'_> {
     #[inline(always)]
@@ -218,16 +231,18 @@ impl Drop for UntypedWriter {
 /// takes over the right, and readers that wait for changes get `PeerDied`.
 #[derive(Debug)]
 pub struct LatestWriter<T: Shareable> {
-    writer: UntypedWriter,
+    pub(super) writer: UntypedWriter,
     /// Where a padded value is encoded, so that its padding is zeros in shared memory.
-    encoded: Box<[u8]>,
+    pub(super) encoded: Box<[u8]>,
+    /// One more mapping of the payload, from the first loan on.
+    pub(super) in_place: Option<PartMapping>,
     shape: TypeGeometry<T>,
 }
 
 impl<T: Shareable> LatestWriter<T> {
     pub(super) fn new(writer: UntypedWriter, shape: TypeGeometry<T>) -> Self {
         let encoded = vec![0; if T::PADDED { size_of::<T>() } else { 0 }];
-        Self { writer, encoded: encoded.into(), shape }
+        Self { writer, encoded: encoded.into(), in_place: None, shape }
     }
 
     /// Sets the latest value, and returns its sequence number: 1 for the first value.
@@ -290,19 +305,28 @@ impl<T: Shareable> LatestWriter<T> {
     /// # }
     /// ```
     pub fn update(&mut self, change: impl FnOnce(&mut T)) -> Result<u64> {
-        self.update_from(None, change)
+        self.update_from(None::<Box<T>>, change)
     }
 
-    /// The same, where `change` gets `initial` if no value has been set yet.
+    /// The same, where `change` gets `initial`, a value or a `Box`, if no value has been set yet.
     ///
     /// # Errors
     ///
     /// Those of [`set`](Self::set).
-    pub fn update_or(&mut self, initial: T, change: impl FnOnce(&mut T)) -> Result<u64> {
+    pub fn update_or<I: Into<Box<T>>>(
+        &mut self,
+        initial: I,
+        change: impl FnOnce(&mut T),
+    ) -> Result<u64> {
+        const { check_by_value::<I>("larger than 64 KiB: pass a `Box`") };
         self.update_from(Some(initial), change)
     }
 
-    fn update_from(&mut self, initial: Option<T>, change: impl FnOnce(&mut T)) -> Result<u64> {
+    fn update_from<I: Into<Box<T>>>(
+        &mut self,
+        initial: Option<I>,
+        change: impl FnOnce(&mut T),
+    ) -> Result<u64> {
         let (shape, room) = (self.shape, &mut self.encoded);
         self.writer.in_turn(None, |writer| {
             let handle = &writer.handle;
@@ -322,7 +346,7 @@ impl<T: Shareable> LatestWriter<T> {
 }
 
 /// Encodes a value, with zeros as its padding.
-fn encoded<'a, T: Shareable>(value: &T, into: &'a mut [u8]) -> &'a [u8] {
+pub(super) fn encoded<'a, T: Shareable>(value: &T, into: &'a mut [u8]) -> &'a [u8] {
     into.fill(0);
     value.encode(into);
     into

@@ -3,6 +3,7 @@
 
 mod guards;
 
+use std::borrow::Borrow;
 use std::time::{Duration, Instant};
 
 use guards::{GuardOf, Locked};
@@ -13,7 +14,7 @@ use super::raw::rwlock::{self, Hold, RawRwLock, USED};
 use super::value::{NoData, Value};
 use crate::error::Result;
 use crate::object::{Builder, Kind, Part, PartState, Payload, Planner, Primitive};
-use crate::shareable::Shareable;
+use crate::shareable::{Shareable, check_by_value};
 use crate::wait::Until;
 
 /// A value with many readers at a time, or one writer, in whatever process.
@@ -198,16 +199,18 @@ impl<T: Shareable> RwLock<T> {
     }
 
     /// Acquires the lock for writing, and overwrites whatever bytes the value has: also bytes that
-    /// a dead process left and that are not a valid value. It makes the lock consistent.
+    /// a dead process left and that are not a valid value. It makes the lock consistent. `value`
+    /// can be a value, a reference or a `Box`.
     ///
     /// # Errors
     ///
     /// Those of [`write`](Self::write), but not `Corrupt` for the value.
-    pub fn write_replacing(&self, value: T) -> Result<WriteGuard<'_, T>> {
+    pub fn write_replacing<V: Borrow<T>>(&self, value: V) -> Result<WriteGuard<'_, T>> {
+        const { check_by_value::<V>("larger than 64 KiB: replace it by a reference or a `Box`") };
         let acquired = self.locked.raw.acquire(Hold::Write, Until::Ever);
         acquired.map_err(|error| self.locked.raw.owner.refused(error))?;
         // SAFETY: the lock is held exclusively.
-        unsafe { self.locked.value.set(value) };
+        unsafe { self.locked.value.set(value.borrow()) };
         let mut guard = WriteGuard::of(&self.locked);
         guard.mark_consistent();
         Ok(guard)
@@ -219,6 +222,7 @@ impl<T: Shareable> Payload for RwLock<T> {
     type Initial = T;
 
     const KIND: Kind = Kind::RwLock;
+    const ZEROS_ARE_INITIAL: bool = T::ZEROS_VALID;
 
     fn plan(planner: &mut Planner<'_>, initial: Option<&T>) {
         RawRwLock::plan(planner, |planner| Value::<T, USED>::plan(planner, initial));

@@ -29,7 +29,7 @@ mod windows;
 #[cfg(windows)]
 pub(crate) use windows::Mapping;
 
-pub(crate) use object::ObjectMapping;
+pub(crate) use object::{ObjectMapping, PartMapping};
 pub(crate) use options::Placement;
 pub use options::{Advice, Protection};
 

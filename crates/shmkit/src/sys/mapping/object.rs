@@ -23,7 +23,6 @@ pub(crate) struct ObjectMapping {
 impl ObjectMapping {
     /// Maps `length` bytes. `id` identifies the object; `shared` tells whether processes of other
     /// users have access to it.
-    #[allow(unsafe_code, reason = "pages that become zeros in a child")]
     pub(crate) fn map(
         file: &File,
         length: usize,
@@ -31,14 +30,7 @@ impl ObjectMapping {
         id: [u8; 16],
         shared: bool,
     ) -> Result<Self> {
-        let map = || Mapping::map(file, 0, length, protection);
-        // SAFETY: these are whole pages of the mapping. Its content can change at any time, so no
-        // reader relies on it.
-        let mapping = unsafe { WipedOnFork::new(map, Mapping::pages) }?;
-        // A process that dies with a core dump keeps its locks until the dump is written.
-        if length >= LARGE {
-            mapping.exclude_from_core_dumps()?;
-        }
+        let mapping = map_wiped(file, 0, length, protection)?;
         let (first, bytes) = mapping.pages();
         let _wake_scope = WakeScope::new(first, bytes, id, shared);
         Ok(Self { _wake_scope, mapping })
@@ -51,4 +43,42 @@ impl Deref for ObjectMapping {
     fn deref(&self) -> &Mapping {
         &self.mapping
     }
+}
+
+/// One more mapping of a part of an object's file, which a forked child finds as zeros. No thread
+/// sleeps on its words.
+#[derive(Debug)]
+pub(crate) struct PartMapping(WipedOnFork<Mapping>);
+
+impl PartMapping {
+    /// Maps `length` bytes from byte `offset`, to read and write them.
+    pub(crate) fn map(file: &File, offset: u64, length: usize) -> Result<Self> {
+        map_wiped(file, offset, length, Protection::ReadWrite).map(Self)
+    }
+}
+
+impl Deref for PartMapping {
+    type Target = Mapping;
+
+    fn deref(&self) -> &Mapping {
+        &self.0
+    }
+}
+
+#[allow(unsafe_code, reason = "pages that become zeros in a child")]
+fn map_wiped(
+    file: &File,
+    offset: u64,
+    length: usize,
+    protection: Protection,
+) -> Result<WipedOnFork<Mapping>> {
+    let map = || Mapping::map(file, offset, length, protection);
+    // SAFETY: these are whole pages of the mapping. The content of an object can change at any
+    // time, so no reader relies on it; a writer checks that it was not forked before it publishes.
+    let mapping = unsafe { WipedOnFork::new(map, Mapping::pages) }?;
+    // A process that dies with a core dump keeps its locks until the dump is written.
+    if length >= LARGE {
+        mapping.exclude_from_core_dumps()?;
+    }
+    Ok(mapping)
 }

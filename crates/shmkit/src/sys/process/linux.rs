@@ -41,7 +41,12 @@ fn maps_all_users() -> bool {
 
 /// Returns when this run of the machine began, by the present wall clock: nanoseconds since 1970.
 pub(crate) fn booted_unix_ns() -> u64 {
+    super::unix_time_ns().saturating_sub(since_boot_ns())
+}
+
+/// Returns how long this run of the machine has lasted, in nanoseconds: the same in all processes,
+/// unless they are in different time namespaces. It never goes back.
+pub(crate) fn since_boot_ns() -> u64 {
     let up = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    let up_ns = up.tv_sec as u64 * 1_000_000_000 + up.tv_nsec as u64;
-    super::unix_time_ns().saturating_sub(up_ns)
+    up.tv_sec as u64 * 1_000_000_000 + up.tv_nsec as u64
 }

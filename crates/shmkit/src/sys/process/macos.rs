@@ -49,6 +49,13 @@ pub(crate) fn booted_unix_ns() -> u64 {
     seconds.saturating_mul(1_000_000_000).saturating_add(micros * 1_000)
 }
 
+/// Returns how long this run of the machine has lasted, in nanoseconds: the same in all processes.
+/// It never goes back.
+pub(crate) fn since_boot_ns() -> u64 {
+    let up = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    up.tv_sec as u64 * 1_000_000_000 + up.tv_nsec as u64
+}
+
 /// Reads a value of the kernel by its name. Returns whether there is one.
 ///
 /// # Safety

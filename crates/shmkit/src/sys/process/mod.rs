@@ -6,11 +6,11 @@ pub(crate) use environment::variable;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{boot_id, booted_unix_ns, is_nobody};
+pub(crate) use linux::{boot_id, booted_unix_ns, is_nobody, since_boot_ns};
 #[cfg(target_os = "macos")]
 mod macos;
 #[cfg(target_os = "macos")]
-pub(crate) use macos::{boot_id, booted_unix_ns, is_nobody};
+pub(crate) use macos::{boot_id, booted_unix_ns, is_nobody, since_boot_ns};
 #[cfg(unix)]
 mod unix;
 #[cfg(all(unix, feature = "crash-points"))]
@@ -20,7 +20,9 @@ pub(crate) use unix::{has_one_processor, user_id};
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub(crate) use windows::{boot_id, booted_unix_ns, has_one_processor, is_nobody, user_id};
+pub(crate) use windows::{
+    boot_id, booted_unix_ns, has_one_processor, is_nobody, since_boot_ns, user_id,
+};
 #[cfg(all(windows, feature = "crash-points"))]
 pub(crate) use windows::{die, stop};
 

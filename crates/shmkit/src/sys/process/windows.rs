@@ -5,6 +5,7 @@
 
 use std::ptr;
 
+use windows_sys::Win32::System::Performance::{QueryPerformanceCounter, QueryPerformanceFrequency};
 use windows_sys::Win32::System::SystemInformation::GetTickCount64;
 use windows_sys::Win32::System::Threading::{ALL_PROCESSOR_GROUPS, GetActiveProcessorCount};
 
@@ -50,6 +51,18 @@ pub(crate) fn booted_unix_ns() -> u64 {
     // SAFETY: the function has no arguments.
     let up_ms = unsafe { GetTickCount64() };
     super::unix_time_ns().saturating_sub(up_ms * 1_000_000)
+}
+
+/// Returns how long this run of the machine has lasted, in nanoseconds: the same in all processes.
+/// It never goes back.
+pub(crate) fn since_boot_ns() -> u64 {
+    let (mut ticks, mut frequency) = (0, 0);
+    // SAFETY: the call writes one number.
+    unsafe { QueryPerformanceFrequency(&raw mut frequency) };
+    // SAFETY: the call writes one number.
+    unsafe { QueryPerformanceCounter(&raw mut ticks) };
+    // Neither call fails on any system that is supported.
+    (i128::from(ticks) * 1_000_000_000 / i128::from(frequency.max(1))) as u64
 }
 
 /// Stops this thread until another process resumes it.

@@ -214,3 +214,97 @@ fn loom_the_newest_value_is_never_older_than_one_that_was_seen_complete() {
         reading.join().unwrap();
     });
 }
+
+/// Fills the slot of the value that is begun as its writer may in place: with anything first.
+fn fill(words: &Words, begun: &Begun, bytes: &[u8; 16]) {
+    words.register().write(begun, &value(9, 9));
+    words.register().write(begun, bytes);
+}
+
+#[test]
+fn loom_a_loan_is_seen_whole_or_not_at_all() {
+    model(|| {
+        let words = Words::new();
+        (1..=2).for_each(|sequence| publish(&words, sequence));
+        let writer = thread::spawn({
+            let words = words.clone();
+            move || {
+                let begun = words.register().begin().unwrap();
+                let bytes = value(3, 0);
+                fill(&words, &begun, &bytes);
+                assert_eq!(words.register().publish_begun(begun, &bytes), Ok(3));
+            }
+        });
+        let older = read(&words, 1);
+        let first = read_newest(&words);
+        let second = read_newest(&words);
+        assert!(second == 0 || first <= second, "{second} after {first}");
+        assert!(!older || first != 1);
+        writer.join().unwrap();
+        assert_eq!(read_newest(&words), 3);
+    });
+}
+
+#[test]
+fn loom_a_loan_that_is_given_up_is_never_seen_and_hides_no_value() {
+    model(|| {
+        let words = Words::new();
+        let told = Arc::new(AtomicBool::new(false));
+        publish(&words, 1);
+        let writer = thread::spawn({
+            let words = words.clone();
+            move || {
+                let begun = words.register().begin().unwrap();
+                words.register().write(&begun, &value(9, 9));
+                words.register().give_up(begun);
+                assert_eq!(words.register().half_written(), None);
+                assert_eq!(words.register().newest().sequence, 1);
+                publish(&words, 2);
+            }
+        });
+        let waiting = thread::spawn({
+            let (words, told) = (words.clone(), told.clone());
+            move || told.store(read(&words, 2), Ordering::Release)
+        });
+        if told.load(Ordering::Acquire) {
+            assert_eq!(read_newest(&words), 2);
+        }
+        writer.join().unwrap();
+        waiting.join().unwrap();
+        assert_eq!(read_newest(&words), 2);
+    });
+}
+
+#[test]
+fn loom_the_time_of_a_value_is_never_that_of_another() {
+    model(|| {
+        let words = Words::new();
+        let times = Arc::new([AtomicU64::new(0), AtomicU64::new(0)]);
+        let recorded = |sequence: u64| {
+            let (words, times) = (words.clone(), times.clone());
+            move || {
+                let register = words.register();
+                let begun = register.begin().unwrap();
+                let records = Records::new(None, Some(&*times));
+                let (index, stamp) = (register.index(begun.next()), begun.next() | COMPLETE);
+                records.store_of(index, stamp, &[], sequence);
+                assert_eq!(register.publish_begun(begun, &[]), Ok(sequence));
+            }
+        };
+        (1..=2).for_each(|sequence| recorded(sequence)());
+        let writer = thread::spawn(recorded(3));
+        let register = words.register().with_records(Records::new(None, Some(&*times)));
+        match register.newest_time() {
+            Ok(time) => assert!([Some(2), Some(3)].contains(&time), "{time:?}"),
+            Err(error) => assert_eq!(error, ReadError::Busy),
+        }
+        let stamp = 1 << SHIFT | COMPLETE;
+        let mut first = None;
+        let found = register.slot(stamp).0;
+        if under_stamp(found, stamp, || first = register.records.time(1)).is_ok() {
+            assert_eq!(first, Some(1));
+        }
+        writer.join().unwrap();
+        assert_eq!(register.newest_time(), Ok(Some(3)));
+    });
+}

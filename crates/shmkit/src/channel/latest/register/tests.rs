@@ -1,4 +1,5 @@
 use super::*;
+use crate::channel::latest::geometry::WORD;
 use crate::memory::HeapMemory;
 
 const SLOTS_AT: usize = 256;
@@ -74,6 +75,27 @@ fn a_mark_of_sleepers_lasts_until_the_next_value_and_hides_none() {
         assert_eq!(register.publish(&[7; 8]), Ok(2));
         register.latest.atomic().fetch_or(ASLEEP, Ordering::Relaxed);
         assert_eq!(newest(&register).map(|(sequence, _)| sequence), Ok(2));
+    });
+}
+
+#[test]
+fn a_value_that_is_given_up_leaves_readers_as_they_were() {
+    with_register(8, |register| {
+        for sequence in 1..200_u64 {
+            let begun = register.begin().unwrap();
+            assert_eq!(register.half_written(), Some(sequence));
+            register.write(&begun, &[9; 8]);
+            register.give_up(begun);
+            assert_eq!(register.half_written(), None);
+            assert_eq!(register.newest().sequence, sequence - 1);
+            assert!(register.is_sound());
+            // A reader that finds the newest value in `begun` does not look at the next slot.
+            let latest = register.latest.load(Ordering::Relaxed);
+            assert_eq!(register.begun.load(Ordering::Relaxed), latest | COMPLETE);
+            assert_eq!(register.publish(&sequence.to_le_bytes()), Ok(sequence));
+            let value = sequence.to_le_bytes().to_vec();
+            assert_eq!(newest(&register), Ok((sequence, value)));
+        }
     });
 }
 

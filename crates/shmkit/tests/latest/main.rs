@@ -1,5 +1,9 @@
 //! What `Latest` promises within one process. Between processes: `tests/processes`.
 
+mod ages;
+mod loans;
+mod parts;
+
 use std::time::{Duration, Instant};
 
 use shmkit::{ErrorKind, FixedString, Latest, Lifetime, Options, Shareable};
@@ -24,6 +28,14 @@ struct TestDir(tempfile::TempDir);
 impl TestDir {
     fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
+    }
+
+    /// In memory, where values do not prove themselves, while the others are on a disk mostly.
+    fn in_memory() -> Self {
+        match cfg!(target_os = "linux") {
+            true => Self(tempfile::tempdir_in("/dev/shm").unwrap()),
+            false => Self::new(),
+        }
     }
 
     fn path(&self) -> &std::path::Path {
