@@ -30,12 +30,7 @@ pub(crate) fn remedy(finding: &Finding, directory: &Path) -> String {
     let (remedy, name) = (finding.remedy(), finding.object());
     let command = match remedy {
         Remedy::RemoveFile => {
-            let dir = match directory == shmkit::default_directory() {
-                true => String::new(),
-                false => format!("--dir {} ", quoted(&directory.to_string_lossy())),
-            };
-            let dashes = if name.starts_with('-') { "-- " } else { "" };
-            format!("shm {dir}rm --force {dashes}{}", quoted(name))
+            format!("shm {}rm --force {}", dir_option(directory), name_argument(name))
         }
         Remedy::RemoveDirectory(path) => format!("rm -r {}", quoted(&path.to_string_lossy())),
         Remedy::RemoveOtherNames(inode) => {
@@ -43,10 +38,28 @@ pub(crate) fn remedy(finding: &Finding, directory: &Path) -> String {
             let mount = quoted(&sys::mount_point(directory).to_string_lossy());
             format!("find {mount} -xdev -inum {inode} 2>/dev/null")
         }
+        // A lock in a group is one that only programs can acquire.
+        Remedy::MarkConsistent(part) if part.is_empty() => {
+            let (dir, name) = (dir_option(directory), name_argument(name));
+            format!("shm {dir}lock {name} --mark-consistent -- COMMAND")
+        }
         Remedy::TrustUser(user) => format!("--trust {user}"),
         _ => return remedy.to_string(),
     };
     format!("{remedy}: {command}")
+}
+
+/// Returns the option that names the directory, if it is needed.
+fn dir_option(directory: &Path) -> String {
+    match directory == shmkit::default_directory() {
+        true => String::new(),
+        false => format!("--dir {} ", quoted(&directory.to_string_lossy())),
+    }
+}
+
+/// Returns the name as an argument that no command takes for an option.
+fn name_argument(name: &str) -> String {
+    format!("{}{}", if name.starts_with('-') { "-- " } else { "" }, quoted(name))
 }
 
 /// Returns the text as a shell takes it for one word.

@@ -87,8 +87,8 @@ enum Command {
 fn run(line: CommandLine) -> anyhow::Result<()> {
     let global = &line.global;
     let runs_a_command = matches!(&line.command, Command::Lock(_) | Command::Sem(_));
-    // Without it, a bus error ends the command without words.
-    let _ = sys::explain_bus_errors(exit::unexplained(runs_a_command));
+    // Without it, they end the command without words.
+    let _ = sys::explain_sudden_ends(exit::unexplained(runs_a_command));
     match line.command {
         Command::Demo(args) => demo::run(&args, global),
         Command::Ls(args) => ls::run(&args, global),

@@ -15,7 +15,7 @@ mod windows;
 use windows as system;
 
 pub(crate) use system::{
-    INTERRUPTED, KILL, TERMINAL_TAKES_ONLY_TEXT, explain_bus_errors, is_closed_pipe, monotonic_ns,
+    INTERRUPTED, KILL, TERMINAL_TAKES_ONLY_TEXT, explain_sudden_ends, is_closed_pipe, monotonic_ns,
     mount_point, processor_time, raw, resume, run, stop,
 };
 

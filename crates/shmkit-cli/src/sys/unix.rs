@@ -1,20 +1,20 @@
 //! Clocks, signals, and the memory of `shm_open`.
 
-mod bus_error;
 mod running;
 mod signals;
+mod sudden_ends;
 
 use std::io;
 use std::path::Path;
 use std::process::Child;
 use std::time::Duration;
 
-pub(crate) use bus_error::explain_bus_errors;
 pub(crate) use running::run;
 use rustix::io::retry_on_intr;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 pub(crate) use signals::{end_on_request, on_interrupt};
+pub(crate) use sudden_ends::explain_sudden_ends;
 
 /// Facts about raw memory.
 pub(crate) mod raw {

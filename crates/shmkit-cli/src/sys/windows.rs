@@ -46,7 +46,7 @@ pub(crate) mod raw {
 }
 
 /// Does nothing: on Windows mapped memory cannot be truncated.
-pub(crate) fn explain_bus_errors(_code: u8) -> io::Result<()> {
+pub(crate) fn explain_sudden_ends(_code: u8) -> io::Result<()> {
     Ok(())
 }
 

@@ -76,6 +76,14 @@ fn nobody_passes_a_barrier_with_a_party_that_was_killed_while_it_waited() {
     let mut killed = dir.start(&["barrier", "wait", "step"]);
     dir.await_waiting("step", 1);
     killed.kill();
+    let (report, _) = dir.doctor(&[]);
+    assert!(report.contains(" died as a party of the barrier: "), "{report}");
+    dir.shm(&["doctor", "--fix"]);
+    let shown = dir.json(&["barrier", "show", "step"]);
+    assert_eq!((&shown["holders"], &shown["round"]), (&json!([]), &json!(1)));
+    let mut killed = dir.start(&["barrier", "wait", "step"]);
+    dir.await_waiting("step", 1);
+    killed.kill();
     // It takes the dead party's place, and waits for another.
     dir.fails(&["barrier", "wait", "step", "--timeout", "1ms"], 8, "the timeout expired");
 }

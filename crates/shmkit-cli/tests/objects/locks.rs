@@ -7,7 +7,7 @@ use serde_json::json;
 use shmkit::Object;
 use shmkit::sync::{Condvar, Event, LockError, Mutex, NoData, Reset, RwLock, Semaphore, named};
 
-use crate::{Goal, PRIMITIVE_HEADINGS, PROGRAM, TestDir, goal, shm_path};
+use crate::{Goal, PRIMITIVE_HEADINGS, PROGRAM, TestDir, as_argument, goal, shm_path};
 
 impl TestDir {
     /// Runs the command while a lock is held. It must succeed without messages.
@@ -173,13 +173,22 @@ fn the_doctor_names_dead_holders() {
     let holder = format!("process {pid} ({PROGRAM}) in slot 0, dead, holds it");
     assert!(info.contains("\nrwlock: locked\n") && info.contains(&holder), "{info}");
     assert!(info.contains("0, at most 1024; 1 died, and the next user frees"), "{info}");
-    dir.shm(&["doctor", "--fix"]);
-    assert_eq!(dir.json(&["doctor"]), json!([]));
-    let holder = dir.json(&["info", "books"])["parts"][0]["holders"][0].clone();
-    assert_eq!((&holder["pid"], &holder["alive"]), (&json!(pid), &json!(false)));
-    let output = dir.run(&["lock", "books", "--no-wait", "--", &shm_path(), "ls"]);
+    // What is fixed is told, and then what is left to a person.
+    let (report, code) = dir.doctor(&["--fix"]);
+    assert!(report.contains(&died) && report.contains("what they held: done"), "{report}");
+    let left = "books: a holder of the rwlock died, and every locker gets OwnerDied\n  to do: ";
+    let command = format!("shm --dir {} lock books --mark-consistent -- ", as_argument(dir.path()));
+    assert!(report.contains(left) && !report.contains("doctor --fix"), "{report}");
+    assert_eq!((dir.doctor(&[]).1, code), (Some(1), Some(1)));
+    let state = &dir.table(&["ls", "books", "--sample", "1ms"])[1];
+    assert_eq!(state[6..8], ["free, inconsistent: a holder died", "-"]);
+    assert_eq!(dir.json(&["info", "books"])["parts"][0]["holders"], json!([]));
+    let (report, _) = dir.elsewhere(&["doctor"]);
+    assert!(report.contains(&command), "{report}");
+    let output = dir.run(&["lock", "books", "--mark-consistent", "--", &shm_path(), "ls"]);
     assert!(output.status.success());
     assert!(String::from_utf8(output.stderr).unwrap().contains(DIED));
+    assert_eq!(dir.json(&["doctor"]), json!([]));
 }
 
 #[test]

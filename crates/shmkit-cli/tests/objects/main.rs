@@ -1,16 +1,24 @@
 //! `shm` on objects, as a command beside programs that use the library.
 
 mod clock;
+#[cfg(target_os = "linux")]
+mod clocks;
 #[cfg(windows)]
 mod console;
 mod counter;
 mod demo;
 mod events_and_barriers;
 #[cfg(target_os = "linux")]
+mod every_command;
+#[cfg(target_os = "linux")]
 mod guides;
 mod help;
+#[cfg(target_os = "linux")]
+mod limits;
 mod listing;
 mod locks;
+#[cfg(target_os = "linux")]
+mod mounts;
 mod repairs;
 #[path = "../running/mod.rs"]
 mod running;
@@ -21,6 +29,8 @@ mod semaphores;
 mod set_user_id;
 #[cfg(unix)]
 mod signals;
+#[cfg(target_os = "linux")]
+mod surroundings;
 mod values;
 mod waiting;
 
@@ -85,6 +95,9 @@ const PRIMITIVE_HEADINGS: [&str; 9] =
 /// The name of the command's process.
 const PROGRAM: &str = if cfg!(windows) { "shm.exe" } else { "shm" };
 
+/// In the line of `doctor` that says where the directory is.
+const MOUNTED_AT: &str = " mounted at ";
+
 /// Returns the path of the command, to be run by a command.
 fn shm_path() -> String {
     assert_cmd::cargo::cargo_bin("shm").to_str().unwrap().into()
@@ -93,6 +106,15 @@ fn shm_path() -> String {
 /// Returns a path as it stands in a command line for a shell.
 fn as_argument(path: &Path) -> String {
     if cfg!(windows) { format!("'{}'", path.display()) } else { path.display().to_string() }
+}
+
+/// Runs a command, which must succeed without messages. Returns its standard output.
+#[track_caller]
+fn succeeded(command: &mut Command) -> String {
+    let output = started(|| command.output());
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && errors.is_empty(), "{command:?}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// A directory for the objects of one test.
@@ -135,10 +157,7 @@ impl TestDir {
     /// Runs the command, which must succeed without messages. Returns its standard output.
     #[track_caller]
     fn shm(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() && errors.is_empty(), "{arguments:?}: {errors}");
-        String::from_utf8(output.stdout).unwrap()
+        succeeded(&mut self.command(arguments))
     }
 
     #[track_caller]
@@ -166,9 +185,21 @@ impl TestDir {
         assert!(errors.starts_with("shm: ") || errors.starts_with("error: "), "{errors}");
     }
 
-    /// Runs `doctor`. Returns its standard output and its exit code.
+    /// Runs `doctor`. Returns its findings and its exit code.
     fn doctor(&self, options: &[&str]) -> (String, Option<i32>) {
         let output = self.run(&[&["doctor"], options].concat());
+        let report = String::from_utf8(output.stdout).unwrap();
+        let lines = report.split_inclusive('\n');
+        let findings = lines.filter(|line| !line.contains(MOUNTED_AT)).collect();
+        (findings, output.status.code())
+    }
+
+    /// Runs the command where the directory is not the default one. Returns its standard output and
+    /// its exit code.
+    fn elsewhere(&self, arguments: &[&str]) -> (String, Option<i32>) {
+        let path = self.path().to_str().unwrap();
+        let mut command = self.command(&[arguments, &["--dir", path]].concat());
+        let output = started(|| command.env("SHMKIT_DIR", "/tmp").output());
         (String::from_utf8(output.stdout).unwrap(), output.status.code())
     }
 

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::json;
 
 use crate::running::skip;
-use crate::{PROGRAM, TestDir, as_argument, started};
+use crate::{PROGRAM, TestDir, as_argument};
 
 #[test]
 fn removal_is_reported_to_the_users_of_an_object() {
@@ -56,9 +56,10 @@ fn the_doctor_reports_dead_participants_and_frees_their_slots() {
     assert_eq!(code, Some(1));
 
     let fixed = dir.shm(&["doctor", "--fix"]);
-    assert!(fixed.contains("free the slots of dead participants: done"), "{fixed}");
+    assert!(fixed.contains("free the slots of dead participants, and what they held: done"));
     assert_eq!(dir.doctor(&[]), (nothing, Some(0)));
-    assert_eq!(dir.json(&["info", "time"])["participants"], json!([]));
+    let info = dir.json(&["info", "time"]);
+    assert_eq!((&info["participants"], &info["parts"][0]["holders"]), (&json!([]), &json!([])));
 }
 
 #[test]
@@ -106,10 +107,7 @@ fn the_doctor_leaves_invalid_files_and_prints_how_to_remove_them() {
     assert!(report.starts_with("foreign: ") && report.contains(command), "{report}");
     assert_eq!(code, Some(1));
     assert!(dir.path().join("foreign.shmkit").exists());
-    let path = dir.path().to_str().unwrap();
-    let mut command = dir.command(&["doctor", "--dir", path]);
-    let output = started(|| command.env("SHMKIT_DIR", "/tmp").output());
-    let report = String::from_utf8(output.stdout).unwrap();
+    let (report, _) = dir.elsewhere(&["doctor"]);
     let command = format!(": shm --dir {} rm --force foreign\n", as_argument(dir.path()));
     assert!(report.contains(&command), "{report}");
 }

@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Command, Stdio};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
-use shmkit::Latest;
 
-use crate::running::{skip, started};
+use crate::every_command::{self, COMMANDS};
+use crate::running::skip;
 use crate::{TestDir, shm_path};
 
 /// The calls that the library or the command can make.
@@ -137,38 +136,6 @@ const NEEDED_TO_START: [&str; 10] = [
 /// What a sandbox answers.
 const ANSWERS: [i32; 4] = [libc::EPERM, libc::EACCES, libc::ENOSYS, libc::EINVAL];
 
-/// No command here waits for longer than a fraction of a second.
-const HANGS_AFTER: Duration = Duration::from_secs(60);
-
-/// What a user does with a directory of objects and a file.
-const COMMANDS: &[&str] = &[
-    "ls",
-    "ls --json",
-    "info value",
-    "get value",
-    "set value 7",
-    "watch value --count 1 --timeout 20ms",
-    "lock lock -- true",
-    "sem create permits 2",
-    "sem post permits",
-    "sem acquire permits -- true",
-    "event create event",
-    "event wait event --timeout 20ms",
-    "event set event",
-    "barrier create barrier 2",
-    "barrier wait barrier --timeout 20ms",
-    "clock clock --count 2 --every 1ms",
-    "doctor",
-    "doctor --fix",
-    "raw create --file FILE --size 100",
-    "raw write --file FILE --text hello",
-    "raw read --file FILE --text",
-    "raw dump --file FILE",
-    "raw rm no-such-memory-of-this-test",
-    "rm clock",
-    "rm --force value",
-];
-
 /// A refusal of one call.
 fn filter(call: libc::c_long, answer: i32) -> BpfProgram {
     let rules = BTreeMap::from([(call, Vec::new())]);
@@ -177,37 +144,20 @@ fn filter(call: libc::c_long, answer: i32) -> BpfProgram {
     SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch).unwrap().try_into().unwrap()
 }
 
-/// Runs the command under a filter. Returns what is wrong with how it ended.
-fn run(command: &mut Command, filter: &BpfProgram) -> Result<i32, String> {
+/// Has the command run under a filter.
+fn confine<'a>(command: &'a mut Command, filter: &BpfProgram) -> &'a mut Command {
     let filter = filter.clone();
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // SAFETY: the filter exists already, and it is set by system calls alone.
     unsafe {
         command.pre_exec(move || {
             apply_filter(&filter).map_err(|_| io::Error::from(io::ErrorKind::Other))
-        });
+        })
     }
-    let mut child = started(|| command.spawn());
-    let begun = Instant::now();
-    while child.try_wait().unwrap().is_none() {
-        if begun.elapsed() > HANGS_AFTER {
-            child.kill().unwrap();
-            child.wait().unwrap();
-            return Err("it hangs".to_owned());
-        }
-        thread::sleep(Duration::from_millis(1));
-    }
-    let output = child.wait_with_output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-    match (output.status.code(), output.status.signal()) {
-        (_, Some(signal)) => Err(format!("signal {signal}: {errors}")),
-        _ if errors.contains("panicked") => Err(format!("panic: {errors}")),
-        (Some(code), _) if code != 0 && errors.is_empty() && output.stdout.is_empty() => {
-            Err(format!("code {code} without words"))
-        }
-        (Some(code), _) => Ok(code),
-        (None, None) => Err("it ended in no way".to_owned()),
-    }
+}
+
+/// Runs the command under a filter. Returns what is wrong with how it ended.
+fn run(command: &mut Command, filter: &BpfProgram) -> Result<i32, String> {
+    every_command::run(confine(command, filter))
 }
 
 /// Runs all commands without one call. Each gets another answer to it. Returns what is wrong.
@@ -215,15 +165,8 @@ fn faults_without(number: usize, name: &str, call: libc::c_long) -> String {
     let filters = ANSWERS.map(|answer| filter(call, answer));
     let mut faults = String::new();
     let dir = TestDir::new();
-    let file = dir.path().join("file");
-    let shm = |arguments: &str| {
-        let arguments = arguments.replace("FILE", file.to_str().unwrap());
-        let mut command = Command::new(shm_path());
-        command.env("SHMKIT_DIR", dir.path()).args(arguments.split(' '));
-        command
-    };
-    let value = Latest::<u64>::options().directory(dir.path()).create("value").unwrap();
-    value.writer().unwrap().set(&1).unwrap();
+    let shm = |arguments: &str| every_command::command(&dir, arguments);
+    every_command::leave_value(&dir);
     // Without some calls no program starts.
     let starts = filters.each_ref().map(|filter| run(&mut shm("--version"), filter) == Ok(0));
     if starts.contains(&false) && !NEEDED_TO_START.contains(&name) {
@@ -268,13 +211,8 @@ fn where_a_sandbox_refuses_a_system_call_each_command_ends_in_words_and_in_time(
 #[test]
 fn where_a_sandbox_refuses_memory_without_a_name_each_command_succeeds() {
     let dir = TestDir::new();
-    let options = Latest::<u64>::options().directory(dir.path());
-    options.create("value").unwrap().writer().unwrap().set(&1).unwrap();
-    let shm = |arguments: &str| {
-        let mut command = Command::new(shm_path());
-        command.env("SHMKIT_DIR", dir.path()).args(arguments.split(' '));
-        command
-    };
+    let shm = |arguments: &str| every_command::command(&dir, arguments);
+    every_command::leave_value(&dir);
     for answer in ANSWERS {
         let filter = filter(libc::SYS_memfd_create, answer);
         for arguments in [
@@ -291,5 +229,28 @@ fn where_a_sandbox_refuses_memory_without_a_name_each_command_succeeds() {
         ] {
             assert_eq!(run(&mut shm(arguments), &filter), Ok(0), "errno {answer}: {arguments}");
         }
+    }
+}
+
+#[test]
+fn a_used_up_quota_is_told_by_each_command_that_needs_space() {
+    let dir = TestDir::new();
+    every_command::leave_value(&dir);
+    let filter = filter(libc::SYS_fallocate, libc::EDQUOT);
+    for (arguments, code) in [
+        ("sem create permits 2", 6),
+        ("clock clock --count 1", 6),
+        ("raw create --file FILE --size 100", 6),
+        ("lock lock -- true", 125),
+        ("doctor", 0),
+        ("get value", 0),
+    ] {
+        let output = confine(&mut every_command::command(&dir, arguments), &filter).output();
+        let output = output.unwrap();
+        let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        let why = "the quota of this user is used up; remove files, or raise it";
+        assert_eq!(told.contains(why), arguments != "get value", "{arguments}: {told}");
+        assert_eq!(output.status.code(), Some(code), "{arguments}: {told}");
+        assert_eq!(every_command::half_made(&dir), None);
     }
 }

@@ -51,6 +51,9 @@ fn the_doctor_reports_permits_of_dead_holders() {
     let died = format!("process {pid} ({PROGRAM}) died with 1 of the permits of the semaphore");
     assert!(report.contains(&died), "{report}");
     dir.shm(&["event", "set", "go"]);
+    dir.shm(&["doctor", "--fix"]);
+    let report = dir.json(&["sem", "show", "pool"]);
+    assert_eq!((&report["available"], &report["holders"]), (&json!(3), &json!([])));
 }
 
 #[test]

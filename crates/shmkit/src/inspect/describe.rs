@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{choices, file_names, kinds};
+use super::kinds::Outside;
+use super::{choices, file_names};
 use crate::error::Result;
 use crate::memory::{Access, Trust};
 use crate::object::{
@@ -72,6 +73,16 @@ pub struct PartDescription {
     /// How many threads wait for it. All waiting threads of a participant are counted at the part
     /// that one of them waits for.
     pub waiting: u32,
+}
+
+impl PartDescription {
+    /// Returns how a sentence names it: `the mutex`, or `the mutex in part 2.1`.
+    pub(super) fn title(&self) -> String {
+        match self.number.as_str() {
+            "" => format!("the {}", self.kind.as_str()),
+            number => format!("the {} in part {number}", self.kind.as_str()),
+        }
+    }
 }
 
 impl Description {
@@ -222,7 +233,7 @@ pub(super) fn description(file: &ObjectFile) -> Result<Description> {
                 number: part.number.clone(),
                 kind: part.kind,
                 value: part.value().cloned(),
-                state: kinds::describe(part)?,
+                state: (Outside::of_kind(part.kind).describe)(part)?,
                 waiting: part.waiting(),
             })
         })

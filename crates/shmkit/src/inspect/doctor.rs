@@ -4,10 +4,14 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::describe::{Condition, Description, condition, description};
+use super::kinds::Outside;
 use super::{choices, file_names};
 use crate::error::{ErrorKind, Result};
 use crate::memory::Trust;
-use crate::object::{Choices, Name, finish_removal, is_left_over, observe, sweep_temporary};
+use crate::object::{
+    Choices, Holder, Name, finish_removal, is_left_over, observe, parts, sweep_temporary,
+};
+use crate::shareable::Schema;
 use crate::sys::directory::{self, FileType};
 use crate::sys::notices::{self, Obstacle};
 use crate::sys::process;
@@ -26,8 +30,11 @@ pub struct Finding {
 pub enum Remedy {
     /// Remove the object, which no process can use. [`Finding::fix`] does it.
     RemoveStale,
-    /// Free the slots of dead participants. [`Finding::fix`] does it.
+    /// Free the slots of dead participants, and what they held. [`Finding::fix`] does it.
     FreeSlots,
+    /// Lock it, repair what it guards, and mark it consistent. The text is the number of the part
+    /// that is the lock, as in `0` or `2.1`; empty if it is the only part.
+    MarkConsistent(String),
     /// Remove the file that a dead process left. [`Finding::fix`] does it.
     RemoveTemporary,
     /// Remove the file, if no process needs it: [`remove_file`](super::remove_file) does it.
@@ -56,7 +63,12 @@ impl fmt::Display for Remedy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::RemoveStale => f.write_str("remove it"),
-            Self::FreeSlots => f.write_str("free the slots of dead participants"),
+            Self::FreeSlots => {
+                f.write_str("free the slots of dead participants, and what they held")
+            }
+            Self::MarkConsistent(_) => {
+                f.write_str("repair what it guards while it is locked, and mark it consistent")
+            }
             Self::RemoveTemporary => f.write_str("remove the file"),
             Self::RemoveFile => f.write_str("remove the file if no process needs it"),
             Self::RemoveDirectory(_) => f.write_str("remove the directory if no process needs it"),
@@ -129,7 +141,7 @@ impl Finding {
             (File::Object { name, choices }, Remedy::RemoveStale) => {
                 observe(name, choices).and_then(|file| finish_removal(&file))
             }
-            (File::Object { name, choices }, Remedy::FreeSlots) => free_slots(name, choices),
+            (File::Object { name, choices }, Remedy::FreeSlots) => reap(name, choices),
             (File::Temporary(path), _) => sweep_temporary(path),
             _ => Ok(false),
         };
@@ -142,10 +154,19 @@ impl Finding {
     }
 }
 
-fn free_slots(name: &Name, choices: &Choices) -> Result<bool> {
+/// Frees what dead participants hold, part by part, and then the slots of those that hold nothing.
+///
+/// CRASH: dying anywhere in it leaves the rest to the next call.
+fn reap(name: &Name, choices: &Choices) -> Result<bool> {
     let file = observe(name, choices)?;
     file.check_writable()?;
-    Ok(file.participants().sweep(0, u32::MAX) > 0)
+    let found = deaths(&description(&file)?).is_some();
+    let schema = Schema::parse(&file.layout().schema)?;
+    for part in parts(&file, &schema)? {
+        (Outside::of_kind(part.kind).reap)(&part)?;
+    }
+    file.participants().sweep(0, u32::MAX);
+    Ok(found)
 }
 
 impl fmt::Display for Finding {
@@ -166,11 +187,11 @@ pub fn examine(directory: &Path, trust: Trust) -> Result<Vec<Finding>> {
         remedy: Remedy::ChangeSetting(setting),
         file: File::Nothing,
     };
-    let cleaners = directory::cleaners(directory).into_iter();
-    let cleaners = cleaners.map(|cleaner| about_directory(cleaner.what, cleaner.remedy));
+    let flaws = directory::flaws(directory).into_iter();
+    let flaws = flaws.map(|flaw| about_directory(flaw.what, flaw.remedy));
     let obstacle = notices::find_obstacle(directory).into_iter();
     let obstacle = obstacle.map(|obstacle| about_directory(obstacle.what, obstacle.remedy));
-    let mut findings: Vec<_> = cleaners.chain(obstacle).collect();
+    let mut findings: Vec<_> = flaws.chain(obstacle).collect();
     for file in file_names(directory)? {
         if directory::is_temporary(&file) {
             let path = directory.join(&file);
@@ -189,35 +210,54 @@ pub fn examine(directory: &Path, trust: Trust) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-fn examine_object(directory: &Path, name: Name, trust: Trust) -> Option<Finding> {
+fn examine_object(directory: &Path, name: Name, trust: Trust) -> Vec<Finding> {
     let (object, choices) = (name.to_string(), choices(directory, trust));
     let looked = observe(&name, &choices).and_then(|file| match condition(&file)? {
         Condition::Ready => Ok(Ok((description(&file)?, notices::find_obstacle_of(&*file)))),
         stale => Ok(Err(stale)),
     });
-    let (what, remedy) = match looked {
-        Ok(Err(stale)) => (stale.as_str().to_owned(), Remedy::RemoveStale),
+    let found = match looked {
+        Ok(Err(stale)) => vec![(stale.as_str().to_owned(), Remedy::RemoveStale)],
         Ok(Ok((description, _))) if !description.is_sound() => {
             let what = "its words have values that no participant writes: it cannot be used";
-            return Some(by_hand(directory, name, what.into(), ErrorKind::Corrupt, trust));
+            return vec![by_hand(directory, name, what.into(), ErrorKind::Corrupt, trust)];
         }
-        Ok(Ok((description, obstacle))) => {
-            match (deaths(&description), torn(&description), obstacle) {
-                (Some(deaths), Some(torn), _) => (format!("{torn}; {deaths}"), Remedy::FreeSlots),
-                (Some(deaths), None, _) => (deaths, Remedy::FreeSlots),
-                (None, Some(torn), _) => (torn, Remedy::SetValue),
-                (None, None, Some(Obstacle { what, remedy })) => {
-                    let remedy = Remedy::ChangeSetting(remedy);
-                    return Some(Finding { object, what, remedy, file: File::Nothing });
-                }
-                (None, None, None) => return None,
+        Ok(Ok((description, obstacle))) => match (faults(&description), obstacle) {
+            (none, Some(Obstacle { what, remedy })) if none.is_empty() => {
+                let remedy = Remedy::ChangeSetting(remedy);
+                return vec![Finding { object, what, remedy, file: File::Nothing }];
             }
-        }
+            (faults, _) => faults,
+        },
         // Removed meanwhile.
-        Err(error) if error.kind() == ErrorKind::NotFound => return None,
-        Err(error) => return Some(by_hand(directory, name, error.reason(), error.kind(), trust)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+        Err(error) => {
+            return vec![by_hand(directory, name, error.reason(), error.kind(), trust)];
+        }
     };
-    Some(Finding { object, what, remedy, file: File::Object { name, choices } })
+    let finding = |(what, remedy)| {
+        let file = File::Object { name: name.clone(), choices: choices.clone() };
+        Finding { object: object.clone(), what, remedy, file }
+    };
+    found.into_iter().map(finding).collect()
+}
+
+/// Says what is wrong with an object that can be used, and what to do.
+fn faults(description: &Description) -> Vec<(String, Remedy)> {
+    let deaths = deaths(description).map(|what| (what, Remedy::FreeSlots));
+    let torn = torn(description).map(|what| (what, Remedy::SetValue));
+    deaths.into_iter().chain(torn).chain(inconsistent(description)).collect()
+}
+
+/// Says which locks are inconsistent.
+fn inconsistent(description: &Description) -> impl Iterator<Item = (String, Remedy)> {
+    let parts = description.parts.iter();
+    let marked = parts.filter(|part| part.state.flag("inconsistent") == Some(true));
+    marked.map(|part| {
+        let which = part.title();
+        let what = format!("a holder of {which} died, and every locker gets OwnerDied");
+        (what, Remedy::MarkConsistent(part.number.clone()))
+    })
 }
 
 /// Says that the newest value of a `Latest` is not whole, and what is served instead.
@@ -233,32 +273,32 @@ fn torn(description: &Description) -> Option<String> {
     Some(format!("value {last} is not whole, since {why}; {served}"))
 }
 
-/// Says which participants died without leaving, and what they held. `None` if none died.
+/// Says which participants died without leaving, and what they held or still hold. `None` if there
+/// is none.
 fn deaths(description: &Description) -> Option<String> {
-    let (mut with_something, mut others) = (Vec::new(), Vec::new());
-    for dead in description.participants.iter().filter(|it| !it.is_alive) {
-        let process = format!("process {} ({})", dead.pid, dead.program);
-        let before = with_something.len();
-        for part in &description.parts {
-            let which = match part.number.as_str() {
-                "" => format!("the {}", part.kind.as_str()),
-                number => format!("the {} in part {number}", part.kind.as_str()),
+    let mut found = Vec::new();
+    for part in &description.parts {
+        for it in part.state.holders.iter().filter(|it| !it.is_alive) {
+            let process = match (it.pid, &it.program) {
+                (Some(pid), Some(program)) => format!("process {pid} ({program})"),
+                // Another participant has freed its slot.
+                _ => format!("a process that was in slot {}", it.slot),
             };
-            let holders = part.state.holders.iter();
-            let theirs = holders.filter(|it| it.slot == dead.slot && !it.is_alive);
-            with_something.extend(theirs.map(|it| {
-                let died = it.holding.died.replace("{count}", &it.count.to_string());
-                format!("{process} died {}", died.replace("{part}", &which))
-            }));
-        }
-        if with_something.len() == before {
-            others.push(format!("{} {} ({})", dead.role.as_str(), dead.pid, dead.program));
+            let died = it.holding.died.replace("{count}", &it.count.to_string());
+            found.push(format!("{process} died {}", died.replace("{part}", &part.title())));
         }
     }
+    let holders: Vec<_> = description.parts.iter().flat_map(|it| &it.state.holders).collect();
+    let others = description.participants.iter().filter(|it| {
+        let holds = |holder: &&Holder| holder.slot == it.slot && !holder.is_alive;
+        !it.is_alive && !holders.iter().any(holds)
+    });
+    let others = others.map(|it| format!("{} {} ({})", it.role.as_str(), it.pid, it.program));
+    let others: Vec<_> = others.collect();
     if !others.is_empty() {
-        with_something.push(format!("died without leaving: {}", others.join(", ")));
+        found.push(format!("died without leaving: {}", others.join(", ")));
     }
-    Some(with_something.join("; ")).filter(|what| !what.is_empty())
+    Some(found.join("; ")).filter(|what| !what.is_empty())
 }
 
 /// A finding about a file that cannot be used, with what a person can do about it.

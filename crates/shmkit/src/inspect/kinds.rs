@@ -1,4 +1,4 @@
-//! The table of kinds: which payload describes a part.
+//! The table of kinds: which payload knows a part.
 
 use crate::channel::Latest;
 use crate::error::Result;
@@ -7,21 +7,35 @@ use crate::sync::{
     Barrier, Condvar, Event, Latch, Mutex, NoData, Once, ReentrantMutex, RwLock, Semaphore,
 };
 
-/// Returns what a part shows to a process that does not know its types.
-pub(super) fn describe(part: &Part<'_>) -> Result<PartState> {
-    match part.kind {
-        Kind::Latest => Latest::<NoData>::describe(part),
-        Kind::Mutex => Mutex::<NoData>::describe(part),
-        Kind::ReentrantMutex => ReentrantMutex::<NoData>::describe(part),
-        Kind::RwLock => RwLock::<NoData>::describe(part),
-        Kind::Condvar => Condvar::describe(part),
-        Kind::Semaphore => Semaphore::describe(part),
-        Kind::Event => Event::describe(part),
-        Kind::Barrier => Barrier::describe(part),
-        Kind::Latch => Latch::describe(part),
-        Kind::Once => Once::describe(part),
-        #[cfg(any(test, feature = "counter-kind"))]
-        Kind::Counter => crate::sync::Counter::describe(part),
-        Kind::Group => <Box<[Event]>>::describe(part),
+/// What a process can do with a part whose types it does not know.
+pub(super) struct Outside {
+    /// Returns what the part shows.
+    pub(super) describe: fn(&Part<'_>) -> Result<PartState>,
+    /// Frees what dead participants hold of the part.
+    pub(super) reap: fn(&Part<'_>) -> Result<()>,
+}
+
+impl Outside {
+    fn of<P: Payload>() -> Self {
+        Self { describe: P::describe, reap: P::reap }
+    }
+
+    /// Returns what can be done with a part of this kind.
+    pub(super) fn of_kind(kind: Kind) -> Self {
+        match kind {
+            Kind::Latest => Self::of::<Latest<NoData>>(),
+            Kind::Mutex => Self::of::<Mutex<NoData>>(),
+            Kind::ReentrantMutex => Self::of::<ReentrantMutex<NoData>>(),
+            Kind::RwLock => Self::of::<RwLock<NoData>>(),
+            Kind::Condvar => Self::of::<Condvar>(),
+            Kind::Semaphore => Self::of::<Semaphore>(),
+            Kind::Event => Self::of::<Event>(),
+            Kind::Barrier => Self::of::<Barrier>(),
+            Kind::Latch => Self::of::<Latch>(),
+            Kind::Once => Self::of::<Once>(),
+            #[cfg(any(test, feature = "counter-kind"))]
+            Kind::Counter => Self::of::<crate::sync::Counter>(),
+            Kind::Group => Self::of::<Box<[Event]>>(),
+        }
     }
 }

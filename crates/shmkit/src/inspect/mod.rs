@@ -12,13 +12,15 @@ pub use describe::{
 };
 pub use doctor::{Finding, Remedy, examine};
 
+pub use crate::sys::directory::Mount;
+
 pub use crate::object::{Column, Holder, Holding, PartState, Value};
 
 use std::path::Path;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::Trust;
-use crate::object::{Choices, Name, shown};
+use crate::object::{Choices, Name, missing, shown};
 use crate::sys::directory;
 
 /// Removes the object with the name, whatever its type is. Processes that have it open get
@@ -47,6 +49,12 @@ pub fn remove_file(directory: &Path, name: &str) -> Result<()> {
     removed.map_err(|error| error.doing("remove").on(name))
 }
 
+/// Returns the file system that the directory is in. None if the system does not tell: only Linux
+/// does, and only where `/proc` is mounted.
+pub fn mount(directory: &Path) -> Option<Mount> {
+    directory::mount(directory)
+}
+
 fn choices(directory: &Path, trust: Trust) -> Choices {
     Choices { directory: Some(directory.into()), trust, ..Choices::new() }
 }
@@ -66,6 +74,7 @@ fn file_names(directory: &Path) -> Result<Vec<String>> {
         let error = Error::from_os(error).doing("list").on(shown(directory));
         match error.kind() {
             ErrorKind::Os => error.because("its entries cannot be read"),
+            ErrorKind::NotFound => error.because(missing(directory)),
             _ => error,
         }
     })

@@ -112,6 +112,19 @@ pub(crate) fn shown(directory: &Path) -> String {
     format!("{}{}", directory.display(), if is_named { " ($SHMKIT_DIR)" } else { "" })
 }
 
+/// Says that a directory is missing, and what to do if it is the default one.
+pub(crate) fn missing(path: &Path) -> String {
+    let missing = format!("no directory {}", shown(path));
+    if !directory::DEFAULT_IS_MEMORY || path != directory::default_path() {
+        return missing;
+    }
+    let path = path.display();
+    format!(
+        "{missing}: mount a file system in memory there (mount -t tmpfs tmpfs {path}), or choose \
+         another directory with SHMKIT_DIR"
+    )
+}
+
 /// How errors show an option that is on or off.
 fn on_or_off(is_on: bool) -> String {
     if is_on { "on".into() } else { "off".into() }

@@ -48,7 +48,7 @@ mod zeroed;
 pub(crate) use attempts::until_not_removed;
 pub(crate) use builder::{Builder, LINE_WORDS, Line, Words};
 pub use choices::default_directory;
-pub(crate) use choices::{Choices, KindFlags, check_option, shown};
+pub(crate) use choices::{Choices, KindFlags, check_option, missing, shown};
 pub use header::Lifetime;
 pub use kind::Kind;
 pub(crate) use layout::ObjectLayout;

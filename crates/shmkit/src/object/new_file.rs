@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::choices::shown;
+use super::choices::missing;
 use super::header::Lifetime;
 use super::presence;
 use crate::error::{Error, ErrorKind, Result};
@@ -17,7 +17,7 @@ use crate::sys::mapping::{Mapping, Protection};
 /// Returns what the directory's file system supports, or why it is not suitable.
 pub(crate) fn support(directory: &Path) -> Result<Support> {
     directory::support(directory).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => error.because(format!("no directory {}", shown(directory))),
+        ErrorKind::NotFound => error.because(missing(directory)),
         _ => error,
     })
 }

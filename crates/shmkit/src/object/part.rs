@@ -6,7 +6,7 @@ use super::planner::{LINE, SLEEP, WORDS};
 use super::storage::Storage;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::AtomicU64;
-use crate::participant::ParticipantId;
+use crate::participant::{Liveness, ParticipantId};
 use crate::shareable::Schema;
 use crate::shareable::schema::{Field, Shape, VALUE};
 
@@ -283,6 +283,22 @@ impl<'a> Part<'a> {
     /// Something that `id` holds once.
     pub(crate) fn held_by(&self, id: ParticipantId, holding: Holding) -> Holder {
         self.holder(id.slot(), Some(id), holding, 1)
+    }
+
+    /// Frees a slot if its participant is dead. Returns whether no living participant has it.
+    pub(crate) fn reap_slot(&self, slot: u32) -> bool {
+        self.storage.participants().reap_slot(slot)
+    }
+}
+
+/// For an outsider, which is none of the participants.
+impl Liveness for Part<'_> {
+    fn is_dead(&self, id: ParticipantId) -> bool {
+        self.storage.participants().is_dead(id)
+    }
+
+    fn reap_if_dead(&self, id: ParticipantId) -> bool {
+        self.storage.participants().reap(id)
     }
 }
 

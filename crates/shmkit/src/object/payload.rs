@@ -66,6 +66,16 @@ pub trait Payload: Sized {
         Err(Error::new(ErrorKind::Corrupt, why))
     }
 
+    /// Frees what dead participants hold of a part of this kind, as the next process that needs it
+    /// would. For a process that does not know the types, and takes no part. The members of a group
+    /// are reaped one by one.
+    ///
+    /// CRASH: dying anywhere in it leaves the rest to that process, or to the next call.
+    #[doc(hidden)]
+    fn reap(_part: &Part<'_>) -> Result<()> {
+        Ok(())
+    }
+
     /// Returns the run-time number of items, if the type does not decide it.
     #[doc(hidden)]
     fn items(_initial: &Self::Initial) -> Result<u32> {

@@ -350,6 +350,11 @@ impl Payload for Condvar {
             ..PartState::primitive()
         })
     }
+
+    fn reap(part: &Part<'_>) -> Result<()> {
+        Waiters::of(part.line()?, part.words()?).reap(part);
+        Ok(())
+    }
 }
 
 impl Primitive for Condvar {}

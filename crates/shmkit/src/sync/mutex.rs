@@ -183,6 +183,10 @@ impl<T: Shareable> Payload for Mutex<T> {
     fn describe(part: &Part<'_>) -> Result<PartState> {
         mutex::describe(part)
     }
+
+    fn reap(part: &Part<'_>) -> Result<()> {
+        mutex::reap(part)
+    }
 }
 
 impl<T: Shareable> Primitive for Mutex<T> {}

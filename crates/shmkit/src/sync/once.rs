@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::raw::mutex::RawMutex;
+use super::raw::mutex::{self, RawMutex};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{Builder, Holding, Kind, Part, PartState, Payload, Planner, Primitive};
 use crate::participant::owner::{Acquired, Mode, OwnerWord};
@@ -248,6 +248,10 @@ impl Payload for Once {
             is_sound: state.is_sound(),
             ..PartState::primitive()
         })
+    }
+
+    fn reap(part: &Part<'_>) -> Result<()> {
+        mutex::reap(part)
     }
 }
 

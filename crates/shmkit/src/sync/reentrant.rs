@@ -151,6 +151,10 @@ impl<T: Shareable> Payload for ReentrantMutex<T> {
     fn describe(part: &Part<'_>) -> Result<PartState> {
         mutex::describe(part)
     }
+
+    fn reap(part: &Part<'_>) -> Result<()> {
+        mutex::reap(part)
+    }
 }
 
 impl<T: Shareable> Primitive for ReentrantMutex<T> {}

@@ -351,6 +351,13 @@ impl Payload for Semaphore {
             ..PartState::primitive()
         })
     }
+
+    fn reap(part: &Part<'_>) -> Result<()> {
+        let permits = Permits::of(part.line()?, part.words()?);
+        let slots = (0..part.max_participants()).filter(|slot| permits.may_hold(*slot));
+        slots.for_each(|slot| permits.reap(slot, || part.reap_slot(slot)));
+        Ok(())
+    }
 }
 
 /// Words of the line, besides those of [`Permits`]: with how many permits the semaphore began, and

@@ -8,6 +8,7 @@
 //! | `win32` | what all calls of Win32 share: texts, handles, users |
 //! | `random` | random bytes |
 //! | `pages` | the units of mapping |
+//! | `limits` | what this process may have, and the words for a refusal |
 //! | `status` | what the system reports about an open file |
 //! | `lock` | byte-range locks on files |
 //! | `wait` | sleeping until a word changes |
@@ -24,6 +25,8 @@
 pub(crate) mod directory;
 pub(crate) mod file;
 pub(crate) mod fork;
+#[cfg(unix)]
+mod limits;
 pub(crate) mod lock;
 pub(crate) mod mapping;
 pub(crate) mod memory;

@@ -73,6 +73,7 @@ const LINUX_ROLES: &[(&str, Role)] = &[
     ("little address space", space::little_address_space),
     ("large slice", space::large_slice),
     ("few descriptors", space::few_descriptors),
+    ("many mappings", space::many_mappings),
     ("PID namespace", namespaces::first_in_namespace),
     ("unmapped user", namespaces::unmapped_user),
     ("traced", attach::traced),

@@ -67,6 +67,25 @@ fn a_death_is_reported_once_to_each_reader_at_its_next_look() {
     assert_eq!(drain(&mut latest.changes()), (vec![], 1), "the last writer is not yet replaced");
 }
 
+#[test]
+fn a_repair_publishes_what_a_dead_writer_had_completed_and_frees_the_right_to_write() {
+    for shared in [false, true] {
+        let dir = TestDir::new();
+        let latest = dir.latest::<u64>().shared_writers(shared).create(NAME).unwrap();
+        let point = "latest: slot complete, latest not moved";
+        let mut child = Child::start_to_die_at(&dir, point, "writer", "");
+        assert_eq!(child.receive(), "ready");
+        child.send(7);
+        assert!(child.was_killed());
+        assert_eq!(dir.describe(NAME).holders().count(), 1);
+        assert!(dir.repair()[0].contains("died as the writer: "));
+        assert_eq!(dir.describe(NAME).holders().count(), 0, "shared: {shared}");
+        assert_eq!(latest.get().unwrap(), 7);
+        assert_eq!(latest.writer().unwrap().set(&8).unwrap(), 2, "shared: {shared}");
+        assert_eq!(latest.get().unwrap(), 8);
+    }
+}
+
 /// All values, and the number of deaths, that a reader gets without waiting.
 fn drain(changes: &mut Changes<u64>) -> (Vec<u64>, u64) {
     let (mut values, mut deaths) = (Vec::new(), 0);

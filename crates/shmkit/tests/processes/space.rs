@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::process::{Resource, Rlimit};
-use shmkit::memory::{FileMapping, Seal, SharedMemory};
+use shmkit::memory::{FileMapping, Seal, SharedMemory, Trust};
 use shmkit::sync::Semaphore;
 use shmkit::{Error, ErrorKind, Latest, Object};
 
@@ -197,7 +197,7 @@ pub(crate) fn little_address_space(link: &mut Link) {
         let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
         pages.split(' ').next().unwrap().parse::<u64>().unwrap() * PAGE
     };
-    let mut room = 0;
+    let (mut room, mut says_why) = (0, false);
     loop {
         set_limit(Resource::As, mapped() + room);
         let created = Object::<Semaphore>::create_in(&memory, 0, 1);
@@ -205,9 +205,11 @@ pub(crate) fn little_address_space(link: &mut Link) {
         let Err(error) = created else { break };
         let opened = Object::<Semaphore>::open_in(&memory, 0);
         assert_eq!(opened.is_ok(), says_created(&error), "{error}");
+        let why = "raise the limit with `ulimit -v`";
+        says_why |= error.kind() == ErrorKind::OutOfSpace && error.reason().contains(why);
         room += PAGE;
     }
-    assert!(room > 0);
+    assert!(room > 0 && says_why);
     link.send("done");
 }
 
@@ -235,7 +237,7 @@ fn says_created(error: &Error) -> bool {
 
 /// Creates objects with more and more descriptors, until there are enough.
 pub(crate) fn few_descriptors(link: &mut Link) {
-    let mut answers = Vec::new();
+    let (mut answers, mut says_why) = (Vec::new(), false);
     for descriptors in 3.. {
         let name = format!("with {descriptors}");
         set_limit(Resource::Nofile, descriptors);
@@ -245,10 +247,54 @@ pub(crate) fn few_descriptors(link: &mut Link) {
         let Err(error) = created else { break };
         assert_eq!(error.kind(), ErrorKind::Os, "{error}");
         assert_eq!(exists, says_created(&error), "{error}");
+        let why = format!("it may have (RLIMIT_NOFILE, {descriptors}): close some, or raise");
+        says_why |= error.reason().contains(&why);
         answers.push(exists);
     }
     assert!(answers.contains(&true) && answers.contains(&false), "{answers:?}");
+    assert!(says_why);
     link.send("done");
+}
+
+/// Creates an object where the process has as many mappings as it may have.
+pub(crate) fn many_mappings(link: &mut Link) {
+    let created = Object::<Semaphore>::create(NAME, 1).unwrap();
+    let memory = SharedMemory::anonymous(8192).unwrap();
+    // Neighbours of different rights do not become one mapping.
+    let map = |number: usize| match number % 2 {
+        0 => memory.region().length(4096).map(),
+        _ => memory.region().length(4096).read_only().map(),
+    };
+    let mut regions = Vec::with_capacity(1 << 20);
+    let full = loop {
+        match map(regions.len()) {
+            Ok(region) if regions.len() < regions.capacity() => regions.push(region),
+            Ok(_) => return link.send("no limit"),
+            Err(error) => break error,
+        }
+    };
+    let refused = Object::<Semaphore>::open(NAME).err().unwrap();
+    let found = shmkit::inspect::examine(&shmkit::default_directory(), Trust::Own).unwrap();
+    drop(regions);
+    for error in [full, refused] {
+        let why = "are allowed (vm.max_map_count); close objects, or raise that with `sysctl -w ";
+        assert_eq!(error.kind(), ErrorKind::OutOfSpace, "{error}");
+        assert!(error.reason().contains(why), "{error}");
+    }
+    let me = format!("process {} (", std::process::id());
+    let about_me = found.iter().find(|it| it.what().starts_with(&me)).expect("a finding");
+    assert!(about_me.remedy().to_string().contains("sysctl -w vm.max_map_count="), "{about_me}");
+    drop(created);
+    link.send("done");
+}
+
+#[test]
+fn a_process_with_too_many_mappings_is_told_so_and_the_doctor_names_it() {
+    let answer = Child::start(&TestDir::new(), "many mappings", "").receive();
+    if answer == "no limit" {
+        return skip("a limit of mappings: the system has none, or a very large one");
+    }
+    assert_eq!(answer, "done");
 }
 
 #[test]

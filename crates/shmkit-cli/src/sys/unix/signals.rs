@@ -63,7 +63,7 @@ fn exit_code(signal: i32) -> u8 {
 }
 
 /// Returns whether this process was started with the signal ignored.
-fn is_ignored(signal: i32) -> bool {
+pub(super) fn is_ignored(signal: i32) -> bool {
     let mut now = MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: the call changes nothing, and has room for its answer.
     let answer = unsafe { libc::sigaction(signal, ptr::null(), now.as_mut_ptr()) };

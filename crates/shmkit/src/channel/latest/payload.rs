@@ -23,8 +23,8 @@ use crate::object::{
     Builder, Column, Holding, Kind, KindFlags, Part, PartState, Payload, Planner, Value, ValueType,
     WORDS, grouped,
 };
-use crate::participant::Role;
 use crate::participant::owner::OwnerWord;
+use crate::participant::{Liveness, Role};
 use crate::shareable::Shareable;
 use crate::wait::WaitWord;
 
@@ -107,18 +107,20 @@ impl<T: Shareable> Payload for Latest<T> {
         asked.check("timestamps", FLAG_TIMES, found)
     }
 
+    fn reap(part: &Part<'_>) -> Result<()> {
+        let (register, _) = register_in(part)?;
+        let owner = OwnerWord::of_role(part.word(OWNER as u64)?);
+        if let Some(holder) = owner.look().holder().filter(|it| part.reap_if_dead(*it)) {
+            // The next of several writers resumes only what a writer left that it replaces.
+            register.resume_if(|| owner.look().holder() == Some(holder));
+            owner.replace_dead_holder(None, part);
+        }
+        Ok(())
+    }
+
     fn describe(part: &Part<'_>) -> Result<PartState> {
-        let value = part.value().map_or(0, |schema| schema.size());
-        let Some(geometry) = usize::try_from(value).ok().and_then(Geometry::of) else {
-            return Err(Error::new(ErrorKind::Corrupt, format!("a value of {value} bytes")));
-        };
-        let (latest, begun) = (part.word(LATEST as u64)?, part.word(BEGUN as u64)?);
-        let too_small = || {
-            let why = format!("its slots are too small for values of {value} bytes");
-            Error::new(ErrorKind::Corrupt, why)
-        };
-        let register = Register::new(WaitWord::new(latest), begun, part.words()?, geometry);
-        let register = register.ok_or_else(too_small)?;
+        let (register, value) = register_in(part)?;
+        let geometry = register.shape;
         let owner = OwnerWord::of_role(part.word(OWNER as u64)?).look();
         let (mut sequence, half_written) = (register.newest().sequence, register.half_written());
         let mut is_sound = register.is_sound() && sequence < LAST && owner.is_sound();
@@ -141,7 +143,7 @@ impl<T: Shareable> Payload for Latest<T> {
             };
             let records = Records::new(Some(checks), times);
             let proof = Proof::new(register, part.words()?, records, part.word(KEPT_AT as u64)?);
-            let proof = proof.ok_or_else(too_small)?;
+            let proof = proof.ok_or_else(|| too_small(value))?;
             sequence = proof.last();
             is_sound = sequence < LAST && owner.is_sound();
             newest_whole = Some(proof.newest_whole());
@@ -166,6 +168,22 @@ impl<T: Shareable> Payload for Latest<T> {
             is_sound,
         })
     }
+}
+
+/// The register of a part, for a process that does not know its type, and the size of its values.
+fn register_in<'a>(part: &Part<'a>) -> Result<(Register<'a>, u64)> {
+    let value = part.value().map_or(0, |schema| schema.size());
+    let Some(geometry) = usize::try_from(value).ok().and_then(Geometry::of) else {
+        return Err(Error::new(ErrorKind::Corrupt, format!("a value of {value} bytes")));
+    };
+    let (latest, begun) = (part.word(LATEST as u64)?, part.word(BEGUN as u64)?);
+    let register = Register::new(WaitWord::new(latest), begun, part.words()?, geometry);
+    Ok((register.ok_or_else(|| too_small(value))?, value))
+}
+
+fn too_small(value: u64) -> Error {
+    let why = format!("its slots are too small for values of {value} bytes");
+    Error::new(ErrorKind::Corrupt, why)
 }
 
 fn values(

@@ -125,6 +125,10 @@ impl Payload for Latch {
         rendezvous::describe(part, true)
     }
 
+    fn reap(part: &Part<'_>) -> Result<()> {
+        rendezvous::reap(part, true)
+    }
+
     fn check_initial(parties: &u32) -> Result<()> {
         Rendezvous::check_parties(*parties)
     }

@@ -119,6 +119,10 @@ impl Payload for Barrier {
         rendezvous::describe(part, false)
     }
 
+    fn reap(part: &Part<'_>) -> Result<()> {
+        rendezvous::reap(part, false)
+    }
+
     fn check_initial(parties: &u32) -> Result<()> {
         Rendezvous::check_parties(*parties)
     }

@@ -135,14 +135,26 @@ impl Rendezvous {
     }
 }
 
-/// Returns what a barrier or a latch shows to an outsider.
-pub(super) fn describe(part: &Part<'_>, once: bool) -> Result<PartState> {
+/// The words of a barrier or a latch, for an outsider. Also the number of parties, and whether
+/// participants can have written it.
+fn rounds_in<'a>(part: &Part<'a>, once: bool) -> Result<(Rounds<'a>, u64, bool)> {
     let (line, records) = (part.line::<2>()?, part.words()?);
     // ORDERING: Relaxed; written before the object could be opened.
     let parties = line[1].load(Ordering::Relaxed);
     let is_sound = (1..=records.len() as u64).contains(&parties);
     let records = &records[..records.len().min(parties as usize)];
-    let rounds = Rounds { word: &line[0], records, once };
+    Ok((Rounds { word: &line[0], records, once }, parties, is_sound))
+}
+
+/// Breaks the round for the parties that died. For a process that does not know the type.
+pub(super) fn reap(part: &Part<'_>, once: bool) -> Result<()> {
+    rounds_in(part, once)?.0.reap(part);
+    Ok(())
+}
+
+/// Returns what a barrier or a latch shows to an outsider.
+pub(super) fn describe(part: &Part<'_>, once: bool) -> Result<PartState> {
+    let (rounds, parties, is_sound) = rounds_in(part, once)?;
     let (arrived, joined) = rounds.count();
     let (arrived, joined) = (arrived as u64, joined as u64);
     let (is_open, number) = (once && rounds.is_open(), rounds.round());

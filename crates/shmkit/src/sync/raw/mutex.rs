@@ -116,6 +116,13 @@ pub(crate) fn describe(part: &Part<'_>) -> Result<PartState> {
     Ok(describe_lock(state, !holders.is_empty(), holders))
 }
 
+/// Frees a mutex that a dead participant holds, and leaves it inconsistent. For a process that does
+/// not know its type.
+pub(crate) fn reap(part: &Part<'_>) -> Result<()> {
+    OwnerWord::of_lock(&part.line::<1>()?[0]).replace_dead_holder(None, part);
+    Ok(())
+}
+
 /// Describes a lock with this owner word and these holders, of which one is `exclusive` or none.
 pub(super) fn describe_lock(state: State, exclusive: bool, holders: Vec<Holder>) -> PartState {
     let shared = !holders.is_empty() && !exclusive;

@@ -176,16 +176,23 @@ impl<'a> Rounds<'a> {
         (here.len(), missing.len())
     }
 
-    /// Returns the participants that are parties.
+    /// Returns the participants that are parties. One that has arrived at a latch is a party no
+    /// more: what it did is done, and its end changes nothing.
     pub(crate) fn parties(self) -> impl Iterator<Item = ParticipantId> {
-        (0..self.records.len()).filter_map(move |index| ParticipantId::from_bits(self.load(index)))
+        let records = (0..self.records.len()).map(move |index| self.load(index));
+        let parties = records.filter(move |it| !self.once || it & STATE != ARRIVED);
+        parties.filter_map(ParticipantId::from_bits)
+    }
+
+    /// Breaks the round for each party that died, and frees their places. For a process that waits
+    /// for no round.
+    pub(crate) fn reap(self, liveness: &impl Liveness) {
+        (0..self.records.len()).for_each(|index| self.break_for(index, None, liveness));
     }
 
     /// Takes a place among the parties. `None`: none is free.
     pub(crate) fn join(self, me: ParticipantId, liveness: &impl Liveness) -> Option<usize> {
-        for index in 0..self.records.len() {
-            self.break_for(index, None, liveness);
-        }
+        self.reap(liveness);
         let free = |index: &usize| {
             let record = self.load(*index);
             record & STATE == FREE && self.exchange(*index, record, me.to_bits() | JOINED)

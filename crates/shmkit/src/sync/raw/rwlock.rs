@@ -7,7 +7,7 @@ use crate::object::{
     Builder, Holding, Line, Membership, Part, PartState, Planner, SLEEP, WORDS, Words,
 };
 use crate::participant::owner::{AcquireError, Acquired, Mode, OwnerWord, State};
-use crate::wait::{Until, WaitLoop};
+use crate::wait::{Extent, Until, WaitLoop};
 
 /// How many bytes of the line are used before the value.
 pub(crate) const USED: u64 = 24;
@@ -206,12 +206,26 @@ impl RawRwLock {
     }
 }
 
-/// Describes a read-write lock, for a process that does not know its type.
-pub(crate) fn describe(part: &Part<'_>) -> Result<PartState> {
+/// The words of a read-write lock, for a process that does not know its type.
+fn shares_in<'a>(part: &Part<'a>) -> Result<Shares<'a>> {
     let line = part.line::<3>()?;
     let owner = OwnerWord::of_lock(&line[0]);
-    let shares = Shares { owner, used: &line[2], words: part.words()? };
-    let state = owner.look();
+    Ok(Shares { owner, used: &line[2], words: part.words()? })
+}
+
+/// Removes dead readers from a read-write lock. Frees it if a dead participant holds it, and then
+/// leaves it inconsistent. For a process that does not know its type.
+pub(crate) fn reap(part: &Part<'_>) -> Result<()> {
+    let shares = shares_in(part)?;
+    shares.owner.replace_dead_holder(None, part);
+    shares.forget_the_dead(part, Extent::Everything);
+    Ok(())
+}
+
+/// Describes a read-write lock, for a process that does not know its type.
+pub(crate) fn describe(part: &Part<'_>) -> Result<PartState> {
+    let shares = shares_in(part)?;
+    let state = shares.owner.look();
     let exclusive = state.is_exclusive();
     let holding = if exclusive { HOLDS } else { MAY_UPGRADE };
     let mut holders: Vec<_> =

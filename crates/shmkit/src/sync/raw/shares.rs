@@ -259,7 +259,7 @@ impl<'a> Shares<'a> {
     }
 
     /// Removes the shares of the dead participants in this extent.
-    fn forget_the_dead(self, liveness: &impl Liveness, extent: Extent<'_>) {
+    pub(super) fn forget_the_dead(self, liveness: &impl Liveness, extent: Extent<'_>) {
         extent.each_slot((self.words.len() / STRIDE) as u32, |slot| {
             let Some((word, (holder, share))) =
                 self.share(slot).and_then(|word| Some((word, sharer(word, slot)?)))
@@ -270,7 +270,8 @@ impl<'a> Shares<'a> {
                 let nothing = u64::from(holder.generation()) << 32;
                 // ORDERING: Relaxed; nothing is read after it. If it fails, another participant has
                 // the share.
-                let _ = word.compare_exchange(share, nothing, Ordering::Relaxed, Ordering::Relaxed);
+                let word = WaitWord::new(word);
+                let _ = word.change(share, nothing, Ordering::Relaxed, Wake::All);
             }
             true
         });

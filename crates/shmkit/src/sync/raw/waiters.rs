@@ -254,6 +254,25 @@ impl<'a> Waiters<'a> {
         taken
     }
 
+    /// Frees the records of dead waiters, for a process that is no waiter. A notification that a
+    /// dead waiter had goes to another, if any waits.
+    ///
+    /// Without an id to store, it cannot clear the record's bit: that costs an additional look.
+    pub(crate) fn reap(self, liveness: &impl Liveness) {
+        for index in 0..self.records.len() {
+            let record = self.load(index);
+            let holder = ParticipantId::from_bits(record);
+            if record & STATE == FREE || !holder.is_none_or(|it| liveness.reap_if_dead(it)) {
+                continue;
+            }
+            if record & STATE == NOTIFIED {
+                self.notify_one();
+            }
+            // CRASH: dying here leaves two records for one notification: one waiter more continues.
+            self.exchange(index, record, FREE);
+        }
+    }
+
     /// Takes over the notification of a dead waiter for the record at `index`, which becomes
     /// NOTIFIED. False if there is no such notification.
     fn inherit(self, index: usize, me: ParticipantId, liveness: &impl Liveness) -> bool {

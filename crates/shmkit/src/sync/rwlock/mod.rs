@@ -236,6 +236,10 @@ impl<T: Shareable> Payload for RwLock<T> {
     fn describe(part: &Part<'_>) -> Result<PartState> {
         rwlock::describe(part)
     }
+
+    fn reap(part: &Part<'_>) -> Result<()> {
+        rwlock::reap(part)
+    }
 }
 
 impl<T: Shareable> Primitive for RwLock<T> {}

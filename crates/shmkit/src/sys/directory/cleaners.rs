@@ -3,20 +3,20 @@
 use std::path::Path;
 
 use super::linux::default_path;
-use super::place::Cleaner;
+use super::place::Flaw;
 
 /// Returns the parts of the system that remove files from the directory unasked.
-pub(crate) fn cleaners(directory: &Path) -> Vec<Cleaner> {
+pub(crate) fn cleaners(directory: &Path) -> Vec<Flaw> {
     let systemd = Path::new("/run/systemd/system").exists();
     let mut found = Vec::new();
     if systemd && directory == default_path() && is_ordinary_user() && removes_ipc() {
-        found.push(Cleaner {
+        found.push(Flaw {
             what: "logind removes this user's files here when the last session ends".into(),
             remedy: "set RemoveIPC=no in /etc/systemd/logind.conf, or run as a system user".into(),
         });
     }
     if systemd && ["/tmp", "/var/tmp"].iter().any(|cleaned| directory.starts_with(cleaned)) {
-        found.push(Cleaner {
+        found.push(Flaw {
             what: "systemd-tmpfiles removes files here that were not used for some days".into(),
             remedy: "choose another directory with SHMKIT_DIR, or exempt it in /etc/tmpfiles.d"
                 .into(),

@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use super::place::Support;
 use super::unix::set_mode;
 use crate::error::{Error, ErrorKind, Result};
+use crate::sys::limits::not_created;
 
 /// Returns the directory of objects, unless the program or the environment chooses another.
 pub(crate) fn default_path() -> &'static Path {
@@ -34,7 +35,7 @@ pub(crate) fn new_unnamed(directory: &Path, mode: u32) -> Result<Option<File>> {
             Ok(Some(file))
         }
         Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => Ok(None),
-        Err(error) => Err(Error::from_os(error)),
+        Err(error) => Err(not_created(error, rustix::fs::statvfs(directory))),
     }
 }
 

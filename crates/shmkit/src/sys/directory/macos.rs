@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use super::place::{Cleaner, Support};
+use super::place::{Flaw, Support};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::fork::Once;
 
@@ -91,8 +91,8 @@ fn create_default(directory: &Path) -> Result<()> {
     }
 }
 
-/// Returns the parts of the system that remove files from the directory unasked.
-pub(crate) fn cleaners(directory: &Path) -> Vec<Cleaner> {
+/// Returns what is wrong with the directory: a part of the system that removes files unasked.
+pub(crate) fn flaws(directory: &Path) -> Vec<Flaw> {
     let cleaned = [&temporary_directory(), Path::new("/tmp"), Path::new("/var/tmp")];
     // Most of these are symbolic links.
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
@@ -100,7 +100,7 @@ pub(crate) fn cleaners(directory: &Path) -> Vec<Cleaner> {
     if !cleaned.iter().any(|cleaned| directory.starts_with(real(cleaned))) {
         return Vec::new();
     }
-    vec![Cleaner {
+    vec![Flaw {
         what: "macOS removes files here that were not used for three days, and more when it starts"
             .into(),
         remedy: "choose another directory with SHMKIT_DIR".into(),
@@ -121,7 +121,7 @@ mod tests {
     fn the_default_directory_is_created_for_its_user() {
         assert_eq!(support(default_path()).unwrap(), Support::Disk);
         assert!(default_path().is_dir());
-        assert_eq!(cleaners(default_path()).len(), 1);
-        assert!(cleaners(Path::new("/Library")).is_empty());
+        assert_eq!(flaws(default_path()).len(), 1);
+        assert!(flaws(Path::new("/Library")).is_empty());
     }
 }

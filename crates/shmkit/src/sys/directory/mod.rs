@@ -4,22 +4,30 @@
 #[cfg(target_os = "linux")]
 mod cleaners;
 #[cfg(target_os = "linux")]
+mod flaws;
+#[cfg(target_os = "linux")]
 mod linux;
+#[cfg(target_os = "linux")]
+mod mount;
 #[cfg(target_os = "linux")]
 mod overlay;
 #[cfg(target_os = "linux")]
-pub(crate) use cleaners::cleaners;
+mod users;
+#[cfg(target_os = "linux")]
+pub(crate) use flaws::flaws;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{
     DEFAULT_IS_MEMORY, default_path, must_escape, name_unnamed, new_unnamed, support, support_of,
 };
+#[cfg(target_os = "linux")]
+pub(crate) use mount::mount;
 #[cfg(target_os = "linux")]
 pub(crate) use overlay::open_to_follow;
 #[cfg(target_os = "macos")]
 mod macos;
 #[cfg(target_os = "macos")]
 pub(crate) use macos::{
-    DEFAULT_IS_MEMORY, cleaners, default_path, must_escape, name_unnamed, new_unnamed, support,
+    DEFAULT_IS_MEMORY, default_path, flaws, must_escape, name_unnamed, new_unnamed, support,
     support_of,
 };
 #[cfg(unix)]
@@ -36,7 +44,7 @@ use unix::{MUST_FINISH_UNLINK, finish_unlink};
 mod windows;
 #[cfg(windows)]
 pub(crate) use windows::{
-    DEFAULT_IS_MEMORY, LEFT_OVER, UNLINKED_FOR_GOOD, cleaners, default_path, is_read_only,
+    DEFAULT_IS_MEMORY, LEFT_OVER, UNLINKED_FOR_GOOD, default_path, flaws, is_read_only,
     is_reserved, is_unlinked, keep_off_disk, may_unlink, must_escape, name_unnamed, new_temporary,
     new_unnamed, open, read_at, rename_temporary, status_of_name, support, support_of, unlink,
     write_all_at,
@@ -51,6 +59,7 @@ mod temporary;
 mod whole;
 
 pub(crate) use other_name::other_name;
+pub use place::Mount;
 pub(crate) use place::Support;
 pub(crate) use removable::Removable;
 pub(crate) use temporary::{is_temporary, temporary_path};
@@ -61,4 +70,4 @@ pub(crate) use whole::create_whole;
 pub(crate) use super::opening::Opening;
 pub(crate) use super::status::{FileType, Status, status};
 #[cfg(not(target_os = "linux"))]
-pub(crate) use place::open_to_follow;
+pub(crate) use place::{mount, open_to_follow};

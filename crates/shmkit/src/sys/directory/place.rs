@@ -1,9 +1,10 @@
-//! What a directory is good for, and what removes files from it.
+//! What a directory is good for, what is wrong with it, and where it is.
 
 #[cfg(not(target_os = "linux"))]
 use std::fs::File;
 #[cfg(not(target_os = "linux"))]
 use std::path::Path;
+use std::path::PathBuf;
 
 #[cfg(not(target_os = "linux"))]
 use crate::error::Result;
@@ -21,10 +22,16 @@ pub(crate) enum Support {
     Untried,
 }
 
-/// A part of the system that removes files from a directory, and how to prevent it.
-pub(crate) struct Cleaner {
+/// What is wrong with a directory, or with the system around it, and what to do.
+pub(crate) struct Flaw {
     pub(crate) what: String,
     pub(crate) remedy: String,
+}
+
+/// Returns none: this system shows no numbers of file systems.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn mount(_directory: &Path) -> Option<Mount> {
+    None
 }
 
 /// Opens the file at `path` for reading only by `open`. A mapping of it shows what writers write.
@@ -34,4 +41,19 @@ pub(crate) fn open_to_follow(
     open: impl Fn(&Path, Opening) -> Result<File>,
 ) -> Result<File> {
     open(path, Opening::ReadOnly)
+}
+
+/// The file system that a directory is in.
+///
+/// Two processes share the objects of a directory only if this is the same for both. Containers can
+/// have a file system each under the same path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Mount {
+    /// What it is: `tmpfs`.
+    pub file_system: String,
+    /// The number of the device, as in `0:26`: no other file system of the machine has it.
+    pub device: String,
+    /// Where it is mounted.
+    pub point: PathBuf,
 }

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::fork::OwnedFile;
+use crate::sys::limits::{not_created, not_opened};
 use crate::sys::opening::Opening;
 use crate::sys::status::Status;
 
@@ -52,7 +53,7 @@ pub(crate) fn open(path: &Path, opening: Opening) -> Result<File> {
         Err(Errno::OPNOTSUPP) if cfg!(target_os = "macos") => {
             Err(Error::new(ErrorKind::WrongKind, "it is a socket"))
         }
-        Err(error) => Err(Error::from_os(error)),
+        Err(error) => Err(not_opened(error)),
     }
 }
 
@@ -60,7 +61,8 @@ pub(crate) fn open(path: &Path, opening: Opening) -> Result<File> {
 pub(crate) fn new_temporary(path: &Path, mode: u32) -> Result<File> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = rustix::fs::openat(CWD, path, flags, Mode::RUSR | Mode::WUSR);
-    let file = file.map_err(Error::from_os)?.into();
+    let within = || rustix::fs::statvfs(path.parent().unwrap_or(Path::new(".")));
+    let file = file.map_err(|error| not_created(error, within()))?.into();
     set_mode(&file, mode).inspect_err(|_| _ = unlink(path))?;
     Ok(file)
 }

@@ -27,7 +27,7 @@ use windows_sys::Win32::System::WindowsProgramming::{
     DRIVE_FIXED, DRIVE_RAMDISK, DRIVE_REMOTE, DRIVE_REMOVABLE,
 };
 
-use super::place::{Cleaner, Support};
+use super::place::{Flaw, Support};
 use super::temporary::{is_temporary, numbered_path};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::fork::OwnedFile;
@@ -384,12 +384,12 @@ fn has_access_lists(root: &[u16]) -> Result<bool> {
     Ok(flags & FILE_PERSISTENT_ACLS != 0)
 }
 
-/// Returns the parts of the system that remove files from the directory unasked.
-pub(crate) fn cleaners(directory: &Path) -> Vec<Cleaner> {
+/// Returns what is wrong with the directory: a part of the system that removes files unasked.
+pub(crate) fn flaws(directory: &Path) -> Vec<Flaw> {
     if !directory.starts_with(std::env::temp_dir()) {
         return Vec::new();
     }
-    vec![Cleaner {
+    vec![Flaw {
         what: "Storage Sense and disk clean-up remove files here that were not used for some days"
             .into(),
         remedy: "choose another directory with SHMKIT_DIR".into(),

@@ -10,6 +10,7 @@ use super::SealKind;
 use super::memory_left::check_memory_left;
 use super::unix::{check_limit, write_zeros};
 use crate::error::{Error, ErrorKind, Result};
+use crate::sys::limits::{no_space, not_opened};
 use crate::sys::status::Status;
 pub(crate) use crate::sys::status::status;
 
@@ -24,7 +25,7 @@ pub(crate) fn anonymous(label: &str, size: u64) -> Result<File> {
     };
     // A sandbox can forbid the call. A file without a name is the same, but takes no seals.
     let file = file.or_else(|refused| unnamed_in_memory().map_err(|_| refused));
-    let file = file.map_err(Error::from_os)?.into();
+    let file = file.map_err(not_opened)?.into();
     commit(&file, 0, size)?;
     Ok(file)
 }
@@ -88,7 +89,7 @@ pub(crate) fn commit(file: &File, from: u64, to: u64) -> Result<()> {
 /// Extends the file to `to` bytes, and allocates no space.
 pub(crate) fn extend(file: &File, to: u64) -> Result<()> {
     check_limit(to)?;
-    rustix::fs::ftruncate(file, to).map_err(|error| not_allocated(error, 0, to))
+    rustix::fs::ftruncate(file, to).map_err(|error| not_allocated(error, file, 0, to))
 }
 
 /// Allocates space for bytes that the file has. They keep their values.
@@ -117,22 +118,22 @@ fn allocate(file: &File, from: u64, to: u64) -> Result<Option<u64>> {
             Ok(()) => start += bytes,
             Err(Errno::INTR) => max_bytes = PIECE,
             Err(Errno::OPNOTSUPP) => return Ok(Some(start)),
-            Err(error) => return Err(not_allocated(error, from, to)),
+            Err(error) => return Err(not_allocated(error, file, from, to)),
         }
     }
     Ok(None)
 }
 
 #[cold]
-fn not_allocated(error: Errno, from: u64, to: u64) -> Error {
+fn not_allocated(error: Errno, file: &File, from: u64, to: u64) -> Error {
     match error {
         // A size beyond the limits gives EFBIG, one that no `off_t` can hold EINVAL.
         Errno::NOSPC | Errno::DQUOT | Errno::FBIG | Errno::INVAL => {
-            let why = match from {
-                0 => format!("no space for {to} bytes"),
-                _ => format!("no space for bytes {from} to {to}"),
+            let what = match from {
+                0 => format!("{to} bytes"),
+                _ => format!("bytes {from} to {to}"),
             };
-            Error::from_os(error).of_kind(ErrorKind::OutOfSpace).because(why)
+            no_space(error, &what, rustix::fs::fstatvfs(file))
         }
         _ => Error::from_os(error),
     }

@@ -1,5 +1,4 @@
 //! What a descriptor allows; opening a path; the size limit for files.
-#![allow(unsafe_code, reason = "rustix has no call for a limit that reports its failure")]
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -9,6 +8,7 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::sys::limits::{Limit, not_opened};
 
 /// Returns whether the descriptor allows writing.
 pub(crate) fn is_writable(file: &File) -> Result<bool> {
@@ -28,18 +28,14 @@ pub(crate) fn open_path(path: &Path, writable: bool) -> Result<File> {
         Err(Errno::OPNOTSUPP) if cfg!(target_os = "macos") => {
             Err(Error::new(ErrorKind::WrongKind, "it is a socket"))
         }
-        Err(error) => Err(Error::from_os(error)),
+        Err(error) => Err(not_opened(error)),
     }
 }
 
 /// Refuses a size for which the system would end the process by SIGXFSZ. A sandbox can forbid to
 /// ask for the limit: then no size is refused.
 pub(super) fn check_limit(size: u64) -> Result<()> {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the call gets an `rlimit`, which it may change.
-    let answer = unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) };
-    let limit = limit.rlim_cur;
-    if answer == 0 && size > limit {
+    if let Some(limit) = Limit::FileSize.get().filter(|limit| size > *limit) {
         let why = format!("{size} bytes exceed the size limit for files (RLIMIT_FSIZE), {limit}");
         return Err(Error::new(ErrorKind::OutOfSpace, why));
     }
@@ -59,6 +55,7 @@ pub(super) fn write_zeros(file: &File, from: u64, to: u64) -> Result<()> {
 }
 
 #[cfg(all(test, target_os = "linux", not(loom)))]
+#[allow(unsafe_code, reason = "a filter of system calls")]
 mod tests {
     use super::*;
 

@@ -28,10 +28,24 @@ pub(crate) fn rounded_size(size: u64) -> u64 {
 /// Creates memory, all zeros, with these permission bits. Unless it `is_sparse`, its space is
 /// committed. An existing name gives `AlreadyExists`.
 pub(crate) fn create(name: &str, size: u64, mode: u32, is_sparse: bool) -> Result<File> {
-    match is_sparse {
+    let created = match is_sparse {
         true => directory::create_sparse(&path(name), size, mode),
         false => directory::create_whole(&path(name), size, mode),
+    };
+    created.map_err(or_without_directory)
+}
+
+/// Adds to an error that the directory itself is missing, and what to do.
+#[cold]
+fn or_without_directory(error: Error) -> Error {
+    let place = directory::default_path();
+    if error.kind() != ErrorKind::NotFound || place.is_dir() {
+        return error;
     }
+    let place = place.display();
+    error.because(format!(
+        "no directory {place}: mount a file system in memory there (mount -t tmpfs tmpfs {place})"
+    ))
 }
 
 /// Opens memory.
@@ -41,6 +55,7 @@ pub(crate) fn open(name: &str, opening: Opening) -> Result<File> {
         Opening::ReadOnly => directory::open_to_follow(&path(name), directory::open),
         Opening::ReadWrite => directory::open(&path(name), opening),
     }
+    .map_err(or_without_directory)
 }
 
 /// Removes the name.

@@ -5,6 +5,7 @@ mod actor;
 #[cfg(unix)]
 mod closed_descriptors;
 mod crash;
+mod doctor;
 mod fairness;
 mod fixture;
 #[cfg(unix)]

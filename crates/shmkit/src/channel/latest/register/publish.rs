@@ -135,11 +135,18 @@ impl<S: HasGeometry> Register<'_, S> {
     /// writer calls it before its first [`publish`](Self::publish). Returns the sequence that this
     /// published, if any.
     pub(crate) fn resume(self) -> Option<u64> {
+        self.resume_if(|| true)
+    }
+
+    /// The same for a process that is no writer. After it has found the value, `may` says whether
+    /// the dead writer still has the right to write: then the value is that writer's, and a
+    /// living one cannot have begun to publish it.
+    pub(crate) fn resume_if(self, may: impl FnOnce() -> bool) -> Option<u64> {
         // ORDERING: Acquire; pairs with the exchange in `advance`.
         let latest = self.latest.load(Ordering::Acquire);
         let next = (latest & !BITS).wrapping_add(STEP) | COMPLETE;
         let complete = latest >> SHIFT < LAST && self.stamp(next) == next;
-        if complete { self.advance(latest).ok() } else { None }
+        if complete && may() { self.advance(latest).ok() } else { None }
     }
 
     /// The sequence whose value is half-written: a writer is writing it, or died while writing it.

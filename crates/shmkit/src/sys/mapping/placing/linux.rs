@@ -106,10 +106,7 @@ fn reserve(offset: u64, bytes: usize) -> Result<NonNull<u8>> {
     let (none, private) = (ProtFlags::empty(), MapFlags::PRIVATE | MapFlags::NORESERVE);
     // SAFETY: the system chooses an unused address.
     let start = unsafe { rustix::mm::mmap_anonymous(ptr::null_mut(), with_slack, none, private) };
-    let start = start.map_err(|error| {
-        let why = format!("the process has no room for {with_slack} more bytes");
-        Error::from_os(error).of_kind(ErrorKind::OutOfSpace).because(why)
-    })?;
+    let start = start.map_err(|error| not_mapped(error, with_slack))?;
     let start: NonNull<u8> =
         NonNull::new(start.cast()).expect("the system maps nothing at address 0");
     let wanted = (offset % HUGE_PAGE as u64) as usize;

@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::sys::limits::no_room;
 use crate::sys::mapping::options::Protection;
 
 /// Returns the arguments of `mmap` for a protection.
@@ -29,8 +30,7 @@ pub(super) fn not_mapped(error: Errno, bytes: usize) -> Error {
             .of_kind(ErrorKind::PermissionDenied)
             .because("the file was not opened for this access, or a seal forbids it"),
         Errno::NOMEM => {
-            let why = format!("the process has no room for {bytes} more bytes");
-            Error::from_os(error).of_kind(ErrorKind::OutOfSpace).because(why)
+            Error::from_os(error).of_kind(ErrorKind::OutOfSpace).because(no_room(bytes))
         }
         _ => Error::from_os(error),
     }
