@@ -78,8 +78,8 @@ fn a_value_that_is_being_written_does_not_make_the_one_before_it_younger() {
     for dir in [TestDir::new(), TestDir::in_memory()] {
         let level = dir.options::<u64>().timestamps(true).create_with("level", 1).unwrap();
         let mut writer = level.writer().unwrap();
-        let start = std::time::Instant::now();
         let before = level.age().unwrap();
+        let start = std::time::Instant::now();
         let mut loan = writer.loan().unwrap();
         *loan = 2;
         while start.elapsed() < Duration::from_millis(2) {}
