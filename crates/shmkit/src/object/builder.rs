@@ -54,6 +54,11 @@ impl Builder {
         self.object.layout().items
     }
 
+    /// Continues at this byte of the payload, where a part begins.
+    pub(crate) fn go_to(&mut self, place: u64) {
+        self.end = place;
+    }
+
     /// The next line.
     pub(crate) fn line(&mut self) -> Result<Line> {
         self.take(LINE_WORDS)

@@ -51,7 +51,7 @@ pub use choices::default_directory;
 pub(crate) use choices::{Choices, KindFlags, check_option, missing, shown};
 pub use header::Lifetime;
 pub use kind::Kind;
-pub(crate) use layout::ObjectLayout;
+pub(crate) use layout::NewObject;
 pub(crate) use membership::Membership;
 pub(crate) use name::Name;
 pub(crate) use new_file::{is_left_over, sweep_temporary};
@@ -61,9 +61,11 @@ pub use options::Options;
 pub use part::{Column, Holder, Holding, PartState, Value};
 pub(crate) use part::{Part, grouped, parts};
 pub use payload::{Contents, Payload, Primitive};
-pub(crate) use planner::{LINE, Planner, Room, SLEEP, ValueType, WORDS, size_and_fingerprint};
+pub(crate) use planner::{
+    LINE, Plan, Planner, Room, SLEEP, ValueType, WORDS, size_and_fingerprint,
+};
 pub(crate) use removal::{RemovalTarget, finish_removal};
 pub(crate) use removal_watch::RemovalWatch;
 pub(crate) use storage::Storage;
 pub use typed::Object;
-pub(crate) use typed::check_kind;
+pub(crate) use typed::{check_kind, file_flags};

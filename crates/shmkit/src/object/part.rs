@@ -22,6 +22,8 @@ pub(crate) struct Part<'a> {
     /// `2`, or `2.0` for the first of several in part 2. Empty for the only part of an object.
     pub(crate) number: String,
     offset: u64,
+    /// A struct of the part's words and value.
+    pub(crate) schema: &'a Schema,
     fields: &'a [Field],
 }
 
@@ -244,6 +246,17 @@ impl<'a> Part<'a> {
         })
     }
 
+    /// Where the part is in the payload.
+    pub(crate) fn place(&self) -> u64 {
+        self.offset
+    }
+
+    /// Where the value of a lock is in the payload, with its type.
+    pub(crate) fn lock_value(&self) -> Option<(u64, &'a Schema)> {
+        let field = self.fields.iter().find(|field| field.role == VALUE)?;
+        Some((self.offset + field.offset, &field.schema))
+    }
+
     /// How many living threads wait for it.
     pub(crate) fn waiting(&self) -> u32 {
         let participants = self.storage.participants();
@@ -313,7 +326,7 @@ pub(crate) fn parts<'a>(storage: &'a Storage, schema: &'a Schema) -> Result<Vec<
         let why = format!("its schema says {said} bytes, but its payload has {there}");
         return Err(Error::new(ErrorKind::Corrupt, why));
     }
-    let whole = Part { storage, kind, number: String::new(), offset: 0, fields };
+    let whole = Part { storage, kind, number: String::new(), offset: 0, schema, fields };
     let mut collected = Collected { parts: Vec::new(), looks: 0 };
     collected.add(whole);
     Ok(collected.parts)
@@ -351,7 +364,14 @@ impl<'a> Collected<'a> {
                 let dot = if part.number.is_empty() { "" } else { "." };
                 let number = format!("{}{dot}{own}", part.number);
                 let offset = part.offset + field.offset + index * item.size();
-                self.add(Part { storage: part.storage, kind, number, offset, fields });
+                self.add(Part {
+                    storage: part.storage,
+                    kind,
+                    number,
+                    offset,
+                    schema: item,
+                    fields,
+                });
             }
         }
     }

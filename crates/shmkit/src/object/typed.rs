@@ -184,7 +184,7 @@ impl<P: Payload> Object<P> {
 }
 
 /// The flags of a new object of `P` in a file.
-fn file_flags<P: Payload>(choices: &Choices) -> Result<u32> {
+pub(crate) fn file_flags<P: Payload>(choices: &Choices) -> Result<u32> {
     let proves =
         P::DISK_FLAGS != 0 && new_file::is_on_disk(&choices.directory(), choices.lifetime)?;
     Ok(choices.flags() | if proves { P::DISK_FLAGS } else { 0 })

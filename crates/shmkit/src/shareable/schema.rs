@@ -69,7 +69,9 @@
 //!
 //! A text that breaks a limit is refused with [`Corrupt`](crate::ErrorKind::Corrupt).
 
+mod declare;
 mod difference;
+mod literal;
 mod parse;
 mod set;
 mod value;

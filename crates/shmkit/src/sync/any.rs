@@ -9,20 +9,23 @@ use super::lock_error::{self, Guard, LockResult};
 use super::raw::mutex::{self, RawMutex};
 use super::raw::reentrant::RawReentrantMutex;
 use super::raw::rwlock::{self, Hold, RawRwLock};
+use super::value::NoData;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::Trust;
 use crate::object::{
-    Builder, Choices, Kind, Membership, Name, ObjectLayout, OpenMode, OpenObject, Options,
-    ValueType, size_and_fingerprint, until_not_removed,
+    Builder, Choices, Kind, Membership, Name, OpenMode, OpenObject, Options, Part, ValueType,
+    parts, size_and_fingerprint, until_not_removed,
 };
 use crate::participant::Role;
 use crate::participant::owner::{AcquireError, Acquired, Mode};
 use crate::shareable::Schema;
 use crate::wait::Until;
 
-/// A handle to a lock, without access to its value: a [`Mutex`](super::Mutex), a
-/// [`ReentrantMutex`](super::ReentrantMutex) or an [`RwLock`](super::RwLock) that is the only part
-/// of its object.
+/// A handle to a lock of any type: a [`Mutex`](super::Mutex), a
+/// [`ReentrantMutex`](super::ReentrantMutex) or an [`RwLock`](super::RwLock), alone in its object
+/// or in a group.
+///
+/// A guard gives the value as bytes, which [`schema`](Self::schema) reads, prints and changes.
 ///
 /// # If a process dies
 ///
@@ -30,6 +33,10 @@ use crate::wait::Until;
 #[derive(Debug)]
 pub struct AnyLock {
     raw: Raw,
+    kind: Kind,
+    /// Where the value is in the payload, and its type.
+    place: usize,
+    schema: Schema,
     object: Arc<OpenObject>,
 }
 
@@ -58,17 +65,18 @@ impl AnyLock {
         Options::new()
     }
 
-    fn over(object: OpenObject) -> Result<Self> {
-        let kind = object.layout().kind;
-        check_lock(object.layout())?;
+    /// Takes over an object, of which the part with this number is a lock.
+    fn over(object: OpenObject, number: &str) -> Result<Self> {
+        let FoundLock { kind, start, place, schema } = find_lock(&object, number)?;
         let object = Arc::new(object);
         let mut builder = Builder::join(object.clone(), Some(Role::User))?;
+        builder.go_to(start);
         let raw = match kind {
             Kind::Mutex => Raw::Mutex(RawMutex::build(&mut builder)?),
             Kind::ReentrantMutex => Raw::Reentrant(RawReentrantMutex::build(&mut builder)?),
-            _ => Raw::RwLock(open_rwlock(&mut builder)?),
+            _ => Raw::RwLock(open_rwlock(&mut builder, &schema)?),
         };
-        Ok(Self { raw, object })
+        Ok(Self { raw, kind, place: place as usize, schema, object })
     }
 
     /// Returns the name of the object.
@@ -78,7 +86,13 @@ impl AnyLock {
 
     /// Returns what kind of lock it is.
     pub fn kind(&self) -> Kind {
-        self.object.layout().kind
+        self.kind
+    }
+
+    /// Returns the type of the value that it guards, as the object describes it. None for a lock
+    /// without a value.
+    pub fn schema(&self) -> Option<&Schema> {
+        (self.schema != Schema::of::<NoData>()).then_some(&self.schema)
     }
 
     /// Acquires the lock exclusively, and waits while other threads hold it.
@@ -191,41 +205,76 @@ impl Options<AnyLock> {
     ///
     /// Those of [`AnyLock::open`]; `WrongOptions` with the first difference.
     pub fn open(&self, name: &str) -> Result<AnyLock> {
+        self.open_part(name, "")
+    }
+
+    /// Opens one lock of a group, by its number as [`inspect`](crate::inspect) has it: `0`, or
+    /// `2.1`. Takes a slot among the participants of the object.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open); `InvalidArgument` if the group has no such part.
+    pub fn open_part(&self, name: &str, number: &str) -> Result<AnyLock> {
         let open = |choices: &Choices| {
             let object = OpenObject::open(&Name::new(name)?, choices, OpenMode::WritableIfAllowed)?;
-            AnyLock::over(object)
+            AnyLock::over(object, number)
         };
         until_not_removed(&self.choices, open).map_err(|error| error.doing("open").on(name))
     }
 }
 
 /// Opens a read-write lock, whose shares are behind its value.
-fn open_rwlock(builder: &mut Builder) -> Result<RawRwLock> {
-    let value = builder.object().layout().schema.clone();
-    let value = Schema::parse(&value)?.value().map(|it| (it.size(), it.align()));
+fn open_rwlock(builder: &mut Builder, value: &Schema) -> Result<RawRwLock> {
     let (lock, ()) = RawRwLock::build(builder, |builder, _| {
-        value.map_or(Ok(()), |(size, align)| builder.skip_value(size, align, rwlock::USED))
+        builder.skip_value(value.size(), value.align(), rwlock::USED)
     })?;
     Ok(lock)
 }
 
-/// Refuses an object that is not a lock of some value and nothing else.
-fn check_lock(layout: &ObjectLayout) -> Result<()> {
-    let kind = layout.kind;
-    match kind {
-        Kind::Mutex | Kind::ReentrantMutex | Kind::RwLock => {}
-        Kind::Group => {
-            let why = "it has several parts: only a program that knows its type can lock one";
-            return Err(Error::new(ErrorKind::WrongKind, why));
-        }
-        other => {
-            let why = format!("it is not a lock: its kind is {}", other.as_str());
-            return Err(Error::new(ErrorKind::WrongKind, why));
-        }
+/// A lock in an object.
+struct FoundLock {
+    kind: Kind,
+    /// Where it begins in the payload.
+    start: u64,
+    /// Where its value is in the payload.
+    place: u64,
+    /// The type of its value.
+    schema: Schema,
+}
+
+/// Finds the lock with this number. The empty number is that of the only part of an object.
+fn find_lock(object: &OpenObject, number: &str) -> Result<FoundLock> {
+    let layout = object.layout();
+    if layout.kind == Kind::Group && number.is_empty() {
+        let why = "it has several parts: only a program that knows its type can lock one";
+        return Err(Error::new(ErrorKind::WrongKind, why));
     }
     let schema = Schema::parse(&layout.schema)?;
-    let expected = schema.value().map(|value| {
-        size_and_fingerprint(kind, layout.participants_count, 0, &|planner| {
+    if schema.fingerprint() != layout.fingerprint {
+        return Err(Error::new(ErrorKind::Corrupt, "its fingerprint is not that of its schema"));
+    }
+    let parts = parts(object, &schema)?;
+    let part = parts.iter().find(|part| part.number == number).ok_or_else(|| {
+        Error::new(ErrorKind::InvalidArgument, format!("it has no part {number}"))
+    })?;
+    check_lock(part, layout.participants_count)?;
+    let (place, schema) = part.lock_value().ok_or_else(|| no_lock(part))?;
+    Ok(FoundLock { kind: part.kind, start: part.place(), place, schema: schema.clone() })
+}
+
+/// Refuses a part that is not a lock of some value and nothing else.
+fn check_lock(part: &Part<'_>, participants: u32) -> Result<()> {
+    let kind = part.kind;
+    if !matches!(kind, Kind::Mutex | Kind::ReentrantMutex | Kind::RwLock) {
+        let which = match part.number.as_str() {
+            "" => "it is not a lock: its".to_owned(),
+            number => format!("part {number} is not a lock: its"),
+        };
+        let why = format!("{which} kind is {}", kind.as_str());
+        return Err(Error::new(ErrorKind::WrongKind, why));
+    }
+    let expected = part.lock_value().map(|(_, value)| {
+        size_and_fingerprint(kind, participants, 0, &|planner| {
             let value = ValueType::Schema(value);
             match kind {
                 Kind::RwLock => RawRwLock::plan(planner, |planner| {
@@ -238,11 +287,13 @@ fn check_lock(layout: &ObjectLayout) -> Result<()> {
             }
         })
     });
-    if expected == Some((layout.payload_size, layout.fingerprint)) {
-        return Ok(());
-    }
-    let why = format!("its schema is not that of a {}", kind.as_str());
-    Err(Error::new(ErrorKind::Corrupt, why))
+    let found = (part.schema.size(), part.schema.fingerprint());
+    if expected == Some(found) { Ok(()) } else { Err(no_lock(part)) }
+}
+
+fn no_lock(part: &Part<'_>) -> Error {
+    let why = format!("its schema is not that of a {}", part.kind.as_str());
+    Error::new(ErrorKind::Corrupt, why)
 }
 
 impl Raw {
@@ -283,6 +334,62 @@ impl AnyLockGuard<'_> {
     /// Returns whether it is held exclusively.
     pub fn is_exclusive(&self) -> bool {
         self.hold == Hold::Write
+    }
+
+    /// Returns the bytes of the value, checked.
+    ///
+    /// # Errors
+    ///
+    /// `WrongKind` for a lock without a value; `Corrupt` if the bytes are not a value of its type;
+    /// `OutOfSpace` if there is no memory for them.
+    pub fn get(&self) -> Result<Vec<u8>> {
+        let get = || {
+            let (schema, size) = self.check_value()?;
+            let mut bytes = Vec::new();
+            if bytes.try_reserve_exact(size).is_err() {
+                return Err(Error::new(
+                    ErrorKind::OutOfSpace,
+                    format!("no memory for {size} bytes"),
+                ));
+            }
+            bytes.resize(size, 0);
+            self.lock.object.payload().read(self.lock.place, &mut bytes)?;
+            schema.check(&bytes)?;
+            Ok(bytes)
+        };
+        get().map_err(|error| error.doing("read").on(self.lock.name()))
+    }
+
+    /// Sets the value. It does not mark the lock consistent.
+    ///
+    /// # If a process dies
+    ///
+    /// A process that dies in this call may leave the value half-changed: the next locker gets
+    /// [`OwnerDied`](super::LockError::OwnerDied).
+    ///
+    /// # Errors
+    ///
+    /// `InvalidArgument` if the bytes are not a value of the type, or if the lock is shared;
+    /// `WrongKind` for a lock without a value.
+    pub fn set(&mut self, value: &[u8]) -> Result<()> {
+        let set = || {
+            let (schema, _) = self.check_value()?;
+            if !self.is_exclusive() {
+                let why = "it is held together with other readers";
+                return Err(Error::new(ErrorKind::InvalidArgument, why));
+            }
+            schema.check(value).map_err(|error| error.of_kind(ErrorKind::InvalidArgument))?;
+            // CRASH: dying here leaves the value half-changed; the next locker gets OwnerDied.
+            self.lock.object.payload().write(self.lock.place, value)
+        };
+        set().map_err(|error| error.doing("set").on(self.lock.name()))
+    }
+
+    /// Returns the type of the value, and its size.
+    fn check_value(&self) -> Result<(&Schema, usize)> {
+        let why = || Error::new(ErrorKind::WrongKind, "it is a lock without a value");
+        let schema = self.lock.schema().ok_or_else(why)?;
+        Ok((schema, usize::try_from(schema.size()).unwrap_or(usize::MAX)))
     }
 
     /// Marks the value as consistent. Returns false for a reader, which cannot.
@@ -345,7 +452,7 @@ impl Guard for AnyLockGuard<'_> {
 mod tests {
     use super::*;
     use crate::object::Object;
-    use crate::sync::{LockError, Mutex, named};
+    use crate::sync::{LockError, Mutex, RwLock, named};
 
     /// A value that has no room in the lock's line.
     type Large = [u64; 100];
@@ -403,6 +510,45 @@ mod tests {
             Err(LockError::Failed(error)) => assert_eq!(error.kind(), ErrorKind::WrongKind),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_guard_reads_and_changes_the_value_of_any_lock() {
+        type Group = (Mutex<Large>, [RwLock<u16>; 2], Mutex);
+        let place = tempfile::tempdir().unwrap();
+        let group = Object::<Group>::options().directory(place.path());
+        let group = group.create("group", ([7; 100], [1, 2], NoData::default())).unwrap();
+        let options = AnyLock::options().directory(place.path());
+        let part = |number| options.open_part("group", number).unwrap();
+        let (large, small) = (part("0"), part("1.1"));
+        assert_eq!(large.schema().unwrap().to_string(), "[u64;100]");
+        assert_eq!(
+            (small.kind(), small.schema().unwrap().to_string()),
+            (Kind::RwLock, "u16".into())
+        );
+        let mut guard = large.exclusive().unwrap();
+        assert!(group.0.try_lock().unwrap().is_none() && group.1[1].try_write().unwrap().is_some());
+        assert_eq!(guard.get().unwrap(), 7_u64.to_le_bytes().repeat(100));
+        guard.set(&8_u64.to_le_bytes().repeat(100)).unwrap();
+        drop(guard);
+        assert_eq!(*group.0.lock().unwrap(), [8; 100]);
+        let mut shared = small.shared().unwrap();
+        assert_eq!(shared.get().unwrap(), [2, 0]);
+        assert_eq!(shared.set(&[3, 0]).unwrap_err().kind(), ErrorKind::InvalidArgument);
+        drop(shared);
+        let mut guard = small.exclusive().unwrap();
+        assert_eq!(guard.set(&[3]).unwrap_err().kind(), ErrorKind::InvalidArgument);
+        guard.set(&[3, 0]).unwrap();
+        drop(guard);
+        assert_eq!((*group.1[0].read().unwrap(), *group.1[1].read().unwrap()), (1, 3));
+
+        let empty = part("2");
+        assert!(empty.schema().is_none());
+        let refused = empty.exclusive().unwrap().set(&[0]).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::WrongKind);
+        let error = options.open_part("group", "1").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+        assert!(error.to_string().contains("it has no part 1"), "{error}");
     }
 
     #[test]

@@ -44,7 +44,7 @@ impl AnyLatest {
     }
 
     /// Takes over an object, if its schema is that of a `Latest` of some type.
-    fn over(object: OpenObject) -> Result<Self> {
+    pub(super) fn over(object: OpenObject) -> Result<Self> {
         let layout = object.layout();
         check_kind(layout.kind, Kind::Latest)?;
         let schema = Schema::parse(&layout.schema)?.value().cloned();

@@ -26,6 +26,7 @@ mod age;
 mod any;
 mod changes;
 mod check;
+mod declared;
 mod geometry;
 mod handle;
 mod loan;
