@@ -86,10 +86,16 @@ pub(crate) fn table() -> String {
 pub(crate) enum Failure {
     /// An argument is invalid, which parsing the command line cannot find.
     Usage(String),
+    /// No object has the name.
+    NotFound(String),
     /// The object is of another kind than the subcommand expects.
     WrongKind(String),
+    /// Living processes use the object.
+    InUse(String),
     /// What the command uses was removed.
     Removed(String),
+    /// This system cannot do it.
+    Unsupported(String),
     /// An error of the library, with a message that also says what this command can do about it.
     Library { error: shmkit::Error, message: String },
     /// The command that was run ended with this code. On Windows it can be larger than 255.
@@ -102,8 +108,11 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(message)
+            | Self::NotFound(message)
             | Self::WrongKind(message)
+            | Self::InUse(message)
             | Self::Removed(message)
+            | Self::Unsupported(message)
             | Self::Library { message, .. } => f.write_str(message),
             Self::Command(code) => write!(f, "the command ended with exit code {code}"),
             Self::Reported(code) => write!(f, "exit code {code}"),
@@ -151,8 +160,11 @@ pub(crate) fn report(error: &anyhow::Error) -> u8 {
         match cause.downcast_ref() {
             Some(Failure::Reported(code)) => return *code,
             Some(Failure::Usage(_)) => code = 2,
+            Some(Failure::NotFound(_)) => code = 3,
             Some(Failure::WrongKind(_)) => code = 7,
+            Some(Failure::InUse(_)) => code = NOT_NOW,
             Some(Failure::Removed(_)) => code = 9,
+            Some(Failure::Unsupported(_)) => code = 10,
             Some(Failure::Library { error, .. }) => code = code_of(error.kind()),
             Some(Failure::Command(_)) | None => {}
         }

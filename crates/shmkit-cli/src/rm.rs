@@ -1,35 +1,49 @@
 //! `shm rm`.
 
 use shmkit::ErrorKind;
-use shmkit::inspect::{self, Finding, Remedy};
+use shmkit::inspect::{self, Condition, Description, Finding, Remedy};
 
 use crate::advice;
 use crate::exit::{self, Failure};
 use crate::global::Global;
 
-/// Remove objects
+/// Remove objects that no process uses
 ///
-/// Processes that have an object open learn that it was removed. Of an object whose file has other
-/// names (hard links), only this name is removed.
+/// An object is in use while a living process has it open. The command refuses to remove it, with
+/// exit code 8, and says which processes use it. With --force it removes it, and these processes
+/// learn that it was removed. Of an object whose file has other names (hard links), only this name
+/// is removed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm rm robot/pose robot/goal
+  shm rm --prefix robot/
   shm rm --force broken")]
 pub(crate) struct Args {
     /// The names of the objects
-    #[arg(value_name = "NAME", required = true)]
+    #[arg(value_name = "NAME", required_unless_present = "prefix")]
     names: Vec<String>,
-    /// Also remove files that are not valid objects, and ignore missing ones
+    /// Remove all objects whose names begin with PREFIX
+    #[arg(long, conflicts_with = "names", value_parser = prefix)]
+    prefix: Option<String>,
+    /// Also remove objects in use and files that are not valid objects, and ignore missing ones
     ///
-    /// Processes that have such a file open do not learn that it was removed.
+    /// Processes that have a file open that is not a valid object do not learn that it was removed.
     #[arg(long, short)]
     force: bool,
 }
 
+/// Refuses what a script passes if its variable is not set.
+fn prefix(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err("it is empty, and all objects would be removed".into());
+    }
+    Ok(text.into())
+}
+
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     let mut outcome = Ok(());
-    for name in &args.names {
-        if let Err(error) = remove(name, args.force, global) {
+    for name in names(args, global)? {
+        if let Err(error) = remove(&name, args.force, global) {
             let code = exit::report(&error);
             outcome = outcome.and(Err(Failure::Reported(code).into()));
         }
@@ -37,8 +51,23 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     outcome
 }
 
+fn names(args: &Args, global: &Global) -> anyhow::Result<Vec<String>> {
+    let Some(prefix) = &args.prefix else { return Ok(args.names.clone()) };
+    let names = inspect::names_with_prefix(&global.directory(), prefix)?;
+    if names.is_empty() && !args.force {
+        let place = global.directory();
+        let why =
+            format!("no object in {} has a name that begins with {prefix:?}", place.display());
+        return Err(Failure::NotFound(format!("cannot remove {prefix:?}: {why}")).into());
+    }
+    Ok(names)
+}
+
 fn remove(name: &str, force: bool, global: &Global) -> anyhow::Result<()> {
     let directory = global.directory();
+    if !force {
+        refuse_used(name, global)?;
+    }
     let Err(error) = inspect::remove(&directory, name, global.trust) else { return Ok(()) };
     let is_invalid =
         matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::WrongKind | ErrorKind::WrongVersion);
@@ -51,6 +80,52 @@ fn remove(name: &str, force: bool, global: &Global) -> anyhow::Result<()> {
         }
         _ => Err(advice::explain(error)),
     }
+}
+
+/// Refuses an object that a living process has open. What cannot be described is left to the
+/// removal.
+fn refuse_used(name: &str, global: &Global) -> Result<(), Failure> {
+    let Ok(it) = inspect::describe(&global.directory(), name, global.trust) else { return Ok(()) };
+    match users(&it) {
+        Some(users) => {
+            let message = format!("cannot remove \"{name}\": {users}: --force removes it anyway");
+            Err(Failure::InUse(message))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The most processes that a message names.
+const MAX_NAMED: usize = 3;
+
+/// Returns which living processes have the object open: `process 42 (planner) uses it`.
+fn users(it: &Description) -> Option<String> {
+    if it.condition != Condition::Ready {
+        return None;
+    }
+    let mut processes: Vec<_> = it.participants.iter().filter(|it| it.is_alive).collect();
+    processes.sort_by_key(|it| it.pid);
+    processes.dedup_by_key(|it| it.pid);
+    let mut who: Vec<_> = processes
+        .iter()
+        .take(MAX_NAMED)
+        .map(|it| format!("process {} ({})", it.pid, it.program))
+        .collect();
+    match processes.len().saturating_sub(MAX_NAMED) {
+        0 => {}
+        more => who.push(format!("{more} more")),
+    }
+    match it.readers {
+        0 => {}
+        1 => who.push("1 reader".into()),
+        readers => who.push(format!("{readers} readers")),
+    }
+    let last = who.pop()?;
+    let one = processes.len() + it.readers as usize == 1;
+    Some(match who.is_empty() {
+        true => format!("{last} {} it", if one { "uses" } else { "use" }),
+        false => format!("{} and {last} use it", who.join(", ")),
+    })
 }
 
 /// Returns whether a directory has the name. `--force` does not remove it.

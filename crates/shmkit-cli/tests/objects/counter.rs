@@ -30,7 +30,7 @@ fn a_kind_unknown_to_the_command_is_listed_described_and_removed() {
 
     let other = ["event", "wait", "count"];
     dir.fails(&other, 7, "it is of kind counter, and event was asked for");
-    dir.shm(&["rm", "count"]);
+    dir.shm(&["rm", "count", "--force"]);
     assert_eq!(counter.add().unwrap_err().kind(), shmkit::ErrorKind::Closed);
     dir.fails(&["info", "count"], 3, "cannot open \"count\"");
 }

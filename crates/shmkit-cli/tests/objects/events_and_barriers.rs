@@ -142,7 +142,7 @@ fn removal_is_reported_to_a_waiter() {
     dir.shm(&["event", "create", "never"]);
     let mut waiting = dir.start(&["event", "wait", "never"]);
     dir.await_waiting("never", 1);
-    dir.shm(&["rm", "never"]);
+    dir.shm(&["rm", "never", "--force"]);
     assert_eq!(waiting.note().unwrap(), "shm: cannot use \"never\": the object was removed");
     assert_eq!(waiting.child.wait().unwrap().code(), Some(9));
 }

@@ -13,7 +13,7 @@ fn removal_is_reported_to_the_users_of_an_object() {
     let count = dir.latest::<u64>().create("a/count").unwrap();
     dir.leave("b", &1_u8);
     dir.leave("c", &1_u8);
-    dir.shm(&["rm", "a/count", "b"]);
+    dir.shm(&["rm", "--force", "a/count", "b"]);
     assert_eq!(count.get().unwrap_err().kind(), shmkit::ErrorKind::Closed);
     if cfg!(windows) {
         // A mapped file has lost its name, and its last user removes it.
@@ -22,6 +22,61 @@ fn removal_is_reported_to_the_users_of_an_object() {
     let names: Vec<_> =
         fs::read_dir(dir.path()).unwrap().map(|it| it.unwrap().file_name()).collect();
     assert_eq!(names, ["c.shmkit"]);
+}
+
+#[test]
+fn an_object_in_use_is_removed_only_by_force() {
+    let dir = TestDir::new();
+    let count = dir.latest::<u64>().create("count").unwrap();
+    let refused = |users: &str| {
+        let why = format!("cannot remove \"count\": {users}: --force removes it anyway\n");
+        dir.fails(&["rm", "count"], 8, &why);
+    };
+    refused("1 reader uses it");
+    let reader = dir.latest::<u64>().open("count").unwrap();
+    refused("2 readers use it");
+    let writer = count.writer().unwrap();
+    let me = &dir.await_object("count", |it| it.participants.len() == 1).participants[0];
+    let me = format!("process {} ({})", me.pid, me.program);
+    refused(&format!("{me} and 1 reader use it"));
+    drop(reader);
+    refused(&format!("{me} uses it"));
+    assert_eq!(count.get().unwrap_err().kind(), shmkit::ErrorKind::Empty, "it is still there");
+    drop((writer, count));
+
+    let mut clock = dir.start_clock("time");
+    let who = format!("process {} ({PROGRAM}) uses it", clock.child.id());
+    dir.fails(&["rm", "count", "time"], 8, &format!("cannot remove \"time\": {who}"));
+    dir.fails(&["get", "count"], 3, "no object of this name");
+    clock.kill();
+    // A dead process does not use it.
+    dir.shm(&["rm", "time"]);
+    dir.fails(&["get", "time"], 3, "no object of this name");
+}
+
+#[test]
+fn objects_are_removed_by_prefix() {
+    let dir = TestDir::new();
+    for name in ["robot/goal", "robot/pose", "robots", "tank"] {
+        dir.leave(name, &1_u8);
+    }
+    dir.fails(&["rm", "--prefix", ""], 2, "it is empty, and all objects would be removed");
+    dir.fails(&["rm", "--prefix", "r", "tank"], 2, "cannot be used with");
+    dir.fails(&["rm"], 2, "NAME");
+    let used = dir.latest::<u8>().open("robot/goal").unwrap();
+    dir.fails(&["rm", "--prefix", "robot/"], 8, "cannot remove \"robot/goal\": 1 reader uses it");
+    drop(used);
+    let names = || {
+        let list = dir.json(&["ls", "--sample", "0ms"]);
+        let names = list.as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap().into());
+        names.collect::<Vec<String>>()
+    };
+    assert_eq!(names(), ["robot/goal", "robots", "tank"]);
+    dir.shm(&["rm", "--prefix", "robot/"]);
+    assert_eq!(names(), ["robots", "tank"]);
+    let none = "has a name that begins with \"robot/\"";
+    dir.fails(&["rm", "--prefix", "robot/"], 3, none);
+    dir.shm(&["rm", "--force", "--prefix", "robot/"]);
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn a_waiter_for_a_removed_lock_creates_it_again() {
     let mut waiting = dir.start(&["lock", "queue", "--", &shm, "info", "queue"]);
     let mut content = dir.start(&["lock", "queue", "--no-create", "--", &shm, "ls"]);
     dir.await_waiting("queue", 2);
-    dir.shm(&["rm", "queue"]);
+    dir.shm(&["rm", "queue", "--force"]);
     assert!(waiting.line().starts_with("queue"));
     assert!(waiting.child.wait().unwrap().success());
     // It finds the new lock, or none.

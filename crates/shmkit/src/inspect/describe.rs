@@ -198,13 +198,23 @@ pub fn list(directory: &Path, trust: Trust) -> Result<Vec<Entry>> {
 ///
 /// Those of [`list`].
 pub fn list_with_prefix(directory: &Path, prefix: &str, trust: Trust) -> Result<Vec<Entry>> {
-    let names = file_names(directory)?.into_iter().filter_map(|file| Name::of_file(&file));
-    let names = names.filter(|name| name.as_str().starts_with(prefix));
-    let entries = names.map(|name| {
-        let description = describe(directory, name.as_str(), trust);
-        Entry { name: name.to_string(), description }
+    let entries = names_with_prefix(directory, prefix)?.into_iter().map(|name| {
+        let description = describe(directory, &name, trust);
+        Entry { name, description }
     });
     Ok(entries.collect())
+}
+
+/// Returns every name in the directory that begins with `prefix`, in order, and opens nothing. What
+/// has the name can be something else than an object.
+///
+/// # Errors
+///
+/// Those of [`list`].
+pub fn names_with_prefix(directory: &Path, prefix: &str) -> Result<Vec<String>> {
+    let names = file_names(directory)?.into_iter().filter_map(|file| Name::of_file(&file));
+    let names = names.filter(|name| name.as_str().starts_with(prefix));
+    Ok(names.map(|name| name.to_string()).collect())
 }
 
 /// Returns whether an object can be used, or why not.

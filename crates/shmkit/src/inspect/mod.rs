@@ -9,6 +9,7 @@ mod kinds;
 
 pub use describe::{
     Condition, Description, Entry, PartDescription, Participant, describe, list, list_with_prefix,
+    names_with_prefix,
 };
 pub use doctor::{Finding, Remedy, examine};
 
