@@ -7,6 +7,7 @@ use shmkit::sync::Barrier;
 
 use crate::create_args::CreateArgs;
 use crate::global::Global;
+use crate::presence_args::PresenceArgs;
 use crate::show::{ShowArgs, show};
 use crate::timeout_args::TimeLimit;
 use crate::{output, units};
@@ -40,9 +41,11 @@ enum Command {
     Wait {
         /// The name of the barrier
         name: String,
-        /// Wait at most this long, then leave, for example 500ms or 2s [default: no limit]
+        /// Wait at most this long, then leave: 500ms, 2s or 2 (seconds) [default: no limit]
         #[arg(long, short = 'w', value_name = "TIME", value_parser = units::duration)]
         timeout: Option<Duration>,
+        #[command(flatten)]
+        presence: PresenceArgs,
     },
     /// Abort a barrier: all waits end with exit code 9, also later ones, until it is reset
     Abort {
@@ -63,15 +66,21 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
         Command::Create { name, parties, create_args } => {
             create_args.create::<Barrier>(name, *parties, global)
         }
-        Command::Wait { name, timeout } => wait(name, *timeout, global),
+        Command::Wait { name, timeout, presence } => wait(name, *timeout, presence, global),
         Command::Abort { name } => Ok(global.open::<Barrier>(name, TimeLimit::brief())?.abort()?),
         Command::Reset { name } => Ok(global.open::<Barrier>(name, TimeLimit::brief())?.reset()?),
         Command::Show(args) => show(args, Kind::Barrier, global).map(drop),
     }
 }
 
-fn wait(name: &str, timeout: Option<Duration>, global: &Global) -> anyhow::Result<()> {
+fn wait(
+    name: &str,
+    timeout: Option<Duration>,
+    presence: &PresenceArgs,
+    global: &Global,
+) -> anyhow::Result<()> {
     let limit = TimeLimit::new(timeout);
+    presence.wait(name, limit, global);
     let barrier = global.open::<Barrier>(name, limit)?;
     let mut party = barrier.join()?;
     let met = match limit.left() {

@@ -8,6 +8,7 @@ use shmkit::{Kind, Object};
 use crate::create_args::CreateArgs;
 use crate::exit::{self, Failure};
 use crate::global::Global;
+use crate::presence_args::PresenceArgs;
 use crate::show::{ShowArgs, show};
 use crate::timeout_args::TimeLimit;
 use crate::units;
@@ -16,6 +17,9 @@ use crate::units;
 ///
 /// While an event is set, every waiter continues. An event that was created with --auto is reset
 /// by the first waiter that continues.
+///
+/// Every command but show takes one of the object's places. If all are taken, it waits for one: up
+/// to 1 s, and wait up to its --timeout.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm event create camera/ready
@@ -56,9 +60,11 @@ enum Command {
     Wait {
         /// The name of the event
         name: String,
-        /// Wait at most this long, for example 500ms or 2s [default: no limit]
+        /// Wait at most this long, for example 500ms, 2s or 2 (seconds) [default: no limit]
         #[arg(long, short = 'w', value_name = "TIME", value_parser = units::duration)]
         timeout: Option<Duration>,
+        #[command(flatten)]
+        presence: PresenceArgs,
     },
     /// Show whether an event is set, with exit code 0 if it is and 8 if not
     Show(ShowArgs),
@@ -73,8 +79,9 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
         }
         Command::Set { name } => Ok(global.open::<Event>(name, TimeLimit::brief())?.set()?),
         Command::Reset { name } => Ok(global.open::<Event>(name, TimeLimit::brief())?.reset()?),
-        Command::Wait { name, timeout } => {
+        Command::Wait { name, timeout, presence } => {
             let limit = TimeLimit::new(*timeout);
+            presence.wait(name, limit, global);
             let event = global.open::<Event>(name, limit)?;
             Ok(limit.left().map_or_else(|| event.wait(), |left| event.wait_timeout(left))?)
         }

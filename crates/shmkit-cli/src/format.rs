@@ -73,6 +73,14 @@ pub(crate) fn timestamp(time: SystemTime) -> String {
     }
 }
 
+/// Returns a time in UTC, in microseconds: `2026-11-23T12:55:22.123456Z`.
+pub(crate) fn exact_timestamp(time: SystemTime) -> String {
+    match jiff::Timestamp::try_from(time) {
+        Ok(time) => format!("{time:.6}"),
+        Err(_) => "out of range".into(),
+    }
+}
+
 /// The longest type in a table.
 const LONGEST_TYPE: usize = 60;
 

@@ -6,6 +6,7 @@ use shmkit::inspect::{self, Description};
 use shmkit::{AnyLatest, Object, Options, Primitive, Trust};
 
 use crate::advice;
+use crate::sys;
 use crate::timeout_args::TimeLimit;
 
 /// The options that every subcommand has.
@@ -13,7 +14,7 @@ use crate::timeout_args::TimeLimit;
 pub(crate) struct Global {
     #[arg(long, global = true, value_name = "DIR", help = help_of_dir())]
     pub(crate) dir: Option<PathBuf>,
-    /// Open objects of these users: `own` (yours and root's), `anyone`, or a user number
+    /// Open objects of these users: `own` (yours and root's), `anyone`, or a user's name or number
     ///
     /// The default is `own`. In a directory that all users can write to, another user can create an
     /// object under a name that a program expects.
@@ -32,7 +33,10 @@ fn trust(text: &str) -> Result<Trust, String> {
         ("own", _) => Ok(Trust::Own),
         ("anyone", _) => Ok(Trust::Anyone),
         (_, Ok(user)) => Ok(Trust::User(user)),
-        _ => Err("expected own, anyone or a user number".into()),
+        (name, _) => match sys::user_number(name) {
+            Some(user) => Ok(Trust::User(user)),
+            None => Err("expected own, anyone, or the name or the number of a user".into()),
+        },
     }
 }
 

@@ -7,7 +7,7 @@ use crate::command_args::{CommandArgs, end};
 use crate::create_args::{AccessArg, DEFAULT_PARTICIPANTS};
 use crate::global::Global;
 use crate::timeout_args::{TimeLimit, TimeoutArgs};
-use crate::{advice, output};
+use crate::{advice, output, source};
 
 /// Set to 1 for the command if the lock is inconsistent.
 const OWNER_DIED: &str = "SHMKIT_OWNER_DIED";
@@ -128,8 +128,5 @@ fn report_death(args: &Args) {
         true => "this command must repair them",
         false => "run a command that repairs them, with --mark-consistent",
     };
-    output::note(format_args!(
-        "\"{}\": a process died while it held the lock, and the data may be half-changed; {next}",
-        args.name
-    ));
+    output::note(format_args!("\"{}\": {}; {next}", args.name, source::OWNER_DIED));
 }

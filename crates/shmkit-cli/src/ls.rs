@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
+use shmkit::ErrorKind;
 use shmkit::inspect::{self, Column, Description, Entry};
 
 use crate::global::Global;
@@ -14,7 +15,7 @@ use crate::{advice, description, format, json, output, units};
 /// List objects, and count their changes per second
 ///
 /// Kinds with the same columns share a table. An object that cannot be used is listed last, with
-/// the reason.
+/// the reason; objects that this user may not open share a line.
 ///
 /// WRITERS and USERS count the participants, READERS the open handles that only read, WAITING the
 /// threads that wait, and RATE the changes per second. A long TYPE is cut: `shm info` shows all.
@@ -71,11 +72,9 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     if !tables.is_empty() {
         output::line(tables.join("\n\n"))?;
     }
-    for entry in &now.entries {
-        if let Some(hindrance) = hindrance(entry) {
-            let ((red, plain), name) = (output::red(), &entry.name);
-            output::line(format_args!("{red}{name}: {hindrance}{plain}"))?;
-        }
+    let (red, plain) = output::red();
+    for hindrance in hindrances(&now.entries) {
+        output::line(format_args!("{red}{hindrance}{plain}"))?;
     }
     Ok(())
 }
@@ -196,11 +195,47 @@ fn changes(it: &Description) -> Option<u64> {
     it.only_part()?.state.changes
 }
 
-/// Returns why the object cannot be used, if it cannot be used.
-fn hindrance(entry: &Entry) -> Option<String> {
-    match &entry.description {
-        Ok(it) => description::hindrance(it),
-        Err(error) => Some(advice::reason(error)),
+/// Returns a line for each object that cannot be used, with the reason. Objects that this user may
+/// not open share a line, because other users can have any number of them.
+fn hindrances(entries: &[Entry]) -> Vec<String> {
+    let (mut lines, mut forbidden) = (Vec::new(), Vec::<(Option<u32>, Vec<&Entry>)>::new());
+    for entry in entries {
+        match &entry.description {
+            Ok(it) => lines.extend(description::hindrance(it).map(|it| line(entry, &it))),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                let user = error.untrusted_user();
+                match forbidden.iter_mut().find(|(known, _)| *known == user) {
+                    Some((_, entries)) => entries.push(entry),
+                    None => forbidden.push((user, vec![entry])),
+                }
+            }
+            Err(error) => lines.push(line(entry, &advice::reason(error))),
+        }
+    }
+    lines.extend(forbidden.iter().map(|(user, entries)| forbidden_line(*user, entries)));
+    lines
+}
+
+fn line(entry: &Entry, hindrance: &str) -> String {
+    format!("{}: {hindrance}", entry.name)
+}
+
+/// Returns a line about objects of a user who is not trusted, or whose permissions forbid it.
+fn forbidden_line(user: Option<u32>, entries: &[&Entry]) -> String {
+    const MOST: usize = 5;
+    if let [entry] = entries
+        && let Err(error) = &entry.description
+    {
+        return line(entry, &advice::reason(error));
+    }
+    let names: Vec<_> = entries.iter().take(MOST).map(|it| it.name.as_str()).collect();
+    let more = if entries.len() > MOST { ", ..." } else { "" };
+    let which = format!("{} objects ({}{more})", entries.len(), names.join(", "));
+    match user {
+        Some(user) => {
+            format!("{which} belong to user {user}: add --trust {user} to open them anyway")
+        }
+        None => format!("{which} have permissions that forbid this user to open them"),
     }
 }
 

@@ -12,12 +12,14 @@ mod barrier;
 mod clock;
 mod command_args;
 mod completions;
+mod create;
 mod create_args;
 mod demo;
 mod description;
 mod doctor;
 mod event;
 mod exit;
+mod fields;
 mod format;
 mod get;
 mod global;
@@ -28,11 +30,13 @@ mod ls;
 mod man;
 mod output;
 mod pace;
+mod presence_args;
 mod raw;
 mod rm;
 mod sem;
 mod set;
 mod show;
+mod source;
 mod sys;
 mod table;
 mod timeout_args;
@@ -71,6 +75,7 @@ enum Command {
     Info(info::Args),
     Get(get::Args),
     Set(set::Args),
+    Create(create::Args),
     Watch(watch::Args),
     Clock(clock::Args),
     Lock(lock::Args),
@@ -95,6 +100,7 @@ fn run(line: CommandLine) -> anyhow::Result<()> {
         Command::Info(args) => info::run(&args, global),
         Command::Get(args) => get::run(&args, global),
         Command::Set(args) => set::run(&args, global),
+        Command::Create(args) => create::run(&args, global),
         Command::Watch(args) => watch::run(&args, global),
         Command::Clock(args) => clock::run(&args, global),
         Command::Lock(args) => lock::run(&args, global),

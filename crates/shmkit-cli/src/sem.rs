@@ -6,6 +6,7 @@ use shmkit::sync::{BoundedSemaphore, Permits, Semaphore};
 use crate::command_args::{CommandArgs, end};
 use crate::create_args::CreateArgs;
 use crate::global::Global;
+use crate::presence_args::PresenceArgs;
 use crate::show::{ShowArgs, show};
 use crate::timeout_args::{TimeLimit, TimeoutArgs};
 
@@ -14,6 +15,9 @@ use crate::timeout_args::{TimeLimit, TimeoutArgs};
 /// An acquired permit is released when its holder ends, even if it is killed: use this to limit how
 /// many processes do something at a time. A consumed permit is not released: use this, together
 /// with post, as a signal.
+///
+/// Every command but show takes one of the object's places. If all are taken, it waits for one: up
+/// to 1 s, and acquire and consume up to their --timeout.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm sem create solver/licences 3
@@ -51,6 +55,8 @@ enum Command {
         #[command(flatten)]
         timeout_args: TimeoutArgs,
         #[command(flatten)]
+        presence: PresenceArgs,
+        #[command(flatten)]
         command: CommandArgs,
     },
     /// Wait until a permit is available, and consume it: it is not released again
@@ -59,6 +65,8 @@ enum Command {
         name: String,
         #[command(flatten)]
         timeout_args: TimeoutArgs,
+        #[command(flatten)]
+        presence: PresenceArgs,
     },
     /// Add permits
     Post {
@@ -81,11 +89,14 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
             let permits = Permits { initial: *permits, max: *max };
             create_args.create::<BoundedSemaphore>(name, permits, global)
         }
-        Command::Acquire { name, timeout_args, command } => {
-            acquire(name, timeout_args, command, global)
-        }
-        Command::Consume { name, timeout_args } => {
+        Command::Acquire { name, timeout_args, presence, command } => {
             let limit = timeout_args.limit();
+            presence.wait(name, limit, global);
+            acquire(name, limit, command, global)
+        }
+        Command::Consume { name, timeout_args, presence } => {
+            let limit = timeout_args.limit();
+            presence.wait(name, limit, global);
             let semaphore = global.open::<Semaphore>(name, limit)?;
             Ok(match limit.left() {
                 None => semaphore.consume(),
@@ -102,7 +113,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
 
 fn acquire(
     name: &str,
-    timeout_args: &TimeoutArgs,
+    limit: TimeLimit,
     command: &CommandArgs,
     global: &Global,
 ) -> anyhow::Result<()> {
@@ -110,7 +121,6 @@ fn acquire(
         "a permit is held while a command runs: write shm sem acquire NAME -- COMMAND, or \
          shm sem consume NAME to take one that is not released again",
     )?;
-    let limit = timeout_args.limit();
     let semaphore = global.open::<Semaphore>(name, limit);
     let semaphore = semaphore.map_err(|error| command.not_run(&error))?;
     let permit = match limit.left() {

@@ -1,15 +1,19 @@
 //! `shm set`.
 
-use std::time::Duration;
+use std::io::Read;
 
+use anyhow::Context;
 use serde_json::json;
 use shmkit::shareable::Schema;
 use shmkit::shareable::schema::Shape;
+use shmkit::sync::AnyLock;
 use shmkit::{AnyLatest, ErrorKind};
 
 use crate::exit::Failure;
 use crate::global::Global;
-use crate::timeout_args::TimeoutArgs;
+use crate::presence_args::PresenceArgs;
+use crate::source::{OWNER_DIED, Source, lock_exclusively};
+use crate::timeout_args::{TimeLimit, TimeoutArgs};
 use crate::types::fields;
 use crate::{output, value};
 
@@ -19,48 +23,64 @@ use crate::{output, value};
 /// reader sees all of them or none. Other fields keep their value, which is zero if no value was
 /// set before. The change is one step: no other process sets a value in between.
 ///
-/// Only one process at a time may write, unless the object was created with shared writers. So the
-/// command waits until the current writer ends.
+/// The object is a latest, a lock, or a group of which one part is a lock with a value. Of a
+/// latest, only one process at a time may write, unless it was created with shared writers: the
+/// command waits until the current writer ends. The value in a lock is changed while this process
+/// holds the lock. A command that `shm lock` runs would wait for ever for the lock that `shm lock`
+/// holds.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm set robot/goal x=3.5 mode=Fast 'path[0].y=-1'
   shm set robot/goal 'Goal { x: 3.5, mode: Fast }'
+  shm set robot/goal '{\"x\": 3.5, \"mode\": \"Fast\"}'
+  shm get robot/goal --json | shm set robot/next-goal -
   shm set robot/goal x=3.5 --timeout 2s
+  shm set robot/parts 1.speed=0.5 1.mode=Slow
   shm set tank/level 7.25")]
 pub(crate) struct Args {
     /// The name of the object
     name: String,
-    /// Set a field with FIELD=VALUE, or the whole value with VALUE
+    /// Set a field with FIELD=VALUE, or the whole value with VALUE; - reads VALUE from standard
+    /// input
     ///
     /// Values have the form that `shm get` prints: -1.5, true, Fast, "a text", [1, 2], Some(3),
-    /// Point { x: 1.0, y: 2.0 }. A single text needs no quotes.
+    /// Point { x: 1.0, y: 2.0 }; or that of `shm get --json`. A single text needs no quotes. In a
+    /// group, a field begins with the number of the part, as `shm info` shows it: 0=VALUE, 2.1.x=5.
     #[arg(value_name = "FIELD=VALUE", required = true, allow_negative_numbers = true)]
     changes: Vec<String>,
     #[command(flatten)]
     timeout_args: TimeoutArgs,
-    /// Print the new value as a JSON object: `name`, `sequence`, `value`
+    #[command(flatten)]
+    presence: PresenceArgs,
+    /// Mark a lock as consistent: the new value repairs what a dead holder left half-changed
+    #[arg(long)]
+    mark_consistent: bool,
+    /// Print the new value as a JSON object: `name`, `value`, and of a latest its `sequence`
     #[arg(long)]
     json: bool,
 }
 
-/// How long the command waits before it says so.
-const SILENT: Duration = Duration::from_secs(1);
-
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
-    let object = global.open_latest(&args.name)?;
-    let schema = object.schema();
-    let changes: Vec<_> = args.changes.iter().map(|it| assignment(schema, it)).collect();
+    let (name, limit) = (&args.name, args.timeout_args.limit());
+    let usage = |why: String| Failure::Usage(format!("cannot set \"{name}\": {why}"));
+    args.presence.wait(name, limit, global);
+    let (source, texts) = Source::open(name, "set", &args.changes, limit, global)?;
+    if args.mark_consistent && matches!(source, Source::Latest(_)) {
+        return Err(usage("--mark-consistent is for locks".into()).into());
+    }
+    let input = if texts == ["-"] { Some(standard_input()?) } else { None };
+    let texts = input.as_ref().map_or(texts, |input| vec![input.as_str()]);
+    let schema = source.schema();
+    let changes: Vec<_> = texts.iter().map(|it| assignment(schema, it)).collect();
     if let Some(why) = conflict(schema, &changes) {
-        return Err(Failure::Usage(format!("cannot set \"{}\": {why}", args.name)).into());
+        return Err(usage(why).into());
     }
     let (mut now, mut from_zero) = (Vec::new(), false);
     let mut make = |old: Option<Vec<u8>>| {
         let mut value = match old {
             Some(value) => value,
             // Every byte is set.
-            None if changes.iter().any(|(path, _)| path.is_empty()) => {
-                vec![0; schema.size() as usize]
-            }
+            None if is_whole(&changes) => vec![0; schema.size() as usize],
             None => {
                 from_zero = true;
                 schema.zeroed()?
@@ -72,45 +92,81 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
         now.clone_from(&value);
         Ok(value)
     };
-    // Before it waits: what is wrong with the arguments does not depend on the writer.
-    let checked = make(object.get().ok());
-    let sequence = checked.and_then(|_| set_in_time(&object, args, &mut make));
-    let sequence = sequence.map_err(|error| {
+    let set = match &source {
+        Source::Latest(latest) => set_latest(latest, name, limit, &mut make).map(Some),
+        Source::Lock(lock) => {
+            set_in_lock(lock, args, limit, is_whole(&changes), &mut make).map(|()| None)
+        }
+    };
+    let sequence = set.map_err(|error| {
         if from_zero && schema.zeroed().is_err() {
             let why = "there is no value to change yet: set all fields at once with one VALUE";
-            return Failure::Usage(format!("cannot set \"{}\": {error}; {why}", args.name)).into();
+            return usage(format!("{error}; {why}")).into();
         }
-        named(error, &args.name)
+        named(error, name)
     })?;
     if args.json {
-        let value = value::json(&schema.read(&now)?);
-        output::line(json!({ "name": args.name, "sequence": sequence, "value": value }))?;
+        let mut report = json!({ "name": name, "value": value::json(&schema.read(&now)?) });
+        if let Some(sequence) = sequence {
+            report["sequence"] = json!(sequence);
+        }
+        output::line(report)?;
     }
     Ok(())
 }
 
-/// Sets the value to what `make` returns for the newest one, when this process may write.
-fn set_in_time(
-    object: &AnyLatest,
-    args: &Args,
-    mut make: impl FnMut(Option<Vec<u8>>) -> shmkit::Result<Vec<u8>>,
+fn standard_input() -> anyhow::Result<String> {
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
+    Ok(text.strip_suffix('\n').unwrap_or(&text).into())
+}
+
+/// What returns the new value for the old one, if there is one.
+type Make<'a> = dyn FnMut(Option<Vec<u8>>) -> shmkit::Result<Vec<u8>> + 'a;
+
+/// Sets a latest value when this process may write.
+fn set_latest(
+    latest: &AnyLatest,
+    name: &str,
+    limit: TimeLimit,
+    make: &mut Make<'_>,
 ) -> shmkit::Result<u64> {
-    let limit = args.timeout_args.limit();
-    let silent = limit.left().map_or(SILENT, |left| left.min(SILENT));
-    match object.set_with_timeout(Some(silent), &mut make) {
-        Err(error)
-            if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Full)
-                && limit.left() != Some(Duration::ZERO) =>
-        {
-            let why = error.peer().map_or(error.reason(), |peer| format!("{peer} is its writer"));
-            output::note(format_args!(
-                "waiting to set \"{}\": {why} (--timeout limits that)",
-                args.name
-            ));
-            object.set_with_timeout(limit.left(), make)
-        }
-        answer => answer,
+    // Before it waits: what is wrong with the arguments does not depend on the writer.
+    make(latest.get().ok())?;
+    limit.attempt(&format!("set \"{name}\""), "is its writer", |left| {
+        latest.set_with_timeout(left, &mut *make)
+    })
+}
+
+/// Sets the value in a lock while this process holds it.
+fn set_in_lock(
+    lock: &AnyLock,
+    args: &Args,
+    limit: TimeLimit,
+    is_whole: bool,
+    make: &mut Make<'_>,
+) -> shmkit::Result<()> {
+    let name = &args.name;
+    let attempt = |left| lock_exclusively(lock, left);
+    let (mut guard, owner_died) = limit.attempt(&format!("set \"{name}\""), "holds it", attempt)?;
+    let old = match guard.get() {
+        // All of it is replaced.
+        Err(error) if error.kind() == ErrorKind::Corrupt && is_whole => None,
+        answer => Some(answer?),
+    };
+    guard.set(&make(old)?)?;
+    if args.mark_consistent {
+        guard.mark_consistent();
+    } else if owner_died {
+        let next = "--mark-consistent says that this repairs them";
+        output::note(format_args!("\"{name}\": {OWNER_DIED}; {next}"));
     }
+    Ok(())
+}
+
+/// Whether one of the changes is the whole value.
+fn is_whole(changes: &[(&str, &str)]) -> bool {
+    changes.iter().any(|(path, _)| path.is_empty())
 }
 
 /// Returns why these changes cannot be made together, if they cannot.
@@ -119,7 +175,10 @@ fn conflict(schema: &Schema, changes: &[(&str, &str)]) -> Option<String> {
         let known: Vec<_> = fields(schema).into_iter().map(|it| it.path).collect();
         return Some(format!("{word:?} is not FIELD=VALUE: the fields are {}", known.join(", ")));
     }
-    if changes.len() > 1 && changes.iter().any(|(path, _)| path.is_empty()) {
+    if changes.is_empty() {
+        return Some("no VALUE is given: write PART=VALUE".into());
+    }
+    if changes.len() > 1 && is_whole(changes) {
         return Some("give either one whole VALUE, or FIELD=VALUE for each field".into());
     }
     let mut paths = changes.iter().map(|(path, _)| path).enumerate();
@@ -180,5 +239,6 @@ mod tests {
         assert_eq!(of("[u8;2]", "[1]=5"), ("[1]", "5"));
         assert_eq!(of("[text<8>;1]", "[\"a=b\"]"), ("", "[\"a=b\"]"));
         assert_eq!(of("list<text<8>,2>", "[x=y"), ("", "[x=y"));
+        assert_eq!(of(goal, "{\"x\":1,\"y\":2}"), ("", "{\"x\":1,\"y\":2}"));
     }
 }

@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use crate::units;
+use shmkit::ErrorKind;
+
+use crate::{output, units};
 
 /// How long to wait. The default is without a limit.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TimeoutArgs {
-    /// Wait at most this long, for example 500ms or 2s [default: no limit]
+    /// Wait at most this long, for example 500ms, 2s or 2 (seconds) [default: no limit]
     #[arg(long, short = 'w', value_name = "TIME", value_parser = units::duration)]
     #[arg(conflicts_with = "no_wait")]
     timeout: Option<Duration>,
@@ -22,6 +24,9 @@ impl TimeoutArgs {
         TimeLimit::new(if self.no_wait { Some(Duration::ZERO) } else { self.timeout })
     }
 }
+
+/// How long a command waits before it says so.
+const SILENT: Duration = Duration::from_secs(1);
 
 /// A limit for all waits of a command together.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +44,28 @@ impl TimeLimit {
     /// A limit for a command that waits only for a slot: 1 s.
     pub(crate) fn brief() -> Self {
         Self::new(Some(Duration::from_secs(1)))
+    }
+
+    /// Makes an attempt that waits as long as it is told. If it still waits after 1 s, says so on
+    /// standard error: what this command waits to do, and that a process `holds` the object.
+    pub(crate) fn attempt<T>(
+        self,
+        doing: &str,
+        holds: &str,
+        mut attempt: impl FnMut(Option<Duration>) -> shmkit::Result<T>,
+    ) -> shmkit::Result<T> {
+        let silent = self.left().map_or(SILENT, |left| left.min(SILENT));
+        match attempt(Some(silent)) {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Full)
+                    && self.left() != Some(Duration::ZERO) =>
+            {
+                let why = error.peer().map_or(error.reason(), |peer| format!("{peer} {holds}"));
+                output::note(format_args!("waiting to {doing}: {why} (--timeout limits that)"));
+                attempt(self.left())
+            }
+            answer => answer,
+        }
     }
 
     /// Returns the time that is left. None without a limit.

@@ -25,16 +25,17 @@ fn expected(text: &str) -> String {
     format!("\"{text}\" is not a size such as 100, 4K, 4KiB, 1M or 0x64")
 }
 
-/// Parses a time: `500us`, `10ms`, `1.5s`, `2m`.
+/// Parses a time: `500us`, `10ms`, `1.5s`, `2m`; without a unit it is in seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let expected = || format!("\"{text}\" is not a time such as 500us, 10ms, 1.5s or 2m");
+    let expected =
+        || format!("\"{text}\" is not a time such as 500us, 10ms, 1.5s, 2 (seconds) or 2m");
     let (digits, unit) = split(text);
     let number: f64 = digits.parse().map_err(|_| expected())?;
     let seconds = match unit {
         "ns" => 1e-9,
         "us" | "µs" => 1e-6,
         "ms" => 1e-3,
-        "s" => 1.0,
+        "" | "s" => 1.0,
         "m" | "min" => 60.0,
         _ => return Err(expected()),
     };
@@ -83,12 +84,17 @@ mod tests {
 
     #[test]
     fn times_with_units_are_parsed() {
-        for (text, us) in
-            [("10ms", 10_000), ("1.5s", 1_500_000), ("500us", 500), ("2m", 120_000_000)]
-        {
+        for (text, us) in [
+            ("10ms", 10_000),
+            ("1.5s", 1_500_000),
+            ("500us", 500),
+            ("2m", 120_000_000),
+            ("2", 2_000_000),
+            ("0.5", 500_000),
+        ] {
             assert_eq!(duration(text), Ok(Duration::from_micros(us)), "{text}");
         }
-        for text in ["", "10", "ms", "-1s", "1h30", "1..2s"] {
+        for text in ["", "ms", "-1s", "1h30", "1..2s"] {
             assert!(duration(text).unwrap_err().contains("is not a time"), "{text}");
         }
         assert!(period("1ns").is_ok() && period("0s").is_err() && period("0.1ns").is_err());

@@ -1,16 +1,19 @@
 //! `shm watch`.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
 use serde_json::json;
-use shmkit::ErrorKind;
+use shmkit::{AnyChanges, AnyLatest, ErrorKind};
 
 use crate::exit::{self, Failure};
+use crate::fields::{Chosen, check, choose};
 use crate::global::Global;
-use crate::{output, units, value};
+use crate::presence_args::PresenceArgs;
+use crate::timeout_args::TimeLimit;
+use crate::{format, output, units};
 
-/// Print each new value of an object in a line of its own
+/// Print each new value of a latest in a line of its own
 ///
 /// The command sleeps between changes. It reports the death of a writer, a corrupt value and the
 /// number of missed values on standard error, and continues. A value is missed if it was
@@ -18,84 +21,138 @@ use crate::{output, units, value};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm watch robot/pose
-  shm watch robot/pose x --count 10
+  shm watch robot/pose x y --time
+  shm watch robot/pose mode --distinct
   shm watch robot/pose --count 1 --timeout 2s || echo \"the robot is silent\"
   shm watch robot/pose --json | jq .value.x")]
 pub(crate) struct Args {
     /// The name of the object
     name: String,
-    /// Print only this field: `x`, `position.x`, `joints[2]`
+    /// Print only these fields: `x`, `position.x`, `joints[2]`
     #[arg(value_name = "FIELD")]
-    field: Option<String>,
+    fields: Vec<String>,
     /// Begin with the value that is already set
     #[arg(long)]
     now: bool,
+    /// Print a value only if it differs from the one in the line before
+    ///
+    /// With fields, a line is printed only when one of these fields changes.
+    #[arg(long)]
+    distinct: bool,
+    /// Begin each line with the time at which this command read the value, in UTC
+    #[arg(long)]
+    time: bool,
     /// End after N lines [default: no limit]
     #[arg(long, value_name = "N")]
     count: Option<u64>,
-    /// End with exit code 8 after this long without a change [default: no limit]
-    #[arg(long, value_name = "TIME", value_parser = units::duration)]
+    /// End with exit code 8 after this long without a line [default: no limit]
+    #[arg(long, short = 'w', value_name = "TIME", value_parser = units::duration)]
     timeout: Option<Duration>,
-    /// Print a JSON object in each line: `sequence`, `missed` (before it), `value`
+    #[command(flatten)]
+    presence: PresenceArgs,
+    /// Print a JSON object in each line: `sequence`, `missed` (before it), `value`, and with --time
+    /// `time`
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
+    args.presence.wait(&args.name, TimeLimit::new(args.timeout), global);
     let object = global.open_latest(&args.name)?;
-    let schema = object.schema();
-    if let Some(field) = &args.field {
-        // A wrong field is reported at once, and not at the first change.
-        let part = match object.get() {
-            Ok(now) => schema.read_part(&now, field).map(|_| ()),
-            Err(_) => schema.part(field).map(|_| ()),
-        };
-        part.with_context(|| format!("cannot watch \"{}\"", args.name))?;
-    }
-    let mut changes = object.changes_since(match args.now {
+    let fields: Vec<_> = args.fields.iter().map(String::as_str).collect();
+    check_fields(&object, &fields).with_context(|| format!("cannot watch \"{}\"", args.name))?;
+    let changes = object.changes_since(match args.now {
         true => object.newest_whole().saturating_sub(1),
         false => object.sequence(),
     });
-    let (mut shown, mut missed_before, mut since) = (0, 0, Instant::now());
+    let mut lines = Lines { args, changes, missed_before: 0, before: None };
+    let (mut shown, mut since) = (0, Instant::now());
     while args.count.is_none_or(|count| shown < count) {
         let left = args.timeout.map(|timeout| timeout.saturating_sub(since.elapsed()));
-        let bytes = match changes.next(left) {
-            Ok(bytes) => bytes,
-            // Reported once each; the next value may be sound.
-            Err(error) if matches!(error.kind(), ErrorKind::PeerDied | ErrorKind::Corrupt) => {
-                match error.kind() {
-                    ErrorKind::PeerDied => {
-                        output::note(format_args!("\"{}\": {}", args.name, error.reason()));
-                    }
-                    _ => output::note(error),
-                }
-                // There may be one such error after the other.
-                if left == Some(Duration::ZERO) {
-                    let why = "no value was set before the timeout expired";
-                    output::note(format_args!("cannot wait for \"{}\": {why}", args.name));
-                    return Err(Failure::Reported(exit::NOT_NOW).into());
-                }
-                continue;
+        let Some(bytes) = lines.next_value(left)? else { continue };
+        if lines.print(&choose(object.schema(), &bytes, &fields)?)? {
+            (shown, since) = (shown + 1, Instant::now());
+        } else if left == Some(Duration::ZERO) {
+            // Values that do not differ can come one after the other.
+            return Err(lines.timed_out());
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a wrong field at once, and not at the first change.
+fn check_fields(object: &AnyLatest, fields: &[&str]) -> shmkit::Result<()> {
+    match object.get() {
+        Ok(now) => choose(object.schema(), &now, fields).map(drop),
+        Err(_) => check(object.schema(), fields),
+    }
+}
+
+/// The lines that were printed.
+struct Lines<'a> {
+    args: &'a Args,
+    changes: AnyChanges,
+    /// How many values had been missed at the last line.
+    missed_before: u64,
+    /// The text of the last line, if only different ones are printed.
+    before: Option<String>,
+}
+
+impl Lines<'_> {
+    /// Returns the next value. None after news that was reported.
+    fn next_value(&mut self, left: Option<Duration>) -> anyhow::Result<Option<Vec<u8>>> {
+        let error = match self.changes.next(left) {
+            Ok(bytes) => return Ok(Some(bytes)),
+            Err(error) => error,
+        };
+        // Reported once each; the next value may be sound.
+        match error.kind() {
+            ErrorKind::PeerDied => {
+                output::note(format_args!("\"{}\": {}", self.args.name, error.reason()));
             }
-            Err(error) => return Err(error.into()),
-        };
-        let missed = changes.missed() - missed_before;
-        missed_before = changes.missed();
-        let value = match &args.field {
-            Some(field) => schema.read_part(&bytes, field)?,
-            None => schema.read(&bytes)?,
-        };
-        if args.json {
-            let value = value::json(&value);
-            let sequence = changes.sequence();
-            output::line(json!({ "sequence": sequence, "missed": missed, "value": value }))?;
+            ErrorKind::Corrupt => output::note(error),
+            _ => return Err(error.into()),
+        }
+        // There may be one such error after the other.
+        if left == Some(Duration::ZERO) { Err(self.timed_out()) } else { Ok(None) }
+    }
+
+    fn timed_out(&self) -> anyhow::Error {
+        let which = if self.args.distinct { "no other value" } else { "no value" };
+        let why = format!("{which} was set before the timeout expired");
+        output::note(format_args!("cannot wait for \"{}\": {why}", self.args.name));
+        Failure::Reported(exit::NOT_NOW).into()
+    }
+
+    /// Prints a line, unless it would be the same as the one before. Returns whether it did.
+    fn print(&mut self, value: &Chosen<'_>) -> anyhow::Result<bool> {
+        let text = value.one_line();
+        if self.args.distinct && self.before.as_ref() == Some(&text) {
+            return Ok(false);
+        }
+        let missed = self.changes.missed() - self.missed_before;
+        self.missed_before = self.changes.missed();
+        let time = self.args.time.then(|| format::exact_timestamp(SystemTime::now()));
+        if self.args.json {
+            let sequence = self.changes.sequence();
+            let mut report =
+                json!({ "sequence": sequence, "missed": missed, "value": value.json() });
+            if let Some(time) = time {
+                report["time"] = json!(time);
+            }
+            output::line(report)?;
         } else {
             if missed > 0 {
                 output::note(format_args!("missed {missed}"));
             }
-            output::line(value::one_line(&value))?;
+            match time {
+                Some(time) => output::line(format_args!("{time} {text}"))?,
+                None => output::line(&text)?,
+            }
         }
-        (shown, since) = (shown + 1, Instant::now());
+        if self.args.distinct {
+            self.before = Some(text);
+        }
+        Ok(true)
     }
-    Ok(())
 }

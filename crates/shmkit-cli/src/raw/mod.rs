@@ -3,10 +3,13 @@
 mod create;
 mod dump;
 mod hex;
+mod ls;
 mod read;
 mod rm;
 mod target;
 mod write;
+
+use std::path::PathBuf;
 
 use crate::exit::Failure;
 use crate::global::Global;
@@ -14,7 +17,7 @@ use crate::sys;
 
 /// Read and write raw shared memory and files, also of programs that do not use shmkit
 #[derive(Debug, clap::Args)]
-#[command(long_about = about())]
+#[command(long_about = about(), arg = hidden_dir())]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -22,6 +25,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    Ls(ls::Args),
     Create(create::Args),
     Write(write::Args),
     Read(read::Args),
@@ -29,10 +33,17 @@ enum Command {
     Rm(rm::Args),
 }
 
+/// Returns `--dir`, which the help does not offer: it is only for objects.
+fn hidden_dir() -> clap::Arg {
+    let dir = clap::Arg::new("dir").long("dir").value_name("DIR");
+    dir.value_parser(clap::value_parser!(PathBuf)).global(true).hide(true)
+}
+
 fn about() -> String {
     format!(
         "Read and write raw shared memory and files, also of programs that do not use \
-         shmkit\n\n{}. With `--file PATH` instead of NAME the command uses any file.",
+         shmkit\n\n{}. $SHMKIT_DIR does not apply to it. With `--file PATH` instead of NAME the \
+         command uses any file.",
         sys::raw::NAME
     )
 }
@@ -46,6 +57,7 @@ pub(crate) fn run(args: Args, global: &Global) -> anyhow::Result<()> {
         return Err(Failure::Usage(why).into());
     }
     match args.command {
+        Command::Ls(args) => ls::run(&args),
         Command::Create(args) => create::run(&args),
         Command::Write(args) => write::run(&args, global.trust),
         Command::Read(args) => read::run(&args, global.trust),

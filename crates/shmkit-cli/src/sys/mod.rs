@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 
 use anyhow::Context;
 
+mod named_memory;
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
@@ -14,9 +15,10 @@ mod windows;
 #[cfg(windows)]
 use windows as system;
 
+pub(crate) use named_memory::NamedMemory;
 pub(crate) use system::{
     INTERRUPTED, KILL, TERMINAL_TAKES_ONLY_TEXT, explain_sudden_ends, is_closed_pipe, monotonic_ns,
-    mount_point, processor_time, raw, resume, run, stop,
+    mount_point, processor_time, raw, resume, run, stop, user_number,
 };
 
 const CANNOT_PREPARE: &str = "cannot prepare for ctrl-c";

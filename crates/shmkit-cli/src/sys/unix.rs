@@ -3,6 +3,7 @@
 mod running;
 mod signals;
 mod sudden_ends;
+mod users;
 
 use std::io;
 use std::path::Path;
@@ -15,9 +16,40 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 pub(crate) use signals::{end_on_request, on_interrupt};
 pub(crate) use sudden_ends::explain_sudden_ends;
+pub(crate) use users::user_number;
 
 /// Facts about raw memory.
 pub(crate) mod raw {
+    use std::io;
+    use std::os::unix::fs::MetadataExt;
+    use std::time::SystemTime;
+
+    use crate::sys::named_memory::NamedMemory;
+
+    /// Returns all named memory. None if the system has no list of it.
+    pub(crate) fn list() -> Option<io::Result<Vec<NamedMemory>>> {
+        cfg!(target_os = "linux").then(list_files)
+    }
+
+    fn list_files() -> io::Result<Vec<NamedMemory>> {
+        let mut found = Vec::new();
+        for file in std::fs::read_dir("/dev/shm")? {
+            let file = file?;
+            // It can be removed meanwhile.
+            let Ok(status) = file.metadata() else { continue };
+            if status.is_file() {
+                found.push(NamedMemory {
+                    name: file.file_name().to_string_lossy().into_owned(),
+                    size: status.len(),
+                    owner: status.uid(),
+                    mode: status.mode() & 0o7777,
+                    changed: status.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+                });
+            }
+        }
+        Ok(found)
+    }
+
     /// Whether it stays when the last process closes it.
     pub(crate) const IS_PERSISTENT: bool = true;
     /// Where it is, in words.

@@ -34,6 +34,15 @@ use windows_sys::core::BOOL;
 
 /// Facts about raw memory.
 pub(crate) mod raw {
+    use std::io;
+
+    use crate::sys::named_memory::NamedMemory;
+
+    /// Returns none: Windows lists its sections only to debuggers.
+    pub(crate) fn list() -> Option<io::Result<Vec<NamedMemory>>> {
+        None
+    }
+
     /// Whether it stays when the last process closes it.
     pub(crate) const IS_PERSISTENT: bool = false;
     /// Where it is, in words.
@@ -56,6 +65,11 @@ pub(crate) const INTERRUPTED: u8 = 130;
 /// Returns the volume that a directory is in.
 pub(crate) fn mount_point(directory: &Path) -> &Path {
     directory.ancestors().last().unwrap_or(directory)
+}
+
+/// Returns none: Windows has no user numbers.
+pub(crate) fn user_number(_name: &str) -> Option<u32> {
+    None
 }
 
 /// How `Child::kill` ends a child.

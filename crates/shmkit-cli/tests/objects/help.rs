@@ -3,7 +3,8 @@
 use crate::TestDir;
 
 fn subcommands() -> Vec<&'static str> {
-    let names = "demo ls info get set watch clock lock sem event barrier rm doctor completions man";
+    let names =
+        "demo ls info get set create watch clock lock sem event barrier rm doctor completions man";
     names.split(' ').collect()
 }
 
@@ -26,9 +27,23 @@ fn every_subcommand_is_in_the_help_the_manual_and_the_completions() {
 }
 
 #[test]
+fn raw_memory_is_in_no_directory_of_objects() {
+    let dir = TestDir::new();
+    for help in [&["raw", "--help"][..], &["raw", "read", "--help"], &["raw", "rm", "-h"]] {
+        assert!(!dir.shm(help).contains("--dir"), "{help:?}");
+    }
+    assert!(dir.shm(&["raw", "--help"]).contains("$SHMKIT_DIR does not apply to it"));
+    assert!(dir.shm(&["get", "-h"]).contains("--dir <DIR>"));
+    for arguments in [["--dir", "/tmp", "raw", "read", "x"], ["raw", "read", "x", "--dir", "/tmp"]]
+    {
+        dir.fails(&arguments, 2, "--dir is for objects: raw memory is ");
+    }
+}
+
+#[test]
 fn help_has_examples() {
     let dir = TestDir::new();
-    for name in &subcommands()[..13] {
+    for name in &subcommands()[..14] {
         for help in ["-h", "--help"] {
             let help = dir.shm(&[name, help]);
             assert!(help.contains("\nExamples:\n  shm "), "{help}");

@@ -6,6 +6,7 @@ mod clocks;
 #[cfg(windows)]
 mod console;
 mod counter;
+mod created;
 mod demo;
 mod events_and_barriers;
 #[cfg(target_os = "linux")]
@@ -32,6 +33,7 @@ mod signals;
 #[cfg(target_os = "linux")]
 mod surroundings;
 mod values;
+mod values_in_locks;
 mod waiting;
 
 use std::path::Path;

@@ -63,5 +63,5 @@ fn each_error_has_an_exit_code_and_a_reason() {
         2,
         if cfg!(unix) { "raw memory is in /dev/shm" } else { "raw memory is in no directory" },
     );
-    ended(&run(&["man", "raw", "fly"]), 2, "no subcommand \"fly\": use one of create");
+    ended(&run(&["man", "raw", "fly"]), 2, "no subcommand \"fly\": use one of ls, create");
 }

@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 
 use shmkit::Access;
 
+use crate::running::skip;
 use crate::{TestDir, shm_path};
 
 /// Runs a script, in which `shm` is the command.
@@ -114,6 +115,47 @@ fn an_object_of_another_user_is_refused_unless_trusted() {
         report.contains("examine it as user 4321, or trust user 4321: --trust 4321"),
         "{report}"
     );
+}
+
+#[test]
+fn the_objects_of_another_user_share_a_line() {
+    let dir = TestDir::new();
+    for name in ["a", "b", "c", "mine"] {
+        dir.leave(name, &1_u8);
+        let file = dir.path().join(format!("{name}.shmkit"));
+        if name != "mine" && std::os::unix::fs::chown(&file, Some(4321), None).is_err() {
+            eprintln!("not tested: only root can change the owner of a file");
+            return;
+        }
+    }
+    let list = dir.shm(&["ls", "--sample", "1ms"]);
+    let lines: Vec<_> = list.lines().collect();
+    let theirs = "3 objects (a, b, c) belong to user 4321: add --trust 4321 to open them anyway";
+    assert_eq!((lines.len(), lines[2]), (3, theirs), "{list}");
+    let report = dir.json(&["ls", "--sample", "1ms"]);
+    assert_eq!(report.as_array().unwrap().len(), 4);
+    assert!(report[1]["error"].as_str().unwrap().contains("user 4321"), "{report}");
+}
+
+#[test]
+fn a_user_is_trusted_by_name() {
+    let dir = TestDir::new();
+    dir.leave("theirs", &1_u8);
+    let Some(user) = fs::read_to_string("/etc/passwd").ok().and_then(|users| {
+        let fields = users.lines().map(|it| it.split(':').map(str::to_owned).collect::<Vec<_>>());
+        let mut others = fields.filter(|it| it.len() > 2 && it[2] != "0" && it[0] != "nobody");
+        others.next()
+    }) else {
+        skip("a second user in /etc/passwd");
+        return;
+    };
+    let file = dir.path().join("theirs.shmkit");
+    if std::os::unix::fs::chown(&file, Some(user[2].parse().unwrap()), None).is_err() {
+        eprintln!("not tested: only root can change the owner of a file");
+        return;
+    }
+    dir.fails(&["get", "theirs"], 5, &format!("add --trust {}", user[2]));
+    assert_eq!(dir.shm(&["get", "theirs", "--trust", &user[0]]), "1\n");
 }
 
 #[cfg(target_os = "linux")]

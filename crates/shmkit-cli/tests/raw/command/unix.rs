@@ -14,6 +14,24 @@ fn memory_is_a_file_until_it_is_removed() {
     assert!(!name.memory().exists());
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn named_memory_is_listed_without_objects() {
+    let (name, object) = (Unique::new(), format!("{}.shmkit", &*Unique::new()));
+    raw(&["create", &name, "--size", "3000", "--access", "group"]);
+    let file = std::path::Path::new("/dev/shm").join(&object);
+    fs::write(&file, "not listed").unwrap();
+    let list = raw(&["ls"]);
+    fs::remove_file(&file).unwrap();
+    let row = list.lines().find(|it| it.split(' ').next() == Some(&*name)).unwrap();
+    assert!(row.contains("2.9 KiB") && row.contains("0660"), "{row}");
+    assert!(list.starts_with("NAME ") && !list.contains(&object), "{list}");
+    let json: serde_json::Value = serde_json::from_str(&raw(&["ls", &name, "--json"])).unwrap();
+    let found = json.as_array().unwrap();
+    assert_eq!(found.len(), 1, "only what begins with the name: {json}");
+    assert_eq!((found[0]["name"].as_str(), found[0]["size"].as_u64()), (Some(&*name), Some(3000)));
+}
+
 #[test]
 fn hold_ends_at_ctrl_c_and_the_memory_stays() {
     let name = Unique::new();
