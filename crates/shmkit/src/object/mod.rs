@@ -51,7 +51,7 @@ pub use choices::default_directory;
 pub(crate) use choices::{Choices, KindFlags, check_option, missing, shown};
 pub use header::Lifetime;
 pub use kind::Kind;
-pub(crate) use layout::NewObject;
+pub(crate) use layout::{NewObject, ObjectLayout};
 pub(crate) use membership::Membership;
 pub(crate) use name::Name;
 pub(crate) use new_file::{is_left_over, sweep_temporary};

@@ -54,11 +54,32 @@ fn read_clock() {
     USES.with(|uses| {
         // A wrong difference, after the clock was set, costs a reading too early or too late.
         let since_ns = now_ns.wrapping_sub(uses.read_ns.replace(now_ns));
-        let between = uses.between.get();
-        let is_rare = since_ns / u64::from(between.unsigned_abs()) >= RARE_NS;
-        let next = if is_rare { 1 } else { (between * 2).min(MAX_USES) };
+        let next = uses_until_next(uses.between.get(), since_ns);
         uses.between.set(next);
         uses.left.set(next);
     });
     ProcessStamp::set_second(now_ns / 1_000_000_000);
+}
+
+/// After how many uses the clock is read again, if so many uses took this time.
+fn uses_until_next(between: i32, since_ns: u64) -> i32 {
+    let is_rare = since_ns / u64::from(between.unsigned_abs()) >= RARE_NS;
+    if is_rare { 1 } else { (between * 2).min(MAX_USES) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frequent_uses_read_the_clock_ever_more_seldom_and_rare_uses_each_time() {
+        let mut between = 1;
+        for expected in [2, 4, 8, 16, 32, 64, 128, 256, 256] {
+            between = uses_until_next(between, 99_999 * between as u64);
+            assert_eq!(between, expected);
+        }
+        for between in [1, 2, 256] {
+            assert_eq!(uses_until_next(between, 100_000 * between as u64), 1);
+        }
+    }
 }
