@@ -78,6 +78,11 @@ fn a_part_of_a_group_is_named_by_its_number() {
     assert_eq!(*group.2[0].read().unwrap(), [7, 7, 7]);
     assert_eq!(*group.2[1].read().unwrap(), [8, 5, 9]);
     assert_eq!(&*group.0.lock().unwrap().label, "a=b");
+    let held = group.2[1].write().unwrap();
+    dir.fails(&["get", "group", "2.1", "--no-wait"], 8, "cannot lock \"group\": process ");
+    dir.fails(&["set", "group", "2.1[0]=1", "--no-wait"], 8, "cannot lock \"group\": process ");
+    assert_eq!(dir.shm(&["get", "group", "2.0[0]", "--no-wait"]), "7\n");
+    drop(held);
 
     let parts = "its parts with a value are 0 (mutex), 2.0 (rwlock), 2.1 (rwlock)";
     dir.fails(&["get", "group"], 2, &format!("cannot get \"group\": it is a group, and {parts}"));

@@ -539,6 +539,9 @@ mod tests {
         let mut guard = small.exclusive().unwrap();
         assert_eq!(guard.set(&[3]).unwrap_err().kind(), ErrorKind::InvalidArgument);
         guard.set(&[3, 0]).unwrap();
+        // It is the lock of this part, and of no other.
+        assert!(group.0.try_lock().unwrap().is_some() && group.1[0].try_write().unwrap().is_some());
+        assert!(group.1[1].try_write().unwrap().is_none());
         drop(guard);
         assert_eq!((*group.1[0].read().unwrap(), *group.1[1].read().unwrap()), (1, 3));
 
