@@ -3,6 +3,7 @@
 mod running;
 mod signals;
 mod sudden_ends;
+mod threads;
 mod users;
 
 use std::io;

@@ -29,7 +29,7 @@ fn the_doctor_says_who_keeps_the_space_of_a_full_file_system() {
             let dir = TestDir::new();
             mount(dir.path(), 0, "size=256k")?;
             let kept = dir.latest::<[u64; 8]>().create("kept").unwrap();
-            dir.shm(&["rm", "kept"]);
+            dir.shm(&["rm", "kept", "--force"]);
             assert_eq!(dir.json(&["doctor"]), serde_json::json!([]), "there is space");
             let fill = |number: u32| dir.latest::<u64>().create(&format!("filler {number}"));
             let full = (0..).map(fill).find_map(Result::err).unwrap();

@@ -15,6 +15,7 @@ use super::Shareable;
 /// let frame = frames.get()?;
 /// # Ok(())
 /// # }
+/// # let _ = get as fn(_) -> _;
 /// ```
 ///
 /// ```
@@ -33,26 +34,31 @@ pub const MAX_BY_VALUE: usize = 64 << 10;
 /// ```compile_fail,E0080
 /// # type Large = [u8; 65_537];
 /// fn it(latest: shmkit::Latest<Large>) { let _ = latest.get(); }
+/// # let _ = it as fn(_);
 /// ```
 ///
 /// ```compile_fail,E0080
 /// # type Large = [u8; 65_537];
 /// fn it(latest: shmkit::Latest<Large>) { let _ = latest.get_fresh(Default::default()); }
+/// # let _ = it as fn(_);
 /// ```
 ///
 /// ```compile_fail,E0080
 /// # type Large = [u8; 65_537];
 /// fn it(mut next: shmkit::Changes<Large>) { let _ = next.next_timeout(Default::default()); }
+/// # let _ = it as fn(_);
 /// ```
 ///
 /// ```compile_fail,E0080
 /// # type Large = [u8; 65_537];
 /// fn it(mut next: shmkit::Changes<Large>) { let _ = next.try_next(); }
+/// # let _ = it as fn(_);
 /// ```
 ///
 /// ```compile_fail,E0080
 /// # type Large = [u8; 65_537];
 /// fn it(mut to: shmkit::LatestWriter<Large>) { let _ = to.update_or([0; 65_537], |_| ()); }
+/// # let _ = it as fn(_);
 /// ```
 ///
 /// ```compile_fail,E0080
@@ -78,22 +84,26 @@ pub const MAX_BY_VALUE: usize = 64 << 10;
 /// ```compile_fail,E0080
 /// # type Large = [u8; 65_537];
 /// fn it(lock: shmkit::sync::Mutex<Large>) { let _ = lock.lock_replacing([0; 65_537]); }
+/// # let _ = it as fn(_);
 /// ```
 ///
 /// ```compile_fail,E0080
 /// # type Large = [u8; 65_537];
 /// fn it(lock: shmkit::sync::RwLock<Large>) { let _ = lock.write_replacing([0; 65_537]); }
+/// # let _ = it as fn(_);
 /// ```
 ///
 /// ```compile_fail,E0080
 /// # type Large = [u8; 65_537];
 /// fn it(lock: shmkit::sync::ReentrantGuard<Large>) { let _ = lock.get(); }
+/// # let _ = it as fn(_);
 /// ```
 ///
 /// They compile with one byte less:
 ///
 /// ```
 /// fn it(latest: shmkit::Latest<[u8; 65_536]>) { let _ = latest.get(); }
+/// # let _ = it as fn(_);
 /// ```
 pub(crate) const fn check_by_value<T>(instead: &'static str) {
     assert!(size_of::<T>() <= MAX_BY_VALUE, "{}", instead);

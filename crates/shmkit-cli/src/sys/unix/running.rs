@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, WaitIdOptions};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::signals::handle;
-use super::wait_for;
+use super::{threads, wait_for};
 
 /// Runs a command, and returns its exit code: 128 plus the number of the signal that ended it.
 ///
@@ -24,7 +24,7 @@ pub(crate) fn run(command: &mut Command) -> io::Result<i32> {
     let target = running.clone();
     // A signal that comes before the command runs waits for this lock.
     let mut starting = lock(&running);
-    std::thread::Builder::new().spawn(move || {
+    threads::start(move || {
         for signal in signals.forever() {
             forward(signal, &target);
         }

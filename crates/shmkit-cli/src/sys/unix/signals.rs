@@ -21,6 +21,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag::register_conditional_shutdown;
 use signal_hook::iterator::Signals;
 
+use super::threads;
+
 const REQUESTS: [i32; 3] = [SIGHUP, SIGINT, SIGTERM];
 
 /// Whether a request ends process 1: until something else handles these signals.
@@ -41,12 +43,11 @@ pub(crate) fn end_on_request() -> io::Result<()> {
 /// for it.
 pub(crate) fn on_interrupt(then: impl FnOnce(u8) + Send + 'static) -> io::Result<()> {
     let mut signals = handle(&REQUESTS)?;
-    std::thread::Builder::new().spawn(move || {
+    threads::start(move || {
         if let Some(signal) = signals.forever().next() {
             then(exit_code(signal));
         }
-    })?;
-    Ok(())
+    })
 }
 
 /// From here on these signals are received from the result.
