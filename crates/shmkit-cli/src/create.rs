@@ -15,6 +15,7 @@ use crate::global::Global;
 /// TYPE is `x: f64, y: f64`, or a single type. Types are: u8 to u128, i8 to i128, f32, f64, bool,
 /// char, [T; N], FixedString<N>, FixedVec<T, N>, Maybe<T>, structs such as { x: f32, y: f32 } and
 /// enums such as (u8) { Parked = 0, Driving }. Structs and enums can have a name before them.
+#[allow(rustdoc::invalid_html_tags, reason = "a terminal shows the text")]
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm create tank/level f64
