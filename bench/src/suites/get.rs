@@ -1,5 +1,6 @@
 //! Getting a value: without a writer, and against a writer that never pauses.
 
+use std::any::Any;
 use std::hint::black_box;
 use std::io;
 
@@ -42,10 +43,14 @@ pub(crate) fn run(harness: &Harness, report: &mut Report) -> io::Result<()> {
     by_size!(run_beside_writer).iter().try_for_each(|run| run(harness, report))
 }
 
-/// Gets once: by value, or into `to` if that is too large for the stack.
+/// Gets once: by value, or into `to` if the value is large. A call by value is compiled for the
+/// small sizes alone.
 #[inline(always)]
 fn get<const N: usize>(latest: &Latest<[u64; N]>, to: &mut [u64; N]) {
-    if N * 8 <= BY_VALUE_BYTES {
+    let any: &dyn Any = latest;
+    if let Some(latest) = any.downcast_ref::<Latest<[u64; 1]>>() {
+        black_box(latest.get().expect("a value was set"));
+    } else if let Some(latest) = any.downcast_ref::<Latest<[u64; 8]>>() {
         black_box(latest.get().expect("a value was set"));
     } else {
         latest.get_into(to).expect("a value was set");

@@ -1,5 +1,6 @@
 //! From one process's set until the other process sees it, and back: awake, and asleep.
 
+use std::any::Any;
 use std::hint::black_box;
 use std::io;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use crate::harness::arena::Arena;
 use crate::harness::mailbox::RUN;
 use crate::harness::report::Report;
 use crate::harness::samples::Samples;
-use crate::harness::sizes::{BY_VALUE_BYTES, Value, by_size, for_size, rounds};
+use crate::harness::sizes::{Value, by_size, for_size, rounds};
 use crate::harness::worker::{Worker, Workload};
 use crate::harness::workers::{Harness, Workers};
 use crate::objects::latest;
@@ -52,12 +53,16 @@ impl<const N: usize> End<N> {
         self.writer.set(&self.value).expect("a sole writer");
     }
 
-    /// Waits for the next change: by value, or into the own value.
+    /// Waits for the next change: by value, or into the own value if that is large. A call by value
+    /// is compiled for the small sizes alone.
     #[inline(always)]
     fn next(&mut self) {
         const CHANGE: &str = "the other side sets a value";
-        if N * 8 <= BY_VALUE_BYTES {
-            **self.value = self.changes.next().expect(CHANGE);
+        let any: &mut dyn Any = &mut self.changes;
+        if let Some(changes) = any.downcast_mut::<Changes<[u64; 1]>>() {
+            self.value.copy_from_slice(&changes.next().expect(CHANGE));
+        } else if let Some(changes) = any.downcast_mut::<Changes<[u64; 8]>>() {
+            self.value.copy_from_slice(&changes.next().expect(CHANGE));
         } else {
             self.changes.next_into(&mut self.value, TIMEOUT).expect(CHANGE);
         }
