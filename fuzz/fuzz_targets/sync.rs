@@ -11,7 +11,7 @@ use shmkit::sync::{
     Barrier, Condvar, Event, Latch, Mutex, Once, ReentrantMutex, Reset, RwLock, Semaphore,
 };
 use shmkit::{Maybe, Result};
-use shmkit::{Object, Options, Primitive};
+use shmkit::{Object, Options};
 use shmkit_fuzz::{NAME, Template, inspect_all};
 
 type Locks = (Mutex<Maybe<u32>>, ReentrantMutex<u64>, RwLock<[bool; 200]>, Condvar);
