@@ -8,8 +8,9 @@ use shmkit::{Error, ErrorKind, Latest, Object, Options, Primitive};
 use crate::children::{Child, Link};
 use crate::test_dir::TestDir;
 
-/// Longer than any spin that the program does not ask for.
-const TIMEOUT: Duration = Duration::from_millis(3);
+/// Longer than any spin that the program does not ask for, and than a busy machine lets a thread wait
+/// for a processor.
+const TIMEOUT: Duration = Duration::from_millis(50);
 
 fn new<P: Primitive>(link: &Link, name: &str, initial: P::Initial) -> Object<P> {
     let options: Options<P> = Object::options().spin_for(spin_for(link));
