@@ -100,3 +100,17 @@ fn the_notification_of_a_dead_waiter_goes_to_another_when_the_doctor_frees_it() 
     other.resume();
     assert_eq!(other.receive(), "done");
 }
+
+#[test]
+fn a_party_that_arrived_at_a_latch_holds_nothing_and_its_death_is_no_finding_about_it() {
+    let fixture = Fixture::new(1, 2);
+    let mut party = fixture.start_actor();
+    run(&mut party, "join_latch, count_down");
+    party.kill();
+    let latch = |it: Description| it.parts.into_iter().find(|it| it.number == "3.1").unwrap();
+    let found = latch(fixture.dir.describe(NAME));
+    assert!(found.state.holders.is_empty() && found.state.text == "1 of 2 have arrived");
+    assert!(!findings(&fixture.dir)[0].what().contains("latch"));
+    fixture.dir.repair();
+    assert_eq!(latch(fixture.dir.describe(NAME)).state.text, "1 of 2 have arrived");
+}
