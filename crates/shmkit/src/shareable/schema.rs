@@ -74,6 +74,7 @@ mod difference;
 mod literal;
 mod parse;
 mod set;
+mod unparsed;
 mod value;
 
 use std::fmt;

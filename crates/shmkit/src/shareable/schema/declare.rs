@@ -1,5 +1,6 @@
 //! From a declaration, as a person writes it, to a tree with the layout of `repr(C)`.
 
+use super::unparsed::Unparsed;
 use super::{Field, Schema, Shape, Variant};
 use crate::shareable::layout::Scalar;
 use crate::shareable::limits::{MAX_DEPTH, MAX_SIZE};
@@ -37,7 +38,7 @@ impl Schema {
     /// # Ok::<(), shmkit::Error>(())
     /// ```
     pub fn declare(text: &str) -> Result<Self> {
-        let mut declaration = Declaration { rest: text };
+        let mut declaration = Unparsed { rest: text };
         let schema = match declaration.begins_with_field() {
             true => declaration.fields("", None, 1),
             false => declaration.schema(1),
@@ -56,15 +57,10 @@ impl Schema {
     }
 }
 
-/// The rest of the text of a declaration.
-struct Declaration<'t> {
-    rest: &'t str,
-}
-
-impl<'t> Declaration<'t> {
+impl<'t> Unparsed<'t> {
     fn begins_with_field(&self) -> bool {
-        let mut ahead = Declaration { rest: self.rest };
-        !ahead.word().is_empty() && ahead.accept(':')
+        let mut ahead = *self;
+        !ahead.identifier().is_empty() && ahead.accept(':')
     }
 
     fn schema(&mut self, depth: usize) -> Result<Schema, String> {
@@ -79,7 +75,7 @@ impl<'t> Declaration<'t> {
             return Schema::array(item, len).ok_or_else(too_large);
         }
         let before = self.rest.trim();
-        let name = self.word();
+        let name = self.identifier();
         if self.accept('{') {
             return self.fields(name, Some('}'), depth);
         }
@@ -131,7 +127,7 @@ impl<'t> Declaration<'t> {
 
     /// Parses an enum from its integer on: `u8) { Parked = 0, Driving }`.
     fn enumeration(&mut self, name: &str) -> Result<Schema, String> {
-        let word = self.word();
+        let word = self.identifier();
         let repr = scalar(word).filter(|scalar| scalar.bounds().is_some());
         let repr = repr.ok_or_else(|| format!("{word:?} is not the integer of an enum"))?;
         self.expect(')')?;
@@ -154,52 +150,34 @@ impl<'t> Declaration<'t> {
 
     fn name(&mut self, of: &str) -> Result<&'t str, String> {
         let before = self.rest.trim();
-        match self.word() {
+        match self.identifier() {
             "" => Err(format!("expected the name of {of} before {before:?}")),
             name => Ok(name),
         }
     }
 
     fn count(&mut self) -> Result<u64, String> {
-        let word = self.word();
+        let word = self.identifier();
         let count = word.parse().ok().filter(|count| *count > 0);
         count.ok_or_else(|| format!("{word:?} is not a number above 0"))
     }
 
     fn integer(&mut self) -> Result<i128, String> {
         let sign = if self.accept('-') { "-" } else { "" };
-        let digits = self.word();
+        let digits = self.identifier();
         let number = format!("{sign}{digits}");
         number.parse().map_err(|_| format!("{number:?} is not an integer"))
     }
 
-    /// Returns the next word, which is empty before punctuation.
-    fn word(&mut self) -> &'t str {
-        let rest = self.rest.trim_start();
-        let is_end = |c: char| !(c.is_alphanumeric() || c == '_');
-        let (word, rest) = rest.split_at(rest.find(is_end).unwrap_or(rest.len()));
-        self.rest = rest;
-        word
+    /// Takes the next identifier or number. It is empty before punctuation.
+    fn identifier(&mut self) -> &'t str {
+        self.take_until(|c| !(c.is_alphanumeric() || c == '_'))
     }
 
     /// Whether the text is at this end, after a comma that separates nothing.
     fn is_at(&self, end: Option<char>) -> bool {
         let rest = self.rest.trim_start();
         end.map_or(rest.is_empty(), |end| rest.starts_with(end))
-    }
-
-    fn accept(&mut self, c: char) -> bool {
-        let rest = self.rest.trim_start().strip_prefix(c);
-        self.rest = rest.unwrap_or(self.rest);
-        rest.is_some()
-    }
-
-    fn expect(&mut self, c: char) -> Result<(), String> {
-        match self.rest.trim() {
-            _ if self.accept(c) => Ok(()),
-            "" => Err(format!("expected {c} at the end")),
-            rest => Err(format!("expected {c} before {rest:?}")),
-        }
     }
 }
 

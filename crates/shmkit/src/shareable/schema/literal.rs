@@ -5,15 +5,11 @@ use std::fmt::Debug;
 use std::str::FromStr;
 
 use super::difference::spelled;
+use super::unparsed::Unparsed;
 use super::{LENGTH, Schema, Shape, items_offset, maybe_offset};
 use crate::shareable::layout::Scalar;
 
-/// The rest of the text of a value.
-pub(super) struct Literal<'t> {
-    pub(super) rest: &'t str,
-}
-
-impl<'t> Literal<'t> {
+impl<'t> Unparsed<'t> {
     /// Parses a value of the type, and writes its bytes to `out`, which is zeroed.
     pub(super) fn put(&mut self, schema: &Schema, out: &mut [u8]) -> Result<(), String> {
         match &schema.shape {
@@ -189,25 +185,7 @@ impl<'t> Literal<'t> {
 
     /// Parses a word, which ends at white space or punctuation.
     fn word(&mut self) -> &'t str {
-        let rest = self.rest.trim_start();
-        let end = rest.find(|c: char| c.is_whitespace() || ",:()[]{}\"'".contains(c));
-        let (word, rest) = rest.split_at(end.unwrap_or(rest.len()));
-        self.rest = rest;
-        word
-    }
-
-    fn accept(&mut self, c: char) -> bool {
-        let rest = self.rest.trim_start().strip_prefix(c);
-        self.rest = rest.unwrap_or(self.rest);
-        rest.is_some()
-    }
-
-    fn expect(&mut self, c: char) -> Result<(), String> {
-        match self.rest.trim() {
-            _ if self.accept(c) => Ok(()),
-            "" => Err(format!("expected {c} at the end")),
-            rest => Err(format!("expected {c} before {rest}")),
-        }
+        self.take_until(|c| c.is_whitespace() || ",:()[]{}\"'".contains(c))
     }
 }
 

@@ -1,7 +1,8 @@
 //! Changing a value whose type is known only at run time, from text.
 
 use super::difference::spelled;
-use super::literal::{Literal, field, put_text};
+use super::literal::{field, put_text};
+use super::unparsed::Unparsed;
 use super::value::length;
 use super::{Schema, Shape, Value, items_offset};
 use crate::{Error, ErrorKind, Result};
@@ -49,7 +50,7 @@ impl Schema {
         }
         let (schema, start) = find(self, Some(bytes), path)?;
         let mut part = vec![0; schema.size as usize];
-        let mut literal = Literal { rest: text };
+        let mut literal = Unparsed { rest: text };
         let wrong = |why: String| {
             let path = if path.is_empty() { "value" } else { path };
             invalid(format!("{path}: {why}"))

@@ -84,6 +84,15 @@ fn read_newest(words: &Words) -> u64 {
     }
 }
 
+/// Asserts that a second read of the newest value returns none before the first one. Returns the
+/// sequence of the first one.
+fn read_newest_twice(words: &Words) -> u64 {
+    let first = read_newest(words);
+    let second = read_newest(words);
+    assert!(second == 0 || first <= second, "{second} after {first}");
+    first
+}
+
 /// Whether `sequence` could be read. Asserts that its value is whole.
 fn read(words: &Words, sequence: u64) -> bool {
     let mut into = [MaybeUninit::uninit(); 16];
@@ -103,9 +112,7 @@ fn loom_a_reader_gets_whole_values_in_order() {
             let words = words.clone();
             move || (2..=3).for_each(|sequence| publish(&words, sequence))
         });
-        let first = read_newest(&words);
-        let second = read_newest(&words);
-        assert!(second == 0 || first <= second, "{second} after {first}");
+        read_newest_twice(&words);
         writer.join().unwrap();
         assert_eq!(read_newest(&words), 3);
     });
@@ -236,9 +243,7 @@ fn loom_a_loan_is_seen_whole_or_not_at_all() {
             }
         });
         let older = read(&words, 1);
-        let first = read_newest(&words);
-        let second = read_newest(&words);
-        assert!(second == 0 || first <= second, "{second} after {first}");
+        let first = read_newest_twice(&words);
         assert!(!older || first != 1);
         writer.join().unwrap();
         assert_eq!(read_newest(&words), 3);
