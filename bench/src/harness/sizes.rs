@@ -8,6 +8,8 @@ pub(crate) const SIZES: [usize; 6] = [8, 64, 1_024, 4_096, 65_536, 1_048_576];
 pub(crate) const MAX_WORDS: usize = SIZES[SIZES.len() - 1] / 8;
 /// Values of up to this many bytes are passed by value, larger ones by reference.
 pub(crate) const BY_VALUE_BYTES: usize = 256;
+// A call by value does not compile for a large type: suites name the small ones, of 1 and 8 words.
+const _: () = assert!(SIZES[1] == 64 && SIZES[1] <= BY_VALUE_BYTES && BY_VALUE_BYTES < SIZES[2]);
 
 /// The instances of a function that is generic over the words of a value, one for each size.
 macro_rules! by_size {

@@ -68,7 +68,7 @@ pub enum ErrorKind {
     Unsupported = 23,
     /// Another error of the operating system: see [`Error::os_error`].
     Os = 24,
-    /// A process aborted the barrier. It stays aborted until a process resets it.
+    /// A process aborted or reset the barrier. After an abort, a reset makes it usable again.
     Aborted = 25,
     /// A thread of this process cancelled the wait: see [`CancelToken`](crate::CancelToken).
     Cancelled = 26,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::kinds::Outside;
+use super::kinds::KindOperations;
 use super::{choices, file_names};
 use crate::error::Result;
 use crate::memory::{Access, Trust};
@@ -205,8 +205,8 @@ pub fn list_with_prefix(directory: &Path, prefix: &str, trust: Trust) -> Result<
     Ok(entries.collect())
 }
 
-/// Returns every name in the directory that begins with `prefix`, in order, and opens nothing. What
-/// has the name can be something else than an object.
+/// Returns every name in the directory that begins with `prefix`, in order, and opens nothing. A
+/// listed name need not belong to an object.
 ///
 /// # Errors
 ///
@@ -243,7 +243,7 @@ pub(super) fn description(file: &ObjectFile) -> Result<Description> {
                 number: part.number.clone(),
                 kind: part.kind,
                 value: part.value().cloned(),
-                state: (Outside::of_kind(part.kind).describe)(part)?,
+                state: (KindOperations::of_kind(part.kind).describe)(part)?,
                 waiting: part.waiting(),
             })
         })

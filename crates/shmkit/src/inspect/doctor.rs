@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::describe::{Condition, Description, condition, description};
-use super::kinds::Outside;
+use super::kinds::KindOperations;
 use super::{choices, file_names};
 use crate::error::{ErrorKind, Result};
 use crate::memory::Trust;
@@ -13,7 +13,7 @@ use crate::object::{
 };
 use crate::shareable::Schema;
 use crate::sys::directory::{self, FileType};
-use crate::sys::notices::{self, Obstacle};
+use crate::sys::notices;
 use crate::sys::process;
 
 /// A problem in a directory of objects.
@@ -163,10 +163,10 @@ fn reap(name: &Name, choices: &Choices) -> Result<bool> {
     let found = deaths(&description(&file)?).is_some();
     let schema = Schema::parse(&file.layout().schema)?;
     for part in parts(&file, &schema)? {
-        (Outside::of_kind(part.kind).reap)(&part)?;
+        (KindOperations::of_kind(part.kind).reap)(&part)?;
     }
     file.participants().sweep(0, u32::MAX);
-    Ok(found)
+    Ok(found && deaths(&description(&file)?).is_none())
 }
 
 impl fmt::Display for Finding {
@@ -222,13 +222,10 @@ fn examine_object(directory: &Path, name: Name, trust: Trust) -> Vec<Finding> {
             let what = "its words have values that no participant writes: it cannot be used";
             return vec![by_hand(directory, name, what.into(), ErrorKind::Corrupt, trust)];
         }
-        Ok(Ok((description, obstacle))) => match (faults(&description), obstacle) {
-            (none, Some(Obstacle { what, remedy })) if none.is_empty() => {
-                let remedy = Remedy::ChangeSetting(remedy);
-                return vec![Finding { object, what, remedy, file: File::Nothing }];
-            }
-            (faults, _) => faults,
-        },
+        Ok(Ok((description, obstacle))) => {
+            let obstacle = obstacle.map(|it| (it.what, Remedy::ChangeSetting(it.remedy)));
+            faults(&description).into_iter().chain(obstacle).collect()
+        }
         // Removed meanwhile.
         Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
         Err(error) => {

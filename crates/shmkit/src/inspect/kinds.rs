@@ -1,4 +1,4 @@
-//! The table of kinds: which payload knows a part.
+//! The table of kinds: which payload type describes a part, and frees what the dead hold of it.
 
 use crate::channel::Latest;
 use crate::error::Result;
@@ -8,14 +8,14 @@ use crate::sync::{
 };
 
 /// What a process can do with a part whose types it does not know.
-pub(super) struct Outside {
+pub(super) struct KindOperations {
     /// Returns what the part shows.
     pub(super) describe: fn(&Part<'_>) -> Result<PartState>,
     /// Frees what dead participants hold of the part.
     pub(super) reap: fn(&Part<'_>) -> Result<()>,
 }
 
-impl Outside {
+impl KindOperations {
     fn of<P: Payload>() -> Self {
         Self { describe: P::describe, reap: P::reap }
     }

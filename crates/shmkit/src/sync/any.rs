@@ -246,7 +246,7 @@ struct FoundLock {
 fn find_lock(object: &OpenObject, number: &str) -> Result<FoundLock> {
     let layout = object.layout();
     if layout.kind == Kind::Group && number.is_empty() {
-        let why = "it has several parts: only a program that knows its type can lock one";
+        let why = "it has several parts: open one by its number, with `open_part`";
         return Err(Error::new(ErrorKind::WrongKind, why));
     }
     let schema = Schema::parse(&layout.schema)?;
@@ -267,10 +267,10 @@ fn check_lock(part: &Part<'_>, participants: u32) -> Result<()> {
     let kind = part.kind;
     if !matches!(kind, Kind::Mutex | Kind::ReentrantMutex | Kind::RwLock) {
         let which = match part.number.as_str() {
-            "" => "it is not a lock: its".to_owned(),
-            number => format!("part {number} is not a lock: its"),
+            "" => "it".to_owned(),
+            number => format!("part {number}"),
         };
-        let why = format!("{which} kind is {}", kind.as_str());
+        let why = format!("{which} is not a lock: its kind is {}", kind.as_str());
         return Err(Error::new(ErrorKind::WrongKind, why));
     }
     let expected = part.lock_value().map(|(_, value)| {

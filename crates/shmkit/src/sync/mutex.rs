@@ -132,9 +132,11 @@ impl<T: Shareable> Mutex<T> {
     /// Those of [`lock`](Self::lock), but not `Corrupt` for the value.
     pub fn lock_replacing<V: Borrow<T>>(&self, value: V) -> Result<MutexGuard<'_, T>> {
         const { check_by_value::<V>("larger than 64 KiB: replace it by a reference or a `Box`") };
+        // The caller's code: it may panic, so it runs before the lock is held.
+        let value = value.borrow();
         self.acquire(|| Until::Ever)?;
         // SAFETY: the lock is held.
-        unsafe { self.value.set(value.borrow()) };
+        unsafe { self.value.set(value) };
         let mut guard = MutexGuard { mutex: self };
         guard.mark_consistent();
         Ok(guard)

@@ -50,7 +50,7 @@ impl Once {
     ///
     /// If `action` panics; then it is not done.
     pub fn call_once(&self, action: impl FnOnce()) -> Result<()> {
-        self.call(that_succeeds(|_| action()), Until::Ever)
+        self.call(infallible(|_| action()), Until::Ever)
     }
 
     /// Runs `action`, unless it was done, and says whether an earlier process died or panicked
@@ -60,7 +60,7 @@ impl Once {
     ///
     /// Those of [`call_once`](Self::call_once).
     pub fn call_once_force(&self, action: impl FnOnce(bool)) -> Result<()> {
-        self.call(that_succeeds(action), Until::Ever)
+        self.call(infallible(action), Until::Ever)
     }
 
     /// Runs `action`, unless it was done. Waits up to `timeout` for another process that runs it.
@@ -69,7 +69,7 @@ impl Once {
     ///
     /// `TimedOut`; and those of [`call_once`](Self::call_once).
     pub fn call_once_timeout(&self, action: impl FnOnce(), timeout: Duration) -> Result<()> {
-        self.call(that_succeeds(|_| action()), Until::after(timeout))
+        self.call(infallible(|_| action()), Until::after(timeout))
     }
 
     /// Runs `action`, unless it was done. If `action` fails, it is not done: this returns its
@@ -183,8 +183,8 @@ impl Once {
     }
 }
 
-/// An action that cannot fail, as one that can.
-fn that_succeeds(action: impl FnOnce(bool)) -> impl FnOnce(bool) -> Result<()> {
+/// Wraps an action that cannot fail.
+fn infallible(action: impl FnOnce(bool)) -> impl FnOnce(bool) -> Result<()> {
     |failed| {
         action(failed);
         Ok(())

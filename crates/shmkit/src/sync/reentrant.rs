@@ -185,8 +185,9 @@ impl<T: Shareable> ReentrantGuard<'_, T> {
     /// Overwrites the value with a value, or with that of a reference or a `Box`.
     pub fn set<V: Borrow<T>>(&mut self, value: V) {
         const { check_by_value::<V>("larger than 64 KiB: pass a reference or a `Box`") };
+        let value = value.borrow();
         // SAFETY: the lock is held, and no guard of it makes references.
-        unsafe { self.lock.value.set(value.borrow()) };
+        unsafe { self.lock.value.set(value) };
     }
 
     /// Returns how many guards of the lock this thread has.

@@ -160,8 +160,9 @@ impl Semaphore {
     ///
     /// # Errors
     ///
-    /// `Full` if more permits would be available and held than the maximum, or than 2^40: then it
-    /// adds none. `Closed` if the object was removed; `Forked`; `RoleLost`.
+    /// `Full` if more permits would be available and held than the maximum, or, without a maximum,
+    /// more than 2^40 available: then it adds none. `Busy` if other processes kept acquiring permits
+    /// while it counted them. `Closed` if the object was removed; `Forked`; `RoleLost`.
     #[inline]
     pub fn post(&self, permits: u32) -> Result<u64> {
         self.membership().check_live()?;
@@ -255,8 +256,14 @@ impl Semaphore {
 
     #[cold]
     fn not_posted(&self, permits: u32, error: PermitError) -> Error {
-        let PermitError::Full(Existing { available, held }) = error else {
-            return self.membership().object().closed();
+        let Existing { available, held } = match error {
+            PermitError::Full(existing) => existing,
+            PermitError::Busy => {
+                let why = "other processes kept acquiring permits while they were counted: try \
+                           again";
+                return self.membership().error(ErrorKind::Busy, "post to", why);
+            }
+            _ => return self.membership().object().closed(),
         };
         let held = if held == 0 { String::new() } else { format!(" and {held} are held") };
         let why = format!(
@@ -275,7 +282,8 @@ impl Semaphore {
             PermitError::Closed => membership.object().closed(),
             PermitError::None => membership.timed_out(ACTION),
             PermitError::Stopped(stop) => membership.stopped(stop, ACTION),
-            PermitError::TooMany | PermitError::Full(_) => {
+            // The last two are answers to a post only.
+            PermitError::TooMany | PermitError::Full(_) | PermitError::Busy => {
                 let why = format!(
                     "this participant already holds {MAX_HELD} permits, the maximum: \
                            release one first"
@@ -368,22 +376,22 @@ const MAXIMUM: usize = 4;
 /// Plans a semaphore. A new one begins with a number of permits, and has a maximum.
 pub(super) fn plan(planner: &mut Planner<'_>, initial: Option<(u32, u64)>) {
     let line = planner.line("given");
-    planner.word("initial_permits", line + 8, WORDS);
+    planner.word("initial_permits", line + 8 * INITIAL as u64, WORDS);
     planner.word("handed", line + 16, WORDS);
     planner.word("asked", line + 24, WORDS);
-    planner.word("max_permits", line + 32, WORDS);
+    planner.word("max_permits", line + 8 * MAXIMUM as u64, WORDS);
     planner.word("taken", line + 64, WORDS);
     planner.words_for_each("slots", WORDS, STRIDE as u64);
     if let Some((permits, max)) = initial {
         planner.write_at(line, &at_first(permits).to_le_bytes());
-        planner.write_at(line + 8, &u64::from(permits).to_le_bytes());
-        planner.write_at(line + 32, &max.to_le_bytes());
+        planner.write_at(line + 8 * INITIAL as u64, &u64::from(permits).to_le_bytes());
+        planner.write_at(line + 8 * MAXIMUM as u64, &max.to_le_bytes());
     }
 }
 
 /// Whether the word for the maximum can have this value.
 fn is_maximum(max: u64) -> bool {
-    max == MAX_PERMITS || (1..=u32::MAX.into()).contains(&max)
+    !has_maximum(max) || (1..=u32::MAX.into()).contains(&max)
 }
 
 /// Whether it is a maximum of the semaphore's own.

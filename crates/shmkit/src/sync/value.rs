@@ -29,14 +29,14 @@ impl<T: Shareable, const USED: u64> Value<T, USED> {
     /// Plans the value, after the words of its lock.
     pub(crate) fn plan(planner: &mut Planner<'_>, initial: Option<&T>) {
         let place = planner.value(ValueType::Layout(T::LAYOUT), USED);
-        match initial.map(|initial| (bytes_of(initial), initial)) {
-            Some((Some(bytes), _)) => planner.write_at(place, bytes),
-            Some((None, initial)) => {
+        let Some(initial) = initial else { return };
+        match bytes_of(initial) {
+            Some(bytes) => planner.write_at(place, bytes),
+            None => {
                 let mut bytes = vec![0; size_of::<T>()];
                 initial.encode(&mut bytes);
                 planner.write_at(place, &bytes);
             }
-            None => {}
         }
     }
 

@@ -79,10 +79,11 @@ pub(crate) fn no_space(error: Errno, what: &str, within: rustix::io::Result<Stat
             )
         }
         (Errno::NOSPC, Ok(it)) => {
-            let [left, total] = [it.f_bavail, it.f_blocks].map(|blocks| blocks * it.f_frsize);
+            let [left, total] =
+                [it.f_bavail, it.f_blocks].map(|blocks| blocks.saturating_mul(it.f_frsize));
             format!(
                 "no space for {what}: its file system has {left} of {total} bytes left; remove \
-                 objects, or mount it with a larger size"
+                 objects, or enlarge the file system"
             )
         }
         _ => format!("no space for {what}"),
@@ -106,7 +107,7 @@ pub(crate) fn no_room(bytes: usize) -> String {
     match Limit::AddressSpace.get() {
         Some(most) => format!(
             "{why}: it may have {most} bytes of addresses (RLIMIT_AS); close objects, or raise the \
-             limit with `ulimit -v`"
+             limit with `ulimit -v` (in KiB)"
         ),
         None => why,
     }
@@ -124,7 +125,8 @@ pub(crate) fn max_mappings() -> Option<u64> {
     std::fs::read_to_string("/proc/sys/vm/max_map_count").ok()?.trim().parse().ok()
 }
 
-/// Returns how many mappings this process has. Without an allocation: there may be no room for it.
+/// Returns how many mappings this process has. Without large allocations: there may be no room for
+/// them.
 fn count_mappings() -> Option<u64> {
     let mut maps = File::open("/proc/self/maps").ok()?;
     let (mut piece, mut lines) = ([0; 4096], 0);

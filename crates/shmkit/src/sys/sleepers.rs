@@ -9,8 +9,9 @@
 //! - S4 sleeps on its word,
 //! - S5 leaves the list.
 //!
-//! A thread that has news counts them, and then wakes the words in the list until all have left it
-//! that were in it then. Both this and S3 hold the same mutex. If the news come first, the waiter
+//! A thread with news first counts them. It then wakes the words in the list again and again, until
+//! every thread that was in the list at that moment has left it. Both this and S3 hold the same
+//! mutex. If the news come first, the waiter
 //! does not sleep. If S3 comes first, the waiter is in the list, and is woken again and again until
 //! it leaves: also if the first wake came between S3 and S4, or reached a sleeper of another
 //! process.

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use super::Until;
 use crate::error::{Error, ErrorKind};
 use crate::memory::atomic::{AtomicU64, spin_loop, thread_local};
+use crate::sys::fork::ProcessStamp;
 use crate::sys::sleepers::{Ring, Sleepers};
 use crate::sys::wait::{self, Kind, WaitOutcome};
 
@@ -30,7 +31,8 @@ const RING_AGAIN: Duration = Duration::from_micros(200);
 /// holds nothing, as after a timeout. A [`Condvar`](crate::sync::Condvar) whose wait is cancelled
 /// has released the lock. A [`BarrierParty`](crate::sync::BarrierParty) has arrived.
 ///
-/// It is a matter of one process: a forked child makes tokens of its own.
+/// A token belongs to its process. In a forked child, those of the parent cannot be cancelled, and
+/// end a wait only if they were cancelled before: the child makes tokens of its own.
 ///
 /// # Examples
 ///
@@ -55,15 +57,30 @@ const RING_AGAIN: Duration = Duration::from_micros(200);
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct CancelToken {
     sleepers: Arc<Sleepers>,
+    /// None if the process could get none: then it makes no difference between its children and
+    /// itself.
+    stamp: Option<ProcessStamp>,
+}
+
+impl Default for CancelToken {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl CancelToken {
     /// Returns a new token.
     pub fn new() -> Self {
-        Self::default()
+        Self { sleepers: Arc::default(), stamp: ProcessStamp::of_this_process().ok() }
+    }
+
+    /// Whether this is the process that made the token. A forked child does not use the list: it
+    /// names threads that the child does not have, and one of them may have locked it.
+    fn is_mine(&self) -> bool {
+        self.stamp.is_none_or(ProcessStamp::is_mine)
     }
 
     /// Runs `action`. Until it returns, this token ends the waits of this thread. Those of outer
@@ -76,6 +93,9 @@ impl CancelToken {
     ///
     /// It must not be called in a signal handler.
     pub fn cancel(&self) {
+        if !self.is_mine() {
+            return;
+        }
         self.sleepers.announce();
         while self.sleepers.ring(Ring::All) {
             if cfg!(loom) {
@@ -232,8 +252,10 @@ fn sleep_within(
     let Some(scope) = scope else { return sleep() };
     let outer = || sleep_within(scope.outer.as_deref(), word, expected, kind, sleep);
     match &scope.stopper {
-        Stopper::Token(token) => token.sleepers.sleep(word, expected, NOT_CANCELLED, kind, outer),
-        Stopper::Signal => outer(),
+        Stopper::Token(token) if token.is_mine() => {
+            token.sleepers.sleep(word, expected, NOT_CANCELLED, kind, outer)
+        }
+        Stopper::Token(_) | Stopper::Signal => outer(),
     }
 }
 

@@ -345,7 +345,9 @@ impl WaitLoop {
             };
             woke = ticket.sleep(until.or_before(next_look), &mut checks, &stops, &mut standing);
         };
-        found.as_ref().and(since).into_iter().for_each(|since| self.spin.learn_wait_since(since));
+        if let (Some(_), Some(since)) = (&found, since) {
+            self.spin.learn_wait_since(since);
+        }
         Waited { found, stopped, slept: standing.slept, requested: standing.requested }
     }
 

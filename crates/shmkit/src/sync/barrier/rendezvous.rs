@@ -125,7 +125,10 @@ impl Rendezvous {
                 membership.error(ErrorKind::PeerDied, "wait at", why)
             }
             Ended::Aborted => {
-                let why = "a process aborted the barrier: it can be used again after a reset";
+                let why = match self.rounds().is_aborted() {
+                    true => "a process aborted the barrier: it can be used again after a reset",
+                    false => "a process reset the barrier: wait again",
+                };
                 membership.error(ErrorKind::Aborted, "wait at", why)
             }
             Ended::Closed => membership.object().closed(),
@@ -143,7 +146,9 @@ fn rounds_in<'a>(part: &Part<'a>, once: bool) -> Result<(Rounds<'a>, u64, bool)>
     let parties = line[1].load(Ordering::Relaxed);
     let is_sound = (1..=records.len() as u64).contains(&parties);
     let records = &records[..records.len().min(parties as usize)];
-    Ok((Rounds { word: &line[0], records, once }, parties, is_sound))
+    let rounds = Rounds { word: &line[0], records, once };
+    // No participant aborts a latch.
+    Ok((rounds, parties, is_sound && !(once && rounds.is_aborted())))
 }
 
 /// Breaks the round for the parties that died. For a process that does not know the type.

@@ -78,6 +78,9 @@ pub(crate) const STRIDE: usize = 8;
 pub(crate) const MAX_HELD: u64 = 15_000;
 /// The most attempts to load a participant's two words without a change in between.
 const TRIES: u32 = 64;
+/// How many times a post counts the permits while other participants take some. A count looks at
+/// each slot once.
+const MAX_COUNTS: u32 = 4_096;
 /// The most permits that there can be.
 pub(crate) const MAX_PERMITS: u64 = 1 << 40;
 
@@ -128,6 +131,8 @@ pub(crate) enum PermitError {
     TooMany,
     /// There would be more than the maximum, with these.
     Full(Existing),
+    /// Other participants kept taking permits while they were counted.
+    Busy,
     /// More permits were taken than given: participants never write that.
     Corrupt,
 }
@@ -295,6 +300,7 @@ impl<'a> Permits<'a> {
     /// available before.
     #[inline]
     pub(crate) fn post(self, many: u64, max: u64) -> Result<u64, PermitError> {
+        let mut counts = 0;
         loop {
             let given = Self::load(self.given);
             self.settle(given, GIVEN);
@@ -302,8 +308,15 @@ impl<'a> Permits<'a> {
                 return Err(PermitError::Closed);
             }
             let existing = match max {
-                MAX_PERMITS => self.available_of(given, Self::load(self.taken)),
+                MAX_PERMITS => Some(self.available_of(given, Self::load(self.taken))),
                 _ => self.existing(given),
+            };
+            let Some(existing) = existing else {
+                counts += 1;
+                if counts == MAX_COUNTS {
+                    return Err(PermitError::Busy);
+                }
+                continue;
             };
             if existing.available + existing.held + many > max {
                 return Err(PermitError::Full(existing));
@@ -320,20 +333,15 @@ impl<'a> Permits<'a> {
         Existing { available: given.count().saturating_sub(taken.count()), held: 0 }
     }
 
-    /// Counts the permits that exist while `given` is the total of those that were given.
+    /// Counts the permits that exist while `given` is the total of those that were given. None if
+    /// one was taken meanwhile: it may have been counted twice.
     #[cold]
-    fn existing(self, given: Total) -> Existing {
-        let mut tries = 0;
-        loop {
-            let taken = Self::load(self.taken);
-            self.settle(taken, TAKEN);
-            let held = (0..(self.slots.len() / STRIDE) as u32).map(|slot| self.held(slot)).sum();
-            tries += 1;
-            // Otherwise other threads keep taking permits, some of which may count twice.
-            if Self::load(self.taken).count() == taken.count() || tries == TRIES {
-                return Existing { held, ..self.available_of(given, taken) };
-            }
-        }
+    fn existing(self, given: Total) -> Option<Existing> {
+        let taken = Self::load(self.taken);
+        self.settle(taken, TAKEN);
+        let held = (0..(self.slots.len() / STRIDE) as u32).map(|slot| self.held(slot)).sum();
+        let is_right = Self::load(self.taken).count() == taken.count();
+        is_right.then(|| Existing { held, ..self.available_of(given, taken) })
     }
 
     #[inline]

@@ -65,13 +65,14 @@ pub(crate) const MAX_PARTIES: usize = 1_024;
 const OPEN: u64 = 1 << 2;
 const ABORTED: u64 = 1 << 3;
 const HISTORY_SHIFT: u64 = 4;
-const HISTORY: u64 = 0xffff << HISTORY_SHIFT;
-const ROUND: u64 = 1 << 20;
-
 /// How many rounds the history has, and how many bits for each.
 const HISTORY_ROUNDS: u64 = 8;
 const END_BITS: u64 = 2;
-/// How a round ended, in the history. Anything else counts as aborted.
+const END: u64 = (1 << END_BITS) - 1;
+const ROUND: u64 = 1 << (HISTORY_SHIFT + HISTORY_ROUNDS * END_BITS);
+const HISTORY: u64 = ROUND - (1 << HISTORY_SHIFT);
+
+/// How a round ended, in the history. Anything else counts as ended by a reset.
 const COMPLETED: u64 = 0;
 const BROKEN: u64 = 1;
 const RESET: u64 = 2;
@@ -112,13 +113,13 @@ pub(crate) struct Rounds<'a> {
 
 /// Returns the word in the next round, when this one ended so.
 fn next_round(word: u64, how: u64) -> u64 {
-    let history = word << END_BITS & HISTORY & !(0b11 << HISTORY_SHIFT) | how << HISTORY_SHIFT;
+    let history = word << END_BITS & HISTORY & !(END << HISTORY_SHIFT) | how << HISTORY_SHIFT;
     word.wrapping_add(ROUND) & !(HISTORY | ASLEEP | ABORTED) | history
 }
 
 /// Returns how a round ended: 1 for the previous one, up to 8.
 fn end_of(word: u64, rounds_ago: u64) -> u64 {
-    word >> (HISTORY_SHIFT + END_BITS * (rounds_ago - 1)) & 0b11
+    word >> (HISTORY_SHIFT + END_BITS * (rounds_ago - 1)) & END
 }
 
 /// Returns the record in another state, in a round.
@@ -327,8 +328,8 @@ impl<'a> Rounds<'a> {
             0 => return Poll::Pending(SleepTicket::new(WaitWord::new(self.word), now)),
             later => match end_of(now, later.min(HISTORY_ROUNDS)) {
                 COMPLETED if later <= HISTORY_ROUNDS => Ended::Complete(false),
-                // The history does not go back so far. Rounds that no party could complete without
-                // this one followed.
+                // The round is older than the history. No later round can complete without this
+                // party, so one of them was broken.
                 BROKEN | COMPLETED => Ended::Broken,
                 _ => Ended::Aborted,
             },

@@ -21,7 +21,9 @@
 //!
 //! A record's bit is set after the record becomes WAITING and before the waiter releases the lock,
 //! and cleared before the record becomes FREE. So a notifier looks only at records of waiters. A
-//! bit that a dead waiter left costs an additional look.
+//! bit that a dead waiter left costs an additional look. A process that takes no part (a repair)
+//! takes a dead waiter's record to FREE at once, and leaves the bit: a notifier notifies no record
+//! that is not WAITING.
 //!
 //! # Why no notification is lost
 //!

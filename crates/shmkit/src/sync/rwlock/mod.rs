@@ -207,10 +207,12 @@ impl<T: Shareable> RwLock<T> {
     /// Those of [`write`](Self::write), but not `Corrupt` for the value.
     pub fn write_replacing<V: Borrow<T>>(&self, value: V) -> Result<WriteGuard<'_, T>> {
         const { check_by_value::<V>("larger than 64 KiB: replace it by a reference or a `Box`") };
+        // The caller's code: it may panic, so it runs before the lock is held.
+        let value = value.borrow();
         let acquired = self.locked.raw.acquire(Hold::Write, Until::Ever);
         acquired.map_err(|error| self.locked.raw.owner.refused(error))?;
         // SAFETY: the lock is held exclusively.
-        unsafe { self.locked.value.set(value.borrow()) };
+        unsafe { self.locked.value.set(value) };
         let mut guard = WriteGuard::of(&self.locked);
         guard.mark_consistent();
         Ok(guard)

@@ -77,7 +77,7 @@ fn few_left(user: &User) -> Vec<Flaw> {
     if let Some(most) = max_mappings().filter(|most| is_close(user.mappings, *most)) {
         found.push(Flaw {
             what: format!(
-                "{} has {} mappings, and {most} are allowed: the next objects that it opens are \
+                "{} has {} mappings, and {most} are allowed: the next objects that it opens may be \
                  refused",
                 user.name(),
                 user.mappings
@@ -89,7 +89,7 @@ fn few_left(user: &User) -> Vec<Flaw> {
         found.push(Flaw {
             what: format!(
                 "{} has {open} open files, and {most} are allowed: the next objects that it opens \
-                 are refused",
+                 may be refused",
                 user.name()
             ),
             remedy: "raise its limit: ulimit -n, or LimitNOFILE= of a service".into(),

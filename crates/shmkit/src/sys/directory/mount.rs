@@ -7,8 +7,8 @@ use super::place::Mount;
 /// Returns the file system that the directory is in. None if `/proc` is not mounted.
 pub(crate) fn mount(directory: &Path) -> Option<Mount> {
     // A thread can have mounts of its own.
-    let table = std::fs::read_to_string("/proc/thread-self/mountinfo").ok()?;
-    mount_in(&table, &directory.canonicalize().ok()?)
+    let table = std::fs::read("/proc/thread-self/mountinfo").ok()?;
+    mount_in(&String::from_utf8_lossy(&table), &directory.canonicalize().ok()?)
 }
 
 /// <https://docs.kernel.org/filesystems/proc.html#proc-pid-mountinfo>: the third field is the
@@ -25,7 +25,7 @@ fn mount_in(table: &str, directory: &Path) -> Option<Mount> {
     around.max_by_key(|it| it.point.as_os_str().len())
 }
 
-/// Returns a path of the table as it is: some characters are escaped, as in `\\040`.
+/// Returns a path of the table as it is: some characters are escaped, as in `\040`.
 fn unescaped(path: &str) -> String {
     [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
         .into_iter()

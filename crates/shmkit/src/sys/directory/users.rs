@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::DirEntryExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::{major, minor};
 
@@ -60,9 +60,10 @@ fn user(pid: u32, process: &Path, device: &str, inodes: &HashSet<String>) -> Opt
 /// <https://docs.kernel.org/filesystems/proc.html>: `start-end rights offset device inode path`.
 fn mapped(maps: impl BufRead, device: &str, inodes: &HashSet<String>) -> Option<User> {
     let (mut user, mut removed, mut is_user) = (User::default(), HashMap::new(), false);
-    for line in maps.lines() {
+    for line in maps.split(b'\n') {
         // A process can end meanwhile.
         let Ok(line) = line else { break };
+        let line = String::from_utf8_lossy(&line);
         user.mappings += 1;
         let mut fields = line.split_ascii_whitespace();
         let (Some(range), Some(offset), Some(on)) = (fields.next(), fields.nth(1), fields.next())
@@ -94,7 +95,7 @@ fn end_of(range: &str, offset: &str) -> Option<u64> {
 }
 
 /// Returns the limit that `/proc/PID/limits` says: `Max open files  soft  hard  files`.
-fn max_open_files(limits: &PathBuf) -> Option<u64> {
+fn max_open_files(limits: &Path) -> Option<u64> {
     let text = fs::read_to_string(limits).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("Max open files"))?;
     line.split_ascii_whitespace().next()?.parse().ok()

@@ -298,8 +298,8 @@ impl ProcessStamp {
     }
 
     /// Returns the second since 1970 in which a thread of the process last read the clock, or 0 if
-    /// the stamp is inherited. So one comparison tells whether the second is still the same, and
-    /// whether the process is.
+    /// the stamp is inherited. So one comparison detects both a new second and a forked
+    /// child.
     #[inline(always)]
     pub(crate) fn second(self) -> u64 {
         // ORDERING: Relaxed; only the time counts.

@@ -54,7 +54,7 @@ fn slashed(name: &str) -> Result<CString> {
 /// Creates memory, all zeros, with these permission bits. An existing name gives `AlreadyExists`.
 ///
 /// Other processes can open it before it has its size. The system commits a page at its first use,
-/// so there is no other sparse memory.
+/// so all memory is sparse.
 pub(crate) fn create(name: &str, size: u64, mode: u32, _is_sparse: bool) -> Result<File> {
     let new = libc::O_RDWR | libc::O_CREAT | libc::O_EXCL;
     let memory = shm_open(name, new, mode)?;

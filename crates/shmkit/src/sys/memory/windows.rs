@@ -68,8 +68,8 @@ pub(crate) fn rounded_size(size: u64) -> u64 {
 }
 
 /// Creates memory, all zeros, with these permission bits. An existing name gives `AlreadyExists`.
-/// All of it counts as committed, and a page takes memory from its first use on: so there is no
-/// other sparse memory.
+/// All of it counts as committed, and a page takes memory from its first use on: so all
+/// memory is as sparse as it can be.
 pub(crate) fn create(name: &str, size: u64, mode: u32, _is_sparse: bool) -> Result<File> {
     new_section(Some(name), size, mode)
 }

@@ -75,7 +75,6 @@ use never as system;
 use windows as system;
 
 use self::bell::{AtomicU64, Bell, Ordering};
-pub(crate) use self::obstacle::Obstacle;
 #[cfg(test)]
 pub(crate) use self::processes::Nobody;
 pub(crate) use self::processes::Processes;

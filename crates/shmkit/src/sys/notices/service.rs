@@ -18,7 +18,7 @@ use crate::sys::fork::ProcessStamp;
 use crate::sys::process;
 
 /// The stack of the thread. Its thread-local variables, those of the program, are in it, too.
-const STACK_BYTES: usize = 256 << 10;
+pub(super) const STACK_BYTES: usize = 256 << 10;
 /// The environment variable that turns notices off.
 const VARIABLE: &str = "SHMKIT_NOTICES";
 

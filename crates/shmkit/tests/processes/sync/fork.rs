@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use rustix::process::{Pid, WaitOptions, waitpid};
-use shmkit::sync::Barrier;
-use shmkit::{Error, ErrorKind};
+use shmkit::sync::{Barrier, Reset, named};
+use shmkit::{CancelToken, Error, ErrorKind};
 
 use super::actor::{Actor, Held};
 use super::fixture::{Fixture, NAME, Primitives, run};
@@ -59,6 +59,44 @@ pub(crate) fn forking_party(link: &mut Link) {
     waitpid(Pid::from_raw(child), WaitOptions::empty()).unwrap();
     link.send("the child ended");
     link.receive();
+}
+
+/// Forks while one thread sleeps under a token, and the forking one runs under it. The child cancels
+/// the token, and waits under it.
+pub(crate) fn forking_under_a_token(link: &mut Link) {
+    let (token, barrier) = (CancelToken::new(), open::<Barrier>(NAME));
+    std::thread::scope(|scope| {
+        let mut party = barrier.join().unwrap();
+        let sleeper = scope.spawn(|| token.run(move || kind(party.wait())));
+        link.send("a thread begins to wait");
+        assert_eq!(link.receive(), "it waits");
+        let child = token.run(|| {
+            fork(|| {
+                token.cancel();
+                let options = named::Event::options();
+                let own = options.open_or_create("own", Reset::Manual).unwrap();
+                let waited = token.run(|| own.wait_timeout(Duration::from_millis(1)));
+                link.send(format!("{:?} {}", kind(waited), token.is_cancelled()));
+            })
+        });
+        waitpid(Pid::from_raw(child), WaitOptions::empty()).unwrap();
+        link.send(token.is_cancelled());
+        token.cancel();
+        link.send(format!("{:?}", sleeper.join().unwrap()));
+    });
+}
+
+#[test]
+fn a_forked_child_does_not_cancel_the_token_of_its_parent_and_does_not_hang() {
+    let dir = TestDir::new();
+    let _barrier = dir.primitive::<Barrier>().create(NAME, 2).unwrap();
+    let mut child = Child::start(&dir, "forking under a token", "");
+    assert_eq!(child.receive(), "a thread begins to wait");
+    dir.wait_for_waiters(NAME, 1);
+    child.send("it waits");
+    assert_eq!(child.receive(), "TimedOut false", "in the forked child");
+    assert_eq!(child.receive(), "false", "in its parent");
+    assert_eq!(child.receive(), "Cancelled");
 }
 
 #[test]

@@ -59,6 +59,7 @@ pub(crate) const ROLES: &[(&str, Role)] = &[
 pub(crate) const SYSTEM_ROLES: &[(&str, Role)] = &[
     ("forking actor", fork::forking_actor),
     ("forking party", fork::forking_party),
+    ("forking under a token", fork::forking_under_a_token),
     ("creator under a umask", known_failures::creator_under_umask),
     ("measured actor", sleeping::measured_actor),
     ("actor without descriptors", closed_descriptors::actor),

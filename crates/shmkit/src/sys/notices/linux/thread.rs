@@ -1,16 +1,19 @@
 //! How the thread that rings is started.
 
-#![allow(unsafe_code, reason = "the signals of a thread")]
+#![allow(unsafe_code, reason = "the signals of a thread, and its memory")]
 
-use std::hint::black_box;
 use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::thread::{Builder, JoinHandle};
 
-/// More than the memory of the thread: its stack, thread-local variables, and the stack of its
+use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+
+use crate::sys::notices::service::STACK_BYTES;
+
+/// More than what the thread needs beside its stack: thread-local variables, and a stack for its
 /// signal handlers.
-const ROOM_BYTES: usize = 2 << 20;
+const BESIDE_STACK: usize = 1 << 20;
 
 /// Starts a thread that receives no signals.
 pub(in crate::sys::notices) fn start(
@@ -24,12 +27,11 @@ pub(in crate::sys::notices) fn start(
 /// Refuses to start a thread where memory is scarce: the standard library ends a process in which
 /// a new thread gets a stack, and no stack for its signal handlers.
 fn check_room() -> io::Result<()> {
-    // Memory of this size is a mapping of its own, which ends at once.
-    let mut room = Vec::<u8>::new();
-    let reserved = room.try_reserve_exact(ROOM_BYTES);
-    // The compiler must not leave the memory out.
-    black_box(room.as_ptr());
-    reserved.map_err(|_| io::ErrorKind::OutOfMemory.into())
+    let (bytes, none) = (STACK_BYTES + BESIDE_STACK, ptr::null_mut());
+    // SAFETY: the mapping is new, and the system chooses an unused address.
+    let room = unsafe { mmap_anonymous(none, bytes, ProtFlags::empty(), MapFlags::PRIVATE) }?;
+    // SAFETY: the call above made the mapping, and nothing uses it.
+    Ok(unsafe { munmap(room, bytes) }?)
 }
 
 /// Calls `start` while this thread blocks all signals, as a thread that is started there does.
