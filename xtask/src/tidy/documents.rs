@@ -179,7 +179,8 @@ fn commands(readme: &File) -> Vec<Finding> {
     missing.map(|command| readme.finding(1, format!("must show the command `{command}`"))).collect()
 }
 
-/// Checks that the library includes the README in its doctests, so that they run the Rust code. The library includes a link in its own folder, because only that folder is published.
+/// Checks that the library includes the README in its doctests, so that they run the Rust code. The
+/// library includes a link in its own folder, because only that folder is published.
 fn blocks(tree: &Tree, readme: &File) -> Vec<Finding> {
     let fences: Vec<_> = rust_fences(readme).collect();
     let mut findings = unrun(readme, &fences);

@@ -161,8 +161,8 @@ impl Semaphore {
     /// # Errors
     ///
     /// `Full` if more permits would be available and held than the maximum, or, without a maximum,
-    /// more than 2^40 available: then it adds none. `Busy` if other processes kept acquiring permits
-    /// while it counted them. `Closed` if the object was removed; `Forked`; `RoleLost`.
+    /// more than 2^40 available; `Busy` if other processes kept acquiring permits while it counted
+    /// them: then it adds none. `Closed` if the object was removed; `Forked`; `RoleLost`.
     #[inline]
     pub fn post(&self, permits: u32) -> Result<u64> {
         self.membership().check_live()?;

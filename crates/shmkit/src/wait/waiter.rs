@@ -292,8 +292,8 @@ impl WaitLoop {
         if !is_attempt && let Some(found) = self.spin(context, &mut look) {
             return Waited { found: Some(found), stopped: None, slept: false, requested: false };
         }
-        let (mut since, mut patience) = (None, None);
-        let (mut stopped, mut woke) = (None, WaitOutcome::Changed);
+        let (mut since, mut patience, mut stopped) = (None, None, None);
+        let mut woke = WaitOutcome::Changed;
         let (mut checks, stops) = (Timer::begin(&self.remembered, notices), Stops::of(until));
         let found = loop {
             checks.read_news();

@@ -6,7 +6,7 @@
 use core::sync::atomic::{AtomicPtr, Ordering};
 use std::ptr::{self, NonNull};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
 
 use super::bell::Bell;
 use super::obstacle::Obstacle;
@@ -18,7 +18,7 @@ use crate::sys::fork::ProcessStamp;
 use crate::sys::process;
 
 /// The stack of the thread. Its thread-local variables, those of the program, are in it, too.
-pub(super) const STACK_BYTES: usize = 256 << 10;
+const STACK_BYTES: usize = 256 << 10;
 /// The environment variable that turns notices off.
 const VARIABLE: &str = "SHMKIT_NOTICES";
 
@@ -121,12 +121,11 @@ impl Running {
         let queue = Queue::new().map_err(Error::from_os)?;
         let ringer = Arc::new(Ringer::new(queue));
         let id = ringer.watch(watched, bell).ok_or_else(lost)?.map_err(Error::from_os)?;
-        let builder = Builder::new().name("shmkit-notices".into()).stack_size(STACK_BYTES);
         let run = {
             let ringer = ringer.clone();
             move || ringer.run()
         };
-        match thread::start(builder, run) {
+        match thread::start("shmkit-notices", STACK_BYTES, run) {
             Ok(thread) => Ok((Self { ringer, thread }, id)),
             Err(error) => {
                 ringer.end();

@@ -9,25 +9,25 @@ use std::thread::{Builder, JoinHandle};
 
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
-use crate::sys::notices::service::STACK_BYTES;
-
 /// More than what the thread needs beside its stack: thread-local variables, and a stack for its
 /// signal handlers.
 const BESIDE_STACK: usize = 1 << 20;
 
 /// Starts a thread that receives no signals.
 pub(in crate::sys::notices) fn start(
-    builder: Builder,
+    name: &str,
+    stack_bytes: usize,
     run: impl FnOnce() + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
-    check_room()?;
+    check_room(stack_bytes + BESIDE_STACK)?;
+    let builder = Builder::new().name(name.into()).stack_size(stack_bytes);
     without_signals(|| builder.spawn(run))
 }
 
 /// Refuses to start a thread where memory is scarce: the standard library ends a process in which
 /// a new thread gets a stack, and no stack for its signal handlers.
-fn check_room() -> io::Result<()> {
-    let (bytes, none) = (STACK_BYTES + BESIDE_STACK, ptr::null_mut());
+fn check_room(bytes: usize) -> io::Result<()> {
+    let none = ptr::null_mut();
     // SAFETY: the mapping is new, and the system chooses an unused address.
     let room = unsafe { mmap_anonymous(none, bytes, ProtFlags::empty(), MapFlags::PRIVATE) }?;
     // SAFETY: the call above made the mapping, and nothing uses it.

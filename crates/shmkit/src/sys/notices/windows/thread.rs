@@ -5,8 +5,9 @@ use std::thread::{Builder, JoinHandle};
 
 /// Starts a thread.
 pub(in crate::sys::notices) fn start(
-    builder: Builder,
+    name: &str,
+    stack_bytes: usize,
     run: impl FnOnce() + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
-    builder.spawn(run)
+    Builder::new().name(name.into()).stack_size(stack_bytes).spawn(run)
 }
