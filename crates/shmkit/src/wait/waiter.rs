@@ -345,10 +345,15 @@ impl WaitLoop {
             };
             woke = ticket.sleep(until.or_before(next_look), &mut checks, &stops, &mut standing);
         };
-        if let (Some(_), Some(since)) = (&found, since) {
+        self.learn(found.is_some(), since);
+        Waited { found, stopped, slept: standing.slept, requested: standing.requested }
+    }
+
+    /// Learns how long a wait took that found something, and that did not only spin.
+    fn learn(&self, has_found: bool, since: Option<Instant>) {
+        if let Some(since) = since.filter(|_| has_found) {
             self.spin.learn_wait_since(since);
         }
-        Waited { found, stopped, slept: standing.slept, requested: standing.requested }
     }
 
     /// Looks at once, and then for as long as that paid recently. `None`: it is time to sleep.
