@@ -23,7 +23,8 @@ sudo() {
 /// Comes before the output of each command.
 const MARK: &str = "-- output of the next command --\n";
 
-/// A command of a guide, and what it prints.
+/// A command of a guide, and what it prints. One that runs in the background is a step together with
+/// all that follow until it is waited for, since it prints at any time.
 struct Step {
     line: usize,
     command: String,
@@ -34,13 +35,17 @@ struct Step {
 /// Returns the commands in the blocks that are marked `console`.
 fn steps(guide: &str) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
-    let mut is_console = false;
+    let (mut is_console, mut in_background) = (false, false);
     for (line, text) in (1..).zip(guide.lines()) {
         if let Some(mark) = text.strip_prefix("```") {
             is_console = mark == "console";
         } else if !is_console {
         } else if let Some(command) = text.strip_prefix("$ ") {
-            steps.push(Step { line, command: command.into(), expected: String::new() });
+            match steps.last_mut() {
+                Some(step) if in_background => step.command.extend(["\n", command]),
+                _ => steps.push(Step { line, command: command.into(), expected: String::new() }),
+            }
+            in_background = command.ends_with('&') || in_background && !command.starts_with("wait");
         } else {
             let step = steps.last_mut().expect("a command before its output");
             step.expected.extend([text, "\n"]);

@@ -34,7 +34,7 @@ fn the_doctor_says_who_keeps_the_space_of_a_full_file_system() {
             let fill = |number: u32| dir.latest::<u64>().create(&format!("filler {number}"));
             let full = (0..).map(fill).find_map(Result::err).unwrap();
             assert_eq!(full.kind(), ErrorKind::OutOfSpace);
-            let why = "bytes left; remove objects, or mount it with a larger size";
+            let why = "bytes left; remove objects, or enlarge the file system";
             assert!(full.reason().contains(" of 262144 ") && full.reason().contains(why), "{full}");
 
             let (report, code) = dir.doctor(&[]);
@@ -80,7 +80,8 @@ fn the_doctor_names_a_process_that_can_open_few_files_more() {
     dir.await_waiting("never", 1);
     let (report, code) = dir.doctor(&[]);
     let who = format!("process {} (shm) has ", waiting.child.id());
-    let why = " open files, and 20 are allowed: the next objects that it opens are refused";
+    let why = " open files, and 20 are allowed: the next objects that it opens may be \
+               refused";
     assert!(report.contains(&who) && report.contains(why), "{report}");
     assert!(report.contains("ulimit -n") && code == Some(0), "{report}");
 }
