@@ -122,12 +122,12 @@ fn invalid_input_is_refused_with_a_reason() {
     fails(&["get", ""], "cannot use the name \"\": it is empty");
     fails(&["get", "a//b"], "it has an empty part");
     let not_a_variant =
-        "cannot set \"goal\": mode: Flying is not a variant: the variants are Parked, Driving";
+        "cannot set \"goal\": mode: \"Flying\" is not a variant: the variants are Parked, Driving";
     fails(&["set", "goal", "mode=Flying"], not_a_variant);
-    fails(&["set", "goal", "at.x=fast"], "at.x: fast is not a valid f64");
+    fails(&["set", "goal", "at.x=fast"], "at.x: \"fast\" is not a valid f64");
     fails(
         &["set", "goal", "loads=[99999]"],
-        "99999 is not a valid i16: the range is -32768 to 32767",
+        "\"99999\" is not a valid i16: the range is -32768 to 32767",
     );
     fails(&["set", "goal", "label=seventeen letters"], "17 bytes of text do not fit");
     fails(&["set", "goal", "at"], "\"at\" is not FIELD=VALUE: the fields are at, at.x, at.y, path");

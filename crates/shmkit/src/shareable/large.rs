@@ -1,7 +1,8 @@
-//! Values that are too large for the stack: the limit of calls by value, and boxes of zeros.
+//! Values that are too large for the stack: the limit of calls by value, and room on the heap.
 #![allow(unsafe_code, reason = "zeros that are a value")]
 
 use super::Shareable;
+use crate::{Error, ErrorKind, Result};
 
 /// The largest value, in bytes, that a function of this library takes or returns by value: 64 KiB.
 ///
@@ -156,4 +157,19 @@ pub fn zeroed_box<T: Shareable>() -> Box<T> {
     let zeros = Box::<T>::new_zeroed();
     // SAFETY: every byte is zero, and `ZEROS_VALID` says that this is a value.
     unsafe { zeros.assume_init() }
+}
+
+/// Returns `size` bytes on the heap, for a value whose size another process, or a text, chose: so
+/// it can be more than there is memory.
+///
+/// # Errors
+///
+/// `OutOfSpace`.
+pub(crate) fn room_for<B: Clone>(size: u64, byte: B) -> Result<Vec<B>> {
+    let (count, mut room) = (usize::try_from(size).unwrap_or(usize::MAX), Vec::new());
+    if room.try_reserve_exact(count).is_err() {
+        return Err(Error::new(ErrorKind::OutOfSpace, format!("no memory for {size} bytes")));
+    }
+    room.resize(count, byte);
+    Ok(room)
 }

@@ -29,8 +29,8 @@ mod text;
 #[doc(hidden)]
 pub mod derive;
 
-pub(crate) use large::check_by_value;
 pub use large::{MAX_BY_VALUE, zeroed_box};
+pub(crate) use large::{check_by_value, room_for};
 pub(crate) use layout::{FNV_OFFSET_BASIS, fnv1a_from};
 pub use layout::{Layout, Scalar};
 pub use list::FixedVec;

@@ -159,7 +159,7 @@ fn a_part_is_set_by_its_path() {
 }
 
 #[test]
-fn an_invalid_path_or_value_is_refused_with_the_valid_ones() {
+fn an_invalid_path_is_refused_with_the_valid_ones() {
     for (path, text, why) in [
         (
             "speed",
@@ -184,24 +184,32 @@ fn an_invalid_path_or_value_is_refused_with_the_valid_ones() {
             "1",
             "the value has no field : the fields are stamp_ns, at, mode, name, v, joints, limit, key, on, big",
         ),
+    ] {
+        assert_eq!(set(path, text).unwrap_err(), why, "{path}={text}");
+    }
+}
+
+#[test]
+fn an_invalid_value_is_refused_with_what_is_valid() {
+    for (path, text, why) in [
         (
             "stamp_ns",
             "-1",
-            "stamp_ns: -1 is not a valid u64: the range is 0 to 18446744073709551615",
+            "stamp_ns: \"-1\" is not a valid u64: the range is 0 to 18446744073709551615",
         ),
-        ("v[0]", "32768", "v[0]: 32768 is not a valid i16: the range is -32768 to 32767"),
+        ("v[0]", "32768", "v[0]: \"32768\" is not a valid i16: the range is -32768 to 32767"),
         (
             "stamp_ns",
             "1.5",
-            "stamp_ns: 1.5 is not a valid u64: the range is 0 to 18446744073709551615",
+            "stamp_ns: \"1.5\" is not a valid u64: the range is 0 to 18446744073709551615",
         ),
-        ("stamp_ns", "1 2", "stamp_ns: unexpected 2 after the value"),
-        ("at.1", "1e39", "at.1: 1e39 is not a valid f32: the largest is 3.4028235e38"),
-        ("at.0", "abc", "at.0: abc is not a valid f64"),
+        ("stamp_ns", "1 2", "stamp_ns: unexpected \"2\" after the value"),
+        ("at.1", "1e39", "at.1: \"1e39\" is not a valid f32: the largest is 3.4028235e38"),
+        ("at.0", "abc", "at.0: \"abc\" is not a valid f64"),
         ("at", "Point(1)", "at: field 1 is missing"),
         ("at", "Point { 0: 1, 0: 2 }", "at: field 0 is given twice"),
         ("at", "Point { z: 1 }", "at: struct Point has no field z: the fields are 0, 1"),
-        ("mode", "fast", "mode: fast is not a variant: the variants are Fast, Slow"),
+        ("mode", "fast", "mode: \"fast\" is not a variant: the variants are Fast, Slow"),
         (
             "name",
             "thirteen bytes",
@@ -218,13 +226,32 @@ fn an_invalid_path_or_value_is_refused_with_the_valid_ones() {
         ("name", r#""\u{d800}""#, r"name: \u{d800} is not a character"),
         ("v", "[1]", "v: [1]: expected 2 items for [i16; 2], found 1"),
         ("v", "[1, 2, 3]", "v: [1, 2, 3]: expected at most 2 items"),
-        ("v", "1", "v: expected [ before 1"),
-        ("limit", "no", "limit: no is not a valid f32"),
-        ("key", "ab", "key: expected ' before ab"),
+        ("v", "1", "v: expected [ before \"1\""),
+        (
+            "v",
+            "123456789 123456789 123456789 123456789 123456789",
+            "v: expected [ before \"123456789 123456789 123456789 123456789 ...\"",
+        ),
+        ("limit", "no", "limit: \"no\" is not a valid f32; None and Some(...) are possible, too"),
+        ("limit", "", "limit: \"\" is not a valid f32; None and Some(...) are possible, too"),
+        ("limit", "Some(x)", "limit: \"x\" is not a valid f32"),
+        ("limit", "Some 1", "limit: expected ( before \"1\""),
+        ("key", "ab", "key: expected ' before \"ab\""),
         ("key", "'ab'", "key: 'ab' is not one character"),
-        ("on", "yes", "on: yes is neither true nor false"),
+        ("on", "yes", "on: \"yes\" is neither true nor false"),
     ] {
         assert_eq!(set(path, text).unwrap_err(), why, "{path}={text}");
+    }
+}
+
+#[test]
+fn a_maybe_in_a_maybe_that_is_neither_is_refused_with_what_is_possible() {
+    let schema = Schema::of::<Maybe<Maybe<u8>>>();
+    for (text, shown) in
+        [("3", "\"3\""), ("{\"Some", "\"{\\\"Some\""), ("{\"None\": 3}", "\"{\\\"None\\\": 3}\"")]
+    {
+        let error = schema.set(&mut [0; 3], "", text).unwrap_err();
+        assert_eq!(error.to_string(), format!("value: {shown} is neither None nor Some(...)"));
     }
 }
 
@@ -266,7 +293,7 @@ fn a_value_that_is_not_a_struct_is_set_whole() {
         ErrorKind::Corrupt
     );
     let error = Schema::of::<u8>().set(&mut [0], "", "256").unwrap_err();
-    assert_eq!(error.to_string(), "value: 256 is not a valid u8: the range is 0 to 255");
+    assert_eq!(error.to_string(), "value: \"256\" is not a valid u8: the range is 0 to 255");
 }
 
 #[test]

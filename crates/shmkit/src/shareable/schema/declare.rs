@@ -1,6 +1,6 @@
 //! From a declaration, as a person writes it, to a tree with the layout of `repr(C)`.
 
-use super::unparsed::Unparsed;
+use super::unparsed::{Unparsed, shortened};
 use super::{Field, Schema, Shape, Variant};
 use crate::shareable::layout::Scalar;
 use crate::shareable::limits::{MAX_DEPTH, MAX_SIZE};
@@ -45,7 +45,7 @@ impl Schema {
         };
         let schema = schema.and_then(|schema| match declaration.rest.trim() {
             "" => Ok(schema),
-            rest => Err(format!("unexpected {rest}")),
+            rest => Err(format!("unexpected {:?}", shortened(rest))),
         });
         let wrong = |why: String| {
             let why = format!("{text:?} does not declare a type: {why}");
@@ -88,6 +88,7 @@ impl<'t> Unparsed<'t> {
         if !["FixedString", "FixedVec", "Maybe"].contains(&name) {
             let known = "f64, u8, bool, [f64; 3], FixedString<16>, FixedVec<u8, 4>, Maybe<f64>, \
                          { x: f64 }";
+            let before = shortened(before);
             return Err(format!("expected a type such as {known} before {before:?}"));
         }
         self.expect('<')?;
@@ -151,7 +152,7 @@ impl<'t> Unparsed<'t> {
     fn name(&mut self, of: &str) -> Result<&'t str, String> {
         let before = self.rest.trim();
         match self.identifier() {
-            "" => Err(format!("expected the name of {of} before {before:?}")),
+            "" => Err(format!("expected the name of {of} before {:?}", shortened(before))),
             name => Ok(name),
         }
     }
@@ -159,7 +160,7 @@ impl<'t> Unparsed<'t> {
     fn count(&mut self) -> Result<u64, String> {
         let word = self.identifier();
         let count = word.parse().ok().filter(|count| *count > 0);
-        count.ok_or_else(|| format!("{word:?} is not a number above 0"))
+        count.ok_or_else(|| format!("{:?} is not a number above 0", shortened(word)))
     }
 
     fn integer(&mut self) -> Result<i128, String> {
@@ -218,7 +219,7 @@ mod tests {
         for (text, why) in [
             ("", "expected a type such as"),
             ("usize", "before \"usize\""),
-            ("x: f64 y: f64", "unexpected y: f64"),
+            ("x: f64 y: f64", "unexpected \"y: f64\""),
             ("x: f64, y", "expected : at the end"),
             ("x: f64, x: f64", "two fields have the name x"),
             ("{ x: f64", "expected } at the end"),

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::str::FromStr;
 
 use super::difference::spelled;
-use super::unparsed::Unparsed;
+use super::unparsed::{Unparsed, shortened};
 use super::{LENGTH, Schema, Shape, items_offset, maybe_offset};
 use crate::shareable::layout::Scalar;
 
@@ -13,9 +13,7 @@ impl<'t> Unparsed<'t> {
     /// Parses a value of the type, and writes its bytes to `out`, which is zeroed.
     pub(super) fn put(&mut self, schema: &Schema, out: &mut [u8]) -> Result<(), String> {
         match &schema.shape {
-            Shape::Scalar(Scalar::Char) => self.put_char(out),
-            Shape::Scalar(Scalar::Bool) => put_bool(self.word(), out),
-            Shape::Scalar(scalar) => put_number(*scalar, &self.word_or_quoted()?, out),
+            Shape::Scalar(scalar) => self.put_scalar(*scalar, out),
             Shape::Text { .. } => put_text(&self.quoted('"')?, schema, out),
             Shape::Array { item, len } => {
                 let text = self.rest;
@@ -41,7 +39,8 @@ impl<'t> Unparsed<'t> {
                 let Some(variant) = variants.iter().find(|variant| variant.name == *word) else {
                     let names: Vec<_> = variants.iter().map(|each| each.name.as_str()).collect();
                     return Err(format!(
-                        "{word} is not a variant: the variants are {}",
+                        "{:?} is not a variant: the variants are {}",
+                        shortened(&word),
                         names.join(", ")
                     ));
                 };
@@ -49,6 +48,31 @@ impl<'t> Unparsed<'t> {
                 Ok(())
             }
         }
+    }
+
+    fn put_scalar(&mut self, scalar: Scalar, out: &mut [u8]) -> Result<(), String> {
+        match scalar {
+            Scalar::Char => self.put_char(out)?,
+            Scalar::Bool => {
+                let word = self.word();
+                let value = word.parse::<bool>();
+                let wrong = |_| format!("{:?} is neither true nor false", shortened(word));
+                out[0] = value.map_err(wrong)?.into();
+            }
+            Scalar::F32 => {
+                let value = float(&self.word_or_quoted()?, scalar, f32::MAX, f32::is_infinite)?;
+                out.copy_from_slice(&value.to_le_bytes());
+            }
+            Scalar::F64 => {
+                let value = float(&self.word_or_quoted()?, scalar, f64::MAX, f64::is_infinite)?;
+                out.copy_from_slice(&value.to_le_bytes());
+            }
+            integer => {
+                let bits = integer_bits(&self.word_or_quoted()?, integer)?;
+                out.copy_from_slice(&bits.to_le_bytes()[..out.len()]);
+            }
+        }
+        Ok(())
     }
 
     /// Parses `[a, b]`. Returns the number of items.
@@ -92,17 +116,22 @@ impl<'t> Unparsed<'t> {
             }
         };
         out[0] = 1;
-        self.put(item, &mut out[place..][..item.size as usize])?;
-        let Some(end) = end else { return Ok(()) };
+        let put = self.put(item, &mut out[place..][..item.size as usize]);
+        let Some(end) = end else {
+            return put.map_err(|why| format!("{why}; None and Some(...) are possible, too"));
+        };
+        put?;
         self.accept(',');
         self.expect(end)
     }
 
     /// Parses `{"key":`.
     fn expect_key(&mut self, key: &str) -> Result<(), String> {
-        let shown = self.rest.trim();
-        let found = self.accept('{') && self.word_or_quoted()? == key && self.accept(':');
-        found.then_some(()).ok_or_else(|| format!("{shown} is neither None nor Some(...)"))
+        let shown = shortened(self.rest.trim());
+        let found = self.accept('{')
+            && self.word_or_quoted().is_ok_and(|word| word == key)
+            && self.accept(':');
+        found.then_some(()).ok_or_else(|| format!("{shown:?} is neither None nor Some(...)"))
     }
 
     /// Parses `Point { x: 1, y: 2 }` or `Point(1, 2)`, with or without the name, each field once;
@@ -152,7 +181,7 @@ impl<'t> Unparsed<'t> {
                 let mut chars = text.chars();
                 match (chars.next(), chars.next()) {
                     (Some(c), None) => c,
-                    _ => return Err(format!("'{text}' is not one character")),
+                    _ => return Err(format!("'{}' is not one character", shortened(&text))),
                 }
             }
         };
@@ -204,7 +233,7 @@ fn unescape(chars: &mut std::str::Chars<'_>) -> Result<char, String> {
                 chars.as_str()[1..].split_once('}').ok_or("expected } after \\u{")?;
             *chars = rest.chars();
             let code = u32::from_str_radix(digits, 16).ok().and_then(char::from_u32);
-            code.ok_or_else(|| format!("\\u{{{digits}}} is not a character"))?
+            code.ok_or_else(|| format!("\\u{{{}}} is not a character", shortened(digits)))?
         }
         Some('u') => {
             // JSON: one unit of UTF-16, or two.
@@ -256,56 +285,28 @@ pub(super) fn put_text(text: &str, schema: &Schema, out: &mut [u8]) -> Result<()
     }
 }
 
-fn put_number(scalar: Scalar, word: &str, out: &mut [u8]) -> Result<(), String> {
-    let name = scalar.name();
-    if let Some((min, max)) = scalar.bounds() {
-        let negative = word.parse().ok().filter(|value| (min..=0).contains(value));
-        let positive = word.parse().ok().filter(|value| *value <= max);
-        let bits = positive.or(negative.map(|value: i128| value as u128));
-        let bits = bits
-            .ok_or_else(|| format!("{word} is not a valid {name}: the range is {min} to {max}"))?;
-        out.copy_from_slice(&bits.to_le_bytes()[..out.len()]);
-        return Ok(());
-    }
-    match scalar {
-        Scalar::F32 => {
-            let value = float(word, name, f32::MAX, f32::is_infinite)?;
-            out.copy_from_slice(&value.to_le_bytes());
-        }
-        Scalar::F64 => {
-            let value = float(word, name, f64::MAX, f64::is_infinite)?;
-            out.copy_from_slice(&value.to_le_bytes());
-        }
-        _ => return put_bool(word, out),
-    }
-    Ok(())
-}
-
-fn put_bool(word: &str, out: &mut [u8]) -> Result<(), String> {
-    let value: bool = word.parse().map_err(|_| format!("{word} is neither true nor false"))?;
-    out[0] = value.into();
-    Ok(())
-}
-
-/// Returns the text, or its beginning if it is long, for a message.
-fn shortened(text: &str) -> Cow<'_, str> {
-    const MOST: usize = 40;
-    match text.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}...", &text[..end]).into(),
-        None => text.into(),
-    }
+/// Parses an integer. Returns its bits.
+fn integer_bits(word: &str, scalar: Scalar) -> Result<u128, String> {
+    let (min, max) = scalar.bounds().unwrap_or_default();
+    let negative = word.parse().ok().filter(|value| (min..=0).contains(value));
+    let positive = word.parse().ok().filter(|value| *value <= max);
+    positive.or(negative.map(|value: i128| value as u128)).ok_or_else(|| {
+        let (word, name) = (shortened(word), scalar.name());
+        format!("{word:?} is not a valid {name}: the range is {min} to {max}")
+    })
 }
 
 /// Parses a number. Refuses one that is too large for its type, unless the text asks for infinity.
 fn float<F: FromStr + Debug + Copy>(
     word: &str,
-    name: &str,
+    scalar: Scalar,
     max: F,
     is_infinite: fn(F) -> bool,
 ) -> Result<F, String> {
-    let value = word.parse().map_err(|_| format!("{word} is not a valid {name}"))?;
+    let wrong = || format!("{:?} is not a valid {}", shortened(word), scalar.name());
+    let value = word.parse().map_err(|_| wrong())?;
     if is_infinite(value) && !word.contains("inf") {
-        return Err(format!("{word} is not a valid {name}: the largest is {max:?}"));
+        return Err(format!("{}: the largest is {max:?}", wrong()));
     }
     Ok(value)
 }

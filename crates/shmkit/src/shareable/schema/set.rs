@@ -2,9 +2,10 @@
 
 use super::difference::spelled;
 use super::literal::{field, put_text};
-use super::unparsed::Unparsed;
+use super::unparsed::{Unparsed, shortened};
 use super::value::length;
 use super::{Schema, Shape, Value, items_offset};
+use crate::shareable::room_for;
 use crate::{Error, ErrorKind, Result};
 
 impl Schema {
@@ -26,8 +27,9 @@ impl Schema {
     ///
     /// [`InvalidArgument`](ErrorKind::InvalidArgument) if there is no such part or the text does
     /// not fit it; the message says what is possible. [`Corrupt`](ErrorKind::Corrupt) if `bytes`
-    /// are not a value, unless an empty path replaces the whole. After an error the bytes are
-    /// unchanged.
+    /// are not a value, unless an empty path replaces the whole.
+    /// [`OutOfSpace`](ErrorKind::OutOfSpace) if there is not enough memory. After an error the
+    /// bytes are unchanged.
     ///
     /// # Examples
     ///
@@ -41,7 +43,8 @@ impl Schema {
     /// assert_eq!(schema.read(&bytes)?.to_string(), "Goal { x: 3.5, mode: Fast }");
     ///
     /// let error = schema.set(&mut bytes, "mode", "Faster").unwrap_err();
-    /// assert_eq!(error.to_string(), "mode: Faster is not a variant: the variants are Slow, Fast");
+    /// let why = "mode: \"Faster\" is not a variant: the variants are Slow, Fast";
+    /// assert_eq!(error.to_string(), why);
     /// # Ok::<(), shmkit::Error>(())
     /// ```
     pub fn set(&self, bytes: &mut [u8], path: &str, text: &str) -> Result<()> {
@@ -49,7 +52,7 @@ impl Schema {
             self.read(bytes)?;
         }
         let (schema, start) = find(self, Some(bytes), path)?;
-        let mut part = vec![0; schema.size as usize];
+        let mut part = room_for(schema.size, 0)?;
         let mut literal = Unparsed { rest: text };
         let wrong = |why: String| {
             let path = if path.is_empty() { "value" } else { path };
@@ -63,7 +66,8 @@ impl Schema {
             _ => literal.put(schema, &mut part).map_err(wrong)?,
         }
         if !literal.rest.trim().is_empty() {
-            return Err(wrong(format!("unexpected {} after the value", literal.rest.trim())));
+            let rest = shortened(literal.rest.trim());
+            return Err(wrong(format!("unexpected {rest:?} after the value")));
         }
         bytes[start..start + part.len()].copy_from_slice(&part);
         Ok(())
@@ -129,14 +133,7 @@ impl Schema {
         if let Some(name) = enum_without_zero(self) {
             return Err(invalid(format!("enum {name} has no variant of value 0")));
         }
-        let mut bytes = Vec::new();
-        let size = usize::try_from(self.size).unwrap_or(usize::MAX);
-        if bytes.try_reserve_exact(size).is_err() {
-            let why = format!("no memory for a value of {} bytes", self.size);
-            return Err(Error::new(ErrorKind::OutOfSpace, why));
-        }
-        bytes.resize(size, 0);
-        Ok(bytes)
+        room_for(self.size, 0)
     }
 }
 

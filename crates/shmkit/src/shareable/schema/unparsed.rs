@@ -1,5 +1,7 @@
 //! What the parsers of declarations and of values have in common.
 
+use std::borrow::Cow;
+
 /// The part of a text that is not parsed yet.
 #[derive(Clone, Copy)]
 pub(super) struct Unparsed<'t> {
@@ -27,7 +29,16 @@ impl<'t> Unparsed<'t> {
         match self.rest.trim() {
             _ if self.accept(c) => Ok(()),
             "" => Err(format!("expected {c} at the end")),
-            rest => Err(format!("expected {c} before {rest}")),
+            rest => Err(format!("expected {c} before {:?}", shortened(rest))),
         }
+    }
+}
+
+/// Returns the text, or its beginning if it is long, for a message.
+pub(super) fn shortened(text: &str) -> Cow<'_, str> {
+    const MOST: usize = 40;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}...", &text[..end]).into(),
+        None => text.into(),
     }
 }
