@@ -38,6 +38,22 @@ pub(super) fn open_or_create<T>(
     Err(Error::new(ErrorKind::Busy, why))
 }
 
+/// Opens again, by its name, what this process has just created as the file `created`.
+///
+/// `AlreadyExists` if the name leads to other memory by now, or to none: then this process has not
+/// created what it would open.
+pub(super) fn reopened(created: &File, open: impl FnOnce() -> Result<Backing>) -> Result<Backing> {
+    let identity = file::status(created)?.identity;
+    match open() {
+        Ok(opened) if opened.status()?.identity == identity => Ok(opened.created()),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        Ok(_) | Err(_) => {
+            let why = "another process removed it meanwhile, and could use its name: try again";
+            Err(Error::new(ErrorKind::AlreadyExists, why))
+        }
+    }
+}
+
 impl Backing {
     /// Takes the file that `open` returns, which must be a regular one. Also returns its status.
     ///
@@ -124,5 +140,38 @@ impl Backing {
     #[cold]
     pub(super) fn with_context(&self, error: Error, doing: &'static str) -> Error {
         error.doing(doing).on(&self.label)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn only_what_this_process_created_counts_as_created() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("memory");
+        let create =
+            || File::options().read(true).write(true).create_new(true).open(&path).unwrap();
+        let reopen = || {
+            let file = || File::open(&path).map_err(Error::from_os);
+            Backing::open(file, "memory".into()).map(|(backing, _)| backing)
+        };
+        let mine = create();
+        let opened = reopened(&mine, reopen).unwrap();
+        assert!(opened.was_created() && !opened.is_writable());
+        drop(opened);
+        let removed = reopened(&mine, || {
+            fs::rename(&path, directory.path().join("away")).unwrap();
+            reopen()
+        });
+        assert_eq!(removed.unwrap_err().kind(), ErrorKind::AlreadyExists);
+        let replaced = reopened(&mine, || {
+            drop(create());
+            reopen()
+        });
+        assert_eq!(replaced.unwrap_err().kind(), ErrorKind::AlreadyExists);
     }
 }

@@ -104,10 +104,10 @@ impl FileMappingOptions {
         let mode = self.access.mode(self.read_only_peers);
         let created = directory::create_whole(path, size, mode)?;
         let backing = match self.read_only {
-            true => self.open_at(path)?.backing,
-            false => Backing::open(|| Ok(created), path.display().to_string())?.0,
+            true => backing::reopened(&created, || Ok(self.open_at(path)?.backing))?,
+            false => Backing::open(|| Ok(created), path.display().to_string())?.0.created(),
         };
-        Ok(FileMapping { backing: backing.created() })
+        Ok(FileMapping { backing })
     }
 
     fn open_at(&self, path: &Path) -> Result<FileMapping> {

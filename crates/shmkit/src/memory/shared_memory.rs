@@ -1,7 +1,7 @@
 //! Memory with a name or without one, whose every byte belongs to the user.
 //!
-//! The `SharedMemory` named `prices` is the file `/dev/shm/prices`. It has no header, and its size
-//! is exact. So `shm_open`, Boost's `shared_memory_object` and Python's
+//! On Linux the `SharedMemory` named `prices` is the file `/dev/shm/prices`. It has no header, and
+//! its size is exact. So `shm_open`, Boost's `shared_memory_object` and Python's
 //! `multiprocessing.shared_memory` find the same memory by that name. For the same reason the
 //! environment variable `SHMKIT_DIR`, which moves objects, does not move it. On Windows it is the
 //! section that `CreateFileMapping` creates and opens by that name.
@@ -66,7 +66,7 @@ impl SharedMemoryOptions {
         self
     }
 
-    /// Does not commit the space of new memory. Each page takes space from its first use on.
+    /// Creates memory without reserving its space. Each page takes space from its first use on.
     ///
     /// So memory can be larger than what is left, as long as few of its pages are used. If a page
     /// gets no space, a copy in or out of a [`Region`] is `OutOfSpace`, and an access through
@@ -110,19 +110,13 @@ impl SharedMemoryOptions {
     ///
     /// # Errors
     ///
-    /// `OutOfSpace`, `PermissionDenied`.
+    /// Those of [`SharedMemory::create_unique`].
     pub fn create_unique(&self, size: u64) -> Result<SharedMemory> {
-        loop {
-            let create = || {
-                let number = u64::from_le_bytes(random()?);
-                self.create_named(&RawName::new(&format!("shmkit-{number:016x}"))?, size)
-            };
-            match create() {
-                // Other memory has the same name, which is next to impossible: try another one.
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                answer => return answer.map_err(|error| error.doing("create").on(UNIQUE)),
-            }
-        }
+        let create = || {
+            let number = u64::from_le_bytes(random()?);
+            self.create_named(&RawName::new(&format!("shmkit-{number:016x}"))?, size)
+        };
+        untaken(create).map_err(|error| error.doing("create").on(UNIQUE))
     }
 
     /// Opens memory as [`SharedMemory::open`] does, with these options.
@@ -156,10 +150,10 @@ impl SharedMemoryOptions {
         let mode = self.access.mode(self.read_only_peers);
         let created = memory::create(&self.system_name(name), size, mode, self.sparse)?;
         let backing = match self.read_only {
-            true => self.open_named(name)?.backing,
-            false => Backing::open(|| Ok(created), name.as_str().to_owned())?.0,
+            true => backing::reopened(&created, || Ok(self.open_named(name)?.backing))?,
+            false => Backing::open(|| Ok(created), name.as_str().to_owned())?.0.created(),
         };
-        Ok(SharedMemory { backing: backing.created(), is_named: true })
+        Ok(SharedMemory { backing, is_named: true })
     }
 
     fn open_named(&self, name: &RawName) -> Result<SharedMemory> {
@@ -186,6 +180,20 @@ impl SharedMemoryOptions {
         };
         backing::open_or_create(open, || self.create_named(name, size))
     }
+}
+
+/// Creates memory by `create`, which chooses another name each time, until that is not taken: the
+/// first one is, next to certainly.
+fn untaken(create: impl Fn() -> Result<SharedMemory>) -> Result<SharedMemory> {
+    const ATTEMPTS: u32 = 16;
+    for _ in 0..ATTEMPTS {
+        match create() {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            answer => return answer,
+        }
+    }
+    let why = format!("{ATTEMPTS} random names were taken: the system's random numbers repeat");
+    Err(Error::new(ErrorKind::Busy, why))
 }
 
 /// What a seal on anonymous memory forbids, permanently and for all processes.
@@ -215,7 +223,7 @@ impl From<Seal> for SealKind {
 /// removed or the machine restarts. Handles and regions of removed memory keep working.
 ///
 /// A name has 1 to 255 bytes. It contains no `/`, except for a leading one, which is ignored, and
-/// does not end in `.shmkit`. The memory is the file of that name in `/dev/shm`.
+/// does not end in `.shmkit`. On Linux the memory is the file of that name in `/dev/shm`.
 ///
 /// On Windows it is a section of the page file. The size is a number of whole pages and cannot
 /// change. Memory and name live until the last handle and region end. A name has up to 260 UTF-16
@@ -303,12 +311,16 @@ impl SharedMemory {
     /// # If a process dies
     ///
     /// The memory stays until it is removed or the machine restarts, also if no other process
-    /// learned of its name. `ls /dev/shm` shows it. [Anonymous](Self::anonymous) memory goes with
-    /// its last user.
+    /// learned of its name. [Anonymous](Self::anonymous) memory goes with its last user.
+    ///
+    /// # Platforms
+    ///
+    /// On Linux `ls /dev/shm` shows it, also after its creator died. On Windows it goes with its
+    /// last handle and region. macOS has no list of such names.
     ///
     /// # Errors
     ///
-    /// `OutOfSpace`, `PermissionDenied`.
+    /// `OutOfSpace`, `PermissionDenied`; `Busy` if the system's random numbers repeat.
     ///
     /// # Examples
     ///
@@ -480,5 +492,24 @@ impl SharedMemory {
     /// `RoleLost` if the process closed the file's descriptor.
     pub fn into_file(self) -> Result<File> {
         self.backing.into_file()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_always_taken_is_not_tried_for_ever() {
+        let tries = Cell::new(0);
+        let refused = untaken(|| {
+            tries.set(tries.get() + 1);
+            Err(Error::new(ErrorKind::AlreadyExists, "the name is taken"))
+        });
+        assert_eq!((refused.unwrap_err().kind(), tries.get()), (ErrorKind::Busy, 16));
+        let other = untaken(|| Err(Error::new(ErrorKind::OutOfSpace, "no space")));
+        assert_eq!(other.unwrap_err().kind(), ErrorKind::OutOfSpace);
     }
 }
