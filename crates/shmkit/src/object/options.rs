@@ -112,9 +112,12 @@ impl<P> Options<P> {
     ///
     /// It is for a program whose types change from version to version. **The data in the old object
     /// are lost.** If a process uses the old object, the error says so, and nothing changes. A
-    /// process uses an object while it has it open, and only the kernel's locks decide that. A
-    /// process that opens the old object at the moment of its removal can get `Closed` at its first
-    /// use.
+    /// process uses an object while it has it open, and only the kernel's locks decide that.
+    ///
+    /// The lifetime of the old object decides about a process that opens it at that moment. With
+    /// [`WhileUsed`](Lifetime::WhileUsed) it either uses the old object, which then stays, or opens
+    /// the new one. With [`Persistent`](Lifetime::Persistent) and [`Durable`](Lifetime::Durable),
+    /// opening does not wait for a removal, and the process can get `Closed` at its first uses.
     ///
     /// # If a process dies
     ///

@@ -15,8 +15,8 @@
 //! removal. Retiring changes every word that can be waited on and then wakes, so a process that
 //! still has the old object gets `Closed`.
 //!
-//! A model of three processes and two kills reaches no state in which a process uses a live object
-//! while the name belongs to another object.
+//! Models of two processes, of which one can be killed, reach no state in which a process uses a
+//! live object while the name belongs to another object: with either lifetime.
 
 use std::time::Duration;
 
@@ -152,7 +152,8 @@ pub(crate) fn finish_removal(target: &impl RemovalTarget) -> Result<bool> {
     remove_if(target, is_stale)
 }
 
-/// Removes the object, unless a process uses it. Returns whether one does.
+/// Removes the object, unless a process uses it. Returns whether it stays because one does: false
+/// also says that it was removed before, by this process or by another.
 pub(crate) fn remove_unless_used(target: &impl RemovalTarget) -> Result<bool> {
     let mut is_used = false;
     remove_if(target, |target| {

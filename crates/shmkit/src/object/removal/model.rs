@@ -1,4 +1,5 @@
-//! The gate under loom: two or three processes open, leave and remove one name.
+//! The gate under loom: two processes open, leave, remove and replace one name, for objects that
+//! are removed with their last user, and for those that stay.
 //!
 //! The kernel is modelled: a name that leads to a file, and for each file a gate and a count of
 //! the processes present. Each step of the model is one step of the system, under one lock.
@@ -17,6 +18,8 @@ struct File {
 
 #[derive(Default)]
 struct Directory {
+    /// Whether its objects are removed with their last user. Otherwise they stay until a removal.
+    while_used: bool,
     files: Vec<File>,
     name: Option<usize>,
     /// Set when a process uses a live object while its name belongs to another object.
@@ -28,9 +31,16 @@ struct Directory {
 struct Peer {
     directory: Arc<Mutex<Directory>>,
     file: usize,
+    /// As it was when this process opened the file.
+    was_retired: bool,
 }
 
 impl Peer {
+    fn opens(directory: &Arc<Mutex<Directory>>, file: usize) -> Self {
+        let was_retired = directory.lock().unwrap().files[file].retired;
+        Self { directory: directory.clone(), file, was_retired }
+    }
+
     fn with<R>(&self, step: impl FnOnce(&mut File) -> R) -> R {
         step(&mut self.directory.lock().unwrap().files[self.file])
     }
@@ -81,11 +91,11 @@ impl RemovalTarget for Peer {
     }
 
     fn was_retired(&self) -> bool {
-        self.is_retired()
+        self.was_retired
     }
 
     fn is_while_used(&self) -> bool {
-        true
+        self.directory.lock().unwrap().while_used
     }
 
     fn is_of_earlier_boot(&self) -> bool {
@@ -122,11 +132,11 @@ fn open_or_create(directory: &Arc<Mutex<Directory>>) -> Peer {
                 inside.files.push(File { present: 1, ..File::default() });
                 let file = inside.files.len() - 1;
                 inside.name = Some(file);
-                return Peer { directory: directory.clone(), file };
+                return Peer { directory: directory.clone(), file, was_retired: false };
             }
             continue;
         };
-        let peer = Peer { directory: directory.clone(), file };
+        let peer = Peer::opens(directory, file);
         let step_in = || {
             peer.with(|file| file.present += 1);
             Ok(())
@@ -150,11 +160,12 @@ fn check_use(peer: &Peer) {
     assert!(!directory.split, "a live object's name was removed");
 }
 
-fn run(threads: Vec<fn(&Arc<Mutex<Directory>>)>) {
+fn run(while_used: bool, threads: Vec<fn(&Arc<Mutex<Directory>>)>) {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(3);
     model.check(move || {
-        let directory = Arc::new(Mutex::new(Directory::default()));
+        let directory = Directory { while_used, ..Directory::default() };
+        let directory = Arc::new(Mutex::new(directory));
         let running: Vec<_> = threads
             .iter()
             .map(|&thread| {
@@ -174,46 +185,72 @@ fn loom_no_process_keeps_a_live_object_that_lost_its_name() {
         check_use(&peer);
         leave(&peer, || step_out(&peer)).unwrap();
     };
-    run(vec![uses, uses]);
+    run(true, vec![uses, uses]);
+}
+
+fn removes(directory: &Arc<Mutex<Directory>>) {
+    let peer = open_or_create(directory);
+    remove(&peer).unwrap();
+    step_out(&peer);
+    let again = open_or_create(directory);
+    check_use(&again);
+}
+
+fn is_killed(directory: &Arc<Mutex<Directory>>) {
+    let peer = open_or_create(directory);
+    check_use(&peer);
+    // The kernel releases its locks, and nothing else happens.
+    step_out(&peer);
 }
 
 #[test]
 fn loom_a_remover_and_a_killed_user_leave_a_name_that_can_be_used() {
-    run(vec![
-        |directory| {
-            let peer = open_or_create(directory);
-            check_use(&peer);
-            // Killed: the kernel releases its locks, and nothing else happens.
-            step_out(&peer);
-        },
-        |directory| {
-            let peer = open_or_create(directory);
-            remove(&peer).unwrap();
-            step_out(&peer);
-            let again = open_or_create(directory);
-            check_use(&again);
-        },
-    ]);
+    run(true, vec![is_killed, removes]);
+}
+
+#[test]
+fn loom_a_remover_and_a_killed_user_of_an_object_that_stays_leave_a_name_that_can_be_used() {
+    run(false, vec![is_killed, removes]);
+}
+
+#[test]
+fn loom_two_removers_of_an_object_that_stays_leave_a_name_that_can_be_used() {
+    run(false, vec![removes, removes]);
+}
+
+fn replaces(directory: &Arc<Mutex<Directory>>) {
+    let named = directory.lock().unwrap().name;
+    if let Some(file) = named {
+        remove_unless_used(&Peer::opens(directory, file)).unwrap();
+    }
+    let peer = open_or_create(directory);
+    check_use(&peer);
+    leave(&peer, || step_out(&peer)).unwrap();
 }
 
 #[test]
 fn loom_an_object_is_replaced_only_if_no_process_uses_it() {
-    let replaces = |directory: &Arc<Mutex<Directory>>| {
-        let named = directory.lock().unwrap().name;
-        if let Some(file) = named {
-            remove_unless_used(&Peer { directory: directory.clone(), file }).unwrap();
-        }
+    run(
+        true,
+        vec![
+            |directory| {
+                let peer = open_or_create(directory);
+                assert!(!peer.is_retired(), "the object of a user was removed");
+                check_use(&peer);
+                leave(&peer, || step_out(&peer)).unwrap();
+            },
+            replaces,
+        ],
+    );
+}
+
+#[test]
+fn loom_a_user_of_an_object_that_stays_is_told_of_its_replacement() {
+    // Its opening does not wait for a removal: so this process may find that it is retired.
+    let uses = |directory: &Arc<Mutex<Directory>>| {
         let peer = open_or_create(directory);
-        check_use(&peer);
+        (0..2).for_each(|_| check_use(&peer));
         leave(&peer, || step_out(&peer)).unwrap();
     };
-    run(vec![
-        |directory| {
-            let peer = open_or_create(directory);
-            assert!(!peer.is_retired(), "the object of a user was removed");
-            check_use(&peer);
-            leave(&peer, || step_out(&peer)).unwrap();
-        },
-        replaces,
-    ]);
+    run(false, vec![uses, replaces]);
 }
