@@ -53,11 +53,8 @@ impl Counter {
         let check =
             |_: Extent<'_>| membership.object_is_removed().then(|| Checked::Removed(Err(closed())));
         let waited = self.wait_loop.wait(membership.notices(), until, poll, check);
-        let error = || match waited.stopped {
-            Some(stop) => membership.stopped(stop, "wait for"),
-            None => membership.timed_out("wait for"),
-        };
-        waited.found.unwrap_or_else(|| Err(error()))
+        let timed_out = || Err(membership.timed_out("wait for"));
+        waited.result(timed_out, |stop| Err(membership.stopped(stop, "wait for")))
     }
 }
 

@@ -206,6 +206,23 @@ pub(crate) struct Waited<T> {
     pub(crate) requested: bool,
 }
 
+impl<T> Waited<T> {
+    /// Returns the result of the wait: what was found, or else what `timed_out` returns if the time
+    /// is over, or what `stopped` returns if the wait was stopped.
+    #[inline]
+    pub(crate) fn result(
+        self,
+        timed_out: impl FnOnce() -> T,
+        stopped: impl FnOnce(Stop) -> T,
+    ) -> T {
+        match (self.found, self.stopped) {
+            (Some(found), _) => found,
+            (None, None) => timed_out(),
+            (None, Some(stop)) => stopped(stop),
+        }
+    }
+}
+
 /// The one loop by which the threads of a handle wait for a word, with what the handle learnt:
 /// whether spinning pays, and when it last made the slow check.
 #[derive(Debug)]

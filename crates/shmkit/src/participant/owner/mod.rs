@@ -56,6 +56,7 @@ pub(crate) use self::death_watch::{DeathWatch, after_report};
 pub(crate) use self::state::{Acquired, State, Use};
 use self::state::{DONE, DRAINING, INCONSISTENT, READERS, UPGRADABLE};
 use super::{Liveness, ParticipantId};
+use crate::error::{Error, ErrorKind};
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::wait::{
     ASLEEP, Checked, Poll, SharedMoment, SleepTicket, Standing, Stop, Until, WaitLoop, WaitWord,
@@ -254,11 +255,33 @@ impl<'a> OwnerWord<'a> {
             return Some(Err(AcquireError::Closed));
         }
         let state = self.look();
+        if !state.is_sound() {
+            return Some(Err(AcquireError::Corrupt));
+        }
         match self.replace(state, state.holder()?, next, liveness) {
             Ok(taken) => taken.filter(|_| next.is_some()).map(Ok),
             Err(AcquireError::Corrupt) => Some(Err(AcquireError::Corrupt)),
             Err(_) => None,
         }
+    }
+
+    /// Removes a dead holder from the word, for a process that does not want it. Before that, it
+    /// calls `finish` for the dead holder.
+    pub(crate) fn reap(
+        self,
+        liveness: &impl Liveness,
+        finish: impl FnOnce(ParticipantId),
+    ) -> Result<(), Error> {
+        let state = self.look();
+        if !state.is_sound() {
+            let why = "its owner word has a value that no participant writes";
+            return Err(Error::new(ErrorKind::Corrupt, why));
+        }
+        if let Some(dead) = state.holder().filter(|it| liveness.reap_if_dead(*it)) {
+            finish(dead);
+            self.replace_dead_holder(None, liveness);
+        }
+        Ok(())
     }
 
     /// Returns the outcome of a wait. After a wait that failed, cancels the handoffs it requested.
@@ -267,15 +290,13 @@ impl<'a> OwnerWord<'a> {
         waited: Waited<Result<T, AcquireError>>,
         until: Until,
     ) -> Result<T, AcquireError> {
-        let Waited { found, stopped, slept, requested } = waited;
-        let outcome = found.unwrap_or_else(|| {
-            Err(match (stopped, self.look().holder()) {
-                (Some(stop), _) => AcquireError::Stopped(stop),
-                (None, Some(holder)) if until == Until::Now => AcquireError::Held(holder),
-                (None, Some(holder)) => AcquireError::TimedOut(holder),
-                (None, None) => AcquireError::Contended,
-            })
-        });
+        let Waited { slept, requested, .. } = waited;
+        let timed_out = || match self.look().holder() {
+            Some(holder) if until == Until::Now => AcquireError::Held(holder),
+            Some(holder) => AcquireError::TimedOut(holder),
+            None => AcquireError::Contended,
+        };
+        let outcome = waited.result(|| Err(timed_out()), |stop| Err(AcquireError::Stopped(stop)));
         if outcome.is_err() && requested {
             self.drop_handoffs();
         }

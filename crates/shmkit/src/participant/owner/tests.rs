@@ -338,3 +338,26 @@ fn a_reader_leaves_a_run_to_writers_but_not_for_long() {
         assert_eq!(owner.writers_run(left_to_readers, &standing), None);
     });
 }
+
+#[test]
+fn an_outsider_frees_a_dead_holder_and_refuses_a_word_that_no_participant_writes() {
+    with_word(|word, dead| {
+        let reap = || {
+            let mut finished = None;
+            let reaped = word.reap(dead, |holder| finished = Some(holder));
+            (reaped.map_err(|error| error.kind()), finished)
+        };
+        assert_eq!(reap(), (Ok(()), None));
+        assert_eq!(attempt(word, ANNA, dead), Ok(Acquired::Clean));
+        assert_eq!(reap(), (Ok(()), None), "it lives");
+        dead.add(ANNA);
+        let undefined = 1 << 30;
+        word.word.fetch_or(undefined, Ordering::Relaxed);
+        assert_eq!(reap(), (Err(ErrorKind::Corrupt), None));
+        assert_eq!(word.replace_dead_holder(None, dead), Some(Err(AcquireError::Corrupt)));
+        assert_eq!(word.look().holder(), Some(ANNA));
+        word.word.fetch_and(!undefined, Ordering::Relaxed);
+        assert_eq!(reap(), (Ok(()), Some(ANNA)));
+        assert_eq!((word.look().holder(), word.look().deaths()), (None, 1));
+    });
+}

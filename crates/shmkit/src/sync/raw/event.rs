@@ -23,8 +23,7 @@
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::participant::Liveness;
 use crate::wait::{
-    ASLEEP, CLOSED, Checked, Poll, SleepTicket, Standing, Stop, Until, WaitLoop, WaitWord, Waited,
-    Wake,
+    ASLEEP, CLOSED, Checked, Poll, SleepTicket, Standing, Stop, Until, WaitLoop, WaitWord, Wake,
 };
 
 const SET: u64 = 1 << 2;
@@ -167,14 +166,15 @@ impl<'a> EventWord<'a> {
         until: Until,
         liveness: &impl Liveness,
     ) -> Result<(), EventError> {
-        let Waited { found, stopped, slept, .. } = wait_loop.wait(
+        let waited = wait_loop.wait(
             liveness.notices(),
             until,
             |standing| self.poll(begun, standing),
             |_| liveness.object_is_removed().then_some(Checked::Removed(Err(EventError::Closed))),
         );
-        let error = stopped.map_or(EventError::TimedOut, EventError::Stopped);
-        let outcome = found.unwrap_or(Err(error));
+        let slept = waited.slept;
+        let outcome =
+            waited.result(|| Err(EventError::TimedOut), |stop| Err(EventError::Stopped(stop)));
         if slept && outcome.is_err() && self.reset == Reset::Automatic {
             // Another waiter may need the wake that this waiter received, and the mark that went
             // with it.

@@ -1,6 +1,6 @@
 //! A mutex without a value.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::object::{Builder, Holder, Holding, Line, Membership, Part, PartState, Planner, WORDS};
 use crate::participant::owner::{AcquireError, Acquired, Mode, OwnerWord, State};
 use crate::wait::{Until, WaitLoop};
@@ -119,17 +119,7 @@ pub(crate) fn describe(part: &Part<'_>) -> Result<PartState> {
 /// Frees a mutex that a dead participant holds, and leaves it inconsistent. For a process that does
 /// not know its type.
 pub(crate) fn reap(part: &Part<'_>) -> Result<()> {
-    reap_owner(OwnerWord::of_lock(&part.line::<1>()?[0]), part)
-}
-
-/// The same for an owner word. Refuses one that no participant writes.
-pub(super) fn reap_owner(owner: OwnerWord<'_>, part: &Part<'_>) -> Result<()> {
-    match owner.replace_dead_holder(None, part) {
-        Some(Err(AcquireError::Corrupt)) => {
-            Err(Error::new(ErrorKind::Corrupt, "its owner word has a value that nobody writes"))
-        }
-        _ => Ok(()),
-    }
+    OwnerWord::of_lock(&part.line::<1>()?[0]).reap(part, |_| ())
 }
 
 /// Describes a lock with this owner word and these holders, of which one is `exclusive` or none.

@@ -68,7 +68,7 @@ use crate::participant::{slot_from_bits, slot_to_bits};
 use crate::sys::notices::ObjectNotices;
 use crate::wait::{
     ASLEEP, CLOSED, Checked, Extent, Poll, RUN, SharedMoment, SleepTicket, Standing, Stop, Until,
-    WaitLoop, WaitWord, Waited, Wake,
+    WaitLoop, WaitWord, Wake,
 };
 
 /// Words from one slot's two words to the next slot's.
@@ -434,7 +434,7 @@ impl<'a> Permits<'a> {
         mut check: impl FnMut(Extent<'_>) -> bool,
     ) -> Result<(), PermitError> {
         let mut has_asked = false;
-        let Waited { found, stopped, slept, requested } = wait_loop.wait(
+        let waited = wait_loop.wait(
             notices,
             until,
             |standing| {
@@ -443,17 +443,19 @@ impl<'a> Permits<'a> {
             },
             |extent| check(extent).then_some(Checked::Removed(Err(PermitError::Closed))),
         );
+        let slept = waited.slept;
         if slept {
             // CRASH: dying here leaves other sleeping threads without a mark, until the death
             // notice or the end of their slices.
             self.wait_word().mark_asleep_if(|_| true);
         }
-        let ended = self.conclude_handoff(slept && found.is_some(), requested || has_asked);
+        let woken = slept && waited.found.is_some();
+        let ended = self.conclude_handoff(woken, waited.requested || has_asked);
         let is_needed = || self.available() > 0 && Self::load(self.given).0 & ASLEEP != 0;
         if (slept || ended) && is_needed() {
             self.wait_word().pass_wake_on();
         }
-        found.unwrap_or(Err(stopped.map_or(PermitError::None, PermitError::Stopped)))
+        waited.result(|| Err(PermitError::None), |stop| Err(PermitError::Stopped(stop)))
     }
 
     /// Returns whether a waiter requests a handoff when it sleeps again.

@@ -436,7 +436,7 @@ impl<'a> Rounds<'a> {
             // The next wait checks at once for the deaths that this wait left to a later round.
             wait_loop.forget_check();
         }
-        waited.found.unwrap_or(waited.stopped.map_or(Ended::TimedOut, Ended::Stopped))
+        waited.result(|| Ended::TimedOut, Ended::Stopped)
     }
 }
 

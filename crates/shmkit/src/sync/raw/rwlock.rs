@@ -1,6 +1,6 @@
 //! A read-write lock without a value.
 
-use super::mutex::{HOLDS, RawMutex, describe_lock, reap_owner};
+use super::mutex::{HOLDS, RawMutex, describe_lock};
 use super::shares::{OwnShare, STRIDE, Shares};
 use crate::error::Result;
 use crate::object::{
@@ -217,7 +217,7 @@ fn shares_in<'a>(part: &Part<'a>) -> Result<Shares<'a>> {
 /// leaves it inconsistent. For a process that does not know its type.
 pub(crate) fn reap(part: &Part<'_>) -> Result<()> {
     let shares = shares_in(part)?;
-    reap_owner(shares.owner, part)?;
+    shares.owner.reap(part, |_| ())?;
     shares.forget_the_dead(part, Extent::Everything);
     Ok(())
 }

@@ -325,7 +325,7 @@ impl<'a> Waiters<'a> {
                 inherited.map(Checked::Found).or_else(|| removed().map(Checked::Removed))
             },
         );
-        match waited.found.unwrap_or(waited.stopped.map_or(Ended::TimedOut, Ended::Stopped)) {
+        match waited.result(|| Ended::TimedOut, Ended::Stopped) {
             ended if ended.is_notified() || ended == Ended::Lost => ended,
             _ if !self.give_up(index, me) => Ended::Notified,
             ended => {
