@@ -36,10 +36,6 @@ mod pages;
 pub(crate) mod process;
 pub(crate) mod random;
 pub(crate) mod seconds;
-#[cfg_attr(
-    any(loom, not(any(target_os = "linux", windows))),
-    allow(dead_code, reason = "no death is announced")
-)]
 pub(crate) mod sleepers;
 mod status;
 pub(crate) mod wait;

@@ -11,10 +11,9 @@
 //!
 //! A thread with news first counts them. It then wakes the words in the list again and again, until
 //! every thread that was in the list at that moment has left it. Both this and S3 hold the same
-//! mutex. If the news come first, the waiter
-//! does not sleep. If S3 comes first, the waiter is in the list, and is woken again and again until
-//! it leaves: also if the first wake came between S3 and S4, or reached a sleeper of another
-//! process.
+//! mutex. If the news come first, the waiter does not sleep. If S3 comes first, the waiter is in
+//! the list, and is woken again and again until it leaves: also if the first wake came between S3
+//! and S4, or reached a sleeper of another process.
 
 #![allow(unsafe_code, reason = "a list of words that their sleepers borrow")]
 
@@ -63,6 +62,10 @@ unsafe impl Send for Entry {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ring {
     /// The one that has slept longest, in whatever process.
+    #[cfg_attr(
+        not(any(loom, target_os = "linux", windows)),
+        expect(dead_code, reason = "only deaths are announced so")
+    )]
     One,
     All,
 }
