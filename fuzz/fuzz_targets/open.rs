@@ -71,6 +71,7 @@ fn use_latest(latest: &Latest<Value>) -> Result<()> {
     let mut value = Value::new(0);
     let _ = latest.get_into(&mut value);
     show(&value);
+    let _ = (latest.get_part(8, &mut [0; 9]), latest.age(), latest.has_writer());
     latest.sequence();
     let mut changes = latest.changes_since(0);
     for _ in 0..3 {
@@ -82,6 +83,10 @@ fn use_latest(latest: &Latest<Value>) -> Result<()> {
     writer.set(&Value::new(4))?;
     let _ = latest.get();
     writer.set(&Value::new(5))?;
+    drop(writer.loan()?);
+    let mut loan = writer.loan()?;
+    *loan = Value::new(6);
+    loan.publish()?;
     Ok(())
 }
 
