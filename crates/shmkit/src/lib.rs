@@ -114,7 +114,7 @@ mod wait;
 #[cfg(feature = "count-retries")]
 #[doc(hidden)]
 pub use channel::read_retries;
-pub use channel::{AnyChanges, AnyLatest, Changes, Latest, LatestLoan, LatestWriter};
+pub use channel::{AnyChanges, AnyLatest, Changes, Latest, LatestLoan, LatestObject, LatestWriter};
 pub use error::{Error, ErrorKind, Peer, ProgramName, Result};
 pub use memory::{Access, FileMapping, Region, SharedMemory, Trust};
 pub use object::{

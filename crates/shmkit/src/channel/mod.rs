@@ -4,4 +4,4 @@ mod latest;
 
 #[cfg(feature = "count-retries")]
 pub use latest::read_retries;
-pub use latest::{AnyChanges, AnyLatest, Changes, Latest, LatestLoan, LatestWriter};
+pub use latest::{AnyChanges, AnyLatest, Changes, Latest, LatestLoan, LatestObject, LatestWriter};

@@ -215,7 +215,9 @@ impl Recognised {
         let Header { name_offset, name_length, schema_offset, schema_length, .. } = self.header;
         if name_length as usize > Name::MAX_LENGTH || schema_length as usize > MAX_OBJECT_TEXT {
             return Err(corrupt(format!(
-                "a name of {name_length} bytes or a schema of {schema_length} is too long"
+                "a name of {name_length} bytes and a schema of {schema_length}: at most {} and \
+                 {MAX_OBJECT_TEXT} are allowed",
+                Name::MAX_LENGTH
             )));
         }
         if name_offset as usize != size_of::<Header>() || schema_offset != name_offset + name_length

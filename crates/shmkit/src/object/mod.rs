@@ -14,7 +14,7 @@
 //! | `payload`, `planner`, `builder` | what a kind consists of: planned, created, found again |
 //! | `part` | the same as an outsider sees it, through the object's schema |
 //! | `attempts` | trying again when other processes interfere |
-//! | `options`, `typed` | choices; creating and opening by type |
+//! | `options`, `new_object`, `typed` | choices; creating and opening by type |
 //! | `new_file`, `object_file` | files: created without a name, opened carefully |
 //! | `region_object` | objects in a region of memory |
 //! | `storage`, `open_object`, `membership` | an open object; how this process takes part in it |
@@ -31,6 +31,7 @@ mod layout;
 mod membership;
 mod name;
 mod new_file;
+mod new_object;
 mod object_file;
 mod open_object;
 mod options;
@@ -55,17 +56,16 @@ pub(crate) use layout::{NewObject, ObjectLayout};
 pub(crate) use membership::Membership;
 pub(crate) use name::Name;
 pub(crate) use new_file::{is_left_over, sweep_temporary};
+pub(crate) use new_object::{file_flags, new_object};
 pub(crate) use object_file::{ObjectFile, OpenMode};
 pub(crate) use open_object::{OpenObject, observe, remove};
 pub use options::Options;
 pub use part::{Column, Holder, Holding, PartState, Value};
 pub(crate) use part::{Part, grouped, parts};
 pub use payload::{Contents, Payload, Primitive};
-pub(crate) use planner::{
-    LINE, Plan, Planner, Room, SLEEP, ValueType, WORDS, size_and_fingerprint,
-};
+pub(crate) use planner::{LINE, Planner, Room, SLEEP, ValueType, WORDS, size_and_fingerprint};
 pub(crate) use removal::{RemovalTarget, finish_removal};
 pub(crate) use removal_watch::RemovalWatch;
 pub(crate) use storage::Storage;
 pub use typed::Object;
-pub(crate) use typed::{check_kind, file_flags};
+pub(crate) use typed::check_kind;

@@ -193,6 +193,11 @@ impl<'a> Part<'a> {
         self.storage.layout().flags
     }
 
+    /// Whether there can be users that may only read.
+    pub(crate) fn has_read_only_peers(&self) -> bool {
+        self.storage.layout().has_read_only_peers()
+    }
+
     /// The largest number of participants.
     pub(crate) fn max_participants(&self) -> u32 {
         self.storage.layout().participants_count

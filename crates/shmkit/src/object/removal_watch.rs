@@ -6,21 +6,21 @@
 //! system whether the file still has a name.
 
 use crate::memory::atomic::{AtomicU64, Ordering};
-use crate::sys::fork::ProcessStamp;
+use crate::sys::fork::{FIRST_SECOND, ProcessStamp};
 use crate::sys::seconds::count_use;
 
 /// The second in which a handle last asked whether its file has a name.
 #[derive(Debug)]
 pub(crate) struct RemovalWatch {
     stamp: ProcessStamp,
-    /// Never 0.
+    /// Never 0, which is the second in a forked child.
     asked_in: AtomicU64,
 }
 
 impl RemovalWatch {
     /// For a file that the process of this stamp has just opened by its name.
     pub(crate) fn new(stamp: ProcessStamp) -> Self {
-        Self { stamp, asked_in: AtomicU64::new(stamp.second().max(1)) }
+        Self { stamp, asked_in: AtomicU64::new(stamp.second().max(FIRST_SECOND)) }
     }
 
     /// Counts a use. Returns whether it is time to ask. In a forked child it always is.
@@ -34,7 +34,7 @@ impl RemovalWatch {
     /// Notes that a thread asks now. Two threads may both ask.
     pub(crate) fn asks(&self) {
         // ORDERING: Relaxed; as above.
-        self.asked_in.store(self.stamp.second().max(1), Ordering::Relaxed);
+        self.asked_in.store(self.stamp.second().max(FIRST_SECOND), Ordering::Relaxed);
     }
 
     /// Whether this is the process of the stamp, not a forked child.

@@ -8,18 +8,18 @@ use std::sync::Arc;
 use super::attempts::until_not_removed;
 use super::builder::Builder;
 use super::choices::{Choices, check_option};
-use super::header::Lifetime;
 use super::kind::Kind;
-use super::layout::{NewObject, ObjectLayout, compose};
+use super::layout::{ObjectLayout, compose};
 use super::name::Name;
+use super::new_object::{First, file_flags, new_of};
 use super::object_file::OpenMode;
 use super::open_object::OpenObject;
 use super::options::Options;
 use super::payload::{Contents, Payload};
-use super::planner::{Plan, Planner, schema_text, size_and_fingerprint};
-use super::{new_file, region_object};
+use super::planner::{Planner, schema_text, size_and_fingerprint};
+use super::region_object;
 use crate::error::{Error, ErrorKind, Result};
-use crate::memory::{Access, SharedMemory};
+use crate::memory::SharedMemory;
 use crate::shareable::{Schema, check_by_value};
 
 /// What the compiler says about an initial state that would overflow the stack.
@@ -103,10 +103,16 @@ pub struct Object<P> {
 }
 
 impl<P: Payload> Object<P> {
-    pub(crate) fn create_as(name: &str, choices: &Choices, initial: &P::Initial) -> Result<Self> {
+    /// Creates an object. `first` plans its parts with what they begin with.
+    pub(crate) fn create_as(
+        name: &str,
+        choices: &Choices,
+        initial: &P::Initial,
+        first: First<'_>,
+    ) -> Result<Self> {
         let create = || {
             let name = Name::new(name)?;
-            let new = new_object::<P>(choices, initial, file_flags::<P>(choices)?)?;
+            let new = new_of::<P>(choices, initial, file_flags::<P>(choices)?, first)?;
             Self::over_new(OpenObject::create(&name, choices, &new)?)
         };
         create().map_err(|error| error.doing("create").on(name))
@@ -122,16 +128,18 @@ impl<P: Payload> Object<P> {
         open().map_err(|error| error.doing("open").on(name))
     }
 
+    /// Opens an object, or creates it as [`create_as`](Self::create_as) does.
     pub(crate) fn open_or_create_as(
         name: &str,
         choices: &Choices,
         initial: &P::Initial,
+        first: First<'_>,
     ) -> Result<Self> {
         let join = |choices: &Choices| {
             let name = Name::new(name)?;
             P::check_initial(initial)?;
             let items = P::items(initial)?;
-            let new = || new_object::<P>(choices, initial, file_flags::<P>(choices)?);
+            let new = || new_of::<P>(choices, initial, file_flags::<P>(choices)?, first);
             let open = OpenObject::open_or_create(&name, choices, check_type::<P>, new)?;
             if open.was_created() {
                 return Self::join(open).map_err(Error::after_creation);
@@ -181,32 +189,6 @@ impl<P: Payload> Object<P> {
     pub(crate) fn into_payload(self) -> P {
         self.payload
     }
-}
-
-/// The flags of a new object of `P` in a file.
-pub(crate) fn file_flags<P: Payload>(choices: &Choices) -> Result<u32> {
-    let proves =
-        P::DISK_FLAGS != 0 && new_file::is_on_disk(&choices.directory(), choices.lifetime)?;
-    Ok(choices.flags() | if proves { P::DISK_FLAGS } else { 0 })
-}
-
-/// What a new object of `P` with these flags consists of.
-fn new_object<'a, P: Payload>(
-    choices: &Choices,
-    initial: &'a P::Initial,
-    flags: u32,
-) -> Result<NewObject<'a>> {
-    P::check_initial(initial)?;
-    let participants = choices.participants.unwrap_or(P::PARTICIPANTS);
-    let items = P::items(initial)?;
-    Ok(NewObject {
-        plan: Plan::new(P::KIND, participants, items, &|to| P::plan(to.with_flags(flags), None)),
-        initial: Box::new(move |to| P::plan(to.with_flags(flags), Some(initial))),
-        flags,
-        access: choices.access.unwrap_or(Access::Owner),
-        lifetime: choices.lifetime.unwrap_or(Lifetime::Persistent),
-        payload_max: None,
-    })
 }
 
 /// Refuses an object of another kind than the one that was asked for.
@@ -406,7 +388,8 @@ impl<P: Contents> Options<P> {
     /// the object was created, it exists, and only this process could not open it.
     pub fn create<I: Borrow<P::Initial>>(&self, name: &str, initial: I) -> Result<Object<P>> {
         const { check_by_value::<I>(TOO_LARGE) };
-        Object::create_as(name, &self.choices, initial.borrow())
+        let initial = initial.borrow();
+        Object::create_as(name, &self.choices, initial, &|to| P::plan(to, Some(initial)))
     }
 
     /// Opens the object, and takes a slot among its participants.
@@ -434,7 +417,8 @@ impl<P: Contents> Options<P> {
         initial: I,
     ) -> Result<Object<P>> {
         const { check_by_value::<I>(TOO_LARGE) };
-        Object::open_or_create_as(name, &self.choices, initial.borrow())
+        let initial = initial.borrow();
+        Object::open_or_create_as(name, &self.choices, initial, &|to| P::plan(to, Some(initial)))
     }
 
     /// Returns how many bytes of memory the object takes.
@@ -443,7 +427,8 @@ impl<P: Contents> Options<P> {
     ///
     /// `InvalidArgument` for an invalid initial state or number of participants.
     pub fn size_in_memory(&self, initial: &P::Initial) -> Result<u64> {
-        let new = new_object::<P>(&self.choices, initial, self.choices.flags())?;
+        let first = |to: &mut Planner<'_>| P::plan(to, Some(initial));
+        let new = new_of::<P>(&self.choices, initial, self.choices.flags(), &first)?;
         Ok(compose(None, &new)?.1.size)
     }
 
@@ -481,7 +466,9 @@ impl<P: Contents> Options<P> {
     ) -> Result<Object<P>> {
         const { check_by_value::<I>(TOO_LARGE) };
         let create = || {
-            let new = new_object::<P>(&self.choices, initial.borrow(), self.choices.flags())?;
+            let initial = initial.borrow();
+            let first = |to: &mut Planner<'_>| P::plan(to, Some(initial));
+            let new = new_of::<P>(&self.choices, initial, self.choices.flags(), &first)?;
             let create = || region_object::create(memory, offset, &new);
             let open = OpenObject::in_region(&self.choices, create)?;
             Object::over_new(open.created())

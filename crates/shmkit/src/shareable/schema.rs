@@ -72,6 +72,7 @@
 mod declare;
 mod difference;
 mod literal;
+mod padding;
 mod parse;
 mod set;
 mod unparsed;

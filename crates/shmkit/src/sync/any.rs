@@ -18,7 +18,7 @@ use crate::object::{
 };
 use crate::participant::Role;
 use crate::participant::owner::{AcquireError, Acquired, Mode};
-use crate::shareable::Schema;
+use crate::shareable::{Schema, room_for};
 use crate::wait::Until;
 
 /// A handle to a lock of any type: a [`Mutex`](super::Mutex), a
@@ -343,16 +343,9 @@ impl AnyLockGuard<'_> {
     /// `WrongKind` for a lock without a value; `Corrupt` if the bytes are not a value of its type;
     /// `OutOfSpace` if there is no memory for them.
     pub fn get(&self) -> Result<Vec<u8>> {
-        let get = || {
-            let (schema, size) = self.check_value()?;
-            let mut bytes = Vec::new();
-            if bytes.try_reserve_exact(size).is_err() {
-                return Err(Error::new(
-                    ErrorKind::OutOfSpace,
-                    format!("no memory for {size} bytes"),
-                ));
-            }
-            bytes.resize(size, 0);
+        let get = || -> Result<_> {
+            let schema = self.value_schema()?;
+            let mut bytes = room_for(schema.size(), 0)?;
             self.lock.object.payload().read(self.lock.place, &mut bytes)?;
             schema.check(&bytes)?;
             Ok(bytes)
@@ -360,7 +353,7 @@ impl AnyLockGuard<'_> {
         get().map_err(|error| error.doing("read").on(self.lock.name()))
     }
 
-    /// Sets the value. It does not mark the lock consistent.
+    /// Sets the value, with zeros as its padding. It does not mark the lock consistent.
     ///
     /// # If a process dies
     ///
@@ -370,26 +363,26 @@ impl AnyLockGuard<'_> {
     /// # Errors
     ///
     /// `InvalidArgument` if the bytes are not a value of the type, or if the lock is shared;
-    /// `WrongKind` for a lock without a value.
+    /// `WrongKind` for a lock without a value; `OutOfSpace` if there is no memory for a copy of a
+    /// value with padding.
     pub fn set(&mut self, value: &[u8]) -> Result<()> {
-        let set = || {
-            let (schema, _) = self.check_value()?;
+        let set = || -> Result<_> {
+            let schema = self.value_schema()?;
             if !self.is_exclusive() {
                 let why = "it is held together with other readers";
                 return Err(Error::new(ErrorKind::InvalidArgument, why));
             }
-            schema.check(value).map_err(|error| error.of_kind(ErrorKind::InvalidArgument))?;
+            let value = schema.to_set(value)?;
             // CRASH: dying here leaves the value half-changed; the next locker gets OwnerDied.
-            self.lock.object.payload().write(self.lock.place, value)
+            self.lock.object.payload().write(self.lock.place, &value)
         };
         set().map_err(|error| error.doing("set").on(self.lock.name()))
     }
 
-    /// Returns the type of the value, and its size.
-    fn check_value(&self) -> Result<(&Schema, usize)> {
+    /// Returns the type of the value.
+    fn value_schema(&self) -> Result<&Schema> {
         let why = || Error::new(ErrorKind::WrongKind, "it is a lock without a value");
-        let schema = self.lock.schema().ok_or_else(why)?;
-        Ok((schema, usize::try_from(schema.size()).unwrap_or(usize::MAX)))
+        self.lock.schema().ok_or_else(why)
     }
 
     /// Marks the value as consistent. Returns false for a reader, which cannot.
@@ -552,6 +545,29 @@ mod tests {
         let error = options.open_part("group", "1").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidArgument);
         assert!(error.to_string().contains("it has no part 1"), "{error}");
+    }
+
+    /// With padding after the first field, and after the last one.
+    #[derive(shmkit_derive::Shareable)]
+    #[repr(C)]
+    struct Padded {
+        flag: u8,
+        number: u32,
+        last: u8,
+    }
+
+    #[test]
+    fn the_padding_of_a_value_that_is_set_is_zero() {
+        let place = tempfile::tempdir().unwrap();
+        let options = named::Mutex::<Padded>::options().directory(place.path());
+        let mutex = options.create("mutex", Padded { flag: 1, number: 2, last: 3 }).unwrap();
+        let any = open(place.path(), "mutex").unwrap();
+        let mut guard = any.exclusive().unwrap();
+        guard.set(&[4, 0xee, 0xee, 0xee, 5, 0, 0, 0, 6, 0xee, 0xee, 0xee]).unwrap();
+        assert_eq!(guard.get().unwrap(), [4, 0, 0, 0, 5, 0, 0, 0, 6, 0, 0, 0]);
+        drop(guard);
+        let guard = mutex.lock().unwrap();
+        assert_eq!((guard.flag, guard.number, guard.last), (4, 5, 6));
     }
 
     #[test]

@@ -106,6 +106,9 @@ fn without_timestamps_there_is_no_age() {
     assert!(error.to_string().contains("create it with `timestamps(true)`"), "{error}");
     assert_eq!(kind(level.get_fresh(TIMEOUT)), ErrorKind::Unsupported);
     assert_eq!(kind(level.changed_at()), ErrorKind::Unsupported);
+    let empty = dir.options::<u64>().create("empty").unwrap();
+    assert_eq!(kind(empty.age()), ErrorKind::Unsupported, "also before there is a value");
+    assert_eq!(kind(empty.get_fresh(TIMEOUT)), ErrorKind::Unsupported);
 }
 
 #[test]
@@ -165,6 +168,69 @@ fn a_time_in_the_future_is_corrupt() {
     }
     level.writer().unwrap().set(&8).unwrap();
     assert_eq!(level.get_fresh(TIMEOUT).unwrap(), 8);
+}
+
+/// Where the time of value 1 is in the file of a `Latest<u64>` with times.
+fn place_of_first_time(file: &[u8]) -> usize {
+    const FLAGS: usize = 88;
+    const IS_ON_DISK: u8 = 1 << 1;
+    let payload = u64::from_le_bytes(*file[128..].first_chunk().unwrap()) as usize;
+    let place = match file[FLAGS + 2] & IS_ON_DISK {
+        0 => payload + 256 + 64 * 16 + 8,
+        // Behind two more slots and the checks of all slots.
+        _ => payload + 256 + (66_usize * 16).next_multiple_of(128) + 5 * 128 + 8,
+    };
+    assert_ne!(file[place..place + 8], [0; 8], "the time of value 1");
+    place
+}
+
+#[test]
+fn any_time_that_another_process_stores_gives_an_age_or_an_error() {
+    let on_disk = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let in_memory = TestDir::in_memory();
+    for directory in [in_memory.path(), on_disk.path()] {
+        let options = Latest::<u64>::options().directory(directory).timestamps(true);
+        let options = options.lifetime(Lifetime::Durable);
+        let level = options.create_with("level", 7).unwrap();
+        let path = directory.join("level.shmkit");
+        let mut file = std::fs::read(&path).unwrap();
+        let place = place_of_first_time(&file);
+        let now = u64::from_le_bytes(*file[place..].first_chunk().unwrap());
+        let ages = |level: &Latest<u64>| {
+            [
+                level.age().map(|_| ()),
+                level.changed_at().map(|_| ()),
+                level.get_fresh(Duration::MAX).map(|_| ()),
+                level.get_fresh(Duration::ZERO).map(|_| ()),
+            ]
+        };
+        // From here on this handle trusts the stamps.
+        assert_eq!(level.get().unwrap(), 7);
+        let hour_ns = 3_600_000_000_000;
+        for time in [0, 1, now - 1, now + hour_ns, u64::MAX / 2, 1 << 63, u64::MAX] {
+            file[place..place + 8].copy_from_slice(&time.to_le_bytes());
+            overwrite(&path, &file);
+            let expected = if time < now {
+                [None, None, None, Some(ErrorKind::TimedOut)]
+            } else {
+                [Some(ErrorKind::Corrupt); 4]
+            };
+            let found = ages(&level).map(|answer| answer.err().map(|error| error.kind()));
+            assert_eq!(found, expected, "{time} at {directory:?}");
+            // On a disk this handle has the value prove itself, and its check is of its time, too.
+            for answer in ages(&options.open("level").unwrap()) {
+                let kind = answer.err().map(|error| error.kind());
+                assert!(
+                    matches!(kind, None | Some(ErrorKind::Corrupt | ErrorKind::TimedOut)),
+                    "{time}: {kind:?}"
+                );
+            }
+            assert_eq!(level.get().unwrap(), 7);
+        }
+        level.writer().unwrap().set(&8).unwrap();
+        assert_eq!(level.get_fresh(TIMEOUT).unwrap(), 8);
+        assert_eq!(options.open("level").unwrap().get_fresh(TIMEOUT).unwrap(), 8);
+    }
 }
 
 #[test]

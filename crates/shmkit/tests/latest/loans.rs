@@ -106,6 +106,17 @@ fn another_writer_waits_for_a_loan_and_gets_busy_after_a_second() {
 }
 
 #[test]
+fn a_forgotten_loan_of_shared_writers_keeps_the_right_until_its_writer_ends() {
+    let dir = TestDir::new();
+    let latest = dir.options::<Value>().shared_writers(true).create("value").unwrap();
+    let [mut first, mut second] = [(); 2].map(|()| latest.writer().unwrap());
+    std::mem::forget(first.loan().unwrap());
+    assert_eq!(kind(second.set(&[2; WORDS])), ErrorKind::Busy);
+    drop(first);
+    assert_eq!(second.set(&[2; WORDS]).unwrap(), 1);
+}
+
+#[test]
 fn a_loan_of_a_removed_object_is_closed() {
     let dir = TestDir::new();
     let latest = dir.options::<Value>().create("value").unwrap();

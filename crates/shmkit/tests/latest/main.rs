@@ -440,6 +440,13 @@ fn an_object_can_be_read_and_set_without_its_type() {
     let shown = any.schema().read(&bytes).unwrap().to_string();
     assert_eq!(shown, "Pose { stamp_ns: 0, x: 2.5, heading: 0.0, parked: true }");
     assert_eq!(kind(any.set(&[255; 24])), ErrorKind::InvalidArgument);
+    // Bytes of a value whose padding a program left as it was.
+    let padded = [[0; 20].as_slice(), &[1, 0xee, 0xee, 0xee]].concat();
+    let zeros = [[0; 20].as_slice(), &[1, 0, 0, 0]].concat();
+    assert_eq!(any.set(&padded).unwrap(), 2);
+    assert_eq!(any.get().unwrap(), zeros);
+    assert_eq!(any.set_with(|_| Ok(padded)).unwrap(), 3);
+    assert_eq!(any.get().unwrap(), zeros);
 }
 
 #[test]

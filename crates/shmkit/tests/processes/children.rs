@@ -60,6 +60,7 @@ const SYSTEM_ROLES: &[(&str, Role)] = &[
     ("last user", other_users::last_user),
     ("forking writer", fork::forking_writer),
     ("forking reader", fork::forking_reader),
+    ("forking borrower", fork::forking_borrower),
     ("forking while attaching", fork::forking_while_attaching),
 ];
 
@@ -72,6 +73,7 @@ const LINUX_ROLES: &[(&str, Role)] = &[
     ("memory without memfd", space::without_memfd),
     ("little address space", space::little_address_space),
     ("large slice", space::large_slice),
+    ("part with little memory", space::part_with_little_memory),
     ("few descriptors", space::few_descriptors),
     ("many mappings", space::many_mappings),
     ("PID namespace", namespaces::first_in_namespace),

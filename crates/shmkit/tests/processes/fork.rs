@@ -1,5 +1,6 @@
 //! A forked child neither keeps its parent's participants alive, nor acts for them.
 
+use rustix::process::{Pid, WaitOptions, waitpid};
 use shmkit::{Changes, ErrorKind, Latest, Result};
 
 use crate::children::{Child, Link};
@@ -8,6 +9,8 @@ use crate::times::TIMEOUT;
 use crate::values::Random;
 
 const NAME: &str = "count";
+/// The words of a value that is filled in place: several pages.
+const WORDS: usize = 2_048;
 /// How many times a process forks while one of its threads attaches.
 const FORKS: u64 = 12;
 
@@ -90,6 +93,32 @@ pub(crate) fn forking_writer(link: &mut Link) {
     }
 }
 
+/// Forks while it fills a loan. The child does with it what the task says, and reports the outcome;
+/// then the parent publishes the loan.
+pub(crate) fn forking_borrower(link: &mut Link) {
+    let latest = Latest::<[u64; WORDS]>::open(NAME).unwrap();
+    let mut writer = latest.writer().unwrap();
+    link.send("ready");
+    let mut loan = Some(writer.loan().unwrap());
+    loan.as_mut().unwrap()[..WORDS / 2].fill(2);
+    let publishes = link.task() == "publish";
+    let child = fork(|| {
+        let loan = loan.take().unwrap();
+        if publishes {
+            return link.send(outcome(loan.publish()));
+        }
+        drop(loan);
+        link.send("dropped");
+    });
+    waitpid(Pid::from_raw(child), WaitOptions::empty()).unwrap();
+    link.send("the child ended");
+    assert_eq!(link.receive(), "publish");
+    let mut loan = loan.take().unwrap();
+    loan[WORDS / 2..].fill(2);
+    link.send(outcome(loan.publish()));
+    link.receive();
+}
+
 /// Starts a forking writer, whose child has tried all that it inherited, and an observer of the
 /// object.
 fn start_family(dir: &TestDir) -> (Child, Latest<u64>, Changes<u64>) {
@@ -100,6 +129,31 @@ fn start_family(dir: &TestDir) -> (Child, Latest<u64>, Changes<u64>) {
     let inherited = family.ask("use inherited");
     assert_eq!(inherited, "get Forked writer Forked set Forked next Forked changes Forked");
     (family, latest, changes)
+}
+
+#[test]
+fn a_loan_that_is_out_at_a_fork_is_published_by_the_parent_only() {
+    for (shared, task, in_child) in [
+        (false, "publish", "Forked"),
+        (false, "drop", "dropped"),
+        (true, "publish", "Forked"),
+        (true, "drop", "dropped"),
+    ] {
+        let dir = TestDir::new();
+        let options = dir.latest::<[u64; WORDS]>().shared_writers(shared);
+        let latest = options.create_with(NAME, [1; WORDS]).unwrap();
+        let mut changes = latest.changes();
+        let mut family = Child::start_ready(&dir, "forking borrower", task);
+        assert_eq!(family.receive(), in_child, "shared: {shared}");
+        assert_eq!(family.receive(), "the child ended");
+        assert_eq!((latest.get().unwrap(), latest.sequence()), ([1; WORDS], 1));
+        assert_eq!(changes.try_next().unwrap(), None, "no writer died");
+        let state = dir.describe(NAME).only_part().unwrap().state.clone();
+        assert_eq!(state.number("half_written"), Some(2), "the loan is still out");
+        assert_eq!(family.ask("publish"), "2");
+        assert_eq!(changes.next_timeout(TIMEOUT).unwrap(), [2; WORDS]);
+        assert_eq!(changes.try_next().unwrap(), None);
+    }
 }
 
 #[test]

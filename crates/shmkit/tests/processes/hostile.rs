@@ -4,7 +4,9 @@ use std::fs::File;
 use std::time::Duration;
 
 use shmkit::memory::Trust;
-use shmkit::{AnyLatest, ErrorKind, Latest, Shareable, inspect};
+use shmkit::shareable::Schema;
+use shmkit::sync::{AnyLock, Mutex, RwLock};
+use shmkit::{AnyLatest, ErrorKind, Latest, Object, Shareable, inspect};
 
 use crate::children::{Child, Link};
 use crate::flag::Flag;
@@ -139,6 +141,64 @@ fn garbage_in_any_header_field_with_a_correct_checksum_is_an_error_or_harmless()
     assert!(opened > 0 && opened < tried / 2);
     std::fs::write(&path, &whole).unwrap();
     assert_eq!(dir.latest::<Value>().open(NAME).unwrap().get().unwrap().number, 7);
+}
+
+/// Uses each lock that can be opened in an object, which may be garbage. Returns how many there
+/// are.
+fn use_locks(dir: &TestDir) -> usize {
+    let _ = dir.primitive::<Mutex<u32>>().open(NAME).map(|lock| lock.try_lock().is_ok());
+    let _ = Object::<Locks>::options().directory(dir.path()).open(NAME);
+    let options = AnyLock::options().directory(dir.path());
+    let numbers = ["", "0", "1", "1.0", "1.1", "1.2", "2", "8"];
+    let opened = numbers.iter().filter_map(|number| options.open_part(NAME, number).ok());
+    let opened: Vec<_> = opened.collect();
+    for lock in &opened {
+        if let Ok(Some(mut guard)) = lock.try_exclusive() {
+            let value = guard.get();
+            let _ = lock.schema().map(|schema| schema.zeroed().map(|zeros| guard.set(&zeros)));
+            let _ = value.map(|value| guard.set(&value));
+            guard.mark_consistent();
+        }
+        let _ = lock.try_shared().map(|guard| guard.map(|guard| guard.get().is_ok()));
+    }
+    opened.len()
+}
+
+type Locks = (Mutex<u32>, [RwLock<[bool; 70]>; 2]);
+
+#[test]
+fn a_schema_that_lies_in_any_byte_opens_no_lock_that_is_not_there() {
+    let dir = TestDir::new();
+    let options = Object::<Locks>::options().directory(dir.path()).max_participants(3);
+    options.create(NAME, (7, [[true; 70]; 2])).unwrap();
+    let path = dir.path().join(FILE);
+    let whole = std::fs::read(&path).unwrap();
+    assert_eq!(use_locks(&dir), 3);
+    let (start, length) = (number_at(&whole, (112, 4)), number_at(&whole, (116, 4)));
+    let text = start as usize..(start + length) as usize;
+    let (mut parsed, mut opened) = (0, 0);
+    for at in text.clone() {
+        for byte in *b"019au#@:;,({[" {
+            let mut bytes = whole.clone();
+            bytes[at] = byte;
+            if bytes == whole {
+                continue;
+            }
+            let schema = std::str::from_utf8(&bytes[text.clone()]).unwrap();
+            // As a peer does that wants to deceive.
+            if let Ok(schema) = Schema::parse(schema) {
+                parsed += 1;
+                bytes[96..104].copy_from_slice(&schema.fingerprint().to_le_bytes());
+            }
+            let checksum = checksum(&bytes);
+            bytes[CHECKSUM..CHECKSUM + 4].copy_from_slice(&checksum.to_le_bytes());
+            std::fs::write(&path, &bytes).unwrap();
+            opened += use_locks(&dir);
+            let _ = inspect::describe(dir.path(), NAME, Trust::Own);
+        }
+    }
+    println!("{parsed} schemas could be parsed, and {opened} locks opened");
+    assert!(parsed > 0 && opened > 0 && opened < 3 * parsed);
 }
 
 #[test]

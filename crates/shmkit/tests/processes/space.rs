@@ -8,6 +8,7 @@ use std::path::Path;
 
 use rustix::process::{Resource, Rlimit};
 use shmkit::memory::{FileMapping, Seal, SharedMemory, Trust};
+use shmkit::shareable::zeroed_box;
 use shmkit::sync::Semaphore;
 use shmkit::{Error, ErrorKind, Latest, Object};
 
@@ -193,13 +194,9 @@ fn set_limit(resource: Resource, current: u64) {
 pub(crate) fn little_address_space(link: &mut Link) {
     const PAGE: u64 = 4096;
     let memory = SharedMemory::anonymous(1 << 20).unwrap();
-    let mapped = || {
-        let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
-        pages.split(' ').next().unwrap().parse::<u64>().unwrap() * PAGE
-    };
     let (mut room, mut says_why) = (0, false);
     loop {
-        set_limit(Resource::As, mapped() + room);
+        set_limit(Resource::As, mapped(0) + room);
         let created = Object::<Semaphore>::create_in(&memory, 0, 1);
         set_limit(Resource::As, u64::MAX);
         let Err(error) = created else { break };
@@ -211,6 +208,44 @@ pub(crate) fn little_address_space(link: &mut Link) {
     }
     assert!(room > 0 && says_why);
     link.send("done");
+}
+
+const LARGE: usize = 8 << 20;
+
+/// Reads a part of a large value that has to prove itself, with too little memory for all of it.
+pub(crate) fn part_with_little_memory(link: &mut Link) {
+    let latest = Latest::<[u8; LARGE]>::open(NAME).unwrap();
+    let (mut part, mut whole) = ([0; 8], zeroed_box::<[u8; LARGE]>());
+    // The heap of a thread has its address space already.
+    set_limit(Resource::Data, mapped(5) + (1 << 20));
+    let read = latest.get_part(LARGE - 8, &mut part);
+    set_limit(Resource::Data, u64::MAX);
+    link.send(read.map_or_else(|error| format!("{:?}", error.kind()), |()| "read".into()));
+    latest.get_part(LARGE - 8, &mut part).unwrap();
+    latest.get_into(&mut whole).unwrap();
+    link.send(format!("{part:?}"));
+}
+
+/// How many bytes of this kind this process has mapped: 0 all, 5 those that only it can write.
+fn mapped(kind: usize) -> u64 {
+    const PAGE: u64 = 4096;
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    pages.split(' ').nth(kind).unwrap().parse::<u64>().unwrap() * PAGE
+}
+
+#[test]
+fn a_part_of_a_value_on_a_disk_without_memory_for_all_of_it_is_out_of_space() {
+    let dir = TestDir::on_disk();
+    let latest = dir.latest::<[u8; LARGE]>().create(NAME).unwrap();
+    let mut value: Box<[u8; LARGE]> = zeroed_box();
+    value[LARGE - 8..].fill(7);
+    latest.writer().unwrap().set(&value).unwrap();
+    let mut child = Child::start(&dir, "part with little memory", "");
+    match child.receive().as_str() {
+        "read" => skip("a file on a disk: the sources are in memory"),
+        refused => assert_eq!(refused, "OutOfSpace"),
+    }
+    assert_eq!(child.receive(), "[7, 7, 7, 7, 7, 7, 7, 7]");
 }
 
 /// Creates an object of 8 GiB with too little space for it, and too little memory for its bytes.

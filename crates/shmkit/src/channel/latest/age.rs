@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::Latest;
+use super::geometry::FLAG_TIMES;
 use super::handle::Handle;
 use crate::error::{Error, ErrorKind, Result};
 use crate::participant::{Liveness, Role};
@@ -12,19 +13,21 @@ impl Handle {
     /// How long ago the newest value was set.
     pub(super) fn age(&self) -> Result<Duration> {
         self.check_use()?;
-        let records = self.records();
-        let set_at =
-            self.newest_time().map_err(|error| self.read_error(error))?.ok_or_else(|| {
-                let why =
-                    "the times of its values are not recorded: create it with `timestamps(true)`";
-                self.age_error(ErrorKind::Unsupported, why.into())
-            })?;
-        let now = records.now_ns();
+        let unsupported = || {
+            let why = "the times of its values are not recorded: create it with `timestamps(true)`";
+            self.age_error(ErrorKind::Unsupported, why.into())
+        };
+        // First, also if there is no value yet.
+        if !self.has(FLAG_TIMES) {
+            return Err(unsupported());
+        }
+        let set_at = self.newest_time().map_err(|error| self.read_error(error))?;
+        let (set_at, now) = (set_at.ok_or_else(unsupported)?, self.records().now_ns());
         let age = now.checked_sub(set_at).ok_or_else(|| {
             let ahead = Duration::from_nanos(set_at - now);
             let why = format!(
-                "its newest value was set {ahead:?} after the present time: the clock was set \
-                 back, or another process wrote garbage; set a value"
+                "its newest value was set {ahead:?} after the present time: the wall clock was \
+                 set back, or another process wrote garbage; set a value"
             );
             self.age_error(ErrorKind::Corrupt, why)
         })?;
@@ -66,22 +69,21 @@ impl Handle {
 impl<T: Shareable> Latest<T> {
     /// Returns how long ago the newest value was set, by any process.
     ///
-    /// In memory, no process can set the clock of these times; it also counts the time that the
-    /// machine sleeps. On a disk, where values outlive a restart, it is the clock of the date: the
-    /// age is wrong by what that was set since.
+    /// In memory, it is measured by the time since boot, which no process can set, and which also
+    /// counts while the machine sleeps. On a disk, where values outlive a restart, it is measured
+    /// by the wall clock: the age is wrong by what that was set since.
     ///
     /// # Errors
     ///
     /// `Unsupported` unless the object was created with
     /// [`timestamps`](crate::Options::timestamps); `Empty` before the first value; `Corrupt` if the
-    /// newest value was set after the present time: the clock of the date was set back, or this
-    /// process is in another time namespace, or another process wrote garbage; `Closed`, `Busy`,
-    /// `Forked`.
+    /// newest value was set after the present time: the wall clock was set back, or this process is
+    /// in another time namespace, or another process wrote garbage; `Closed`, `Busy`, `Forked`.
     pub fn age(&self) -> Result<Duration> {
         self.handle.age()
     }
 
-    /// Returns when the newest value was set, by the present clock of the date.
+    /// Returns when the newest value was set, by the present wall clock.
     ///
     /// # Errors
     ///
@@ -129,9 +131,10 @@ impl<T: Shareable> Latest<T> {
     /// Returns whether a living process has the right to set the value: it has a
     /// [`writer`](Self::writer).
     ///
-    /// The answer can be out of date when it arrives. It costs a system call if there is a writer,
-    /// and one for each slot if writers are shared. A reader that waits need not ask:
-    /// [`changes`](Self::changes) reports the death of a writer.
+    /// The answer can be out of date when it arrives. It costs a system call if there is a writer.
+    /// If writers are shared, it costs one for each slot that a dead writer has left, and one for
+    /// the first living one; slots that no writer has cost only a look. A reader that waits need
+    /// not ask: [`changes`](Self::changes) reports the death of a writer.
     ///
     /// # If a process dies
     ///

@@ -78,24 +78,26 @@ impl AnyLatest {
     /// if there is no memory for the value.
     pub fn get(&self) -> Result<Vec<u8>> {
         self.handle.check_use()?;
-        let mut bytes = room_for(&self.handle)?;
+        let mut bytes = self.handle.room_for_value()?;
         let read = self.handle.read_newest(&mut bytes);
         read.map_err(|error| self.handle.read_error(error))?;
         check(&self.handle, &self.schema, initialised(bytes))
     }
 
-    /// Sets the value, as a writer that joins and leaves. Unless writers are shared, it fails while
-    /// another writer lives.
+    /// Sets the value, with zeros as its padding, as a writer that joins and leaves. Unless writers
+    /// are shared, it fails while another writer lives.
     ///
     /// # Errors
     ///
     /// `InvalidArgument` if the bytes are not a value of the type; `RoleTaken`, `Full`,
-    /// `PermissionDenied`, `Closed`, `Busy`, `Corrupt`, `Forked`.
+    /// `PermissionDenied`, `Closed`, `Busy`, `Corrupt`, `Forked`; `OutOfSpace` if there is no
+    /// memory for a copy of a value with padding.
     pub fn set(&self, value: &[u8]) -> Result<u64> {
-        self.set_with(|_| Ok(value.to_vec()))
+        self.set_in_turn(UntypedWriter::join(&self.handle, Until::Now)?, None, || Ok(value))
     }
 
-    /// Sets the value to what `change` returns for the newest value, if there is one.
+    /// Sets the value to what `change` returns for the newest value, if there is one, with zeros as
+    /// its padding.
     ///
     /// It is one step: no other process sets a value in between.
     ///
@@ -103,7 +105,8 @@ impl AnyLatest {
     ///
     /// Those of `change`, and those of [`set`](Self::set).
     pub fn set_with(&self, change: impl FnOnce(Option<Vec<u8>>) -> Result<Vec<u8>>) -> Result<u64> {
-        self.update(UntypedWriter::join(&self.handle, Until::Now)?, None, change)
+        let writer = UntypedWriter::join(&self.handle, Until::Now)?;
+        self.set_in_turn(writer, None, || change(self.newest()?))
     }
 
     /// The same, but waits for a slot and for the right to write: up to `timeout`, or without a
@@ -123,25 +126,29 @@ impl AnyLatest {
             Some(Duration::ZERO) => Until::Now,
             Some(timeout) => Until::after(timeout),
         };
-        self.update(UntypedWriter::join(&self.handle, until)?, Some(until), change)
+        let writer = UntypedWriter::join(&self.handle, until)?;
+        self.set_in_turn(writer, Some(until), || change(self.newest()?))
     }
 
-    fn update(
+    /// Returns the newest value, if there is one that is a value of the type.
+    fn newest(&self) -> Result<Option<Vec<u8>>> {
+        match self.get() {
+            Err(error) if matches!(error.kind(), ErrorKind::Empty | ErrorKind::Corrupt) => Ok(None),
+            answer => answer.map(Some),
+        }
+    }
+
+    /// Sets what `value` returns in the writer's turn.
+    fn set_in_turn<B: AsRef<[u8]>>(
         &self,
         mut writer: UntypedWriter,
         until: Option<Until>,
-        change: impl FnOnce(Option<Vec<u8>>) -> Result<Vec<u8>>,
+        value: impl FnOnce() -> Result<B>,
     ) -> Result<u64> {
         writer.in_turn(until, |writer| {
-            let old = match self.get() {
-                Err(error) if matches!(error.kind(), ErrorKind::Empty | ErrorKind::Corrupt) => None,
-                answer => Some(answer?),
-            };
-            let value = change(old)?;
-            self.schema.check(&value).map_err(|error| {
-                let error = error.of_kind(ErrorKind::InvalidArgument);
-                error.doing("set").on(self.handle.object.label())
-            })?;
+            let value = value()?;
+            let value = self.schema.to_set(value.as_ref());
+            let value = value.map_err(|error| error.doing("set").on(self.handle.object.label()))?;
             writer.publish_next(self.handle.geometry, &value)
         })
     }
@@ -188,7 +195,7 @@ impl AnyChanges {
     pub fn next(&mut self, timeout: Option<Duration>) -> Result<Vec<u8>> {
         let until = timeout.map_or(Until::Ever, Until::after);
         let Cursor { handle, reading } = &mut self.cursor;
-        let mut bytes = room_for(handle)?;
+        let mut bytes = handle.room_for_value()?;
         reading.next(handle, handle.geometry, &mut bytes, until)?;
         check(handle, &self.schema, initialised(bytes))
     }
@@ -202,17 +209,6 @@ impl AnyChanges {
     pub fn missed(&self) -> u64 {
         self.cursor.missed()
     }
-}
-
-/// Allocates space for a value, whose size another process chose.
-fn room_for(handle: &Handle) -> Result<Vec<MaybeUninit<u8>>> {
-    let (size, mut room) = (handle.geometry.value_bytes, Vec::new());
-    if room.try_reserve_exact(size).is_err() {
-        let error = Error::new(ErrorKind::OutOfSpace, format!("no memory for {size} bytes"));
-        return Err(error.doing("read").on(handle.object.label()));
-    }
-    room.resize(size, MaybeUninit::uninit());
-    Ok(room)
 }
 
 /// Returns the bytes, which a read has filled.

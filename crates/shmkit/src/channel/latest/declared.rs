@@ -2,13 +2,12 @@
 
 use super::Latest;
 use super::any::AnyLatest;
-use super::geometry::{FLAG_SHARED_WRITERS, Geometry};
+use super::geometry::{Geometry, MAX_VALUE_BYTES};
 use super::payload::plan;
 use crate::error::{Error, ErrorKind, Result};
-use crate::memory::Access;
 use crate::object::{
-    Kind, Lifetime, Name, NewObject, ObjectLayout, OpenObject, Options, Payload, Plan, Planner,
-    ValueType, check_kind, file_flags,
+    Kind, Name, NewObject, ObjectLayout, OpenObject, Options, Payload, Planner, ValueType,
+    check_kind, file_flags, new_object,
 };
 use crate::shareable::Schema;
 
@@ -23,18 +22,6 @@ impl AnyLatest {
 }
 
 impl Options<AnyLatest> {
-    /// Sets whether several writers may set the value in turns. Default: no.
-    pub fn shared_writers(mut self, shared_writers: bool) -> Self {
-        self.choices.kind_flags.choose(FLAG_SHARED_WRITERS, shared_writers);
-        self
-    }
-
-    /// Sets how many writers there can be at a time, 1 to 1,024. Default: 16.
-    pub fn max_writers(mut self, writers: u32) -> Self {
-        self.choices.participants = Some(writers);
-        self
-    }
-
     /// Creates a latest value of the type. It has no value yet. Programs open it as a
     /// [`Latest`] of the type with the same layout.
     ///
@@ -101,21 +88,13 @@ impl Options<AnyLatest> {
     fn new_object<'a>(&self, schema: &'a Schema) -> Result<NewObject<'a>> {
         let geometry = usize::try_from(schema.size()).ok().and_then(Geometry::of);
         let geometry = geometry.ok_or_else(|| {
-            let why = format!("a value of {} bytes is too large", schema.size());
+            let bytes = schema.size();
+            let why = format!("a value of {bytes} bytes is larger than {MAX_VALUE_BYTES}");
             Error::new(ErrorKind::InvalidArgument, why)
         })?;
         let flags = file_flags::<OfAnyType>(&self.choices)?;
-        let participants = self.choices.participants.unwrap_or(OfAnyType::PARTICIPANTS);
-        let plan = move |planner: &mut Planner<'_>| {
-            plan(planner.with_flags(flags), ValueType::Schema(schema), geometry);
-        };
-        Ok(NewObject {
-            plan: Plan::new(Kind::Latest, participants, 0, &plan),
-            initial: Box::new(plan),
-            flags,
-            access: self.choices.access.unwrap_or(Access::Owner),
-            lifetime: self.choices.lifetime.unwrap_or(Lifetime::Persistent),
-            payload_max: None,
-        })
+        let plan =
+            move |planner: &mut Planner<'_>| plan(planner, ValueType::Schema(schema), geometry);
+        Ok(new_object::<OfAnyType>(&self.choices, 0, flags, &plan, plan))
     }
 }

@@ -16,6 +16,9 @@ pub(crate) const FLAG_PROVED: u32 = 1 << 17;
 /// `flags`: the time at which each value was set is recorded.
 pub(crate) const FLAG_TIMES: u32 = 1 << 18;
 
+/// The largest value, in bytes, of which several can be addressed.
+pub(crate) const MAX_VALUE_BYTES: usize = isize::MAX as usize / 8;
+
 /// How many slots keep an older value, on a disk. They follow the others.
 pub(crate) const KEPT: usize = 2;
 
@@ -54,7 +57,7 @@ pub(crate) struct Geometry {
 impl Geometry {
     /// The geometry for a value of `value_bytes`; `None` if that is too large to be addressed.
     pub(crate) const fn of(value_bytes: usize) -> Option<Self> {
-        if value_bytes > isize::MAX as usize / 8 {
+        if value_bytes > MAX_VALUE_BYTES {
             return None;
         }
         let least = value_bytes.next_multiple_of(WORD) + WORD;

@@ -22,6 +22,7 @@ use crate::memory::atomic::{AtomicPtr, AtomicU64, Ordering};
 use crate::object::{OpenObject, RemovalWatch};
 use crate::participant::Liveness;
 use crate::participant::owner::OwnerWord;
+use crate::shareable::room_for;
 use crate::sys::process;
 use crate::wait::{Stop, WaitLoop, WaitWord};
 
@@ -95,7 +96,7 @@ impl Handle {
     }
 
     /// Whether the object was created with this flag.
-    fn has(&self, flag: u32) -> bool {
+    pub(super) fn has(&self, flag: u32) -> bool {
         self.object.layout().flags & flag != 0
     }
 
@@ -122,7 +123,7 @@ impl Handle {
         if let Some(proof) = self.proof() {
             proof.settle();
         }
-        // ORDERING: Relaxed; as in `publish_proved`.
+        // ORDERING: Relaxed; pairs with the load in `begin`, by the current writer too.
         self.must_settle.store(0, Ordering::Relaxed);
     }
 
@@ -138,7 +139,7 @@ impl Handle {
     /// Begins the next value: from here on its slot belongs to the writer. Only the current writer
     /// may call it.
     pub(super) fn begin(&self) -> Result<Begun, PublishError> {
-        // ORDERING: Relaxed; to settle twice changes nothing.
+        // ORDERING: Relaxed; pairs with the store in `settle`. To settle twice changes nothing.
         if self.must_settle.load(Ordering::Relaxed) != 0 {
             self.settle();
         }
@@ -163,7 +164,8 @@ impl Handle {
         }
         let words = self.geometry.all_slots(FLAG_PROVED) * self.geometry.stride_words;
         let slots = self.words(SLOTS, words);
-        Proof::new(self.register(), slots, self.records(), self.word(KEPT_AT))
+        let register = self.register_to_write(self.geometry);
+        Proof::new(register, slots, self.records(), self.word(KEPT_AT))
     }
 
     /// What a writer records of each value, as far as the object has it.
@@ -206,18 +208,25 @@ impl Handle {
         Ok(())
     }
 
-    /// Copies the bytes of the newest value from byte `offset` on, as many as `into` has. On a
-    /// disk, where a value proves itself as a whole, it may copy all of the value first.
-    pub(super) fn read_part(&self, offset: usize, into: &mut [u8]) -> Result<(), ReadError> {
+    /// Copies the bytes of the newest value from byte `offset` on, as many as `into` has. While
+    /// that may have to prove itself, which a value does as a whole, it copies all of it first.
+    pub(super) fn read_part(&self, offset: usize, into: &mut [u8]) -> Result<()> {
         if !self.must_prove() {
-            return self.register().read_part(offset, into).map(|_| ());
+            let read = self.register().read_part(offset, into);
+            return read.map(|_| ()).map_err(|error| self.read_error(error));
         }
-        let mut whole = vec![MaybeUninit::uninit(); self.geometry.value_bytes];
-        self.read_newest(&mut whole)?;
+        let mut whole = self.room_for_value()?;
+        self.read_newest(&mut whole).map_err(|error| self.read_error(error))?;
         let part = &whole[offset..][..into.len()];
         // SAFETY: `read_newest` has written all bytes.
         into.copy_from_slice(unsafe { part.assume_init_ref() });
         Ok(())
+    }
+
+    /// Allocates room for a value, whose size another process may have chosen.
+    pub(super) fn room_for_value(&self) -> Result<Vec<MaybeUninit<u8>>> {
+        let room = room_for(self.geometry.value_bytes as u64, MaybeUninit::uninit());
+        room.map_err(|error| error.doing("read").on(self.object.label()))
     }
 
     /// The sequence number of the newest value, be it whole or not: the next one follows it.
@@ -294,12 +303,16 @@ impl Handle {
 
     /// Refuses a forked child and, if it is time to ask, an object that was removed by other means
     /// than this library.
-    #[cold]
+    #[inline(always)]
     pub(super) fn check_use(&self) -> Result<()> {
+        // Not due also says that this is not a forked child.
+        if self.removal_watch.is_due() { self.ask() } else { Ok(()) }
+    }
+
+    /// The same for a use that found that it is time to ask.
+    #[cold]
+    pub(super) fn ask(&self) -> Result<()> {
         self.object.check_not_forked()?;
-        if !self.removal_watch.is_due() {
-            return Ok(());
-        }
         if self.object.object_is_removed() {
             // The next use asks again: a handle that may only read does not retire the object.
             return Err(self.object.closed());

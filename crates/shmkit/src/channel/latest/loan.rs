@@ -58,7 +58,11 @@ impl<T: Shareable> LatestWriter<T> {
     ///
     /// The first loan of a writer maps the object once more. It does not compile for a type that is
     /// aligned to more than 8 bytes, nor for one of which zeros are not a value. A type with
-    /// padding is copied when it is published, so that its padding is zeros.
+    /// padding is copied when it is published, so that its padding is zeros. On a disk, publishing
+    /// also computes a checksum of the value, and once in a minute it copies the value.
+    ///
+    /// A loan of shared writers that is forgotten (`mem::forget`) keeps the right to write until
+    /// its writer is dropped.
     ///
     /// # If a process dies
     ///
@@ -151,6 +155,10 @@ impl<T: Shareable> LatestLoan<'_, T> {
         let bytes = match bytes_of(value) {
             Some(bytes) => bytes,
             None => {
+                // ORDERING: Release; the partner is the same bytes in the other mapping. The caller
+                // stored plainly in this one, `write` stores in that one, and the compiler sees no
+                // connection: a store of the caller that came later would bring padding back.
+                fence(Ordering::Release);
                 let bytes = encoded(value, self.encoded);
                 writer.handle.register().write(&begun, bytes);
                 bytes

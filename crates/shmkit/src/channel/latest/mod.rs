@@ -59,6 +59,15 @@ use crate::object::Options;
 use crate::shareable::{Shareable, check_by_value};
 use crate::wait::Until;
 
+/// A [`Latest`] or an [`AnyLatest`]: what their [`Options`] have in common.
+///
+/// It is implemented by this library only.
+pub trait LatestObject: sealed::Sealed {}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
 /// The latest value of something, shared under a name: one process sets it, any number get it.
 ///
 /// A reader copies the newest whole value out of shared memory and writes nothing there, so no

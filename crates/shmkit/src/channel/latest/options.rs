@@ -2,13 +2,19 @@
 
 use std::borrow::Borrow;
 
-use super::Latest;
+use super::any::AnyLatest;
 use super::geometry::{FLAG_SHARED_WRITERS, FLAG_TIMES};
+use super::{Latest, LatestObject, sealed};
 use crate::error::Result;
-use crate::object::{Object, OpenMode, Options};
-use crate::shareable::{Shareable, bytes_of, check_by_value};
+use crate::object::{Object, OpenMode, Options, Payload, Planner};
+use crate::shareable::{Shareable, check_by_value};
 
-impl<T: Shareable> Options<Latest<T>> {
+impl<T: Shareable> sealed::Sealed for Latest<T> {}
+impl<T: Shareable> LatestObject for Latest<T> {}
+impl sealed::Sealed for AnyLatest {}
+impl LatestObject for AnyLatest {}
+
+impl<L: LatestObject> Options<L> {
     /// Sets whether users other than the owner can only read the object. Default: no.
     ///
     /// Such a reader cannot mark that it sleeps, so a writer makes a system call to wake
@@ -41,7 +47,9 @@ impl<T: Shareable> Options<Latest<T>> {
         self.choices.participants = Some(writers);
         self
     }
+}
 
+impl<T: Shareable> Options<Latest<T>> {
     /// Creates the object, with all of its space committed. It has no value yet.
     ///
     /// # If a process dies
@@ -53,7 +61,8 @@ impl<T: Shareable> Options<Latest<T>> {
     /// `AlreadyExists`, `InvalidName`, `OutOfSpace`, `PermissionDenied`; `InvalidArgument` for a
     /// value or a number of writers that is too large; `Unsupported` in a directory on a network.
     pub fn create(&self, name: &str) -> Result<Latest<T>> {
-        Object::create_as(name, &self.choices, &None).map(Object::into_payload)
+        let first = |to: &mut Planner<'_>| Latest::<T>::plan(to, None);
+        Object::create_as(name, &self.choices, &(), &first).map(Object::into_payload)
     }
 
     /// Creates the object with its first value: a value, a reference or a `Box`. No process sees
@@ -78,8 +87,8 @@ impl<T: Shareable> Options<Latest<T>> {
     /// ```
     pub fn create_with<V: Borrow<T>>(&self, name: &str, first: V) -> Result<Latest<T>> {
         const { check_by_value::<V>(TOO_LARGE) };
-        let first = Some(encoded(first.borrow()));
-        Object::create_as(name, &self.choices, &first).map(Object::into_payload)
+        let first = |to: &mut Planner<'_>| Latest::<T>::plan_with(to, first.borrow());
+        Object::create_as(name, &self.choices, &(), &first).map(Object::into_payload)
     }
 
     /// Opens the object for reading and writing, or only for reading if its access requires that.
@@ -112,31 +121,23 @@ impl<T: Shareable> Options<Latest<T>> {
     ///
     /// Those of [`create`](Self::create) and [`open`](Self::open).
     pub fn open_or_create(&self, name: &str) -> Result<Latest<T>> {
-        Object::open_or_create_as(name, &self.choices, &None).map(Object::into_payload)
+        let first = |to: &mut Planner<'_>| Latest::<T>::plan(to, None);
+        Object::open_or_create_as(name, &self.choices, &(), &first).map(Object::into_payload)
     }
-    /// The same as [`open_or_create`](Self::open_or_create). If it creates the object, it does so
-    /// with its first value, as [`create_with`](Self::create_with) does.
+
+    /// Opens the object, or creates it with its first value if there is none: see
+    /// [`open_or_create`](Self::open_or_create) and [`create_with`](Self::create_with). An object
+    /// that is there keeps the value that it has, or has none.
     ///
     /// # Errors
     ///
     /// Those of [`create`](Self::create) and [`open`](Self::open).
     pub fn open_or_create_with<V: Borrow<T>>(&self, name: &str, first: V) -> Result<Latest<T>> {
         const { check_by_value::<V>(TOO_LARGE) };
-        let first = Some(encoded(first.borrow()));
-        Object::open_or_create_as(name, &self.choices, &first).map(Object::into_payload)
+        let first = |to: &mut Planner<'_>| Latest::<T>::plan_with(to, first.borrow());
+        Object::open_or_create_as(name, &self.choices, &(), &first).map(Object::into_payload)
     }
 }
 
 /// What the compiler says about a first value that would overflow the stack.
 const TOO_LARGE: &str = "the first value is larger than 64 KiB: pass a reference or a `Box`";
-
-fn encoded<T: Shareable>(value: &T) -> Box<[u8]> {
-    match bytes_of(value) {
-        Some(bytes) => bytes.into(),
-        None => {
-            let mut bytes = vec![0; size_of::<T>()];
-            value.encode(&mut bytes);
-            bytes.into()
-        }
-    }
-}

@@ -9,7 +9,9 @@ use crate::shareable::Shareable;
 
 impl<T: Shareable> Latest<T> {
     /// Copies a part of the newest value to `into`: as many bytes as it has, from byte `offset` of
-    /// the value on. The rest of the value is not copied.
+    /// the value on. The rest of the value is not copied, except on a disk, as long as the newest
+    /// value can be one that was set before this handle was opened: such a value proves that it is
+    /// whole.
     ///
     /// It is for a field, or some rows, of a large value. All bytes of one call are of one value;
     /// two calls can read two values. The bytes are those that a writer set, and are not checked:
@@ -19,8 +21,8 @@ impl<T: Shareable> Latest<T> {
     ///
     /// # Errors
     ///
-    /// `OutOfRange` if the value has fewer bytes; otherwise those of [`get`](Self::get), but no
-    /// check of the bytes.
+    /// `OutOfRange` if the value has fewer bytes; `OutOfSpace` if there is no memory for a copy of
+    /// all of it; otherwise those of [`get`](Self::get), but no check of the bytes.
     ///
     /// # Examples
     ///
@@ -50,7 +52,6 @@ impl<T: Shareable> Latest<T> {
             let why = format!("{} bytes from {offset} on, of a value of {size} bytes", into.len());
             return Err(Error::new(ErrorKind::OutOfRange, why).doing("read").on(self.name()));
         }
-        let read = self.handle.read_part(offset, into);
-        read.map_err(|error| self.handle.read_error(error))
+        self.handle.read_part(offset, into)
     }
 }

@@ -18,14 +18,15 @@ use super::handle::Handle;
 use super::proof::Proof;
 use super::records::{Records, now_ns};
 use super::register::{self, LAST, Register};
+use super::writing::encoded;
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{
     Builder, Column, Holding, Kind, KindFlags, Part, PartState, Payload, Planner, Value, ValueType,
     WORDS, grouped,
 };
+use crate::participant::Role;
 use crate::participant::owner::OwnerWord;
-use crate::participant::{Liveness, Role};
-use crate::shareable::Shareable;
+use crate::shareable::{Shareable, bytes_of};
 use crate::wait::WaitWord;
 
 const WRITES: Holding = Holding::new(
@@ -58,28 +59,41 @@ pub(super) fn plan(planner: &mut Planner<'_>, value: ValueType<'_>, geometry: Ge
 /// Sets the first value of a new object: the words that its writer would leave.
 fn set_first(planner: &mut Planner<'_>, geometry: Geometry, value: &[u8]) {
     let flags = planner.flags();
+    let mut write = |place: usize, bytes: &[u8]| planner.write_at(place as u64, bytes);
     let (latest, stamp) = register::FIRST;
-    let mut word = |place: usize, word: u64| planner.write_at(place as u64, &word.to_le_bytes());
-    word(LATEST, latest);
-    word(BEGUN, stamp);
+    write(LATEST, &latest.to_le_bytes());
+    write(BEGUN, &stamp.to_le_bytes());
     // The first value is in the slot after the first.
     let slot = SLOTS + geometry.stride_bytes();
-    word(slot, stamp);
-    planner.write_at((slot + WORD) as u64, value);
+    write(slot, &stamp.to_le_bytes());
+    write(slot + WORD, value);
     let time = (flags & FLAG_TIMES != 0).then(|| now_ns(flags & FLAG_PROVED != 0));
-    let mut word = |place: usize, word: u64| planner.write_at(place as u64, &word.to_le_bytes());
     if flags & FLAG_PROVED != 0 {
-        word(geometry.checks_offset() + WORD, check_of(stamp, time, value));
+        let check = check_of(stamp, time, value);
+        write(geometry.checks_offset() + WORD, &check.to_le_bytes());
     }
     if let Some(time) = time {
-        word(geometry.times_offset(flags) + WORD, time);
+        write(geometry.times_offset(flags) + WORD, &time.to_le_bytes());
+    }
+}
+
+impl<T: Shareable> Latest<T> {
+    /// Plans an object whose first value is this one.
+    pub(super) fn plan_with(planner: &mut Planner<'_>, first: &T) {
+        Self::plan(planner, None);
+        let mut room = Vec::new();
+        let bytes = bytes_of(first).unwrap_or_else(|| {
+            room.resize(size_of::<T>(), 0);
+            encoded(first, &mut room)
+        });
+        set_first(planner, TypeGeometry::<T>::GEOMETRY, bytes);
     }
 }
 
 #[allow(private_interfaces, reason = "it is implemented by this library only")]
 impl<T: Shareable> Payload for Latest<T> {
-    /// The bytes of its first value, if it begins with one.
-    type Initial = Option<Box<[u8]>>;
+    // Its first value, if it begins with one, is encoded only when it is created: `plan_with`.
+    type Initial = ();
 
     const KIND: Kind = Kind::Latest;
     // Readers take no slot. Each writer takes a slot.
@@ -87,11 +101,8 @@ impl<T: Shareable> Payload for Latest<T> {
     const PARTICIPANTS: u32 = 16;
     const DISK_FLAGS: u32 = FLAG_PROVED;
 
-    fn plan(planner: &mut Planner<'_>, initial: Option<&Self::Initial>) {
+    fn plan(planner: &mut Planner<'_>, _: Option<&()>) {
         plan(planner, ValueType::Layout(T::LAYOUT), TypeGeometry::<T>::GEOMETRY);
-        if let Some(Some(first)) = initial {
-            set_first(planner, TypeGeometry::<T>::GEOMETRY, first);
-        }
     }
 
     #[allow(unsafe_code, reason = "the type was compared with the object")]
@@ -110,12 +121,10 @@ impl<T: Shareable> Payload for Latest<T> {
     fn reap(part: &Part<'_>) -> Result<()> {
         let (register, _) = register_in(part)?;
         let owner = OwnerWord::of_role(part.word(OWNER as u64)?);
-        if let Some(holder) = owner.look().holder().filter(|it| part.reap_if_dead(*it)) {
+        owner.reap(part, |dead| {
             // The next of several writers resumes only what a writer left that it replaces.
-            register.resume_if(|| owner.look().holder() == Some(holder));
-            owner.replace_dead_holder(None, part);
-        }
-        Ok(())
+            register.resume_if(|| owner.look().holder() == Some(dead));
+        })
     }
 
     fn describe(part: &Part<'_>) -> Result<PartState> {
@@ -177,7 +186,8 @@ fn register_in<'a>(part: &Part<'a>) -> Result<(Register<'a>, u64)> {
         return Err(Error::new(ErrorKind::Corrupt, format!("a value of {value} bytes")));
     };
     let (latest, begun) = (part.word(LATEST as u64)?, part.word(BEGUN as u64)?);
-    let register = Register::new(WaitWord::new(latest), begun, part.words()?, geometry);
+    let latest = WaitWord::new(latest).with_read_only_peers(part.has_read_only_peers());
+    let register = Register::new(latest, begun, part.words()?, geometry);
     Ok((register.ok_or_else(|| too_small(value))?, value))
 }
 
@@ -225,4 +235,77 @@ fn writers(alive: u64, dead: u64, deaths: u64, shared: bool, most: u32) -> Strin
         text += &format!("; {deaths} dead replaced so far");
     }
     text
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::memory::atomic::{AtomicU64, Ordering};
+    use crate::object::parts;
+    use crate::participant::ParticipantId;
+    use crate::shareable::Schema;
+    use crate::sys::wait::{self, Kind as Sleeper, WaitOutcome};
+
+    /// A writer that never was: a dead participant, by its generation.
+    const DEAD: ParticipantId = ParticipantId::new(3, 7);
+
+    /// Calls `check` with the part of an object that a reader without the right to write can use.
+    fn with_part(check: impl FnOnce(&Part<'_>)) {
+        let directory = tempfile::tempdir().unwrap();
+        let options = Latest::<u64>::options().directory(directory.path()).read_only_peers(true);
+        let latest = options.create("value").unwrap();
+        let object = &latest.handle.object;
+        let schema = Schema::parse(&object.layout().schema).unwrap();
+        check(&parts(object, &schema).unwrap()[0]);
+    }
+
+    /// As if the dead writer had died between the stamp "complete" of value 1 and `latest`.
+    fn leave_complete(part: &Part<'_>) {
+        let store = |word: &AtomicU64, value| word.store(value, Ordering::Relaxed);
+        let (_, stamp) = register::FIRST;
+        let slot = &part.words().unwrap()[TypeGeometry::<u64>::GEOMETRY.stride_bytes() / WORD..];
+        store(part.word(LATEST as u64).unwrap(), 0);
+        store(part.word(BEGUN as u64).unwrap(), stamp);
+        store(&slot[1], 9);
+        store(&slot[0], stamp);
+        store(part.word(OWNER as u64).unwrap(), DEAD.to_bits());
+    }
+
+    #[test]
+    fn a_value_that_an_outsider_completes_wakes_readers_that_may_only_read() {
+        with_part(|part| {
+            let word = part.word(LATEST as u64).unwrap();
+            for _ in 0..20 {
+                leave_complete(part);
+                std::thread::scope(|scope| {
+                    // It marks nothing, as one that may only read.
+                    let until = Instant::now() + Duration::from_secs(5);
+                    let reader =
+                        scope.spawn(move || wait::wait(word, 0, Some(until), Sleeper::Only));
+                    // So that it mostly sleeps. If it does not yet, it finds the change.
+                    std::thread::sleep(Duration::from_millis(5));
+                    Latest::<u64>::reap(part).unwrap();
+                    assert_ne!(reader.join().unwrap(), WaitOutcome::TimedOut, "not woken");
+                });
+                let (register, _) = register_in(part).unwrap();
+                assert_eq!(register.newest().sequence, 1);
+                assert_eq!(word.load(Ordering::Relaxed), register::FIRST.0);
+            }
+        });
+    }
+
+    #[test]
+    fn a_garbage_owner_word_is_reported_and_no_value_is_completed_for_it() {
+        with_part(|part| {
+            leave_complete(part);
+            let owner = part.word(OWNER as u64).unwrap();
+            owner.fetch_or(1 << 30, Ordering::Relaxed);
+            let garbage = owner.load(Ordering::Relaxed);
+            assert_eq!(Latest::<u64>::reap(part).unwrap_err().kind(), ErrorKind::Corrupt);
+            assert_eq!(owner.load(Ordering::Relaxed), garbage);
+            assert_eq!(part.word(LATEST as u64).unwrap().load(Ordering::Relaxed), 0);
+        });
+    }
 }

@@ -257,15 +257,15 @@ impl<'a> Proof<'a> {
         };
         let Some(index) = (slots..slots + KEPT).min_by_key(kept) else { return };
         let (stamp, words) = self.slot(index);
-        // ORDERING: as in `publish`, with the same partners.
+        // ORDERING: Release; as in `begin`, with the same partner.
         stamp.store(sequence << SHIFT | WRITING, Ordering::Release);
-        // ORDERING: Release; as in `publish`.
+        // ORDERING: Release; as in `begin`, with the same partner.
         fence(Ordering::Release);
         copy_in(value, words);
         let complete = sequence << SHIFT | COMPLETE;
         let set_at = self.records.time(sequence as usize & (slots - 1));
         self.records.store_of(index, complete, value, set_at.unwrap_or(0));
-        // ORDERING: Release; as in `publish`.
+        // ORDERING: Release; as in `publish_begun`, with the same partner.
         stamp.store(complete, Ordering::Release);
         // ORDERING: Relaxed; as above.
         self.kept_at.store(now_ns, Ordering::Relaxed);
@@ -317,7 +317,8 @@ impl<'a> Proof<'a> {
             return Proved::Overwritten;
         }
         let is_right = self.records.is_right(index, expected, words);
-        // ORDERING: Acquire; as in `copy_slot`: a value that is being overwritten shows its stamp.
+        // ORDERING: Acquire; as in `under_stamp`: a value that is being overwritten shows its
+        // stamp.
         fence(Ordering::Acquire);
         // ORDERING: Relaxed; ordered by the fence above.
         match stamp.load(Ordering::Relaxed) == expected {
@@ -328,7 +329,8 @@ impl<'a> Proof<'a> {
     }
 
     fn stamp(self, index: usize) -> u64 {
-        // ORDERING: Acquire; pairs with the Release stores of stamps in `publish`.
+        // ORDERING: Acquire; pairs with the Release stores of stamps in `begin`, `publish_begun`
+        // and `keep`.
         self.slot(index).0.load(Ordering::Acquire)
     }
 

@@ -61,8 +61,8 @@ impl<'a> Records<'a> {
 
     /// This moment, in nanoseconds, on the clock of the object.
     ///
-    /// In memory that is the time since the machine was started, which no process can set. On a
-    /// disk, where values outlive this run of the machine, it is the time since 1970.
+    /// In memory that is the time since boot, which no process can set. On a disk, where values
+    /// outlive this run of the machine, it is the wall clock: the time since 1970.
     pub(super) fn now_ns(self) -> u64 {
         now_ns(self.checks.is_some())
     }

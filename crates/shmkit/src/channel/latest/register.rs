@@ -315,7 +315,8 @@ impl<'a, S: HasGeometry> Register<'a, S> {
     /// The stamp in the slot that `stamp` belongs to.
     #[inline(always)]
     fn stamp(self, stamp: u64) -> u64 {
-        // ORDERING: Acquire; pairs with the Release stores of stamps in `publish`.
+        // ORDERING: Acquire; pairs with the Release stores of stamps in `begin` and
+        // `publish_begun`.
         self.slot(stamp).0.load(Ordering::Acquire)
     }
 
@@ -348,14 +349,15 @@ pub(super) fn copy_slot(
 /// it. Otherwise returns another stamp that it had.
 #[inline(always)]
 pub(super) fn under_stamp(found: &AtomicU64, stamp: u64, copy: impl FnOnce()) -> Result<(), u64> {
-    // ORDERING: Acquire; pairs with the Release of the stamp "complete" in `publish_begun`.
+    // ORDERING: Acquire; pairs with the Release of the stamp "complete" in `publish_begun`, or in
+    // `keep`.
     let before = found.load(Ordering::Acquire);
     if before != stamp {
         return Err(before);
     }
     copy();
-    // ORDERING: Acquire; pairs with the Release fence in `begin`, which is between the stamp "is
-    // being written" and the words of that value.
+    // ORDERING: Acquire; pairs with the Release fence in `begin`, or in `keep`, which is between
+    // the stamp "is being written" and the words of that value.
     fence(Ordering::Acquire);
     // ORDERING: Relaxed; ordered by the fence above.
     let after = found.load(Ordering::Relaxed);

@@ -124,15 +124,13 @@ impl UntypedWriter {
     /// Begins a turn, until whose end no other writer can publish.
     #[inline(always)]
     pub(super) fn begin_turn(&self, until: Option<Until>) -> Result<Option<Turn<'_>>> {
-        if self.handle.removal_watch.is_due() {
-            self.handle.check_use()?;
-        }
         if self.shared {
             self.acquire_turn(until)?;
             // CRASH: dying before the turn ends leaves it to the next writer, which replaces this
             // one in the owner word.
             return Ok(Some(Turn(self)));
         }
+        self.handle.check_use()?;
         self.check_role()?;
         Ok(None)
     }
@@ -172,7 +170,9 @@ impl UntypedWriter {
     /// Acquires the right to write for one value.
     #[inline(always)]
     fn acquire_turn(&self, until: Option<Until>) -> Result<()> {
+        // It also asks whether the object was removed, if it is time to.
         if !self.membership.is_live() {
+            self.handle.ask()?;
             return Err(self.handle.publish_error(PublishError::RoleLost));
         }
         match self.handle.owner().acquire_uncontended(self.membership.me(), Mode::Exclusive) {

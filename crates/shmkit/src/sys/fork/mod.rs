@@ -33,5 +33,6 @@ mod windows;
 #[cfg(windows)]
 pub(crate) use windows::{LockFile, Once, OwnedFile, ProcessStamp, WipedOnFork};
 
-/// The second of a stamp until its process reads the clock.
-const FIRST_SECOND: u64 = 1;
+/// The second of a stamp until its process reads the clock: the smallest that it has there. In a
+/// forked child it is 0.
+pub(crate) const FIRST_SECOND: u64 = 1;

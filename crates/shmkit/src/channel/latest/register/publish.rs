@@ -57,7 +57,8 @@ impl<S: HasGeometry> Register<'_, S> {
         let begun = Begun { latest };
         let next = begun.next();
         // CRASH: dying after this costs readers an additional look at the slot.
-        // ORDERING: Relaxed; ordered by the release of the stamp "complete".
+        // ORDERING: Relaxed; ordered by the release of the stamp "complete". Pairs with the loads
+        // in `try_newest` and `half_written`.
         self.begun.store(next | COMPLETE, Ordering::Relaxed);
         // CRASH: dying from here to the next stamp leaves the slot in writing. Readers never take
         // it; the next writer writes it again.
@@ -103,8 +104,9 @@ impl<S: HasGeometry> Register<'_, S> {
     /// until the next value is begun, which is the same one.
     pub(crate) fn give_up(self, begun: Begun) {
         // CRASH: dying before this costs readers an additional look at the slot.
-        // ORDERING: Relaxed; the stamp "complete" of the given-up value was never stored. A reader
-        // that learns of the value that is begun next finds `begun` as that one's writer left it.
+        // ORDERING: Relaxed; pairs with the loads in `try_newest` and `half_written`. The stamp
+        // "complete" of the given-up value was never stored. A reader that learns of the value that
+        // is begun next finds `begun` as `begin` of that one stored it, after this.
         self.begun.store(begun.latest & !BITS | COMPLETE, Ordering::Relaxed);
     }
 
@@ -120,8 +122,8 @@ impl<S: HasGeometry> Register<'_, S> {
             if from & !BITS != next - STEP {
                 return Err(PublishError::RoleLost);
             }
-            // ORDERING: Release; pairs with the Acquire in `newest`, `try_newest` and `resume`: the
-            // slot's stamp is seen too.
+            // ORDERING: Release; pairs with the Acquire loads of `latest`, as in `newest`,
+            // `try_newest`, `ticket` and `resume_if`: the slot's stamp is seen too.
             match self.latest.change(from, next, Ordering::Release, Wake::All) {
                 Ok(()) => return Ok(next >> SHIFT),
                 // A reader that goes to sleep also changes it: once before each change.
