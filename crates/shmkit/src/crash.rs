@@ -92,6 +92,15 @@ pub const REGION_POINTS: &[&str] = &[
     "region: payload written",
 ];
 
+/// The points in raw memory that goes with its last user, and in creating a mutex locked.
+#[cfg(feature = "crash-points")]
+pub const OTHER_POINTS: &[&str] = &[
+    "memory: not yet used",
+    "memory: gate passed",
+    "memory: found unused",
+    "create: gate still closed",
+];
+
 /// The points at which a test stops a process, and does not kill it.
 #[cfg(feature = "crash-points")]
 pub const STOP_POINTS: &[&str] = &["wait: not ready, not checked"];
@@ -134,6 +143,7 @@ mod armed {
         is_in(super::POINTS, name)
             || is_in(super::SYNC_POINTS, name)
             || is_in(super::REGION_POINTS, name)
+            || is_in(super::OTHER_POINTS, name)
             || is_in(super::STOP_POINTS, name)
     }
 

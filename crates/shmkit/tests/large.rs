@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use shmkit::memory::SharedMemory;
 use shmkit::shareable::{MAX_BY_VALUE, zeroed_box};
-use shmkit::sync::{Condvar, Mutex, ReentrantMutex, RwLock, named};
+use shmkit::sync::{
+    Barrier, BoundedSemaphore, Condvar, Event, Latch, Mutex, Once, ReentrantMutex, Reset, RwLock,
+    Semaphore, named,
+};
 use shmkit::{Contents, ErrorKind, Latest, Object, Shareable};
 
 /// No wait in a passing test takes this long.
@@ -162,8 +165,34 @@ fn a_group_in_memory() {
     assert!(group.1[1].read().unwrap().is_filled(2));
 }
 
+fn a_group_of_every_kind() {
+    type Counts = (Semaphore, BoundedSemaphore, Barrier, Latch, Event, Once);
+    type Group = (RwLock<Scene>, [Counts; 2]);
+    let dir = tempfile::tempdir().unwrap();
+    let options = Object::<Group>::options().directory(dir.path());
+    let mut initial = Object::<Group>::zeroed_initial();
+    let refused = options.create("unset", &*initial).err().expect("a barrier without parties");
+    assert_eq!(refused.kind(), ErrorKind::InvalidArgument);
+    for (permits, bounded, parties, count, reset, ()) in &mut initial.1 {
+        assert_eq!((*permits, bounded.initial, *reset), (0, 0, Reset::Manual));
+        (bounded.max, *parties, *count) = (3, 2, 1);
+    }
+    initial.1[1].4 = Reset::Automatic;
+    initial.0.fill(1);
+    let group = options.create("group", initial).unwrap();
+    assert!(group.0.read().unwrap().is_filled(1));
+    assert_eq!(group.1[0].0.post(1).unwrap(), 0);
+    assert_eq!(group.1[1].1.max_permits(), Some(3));
+    for (event, is_set_after) in [(&group.1[0].4, true), (&group.1[1].4, false)] {
+        event.set().unwrap();
+        event.wait().unwrap();
+        assert_eq!(event.is_set(), is_set_after);
+    }
+}
+
 #[test]
 fn a_group_of_large_values_is_created_from_the_heap() {
+    with_stack(SMALL, a_group_of_every_kind);
     with_stack(SMALL, a_group_in_memory);
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 
+use super::while_used::Leaving;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::directory::Status;
 use crate::sys::file;
@@ -14,15 +15,18 @@ pub(super) struct Backing {
     label: String,
     writable: bool,
     was_created: bool,
+    /// After `file`: what is to be done when that is closed.
+    leaving: Option<Leaving>,
 }
+
+/// How many times to try again because another process created or removed it in the meantime.
+pub(super) const ATTEMPTS: usize = 100;
 
 /// Opens by `open` what is there, or creates it by `create`, until no other process interferes.
 pub(super) fn open_or_create<T>(
     open: impl Fn() -> Result<T>,
     create: impl Fn() -> Result<T>,
 ) -> Result<T> {
-    /// How many times to try again because another process created or removed it in the meantime.
-    const ATTEMPTS: usize = 100;
     for _ in 0..ATTEMPTS {
         match open() {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -33,9 +37,15 @@ pub(super) fn open_or_create<T>(
             answer => return answer,
         }
     }
+    Err(contended())
+}
+
+/// The error after so many attempts.
+#[cold]
+pub(super) fn contended() -> Error {
     let why =
         format!("other processes created and removed it {ATTEMPTS} times meanwhile: try again");
-    Err(Error::new(ErrorKind::Busy, why))
+    Error::new(ErrorKind::Busy, why)
 }
 
 /// Opens again, by its name, what this process has just created as the file `created`.
@@ -69,12 +79,22 @@ impl Backing {
         })?;
         status.file_type.check_regular()?;
         let writable = file::is_writable(&file)?;
-        Ok((Self { file, label, writable, was_created: false }, status))
+        Ok((Self { file, label, writable, was_created: false, leaving: None }, status))
     }
 
     /// Notes that this process created what it opened.
     pub(super) fn created(self) -> Self {
         Self { was_created: true, ..self }
+    }
+
+    /// Notes what is to be done when the last user of the file ends.
+    pub(super) fn leaving(self, leaving: Leaving) -> Self {
+        Self { leaving: Some(leaving), ..self }
+    }
+
+    /// What is to be done when a mapping of the file ends.
+    pub(super) fn leaving_of_mapping(&self) -> Option<Leaving> {
+        self.leaving.clone()
     }
 
     pub(super) fn was_created(&self) -> bool {

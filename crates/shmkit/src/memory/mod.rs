@@ -24,6 +24,7 @@ mod raw_name;
 mod region;
 mod shared_memory;
 mod view;
+mod while_used;
 
 pub use access::{Access, Trust};
 pub use file_mapping::{FileMapping, FileMappingOptions};

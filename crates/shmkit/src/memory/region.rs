@@ -15,6 +15,7 @@ use std::ops::{Bound, Range, RangeBounds};
 use super::View;
 use super::atomic::AtomicU64;
 use super::backing::Backing;
+use super::while_used::Leaving;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::mapping::{self, Mapping, Placement};
 
@@ -104,7 +105,8 @@ impl<'a> RegionOptions<'a> {
             Ok((mapping, status.committed < status.size))
         });
         let (mapping, has_holes) = mapped.map_err(|it| self.backing.with_context(it, "map"))?;
-        Ok(Region { mapping, has_holes, label: self.backing.label().to_owned() })
+        let leaving = self.backing.leaving_of_mapping();
+        Ok(Region { mapping, _leaving: leaving, has_holes, label: self.backing.label().to_owned() })
     }
 
     fn checked_length(&self, size: u64) -> Result<usize> {
@@ -162,6 +164,8 @@ impl<'a> RegionOptions<'a> {
 #[doc(alias = "MapViewOfFile")]
 pub struct Region {
     mapping: Mapping,
+    /// After `mapping`: what is to be done when that ends.
+    _leaving: Option<Leaving>,
     /// Whether the file system had not committed all bytes of the file: at the first access to a
     /// page it may have no space for it.
     has_holes: bool,

@@ -6,96 +6,27 @@
 //! environment variable `SHMKIT_DIR`, which moves objects, does not move it. On Windows it is the
 //! section that `CreateFileMapping` creates and opens by that name.
 
-use std::borrow::Cow;
+mod options;
+
 use std::fs::File;
 
-use super::backing::{self, Backing};
+pub use self::options::SharedMemoryOptions;
+use self::options::untaken;
+use super::backing::Backing;
 use super::raw_name::RawName;
 use super::region::{Region, RegionOptions};
-use super::{Access, Trust};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::sys::file::SealKind;
 use crate::sys::random::random;
-use crate::sys::{directory, file, memory};
+use crate::sys::{file, memory};
 
 /// The name of anonymous memory in errors.
 const ANONYMOUS: &str = "<anonymous>";
+
 /// The name in errors of memory that got none.
 const UNIQUE: &str = "<unique name>";
 
-/// Options for creating or opening [`SharedMemory`].
-///
-/// ```
-/// # use shmkit::memory::{Access, SharedMemory};
-/// # let name = format!("doc-options-{}", std::process::id());
-/// let options = SharedMemory::options().access(Access::Group);
-/// let memory = options.create(&name, 4096)?;
-///
-/// let read_only = SharedMemory::options().read_only().open(&name)?;
-/// assert!(read_only.is_read_only());
-/// # let _ = SharedMemory::remove(&name);
-/// # Ok::<(), shmkit::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug)]
-#[must_use = "nothing happens before `create`, `open` or `open_or_create`"]
-pub struct SharedMemoryOptions {
-    access: Access,
-    read_only_peers: bool,
-    read_only: bool,
-    sparse: bool,
-    all_sessions: bool,
-    trust: Trust,
-}
-
 impl SharedMemoryOptions {
-    /// Sets which users may use new memory. The default is the owner only, whatever the umask.
-    pub fn access(mut self, access: Access) -> Self {
-        self.access = access;
-        self
-    }
-
-    /// Makes new memory read-only for all users that `access` admits, except the owner.
-    pub fn read_only_peers(mut self) -> Self {
-        self.read_only_peers = true;
-        self
-    }
-
-    /// Opens the memory read-only. This does not change which users may write to new memory.
-    pub fn read_only(mut self) -> Self {
-        self.read_only = true;
-        self
-    }
-
-    /// Creates memory without reserving its space. Each page takes space from its first use on.
-    ///
-    /// So memory can be larger than what is left, as long as few of its pages are used. If a page
-    /// gets no space, a copy in or out of a [`Region`] is `OutOfSpace`, and an access through
-    /// [`Region::as_ptr`] or a [`View`](super::View) ends the process by SIGBUS:
-    /// [`Region::prefault`] commits the pages of a region before. What
-    /// [`SharedMemory::set_size`] adds is committed.
-    ///
-    /// Windows always counts all of it as committed, and so refuses memory that is larger than what
-    /// is left.
-    pub fn sparse(mut self) -> Self {
-        self.sparse = true;
-        self
-    }
-
-    /// Creates or opens the memory for all sessions of the machine.
-    ///
-    /// This matters on Windows only, where it puts `Global\` before the name, and where creating
-    /// global memory needs a privilege. On other systems all sessions share it in any case.
-    pub fn all_sessions(mut self) -> Self {
-        self.all_sessions = true;
-        self
-    }
-
-    /// Sets the users whose memory is opened. The default is this user and the administrator.
-    pub fn trust(mut self, trust: Trust) -> Self {
-        self.trust = trust;
-        self
-    }
-
     /// Creates memory as [`SharedMemory::create`] does, with these options.
     ///
     /// # Errors
@@ -103,7 +34,8 @@ impl SharedMemoryOptions {
     /// `AlreadyExists`, `InvalidName`, `OutOfSpace`, `PermissionDenied`.
     pub fn create(&self, name: &str, size: u64) -> Result<SharedMemory> {
         let name = RawName::new(name)?;
-        self.create_named(&name, size).map_err(|error| error.doing("create").on(name.as_str()))
+        let created = self.create_named(&name, size);
+        SharedMemory::named(created.map_err(|error| error.doing("create").on(name.as_str())))
     }
 
     /// Creates memory as [`SharedMemory::create_unique`] does, with these options.
@@ -116,7 +48,7 @@ impl SharedMemoryOptions {
             let number = u64::from_le_bytes(random()?);
             self.create_named(&RawName::new(&format!("shmkit-{number:016x}"))?, size)
         };
-        untaken(create).map_err(|error| error.doing("create").on(UNIQUE))
+        SharedMemory::named(untaken(create).map_err(|error| error.doing("create").on(UNIQUE)))
     }
 
     /// Opens memory as [`SharedMemory::open`] does, with these options.
@@ -126,7 +58,8 @@ impl SharedMemoryOptions {
     /// `NotFound`, `InvalidName`, `PermissionDenied`, `WrongKind`.
     pub fn open(&self, name: &str) -> Result<SharedMemory> {
         let name = RawName::new(name)?;
-        self.open_named(&name).map_err(|error| error.doing("open").on(name.as_str()))
+        let opened = self.open_named(&name);
+        SharedMemory::named(opened.map_err(|error| error.doing("open").on(name.as_str())))
     }
 
     /// Opens or creates memory as [`SharedMemory::open_or_create`] does, with these options.
@@ -137,63 +70,9 @@ impl SharedMemoryOptions {
     /// with another size; `Busy` if other processes keep creating and removing it.
     pub fn open_or_create(&self, name: &str, size: u64) -> Result<SharedMemory> {
         let name = RawName::new(name)?;
-        self.open_or_create_named(&name, size)
-            .map_err(|error| error.doing("open or create").on(name.as_str()))
+        let opened = self.open_or_create_named(&name, size);
+        SharedMemory::named(opened.map_err(|error| error.doing("open or create").on(name.as_str())))
     }
-
-    /// Returns the name for the system.
-    fn system_name<'n>(&self, name: &'n RawName) -> Cow<'n, str> {
-        if self.all_sessions { memory::global_name(name.as_str()) } else { name.as_str().into() }
-    }
-
-    fn create_named(&self, name: &RawName, size: u64) -> Result<SharedMemory> {
-        let mode = self.access.mode(self.read_only_peers);
-        let created = memory::create(&self.system_name(name), size, mode, self.sparse)?;
-        let backing = match self.read_only {
-            true => backing::reopened(&created, || Ok(self.open_named(name)?.backing))?,
-            false => Backing::open(|| Ok(created), name.as_str().to_owned())?.0.created(),
-        };
-        Ok(SharedMemory { backing, is_named: true })
-    }
-
-    fn open_named(&self, name: &RawName) -> Result<SharedMemory> {
-        let opening = if self.read_only {
-            directory::Opening::ReadOnly
-        } else {
-            directory::Opening::ReadWrite
-        };
-        let open = || memory::open(&self.system_name(name), opening);
-        let (backing, status) = Backing::open(open, name.as_str().to_owned())?;
-        self.trust.check(status.owner)?;
-        if status.links > 1 {
-            let why = format!("it has {} names, and another user can have added one", status.links);
-            return Err(Error::new(ErrorKind::PermissionDenied, why));
-        }
-        Ok(SharedMemory { backing, is_named: true })
-    }
-
-    fn open_or_create_named(&self, name: &RawName, size: u64) -> Result<SharedMemory> {
-        let open = || {
-            let opened = self.open_named(name)?;
-            opened.backing.check_size(size, memory::rounded_size(size))?;
-            Ok(opened)
-        };
-        backing::open_or_create(open, || self.create_named(name, size))
-    }
-}
-
-/// Creates memory by `create`, which chooses another name each time, until that is not taken: the
-/// first one is, next to certainly.
-fn untaken(create: impl Fn() -> Result<SharedMemory>) -> Result<SharedMemory> {
-    const ATTEMPTS: u32 = 16;
-    for _ in 0..ATTEMPTS {
-        match create() {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            answer => return answer,
-        }
-    }
-    let why = format!("{ATTEMPTS} random names were taken: the system's random numbers repeat");
-    Err(Error::new(ErrorKind::Busy, why))
 }
 
 /// What a seal on anonymous memory forbids, permanently and for all processes.
@@ -340,14 +219,7 @@ impl SharedMemory {
 
     /// Returns the options at their defaults.
     pub fn options() -> SharedMemoryOptions {
-        SharedMemoryOptions {
-            access: Access::Owner,
-            read_only_peers: false,
-            read_only: false,
-            sparse: false,
-            all_sessions: false,
-            trust: Trust::Own,
-        }
+        SharedMemoryOptions::new()
     }
 
     /// Creates memory of `size` bytes without a name, all zeros and all committed. It lives until
@@ -378,6 +250,10 @@ impl SharedMemory {
         let backing = Backing::open(|| Ok(file), ANONYMOUS.to_owned());
         let (backing, _) = backing.map_err(|error| error.doing("take").on(ANONYMOUS))?;
         Ok(Self { backing, is_named: false })
+    }
+
+    fn named(backing: Result<Backing>) -> Result<Self> {
+        Ok(Self { backing: backing?, is_named: true })
     }
 
     /// Removes the name, which is free at once. Processes that have the memory open keep it.
@@ -492,24 +368,5 @@ impl SharedMemory {
     /// `RoleLost` if the process closed the file's descriptor.
     pub fn into_file(self) -> Result<File> {
         self.backing.into_file()
-    }
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use std::cell::Cell;
-
-    use super::*;
-
-    #[test]
-    fn a_name_that_is_always_taken_is_not_tried_for_ever() {
-        let tries = Cell::new(0);
-        let refused = untaken(|| {
-            tries.set(tries.get() + 1);
-            Err(Error::new(ErrorKind::AlreadyExists, "the name is taken"))
-        });
-        assert_eq!((refused.unwrap_err().kind(), tries.get()), (ErrorKind::Busy, 16));
-        let other = untaken(|| Err(Error::new(ErrorKind::OutOfSpace, "no space")));
-        assert_eq!(other.unwrap_err().kind(), ErrorKind::OutOfSpace);
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::header::{FLAG_READ_ONLY_PEERS, Lifetime};
+use super::header::{FLAG_GATED, FLAG_READ_ONLY_PEERS, Lifetime};
 use super::layout::ObjectLayout;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::{Access, Trust};
@@ -25,6 +25,8 @@ pub(crate) struct Choices {
     pub(crate) slot_timeout: Duration,
     /// Whether an object of another type that no process uses is replaced.
     pub(crate) replace_unused: bool,
+    /// Whether a new object is closed to others until its creator opens the gate.
+    pub(crate) is_gated: bool,
     /// The flags of its kind, from bit 16 on.
     pub(crate) kind_flags: KindFlags,
 }
@@ -42,6 +44,7 @@ impl Choices {
             spin_for: None,
             slot_timeout: Duration::ZERO,
             replace_unused: false,
+            is_gated: false,
             kind_flags: KindFlags { chosen: 0, on: 0 },
         }
     }
@@ -54,7 +57,8 @@ impl Choices {
     /// The flags of a new object.
     pub(crate) fn flags(&self) -> u32 {
         let read_only_peers = self.read_only_peers.unwrap_or(false);
-        self.kind_flags.on | if read_only_peers { FLAG_READ_ONLY_PEERS } else { 0 }
+        let common = [(read_only_peers, FLAG_READ_ONLY_PEERS), (self.is_gated, FLAG_GATED)];
+        common.iter().filter(|it| it.0).fold(self.kind_flags.on, |flags, it| flags | it.1)
     }
 
     /// Refuses an object that differs from the options that were chosen.

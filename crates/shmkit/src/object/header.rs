@@ -19,6 +19,9 @@ pub(crate) const RETIRED: u64 = 2;
 /// `flags`: users other than the owner can only read the object. A kind's own flags start at bit
 /// 16.
 pub(crate) const FLAG_READ_ONLY_PEERS: u32 = 1;
+/// `flags`: every process that opens the object passes the gate, which its creator held until the
+/// object was as it was to be seen.
+pub(crate) const FLAG_GATED: u32 = 2;
 
 /// `features`: the payload has a reserve beyond its committed bytes.
 pub(crate) const FEATURE_GROWTH: u64 = 1;
@@ -53,7 +56,7 @@ pub(crate) struct Header {
     pub(crate) access: u32,
     /// A number of [`Lifetime`].
     pub(crate) lifetime: u32,
-    /// [`FLAG_READ_ONLY_PEERS`] and the kind's own.
+    /// [`FLAG_READ_ONLY_PEERS`], [`FLAG_GATED`] and the kind's own.
     pub(crate) flags: u32,
     /// The run-time number of items in the payload; 0 if its type decides.
     pub(crate) items: u32,

@@ -12,8 +12,8 @@
 use std::mem::size_of;
 
 use super::header::{
-    FEATURE_GROWTH, FLAG_READ_ONLY_PEERS, FORMAT_VERSION, Header, KNOWN_FEATURES, Lifetime, MAGIC,
-    READY, RETIRED,
+    FEATURE_GROWTH, FLAG_GATED, FLAG_READ_ONLY_PEERS, FORMAT_VERSION, Header, KNOWN_FEATURES,
+    Lifetime, MAGIC, READY, RETIRED,
 };
 use super::kind::Kind;
 use super::name::Name;
@@ -35,7 +35,7 @@ pub(crate) struct NewObject<'a> {
     pub(crate) plan: Plan,
     /// Plans the same parts with what they begin with.
     pub(crate) initial: Box<dyn Fn(&mut Planner<'_>) + 'a>,
-    /// [`FLAG_READ_ONLY_PEERS`] and the kind's own flags, from bit 16 on.
+    /// [`FLAG_READ_ONLY_PEERS`], [`FLAG_GATED`] and the kind's own flags, from bit 16 on.
     pub(crate) flags: u32,
     pub(crate) access: Access,
     pub(crate) lifetime: Lifetime,
@@ -94,6 +94,10 @@ pub(crate) struct ObjectLayout {
 impl ObjectLayout {
     pub(crate) fn has_read_only_peers(&self) -> bool {
         self.flags & FLAG_READ_ONLY_PEERS != 0
+    }
+
+    pub(crate) fn is_gated(&self) -> bool {
+        self.flags & FLAG_GATED != 0
     }
 }
 

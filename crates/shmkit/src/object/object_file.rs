@@ -106,7 +106,8 @@ impl ObjectFile {
         Ok(Ok(Self { storage, path, owner: status.owner, is_of_earlier_boot }))
     }
 
-    /// Creates an object. Its creator locks the byte `byte` to show its presence.
+    /// Creates an object. Its creator locks the byte `byte` to show its presence, and holds the
+    /// gate of a gated object.
     ///
     /// CRASH: dying before the file is named leaves nothing; dying after it leaves a whole object.
     pub(crate) fn create(
@@ -131,7 +132,8 @@ impl ObjectFile {
         if !lock::take(&file.file, byte, lock::PRESENCE)? {
             return Ok(Err(Raced));
         }
-        acquire_gate(&file.file, Mode::Shared, GATE_PATIENCE)?;
+        let gate_mode = if layout.is_gated() { Mode::Exclusive } else { Mode::Shared };
+        acquire_gate(&file.file, gate_mode, GATE_PATIENCE)?;
         crash_point!("create: locked");
         let file = match file.give_name(&path) {
             // Another process swept the file, because this process had no locks on it yet.
@@ -144,8 +146,9 @@ impl ObjectFile {
         let file = Self::map(name, path, file, status, Opening::ReadWrite, Trust::Own)
             .map_err(Error::after_creation)?;
         crash_point!("create: mapped");
-        if let Ok(file) = &file {
-            file.gate().release_gate();
+        match &file {
+            Ok(file) if !file.layout.is_gated() => file.gate().release_gate(),
+            _ => {}
         }
         Ok(file)
     }
@@ -355,6 +358,10 @@ impl RemovalTarget for ObjectFile {
 
     fn is_of_earlier_boot(&self) -> bool {
         self.is_of_earlier_boot
+    }
+
+    fn is_gated(&self) -> bool {
+        self.layout.is_gated()
     }
 
     fn retire(&self) {

@@ -12,7 +12,7 @@ use super::layout::{NewObject, ObjectLayout};
 use super::name::Name;
 use super::object_file::{ObjectFile, OpenMode, REMOVED, Raced};
 use super::presence;
-use super::removal::{self, Attached, RemovalTarget};
+use super::removal::{self, Attached, GateLock, RemovalTarget};
 use super::removal_watch::RemovalWatch;
 use super::storage::Storage;
 use crate::error::{Error, ErrorKind, Peer, Result};
@@ -148,6 +148,13 @@ impl OpenObject {
     pub(crate) fn created(mut self) -> Self {
         self.was_created = true;
         self
+    }
+
+    /// Lets others open a gated object that this process created.
+    pub(crate) fn open_gate(&self) {
+        if let Place::File(file) = &self.place {
+            file.gate().release_gate();
+        }
     }
 
     /// Returns whether this handle created the object.

@@ -42,9 +42,19 @@ pub trait Payload: Sized {
     #[doc(hidden)]
     const HAS_ITEMS: bool = false;
 
-    /// Whether zeros are a value of `Initial`: unsafe code relies on it.
+    /// Whether zeros are a value of `Initial` once `complete_zeros` has run: unsafe code relies on
+    /// it.
     #[doc(hidden)]
     const ZEROS_ARE_INITIAL: bool = false;
+
+    /// Makes zeros a value of `Initial` where they are none.
+    ///
+    /// # Safety
+    ///
+    /// `zeros` is valid for writes of an `Initial`, and all its bytes are zero.
+    #[doc(hidden)]
+    #[allow(unsafe_code, reason = "the contract of the function")]
+    unsafe fn complete_zeros(_zeros: *mut Self::Initial) {}
 
     /// The kind's own flags of an object that is on a disk.
     #[doc(hidden)]

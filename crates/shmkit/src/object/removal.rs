@@ -8,7 +8,8 @@
 //! gate it holds.
 //!
 //! Most objects are removed only on request, also while processes use them. A process attaches to
-//! them without the gate: a removal meanwhile could as well have come right after it.
+//! them without the gate: a removal meanwhile could as well have come right after it. It passes the
+//! gate of an object that was created locked, whose creator holds the gate until it has the lock.
 //!
 //! An object is stale if it was retired, or if no process is present and its lifetime is while used
 //! or it is from an earlier boot of the machine. A process that finds a stale object finishes its
@@ -57,6 +58,8 @@ pub(crate) trait RemovalTarget {
     fn is_while_used(&self) -> bool;
     /// Whether it is from an earlier boot of the machine.
     fn is_of_earlier_boot(&self) -> bool;
+    /// Whether its creator may still hold the gate, to keep others out.
+    fn is_gated(&self) -> bool;
     /// Marks it retired, changes every word that can be waited on, and wakes.
     fn retire(&self);
     /// Returns an error if this process may not remove the name.
@@ -125,7 +128,7 @@ pub(crate) fn attach(
 ) -> Result<Attached> {
     let mut is_stale_now = target.was_retired();
     let mut _gate = None;
-    if presence_decides(target) {
+    if target.is_gated() || presence_decides(target) {
         _gate = Some(Gate::acquire(target.gate(), Mode::Shared, GATE_PATIENCE)?);
         if !target.is_named()? {
             return Ok(Attached::Raced);

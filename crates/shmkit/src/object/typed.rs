@@ -118,6 +118,24 @@ impl<P: Payload> Object<P> {
         create().map_err(|error| error.doing("create").on(name))
     }
 
+    /// Creates an object that no other process opens before `before_others` has returned.
+    ///
+    /// CRASH: dying before that leaves a whole object that is open to all, or none.
+    pub(crate) fn create_gated(
+        name: &str,
+        choices: &Choices,
+        initial: &P::Initial,
+        before_others: impl FnOnce(&P) -> Result<()>,
+    ) -> Result<Self> {
+        let choices = Choices { is_gated: true, ..choices.clone() };
+        let first = |to: &mut Planner<'_>| P::plan(to, Some(initial));
+        let object = Self::create_as(name, &choices, initial, &first)?;
+        before_others(&object.payload).map_err(Error::after_creation)?;
+        crash_point!("create: gate still closed");
+        object.open.open_gate();
+        Ok(object)
+    }
+
     pub(crate) fn open_as(name: &str, choices: &Choices, mode: OpenMode) -> Result<Self> {
         let join = |choices: &Choices| {
             let open = OpenObject::open(&Name::new(name)?, choices, mode)?;

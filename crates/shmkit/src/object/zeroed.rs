@@ -8,10 +8,11 @@ impl<P: Contents> Object<P> {
     /// Returns an initial state of zeros on the heap, without a copy of it on the stack: for
     /// objects of any size.
     ///
-    /// All values are zeros; numbers, texts and lists of them are 0 or empty. Fill it, then create
-    /// the object with it. It does not compile if zeros are not an initial state: for an enum
-    /// without a variant 0, for primitives that begin with something else than a value, and for
-    /// boxed slices.
+    /// All values are zeros; numbers, texts and lists of them are 0 or empty. A semaphore begins
+    /// without permits, an event with manual reset. The maximum of a bounded semaphore, and the
+    /// parties of a barrier or latch, are 0, and must be set. Fill it, then create the object with
+    /// it. It does not compile if zeros are not an initial state: for an enum without a variant 0,
+    /// and for boxed slices.
     ///
     /// # Examples
     ///
@@ -33,12 +34,14 @@ impl<P: Contents> Object<P> {
     /// ```
     pub fn zeroed_initial() -> Box<P::Initial> {
         const {
-            let why = "zeros are not an initial state of this type: an enum has no variant 0, or a \
-                       part begins with something else than a value";
+            let why = "zeros are not an initial state of this type: an enum has no variant 0, or \
+                       it is a boxed slice";
             assert!(P::ZEROS_ARE_INITIAL, "{}", why);
         }
-        let zeros = Box::<P::Initial>::new_zeroed();
-        // SAFETY: every byte is zero, and `ZEROS_ARE_INITIAL` says that this is a value.
+        let mut zeros = Box::<P::Initial>::new_zeroed();
+        // SAFETY: the place is that of a value, and every byte is zero.
+        unsafe { P::complete_zeros(zeros.as_mut_ptr()) };
+        // SAFETY: `ZEROS_ARE_INITIAL` says that completed zeros are a value.
         unsafe { zeros.assume_init() }
     }
 }

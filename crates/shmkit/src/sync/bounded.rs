@@ -65,6 +65,7 @@ impl Payload for BoundedSemaphore {
     type Initial = Permits;
 
     const KIND: Kind = Kind::Semaphore;
+    const ZEROS_ARE_INITIAL: bool = true;
 
     fn plan(planner: &mut Planner<'_>, initial: Option<&Permits>) {
         semaphore::plan(planner, initial.map(|it| (it.initial, it.max.into())));

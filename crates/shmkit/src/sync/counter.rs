@@ -63,6 +63,7 @@ impl Payload for Counter {
     type Initial = u64;
 
     const KIND: Kind = Kind::Counter;
+    const ZEROS_ARE_INITIAL: bool = true;
 
     fn plan(planner: &mut Planner<'_>, initial: Option<&u64>) {
         let line = planner.line("count");

@@ -155,6 +155,13 @@ impl Payload for Event {
     type Initial = Reset;
 
     const KIND: Kind = Kind::Event;
+    const ZEROS_ARE_INITIAL: bool = true;
+
+    #[allow(unsafe_code, reason = "it writes to the place that it is given")]
+    unsafe fn complete_zeros(zeros: *mut Reset) {
+        // SAFETY: the caller's promise.
+        unsafe { zeros.write(Reset::Manual) };
+    }
 
     fn plan(planner: &mut Planner<'_>, initial: Option<&Reset>) {
         let line = planner.line("event");

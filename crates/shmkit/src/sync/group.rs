@@ -1,4 +1,5 @@
 //! Several primitives in one object: tuples, arrays, and boxed slices.
+#![allow(unsafe_code, reason = "zeros that are completed in place")]
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{Builder, Kind, Payload, Planner, Primitive};
@@ -14,6 +15,11 @@ macro_rules! group {
 
             const KIND: Kind = Kind::Group;
             const ZEROS_ARE_INITIAL: bool = $($member::ZEROS_ARE_INITIAL)&&+;
+
+            unsafe fn complete_zeros(zeros: *mut Self::Initial) {
+                // SAFETY: the caller's promise holds for each field.
+                $(unsafe { $member::complete_zeros(&raw mut (*zeros).$number) };)+
+            }
 
             fn plan(planner: &mut Planner<'_>, initial: Option<&Self::Initial>) {
                 $(planner.member($number, $member::KIND, &|planner| {
@@ -55,6 +61,15 @@ impl<P: Primitive, const N: usize> Payload for [P; N] {
 
     const KIND: Kind = Kind::Group;
     const ZEROS_ARE_INITIAL: bool = P::ZEROS_ARE_INITIAL;
+
+    unsafe fn complete_zeros(zeros: *mut Self::Initial) {
+        for index in 0..N {
+            // SAFETY: one of the `N` items.
+            let item = unsafe { zeros.cast::<P::Initial>().add(index) };
+            // SAFETY: the caller's promise holds for each item.
+            unsafe { P::complete_zeros(item) };
+        }
+    }
 
     fn plan(planner: &mut Planner<'_>, initial: Option<&Self::Initial>) {
         const { assert!(N > 0, "an object has at least one part") };

@@ -10,8 +10,11 @@ use super::lock_error::{self, Guard, LockResult};
 use super::raw::mutex::{self, RawMutex, USED};
 use super::value::{NoData, Value};
 use crate::error::Result;
-use crate::object::{Builder, Kind, Membership, Part, PartState, Payload, Planner, Primitive};
-use crate::participant::owner::{Acquired, Mode};
+use crate::memory::atomic::{AtomicBool, Ordering};
+use crate::object::{
+    Builder, Kind, Membership, Object, Options, Part, PartState, Payload, Planner, Primitive,
+};
+use crate::participant::owner::{AcquireError, Acquired, Mode};
 use crate::shareable::{Shareable, check_by_value};
 use crate::wait::Until;
 
@@ -65,6 +68,8 @@ use crate::wait::Until;
 pub struct Mutex<T: Shareable = NoData> {
     raw: RawMutex,
     value: Value<T, USED>,
+    /// Whether the handle created the mutex locked, and no thread has the guard yet.
+    is_set_aside: AtomicBool,
 }
 
 impl<T: Shareable> Mutex<T> {
@@ -98,7 +103,7 @@ impl<T: Shareable> Mutex<T> {
     /// Those of [`lock`](Self::lock).
     #[inline]
     pub fn try_lock(&self) -> LockResult<Option<MutexGuard<'_, T>>> {
-        let acquired = self.raw.acquire(Mode::Exclusive, || Until::Now);
+        let acquired = self.acquire_raw(|| Until::Now);
         lock_error::attempted(acquired, &self.raw, |acquired| self.locked(acquired))
     }
 
@@ -150,7 +155,36 @@ impl<T: Shareable> Mutex<T> {
 
     #[inline(always)]
     fn acquire(&self, until: impl FnOnce() -> Until) -> Result<Acquired> {
-        self.raw.acquire(Mode::Exclusive, until).map_err(|error| self.raw.refused(error))
+        self.acquire_raw(until).map_err(|error| self.raw.refused(error))
+    }
+
+    #[inline(always)]
+    fn acquire_raw(&self, until: impl FnOnce() -> Until) -> Result<Acquired, AcquireError> {
+        match self.raw.acquire_uncontended(Mode::Exclusive) {
+            true => Ok(Acquired::Clean),
+            false => self.acquire_slowly(until()),
+        }
+    }
+
+    #[cold]
+    fn acquire_slowly(&self, until: Until) -> Result<Acquired, AcquireError> {
+        let acquired = || self.raw.acquire_slowly(Mode::Exclusive, until);
+        if self.takes_what_is_set_aside() { Ok(Acquired::Clean) } else { acquired() }
+    }
+
+    /// Acquires a new lock for the first thread that locks it through this handle.
+    fn set_aside(&self) -> Result<()> {
+        self.acquire(|| Until::Now)?;
+        // ORDERING: Relaxed; a thread that has the handle sees what was stored before it got it.
+        self.is_set_aside.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether the lock was set aside, and this thread is the first that asks.
+    fn takes_what_is_set_aside(&self) -> bool {
+        // ORDERING: Relaxed; as in `set_aside`, and the exchange decides between two threads.
+        self.is_set_aside.load(Ordering::Relaxed)
+            && self.is_set_aside.swap(false, Ordering::Relaxed)
     }
 
     /// The result for a lock that was just acquired.
@@ -161,6 +195,56 @@ impl<T: Shareable> Mutex<T> {
         // SAFETY: the lock is held.
         let is_valid = unsafe { self.value.is_valid() };
         lock_error::locked(MutexGuard { mutex: self }, acquired, is_valid)
+    }
+}
+
+impl<T: Shareable> Drop for Mutex<T> {
+    fn drop(&mut self) {
+        if self.takes_what_is_set_aside() {
+            self.raw.release();
+        }
+    }
+}
+
+impl<T: Shareable> Options<Mutex<T>> {
+    /// Creates the mutex as [`create`](Self::create) does, locked by the handle that this returns:
+    /// no other handle acquires the lock first.
+    ///
+    /// The first call that locks it through this handle, in whatever thread, gets the lock. If the
+    /// handle is dropped before, the lock is released.
+    ///
+    /// # If a process dies
+    ///
+    /// The next locker gets [`OwnerDied`](super::LockError::OwnerDied), also if no thread had the
+    /// guard. A creator that dies earlier leaves a whole mutex that is not locked, or none; if it
+    /// is stopped there, opening the mutex fails with `Busy` after a second.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`create`](Self::create).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use shmkit::sync::named;
+    ///
+    /// # fn main() -> shmkit::Result<()> {
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # let options = named::Mutex::<[u64; 2]>::options().directory(directory.path());
+    /// # /*
+    /// let options = named::Mutex::<[u64; 2]>::options();
+    /// # */
+    /// let accounts = options.create_locked("accounts", [0, 0])?;
+    /// let mut balance = accounts.lock()?; // at once
+    /// // Others wait until what they rely on is there, too.
+    /// balance[0] = 100;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "bInitialOwner")]
+    pub fn create_locked<I: Borrow<T>>(&self, name: &str, initial: I) -> Result<Object<Mutex<T>>> {
+        const { check_by_value::<I>("larger than 64 KiB: pass a reference or a `Box`") };
+        Object::create_gated(name, &self.choices, initial.borrow(), Mutex::set_aside)
     }
 }
 
@@ -179,7 +263,7 @@ impl<T: Shareable> Payload for Mutex<T> {
     fn build(builder: &mut Builder) -> Result<Self> {
         let raw = RawMutex::build(builder)?;
         let value = Value::build(builder, &raw.line)?;
-        Ok(Self { raw, value })
+        Ok(Self { raw, value, is_set_aside: AtomicBool::new(false) })
     }
 
     fn describe(part: &Part<'_>) -> Result<PartState> {

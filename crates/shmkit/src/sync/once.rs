@@ -219,6 +219,7 @@ impl Payload for Once {
     type Initial = ();
 
     const KIND: Kind = Kind::Once;
+    const ZEROS_ARE_INITIAL: bool = true;
 
     fn plan(planner: &mut Planner<'_>, _: Option<&()>) {
         RawMutex::plan(planner);

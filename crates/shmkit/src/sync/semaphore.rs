@@ -309,6 +309,7 @@ impl Payload for Semaphore {
     type Initial = u32;
 
     const KIND: Kind = Kind::Semaphore;
+    const ZEROS_ARE_INITIAL: bool = true;
 
     fn plan(planner: &mut Planner<'_>, initial: Option<&u32>) {
         plan(planner, initial.map(|&permits| (permits, MAX_PERMITS)));

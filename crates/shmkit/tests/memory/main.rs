@@ -5,6 +5,7 @@ mod files;
 mod named;
 mod race;
 mod regions;
+mod while_used;
 
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};

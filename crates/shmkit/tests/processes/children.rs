@@ -12,7 +12,7 @@ use crate::test_dir::TestDir;
 #[cfg(windows)]
 use crate::wine;
 #[cfg(target_os = "linux")]
-use crate::{attach, namespaces, notices, overlay, space};
+use crate::{attach, namespaces, notices, overlay, space, while_used};
 #[cfg(unix)]
 use crate::{closed_descriptors, fork, other_users};
 use crate::{
@@ -76,6 +76,8 @@ const LINUX_ROLES: &[(&str, Role)] = &[
     ("part with little memory", space::part_with_little_memory),
     ("few descriptors", space::few_descriptors),
     ("many mappings", space::many_mappings),
+    ("user of memory", while_used::user),
+    ("forking user of memory", while_used::forking_user_of_memory),
     ("PID namespace", namespaces::first_in_namespace),
     ("unmapped user", namespaces::unmapped_user),
     ("traced", attach::traced),

@@ -42,5 +42,7 @@ mod times;
 mod updates;
 mod values;
 mod wakes;
+#[cfg(target_os = "linux")]
+mod while_used;
 #[cfg(windows)]
 mod wine;

@@ -176,3 +176,67 @@ fn a_mutex_without_a_value_excludes() {
     drop(guard);
     assert!(other.try_lock().unwrap().is_some());
 }
+
+#[test]
+fn a_mutex_that_is_created_locked_is_for_the_first_locker_of_its_handle() {
+    for lock in LOCKS {
+        let dir = TestDir::new();
+        let options = dir.options::<Mutex<u64>>();
+        let mutex = options.create_locked(NAME, 1).unwrap();
+        let other = options.open(NAME).unwrap();
+        assert!(mutex.was_created() && !other.was_created());
+        assert!(other.try_lock().unwrap().is_none());
+        let mut guard = lock(&mutex).unwrap();
+        assert_eq!((*guard, guard.is_consistent()), (1, true));
+        *guard = 2;
+        assert!(mutex.try_lock().unwrap().is_none() && other.try_lock().unwrap().is_none());
+        drop(guard);
+        assert_eq!(*lock(&other).unwrap(), 2);
+        assert_eq!(*lock(&mutex).unwrap(), 2, "it was set aside once");
+    }
+}
+
+#[test]
+fn two_threads_do_not_both_get_what_was_set_aside() {
+    for _ in 0..100 {
+        let dir = TestDir::new();
+        let mutex = dir.options::<Mutex<u64>>().create_locked(NAME, 1).unwrap();
+        let attempt = || mutex.try_lock().unwrap().map(std::mem::forget).is_some();
+        let gets = std::thread::scope(|scope| {
+            let threads = [scope.spawn(attempt), scope.spawn(attempt)];
+            threads.map(|thread| thread.join().unwrap())
+        });
+        assert_ne!(gets[0], gets[1]);
+    }
+}
+
+#[test]
+fn no_opener_acquires_a_mutex_before_the_creator_that_created_it_locked() {
+    let dir = TestDir::new();
+    let options = dir.options::<Mutex<u64>>();
+    for round in 0..300 {
+        let name = format!("{NAME} {round}");
+        let open_first = || loop {
+            match options.open(&name) {
+                Ok(mutex) => return mutex.try_lock().unwrap().is_some(),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::NotFound, "{error}"),
+            }
+        };
+        std::thread::scope(|scope| {
+            let opener = scope.spawn(open_first);
+            let _mutex = options.create_locked(&name, 0).unwrap();
+            assert!(!opener.join().unwrap(), "the opener was first in round {round}");
+        });
+    }
+}
+
+#[test]
+fn a_mutex_that_was_created_locked_is_released_with_its_handle() {
+    let dir = TestDir::new();
+    let options = dir.options::<Mutex<u64>>();
+    let mutex = options.create_locked(NAME, 5).unwrap();
+    let other = options.open(NAME).unwrap();
+    assert_eq!(kind(options.create_locked(NAME, 6)), ErrorKind::AlreadyExists);
+    drop(mutex);
+    assert_eq!(*other.lock().unwrap(), 5);
+}

@@ -102,6 +102,10 @@ impl RemovalTarget for Peer {
         false
     }
 
+    fn is_gated(&self) -> bool {
+        false
+    }
+
     fn retire(&self) {
         self.with(|file| file.retired = true);
     }

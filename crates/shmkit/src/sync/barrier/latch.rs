@@ -112,6 +112,7 @@ impl Payload for Latch {
     type Initial = u32;
 
     const KIND: Kind = Kind::Latch;
+    const ZEROS_ARE_INITIAL: bool = true;
 
     fn plan(planner: &mut Planner<'_>, initial: Option<&u32>) {
         Rendezvous::plan(planner, initial);

@@ -106,6 +106,7 @@ impl Payload for Barrier {
     type Initial = u32;
 
     const KIND: Kind = Kind::Barrier;
+    const ZEROS_ARE_INITIAL: bool = true;
 
     fn plan(planner: &mut Planner<'_>, initial: Option<&u32>) {
         Rendezvous::plan(planner, initial);

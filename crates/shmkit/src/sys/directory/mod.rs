@@ -68,6 +68,6 @@ pub(crate) use whole::create_sparse;
 pub(crate) use whole::create_whole;
 
 pub(crate) use super::opening::Opening;
-pub(crate) use super::status::{FileType, Status, status};
+pub(crate) use super::status::{FileType, Identity, Status, status};
 #[cfg(not(target_os = "linux"))]
 pub(crate) use place::{mount, open_to_follow};

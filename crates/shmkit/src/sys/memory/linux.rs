@@ -35,6 +35,20 @@ pub(crate) fn create(name: &str, size: u64, mode: u32, is_sparse: bool) -> Resul
     created.map_err(or_without_directory)
 }
 
+/// The permission bit that marks memory that is removed with its last user: the sticky bit, which
+/// means nothing for a file that is no directory.
+const WHILE_USED: u32 = 0o1000;
+
+/// Returns the permission bits of memory that is removed with its last user.
+pub(crate) fn while_used_mode(mode: u32) -> Result<u32> {
+    Ok(mode | WHILE_USED)
+}
+
+/// Returns whether the permission bits say that the memory is removed with its last user.
+pub(crate) fn is_while_used(mode: u32) -> bool {
+    mode & WHILE_USED != 0
+}
+
 /// Adds to an error that the directory itself is missing, and what to do.
 #[cold]
 fn or_without_directory(error: Error) -> Error {

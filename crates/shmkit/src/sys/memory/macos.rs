@@ -70,6 +70,18 @@ pub(crate) fn create(name: &str, size: u64, mode: u32, _is_sparse: bool) -> Resu
     sized.map(|()| memory)
 }
 
+/// Memory that is removed with its last user does not exist: the system has no locks of memory, by
+/// which users would be known.
+pub(crate) fn while_used_mode(_mode: u32) -> Result<u32> {
+    let why = "the system does not say whether memory has a user";
+    Err(Error::new(ErrorKind::Unsupported, why))
+}
+
+/// Returns whether the memory is removed with its last user.
+pub(crate) fn is_while_used(_mode: u32) -> bool {
+    false
+}
+
 /// Creates memory without a name.
 pub(crate) fn new_unnamed(size: u64) -> Result<File> {
     let name = format!("shmkit-{:016x}", u64::from_le_bytes(random()?));

@@ -8,20 +8,22 @@ pub(crate) use file_name::plain_name;
 mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{
-    create, global_name, is_removed, liveness_file, open, remove, rounded_size,
+    create, global_name, is_removed, is_while_used, liveness_file, open, remove, rounded_size,
+    while_used_mode,
 };
 #[cfg(target_os = "macos")]
 mod macos;
 #[cfg(target_os = "macos")]
 pub(crate) use macos::{
-    create, global_name, is_memory, is_removed, new_unnamed, open, plain_name, remove,
-    rounded_size, set_size,
+    create, global_name, is_memory, is_removed, is_while_used, new_unnamed, open, plain_name,
+    remove, rounded_size, set_size, while_used_mode,
 };
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
 pub(crate) use windows::{
-    create, global_name, is_removed, new_section, open, plain_name, remove, rounded_size,
+    create, global_name, is_removed, is_while_used, new_section, open, plain_name, remove,
+    rounded_size, while_used_mode,
 };
 
 #[cfg(not(target_os = "linux"))]

@@ -67,6 +67,16 @@ pub(crate) fn rounded_size(size: u64) -> u64 {
     size.checked_next_multiple_of(page_size() as u64).unwrap_or(size)
 }
 
+/// Returns the permission bits of memory that is removed with its last user, as all memory is.
+pub(crate) fn while_used_mode(mode: u32) -> Result<u32> {
+    Ok(mode)
+}
+
+/// Returns whether this library must remove the memory with its last user: the system does.
+pub(crate) fn is_while_used(_mode: u32) -> bool {
+    false
+}
+
 /// Creates memory, all zeros, with these permission bits. An existing name gives `AlreadyExists`.
 /// All of it counts as committed, and a page takes memory from its first use on: so all
 /// memory is as sparse as it can be.

@@ -5,6 +5,7 @@ mod actor;
 #[cfg(unix)]
 mod closed_descriptors;
 mod crash;
+mod created_locked;
 mod doctor;
 mod fairness;
 mod fixture;
@@ -36,6 +37,7 @@ use crate::children::Role;
 
 pub(crate) const ROLES: &[(&str, Role)] = &[
     ("mutex holder", mutex::holder),
+    ("creator of a locked mutex", created_locked::creator),
     (crash::ROLE, crash::role),
     ("permit holder", crash::permit_holder),
     ("party that never waits", crash::party_that_never_waits),
