@@ -59,7 +59,7 @@ fn memory_that_a_process_is_attaching_to_is_not_removed() {
     let memory = while_used().create(&name.0, 100).unwrap();
     memory.map().unwrap().write_at(0, &[7]).unwrap();
     let (point, task) = ("memory: gate passed", format!("open {}", name.0));
-    let mut opener = Child::start_and_stop_at(&dir, point, "user of memory", task);
+    let mut opener = Child::start_and_stop_at(&dir, point, "last user of memory", task);
     drop(memory);
     assert!(name.is_there(), "the opener has the gate");
     opener.resume();
@@ -73,7 +73,7 @@ fn memory_that_a_process_is_attaching_to_is_not_removed() {
 fn memory_that_is_being_removed_cannot_be_opened() {
     let (dir, name) = (TestDir::new(), Name::new("leaving"));
     let (point, task) = ("memory: found unused", format!("create {}", name.0));
-    let mut last = Child::start_to_stop_at(&dir, point, "user of memory", task);
+    let mut last = Child::start_to_stop_at(&dir, point, "last user of memory", task);
     assert_eq!(last.receive(), "0");
     last.send("drop");
     last.wait_for_stop();
@@ -88,7 +88,7 @@ fn memory_that_is_being_removed_cannot_be_opened() {
 fn a_creator_whose_memory_was_removed_before_it_used_it_creates_it_again() {
     let (dir, name) = (TestDir::new(), Name::new("creating"));
     let (point, task) = ("memory: not yet used", format!("create {}", name.0));
-    let mut creator = Child::start_and_stop_at(&dir, point, "user of memory", task);
+    let mut creator = Child::start_and_stop_at(&dir, point, "last user of memory", task);
     assert!(name.is_there());
     assert_eq!(kind(name.open()), ErrorKind::NotFound);
     assert!(!name.is_there());
@@ -104,7 +104,7 @@ fn memory_of_a_process_that_died_anywhere_in_attaching_or_leaving_blocks_no_name
     for point in ["memory: not yet used", "memory: gate passed", "memory: found unused"] {
         let (dir, name) = (TestDir::new(), Name::new("dying"));
         let task = format!("create {}", name.0);
-        let mut child = Child::start_to_die_at(&dir, point, "user of memory", task);
+        let mut child = Child::start_to_die_at(&dir, point, "last user of memory", task);
         if point == "memory: found unused" {
             assert_eq!(child.receive(), "0");
             child.send("drop");
@@ -137,7 +137,7 @@ pub(crate) fn forking_user_of_memory(link: &mut Link) {
 #[test]
 fn a_forked_child_is_a_user_of_memory_that_goes_with_its_last_user() {
     let (dir, name) = (TestDir::new(), Name::new("forking"));
-    let mut family = Child::start_ready(&dir, "forking user of memory", &name.0);
+    let mut family = Child::start_ready(&dir, "forking last user", &name.0);
     family.kill();
     drop(name.open().expect("the child is a user"));
     assert_eq!(family.ask("drop"), "dropped");
