@@ -74,6 +74,10 @@ fn lines(it: &Description) -> Vec<(&'static str, String)> {
     if it.parts.iter().any(|part| part.state.columns.contains(&Column::Readers)) {
         lines.push(("readers", it.readers.to_string()));
     }
+    if let Some(changed) = it.only_part().and_then(|part| part.state.changed) {
+        let (time, age) = (format::timestamp(changed), format::age(changed));
+        lines.push(("changed", format!("{time}, {age} ago")));
+    }
     lines.extend([
         ("owner", format!("user {}", it.owner)),
         ("access", access(it)),

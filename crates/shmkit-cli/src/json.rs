@@ -62,6 +62,10 @@ pub(crate) fn part(it: &PartDescription) -> Json {
 
 /// Adds the fields of the state. Keys of every kind stay as they are.
 fn add_state(report: &mut Map<String, Json>, part: &PartDescription) {
+    if let Some(changed) = part.state.changed {
+        report.insert("changed".into(), json!(format::timestamp(changed)));
+        report.insert("changed_unix_ns".into(), json!(unix_ns(changed)));
+    }
     for (name, value) in &part.state.fields {
         report.entry(*name).or_insert_with(|| match value {
             Value::Number(number) => json!(number),

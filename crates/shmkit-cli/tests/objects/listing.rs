@@ -112,6 +112,28 @@ fn info_shows_type_state_and_participants() {
 }
 
 #[test]
+fn the_time_of_the_last_change_is_shown_if_the_object_records_it() {
+    let dir = TestDir::new();
+    let now_ns = || std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
+    let level = dir.latest::<f64>().timestamps(true).create("level").unwrap();
+    let mut writer = level.writer().unwrap();
+    dir.leave("untimed", &1.5_f64);
+    assert_eq!(dir.json(&["info", "level"])["changed"], json!(null), "no value yet");
+    let before = now_ns();
+    writer.set(&1.5).unwrap();
+    let info = dir.shm(&["info", "level"]);
+    let line = info.lines().find(|line| line.starts_with("  changed ")).unwrap();
+    assert!(line.contains("T") && line.ends_with("s ago"), "{line}");
+    let list = dir.json(&["ls", "--sample", "0s"]);
+    let changed = list[0]["changed_unix_ns"].as_u64().unwrap();
+    // The two clocks are not read at one moment, and the wall clock is set now and then.
+    assert!(changed.abs_diff(before) < 60_000_000_000, "{before} {changed}");
+    assert_eq!(list[0]["changed"], list[0]["parts"][0]["changed"]);
+    assert_eq!(list[1]["changed"], json!(null));
+    assert!(!dir.shm(&["info", "untimed"]).contains("  changed "));
+}
+
+#[test]
 fn dir_overrides_the_environment() {
     let (dir, other) = (TestDir::new(), TestDir::new());
     other.leave("count", &5_u64);

@@ -1,6 +1,8 @@
 //! The parts of a payload, for a process that does not know its type: found in the object's
 //! schema, by their roles.
 
+use std::time::SystemTime;
+
 use super::kind::Kind;
 use super::planner::{LINE, SLEEP, WORDS};
 use super::storage::Storage;
@@ -42,6 +44,8 @@ pub struct PartState {
     pub holders: Vec<Holder>,
     /// A number that grows by one with each change, for kinds that count changes.
     pub changes: Option<u64>,
+    /// When it was changed last, by the present clock of the date, if it records that.
+    pub changed: Option<SystemTime>,
     /// Whether its words have values that participants write.
     pub is_sound: bool,
 }

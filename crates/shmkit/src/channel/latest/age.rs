@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::Latest;
 use super::geometry::FLAG_TIMES;
 use super::handle::Handle;
+use super::records::date;
 use crate::error::{Error, ErrorKind, Result};
 use crate::participant::{Liveness, Role};
 use crate::shareable::{Shareable, check_by_value};
@@ -22,16 +23,14 @@ impl Handle {
             return Err(unsupported());
         }
         let set_at = self.newest_time().map_err(|error| self.read_error(error))?;
-        let (set_at, now) = (set_at.ok_or_else(unsupported)?, self.records().now_ns());
-        let age = now.checked_sub(set_at).ok_or_else(|| {
-            let ahead = Duration::from_nanos(set_at - now);
+        self.records().age(set_at.ok_or_else(unsupported)?).map_err(|ahead| {
             let why = format!(
-                "its newest value was set {ahead:?} after the present time: the wall clock was \
-                 set back, or another process wrote garbage; set a value"
+                "its newest value was set {ahead:?} after the present time: the wall clock was set \
+                 back, its writer is in another time namespace, or another process wrote garbage; \
+                 set a value"
             );
             self.age_error(ErrorKind::Corrupt, why)
-        })?;
-        Ok(Duration::from_nanos(age))
+        })
     }
 
     fn check_fresh(&self, max_age: Duration) -> Result<()> {
@@ -89,8 +88,7 @@ impl<T: Shareable> Latest<T> {
     ///
     /// Those of [`age`](Self::age).
     pub fn changed_at(&self) -> Result<SystemTime> {
-        let age = self.age()?;
-        Ok(SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH))
+        Ok(date(self.age()?))
     }
 
     /// Returns the newest value if it is not older than `max_age`. It does not wait.

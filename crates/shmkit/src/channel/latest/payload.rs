@@ -16,7 +16,7 @@ use super::geometry::{
 };
 use super::handle::Handle;
 use super::proof::Proof;
-use super::records::{Records, now_ns};
+use super::records::{Records, date, now_ns};
 use super::register::{self, LAST, Register};
 use super::writing::encoded;
 use crate::error::{Error, ErrorKind, Result};
@@ -140,23 +140,19 @@ impl<T: Shareable> Payload for Latest<T> {
         let holders: Vec<_> =
             owner.holder().map(|id| part.held_by(id, WRITES)).into_iter().collect();
         let being_written = holders.iter().any(|holder| holder.is_alive);
-        let mut newest_whole = None;
+        let (records, mut newest_whole) = (records_in(part, geometry)?, None);
+        let mut set_at = register.with_records(records).newest_time();
         // While a writer lives, the stamps say which values are whole.
         if part.flags() & FLAG_PROVED != 0 && alive == 0 {
-            let flags = part.flags();
-            let words = |offset| part.words_at(offset as u64, geometry.all_slots(flags));
-            let checks = words(geometry.checks_offset())?;
-            let times = match flags & FLAG_TIMES {
-                0 => None,
-                _ => Some(words(geometry.times_offset(flags))?),
-            };
-            let records = Records::new(Some(checks), times);
             let proof = Proof::new(register, part.words()?, records, part.word(KEPT_AT as u64)?);
             let proof = proof.ok_or_else(|| too_small(value))?;
             sequence = proof.last();
             is_sound = sequence < LAST && owner.is_sound();
             newest_whole = Some(proof.newest_whole());
+            set_at = proof.newest_time();
         }
+        // A moment that is still to come is no moment of a change.
+        let age = set_at.ok().flatten().and_then(|time| records.age(time).ok());
         let values = values(sequence, newest_whole, half_written, being_written);
         let mut fields = vec![
             ("value_bytes", value.into()),
@@ -174,6 +170,7 @@ impl<T: Shareable> Payload for Latest<T> {
             columns: COLUMNS,
             holders,
             changes: Some(sequence),
+            changed: age.map(date),
             is_sound,
         })
     }
@@ -189,6 +186,17 @@ fn register_in<'a>(part: &Part<'a>) -> Result<(Register<'a>, u64)> {
     let latest = WaitWord::new(latest).with_read_only_peers(part.has_read_only_peers());
     let register = Register::new(latest, begun, part.words()?, geometry);
     Ok((register.ok_or_else(|| too_small(value))?, value))
+}
+
+/// The records of a part, for a process that does not know its type.
+fn records_in<'a>(part: &Part<'a>, geometry: Geometry) -> Result<Records<'a>> {
+    let flags = part.flags();
+    let words = |flag, offset: usize| match flags & flag {
+        0 => Ok(None),
+        _ => part.words_at(offset as u64, geometry.all_slots(flags)).map(Some),
+    };
+    let checks = words(FLAG_PROVED, geometry.checks_offset())?;
+    Ok(Records::new(checks, words(FLAG_TIMES, geometry.times_offset(flags))?))
 }
 
 fn too_small(value: u64) -> Error {

@@ -3,6 +3,8 @@
 //! One word of a kind for each slot, stored between the value and its stamp "complete". So a reader
 //! that finds this stamp before and after it loads the word has the word of that value.
 
+use std::time::{Duration, SystemTime};
+
 use super::check::{check_of, check_of_words};
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::sys::process;
@@ -67,11 +69,22 @@ impl<'a> Records<'a> {
         now_ns(self.checks.is_some())
     }
 
+    /// Returns how long ago that moment was, or by how much it is ahead.
+    pub(super) fn age(self, time: u64) -> Result<Duration, Duration> {
+        let (now, of_ns) = (self.now_ns(), Duration::from_nanos);
+        now.checked_sub(time).map(of_ns).ok_or_else(|| of_ns(time - now))
+    }
+
     /// Whether there is a check for each of `count` slots, and a time if there are times.
     pub(super) fn has_checks_of(self, count: usize) -> bool {
         self.checks.is_some_and(|checks| checks.len() >= count)
             && self.times.is_none_or(|times| times.len() >= count)
     }
+}
+
+/// The moment of this age, by the present clock of the date.
+pub(super) fn date(age: Duration) -> SystemTime {
+    SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// This moment on the clock of an object on a disk, or of one in memory.
