@@ -23,7 +23,8 @@ use crate::{advice, description, format, json, output, units};
 #[command(after_help = "Examples:
   shm ls
   shm ls robot/
-  shm ls --json | jq -r '.[].name'")]
+  shm ls --names robot/
+  shm ls --json | jq '.[] | {name, rate_per_second}'")]
 pub(crate) struct Args {
     /// List only names that begin with PREFIX
     #[arg(value_name = "PREFIX", default_value = "", hide_default_value = true)]
@@ -35,6 +36,9 @@ pub(crate) struct Args {
     /// or `name` and `error` if it cannot be opened
     #[arg(long)]
     json: bool,
+    /// Print only the names, one in a line, and open no object
+    #[arg(long, conflicts_with = "json")]
+    names: bool,
 }
 
 /// All objects at one moment.
@@ -56,6 +60,11 @@ impl Sample {
 
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     let directory = global.directory();
+    if args.names {
+        let names = inspect::names_with_prefix(&directory, &args.prefix)?;
+        // No name is no line.
+        return if names.is_empty() { Ok(()) } else { Ok(output::line(names.join("\n"))?) };
+    }
     let before = Sample::take(&directory, args, global)?;
     if before.entries.is_empty() {
         return report_none(args, &directory);
