@@ -41,7 +41,9 @@ pub(crate) fn remedy(finding: &Finding, directory: &Path) -> String {
         // A lock in a group is one that only programs can acquire.
         Remedy::MarkConsistent(part) if part.is_empty() => {
             let (dir, name) = (dir_option(directory), name_argument(name));
-            format!("shm {dir}lock {name} --mark-consistent -- COMMAND")
+            // The name can end the options itself.
+            let end = if name.starts_with("--") { "" } else { "-- " };
+            format!("shm {dir}lock --mark-consistent {name} {end}COMMAND")
         }
         Remedy::TrustUser(user) => format!("--trust {user}"),
         _ => return remedy.to_string(),

@@ -80,7 +80,7 @@ fn wait(
     global: &Global,
 ) -> anyhow::Result<()> {
     let limit = TimeLimit::new(timeout);
-    presence.wait(name, limit, global);
+    presence.wait(name, limit, global)?;
     let barrier = global.open::<Barrier>(name, limit)?;
     let mut party = barrier.join()?;
     let met = match limit.left() {

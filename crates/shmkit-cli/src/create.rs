@@ -7,7 +7,7 @@ use crate::advice;
 use crate::create_args::AccessArg;
 use crate::global::Global;
 
-/// Create a latest value of a type that is written in words
+/// Create an object for the latest value of a type
 ///
 /// It has no value yet: `shm set` sets the first one. A program can open it as `Latest<T>` if `T`
 /// is the struct with these fields, in this order, and `#[repr(C)]`.

@@ -30,13 +30,10 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     let directory = global.directory();
-    let mut examined = examine(&directory, global, args.fix)?;
-    if args.fix && examined.iter().any(|(_, outcome)| matches!(outcome, Outcome::Fixed)) {
-        // What is fixed can leave something to do for a person.
-        examined.retain(|(finding, _)| finding.can_be_fixed());
-        let left = examine(&directory, global, false)?;
-        examined.extend(left.into_iter().filter(|(finding, _)| !finding.can_be_fixed()));
-    }
+    let examined = match args.fix {
+        true => fix_all(&directory, global)?,
+        false => examine(&directory, global, false)?,
+    };
     if args.json {
         let all = examined.iter().map(|(finding, outcome)| as_json(finding, outcome, &directory));
         output::line(json!(all.collect::<Vec<_>>()))?;
@@ -51,24 +48,51 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     if !args.json {
         show_place(&directory)?;
     }
-    let mut left = examined.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Fixed));
+    let mut left = examined.iter().filter(|it| !is_fixed(it));
     if left.all(|(finding, _)| finding.is_about_directory() || finding.is_for_another_user()) {
         return Ok(());
     }
-    if !args.json && !args.fix && examined.iter().any(|(finding, _)| finding.can_be_fixed()) {
+    let can_be_fixed =
+        |(it, outcome): &Examined| it.can_be_fixed() && matches!(outcome, Outcome::Left);
+    if !args.json && examined.iter().any(can_be_fixed) {
         output::line("\nto repair what can be repaired: shm doctor --fix")?;
     }
     Err(Failure::Reported(1).into())
 }
 
+/// How often the directory is examined and repaired: a repair can leave something else to do, or a
+/// process can die meanwhile.
+const MAX_REPAIRS: usize = 3;
+
+/// Fixes what can be fixed. Returns that and what is left.
+fn fix_all(directory: &Path, global: &Global) -> anyhow::Result<Vec<Examined>> {
+    let mut fixed = Vec::new();
+    for _ in 0..MAX_REPAIRS {
+        let (now, left): (Vec<_>, Vec<_>) =
+            examine(directory, global, true)?.into_iter().partition(is_fixed);
+        if now.is_empty() {
+            fixed.extend(left);
+            return Ok(fixed);
+        }
+        fixed.extend(now);
+    }
+    let left = examine(directory, global, false)?;
+    // What is found again was not fixed.
+    fixed.retain(|(it, _)| left.iter().all(|(other, _)| it.to_string() != other.to_string()));
+    fixed.extend(left);
+    Ok(fixed)
+}
+
 /// Examines the directory, and fixes what is asked for and possible.
-fn examine(
-    directory: &Path,
-    global: &Global,
-    fix: bool,
-) -> anyhow::Result<Vec<(Finding, Outcome)>> {
+fn examine(directory: &Path, global: &Global, fix: bool) -> anyhow::Result<Vec<Examined>> {
     let findings = inspect::examine(directory, global.trust)?.into_iter();
     Ok(findings.map(|it| (outcome(&it, fix), it)).map(|(outcome, it)| (it, outcome)).collect())
+}
+
+type Examined = (Finding, Outcome);
+
+fn is_fixed((_, outcome): &Examined) -> bool {
+    matches!(outcome, Outcome::Fixed)
 }
 
 enum Outcome {

@@ -18,8 +18,8 @@ use crate::units;
 /// While an event is set, every waiter continues. An event that was created with --auto is reset
 /// by the first waiter that continues.
 ///
-/// Every command but show takes one of the object's places. If all are taken, it waits for one: up
-/// to 1 s, and wait up to its --timeout.
+/// While set, reset or wait runs, it is one of the --participants of the event. If there are that
+/// many already, it waits until one ends: wait up to its --timeout, the others up to 1 s.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm event create camera/ready
@@ -81,7 +81,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
         Command::Reset { name } => Ok(global.open::<Event>(name, TimeLimit::brief())?.reset()?),
         Command::Wait { name, timeout, presence } => {
             let limit = TimeLimit::new(*timeout);
-            presence.wait(name, limit, global);
+            presence.wait(name, limit, global)?;
             let event = global.open::<Event>(name, limit)?;
             Ok(limit.left().map_or_else(|| event.wait(), |left| event.wait_timeout(left))?)
         }

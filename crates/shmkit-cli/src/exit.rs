@@ -90,8 +90,8 @@ pub(crate) enum Failure {
     NotFound(String),
     /// The object is of another kind than the subcommand expects.
     WrongKind(String),
-    /// Living processes use the object.
-    InUse(String),
+    /// It may succeed later.
+    NotNow(String),
     /// What the command uses was removed.
     Removed(String),
     /// This system cannot do it.
@@ -110,7 +110,7 @@ impl fmt::Display for Failure {
             Self::Usage(message)
             | Self::NotFound(message)
             | Self::WrongKind(message)
-            | Self::InUse(message)
+            | Self::NotNow(message)
             | Self::Removed(message)
             | Self::Unsupported(message)
             | Self::Library { message, .. } => f.write_str(message),
@@ -162,7 +162,7 @@ pub(crate) fn report(error: &anyhow::Error) -> u8 {
             Some(Failure::Usage(_)) => code = 2,
             Some(Failure::NotFound(_)) => code = 3,
             Some(Failure::WrongKind(_)) => code = 7,
-            Some(Failure::InUse(_)) => code = NOT_NOW,
+            Some(Failure::NotNow(_)) => code = NOT_NOW,
             Some(Failure::Removed(_)) => code = 9,
             Some(Failure::Unsupported(_)) => code = 10,
             Some(Failure::Library { error, .. }) => code = code_of(error.kind()),

@@ -48,8 +48,8 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     let (name, limit) = (&args.name, args.timeout_args.limit());
-    args.presence.wait(name, limit, global);
-    let (source, fields) = Source::open(name, "get", &args.fields, limit, global)?;
+    args.presence.wait(name, limit, global)?;
+    let (source, fields) = Source::open(name, "get", (&args.fields, &['.']), limit, global)?;
     let schema = source.schema();
     let doing = || format!("cannot get \"{name}\"");
     // A wrong field is reported even if there is no value yet.

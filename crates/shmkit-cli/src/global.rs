@@ -34,8 +34,9 @@ fn trust(text: &str) -> Result<Trust, String> {
         ("anyone", _) => Ok(Trust::Anyone),
         (_, Ok(user)) => Ok(Trust::User(user)),
         (name, _) => match sys::user_number(name) {
-            Some(user) => Ok(Trust::User(user)),
-            None => Err("expected own, anyone, or the name or the number of a user".into()),
+            Ok(Some(user)) => Ok(Trust::User(user)),
+            Ok(None) => Err("expected own, anyone, or the name or the number of a user".into()),
+            Err(error) => Err(format!("the system's table of users cannot be read: {error}")),
         },
     }
 }

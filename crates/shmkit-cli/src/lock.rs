@@ -1,13 +1,14 @@
 //! `shm lock`.
 
-use shmkit::sync::{AnyLock, AnyLockGuard, LockError, LockResult, NoData, named};
-use shmkit::{Error, ErrorKind};
+use shmkit::ErrorKind;
+use shmkit::sync::{AnyLock, AnyLockGuard, NoData, named};
 
 use crate::command_args::{CommandArgs, end};
 use crate::create_args::{AccessArg, DEFAULT_PARTICIPANTS};
 use crate::global::Global;
+use crate::source::{self, acquire, or_dead};
 use crate::timeout_args::{TimeLimit, TimeoutArgs};
-use crate::{advice, output, source};
+use crate::{advice, output};
 
 /// Set to 1 for the command if the lock is inconsistent.
 const OWNER_DIED: &str = "SHMKIT_OWNER_DIED";
@@ -67,10 +68,9 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     loop {
         let lock = open(args, limit, global);
         let lock = lock.map_err(|error| command.not_run(&advice::explain(error)))?;
-        let error = match acquire(args, limit, &lock) {
-            Ok(guard) => return run_holding(args, guard, false),
-            Err(LockError::OwnerDied(guard)) => return run_holding(args, guard, true),
-            Err(other) => Error::from(other),
+        let error = match or_dead(acquire(&lock, args.shared, limit.left())) {
+            Ok((guard, owner_died)) => return run_holding(args, guard, owner_died),
+            Err(error) => error,
         };
         // If it was removed, the name leads to another lock by now, or to none.
         if error.kind() != ErrorKind::Closed {
@@ -111,15 +111,6 @@ fn open(args: &Args, limit: TimeLimit, global: &Global) -> shmkit::Result<AnyLoc
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
             _ => {}
         }
-    }
-}
-
-fn acquire<'a>(args: &Args, limit: TimeLimit, lock: &'a AnyLock) -> LockResult<AnyLockGuard<'a>> {
-    match (args.shared, limit.left()) {
-        (false, None) => lock.exclusive(),
-        (false, Some(left)) => lock.exclusive_timeout(left),
-        (true, None) => lock.shared(),
-        (true, Some(left)) => lock.shared_timeout(left),
     }
 }
 

@@ -92,7 +92,7 @@ enum Command {
 fn run(line: CommandLine) -> anyhow::Result<()> {
     let global = &line.global;
     let runs_a_command = matches!(&line.command, Command::Lock(_) | Command::Sem(_));
-    // Without it, they end the command without words.
+    // If the system refuses it, the command runs nevertheless: only such an end has no message.
     let _ = sys::explain_sudden_ends(exit::unexplained(runs_a_command));
     match line.command {
         Command::Demo(args) => demo::run(&args, global),
@@ -131,6 +131,7 @@ fn parse() -> CommandLine {
 }
 
 fn main() -> ExitCode {
+    sys::explain_lack_of_memory();
     let run = || demo::run_as_part().unwrap_or_else(|| run(parse()));
     exit::code(sys::end_on_request().and_then(|()| run()))
 }

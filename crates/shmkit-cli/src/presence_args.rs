@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use shmkit::{ErrorKind, inspect};
 
+use crate::exit::Failure;
 use crate::global::Global;
 use crate::timeout_args::TimeLimit;
 
@@ -21,17 +22,25 @@ pub(crate) struct PresenceArgs {
 const PRESENCE_PAUSE: Duration = Duration::from_millis(50);
 
 impl PresenceArgs {
-    /// Waits until an object has the name, or until the limit. The caller finds what is wrong then.
-    pub(crate) fn wait(&self, name: &str, limit: TimeLimit, global: &Global) {
+    /// Waits until an object has the name, up to the limit.
+    pub(crate) fn wait(
+        &self,
+        name: &str,
+        limit: TimeLimit,
+        global: &Global,
+    ) -> Result<(), Failure> {
         let is_missing = || {
             let looked = inspect::describe(&global.directory(), name, global.trust);
             looked.is_err_and(|error| error.kind() == ErrorKind::NotFound)
         };
         while self.wait_for_object && is_missing() {
-            match limit.left().unwrap_or(PRESENCE_PAUSE) {
-                Duration::ZERO => return,
-                left => std::thread::sleep(left.min(PRESENCE_PAUSE)),
+            let left = limit.left().unwrap_or(PRESENCE_PAUSE);
+            if left.is_zero() {
+                let why = "no object of this name was created before the timeout expired";
+                return Err(Failure::NotNow(format!("cannot open \"{name}\": {why}")));
             }
+            std::thread::sleep(left.min(PRESENCE_PAUSE));
         }
+        Ok(())
     }
 }

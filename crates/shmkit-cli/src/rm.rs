@@ -1,7 +1,7 @@
 //! `shm rm`.
 
 use shmkit::ErrorKind;
-use shmkit::inspect::{self, Condition, Description, Finding, Remedy};
+use shmkit::inspect::{self, Description, Finding, Remedy};
 
 use crate::advice;
 use crate::exit::{self, Failure};
@@ -65,10 +65,15 @@ fn names(args: &Args, global: &Global) -> anyhow::Result<Vec<String>> {
 
 fn remove(name: &str, force: bool, global: &Global) -> anyhow::Result<()> {
     let directory = global.directory();
-    if !force {
-        refuse_used(name, global)?;
-    }
-    let Err(error) = inspect::remove(&directory, name, global.trust) else { return Ok(()) };
+    let removed = match force {
+        true => inspect::remove(&directory, name, global.trust).map(|()| true),
+        false => inspect::remove_unless_used(&directory, name, global.trust),
+    };
+    let error = match removed {
+        Ok(true) => return Ok(()),
+        Ok(false) => return Err(in_use(name, global).into()),
+        Err(error) => error,
+    };
     let is_invalid =
         matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::WrongKind | ErrorKind::WrongVersion);
     match error.kind() {
@@ -82,17 +87,11 @@ fn remove(name: &str, force: bool, global: &Global) -> anyhow::Result<()> {
     }
 }
 
-/// Refuses an object that a living process has open. What cannot be described is left to the
-/// removal.
-fn refuse_used(name: &str, global: &Global) -> Result<(), Failure> {
-    let Ok(it) = inspect::describe(&global.directory(), name, global.trust) else { return Ok(()) };
-    match users(&it) {
-        Some(users) => {
-            let message = format!("cannot remove \"{name}\": {users}: --force removes it anyway");
-            Err(Failure::InUse(message))
-        }
-        None => Ok(()),
-    }
+/// Says which processes have the object open, as far as they still do.
+fn in_use(name: &str, global: &Global) -> Failure {
+    let found = inspect::describe(&global.directory(), name, global.trust);
+    let users = found.ok().and_then(|it| users(&it)).unwrap_or("a process used it".into());
+    Failure::NotNow(format!("cannot remove \"{name}\": {users}: --force removes it anyway"))
 }
 
 /// The most processes that a message names.
@@ -100,9 +99,6 @@ const MAX_NAMED: usize = 3;
 
 /// Returns which living processes have the object open: `process 42 (planner) uses it`.
 fn users(it: &Description) -> Option<String> {
-    if it.condition != Condition::Ready {
-        return None;
-    }
     let mut processes: Vec<_> = it.participants.iter().filter(|it| it.is_alive).collect();
     processes.sort_by_key(|it| it.pid);
     processes.dedup_by_key(|it| it.pid);

@@ -16,8 +16,8 @@ use crate::timeout_args::{TimeLimit, TimeoutArgs};
 /// many processes do something at a time. A consumed permit is not released: use this, together
 /// with post, as a signal.
 ///
-/// Every command but show takes one of the object's places. If all are taken, it waits for one: up
-/// to 1 s, and acquire and consume up to their --timeout.
+/// While acquire, consume or post runs, it is one of the --participants of the semaphore. If there
+/// are that many already, it waits until one ends: post up to 1 s, the others up to --timeout.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm sem create solver/licences 3
@@ -90,13 +90,11 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
             create_args.create::<BoundedSemaphore>(name, permits, global)
         }
         Command::Acquire { name, timeout_args, presence, command } => {
-            let limit = timeout_args.limit();
-            presence.wait(name, limit, global);
-            acquire(name, limit, command, global)
+            acquire(name, timeout_args.limit(), presence, command, global)
         }
         Command::Consume { name, timeout_args, presence } => {
             let limit = timeout_args.limit();
-            presence.wait(name, limit, global);
+            presence.wait(name, limit, global)?;
             let semaphore = global.open::<Semaphore>(name, limit)?;
             Ok(match limit.left() {
                 None => semaphore.consume(),
@@ -114,6 +112,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
 fn acquire(
     name: &str,
     limit: TimeLimit,
+    presence: &PresenceArgs,
     command: &CommandArgs,
     global: &Global,
 ) -> anyhow::Result<()> {
@@ -121,8 +120,11 @@ fn acquire(
         "a permit is held while a command runs: write shm sem acquire NAME -- COMMAND, or \
          shm sem consume NAME to take one that is not released again",
     )?;
-    let semaphore = global.open::<Semaphore>(name, limit);
-    let semaphore = semaphore.map_err(|error| command.not_run(&error))?;
+    let open = || -> anyhow::Result<_> {
+        presence.wait(name, limit, global)?;
+        global.open::<Semaphore>(name, limit)
+    };
+    let semaphore = open().map_err(|error| command.not_run(&error))?;
     let permit = match limit.left() {
         None => semaphore.acquire(),
         Some(left) => semaphore.acquire_timeout(left),

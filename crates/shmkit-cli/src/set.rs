@@ -12,7 +12,7 @@ use shmkit::{AnyLatest, ErrorKind};
 use crate::exit::Failure;
 use crate::global::Global;
 use crate::presence_args::PresenceArgs;
-use crate::source::{OWNER_DIED, Source, lock_exclusively};
+use crate::source::{OWNER_DIED, Source, acquire, or_dead};
 use crate::timeout_args::{TimeLimit, TimeoutArgs};
 use crate::types::fields;
 use crate::{output, value};
@@ -63,8 +63,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     let (name, limit) = (&args.name, args.timeout_args.limit());
     let usage = |why: String| Failure::Usage(format!("cannot set \"{name}\": {why}"));
-    args.presence.wait(name, limit, global);
-    let (source, texts) = Source::open(name, "set", &args.changes, limit, global)?;
+    args.presence.wait(name, limit, global)?;
+    let (source, texts) = Source::open(name, "set", (&args.changes, &['.', '=']), limit, global)?;
     if args.mark_consistent && matches!(source, Source::Latest(_)) {
         return Err(usage("--mark-consistent is for locks".into()).into());
     }
@@ -94,7 +94,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     };
     let set = match &source {
         Source::Latest(latest) => set_latest(latest, name, limit, &mut make).map(Some),
-        Source::Lock(lock) => {
+        Source::Lock { lock, .. } => {
             set_in_lock(lock, args, limit, is_whole(&changes), &mut make).map(|()| None)
         }
     };
@@ -147,7 +147,7 @@ fn set_in_lock(
     make: &mut Make<'_>,
 ) -> shmkit::Result<()> {
     let name = &args.name;
-    let attempt = |left| lock_exclusively(lock, left);
+    let attempt = |left| or_dead(acquire(lock, false, left));
     let (mut guard, owner_died) = limit.attempt(&format!("set \"{name}\""), "holds it", attempt)?;
     let old = match guard.get() {
         // All of it is replaced.

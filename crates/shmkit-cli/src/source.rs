@@ -1,5 +1,7 @@
 //! The value that a command reads or changes: of a latest, of a lock, or of one lock of a group.
 
+use std::time::Duration;
+
 use shmkit::inspect::{Description, PartDescription};
 use shmkit::shareable::Schema;
 use shmkit::sync::{AnyLock, AnyLockGuard, LockError, LockResult};
@@ -13,7 +15,7 @@ use crate::{advice, description, output};
 /// An open value.
 pub(crate) enum Source {
     Latest(AnyLatest),
-    Lock(Box<AnyLock>),
+    Lock { lock: Box<AnyLock>, schema: Schema },
 }
 
 /// What a line says about a lock whose holder died.
@@ -23,12 +25,12 @@ pub(crate) const OWNER_DIED: &str =
 impl Source {
     /// Opens the value in an object, to do something with it.
     ///
-    /// In a group, each of `paths` begins with the number of the part, as in `2.1.x` or `0=5`, and
-    /// all name the same part. Returns the paths inside the value, too.
+    /// In a group, each of `paths` begins with the number of the part and one of `separators`, as
+    /// in `2.1.x` or `0=5`, and all name the same part. Returns the paths inside the value, too.
     pub(crate) fn open<'p>(
         name: &str,
         doing: &str,
-        paths: &'p [String],
+        (paths, separators): (&'p [String], &[char]),
         limit: TimeLimit,
         global: &Global,
     ) -> anyhow::Result<(Self, Vec<&'p str>)> {
@@ -40,31 +42,28 @@ impl Source {
             Err(error) => return Err(advice::explain(error)),
         }
         let found = global.describe(name)?;
-        let refused = |why: String| Failure::WrongKind(format!("cannot {doing} \"{name}\": {why}"));
-        let (number, paths) = match found.kind {
-            Kind::Group => {
-                let chosen = chosen_part(&found, &paths);
-                let (part, paths) = chosen
-                    .map_err(|why| Failure::Usage(format!("cannot {doing} \"{name}\": {why}")))?;
-                check_has_value(part).map_err(refused)?;
-                (part.number.clone(), paths)
-            }
-            _ => {
-                let part = found.only_part();
-                part.map_or(Ok(()), check_has_value).map_err(refused)?;
-                (String::new(), paths)
-            }
+        let refused = |why: String| format!("cannot {doing} \"{name}\": {why}");
+        let no_value = |number: &str, kind| Failure::WrongKind(refused(no_value(number, kind)));
+        let (part, paths) = match found.only_part() {
+            Some(part) => (part, paths),
+            None => chosen_part(&found, &paths, separators)
+                .map_err(|why| Failure::Usage(refused(why)))?,
         };
+        if description::value(part).is_none() {
+            return Err(no_value(&part.number, part.kind).into());
+        }
         let options = global.apply(AnyLock::options()).slot_timeout(limit.left_for_slot());
-        let lock = options.open_part(name, &number).map_err(advice::explain)?;
-        Ok((Self::Lock(lock.into()), paths))
+        let lock = options.open_part(name, &part.number).map_err(advice::explain)?;
+        // Another lock can have the name by now.
+        let schema = lock.schema().ok_or_else(|| no_value(&part.number, lock.kind()))?.clone();
+        Ok((Self::Lock { lock: lock.into(), schema }, paths))
     }
 
     /// Returns the type of the value.
     pub(crate) fn schema(&self) -> &Schema {
         match self {
             Self::Latest(latest) => latest.schema(),
-            Self::Lock(lock) => lock.schema().expect("a lock without a value is refused"),
+            Self::Lock { schema, .. } => schema,
         }
     }
 
@@ -73,16 +72,11 @@ impl Source {
     pub(crate) fn get(&self, name: &str, limit: TimeLimit) -> shmkit::Result<Vec<u8>> {
         let lock = match self {
             Self::Latest(latest) => return latest.get(),
-            Self::Lock(lock) => lock,
+            Self::Lock { lock, .. } => lock,
         };
         let (guard, owner_died) =
             limit.attempt(&format!("get \"{name}\""), "holds it", |left| {
-                or_dead(match (lock.kind() == Kind::RwLock, left) {
-                    (true, None) => lock.shared(),
-                    (true, Some(left)) => lock.shared_timeout(left),
-                    (false, None) => lock.exclusive(),
-                    (false, Some(left)) => lock.exclusive_timeout(left),
-                })
+                or_dead(acquire(lock, lock.kind() == Kind::RwLock, left))
             })?;
         if owner_died {
             output::note(format_args!("\"{name}\": {OWNER_DIED}"));
@@ -91,50 +85,60 @@ impl Source {
     }
 }
 
-/// Acquires a lock exclusively. Returns also whether a holder died.
-pub(crate) fn lock_exclusively(
+/// Acquires a lock, shared or exclusively.
+pub(crate) fn acquire(
     lock: &AnyLock,
-    left: Option<std::time::Duration>,
-) -> shmkit::Result<(AnyLockGuard<'_>, bool)> {
-    or_dead(match left {
-        None => lock.exclusive(),
-        Some(left) => lock.exclusive_timeout(left),
-    })
+    shared: bool,
+    left: Option<Duration>,
+) -> LockResult<AnyLockGuard<'_>> {
+    match (shared, left) {
+        (false, None) => lock.exclusive(),
+        (false, Some(left)) => lock.exclusive_timeout(left),
+        (true, None) => lock.shared(),
+        (true, Some(left)) => lock.shared_timeout(left),
+    }
 }
 
-fn or_dead<'a>(result: LockResult<AnyLockGuard<'a>>) -> shmkit::Result<(AnyLockGuard<'a>, bool)> {
-    match result {
+/// Returns the guard, and whether a holder died.
+pub(crate) fn or_dead(
+    acquired: LockResult<AnyLockGuard<'_>>,
+) -> shmkit::Result<(AnyLockGuard<'_>, bool)> {
+    match acquired {
         Ok(guard) => Ok((guard, false)),
         Err(LockError::OwnerDied(guard)) => Ok((guard, true)),
         Err(other) => Err(other.into()),
     }
 }
 
-/// Returns the part of a group that all paths begin with, and the rests of the paths.
+/// Returns the part of a group that all paths begin with, and the rests of the paths: none if the
+/// only path is the number of the part.
 fn chosen_part<'d, 'p>(
     it: &'d Description,
     paths: &[&'p str],
+    separators: &[char],
 ) -> Result<(&'d PartDescription, Vec<&'p str>), String> {
     let Some(first) = paths.first() else { return Err(parts_to_choose(it)) };
-    let part = it.parts.iter().find(|part| inside(part, first).is_some());
+    let part = it.parts.iter().find(|part| inside(part, first, separators).is_some());
     let Some(part) = part else {
         return Err(format!("{first} does not begin with a part: {}", parts_to_choose(it)));
     };
+    let number = part.number.as_str();
+    if *paths == [number] {
+        return Ok((part, Vec::new()));
+    }
     let rests = paths.iter().map(|path| {
-        let number = &part.number;
-        inside(part, path).ok_or_else(|| format!("{path} is not in part {number}, as {first} is"))
+        let rest = inside(part, path, separators);
+        rest.ok_or_else(|| format!("{path} is not in part {number}, as {first} is"))
     });
-    let rests: Vec<_> = rests.collect::<Result<_, _>>()?;
-    Ok((part, if rests == [""] { Vec::new() } else { rests }))
+    Ok((part, rests.collect::<Result<_, _>>()?))
 }
 
 /// Returns the rest of a path that leads into the part: `x` of `2.1.x`, `5` of `2.1=5`.
-fn inside<'p>(part: &PartDescription, path: &'p str) -> Option<&'p str> {
+fn inside<'p>(part: &PartDescription, path: &'p str, separators: &[char]) -> Option<&'p str> {
     let rest = path.strip_prefix(part.number.as_str())?;
-    match rest.chars().next() {
-        None | Some('[') => Some(rest),
-        Some('.' | '=') => Some(&rest[1..]),
-        Some(_) => None,
+    match rest.is_empty() || rest.starts_with('[') {
+        true => Some(rest),
+        false => rest.strip_prefix(separators),
     }
 }
 
@@ -155,14 +159,8 @@ fn parts_to_choose(it: &Description) -> String {
     }
 }
 
-fn check_has_value(part: &PartDescription) -> Result<(), String> {
-    if description::value(part).is_some() {
-        return Ok(());
-    }
-    let which = match part.number.as_str() {
-        "" => "it".to_owned(),
-        number => format!("part {number}"),
-    };
-    let kind = part.kind.as_str();
-    Err(format!("{which} is of kind {kind} and has no value: `shm info` shows its state"))
+fn no_value(number: &str, kind: Kind) -> String {
+    let which = if number.is_empty() { "it".to_owned() } else { format!("part {number}") };
+    let kind = kind.as_str();
+    format!("{which} is of kind {kind} and has no value: `shm info` shows its state")
 }

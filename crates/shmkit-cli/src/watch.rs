@@ -1,12 +1,12 @@
 //! `shm watch`.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use serde_json::json;
 use shmkit::{AnyChanges, AnyLatest, ErrorKind};
 
-use crate::exit::{self, Failure};
+use crate::exit::Failure;
 use crate::fields::{Chosen, check, choose};
 use crate::global::Global;
 use crate::presence_args::PresenceArgs;
@@ -57,7 +57,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
-    args.presence.wait(&args.name, TimeLimit::new(args.timeout), global);
+    let mut limit = TimeLimit::new(args.timeout);
+    args.presence.wait(&args.name, limit, global)?;
     let object = global.open_latest(&args.name)?;
     let fields: Vec<_> = args.fields.iter().map(String::as_str).collect();
     check_fields(&object, &fields).with_context(|| format!("cannot watch \"{}\"", args.name))?;
@@ -66,12 +67,12 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
         false => object.sequence(),
     });
     let mut lines = Lines { args, changes, missed_before: 0, before: None };
-    let (mut shown, mut since) = (0, Instant::now());
+    let mut shown = 0;
     while args.count.is_none_or(|count| shown < count) {
-        let left = args.timeout.map(|timeout| timeout.saturating_sub(since.elapsed()));
+        let left = limit.left();
         let Some(bytes) = lines.next_value(left)? else { continue };
         if lines.print(&choose(object.schema(), &bytes, &fields)?)? {
-            (shown, since) = (shown + 1, Instant::now());
+            (shown, limit) = (shown + 1, TimeLimit::new(args.timeout));
         } else if left == Some(Duration::ZERO) {
             // Values that do not differ can come one after the other.
             return Err(lines.timed_out());
@@ -120,8 +121,7 @@ impl Lines<'_> {
     fn timed_out(&self) -> anyhow::Error {
         let which = if self.args.distinct { "no other value" } else { "no value" };
         let why = format!("{which} was set before the timeout expired");
-        output::note(format_args!("cannot wait for \"{}\": {why}", self.args.name));
-        Failure::Reported(exit::NOT_NOW).into()
+        Failure::NotNow(format!("cannot wait for \"{}\": {why}", self.args.name)).into()
     }
 
     /// Prints a line, unless it would be the same as the one before. Returns whether it did.

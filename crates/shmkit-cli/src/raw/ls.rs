@@ -28,13 +28,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         return Err(Failure::Unsupported(why.into()).into());
     };
     let mut found = found.with_context(|| format!("cannot list named memory {}", raw::PLACE))?;
-    found.retain(|it| it.name.starts_with(&args.prefix) && !it.name.ends_with(".shmkit"));
+    found.retain(|it| it.name.starts_with(&args.prefix) && !is_of_objects(&it.name));
     found.sort_by(|one, other| one.name.cmp(&other.name));
     if args.json {
         return Ok(output::line(json!(found.iter().map(as_json).collect::<Vec<_>>()))?);
     }
     if found.is_empty() {
-        output::note(format_args!("no named memory {}", raw::PLACE));
+        let which = match args.prefix.as_str() {
+            "" => "besides the objects of shmkit".to_owned(),
+            prefix => format!("with a name that begins with {prefix:?}"),
+        };
+        output::note(format_args!("no named memory {} {which}", raw::PLACE));
         return Ok(());
     }
     let rows = found.iter().map(|it| {
@@ -43,6 +47,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         vec![name, format::bytes(it.size), owner, mode, format::age(it.changed)]
     });
     Ok(output::line(table(vec!["NAME", "SIZE", "OWNER", "MODE", "CHANGED"], rows))?)
+}
+
+/// Returns whether it is the file of an object, or one that a dead process left.
+fn is_of_objects(name: &str) -> bool {
+    name.ends_with(".shmkit") || name.ends_with(".shmkit-new")
 }
 
 fn as_json(it: &NamedMemory) -> serde_json::Value {

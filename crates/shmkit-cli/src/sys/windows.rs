@@ -59,6 +59,9 @@ pub(crate) fn explain_sudden_ends(_code: u8) -> io::Result<()> {
     Ok(())
 }
 
+/// Does nothing: the standard library says it.
+pub(crate) fn explain_lack_of_memory() {}
+
 /// The exit code at ctrl-c, as shells report it: 128 and the number of the signal.
 pub(crate) const INTERRUPTED: u8 = 130;
 
@@ -68,8 +71,8 @@ pub(crate) fn mount_point(directory: &Path) -> &Path {
 }
 
 /// Returns none: Windows has no user numbers.
-pub(crate) fn user_number(_name: &str) -> Option<u32> {
-    None
+pub(crate) fn user_number(_name: &str) -> io::Result<Option<u32>> {
+    Ok(None)
 }
 
 /// How `Child::kill` ends a child.

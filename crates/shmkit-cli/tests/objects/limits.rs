@@ -92,6 +92,21 @@ fn with_little_address_space_each_command_ends_in_words() {
 }
 
 #[test]
+fn bytes_that_there_is_no_memory_for_are_refused_with_the_way_out() {
+    const SIZE: u64 = 64 << 20;
+    let dir = TestDir::new();
+    let path = dir.path().join("large");
+    File::create(&path).unwrap().set_len(SIZE).unwrap();
+    let mut read = dir.command(&["raw", "read", "--hex", "--file", path.to_str().unwrap()]);
+    // The file can be mapped, and its bytes cannot be copied twice.
+    let output = limited(&mut read, Resource::As, 2 * SIZE + SIZE / 2).output().unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    let why =
+        format!("no memory for {SIZE} bytes: read fewer at a time with --offset and --length");
+    assert_eq!((errors, output.status.code()), (format!("shm: {why}\n"), Some(1)));
+}
+
+#[test]
 fn where_no_file_may_grow_each_command_ends_in_words() {
     let mut faults_ = String::new();
     for most in [0, 1, 100, 4_096, 8_192, 16_384, 65_536, 140_000] {

@@ -177,7 +177,7 @@ fn the_doctor_names_dead_holders() {
     let (report, code) = dir.doctor(&["--fix"]);
     assert!(report.contains(&died) && report.contains("what they held: done"), "{report}");
     let left = "books: a holder of the rwlock died, and every locker gets OwnerDied\n  to do: ";
-    let command = format!("shm --dir {} lock books --mark-consistent -- ", as_argument(dir.path()));
+    let command = format!("shm --dir {} lock --mark-consistent books -- ", as_argument(dir.path()));
     assert!(report.contains(left) && !report.contains("doctor --fix"), "{report}");
     assert_eq!((dir.doctor(&[]).1, code), (Some(1), Some(1)));
     let state = &dir.table(&["ls", "books", "--sample", "1ms"])[1];

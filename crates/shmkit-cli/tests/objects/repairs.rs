@@ -5,6 +5,8 @@ use std::fs;
 use serde_json::json;
 
 use crate::running::skip;
+#[cfg(unix)]
+use crate::shm_path;
 use crate::{PROGRAM, TestDir, as_argument};
 
 #[test]
@@ -150,6 +152,46 @@ fn a_copy_whose_newest_value_is_torn_is_told_and_repaired_by_the_next_set() {
     assert_eq!(dir.json(&["ls"])[0]["sequence"], json!(3));
     dir.shm(&["set", "n", "8"]);
     assert_eq!(dir.shm(&["get", "n"]), "8\n");
+    assert_eq!(dir.json(&["doctor"]), json!([]));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_doctor_prints_a_command_that_marks_a_lock_of_any_name() {
+    let dir = TestDir::new();
+    for name in ["lock", "-x", "it's one"] {
+        let holder = ["lock", "--", name, &shm_path(), "event", "wait", "go"];
+        dir.shm(&["event", "create", "go", "--if-missing"]);
+        dir.shm(&["event", "reset", "go"]);
+        let mut holder = dir.start(&holder);
+        dir.await_waiting("go", 1);
+        holder.kill();
+        // Not every system kills the command, too.
+        dir.shm(&["event", "set", "go"]);
+        assert!(dir.run(&["lock", "--", name, "true"]).status.success());
+        let (report, _) = dir.doctor(&["--fix"]);
+        let (_, command) = report.split_once("and mark it consistent: shm ").unwrap();
+        let command = command.lines().next().unwrap().replace("COMMAND", "true");
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", &format!("{} {command}", shm_path())]).env("SHMKIT_DIR", dir.path());
+        assert!(shell.status().unwrap().success(), "{command}");
+        let left = dir.doctor(&["--fix"]).0;
+        assert!(!left.contains("mark it consistent"), "{left}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_doctor_also_fixes_what_a_repair_brings_to_light() {
+    let dir = TestDir::new();
+    dir.start_clock("time").kill();
+    // As its creator leaves it if it dies between two names.
+    let other = dir.path().join(".0123456789abcdef.shmkit-new");
+    fs::hard_link(dir.path().join("time.shmkit"), &other).unwrap();
+    assert!(dir.doctor(&[]).0.contains("its file has 2 names"));
+    let fixed = dir.shm(&["doctor", "--fix"]);
+    let what = "free the slots of dead participants, and what they held: done";
+    assert!(fixed.contains(what) && !fixed.contains("2 names"), "{fixed}");
     assert_eq!(dir.json(&["doctor"]), json!([]));
 }
 

@@ -138,6 +138,45 @@ fn without_its_default_directory_each_command_says_what_to_mount() {
 }
 
 #[test]
+fn a_user_who_cannot_be_looked_up_is_not_taken_for_an_unknown_one() {
+    checked(
+        "a table of users of the test's own",
+        with_own_mounts(|| {
+            let dir = TestDir::new();
+            let users = dir.path().join("users");
+            std::fs::write(&users, format!("long:x:4321:4321:{}::\n", "x".repeat(3 << 20)))?;
+            let refused = |why| dir.fails(&["ls", "--trust", "long"], 2, why);
+            refused("expected own, anyone, or the name or the number of a user");
+            bind(&users, Path::new("/etc/passwd"))?;
+            refused("the system's table of users cannot be read: Numerical result");
+            Ok(())
+        }),
+    );
+}
+
+#[test]
+fn raw_ls_lists_nothing_of_objects_and_says_so() {
+    checked(
+        "a /dev/shm of the test's own",
+        with_own_mounts(|| {
+            let (dir, memory) = (TestDir::new(), Path::new("/dev/shm"));
+            mount(memory, 0, "mode=1777")?;
+            for object in ["pose.shmkit", ".0123456789abcdef.shmkit-new"] {
+                File::create(memory.join(object))?;
+            }
+            let told = |arguments: &str| in_default_directory(&dir, arguments).0;
+            let none = "shm: no named memory in /dev/shm ";
+            assert_eq!(told("raw ls"), format!("{none}besides the objects of shmkit\n"));
+            File::create(memory.join("psm"))?;
+            assert_eq!(told("raw ls").lines().count(), 2);
+            let prefix = "with a name that begins with \"x\"\n";
+            assert_eq!(told("raw ls x"), format!("{none}{prefix}"));
+            Ok(())
+        }),
+    );
+}
+
+#[test]
 fn the_doctor_names_a_disk_where_memory_belongs() {
     let parent = std::path::absolute(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let disk = tempfile::tempdir_in(parent).unwrap();

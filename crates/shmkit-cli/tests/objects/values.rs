@@ -245,8 +245,11 @@ fn a_command_waits_for_an_object_that_is_created_later() {
     let dir = TestDir::new();
     let wait = "--wait-for-object";
     for command in [&["get", "level"][..], &["set", "level", "1"], &["watch", "level"]] {
-        dir.fails(&[command, &[wait, "--timeout", "1ms"]].concat(), 3, "no object of this name");
+        let command = [command, &[wait, "--timeout", "1ms"]].concat();
+        dir.fails(&command, 8, "cannot open \"level\": no object of this name was created before");
     }
+    let acquire = ["sem", "acquire", "pool", wait, "-w", "1ms", "--", "true"];
+    dir.fails(&acquire, 124, "cannot open \"pool\": no object of this name was created before");
     let mut watch = dir.start(&["watch", "level", "--now", "--count", "1", wait]);
     let mut event = dir.start(&["event", "wait", "go", wait]);
     let mut set = dir.start(&["set", "level", "7", wait, "--timeout", "10m"]);

@@ -93,12 +93,42 @@ fn a_part_of_a_group_is_named_by_its_number() {
     );
     dir.fails(&["set", "group", "0.mode=Parked", "2.0[0]=1"], 2, "2.0[0]=1 is not in part 0");
     dir.fails(&["set", "group", "2.0"], 2, "write PART=VALUE");
+    // What is no value is refused in the same words as in an object of its own.
+    dir.leave("alone", &[1_u16, 2, 3]);
+    for (object, part) in [("alone", ""), ("group", "2.0=")] {
+        let why = format!("cannot set \"{object}\": value: expected [ at the end");
+        dir.fails(&["set", object, part], 2, &why);
+    }
+    dir.fails(&["set", "group", "0="], 2, "\"\" is not FIELD=VALUE: the fields are ");
+    for path in ["2.0=x", "0=mode"] {
+        dir.fails(&["get", "group", path], 2, &format!("{path} does not begin with a part: "));
+    }
     let no_value = "cannot get \"group\": part 1.0 is of kind condvar and has no value";
     dir.fails(&["get", "group", "1.0"], 7, no_value);
     dir.fails(&["get", "group", "3"], 7, "part 3 is of kind mutex and has no value");
     dir.shm(&["event", "create", "event"]);
     dir.fails(&["get", "event"], 7, "it is of kind event and has no value: `shm info` shows");
     assert_eq!(&*group.0.lock().unwrap().label, "a=b", "nothing has changed");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_lock_that_is_replaced_by_one_without_a_value_while_it_is_opened_is_refused() {
+    let dir = TestDir::new();
+    let options = named::Mutex::<u32>::options().directory(dir.path()).max_participants(1);
+    let only = options.create("count", 1).unwrap();
+    let mut get = dir.start(&["get", "count"]);
+    // It gets time to wait for the only slot.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let other = TestDir::new();
+    other.shm(&["lock", "count", "--", "true"]);
+    let path = |dir: &TestDir| dir.path().join("count.shmkit");
+    std::fs::rename(path(&other), path(&dir)).unwrap();
+    drop(only);
+    let told = get.note().unwrap();
+    let why = "cannot get \"count\": it is of kind rwlock and has no value: `shm info` shows";
+    assert!(told.starts_with(&format!("shm: {why}")), "{told}");
+    assert_eq!(get.child.wait().unwrap().code(), Some(7));
 }
 
 #[test]

@@ -36,6 +36,16 @@ pub fn remove(directory: &Path, name: &str, trust: Trust) -> Result<()> {
     crate::object::remove(name, &choices(directory, trust))
 }
 
+/// Removes the object with the name, unless a living process has it open. Returns whether it was
+/// removed. A process that opens it at the same moment can get `Closed`.
+///
+/// # Errors
+///
+/// Those of [`remove`].
+pub fn remove_unless_used(directory: &Path, name: &str, trust: Trust) -> Result<bool> {
+    crate::object::remove_even_if(false, name, &choices(directory, trust))
+}
+
 /// Removes the file with the name, whatever it contains. Processes that have it open get no error.
 ///
 /// # Errors

@@ -58,7 +58,7 @@ pub(crate) use name::Name;
 pub(crate) use new_file::{is_left_over, sweep_temporary};
 pub(crate) use new_object::{file_flags, new_object};
 pub(crate) use object_file::{ObjectFile, OpenMode};
-pub(crate) use open_object::{OpenObject, observe, remove};
+pub(crate) use open_object::{OpenObject, observe, remove, remove_even_if};
 pub use options::Options;
 pub use part::{Column, Holder, Holding, PartState, Value};
 pub(crate) use part::{Part, grouped, parts};

@@ -420,19 +420,29 @@ pub(crate) fn observe(name: &Name, choices: &Choices) -> Result<ObjectFile> {
 /// If its file has other names too, this removes only the name: the object stays that of the other
 /// names.
 pub(crate) fn remove(name: &str, choices: &Choices) -> Result<()> {
+    remove_even_if(true, name, choices).map(drop)
+}
+
+/// The same, also if a process uses it or only if none does. Returns whether it was removed.
+pub(crate) fn remove_even_if(used: bool, name: &str, choices: &Choices) -> Result<bool> {
     let remove = || {
         let name = Name::new(name)?;
         until_not_raced(choices, || {
             let file = match observe(&name, choices) {
                 Err(refused) if refused.kind() == ErrorKind::PermissionDenied => {
                     let path = choices.directory().join(name.file_name());
-                    return remove_one_of_the_names(&path, choices, refused).map(Ok);
+                    return remove_one_of_the_names(&path, choices, refused).map(|()| Ok(true));
                 }
                 file => file?,
             };
             let was_stale = removal::is_stale(&file)?;
-            let is_removed = removal::remove(&file)? && !was_stale;
-            Ok(if is_removed { Ok(()) } else { Err(Raced) })
+            let is_removed = match used {
+                true => removal::remove(&file)?,
+                false if removal::remove_unless_used(&file)? => return Ok(Ok(false)),
+                // By this process, or by another one meanwhile.
+                false => true,
+            };
+            Ok(if is_removed && !was_stale { Ok(true) } else { Err(Raced) })
         })
     };
     remove().map_err(|error| or_read_only(error, &choices.directory()).doing("remove").on(name))

@@ -3,10 +3,13 @@
 mod ages;
 mod loans;
 mod parts;
+#[path = "../skipping/mod.rs"]
+mod skipping;
 
 use std::time::{Duration, Instant};
 
-use shmkit::{ErrorKind, FixedString, Latest, Lifetime, Options, Shareable};
+use shmkit::memory::Trust;
+use shmkit::{ErrorKind, FixedString, Latest, Lifetime, Options, Shareable, inspect};
 
 /// No wait in a passing test takes this long.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -358,6 +361,23 @@ fn a_small_value_with_a_writer_and_a_reader_is_one_file_of_at_most_12_kib() {
     let files: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(Result::unwrap).collect();
     assert_eq!(files.len(), 1);
     assert!(files[0].metadata().unwrap().len() <= 12 * 1024);
+}
+
+#[test]
+fn an_object_is_removed_only_if_no_handle_has_it_open() {
+    for dir in [TestDir::new(), TestDir::in_memory()] {
+        let level = dir.options::<u64>().create("level").unwrap();
+        let remove = || inspect::remove_unless_used(dir.path(), "level", Trust::Own);
+        assert!(!remove().unwrap());
+        let other = dir.options::<u64>().open("level").unwrap();
+        level.writer().unwrap().set(&1).unwrap();
+        drop(level);
+        assert!(!remove().unwrap());
+        assert_eq!(other.get().unwrap(), 1);
+        drop(other);
+        assert!(remove().unwrap());
+        assert_eq!(kind(remove()), ErrorKind::NotFound);
+    }
 }
 
 #[test]

@@ -3,10 +3,11 @@
 #![allow(unsafe_code, reason = "a signal handler, and the allocator")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::io;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use signal_hook::consts::{SIGBUS, SIGXFSZ};
+use signal_hook::consts::{SIGABRT, SIGBUS, SIGXFSZ};
 use signal_hook::low_level::{exit, register};
 
 use super::signals::is_ignored;
@@ -34,6 +35,22 @@ pub(crate) fn explain_sudden_ends(code: u8) -> io::Result<()> {
     Ok(())
 }
 
+/// Makes a lack of memory print why, and end the command. Allocates nothing.
+///
+/// An allocation that cannot return an error aborts the process. What can return one does so.
+pub(crate) fn explain_lack_of_memory() {
+    extern "C" fn explain(_: libc::c_int) {
+        // An abort for another reason stays one, because the handler returns.
+        if FAILED.get() {
+            end(b"shm: the system has no memory left for this process: raise its limit (ulimit \
+                  -v), or free memory\n");
+        }
+    }
+    let handler = explain as extern "C" fn(_) as libc::sighandler_t;
+    // SAFETY: as above; the variable of the thread needs no allocation, and is never dropped.
+    unsafe { libc::signal(SIGABRT, handler) };
+}
+
 /// Ends the process at once, with these words.
 fn end(words: &[u8]) -> ! {
     let _ = rustix::io::write(rustix::stdio::stderr(), words);
@@ -41,38 +58,39 @@ fn end(words: &[u8]) -> ! {
     exit(CODE.load(Ordering::Relaxed).into())
 }
 
-/// The system's allocator. If it has no memory left, the command ends in words; by default the
-/// process would be aborted.
+thread_local! {
+    /// Whether the last allocation of this thread failed.
+    static FAILED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The system's allocator, which notes that it has no memory left.
 struct Allocator;
 
 #[global_allocator]
 static ALLOCATOR: Allocator = Allocator;
 
 impl Allocator {
-    fn or_end(allocated: *mut u8) -> *mut u8 {
-        if allocated.is_null() {
-            end(b"shm: the system has no memory left for this process: raise its limit (ulimit \
-                  -v), or free memory\n");
-        }
+    fn noted(allocated: *mut u8) -> *mut u8 {
+        FAILED.set(allocated.is_null());
         allocated
     }
 }
 
-// SAFETY: it is the system's allocator, except that it never fails.
+// SAFETY: it is the system's allocator.
 unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller keeps the rules of this function, which are the same.
-        Self::or_end(unsafe { System.alloc(layout) })
+        Self::noted(unsafe { System.alloc(layout) })
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as above.
-        Self::or_end(unsafe { System.alloc_zeroed(layout) })
+        Self::noted(unsafe { System.alloc_zeroed(layout) })
     }
 
     unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         // SAFETY: as above.
-        Self::or_end(unsafe { System.realloc(place, layout, size) })
+        Self::noted(unsafe { System.realloc(place, layout, size) })
     }
 
     unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
