@@ -5,6 +5,8 @@ mod files;
 mod named;
 mod race;
 mod regions;
+#[path = "../skipping/mod.rs"]
+mod skipping;
 mod while_used;
 
 use std::process::{Command, Stdio};

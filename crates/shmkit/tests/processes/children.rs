@@ -39,6 +39,7 @@ const ROLES: &[(&str, Role)] = &[
     ("busy writer", stopped::busy_writer),
     ("listener", stopped::listener),
     ("alternating", wakes::alternating),
+    ("cancelled", wakes::cancelled),
     ("spinning", spinning::spinning),
     ("updater", updates::updater),
     ("borrower", loans::borrower),

@@ -31,6 +31,8 @@ mod regions;
 #[cfg(unix)]
 mod removed;
 mod replacing;
+#[path = "../skipping/mod.rs"]
+mod skipping;
 #[cfg(target_os = "linux")]
 mod space;
 mod spinning;

@@ -8,8 +8,8 @@ use shmkit::{Error, ErrorKind, Latest, Object, Options, Primitive};
 use crate::children::{Child, Link};
 use crate::test_dir::TestDir;
 
-/// Longer than any spin that the program does not ask for, and than a busy machine lets a thread wait
-/// for a processor.
+/// Longer than a thread spins unless its program asks for that, and longer than a thread waits for a
+/// processor of a busy machine.
 const TIMEOUT: Duration = Duration::from_millis(50);
 
 fn new<P: Primitive>(link: &Link, name: &str, initial: P::Initial) -> Object<P> {

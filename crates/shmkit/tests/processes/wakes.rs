@@ -1,16 +1,20 @@
-//! Two processes take turns, and sleep in between: no wake is lost.
+//! No wake is lost: neither between two processes that take turns, nor that of a cancelled wait.
 
 use std::time::Duration;
 
-use shmkit::{Changes, Latest, LatestWriter};
+use shmkit::inspect;
+use shmkit::memory::Trust;
+use shmkit::sync::{Event, Reset};
+use shmkit::{CancelToken, Changes, ErrorKind, Latest, LatestWriter, Object};
 
 use crate::children::{Child, Link};
-use crate::test_dir::TestDir;
+use crate::test_dir::{TestDir, kind};
 
 const NAMES: [&str; 2] = ["first", "second"];
 /// 100,000 turns, half of them of each process.
 const ROUNDS: u64 = 50_000;
-/// How many turns may be found by a slow check by chance: a turn that came just then.
+/// How many turns may be found by a slow check by chance: a turn that came just then. The same for
+/// cancels.
 const BY_CHANCE: u64 = 5;
 
 /// One of the two processes' view of the two objects.
@@ -67,4 +71,45 @@ fn no_wake_is_lost_in_a_hundred_thousand_turns() {
     }
     let late: u64 = sides.iter_mut().map(|side| side.receive().parse::<u64>().unwrap()).sum();
     assert!(late <= BY_CHANCE, "{late} of {} turns were found by a slow check", 2 * ROUNDS);
+}
+
+const CANCELS: u64 = if cfg!(windows) { 20 } else { 200 };
+
+/// Cancels the waits of three threads again and again, half the time once they sleep. Answers how
+/// many sleeps ended by time.
+pub(crate) fn cancelled(link: &mut Link) {
+    let (one, two) = (Object::<Event>::options(), Object::<[Event; 2]>::options());
+    let one = one.spin_for(Duration::ZERO).create("one", Reset::Manual).unwrap();
+    let two = two.spin_for(Duration::ZERO).create("two", [Reset::Manual; 2]).unwrap();
+    let waiters = |name| {
+        let found = inspect::describe(&shmkit::default_directory(), name, Trust::Own).unwrap();
+        found.participants.iter().map(|it| it.waiting).sum::<u32>()
+    };
+    for round in 0..CANCELS {
+        let token = CancelToken::new();
+        std::thread::scope(|scope| {
+            let events = [&*one, &two[0], &two[1]];
+            let waiting = events.map(|event| scope.spawn(|| token.run(|| kind(event.wait()))));
+            if round % 2 == 0 {
+                while (waiters("one"), waiters("two")) != (1, 2) {
+                    std::thread::yield_now();
+                }
+                // They are counted before they sleep.
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            token.cancel();
+            for waiting in waiting {
+                assert_eq!(waiting.join().unwrap(), ErrorKind::Cancelled);
+            }
+        });
+    }
+    link.send(shmkit::crash::expired_sleeps());
+    link.receive();
+}
+
+#[test]
+fn threads_that_sleep_are_woken_by_a_cancel_and_not_by_time() {
+    let dir = TestDir::new();
+    let expired: u64 = Child::start(&dir, "cancelled", "").receive().parse().unwrap();
+    assert!(expired <= BY_CHANCE, "{expired} sleeps ended by time in {CANCELS} rounds");
 }

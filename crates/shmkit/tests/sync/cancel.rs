@@ -27,6 +27,24 @@ fn check<T>(dir: &TestDir, wait: impl FnOnce() -> Result<T> + Send) {
     dir.wait_for_waiters(NAME, 0);
 }
 
+/// The same of a wait that no object counts: it gets time to begin.
+#[track_caller]
+fn check_uncounted<T>(wait: impl FnOnce() -> Result<T> + Send) {
+    let (token, (begun, has_begun)) = (CancelToken::new(), std::sync::mpsc::channel());
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            let begun = begun;
+            begun.send(()).unwrap();
+            token.run(|| kind(wait()))
+        });
+        has_begun.recv().unwrap();
+        std::thread::sleep(10 * SHORT);
+        assert!(!waiting.is_finished());
+        token.cancel();
+        assert_eq!(waiting.join().unwrap(), ErrorKind::Cancelled);
+    });
+}
+
 /// The answer of a lock.
 fn locked<G: Guard>(locked: LockResult<G>) -> Result<()> {
     locked.map(drop).map_err(Into::into)
@@ -144,14 +162,11 @@ fn waits_for_a_value_a_role_and_a_slot_can_be_cancelled() {
     let dir = TestDir::new();
     let latest = Latest::<u32>::options().directory(dir.path()).create(NAME).unwrap();
     let mut changes = latest.changes();
-    let token = CancelToken::new();
-    std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| token.run(|| kind(changes.next())));
-        std::thread::sleep(SHORT);
-        token.cancel();
-        assert_eq!(waiting.join().unwrap(), ErrorKind::Cancelled);
-    });
+    check_uncounted(|| changes.next());
     let mut writer = latest.writer().unwrap();
+    check_uncounted(|| latest.writer_timeout(TIMEOUT));
+    let token = CancelToken::new();
+    token.cancel();
     let second = token.run(|| latest.writer_timeout(TIMEOUT));
     assert_error(second, ErrorKind::Cancelled, "the wait was cancelled");
     writer.set(&7).unwrap();
@@ -159,6 +174,7 @@ fn waits_for_a_value_a_role_and_a_slot_can_be_cancelled() {
 
     let options = dir.options::<Event>().max_participants(1).slot_timeout(Duration::MAX);
     let _only = options.create("full", Reset::Manual).unwrap();
+    check_uncounted(|| options.open("full"));
     let slot = token.run(|| options.open("full"));
     assert_error(slot, ErrorKind::Cancelled, "cannot open \"full\": the wait was cancelled");
 }
@@ -169,19 +185,12 @@ fn waits_for_the_lock_of_a_file_can_be_cancelled() {
     let path = dir.path().join("file");
     let [mut lock, mut other] = [(); 2].map(|()| FileLock::open_or_create(&path).unwrap());
     let held = lock.lock().unwrap();
-    let token = CancelToken::new();
-    std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| {
-            token.run(|| {
-                let waits = [kind(other.lock()), kind(other.read())];
-                (waits, kind(other.lock_timeout(TIMEOUT)))
-            })
-        });
-        token.cancel();
-        let all = waiting.join().unwrap();
-        assert_eq!(all, ([ErrorKind::Cancelled; 2], ErrorKind::Cancelled));
-    });
+    check_uncounted(|| other.lock().map(drop));
+    check_uncounted(|| other.read().map(drop));
+    check_uncounted(|| other.lock_timeout(TIMEOUT).map(drop));
     drop(held);
+    let token = CancelToken::new();
+    token.cancel();
     token.run(|| other.lock().map(drop)).expect("it need not wait");
 }
 
@@ -247,43 +256,10 @@ fn a_token_ends_no_wait_after_its_call_even_if_that_panicked() {
 }
 
 #[test]
-fn threads_that_sleep_are_woken_by_a_cancel_and_not_by_time() {
-    const ROUNDS: u64 = if cfg!(windows) { 20 } else { 200 };
-    let dir = TestDir::new();
-    let event = dir.options::<Event>().create(NAME, Reset::Manual).unwrap();
-    let objects = dir.options::<[Event; 2]>().create("others", [Reset::Automatic; 2]).unwrap();
-    let slept_out = shmkit::crash::expired_sleeps();
-    for round in 0..ROUNDS {
-        let token = CancelToken::new();
-        std::thread::scope(|scope| {
-            let waits = [&*event, &objects[0], &objects[1]];
-            let waiting = waits.map(|event| scope.spawn(|| token.run(|| kind(event.wait()))));
-            if round % 2 == 0 {
-                dir.wait_for_waiters(NAME, 1);
-                dir.wait_for_waiters("others", 2);
-            }
-            token.cancel();
-            for waiting in waiting {
-                assert_eq!(waiting.join().unwrap(), ErrorKind::Cancelled);
-            }
-        });
-    }
-    let slept_out = shmkit::crash::expired_sleeps() - slept_out;
-    // Other tests of this process sleep, too.
-    println!("{slept_out} sleeps ended by time in {ROUNDS} rounds");
-}
-
-#[test]
 fn a_token_works_for_an_object_in_memory() {
     let options = Object::<Event>::options();
     let size = options.size_in_memory(&Reset::Manual).unwrap();
     let memory = shmkit::SharedMemory::anonymous(size).unwrap();
     let event = options.create_in(&memory, 0, Reset::Manual).unwrap();
-    let token = CancelToken::new();
-    std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| token.run(|| kind(event.wait())));
-        std::thread::sleep(SHORT);
-        token.cancel();
-        assert_eq!(waiting.join().unwrap(), ErrorKind::Cancelled);
-    });
+    check_uncounted(|| event.wait());
 }

@@ -1,12 +1,12 @@
 //! Named memory as a file: permissions, owners, links and other kinds of files, removal and resizing.
 
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 
 use shmkit::ErrorKind;
 use shmkit::memory::{Access, SharedMemory, Trust};
 
+use crate::skipping::skip;
 use crate::{Unique, assert_error};
 
 #[test]
@@ -137,13 +137,6 @@ fn memory_of_another_user_is_refused_unless_trusted() {
     let trusting = |trust| SharedMemory::options().trust(trust).open(&name);
     assert_error(trusting(Trust::User(other_user + 1)), ErrorKind::PermissionDenied, &why);
     assert!(trusting(Trust::User(other_user)).is_ok() && trusting(Trust::Anyone).is_ok());
-}
-
-/// Reports that a test cannot run here; under CI that is a failure.
-fn skip(what: &str) {
-    // Directly to standard error: the test harness captures `eprintln!` of a passing test.
-    let _ = writeln!(std::io::stderr(), "SKIPPED: {what}");
-    assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "must run under CI: {what}");
 }
 
 #[test]
