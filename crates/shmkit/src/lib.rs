@@ -38,29 +38,19 @@
 //! | I want to | use |
 //! |---|---|
 //! | share the latest value of something | [`Latest`], [`LatestWriter`], [`Changes`] |
-//! | let one thread at a time change data | [`Mutex`], [`ReentrantMutex`] |
-//! | let many threads read data, or one change them | [`RwLock`] |
-//! | wait until data have changed as needed | [`Condvar`] |
-//! | limit how many do something at a time | [`Semaphore`] |
-//! | wait until something has happened | [`Event`], [`Latch`] |
-//! | wait for each other | [`Barrier`] |
-//! | do something once | [`Once`] |
-//! | keep a value, its lock and its conditions in one object | [`Object`] of a tuple or an array |
-//! | use primitives without a name, in shared memory | [`Object::create_in`], [`Object::open_in`] |
-//! | lock a file | [`sync::FileLock`] |
+//! | lock data, count, meet, wait for a condition or an event | the primitives in [`sync`] |
+//! | keep several of these in one object, or in memory without a name | [`Object`] |
 //! | share my own struct or enum | [`#[derive(Shareable)]`](derive@Shareable) |
 //! | share text, lists, optional values | [`FixedString`], [`FixedVec`], [`Maybe`] |
-//! | map named memory, byte for byte, also with other programs | [`SharedMemory`], [`Region`] |
-//! | map a file | [`FileMapping`], [`Region`] |
 //! | choose directory, access, lifetime, number of participants | [`Options`] |
-//! | let other users open an object | [`Access`], [`Trust`] |
-//! | know whether this process created it | [`Latest::was_created`], [`Object::was_created`] |
-//! | replace an object whose type has changed | [`Options::replace_unused`] |
+//! | map named memory or a file, byte for byte | [`SharedMemory`], [`FileMapping`], [`Region`] |
+//! | end a wait from another thread, or by a signal | [`CancelToken`], [`interruptible`] |
 //! | act on an error | [`Error::kind`]; [`Error::peer`], the process on the other side |
 //! | use objects whose type I do not know | [`AnyLatest`], [`sync::AnyLock`], [`inspect`] |
-//! | find what dead processes left | [`inspect::examine`], or `shm doctor` |
 //!
-//! The primitives are in [`sync`]; under a name they are the aliases of [`sync::named`].
+//! The README has a longer table, and shows the command `shm`. Under a name, the primitives are
+//! [`Mutex`], [`ReentrantMutex`], [`RwLock`], [`Condvar`], [`Semaphore`], [`Event`], [`Latch`],
+//! [`Barrier`] and [`Once`], aliases in [`sync::named`].
 //!
 //! [`Mutex`]: sync::named::Mutex
 //! [`ReentrantMutex`]: sync::named::ReentrantMutex
@@ -82,7 +72,8 @@
 //!   difference.
 //! - Values are copied and checked before they are returned. Bytes that another process wrote never
 //!   cause a panic.
-//! - All waits have a form with a timeout, on the monotonic clock. A signal ends none of them.
+//! - All waits have a form with a timeout, on the monotonic clock. A signal ends a wait only in
+//!   [`interruptible`].
 //! - A forked child opens its objects again: inherited handles answer [`ErrorKind::Forked`].
 #![deny(unsafe_code)]
 
