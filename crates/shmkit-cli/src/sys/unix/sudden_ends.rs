@@ -59,7 +59,8 @@ fn end(words: &[u8]) -> ! {
 }
 
 thread_local! {
-    /// Whether the last allocation of this thread failed.
+    /// Whether an allocation of this thread failed. It stays so: what the standard library prints
+    /// before it aborts can allocate.
     static FAILED: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -71,7 +72,9 @@ static ALLOCATOR: Allocator = Allocator;
 
 impl Allocator {
     fn noted(allocated: *mut u8) -> *mut u8 {
-        FAILED.set(allocated.is_null());
+        if allocated.is_null() {
+            FAILED.set(true);
+        }
         allocated
     }
 }
