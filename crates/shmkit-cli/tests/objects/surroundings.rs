@@ -14,58 +14,52 @@ use crate::mounts::{mount, mount_any, with_own_mounts};
 use crate::running::{Running, skip};
 use crate::{MOUNTED_AT, TestDir};
 
-/// Skips the test if the system refuses a mount.
-fn checked(what: &str, answer: io::Result<()>) {
-    if let Err(error) = answer {
+/// Runs a test with mounts of its own. Skips it if the system refuses them.
+fn in_own_mounts(what: &str, test: impl FnOnce() -> io::Result<()> + Send) {
+    if let Err(error) = with_own_mounts(test) {
         skip(&format!("{what}: {error}"));
     }
 }
 
 #[test]
 fn the_doctor_says_who_keeps_the_space_of_a_full_file_system() {
-    checked(
-        "a full file system",
-        with_own_mounts(|| {
-            let dir = TestDir::new();
-            mount(dir.path(), 0, "size=256k")?;
-            let kept = dir.latest::<[u64; 8]>().create("kept").unwrap();
-            dir.shm(&["rm", "kept", "--force"]);
-            assert_eq!(dir.json(&["doctor"]), serde_json::json!([]), "there is space");
-            let fill = |number: u32| dir.latest::<u64>().create(&format!("filler {number}"));
-            let full = (0..).map(fill).find_map(Result::err).unwrap();
-            assert_eq!(full.kind(), ErrorKind::OutOfSpace);
-            let why = "bytes left; remove objects, or enlarge the file system";
-            assert!(full.reason().contains(" of 262144 ") && full.reason().contains(why), "{full}");
+    in_own_mounts("a full file system", || {
+        let dir = TestDir::new();
+        mount(dir.path(), 0, "size=256k")?;
+        let kept = dir.latest::<[u64; 8]>().create("kept").unwrap();
+        dir.shm(&["rm", "kept", "--force"]);
+        assert_eq!(dir.json(&["doctor"]), serde_json::json!([]), "there is space");
+        let fill = |number: u32| dir.latest::<u64>().create(&format!("filler {number}"));
+        let full = (0..).map(fill).find_map(Result::err).unwrap();
+        assert_eq!(full.kind(), ErrorKind::OutOfSpace);
+        let why = "bytes left; remove objects, or enlarge the file system";
+        assert!(full.reason().contains(" of 262144 ") && full.reason().contains(why), "{full}");
 
-            let (report, code) = dir.doctor(&[]);
-            let me = std::process::id();
-            let who = "removed files take space while they are mapped: process ";
-            let by_me = format!("{who}{me} (");
-            assert!(report.contains("no space for 16384 bytes: its file system has "), "{report}");
-            assert!(report.contains(&by_me) && report.contains("end the processes"), "{report}");
-            assert_eq!(code, Some(0), "no object needs repair");
-            drop(kept);
-            assert!(!dir.doctor(&[]).0.contains(who), "nothing is kept any more");
-            Ok(())
-        }),
-    );
+        let (report, code) = dir.doctor(&[]);
+        let me = std::process::id();
+        let who = "removed files take space while they are mapped: process ";
+        let by_me = format!("{who}{me} (");
+        assert!(report.contains("no space for 16384 bytes: its file system has "), "{report}");
+        assert!(report.contains(&by_me) && report.contains("end the processes"), "{report}");
+        assert_eq!(code, Some(0), "no object needs repair");
+        drop(kept);
+        assert!(!dir.doctor(&[]).0.contains(who), "nothing is kept any more");
+        Ok(())
+    });
 }
 
 #[test]
 fn the_doctor_and_errors_say_that_there_are_no_inodes() {
-    checked(
-        "a file system without inodes",
-        with_own_mounts(|| {
-            let dir = TestDir::new();
-            mount(dir.path(), 0, "nr_inodes=3")?;
-            let fill = |number: u32| dir.latest::<u64>().create(&format!("filler {number}"));
-            let full = (0..).map(fill).find_map(Result::err).unwrap();
-            let why = "no space for a new file: all 3 inodes of its file system are in use";
-            assert!(full.kind() == ErrorKind::OutOfSpace && full.reason().contains(why), "{full}");
-            assert!(dir.doctor(&[]).0.contains(why));
-            Ok(())
-        }),
-    );
+    in_own_mounts("a file system without inodes", || {
+        let dir = TestDir::new();
+        mount(dir.path(), 0, "nr_inodes=3")?;
+        let fill = |number: u32| dir.latest::<u64>().create(&format!("filler {number}"));
+        let full = (0..).map(fill).find_map(Result::err).unwrap();
+        let why = "no space for a new file: all 3 inodes of its file system are in use";
+        assert!(full.kind() == ErrorKind::OutOfSpace && full.reason().contains(why), "{full}");
+        assert!(dir.doctor(&[]).0.contains(why));
+        Ok(())
+    });
 }
 
 #[test]
@@ -101,79 +95,67 @@ fn bind(from: &Path, to: &Path) -> io::Result<()> {
 
 #[test]
 fn without_its_default_directory_each_command_says_what_to_mount() {
-    checked(
-        "a system without /dev/shm",
-        with_own_mounts(|| {
-            let dir = TestDir::new();
-            let null = dir.path().join("null");
-            File::create(&null)?;
-            bind(Path::new("/dev/null"), &null)?;
-            mount(Path::new("/dev"), 0, "mode=755")?;
-            File::create("/dev/null")?;
-            bind(&null, Path::new("/dev/null"))?;
-            let why = "no directory /dev/shm: mount a file system in memory there (mount -t tmpfs \
-                   tmpfs /dev/shm)";
-            for (arguments, code) in [
-                ("ls", 3),
-                ("info x", 3),
-                ("get x", 3),
-                ("rm x", 3),
-                ("doctor", 3),
-                ("sem create x 1", 3),
-                ("lock x -- true", 125),
-                ("raw create x --size 10", 3),
-                ("raw read x", 3),
-            ] {
-                let (told, found) = in_default_directory(&dir, arguments);
-                assert!(
-                    told.contains(why) && found == Some(code),
-                    "{arguments}: {found:?}: {told}"
-                );
-            }
-            dir.shm(&["sem", "create", "x", "1"]);
-            dir.shm(&["sem", "acquire", "x", "--", "true"]);
-            Ok(())
-        }),
-    );
+    in_own_mounts("a system without /dev/shm", || {
+        let dir = TestDir::new();
+        let null = dir.path().join("null");
+        File::create(&null)?;
+        bind(Path::new("/dev/null"), &null)?;
+        mount(Path::new("/dev"), 0, "mode=755")?;
+        File::create("/dev/null")?;
+        bind(&null, Path::new("/dev/null"))?;
+        let why = "no directory /dev/shm: mount a file system in memory there (mount -t tmpfs \
+               tmpfs /dev/shm)";
+        for (arguments, code) in [
+            ("ls", 3),
+            ("info x", 3),
+            ("get x", 3),
+            ("rm x", 3),
+            ("doctor", 3),
+            ("sem create x 1", 3),
+            ("lock x -- true", 125),
+            ("raw create x --size 10", 3),
+            ("raw read x", 3),
+        ] {
+            let (told, found) = in_default_directory(&dir, arguments);
+            assert!(told.contains(why) && found == Some(code), "{arguments}: {found:?}: {told}");
+        }
+        dir.shm(&["sem", "create", "x", "1"]);
+        dir.shm(&["sem", "acquire", "x", "--", "true"]);
+        Ok(())
+    });
 }
 
 #[test]
 fn a_user_who_cannot_be_looked_up_is_not_taken_for_an_unknown_one() {
-    checked(
-        "a table of users of the test's own",
-        with_own_mounts(|| {
-            let dir = TestDir::new();
-            let users = dir.path().join("users");
-            std::fs::write(&users, format!("long:x:4321:4321:{}::\n", "x".repeat(3 << 20)))?;
-            let refused = |why| dir.fails(&["ls", "--trust", "long"], 2, why);
-            refused("expected own, anyone, or the name or the number of a user");
-            bind(&users, Path::new("/etc/passwd"))?;
-            refused("the system's table of users cannot be read: Numerical result");
-            Ok(())
-        }),
-    );
+    in_own_mounts("a table of users of the test's own", || {
+        let dir = TestDir::new();
+        let users = dir.path().join("users");
+        std::fs::write(&users, format!("long:x:4321:4321:{}::\n", "x".repeat(3 << 20)))?;
+        let refused = |why| dir.fails(&["ls", "--trust", "long"], 2, why);
+        refused("expected own, anyone, or the name or the number of a user");
+        bind(&users, Path::new("/etc/passwd"))?;
+        refused("the system's table of users cannot be read: Numerical result");
+        Ok(())
+    });
 }
 
 #[test]
 fn raw_ls_lists_nothing_of_objects_and_says_so() {
-    checked(
-        "a /dev/shm of the test's own",
-        with_own_mounts(|| {
-            let (dir, memory) = (TestDir::new(), Path::new("/dev/shm"));
-            mount(memory, 0, "mode=1777")?;
-            for object in ["pose.shmkit", ".0123456789abcdef.shmkit-new"] {
-                File::create(memory.join(object))?;
-            }
-            let told = |arguments: &str| in_default_directory(&dir, arguments).0;
-            let none = "shm: no named memory in /dev/shm ";
-            assert_eq!(told("raw ls"), format!("{none}besides the objects of shmkit\n"));
-            File::create(memory.join("psm"))?;
-            assert_eq!(told("raw ls").lines().count(), 2);
-            let prefix = "with a name that begins with \"x\"\n";
-            assert_eq!(told("raw ls x"), format!("{none}{prefix}"));
-            Ok(())
-        }),
-    );
+    in_own_mounts("a /dev/shm of the test's own", || {
+        let (dir, memory) = (TestDir::new(), Path::new("/dev/shm"));
+        mount(memory, 0, "mode=1777")?;
+        for object in ["pose.shmkit", ".0123456789abcdef.shmkit-new"] {
+            File::create(memory.join(object))?;
+        }
+        let told = |arguments: &str| in_default_directory(&dir, arguments).0;
+        let none = "shm: no named memory in /dev/shm ";
+        assert_eq!(told("raw ls"), format!("{none}besides the objects of shmkit\n"));
+        File::create(memory.join("psm"))?;
+        assert_eq!(told("raw ls").lines().count(), 2);
+        let prefix = "with a name that begins with \"x\"\n";
+        assert_eq!(told("raw ls x"), format!("{none}{prefix}"));
+        Ok(())
+    });
 }
 
 #[test]
@@ -183,18 +165,15 @@ fn the_doctor_names_a_disk_where_memory_belongs() {
     if shmkit::inspect::mount(disk.path()).is_none_or(|it| it.file_system == "tmpfs") {
         return skip("a disk: the build directory is in memory");
     }
-    checked(
-        "a disk over /dev/shm",
-        with_own_mounts(|| {
-            let dir = TestDir::new();
-            bind(disk.path(), Path::new("/dev/shm"))?;
-            let (report, code) = in_default_directory(&dir, "doctor");
-            let what = "/dev/shm: it is on a disk (";
-            assert!(report.contains(what) && report.contains("mount -t tmpfs"), "{report}");
-            assert_eq!(code, Some(0));
-            Ok(())
-        }),
-    );
+    in_own_mounts("a disk over /dev/shm", || {
+        let dir = TestDir::new();
+        bind(disk.path(), Path::new("/dev/shm"))?;
+        let (report, code) = in_default_directory(&dir, "doctor");
+        let what = "/dev/shm: it is on a disk (";
+        assert!(report.contains(what) && report.contains("mount -t tmpfs"), "{report}");
+        assert_eq!(code, Some(0));
+        Ok(())
+    });
 }
 
 #[test]
@@ -206,15 +185,12 @@ fn the_doctor_tells_file_systems_under_one_path_apart() {
     };
     let here = place();
     assert_eq!(here, place());
-    checked(
-        "a second file system under one path",
-        with_own_mounts(|| {
-            mount(dir.path(), 0, "size=1m")?;
-            let there = place();
-            let path = dir.path().display();
-            let start = format!("{path} is in the tmpfs mounted at {path}, device ");
-            assert!(there.starts_with(&start) && there != here, "{there}\n{here}");
-            Ok(())
-        }),
-    );
+    in_own_mounts("a second file system under one path", || {
+        mount(dir.path(), 0, "size=1m")?;
+        let there = place();
+        let path = dir.path().display();
+        let start = format!("{path} is in the tmpfs mounted at {path}, device ");
+        assert!(there.starts_with(&start) && there != here, "{there}\n{here}");
+        Ok(())
+    });
 }
