@@ -63,8 +63,8 @@ unsafe impl Send for Entry {}
 pub(crate) enum Ring {
     /// The one that has slept longest, in whatever process.
     #[cfg_attr(
-        not(any(loom, target_os = "linux", windows)),
-        expect(dead_code, reason = "only deaths are announced so")
+        any(loom, not(any(target_os = "linux", windows))),
+        allow(dead_code, reason = "only deaths are announced so")
     )]
     One,
     All,
