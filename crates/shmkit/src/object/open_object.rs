@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,6 +9,7 @@ use super::attempts::until_not_raced;
 use super::choices::Choices;
 use super::layout::{NewObject, ObjectLayout};
 use super::name::Name;
+use super::named_object::{clear_if_stale, clear_if_unsuitable, or_read_only};
 use super::object_file::{ObjectFile, OpenMode, REMOVED, Raced};
 use super::presence;
 use super::removal::{self, Attached, GateLock, RemovalTarget};
@@ -407,101 +407,6 @@ impl Drop for OpenObject {
             let _ = removal::leave(file, || lock::unlock(&file.locks.file, byte));
         }
     }
-}
-
-/// Opens an object without being present in it: for listing and repairs.
-pub(crate) fn observe(name: &Name, choices: &Choices) -> Result<ObjectFile> {
-    let (directory, mode) = (choices.directory(), OpenMode::WritableIfAllowed);
-    until_not_raced(choices, || ObjectFile::open(&directory, name, mode, choices.trust))
-}
-
-/// Removes the object with the name while others may use it: they get `Closed`.
-///
-/// If its file has other names too, this removes only the name: the object stays that of the other
-/// names.
-pub(crate) fn remove(name: &str, choices: &Choices) -> Result<()> {
-    remove_even_if(true, name, choices).map(drop)
-}
-
-/// The same, also if a process uses it or only if none does. Returns whether it was removed.
-pub(crate) fn remove_even_if(used: bool, name: &str, choices: &Choices) -> Result<bool> {
-    let remove = || {
-        let name = Name::new(name)?;
-        until_not_raced(choices, || {
-            let file = match observe(&name, choices) {
-                Err(refused) if refused.kind() == ErrorKind::PermissionDenied => {
-                    let path = choices.directory().join(name.file_name());
-                    return remove_one_of_the_names(&path, choices, refused).map(|()| Ok(true));
-                }
-                file => file?,
-            };
-            let was_stale = removal::is_stale(&file)?;
-            let is_removed = match used {
-                true => removal::remove(&file)?,
-                false if removal::remove_unless_used(&file)? => return Ok(Ok(false)),
-                // By this process, or by another one meanwhile.
-                false => true,
-            };
-            Ok(if is_removed && !was_stale { Ok(true) } else { Err(Raced) })
-        })
-    };
-    remove().map_err(|error| or_read_only(error, &choices.directory()).doing("remove").on(name))
-}
-
-/// Removes a name of a file that was refused, if that was because the file has other names.
-fn remove_one_of_the_names(path: &Path, choices: &Choices, refused: Error) -> Result<()> {
-    match directory::status_of_name(path) {
-        Ok(status) if status.has_other_names() && choices.trust.check(status.owner).is_ok() => {
-            directory::unlink(path)
-        }
-        _ => Err(refused),
-    }
-}
-
-/// Adds to a refusal that the file system at `path` is read-only, if it is.
-fn or_read_only(error: Error, path: &Path) -> Error {
-    let is_refusal = error.kind() == ErrorKind::PermissionDenied && error.os_error().is_none();
-    if is_refusal && directory::is_read_only(path) {
-        let why = format!("{}; the file system is mounted read-only", error.reason());
-        return error.because(why);
-    }
-    error
-}
-
-fn clear_if_stale(name: &Name, choices: &Choices) -> Result<bool> {
-    match observe(name, choices) {
-        Ok(file) if removal::is_stale(&file)? => {
-            removal::finish_removal(&file)?;
-            Ok(true)
-        }
-        Ok(_) => Ok(false),
-        // Removed meanwhile: the name is free.
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
-        // Not ours, or not readable: it has the name all the same.
-        Err(_) => Ok(false),
-    }
-}
-
-/// Removes the object if its kind or type differs, as `fits` says, and no process uses it.
-fn clear_if_unsuitable(
-    name: &Name,
-    choices: &Choices,
-    fits: impl Fn(&ObjectLayout) -> Result<()>,
-) -> Result<()> {
-    // What cannot be opened, opening reports.
-    let Ok(file) = observe(name, choices) else { return Ok(()) };
-    let differs = match fits(file.layout()) {
-        Err(it) if matches!(it.kind(), ErrorKind::WrongKind | ErrorKind::WrongType) => it,
-        _ => return Ok(()),
-    };
-    let stays = match removal::remove_unless_used(&file) {
-        Ok(false) => return Ok(()),
-        Ok(true) => "a process uses it, as `shm info` shows".into(),
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => error.reason(),
-        Err(error) => return Err(error),
-    };
-    let why = format!("{}; it is not replaced: {stays}", differs.reason());
-    Err(differs.because(why))
 }
 
 #[cfg(all(test, not(loom)))]

@@ -159,7 +159,7 @@ impl<P> Options<P> {
     /// `NotFound`, `InvalidName`, `PermissionDenied`; `Busy` if other processes have been opening
     /// or removing it for more than 1 s.
     pub fn remove(&self, name: &str) -> Result<()> {
-        super::open_object::remove(name, &self.choices)
+        super::named_object::remove(name, &self.choices)
     }
 }
 
