@@ -33,7 +33,7 @@ fn the_value_in_a_lock_is_read_and_changed() {
         assert_eq!((numbers[298], numbers[299]), (5, 6));
         assert_eq!(dir.shm(&["get", "rwlock", "[299]", "--no-wait"]), "6\n");
     }
-    dir.fails(&["set", "mutex", "mode=Flying"], 2, "cannot set \"mutex\": mode: Flying is not");
+    dir.fails(&["set", "mutex", "mode=Flying"], 2, "cannot set \"mutex\": mode: \"Flying\" is not");
     dir.fails(&["get", "mutex", "z"], 2, "cannot get \"mutex\": the value has no field z");
     let other = "--mark-consistent is for locks";
     dir.leave("level", &0.5_f64);
