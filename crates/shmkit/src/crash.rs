@@ -92,14 +92,14 @@ pub const REGION_POINTS: &[&str] = &[
     "region: payload written",
 ];
 
-/// The points in raw memory that goes with its last user, and in creating a mutex locked.
+/// The points in raw memory that goes with its last user.
 #[cfg(feature = "crash-points")]
-pub const OTHER_POINTS: &[&str] = &[
-    "memory: not yet used",
-    "memory: gate passed",
-    "memory: found unused",
-    "create: gate still closed",
-];
+pub const MEMORY_POINTS: &[&str] =
+    &["memory: not yet used", "memory: gate passed", "memory: found unused"];
+
+/// The points in creating a mutex locked, in addition to those in creating an object.
+#[cfg(feature = "crash-points")]
+pub const LOCKED_POINTS: &[&str] = &["create: gate still closed"];
 
 /// The points at which a test stops a process, and does not kill it.
 #[cfg(feature = "crash-points")]
@@ -143,7 +143,8 @@ mod armed {
         is_in(super::POINTS, name)
             || is_in(super::SYNC_POINTS, name)
             || is_in(super::REGION_POINTS, name)
-            || is_in(super::OTHER_POINTS, name)
+            || is_in(super::MEMORY_POINTS, name)
+            || is_in(super::LOCKED_POINTS, name)
             || is_in(super::STOP_POINTS, name)
     }
 

@@ -88,7 +88,7 @@ extern crate self as shmkit;
 mod readme {}
 
 #[macro_use]
-#[cfg_attr(feature = "crash-points", doc(hidden))]
+#[doc(hidden)]
 pub mod crash;
 
 mod channel;

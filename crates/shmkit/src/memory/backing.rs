@@ -19,35 +19,6 @@ pub(super) struct Backing {
     leaving: Option<Leaving>,
 }
 
-/// How many times to try again because another process created or removed it in the meantime.
-pub(super) const ATTEMPTS: usize = 100;
-
-/// Opens by `open` what is there, or creates it by `create`, until no other process interferes.
-pub(super) fn open_or_create<T>(
-    open: impl Fn() -> Result<T>,
-    create: impl Fn() -> Result<T>,
-) -> Result<T> {
-    for _ in 0..ATTEMPTS {
-        match open() {
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            answer => return answer,
-        }
-        match create() {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            answer => return answer,
-        }
-    }
-    Err(contended())
-}
-
-/// The error after so many attempts.
-#[cold]
-pub(super) fn contended() -> Error {
-    let why =
-        format!("other processes created and removed it {ATTEMPTS} times meanwhile: try again");
-    Error::new(ErrorKind::Busy, why)
-}
-
 /// Opens again, by its name, what this process has just created as the file `created`.
 ///
 /// `AlreadyExists` if the name leads to other memory by now, or to none: then this process has not
@@ -58,7 +29,8 @@ pub(super) fn reopened(created: &File, open: impl FnOnce() -> Result<Backing>) -
         Ok(opened) if opened.status()?.identity == identity => Ok(opened.created()),
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         Ok(_) | Err(_) => {
-            let why = "another process removed it meanwhile, and could use its name: try again";
+            let why = "another process removed it, and may have given its name to other memory: \
+                       try again";
             Err(Error::new(ErrorKind::AlreadyExists, why))
         }
     }

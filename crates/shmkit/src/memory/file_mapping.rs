@@ -3,9 +3,9 @@
 use std::fs::File;
 use std::path::Path;
 
-use super::Access;
 use super::backing::{self, Backing};
 use super::region::{Region, RegionOptions};
+use super::{Access, attempts};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::directory::{self, Opening};
 use crate::sys::file;
@@ -96,7 +96,7 @@ impl FileMappingOptions {
             }
             answer => answer,
         };
-        let opened = backing::open_or_create(open, create);
+        let opened = attempts::open_or_create(open, create);
         opened.map_err(|error| error.doing("open or create").on(path.display()))
     }
 

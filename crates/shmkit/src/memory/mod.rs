@@ -15,6 +15,7 @@
 
 mod access;
 pub(crate) mod atomic;
+mod attempts;
 mod backing;
 pub(crate) mod copy;
 mod file_mapping;

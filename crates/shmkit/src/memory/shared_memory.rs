@@ -15,6 +15,7 @@ use self::options::untaken;
 use super::backing::Backing;
 use super::raw_name::RawName;
 use super::region::{Region, RegionOptions};
+use super::while_used;
 use crate::error::Result;
 use crate::sys::file::SealKind;
 use crate::sys::random::random;
@@ -31,7 +32,7 @@ impl SharedMemoryOptions {
     ///
     /// # Errors
     ///
-    /// `AlreadyExists`, `InvalidName`, `OutOfSpace`, `PermissionDenied`.
+    /// Those of [`SharedMemory::create`]; `Unsupported` as [`while_used`](Self::while_used) says.
     pub fn create(&self, name: &str, size: u64) -> Result<SharedMemory> {
         let name = RawName::new(name)?;
         let created = self.create_named(&name, size);
@@ -55,7 +56,7 @@ impl SharedMemoryOptions {
     ///
     /// # Errors
     ///
-    /// `NotFound`, `InvalidName`, `PermissionDenied`, `WrongKind`.
+    /// Those of [`SharedMemory::open`].
     pub fn open(&self, name: &str) -> Result<SharedMemory> {
         let name = RawName::new(name)?;
         let opened = self.open_named(&name);
@@ -66,8 +67,7 @@ impl SharedMemoryOptions {
     ///
     /// # Errors
     ///
-    /// `InvalidName`, `OutOfSpace`, `PermissionDenied`, `WrongKind`; `WrongOptions` if it exists
-    /// with another size; `Busy` if other processes keep creating and removing it.
+    /// Those of [`SharedMemory::open_or_create`], and of [`create`](Self::create).
     pub fn open_or_create(&self, name: &str, size: u64) -> Result<SharedMemory> {
         let name = RawName::new(name)?;
         let opened = self.open_or_create_named(&name, size);
@@ -156,7 +156,8 @@ impl SharedMemory {
     ///
     /// # Errors
     ///
-    /// `AlreadyExists`, `InvalidName`, `OutOfSpace`, `PermissionDenied`.
+    /// `AlreadyExists`, `InvalidName`, `OutOfSpace`, `PermissionDenied`; `Busy` if other processes
+    /// keep attaching to such memory or removing it.
     pub fn create(name: &str, size: u64) -> Result<Self> {
         Self::options().create(name, size)
     }
@@ -167,7 +168,7 @@ impl SharedMemory {
     ///
     /// `NotFound`, `InvalidName`; `PermissionDenied`, also for memory of another user, unless
     /// [`SharedMemoryOptions::trust`] accepts it; `WrongKind` for a symbolic link, a FIFO or a
-    /// directory.
+    /// directory; `Busy` if other processes keep removing it.
     pub fn open(name: &str) -> Result<Self> {
         Self::options().open(name)
     }
@@ -260,12 +261,13 @@ impl SharedMemory {
     ///
     /// # Errors
     ///
-    /// `NotFound`, `InvalidName`, `PermissionDenied`; `WrongKind` for a directory; on Windows
+    /// `NotFound`, `InvalidName`, `PermissionDenied`; `WrongKind` for a directory; `Busy` if other
+    /// processes keep attaching to memory that goes with its last user; on Windows
     /// `Unsupported`, because the name lives as long as the memory.
     #[doc(alias = "shm_unlink")]
     pub fn remove(name: &str) -> Result<()> {
         let name = RawName::new(name)?;
-        memory::remove(name.as_str()).map_err(|error| error.doing("remove").on(name.as_str()))
+        while_used::remove(name.as_str()).map_err(|error| error.doing("remove").on(name.as_str()))
     }
 
     /// Returns whether this handle created the memory. False: it opened memory that was there, or

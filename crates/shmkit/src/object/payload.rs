@@ -47,7 +47,7 @@ pub trait Payload: Sized {
     #[doc(hidden)]
     const ZEROS_ARE_INITIAL: bool = false;
 
-    /// Makes zeros a value of `Initial` where they are none.
+    /// Makes zeros a value of `Initial`, if `ZEROS_ARE_INITIAL`.
     ///
     /// # Safety
     ///

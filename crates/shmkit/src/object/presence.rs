@@ -25,8 +25,8 @@ use crate::sys::directory::{self, Removable, Status};
 use crate::sys::fork::{LockFile, Once, OwnedFile, ProcessStamp};
 use crate::sys::lock::{self, Mode, Range};
 
-/// Held shared while attaching, exclusively while removing.
-pub(crate) const GATE: Range = Range::byte(1 << 62);
+/// Held shared while attaching, exclusively while removing, and by a creator that keeps others out.
+pub(crate) const GATE: Range = Range::GATE;
 const SLOTS: u64 = GATE.start + (1 << 20);
 const HANDLES: Range = Range { start: GATE.start + (1 << 40), length: 1 << 40 };
 /// The bytes of all locks that show that a process is present.

@@ -168,8 +168,11 @@ impl<T: Shareable> Mutex<T> {
 
     #[cold]
     fn acquire_slowly(&self, until: Until) -> Result<Acquired, AcquireError> {
-        let acquired = || self.raw.acquire_slowly(Mode::Exclusive, until);
-        if self.takes_what_is_set_aside() { Ok(Acquired::Clean) } else { acquired() }
+        // A forked child has a copy of the mark, and the slot or the object can have been lost.
+        if self.raw.is_held() && self.takes_what_is_set_aside() {
+            return Ok(Acquired::Clean);
+        }
+        self.raw.acquire_slowly(Mode::Exclusive, until)
     }
 
     /// Acquires a new lock for the first thread that locks it through this handle.
@@ -216,8 +219,9 @@ impl<T: Shareable> Options<Mutex<T>> {
     /// # If a process dies
     ///
     /// The next locker gets [`OwnerDied`](super::LockError::OwnerDied), also if no thread had the
-    /// guard. A creator that dies earlier leaves a whole mutex that is not locked, or none; if it
-    /// is stopped there, opening the mutex fails with `Busy` after a second.
+    /// guard. A creator that dies before it has acquired the lock leaves a whole mutex that is not
+    /// locked, or none. If it is stopped there, opening and removing the mutex fail with `Busy`
+    /// after a second.
     ///
     /// # Errors
     ///

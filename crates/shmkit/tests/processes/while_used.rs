@@ -7,6 +7,8 @@ use crate::children::{Child, Link};
 use crate::fork::fork;
 use crate::test_dir::{TestDir, kind};
 
+const ROLE: &str = "last user of memory";
+
 fn while_used() -> SharedMemoryOptions {
     SharedMemory::options().while_used()
 }
@@ -34,7 +36,7 @@ impl Drop for Name {
     }
 }
 
-/// Opens or creates the memory, reports its first byte, and drops it when told to.
+/// Opens the memory, or creates it and writes 7, reports its first byte, and drops it when told to.
 pub(crate) fn user(link: &mut Link) {
     let task = link.task();
     let (way, name) = task.split_once(' ').unwrap();
@@ -44,8 +46,13 @@ pub(crate) fn user(link: &mut Link) {
         other => unreachable!("{other}"),
     };
     let memory = memory.unwrap();
+    let region = memory.map().unwrap();
+    if way == "create" {
+        region.write_at(0, &[7]).unwrap();
+    }
     let mut byte = [0];
-    memory.map().unwrap().read_at(0, &mut byte).unwrap();
+    region.read_at(0, &mut byte).unwrap();
+    drop(region);
     link.send(byte[0]);
     link.receive();
     drop(memory);
@@ -53,31 +60,41 @@ pub(crate) fn user(link: &mut Link) {
     link.receive();
 }
 
+/// Users are children: this process starts programs all the time, which have copies of its
+/// descriptors for a moment.
+fn start_user(dir: &TestDir, way: &str, name: &Name) -> Child {
+    let mut user = Child::start(dir, ROLE, format!("{way} {}", name.0));
+    assert_eq!(user.receive(), "7");
+    user
+}
+
 #[test]
 fn memory_that_a_process_is_attaching_to_is_not_removed() {
     let (dir, name) = (TestDir::new(), Name::new("attaching"));
-    let memory = while_used().create(&name.0, 100).unwrap();
-    memory.map().unwrap().write_at(0, &[7]).unwrap();
+    let mut creator = start_user(&dir, "create", &name);
     let (point, task) = ("memory: gate passed", format!("open {}", name.0));
-    let mut opener = Child::start_and_stop_at(&dir, point, "last user of memory", task);
-    drop(memory);
+    let mut opener = Child::start_and_stop_at(&dir, point, ROLE, task);
+    assert_eq!(creator.ask("drop"), "dropped");
     assert!(name.is_there(), "the opener has the gate");
     opener.resume();
     assert_eq!(opener.receive(), "7");
-    drop(name.open().expect("the opener is a user"));
+    assert_eq!(start_user(&dir, "open", &name).ask("drop"), "dropped");
+    assert!(name.is_there(), "the opener is a user");
     assert_eq!(opener.ask("drop"), "dropped");
     assert!(!name.is_there());
 }
 
 #[test]
-fn memory_that_is_being_removed_cannot_be_opened() {
+fn memory_that_is_being_removed_can_be_neither_opened_nor_removed() {
     let (dir, name) = (TestDir::new(), Name::new("leaving"));
     let (point, task) = ("memory: found unused", format!("create {}", name.0));
-    let mut last = Child::start_to_stop_at(&dir, point, "last user of memory", task);
-    assert_eq!(last.receive(), "0");
+    let mut last = Child::start_to_stop_at(&dir, point, ROLE, task);
+    assert_eq!(last.receive(), "7");
     last.send("drop");
     last.wait_for_stop();
     assert_eq!(kind(name.open()), ErrorKind::Busy);
+    // Otherwise the name could lead to other memory when the last user removes it.
+    assert_eq!(kind(SharedMemory::remove(&name.0)), ErrorKind::Busy);
     last.resume();
     assert_eq!(last.receive(), "dropped");
     assert!(!name.is_there());
@@ -88,32 +105,30 @@ fn memory_that_is_being_removed_cannot_be_opened() {
 fn a_creator_whose_memory_was_removed_before_it_used_it_creates_it_again() {
     let (dir, name) = (TestDir::new(), Name::new("creating"));
     let (point, task) = ("memory: not yet used", format!("create {}", name.0));
-    let mut creator = Child::start_and_stop_at(&dir, point, "last user of memory", task);
+    let mut creator = Child::start_and_stop_at(&dir, point, ROLE, task);
     assert!(name.is_there());
     assert_eq!(kind(name.open()), ErrorKind::NotFound);
     assert!(!name.is_there());
     creator.resume();
-    assert_eq!(creator.receive(), "0");
-    drop(name.open().expect("the creator is a user"));
+    assert_eq!(creator.receive(), "7");
+    assert_eq!(start_user(&dir, "open", &name).ask("drop"), "dropped");
     assert_eq!(creator.ask("drop"), "dropped");
     assert!(!name.is_there());
 }
 
 #[test]
 fn memory_of_a_process_that_died_anywhere_in_attaching_or_leaving_blocks_no_name() {
-    for point in ["memory: not yet used", "memory: gate passed", "memory: found unused"] {
+    for point in shmkit::crash::MEMORY_POINTS {
         let (dir, name) = (TestDir::new(), Name::new("dying"));
-        let task = format!("create {}", name.0);
-        let mut child = Child::start_to_die_at(&dir, point, "last user of memory", task);
-        if point == "memory: found unused" {
-            assert_eq!(child.receive(), "0");
+        let mut child = Child::start_to_die_at(&dir, point, ROLE, format!("create {}", name.0));
+        if child.receive_if_alive().is_some() {
             child.send("drop");
         }
         assert!(child.was_killed(), "{point}");
         assert!(name.is_there(), "{point}");
-        let memory = while_used().create(&name.0, 200).expect("the name is free");
-        assert_eq!(name.open().unwrap().size().unwrap(), 200);
-        drop(memory);
+        let mut creator = start_user(&dir, "create", &name);
+        assert_eq!(start_user(&dir, "open", &name).ask("drop"), "dropped");
+        assert_eq!(creator.ask("drop"), "dropped");
         assert!(!name.is_there());
     }
 }
@@ -122,6 +137,7 @@ fn memory_of_a_process_that_died_anywhere_in_attaching_or_leaving_blocks_no_name
 pub(crate) fn forking_user_of_memory(link: &mut Link) {
     let memory = while_used().create(&link.task(), 100).unwrap();
     let region = memory.map().unwrap();
+    region.write_at(0, &[7]).unwrap();
     fork(|| {
         link.send("ready");
         assert_eq!(link.receive(), "drop");
@@ -139,7 +155,8 @@ fn a_forked_child_is_a_user_of_memory_that_goes_with_its_last_user() {
     let (dir, name) = (TestDir::new(), Name::new("forking"));
     let mut family = Child::start_ready(&dir, "forking last user", &name.0);
     family.kill();
-    drop(name.open().expect("the child is a user"));
+    assert_eq!(start_user(&dir, "open", &name).ask("drop"), "dropped");
+    assert!(name.is_there(), "the child is a user");
     assert_eq!(family.ask("drop"), "dropped");
     assert!(!name.is_there());
 }

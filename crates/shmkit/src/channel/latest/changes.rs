@@ -409,12 +409,14 @@ impl<T: Shareable> Changes<T> {
         receive::value(fill, || handle.invalid())
     }
 
-    /// Returns an iterator that waits for each value, and ends when the object is removed. Every
-    /// other error is an item.
+    /// Returns an iterator that waits for each value. Every error is an item; after `Closed`, which
+    /// says that the object was removed, it ends.
     pub fn iter(&mut self) -> impl Iterator<Item = Result<T>> + '_ {
-        std::iter::from_fn(|| match self.next() {
-            Err(error) if error.kind() == ErrorKind::Closed => None,
-            answer => Some(answer),
+        let mut is_closed = false;
+        std::iter::from_fn(move || {
+            let answer = (!is_closed).then(|| self.next())?;
+            is_closed = answer.as_ref().is_err_and(|error| error.kind() == ErrorKind::Closed);
+            Some(answer)
         })
     }
 

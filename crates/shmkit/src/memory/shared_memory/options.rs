@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::memory::backing::{self, ATTEMPTS, Backing, contended};
+use crate::memory::attempts::{self, ATTEMPTS, contended};
+use crate::memory::backing::{self, Backing};
 use crate::memory::raw_name::RawName;
 use crate::memory::{Access, Trust, while_used};
 use crate::sys::directory::{Opening, Status};
 use crate::sys::memory;
 
-/// Options for creating or opening [`SharedMemory`](super::SharedMemory).
+/// Options for creating or opening [`SharedMemory`](crate::SharedMemory).
 ///
 /// ```
 /// # use shmkit::memory::{Access, SharedMemory};
@@ -68,10 +69,11 @@ impl SharedMemoryOptions {
     /// Creates memory without reserving its space. Each page takes space from its first use on.
     ///
     /// So memory can be larger than what is left, as long as few of its pages are used. If a page
-    /// gets no space, a copy in or out of a [`Region`] is `OutOfSpace`, and an access through
-    /// [`Region::as_ptr`] or a [`View`](super::View) ends the process by SIGBUS:
-    /// [`Region::prefault`] commits the pages of a region before. What
-    /// [`SharedMemory::set_size`](super::SharedMemory::set_size) adds is committed.
+    /// gets no space, a copy in or out of a [`Region`](crate::memory::Region) is `OutOfSpace`, and
+    /// an access through [`as_ptr`](crate::memory::Region::as_ptr) or a
+    /// [`View`](crate::memory::View) ends the process by SIGBUS:
+    /// [`prefault`](crate::memory::Region::prefault) commits the pages of a region before. What
+    /// [`set_size`](crate::SharedMemory::set_size) adds is committed.
     ///
     /// Windows always counts all of it as committed, and so refuses memory that is larger than what
     /// is left.
@@ -80,23 +82,23 @@ impl SharedMemoryOptions {
         self
     }
 
-    /// Removes new memory with its last user: the name is free once every process has dropped its
-    /// handles and regions, and closed the [descriptors](super::SharedMemory::file) that were
-    /// passed on to it.
+    /// Removes new memory with its last user: a process that drops the last handle or region of the
+    /// memory removes the name.
     ///
-    /// Only processes that opened it by this library count as users. One whose user may not remove
-    /// the file leaves the name to the next process that asks for it.
+    /// A user is a process that opened the memory by this library; a child that it forked; or one
+    /// that it passed a [descriptor](crate::SharedMemory::file) on to. If the last user ends in
+    /// another way than by a drop, the memory stays, and the next process that opens or creates
+    /// memory of this name removes it first. These ways are: it is killed, or exits; it closes a
+    /// descriptor; another thread was starting a program at that moment, which has a copy of the
+    /// descriptor until it runs; it is another user of the machine, who may not remove the file.
     ///
-    /// On Windows all memory goes with its last user, whatever program that is.
-    ///
-    /// # If a process dies
-    ///
-    /// If the last user is killed, or exits without dropping what it has, the name stays until a
-    /// process opens or creates memory of this name: for it there is none.
+    /// Where processes attach or leave at the same time, a drop waits for them, up to 0.1 seconds.
+    /// On Linux the sticky bit of the file marks such memory. On Windows all memory goes with its
+    /// last user, whatever program that is.
     ///
     /// # Errors
     ///
-    /// On macOS creating such memory is `Unsupported`.
+    /// Creating such memory is `Unsupported` on macOS.
     pub fn while_used(mut self) -> Self {
         self.while_used = true;
         self
@@ -196,12 +198,12 @@ impl SharedMemoryOptions {
             opened.check_size(size, memory::rounded_size(size))?;
             Ok(opened)
         };
-        backing::open_or_create(open, || self.create_named(name, size))
+        attempts::open_or_create(open, || self.create_named(name, size))
     }
 }
 
-/// Creates memory by `create`, which chooses another name each time, until that is not taken: the
-/// first one is, next to certainly.
+/// Creates memory by `create`, which chooses another name each time, until one is free. The first
+/// one almost always is.
 pub(super) fn untaken(create: impl Fn() -> Result<Backing>) -> Result<Backing> {
     const ATTEMPTS: u32 = 16;
     for _ in 0..ATTEMPTS {

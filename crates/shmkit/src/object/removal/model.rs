@@ -14,6 +14,9 @@ struct File {
     exclusive: bool,
     present: u32,
     retired: bool,
+    /// Whether its creator held the gate until it had the lock.
+    gated: bool,
+    locked: bool,
 }
 
 #[derive(Default)]
@@ -103,7 +106,7 @@ impl RemovalTarget for Peer {
     }
 
     fn is_gated(&self) -> bool {
-        false
+        self.with(|file| file.gated)
     }
 
     fn retire(&self) {
@@ -257,4 +260,27 @@ fn loom_a_user_of_an_object_that_stays_is_told_of_its_replacement() {
         leave(&peer, || step_out(&peer)).unwrap();
     };
     run(false, vec![uses, replaces]);
+}
+
+/// As `Object::create_gated` does it.
+fn creates_locked(directory: &Arc<Mutex<Directory>>) {
+    let mut inside = directory.lock().unwrap();
+    inside.files.push(File { present: 1, exclusive: true, gated: true, ..File::default() });
+    inside.name = Some(inside.files.len() - 1);
+    drop(inside);
+    let peer = Peer::opens(directory, 0);
+    peer.with(|file| file.locked = true);
+    peer.release_gate();
+}
+
+fn opens_what_is_there(directory: &Arc<Mutex<Directory>>) {
+    let Some(file) = directory.lock().unwrap().name else { return };
+    let peer = Peer::opens(directory, file);
+    attach(&peer, || Ok(())).unwrap();
+    assert!(peer.with(|file| file.locked), "it is open before its creator has the lock");
+}
+
+#[test]
+fn loom_an_object_that_is_created_locked_is_opened_only_when_it_is() {
+    run(false, vec![creates_locked, opens_what_is_there, opens_what_is_there]);
 }

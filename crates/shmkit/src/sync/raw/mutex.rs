@@ -93,6 +93,12 @@ impl RawMutex {
         }
     }
 
+    /// Whether this participant can act, and holds the lock of an object that was not removed.
+    pub(crate) fn is_held(&self) -> bool {
+        let (membership, state) = (self.membership(), self.word().look());
+        membership.is_live() && state.holder() == Some(membership.me()) && !state.is_closed()
+    }
+
     /// Clears the mark that a holder died.
     pub(crate) fn mark_consistent(&self) {
         self.word().mark_consistent(self.membership().me());

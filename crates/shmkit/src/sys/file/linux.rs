@@ -7,7 +7,7 @@ use rustix::fs::{FallocateFlags, MemfdFlags, Mode, OFlags, SealFlags};
 use rustix::io::Errno;
 
 use super::SealKind;
-use super::memory_left::check_memory_left;
+use super::space_left::check_space_left;
 use super::unix::{check_limit, write_zeros};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::limits::{no_space, not_opened};
@@ -79,7 +79,7 @@ pub(crate) fn is_sealed(file: &File, kind: SealKind) -> Result<bool> {
 /// Extends the file to `to` bytes, and allocates space for each byte from `from` on.
 pub(crate) fn commit(file: &File, from: u64, to: u64) -> Result<()> {
     check_limit(to)?;
-    check_memory_left(file, to - from)?;
+    check_space_left(file, to - from)?;
     match allocate(file, from, to)? {
         Some(start) => write_zeros(file, start, to),
         None => Ok(()),
@@ -98,7 +98,7 @@ pub(crate) fn fill_holes(file: &File, from: u64, to: u64) -> Result<()> {
     if committed >= size {
         return Ok(());
     }
-    check_memory_left(file, (to - from).min(size - committed))?;
+    check_space_left(file, (to - from).min(size - committed))?;
     // Without such a call in the file system, holes stay.
     allocate(file, from, to).map(drop)
 }

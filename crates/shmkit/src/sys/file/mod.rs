@@ -7,7 +7,7 @@ pub(crate) use linux::{anonymous, commit, extend, fill_holes, is_sealed, seal, s
 #[cfg(target_os = "macos")]
 mod macos;
 #[cfg(target_os = "linux")]
-mod memory_left;
+mod space_left;
 #[cfg(target_os = "macos")]
 pub(crate) use macos::{anonymous, commit, fill_holes, is_sealed, seal, shrink, status};
 #[cfg(unix)]

@@ -35,6 +35,11 @@ impl Range {
         Self { start, length: 1 }
     }
 
+    /// The gate of a file with a name: held in shared mode by a process that attaches to what is in
+    /// the file, in exclusive mode by one that removes it. Far beyond the data: on Windows a lock
+    /// prevents other processes from reading.
+    pub(crate) const GATE: Self = Self::byte(1 << 62);
+
     /// Every byte that the file has or can have.
     pub(crate) const WHOLE: Self = Self { start: 0, length: u64::MAX };
 

@@ -42,12 +42,9 @@ fn a_mutex_whose_creator_is_stopped_before_it_has_the_lock_cannot_be_opened() {
 
 #[test]
 fn a_mutex_whose_creator_is_killed_is_whole_and_says_so_if_it_was_locked() {
-    for (point, was_locked) in [
-        ("create: named", false),
-        ("create: mapped", false),
-        ("create: gate still closed", true),
-        ("", true),
-    ] {
+    let before = [("create: named", false), ("create: mapped", false)];
+    let after = shmkit::crash::LOCKED_POINTS.iter().map(|&point| (point, true));
+    for (point, was_locked) in before.into_iter().chain(after).chain([("", true)]) {
         let dir = TestDir::new();
         let role = "creator of a locked mutex";
         let mut creator = match point {
@@ -67,4 +64,36 @@ fn a_mutex_whose_creator_is_killed_is_whole_and_says_so_if_it_was_locked() {
         };
         assert_eq!(value, 7);
     }
+}
+
+/// Creates the mutex; then a forked child tries to lock it.
+#[cfg(unix)]
+pub(crate) fn forking_creator(link: &mut Link) {
+    let mutex = named::Mutex::<u64>::options().create_locked(NAME, 7).unwrap();
+    crate::fork::fork(|| {
+        link.send(crate::fork::outcome(mutex.lock().map(|value| *value).map_err(Into::into)));
+        link.receive();
+    });
+    loop {
+        std::thread::park();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_forked_child_does_not_get_the_lock_that_its_parent_created() {
+    let dir = TestDir::new();
+    let mut family = Child::start(&dir, "forking creator of a locked mutex", "");
+    assert_eq!(family.receive(), "Forked");
+    assert!(dir.primitive::<Mutex<u64>>().open(NAME).unwrap().try_lock().unwrap().is_none());
+}
+
+#[test]
+fn a_mutex_that_was_removed_before_its_creator_locked_it_is_closed() {
+    let dir = TestDir::new();
+    let options = dir.primitive::<Mutex<u64>>();
+    let mutex = options.create_locked(NAME, 7).unwrap();
+    options.remove(NAME).unwrap();
+    let refused = shmkit::Error::from(mutex.lock().expect_err("it was removed"));
+    assert_eq!(refused.kind(), ErrorKind::Closed);
 }

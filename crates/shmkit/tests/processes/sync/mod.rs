@@ -60,6 +60,7 @@ pub(crate) const ROLES: &[(&str, Role)] = &[
 #[cfg(unix)]
 pub(crate) const SYSTEM_ROLES: &[(&str, Role)] = &[
     ("forking actor", fork::forking_actor),
+    ("forking creator of a locked mutex", created_locked::forking_creator),
     ("forking party", fork::forking_party),
     ("forking under a token", fork::forking_under_a_token),
     ("creator under a umask", known_failures::creator_under_umask),

@@ -1,18 +1,33 @@
-//! How much memory the machine has left.
+//! How much space a file system, and how much memory the machine has left.
 //!
 //! The system commits memory that does not exist, and then kills processes: for a file in memory
-//! only the mount sets a limit, and anonymous memory has none.
+//! only the mount sets a limit, and anonymous memory has none. A file system on a disk allocates
+//! all that it has before it finds that it is too little, and then has nothing for others.
 
 use std::fs::{self, File};
 
+use rustix::io::Errno;
+
 use crate::error::{Error, ErrorKind, Result};
+use crate::sys::limits::no_space;
 
 /// Less is not worth the question.
 const LARGE: u64 = 64 << 20;
 
-/// Refuses to commit `bytes` more bytes of a file in memory, if the machine has fewer left.
-pub(super) fn check_memory_left(file: &File, bytes: u64) -> Result<()> {
-    if bytes < LARGE || !is_in_memory(file) {
+/// Refuses to commit `bytes` more bytes of a file if its file system has fewer left; or, if it is
+/// in memory, the machine.
+pub(super) fn check_space_left(file: &File, bytes: u64) -> Result<()> {
+    if bytes < LARGE {
+        return Ok(());
+    }
+    // Without a limit, a file system in memory has no blocks.
+    if let Ok(it) = rustix::fs::fstatvfs(file)
+        && it.f_blocks > 0
+        && it.f_bfree.saturating_mul(it.f_frsize) < bytes
+    {
+        return Err(no_space(Errno::NOSPC, &format!("{bytes} bytes"), Ok(it)));
+    }
+    if !is_in_memory(file) {
         return Ok(());
     }
     // Without `/proc` no size is refused.
@@ -47,6 +62,18 @@ fn bytes_left(meminfo: &str) -> Option<u64> {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_cannot_fit_is_refused_before_it_takes_the_space_of_others() {
+        // The target directory is on a disk, where a file system gives away all that it has first.
+        let file = tempfile::tempfile_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let refused = super::super::commit(&file, 0, 1 << 45).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::OutOfSpace);
+        let why = refused.reason();
+        assert!(why.contains("no space for 35184372088832 bytes: its file system has "), "{why}");
+        assert!(!why.contains(" has 0 of "), "{why}");
+        assert_eq!(file.metadata().unwrap().len(), 0);
+    }
 
     #[test]
     fn what_is_left_is_memory_and_swap_space() {
