@@ -5,7 +5,7 @@ use super::*;
 use crate::memory::Access;
 use crate::object::Lifetime;
 use crate::object::kind::Kind;
-use crate::object::named_object::{observe, remove};
+use crate::object::named_object::remove;
 use crate::object::planner::Plan;
 
 fn contents() -> NewObject<'static> {

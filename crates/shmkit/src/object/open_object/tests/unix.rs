@@ -6,6 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use super::*;
 use crate::memory::{Access, Trust};
 use crate::object::RemovalTarget;
+use crate::object::named_object::observe;
 
 #[test]
 fn the_mode_is_what_was_asked_for_whatever_the_umask() {
