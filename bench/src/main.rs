@@ -8,6 +8,11 @@
 //! harness              workers, samples, reports
 //! ```
 //!
+//! The tables in the README are made from this output. A single figure there is the middle one of
+//! the medians of three runs (of one run for shares and idle waiters, and on the second machine); a
+//! range covers the medians of all runs and of all cases of its row. A ratio is the middle one of
+//! the ratios of the runs, so it can differ from the quotient of the figures beside it.
+//!
 //! Each file imports only from the lines below it. This file passes the table of workloads to the
 //! harness, which starts this program again for each worker.
 

@@ -11,9 +11,9 @@ use crate::timeout_args::TimeoutArgs;
 
 /// Print the value of an object, or some fields of it
 ///
-/// The object is a latest, a lock, or a group of which one part is a lock with a value. The value
-/// in a lock is read while this process holds the lock: together with other readers, if it is an
-/// rwlock.
+/// The object is a latest, a lock with a value, or a group: then the value is that of one lock in
+/// the group, and each FIELD begins with the number of that lock. The value in a lock is read while
+/// this process holds the lock: together with other readers, if it is an rwlock.
 ///
 /// The output, also the JSON, can be passed to `shm set`. A single text or character is printed
 /// without quotes.

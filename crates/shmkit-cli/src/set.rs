@@ -23,11 +23,11 @@ use crate::{output, value};
 /// reader sees all of them or none. Other fields keep their value, which is zero if no value was
 /// set before. The change is one step: no other process sets a value in between.
 ///
-/// The object is a latest, a lock, or a group of which one part is a lock with a value. Of a
-/// latest, only one process at a time may write, unless it was created with shared writers: the
-/// command waits until the current writer ends. The value in a lock is changed while this process
-/// holds the lock. A command that `shm lock` runs would wait for ever for the lock that `shm lock`
-/// holds.
+/// The object is a latest, a lock with a value, or a group: then the value is that of one lock in
+/// the group, and each FIELD begins with the number of that lock. Of a latest, only one process at a
+/// time may write, unless it was created with shared writers: the command waits until the current
+/// writer ends. The value in a lock is changed while this process holds the lock. If `shm lock` holds
+/// the lock NAME and runs this command, this command waits for ever.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm set robot/goal x=3.5 mode=Fast 'path[0].y=-1'

@@ -79,6 +79,21 @@ mod sealed {
 /// checksum of each value, and keeps one a minute in a place of its own. In memory (`/dev/shm`,
 /// tmpfs) it does neither: a copy of such a file, made while a value is set, can hold a torn value.
 ///
+/// # Memory
+///
+/// An object has room for several values, since readers copy one while the next is written:
+///
+/// | size of the value | values in memory | on a disk |
+/// |---|---|---|
+/// | to 64 bytes | 64 | 66 |
+/// | to 120 bytes | 32 | 34 |
+/// | to 4 KiB | 16 | 18 |
+/// | to 256 KiB | 8 | 10 |
+/// | above | 4 | 6 |
+///
+/// A value of 8 MiB takes 32 MiB of `/dev/shm`, or 48 MiB on a disk. The object takes a few KiB
+/// more. All space is committed when it is created.
+///
 /// # If a process dies
 ///
 /// A reader holds nothing. If a writer dies while it writes a value, readers keep the previous
