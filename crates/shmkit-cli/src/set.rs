@@ -24,10 +24,10 @@ use crate::{output, value};
 /// set before. The change is one step: no other process sets a value in between.
 ///
 /// The object is a latest, a lock with a value, or a group: then the value is that of one lock in
-/// the group, and each FIELD begins with the number of that lock. Of a latest, only one process at a
-/// time may write, unless it was created with shared writers: the command waits until the current
-/// writer ends. The value in a lock is changed while this process holds the lock. If `shm lock` holds
-/// the lock NAME and runs this command, this command waits for ever.
+/// the group, and each FIELD begins with the number of that lock. Of a latest, only one process at
+/// a time may write, unless it was created with shared writers: the command waits until the current
+/// writer ends. The value in a lock is changed while this process holds the lock. If `shm lock`
+/// holds the lock NAME and runs this command, this command waits for ever.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm set robot/goal x=3.5 mode=Fast 'path[0].y=-1'
