@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use shmkit::memory::{Region, SharedMemory, Trust};
 use shmkit::{ErrorKind, FixedString, Latest, LatestWriter, Shareable};
 
+use crate::create_args::AccessArg;
 use crate::exit::Failure;
 use crate::global::Global;
 use crate::pace::Pace;
@@ -38,6 +39,9 @@ pub(crate) struct Args {
     /// times. On Windows the memory disappears when the last process closes it.
     #[arg(long)]
     raw: bool,
+    /// Allow these users to use an object or memory that is created [default: owner]
+    #[arg(long, value_enum)]
+    access: Option<AccessArg>,
 }
 
 #[derive(Shareable)]
@@ -52,8 +56,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
         let why = format!("--dir is for objects: raw memory is {}", sys::raw::PLACE);
         return Err(Failure::Usage(why).into());
     }
-    let mut target =
-        if args.raw { raw(&args.name, global.trust)? } else { typed(&args.name, global)? };
+    let mut target = if args.raw { raw(args, global.trust)? } else { typed(args, global)? };
     let interruption = sys::interruption()?;
     if output::is_terminal() {
         let (name, every) = (&args.name, args.every);
@@ -87,15 +90,19 @@ enum Target {
     },
 }
 
-fn typed(name: &str, global: &Global) -> anyhow::Result<Target> {
-    let object = global.apply(Latest::<Clock>::options()).open_or_create(name);
-    let object = object.map_err(advice::explain)?;
+fn typed(args: &Args, global: &Global) -> anyhow::Result<Target> {
+    let mut options = global.apply(Latest::<Clock>::options());
+    if let Some(access) = args.access {
+        options = options.access(access.into());
+    }
+    let object = options.open_or_create(&args.name).map_err(advice::explain)?;
     Ok(Target::Typed(object.writer()?))
 }
 
-fn raw(name: &str, trust: Trust) -> anyhow::Result<Target> {
+fn raw(args: &Args, trust: Trust) -> anyhow::Result<Target> {
     const BYTES: u64 = 64;
-    let options = SharedMemory::options().trust(trust);
+    let (name, access) = (&args.name, args.access.unwrap_or(AccessArg::Owner));
+    let options = SharedMemory::options().trust(trust).access(access.into());
     let memory = match options.open(name) {
         Err(error) if error.kind() == ErrorKind::NotFound => options.open_or_create(name, BYTES),
         answer => answer,

@@ -38,6 +38,9 @@ pub(crate) struct Args {
     /// Allow these users to use the object
     #[arg(long, value_enum, default_value = "owner")]
     access: AccessArg,
+    /// Allow only your user to set the value: the others may read it
+    #[arg(long)]
+    read_only_peers: bool,
     /// Succeed if the object exists, with the same type and options
     #[arg(long)]
     if_missing: bool,
@@ -46,7 +49,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     let schema = Schema::declare(&args.type_text)?;
     let options = global.apply(AnyLatest::options()).access(args.access.into());
-    let options = options.shared_writers(args.shared_writers);
+    let options = options.shared_writers(args.shared_writers).read_only_peers(args.read_only_peers);
     let options = args.writers.map_or(options.clone(), |writers| options.max_writers(writers));
     let created = match args.if_missing {
         true => options.open_or_create(&args.name, &schema),

@@ -35,7 +35,9 @@ fn trust(text: &str) -> Result<Trust, String> {
         (_, Ok(user)) => Ok(Trust::User(user)),
         (name, _) => match sys::user_number(name) {
             Ok(Some(user)) => Ok(Trust::User(user)),
-            Ok(None) => Err("expected own, anyone, or the name or the number of a user".into()),
+            Ok(None) => Err(format!(
+                "no user is called {name}: expected own, anyone, or the name or the number of a user"
+            )),
             Err(error) => Err(format!("the system's table of users cannot be read: {error}")),
         },
     }

@@ -51,6 +51,19 @@ fn a_program_opens_what_a_script_created() {
 }
 
 #[test]
+fn an_object_that_others_may_only_read_can_be_created() {
+    let dir = TestDir::new();
+    dir.shm(&["create", "level", "f64", "--access", "everyone", "--read-only-peers"]);
+    let access = |name| dir.json(&["info", name])["access"].clone();
+    assert!(dir.shm(&["info", "level"]).contains("everyone, other users read only"));
+    let clock = ["clock", "time", "--count", "1", "--every", "1ms"];
+    dir.shm(&[&clock[..], &["--access", "everyone"]].concat());
+    assert_eq!(access("time"), "everyone");
+    dir.shm(&clock);
+    dir.fails(&[&clock[..], &["--access", "group"]].concat(), 4, "access is group here");
+}
+
+#[test]
 fn shared_writers_can_be_created() {
     let dir = TestDir::new();
     dir.shm(&["create", "count", "u64", "--shared-writers", "--writers", "3"]);

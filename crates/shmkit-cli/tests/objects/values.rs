@@ -139,7 +139,7 @@ fn invalid_input_is_refused_with_a_reason() {
         "cannot watch \"goal\": at has no field z: the fields are x, y",
     );
     fails(&["watch", "goal", "--timeout", "soon"], "\"soon\" is not a time");
-    fails(&["--trust", "no such user", "get", "goal"], "expected own, anyone, or the name or the");
+    fails(&["--trust", "bob?", "get", "goal"], "no user is called bob?: expected own, anyone, or");
     assert_eq!(dir.shm(&["get", "goal"]), format!("{GOAL}\n"), "nothing has changed");
     for command in ["get", "info", "watch", "rm"] {
         dir.fails(&[command, "nothing"], 3, "\"nothing\": ");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::describe::{Condition, Description, condition, description};
 use super::kinds::KindOperations;
 use super::{choices, file_names};
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::memory::Trust;
 use crate::object::{
     Choices, Holder, Name, finish_removal, is_left_over, observe, parts, sweep_temporary,
@@ -220,7 +220,8 @@ fn examine_object(directory: &Path, name: Name, trust: Trust) -> Vec<Finding> {
         Ok(Err(stale)) => vec![(stale.as_str().to_owned(), Remedy::RemoveStale)],
         Ok(Ok((description, _))) if !description.is_sound() => {
             let what = "its words have values that no participant writes: it cannot be used";
-            return vec![by_hand(directory, name, what.into(), ErrorKind::Corrupt, trust)];
+            let error = Error::new(ErrorKind::Corrupt, what);
+            return vec![by_hand(directory, name, &error, trust)];
         }
         Ok(Ok((description, obstacle))) => {
             let obstacle = obstacle.map(|it| (it.what, Remedy::ChangeSetting(it.remedy)));
@@ -229,7 +230,7 @@ fn examine_object(directory: &Path, name: Name, trust: Trust) -> Vec<Finding> {
         // Removed meanwhile.
         Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
         Err(error) => {
-            return vec![by_hand(directory, name, error.reason(), error.kind(), trust)];
+            return vec![by_hand(directory, name, &error, trust)];
         }
     };
     let finding = |(what, remedy)| {
@@ -299,23 +300,21 @@ fn deaths(description: &Description) -> Option<String> {
 }
 
 /// A finding about a file that cannot be used, with what a person can do about it.
-fn by_hand(directory: &Path, name: Name, what: String, kind: ErrorKind, trust: Trust) -> Finding {
-    let object = name.to_string();
+fn by_hand(directory: &Path, name: Name, error: &Error, trust: Trust) -> Finding {
+    let (object, what) = (name.to_string(), error.reason());
     let Ok(status) = directory::status_of_name(&directory.join(name.file_name())) else {
         return Finding { object, what, remedy: Remedy::LookLater, file: File::OfAnotherUser };
     };
     let owner = status.owner;
-    let is_nobody = process::is_nobody(owner);
-    let is_mine = owner == process::user_id() && !is_nobody;
-    let remedy = match kind {
+    let is_mine = owner == process::user_id() && !process::is_nobody(owner);
+    let remedy = match error.kind() {
         ErrorKind::PermissionDenied if status.has_other_names() => {
             Remedy::RemoveOtherNames(status.identity.file)
         }
         ErrorKind::PermissionDenied if is_mine => Remedy::ChangePermissions,
-        ErrorKind::PermissionDenied if is_nobody || trust.check(owner).is_ok() => {
-            Remedy::LookAsOwner
+        ErrorKind::PermissionDenied => {
+            error.untrusted_user().map_or(Remedy::LookAsOwner, Remedy::TrustUser)
         }
-        ErrorKind::PermissionDenied => Remedy::TrustUser(owner),
         ErrorKind::WrongKind if status.file_type == FileType::Directory => {
             Remedy::RemoveDirectory(directory.join(name.file_name()))
         }

@@ -6,7 +6,7 @@ use super::attempts::until_not_raced;
 use super::choices::Choices;
 use super::layout::ObjectLayout;
 use super::name::Name;
-use super::object_file::{ObjectFile, OpenMode, Raced};
+use super::object_file::{ObjectFile, OpenMode, Raced, not_removable};
 use super::removal;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::directory;
@@ -33,7 +33,7 @@ pub(crate) fn remove_even_if(used: bool, name: &str, choices: &Choices) -> Resul
             let file = match observe(&name, choices) {
                 Err(refused) if refused.kind() == ErrorKind::PermissionDenied => {
                     let path = choices.directory().join(name.file_name());
-                    return remove_one_of_the_names(&path, choices, refused).map(|()| Ok(true));
+                    return remove_refused(&path, choices, refused).map(|()| Ok(true));
                 }
                 file => file?,
             };
@@ -51,11 +51,14 @@ pub(crate) fn remove_even_if(used: bool, name: &str, choices: &Choices) -> Resul
 }
 
 /// Removes a name of a file that was refused, if that was because the file has other names.
-fn remove_one_of_the_names(path: &Path, choices: &Choices, refused: Error) -> Result<()> {
-    match directory::status_of_name(path) {
-        Ok(status) if status.has_other_names() && choices.trust.check(status.owner).is_ok() => {
-            directory::unlink(path)
-        }
+fn remove_refused(path: &Path, choices: &Choices, refused: Error) -> Result<()> {
+    let Ok(status) = directory::status_of_name(path) else { return Err(refused) };
+    if status.has_other_names() && choices.trust.check(status.owner).is_ok() {
+        return directory::unlink(path);
+    }
+    // Neither trust nor access would help.
+    match directory::may_unlink(path, status.owner) {
+        Ok(false) => Err(not_removable(status.owner)),
         _ => Err(refused),
     }
 }

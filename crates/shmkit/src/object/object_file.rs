@@ -59,10 +59,20 @@ impl ObjectFile {
         let opened = open_file(&path, mode);
         let (file, status, opening) = opened.map_err(|error| match error.kind() {
             ErrorKind::NotFound => not_found(directory),
+            ErrorKind::PermissionDenied => without_access(&path, error),
             _ => error,
         })?;
         crash_point!("open: file open");
-        Self::map(name, path, file, status, opening, trust)
+        let mut object = Self::map(name, path, file, status, opening, trust)?;
+        if let Ok(object) = &mut object
+            && mode == OpenMode::WritableIfAllowed
+            && !object.is_writable()
+            && object.layout.has_read_only_peers()
+            && object.owner != process::user_id()
+        {
+            object.storage.only_writer = Some(object.owner);
+        }
+        Ok(object)
     }
 
     /// Maps the file that was opened at `path`, if that is still its name.
@@ -102,7 +112,7 @@ impl ObjectFile {
         let notices = Notices::new(&file, &path);
         let locks = ObjectLocks::new(Removable::new(file, &path, is_retired), None);
         let (label, memory) = (name.as_str().into(), Memory::File(mapping));
-        let storage = Storage { label, layout, memory, notices, locks };
+        let storage = Storage { label, layout, memory, notices, locks, only_writer: None };
         Ok(Ok(Self { storage, path, owner: status.owner, is_of_earlier_boot }))
     }
 
@@ -219,6 +229,33 @@ fn not_found(directory: &Path) -> Error {
             Error::new(ErrorKind::NotFound, why)
         }
         Err(error) => error,
+    }
+}
+
+/// The error for a file of user `owner` that this user may not remove.
+#[cold]
+pub(super) fn not_removable(owner: u32) -> Error {
+    let me = process::user_id();
+    let why = format!(
+        "its file belongs to user {owner}, and user {me} cannot remove it from this directory"
+    );
+    Error::new(ErrorKind::PermissionDenied, why)
+}
+
+/// The error for a file that the system refuses: it names the owner, if that is another user.
+#[cold]
+fn without_access(path: &Path, error: Error) -> Error {
+    let me = process::user_id();
+    match directory::status_of_name(path) {
+        Ok(Status { owner, .. }) if owner != me => {
+            let why = format!(
+                "it belongs to user {owner}, who gave user {me} no access: create it with access \
+                 for the group or for everyone"
+            );
+            Error::new(ErrorKind::PermissionDenied, why)
+        }
+        // The directory itself may be closed to this user.
+        _ => error,
     }
 }
 
@@ -372,11 +409,7 @@ impl RemovalTarget for ObjectFile {
         if self.is_writable() && directory::may_unlink(&self.path, self.owner)? {
             return Ok(());
         }
-        let (owner, me) = (self.owner, process::user_id());
-        let why = format!(
-            "its file belongs to user {owner}, and user {me} cannot remove it from this directory"
-        );
-        Err(Error::new(ErrorKind::PermissionDenied, why))
+        Err(not_removable(self.owner))
     }
 
     fn unlink(&self) -> Result<()> {

@@ -64,7 +64,8 @@ impl OpenObject {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 match clear_if_stale(name, choices)? {
                     true => Ok(Err(Raced)),
-                    false => Err(error.because("an object has this name")),
+                    // The system's words would repeat it.
+                    false => Err(Error::new(error.kind(), "an object has this name")),
                 }
             }
             answer => answer,

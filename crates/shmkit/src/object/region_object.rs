@@ -153,7 +153,7 @@ fn over(
     let locks = ObjectLocks::new(Removable::new(file, &path, |_| false), Some(entries));
     locks.open_for_slots(open)?;
     let memory = Memory::Region { _wake_scope, region };
-    Ok(Storage { label, layout, memory, notices, locks })
+    Ok(Storage { label, layout, memory, notices, locks, only_writer: None })
 }
 
 /// How messages name an object at byte `offset` of memory.

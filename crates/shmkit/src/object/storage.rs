@@ -1,5 +1,6 @@
 //! The bytes of an open object, in a file or in a region of memory, and its locks.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::header::{Header, RETIRED};
@@ -26,6 +27,9 @@ pub(crate) struct Storage {
     pub(super) memory: Memory,
     pub(super) notices: Notices,
     pub(crate) locks: ObjectLocks,
+    /// The user who owns the object, if this process may only read it because that is the owner's
+    /// choice.
+    pub(super) only_writer: Option<u32>,
 }
 
 /// What keeps the bytes mapped.
@@ -61,7 +65,12 @@ impl Storage {
         if self.is_writable() {
             return Ok(());
         }
-        let why = "the object is open for reading only";
+        let why = match self.only_writer {
+            Some(owner) => {
+                format!("its owner, user {owner}, allows other users only to read").into()
+            }
+            None => Cow::Borrowed("the object is open for reading only"),
+        };
         Err(Error::new(ErrorKind::PermissionDenied, why))
     }
 

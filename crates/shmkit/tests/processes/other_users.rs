@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use shmkit::inspect::Condition;
+use shmkit::inspect::{self, Condition};
 use shmkit::memory::Trust;
 use shmkit::{Access, AnyLatest, ErrorKind, Latest, Lifetime};
 
@@ -44,6 +44,10 @@ pub(crate) fn other_user(link: &mut Link) {
             "get" => latest().get().map(|value| value.to_string()),
             "next" => latest().changes().next_timeout(TIMEOUT).map(|value| value.to_string()),
             "write" => latest().writer().map(|_| done),
+            "examine" => inspect::examine(&shmkit::default_directory(), Trust::Own).map(|all| {
+                let found = all.iter().find(|it| it.object() == name);
+                found.map_or("nothing".into(), ToString::to_string)
+            }),
             other => unreachable!("{other}"),
         };
         link.send(answer.unwrap_or_else(|error| format!("{:?}: {error}", error.kind())));
@@ -90,7 +94,12 @@ fn a_peer_that_may_only_read_gets_and_waits_and_changes_nothing() {
     assert_eq!(child.ask(format!("open {NAME}")), "done");
     assert_eq!(child.ask("get"), "1");
     assert_eq!(dir.describe(NAME).readers, 1);
-    assert_permission_denied(&child.ask("write"), "open for reading only");
+    let why = "its owner, user 0, allows other users only to read";
+    assert_permission_denied(&child.ask("write"), why);
+    let read_only = dir.latest::<u64>().open_read_only(NAME).unwrap();
+    let error = read_only.writer().err().unwrap().to_string();
+    assert!(error.ends_with("the object is open for reading only"), "{error}");
+    drop(read_only);
     assert_permission_denied(&child.ask(format!("remove {NAME}")), "its file belongs to user 0");
     child.send("next");
     let mut number = 2;
@@ -115,8 +124,22 @@ fn a_user_without_access_is_refused() {
     let Some((dir, mut child)) = with_other_user("other user") else { return };
     let latest = dir.latest::<u64>().create(NAME).unwrap();
     latest.writer().unwrap().set(&1).unwrap();
-    assert_permission_denied(&child.ask(format!("open {NAME}")), r#"cannot open "level""#);
-    assert_permission_denied(&child.ask(format!("remove {NAME}")), r#"cannot remove "level""#);
+    let why = r#"cannot open "level": it belongs to user 0, who gave user 65534 no access"#;
+    assert_permission_denied(&child.ask(format!("open {NAME}")), why);
+    let not_removable = r#"cannot remove "level": its file belongs to user 0, and user 65534"#;
+    assert_permission_denied(&child.ask(format!("remove {NAME}")), not_removable);
+    // To trust the owner helps only who has access, and nobody to remove it.
+    let path = dir.path().join("level.shmkit");
+    std::os::unix::fs::chown(&path, Some(4321), None).unwrap();
+    let found = child.ask(format!("examine {NAME}"));
+    let expected = "level: it belongs to user 4321, who gave user 65534 no access: create it with \
+                    access for the group or for everyone; examine it as the owner of its file";
+    assert_eq!(found, expected);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
+    let found = child.ask(format!("examine {NAME}"));
+    assert!(found.ends_with("; examine it as user 4321, or trust user 4321"), "{found}");
+    let not_removable = not_removable.replace("user 0", "user 4321");
+    assert_permission_denied(&child.ask(format!("remove {NAME}")), &not_removable);
     assert!(child.ask(format!("create {NAME}")).starts_with("AlreadyExists: "));
     assert_eq!(child.ask("create theirs"), "done");
     // An object of another user is opened only with trust.
