@@ -43,6 +43,24 @@ pub(crate) fn heading(part: &PartDescription) -> String {
     format!("{number}{kind}{}: {state}{waiting}", value.unwrap_or_default())
 }
 
+/// The most processes that a message names.
+const MAX_NAMED: usize = 3;
+
+/// Names processes, given their ids and programs: `process 42 (planner)`; the last can be `2 more`.
+pub(crate) fn processes(all: impl Iterator<Item = (u32, String)>) -> Vec<String> {
+    let mut all: Vec<_> = all.collect();
+    all.sort_unstable();
+    all.dedup_by_key(|(pid, _)| *pid);
+    let named = all.iter().take(MAX_NAMED);
+    let mut named: Vec<_> =
+        named.map(|(pid, program)| format!("process {pid} ({program})")).collect();
+    match all.len() - named.len() {
+        0 => {}
+        more => named.push(format!("{more} more")),
+    }
+    named
+}
+
 /// Returns what a participant holds: `process 42 (shm) in slot 0 holds it`.
 pub(crate) fn sentence(it: &Holder) -> String {
     let (slot, holds) = (it.slot, it.text());

@@ -72,7 +72,7 @@ fn lines(it: &Description) -> Vec<(&'static str, String)> {
         None => lines.push(("users", users(it))),
     }
     if it.parts.iter().any(|part| part.state.columns.contains(&Column::Readers)) {
-        lines.push(("readers", it.readers.to_string()));
+        lines.push(("readers", readers(it)));
     }
     if let Some(changed) = it.only_part().and_then(|part| part.state.changed) {
         let (time, age) = (format::timestamp(changed), format::age(changed));
@@ -106,6 +106,17 @@ fn users(it: &Description) -> String {
     match dead {
         0 => users,
         _ => format!("{users}; {dead} died, and the next user frees the slot"),
+    }
+}
+
+/// Returns how many readers there are, and which processes they are.
+fn readers(it: &Description) -> String {
+    let found = if it.readers == 0 { None } else { it.find_readers() };
+    let named = found.map(|found| description::processes(found.into_iter()).join(", "));
+    match named.as_deref() {
+        None => it.readers.to_string(),
+        Some("") => format!("{}, in processes that this user cannot see", it.readers),
+        Some(named) => output::printable(format!("{}: {named}", it.readers)),
     }
 }
 

@@ -3,9 +3,9 @@
 use shmkit::ErrorKind;
 use shmkit::inspect::{self, Description, Finding, Remedy};
 
-use crate::advice;
 use crate::exit::{self, Failure};
 use crate::global::Global;
+use crate::{advice, description};
 
 /// Remove objects that no process uses
 ///
@@ -94,30 +94,21 @@ fn in_use(name: &str, global: &Global) -> Failure {
     Failure::NotNow(format!("cannot remove \"{name}\": {users}: --force removes it anyway"))
 }
 
-/// The most processes that a message names.
-const MAX_NAMED: usize = 3;
-
 /// Returns which living processes have the object open: `process 42 (planner) uses it`.
 fn users(it: &Description) -> Option<String> {
-    let mut processes: Vec<_> = it.participants.iter().filter(|it| it.is_alive).collect();
-    processes.sort_by_key(|it| it.pid);
-    processes.dedup_by_key(|it| it.pid);
-    let mut who: Vec<_> = processes
-        .iter()
-        .take(MAX_NAMED)
-        .map(|it| format!("process {} ({})", it.pid, it.program))
-        .collect();
-    match processes.len().saturating_sub(MAX_NAMED) {
-        0 => {}
-        more => who.push(format!("{more} more")),
-    }
-    match it.readers {
+    let participants = it.participants.iter().filter(|it| it.is_alive);
+    let participants = participants.map(|it| (it.pid, it.program.clone()));
+    let found = if it.readers == 0 { None } else { it.find_readers() };
+    let named = found.unwrap_or_default();
+    let unnamed = if named.is_empty() { it.readers } else { 0 };
+    let mut who = description::processes(participants.chain(named));
+    match unnamed {
         0 => {}
         1 => who.push("1 reader".into()),
-        readers => who.push(format!("{readers} readers")),
+        _ => who.push(format!("{unnamed} readers")),
     }
+    let one = who.len() == 1 && unnamed <= 1;
     let last = who.pop()?;
-    let one = processes.len() + it.readers as usize == 1;
     Some(match who.is_empty() {
         true => format!("{last} {} it", if one { "uses" } else { "use" }),
         false => format!("{} and {last} use it", who.join(", ")),

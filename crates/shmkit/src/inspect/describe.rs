@@ -97,6 +97,15 @@ impl Description {
         holders.filter(|holder| !holder.holding.is_waiting)
     }
 
+    /// Returns the processes without a slot that have the object open, with the names of their
+    /// programs, as far as the system shows them to this user: Linux shows processes of other users
+    /// only to root. None on a system that does not show them.
+    pub fn find_readers(&self) -> Option<Vec<(u32, String)>> {
+        let mut users = directory::users_of_file(&self.file)?;
+        users.retain(|(pid, _)| self.participants.iter().all(|it| it.pid != *pid));
+        Some(users)
+    }
+
     /// Returns whether all words have values that participants write.
     pub fn is_sound(&self) -> bool {
         self.parts.iter().all(|part| part.state.is_sound)

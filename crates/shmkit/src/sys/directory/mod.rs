@@ -23,6 +23,8 @@ pub(crate) use linux::{
 pub(crate) use mount::mount;
 #[cfg(target_os = "linux")]
 pub(crate) use overlay::open_to_follow;
+#[cfg(target_os = "linux")]
+pub(crate) use users::users_of_file;
 #[cfg(target_os = "macos")]
 mod macos;
 #[cfg(target_os = "macos")]
@@ -70,4 +72,4 @@ pub(crate) use whole::create_whole;
 pub(crate) use super::opening::Opening;
 pub(crate) use super::status::{FileType, Identity, Status, status};
 #[cfg(not(target_os = "linux"))]
-pub(crate) use place::{mount, open_to_follow};
+pub(crate) use place::{mount, open_to_follow, users_of_file};

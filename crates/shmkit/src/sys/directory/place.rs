@@ -34,6 +34,12 @@ pub(crate) fn mount(_directory: &Path) -> Option<Mount> {
     None
 }
 
+/// Returns None: this system does not show which processes map a file.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn users_of_file(_path: &Path) -> Option<Vec<(u32, String)>> {
+    None
+}
+
 /// Opens the file at `path` for reading only by `open`. A mapping of it shows what writers write.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn open_to_follow(

@@ -45,11 +45,38 @@ pub(super) fn users_of(directory: &Path) -> Vec<User> {
     users.collect()
 }
 
+/// Returns the processes that map the file at `path`, with the names of their programs. None if the
+/// system has no list of processes.
+pub(crate) fn users_of_file(path: &Path) -> Option<Vec<(u32, String)>> {
+    let status = rustix::fs::stat(path).ok()?;
+    let device = format!("{:02x}:{:02x}", major(status.st_dev), minor(status.st_dev));
+    let inode = status.st_ino.to_string();
+    let users = fs::read_dir("/proc").ok()?.flatten().filter_map(|process| {
+        let pid = process.file_name().to_str()?.parse().ok()?;
+        let maps = BufReader::new(File::open(process.path().join("maps")).ok()?);
+        maps_file(maps, &device, &inode).then(|| (pid, program(&process.path())))
+    });
+    Some(users.collect())
+}
+
+/// Whether a process with these mappings maps the file.
+fn maps_file(maps: impl BufRead, device: &str, inode: &str) -> bool {
+    maps.split(b'\n').map_while(Result::ok).any(|line| {
+        let line = String::from_utf8_lossy(&line);
+        line.split_ascii_whitespace().skip(3).take(2).eq([device, inode])
+    })
+}
+
+/// Returns the name of the program of a process.
+fn program(process: &Path) -> String {
+    fs::read_to_string(process.join("comm")).unwrap_or_default().trim().into()
+}
+
 fn user(pid: u32, process: &Path, device: &str, inodes: &HashSet<String>) -> Option<User> {
     let maps = BufReader::new(File::open(process.join("maps")).ok()?);
     let mut found = mapped(maps, device, inodes)?;
     found.pid = pid;
-    found.program = fs::read_to_string(process.join("comm")).unwrap_or_default().trim().into();
+    found.program = program(process);
     let files = fs::read_dir(process.join("fd")).map(|files| files.count() as u64);
     found.open_files = files.ok().zip(max_open_files(&process.join("limits")));
     Some(found)
@@ -118,5 +145,8 @@ mod tests {
         assert!(user.uses_directory);
         assert!(!mapped(maps.as_bytes(), "00:1a", &inodes("10")).unwrap().uses_directory);
         assert!(mapped(maps.as_bytes(), "00:1b", &inodes("9")).is_none());
+        let is_mapped = |device, inode| maps_file(maps.as_bytes(), device, inode);
+        assert!(is_mapped("00:1a", "9"));
+        assert!(!is_mapped("00:1a", "10") && !is_mapped("00:1b", "9"));
     }
 }
