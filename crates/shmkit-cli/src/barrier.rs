@@ -83,10 +83,11 @@ fn wait(
     presence.wait(name, limit, global)?;
     let barrier = global.open::<Barrier>(name, limit)?;
     let mut party = barrier.join()?;
-    let met = match limit.left() {
+    let waiting = format!("at \"{name}\" until all parties have arrived");
+    let met = limit.attempt_as_rule(&waiting, |left| match left {
         None => party.wait(),
         Some(left) => party.wait_timeout(left),
-    };
+    });
     drop(party);
     if met?.is_leader() {
         output::line("leader")?;

@@ -83,7 +83,10 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
             let limit = TimeLimit::new(*timeout);
             presence.wait(name, limit, global)?;
             let event = global.open::<Event>(name, limit)?;
-            Ok(limit.left().map_or_else(|| event.wait(), |left| event.wait_timeout(left))?)
+            let waiting = format!("until \"{name}\" is set");
+            Ok(limit.attempt_as_rule(&waiting, |left| {
+                left.map_or_else(|| event.wait(), |left| event.wait_timeout(left))
+            })?)
         }
         Command::Show(args) => match show(args, Kind::Event, global)?.flag("set") {
             Some(false) => Err(Failure::Reported(exit::NOT_NOW).into()),

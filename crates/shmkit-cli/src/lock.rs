@@ -68,7 +68,10 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     loop {
         let lock = open(args, limit, global);
         let lock = lock.map_err(|error| command.not_run(&advice::explain(error)))?;
-        let error = match or_dead(acquire(&lock, args.shared, limit.left())) {
+        let acquired = limit.attempt(&format!("lock \"{}\"", args.name), "holds it", |left| {
+            or_dead(acquire(&lock, args.shared, left))
+        });
+        let error = match acquired {
             Ok((guard, owner_died)) => return run_holding(args, guard, owner_died),
             Err(error) => error,
         };

@@ -96,10 +96,11 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
             let limit = timeout_args.limit();
             presence.wait(name, limit, global)?;
             let semaphore = global.open::<Semaphore>(name, limit)?;
-            Ok(match limit.left() {
+            let waiting = format!("until \"{name}\" has a permit");
+            Ok(limit.attempt_as_rule(&waiting, |left| match left {
                 None => semaphore.consume(),
                 Some(left) => semaphore.consume_timeout(left),
-            }?)
+            })?)
         }
         Command::Post { name, permits } => {
             global.open::<Semaphore>(name, TimeLimit::brief())?.post(*permits)?;
@@ -125,10 +126,15 @@ fn acquire(
         global.open::<Semaphore>(name, limit)
     };
     let semaphore = open().map_err(|error| command.not_run(&error))?;
-    let permit = match limit.left() {
-        None => semaphore.acquire(),
-        Some(left) => semaphore.acquire_timeout(left),
-    };
+    let holders = "`shm sem show` names the holders";
+    let waiting = || format!("to acquire a permit of \"{name}\": none is available; {holders}");
+    let permit = limit.attempt_noting(
+        |_| waiting(),
+        |left| match left {
+            None => semaphore.acquire(),
+            Some(left) => semaphore.acquire_timeout(left),
+        },
+    );
     let permit = permit.map_err(|error| command.not_run(&error.into()))?;
     let code = command.run(|_| {})?;
     drop(permit);

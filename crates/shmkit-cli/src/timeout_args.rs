@@ -1,10 +1,11 @@
 //! The arguments of subcommands that wait, and the time that they have left.
 
+use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
-use shmkit::ErrorKind;
+use shmkit::{ErrorKind, Peer};
 
-use crate::{output, units};
+use crate::{output, sys, units};
 
 /// How long to wait. The default is without a limit.
 #[derive(Debug, clap::Args)]
@@ -27,6 +28,16 @@ impl TimeoutArgs {
 
 /// How long a command waits before it says so.
 const SILENT: Duration = Duration::from_secs(1);
+
+/// What a message adds if the process that holds an object runs this command, as `shm lock` does.
+fn of_parent(holder: &Peer) -> &'static str {
+    match holder.pid {
+        Some(pid) if sys::is_ancestor(pid) => {
+            ", and has started this process: if it waits for its end, neither continues"
+        }
+        _ => "",
+    }
+}
 
 /// A limit for all waits of a command together.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +63,31 @@ impl TimeLimit {
         self,
         doing: &str,
         holds: &str,
+        attempt: impl FnMut(Option<Duration>) -> shmkit::Result<T>,
+    ) -> shmkit::Result<T> {
+        let why = |error: &shmkit::Error| match error.peer() {
+            Some(peer) => format!("{peer} {holds}{}", of_parent(peer)),
+            None => error.reason(),
+        };
+        self.attempt_noting(|error| format!("to {doing}: {}", why(error)), attempt)
+    }
+
+    /// The same for an event, which commands wait for as a rule: a script gets no message.
+    pub(crate) fn attempt_as_rule<T>(
+        self,
+        waiting: &str,
+        mut attempt: impl FnMut(Option<Duration>) -> shmkit::Result<T>,
+    ) -> shmkit::Result<T> {
+        match io::stderr().is_terminal() {
+            true => self.attempt_noting(|_| waiting.into(), attempt),
+            false => attempt(self.left()),
+        }
+    }
+
+    /// The same. `waiting` returns the text that completes "waiting".
+    pub(crate) fn attempt_noting<T>(
+        self,
+        waiting: impl FnOnce(&shmkit::Error) -> String,
         mut attempt: impl FnMut(Option<Duration>) -> shmkit::Result<T>,
     ) -> shmkit::Result<T> {
         let silent = self.left().map_or(SILENT, |left| left.min(SILENT));
@@ -60,8 +96,8 @@ impl TimeLimit {
                 if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Full)
                     && self.left() != Some(Duration::ZERO) =>
             {
-                let why = error.peer().map_or(error.reason(), |peer| format!("{peer} {holds}"));
-                output::note(format_args!("waiting to {doing}: {why} (--timeout limits that)"));
+                let waiting = waiting(&error);
+                output::note(format_args!("waiting {waiting} (--timeout limits that)"));
                 attempt(self.left())
             }
             answer => answer,

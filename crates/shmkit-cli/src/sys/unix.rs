@@ -7,6 +7,7 @@ mod threads;
 mod users;
 
 use std::io;
+use std::os::unix::process::parent_id;
 use std::path::Path;
 use std::process::Child;
 use std::time::Duration;
@@ -56,6 +57,11 @@ pub(crate) mod raw {
     /// Where it is, in words.
     pub(crate) const PLACE: &str =
         if cfg!(target_os = "linux") { "in /dev/shm" } else { "in no directory" };
+    /// What a name is that no memory has, in words.
+    pub(crate) const MISSING: &str = match cfg!(target_os = "linux") {
+        true => "no memory of this name in /dev/shm",
+        false => "no memory of this name",
+    };
     /// How other programs find it, in words.
     pub(crate) const NAME: &str = match cfg!(target_os = "linux") {
         true => {
@@ -86,6 +92,18 @@ pub(crate) const TERMINAL_TAKES_ONLY_TEXT: bool = false;
 /// Returns false: std knows the error of a closed pipe.
 pub(crate) fn is_closed_pipe(_error: &io::Error) -> bool {
     false
+}
+
+/// Returns whether a process has started this one, or one that has: as far as the system shows it.
+pub(crate) fn is_ancestor(pid: u32) -> bool {
+    let parent = |of: &u32| {
+        let status = std::fs::read_to_string(format!("/proc/{of}/status")).ok()?;
+        let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
+        parent.trim().parse().ok().filter(|parent| *parent != 0)
+    };
+    // A chain of ids that are used again could be a circle.
+    const MOST: usize = 1000;
+    std::iter::successors(Some(parent_id()), parent).take(MOST).any(|ancestor| ancestor == pid)
 }
 
 /// Returns nanoseconds on a monotonic clock, which is the same for all processes of the machine.

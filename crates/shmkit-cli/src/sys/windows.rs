@@ -47,6 +47,8 @@ pub(crate) mod raw {
     pub(crate) const IS_PERSISTENT: bool = false;
     /// Where it is, in words.
     pub(crate) const PLACE: &str = "in no directory";
+    /// What a name is that no memory has, in words.
+    pub(crate) const MISSING: &str = "no memory of this name";
     /// How other programs find it, in words.
     pub(crate) const NAME: &str = "NAME is the same memory as for `CreateFileMapping`, for \
         Boost's `windows_shared_memory` and for Python's `SharedMemory`. Without the prefix \
@@ -85,6 +87,11 @@ pub(crate) const TERMINAL_TAKES_ONLY_TEXT: bool = true;
 /// or one from outside of Wine, also in another way than std knows.
 pub(crate) fn is_closed_pipe(error: &io::Error) -> bool {
     is(error, ERROR_PIPE_NOT_CONNECTED)
+}
+
+/// Returns false: the id of a parent that has ended can be used again.
+pub(crate) fn is_ancestor(_pid: u32) -> bool {
+    false
 }
 
 /// Returns nanoseconds on a monotonic clock, which is the same for all processes of the machine.

@@ -138,6 +138,39 @@ fn a_wrong_field_or_value_is_told_before_set_waits() {
 }
 
 #[test]
+fn lock_and_acquire_say_what_they_wait_for() {
+    let dir = TestDir::new();
+    let mut holder = dir.start_holder(&["lock", "queue"]);
+    dir.shm(&["sem", "create", "pool", "0"]);
+    let shm = shm_path();
+    let who = format!("process {} ({PROGRAM}) in slot 0 holds it", holder.child.id());
+    let at_once = format!("cannot lock \"queue\": {who}\n");
+    dir.fails(&["lock", "queue", "--no-wait", "--", &shm, "ls"], 124, &at_once);
+    let mut lock = dir.start(&["lock", "queue", "--", &shm, "info", "queue"]);
+    let mut acquire = dir.start(&["sem", "acquire", "pool", "--", &shm, "info", "pool"]);
+    let who = format!("shm: waiting to lock \"queue\": {who} (--timeout limits that)");
+    assert_eq!(lock.note().unwrap(), who);
+    let none = "shm: waiting to acquire a permit of \"pool\": none is available;";
+    assert!(acquire.note().unwrap().starts_with(none));
+    dir.shm(&["event", "set", "go"]);
+    dir.shm(&["sem", "post", "pool"]);
+    for waiting in [&mut holder, &mut lock, &mut acquire] {
+        assert!(waiting.child.wait().unwrap().success());
+    }
+}
+
+#[test]
+fn a_command_under_its_own_lock_is_told_so() {
+    let dir = TestDir::new();
+    let shm = shm_path();
+    let again = ["--", &shm, "lock", "queue", "--timeout", "1200ms", "--", &shm, "ls"];
+    let output = dir.run(&[&["lock", "queue"], &again[..]].concat());
+    let told = String::from_utf8(output.stderr).unwrap();
+    let why = "holds it, and has started this process: if it waits for its end, neither continues";
+    assert_eq!((output.status.code(), told.contains(why)), (Some(124), cfg!(unix)), "{told}");
+}
+
+#[test]
 fn set_says_for_which_writer_it_waits() {
     let dir = TestDir::new();
     let clock = dir.start_clock("time");

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::lock_error::{self, Guard, LockResult};
+use super::lock_error::{self, Guard, LockError, LockResult};
 use super::raw::mutex::{self, RawMutex};
 use super::raw::reentrant::RawReentrantMutex;
 use super::raw::rwlock::{self, Hold, RawRwLock};
@@ -121,7 +121,7 @@ impl AnyLock {
     /// `TimedOut`, with a holder as [`peer`](Error::peer); and those of
     /// [`exclusive`](Self::exclusive).
     pub fn exclusive_timeout(&self, timeout: Duration) -> LockResult<AnyLockGuard<'_>> {
-        self.acquire(Hold::Write, Until::after(timeout))
+        self.acquire_within(Hold::Write, timeout)
     }
 
     /// Acquires the lock exclusively, and waits until `deadline` on the monotonic clock.
@@ -158,7 +158,7 @@ impl AnyLock {
     ///
     /// `TimedOut`, with a holder as [`peer`](Error::peer); and those of [`shared`](Self::shared).
     pub fn shared_timeout(&self, timeout: Duration) -> LockResult<AnyLockGuard<'_>> {
-        self.acquire(Hold::Read, Until::after(timeout))
+        self.acquire_within(Hold::Read, timeout)
     }
 
     /// Acquires the lock together with other readers, and waits until `deadline` on the monotonic
@@ -176,6 +176,16 @@ impl AnyLock {
         let acquired = self.raw.acquire(hold, until);
         let acquired = acquired.map_err(|error| self.raw.owner().refused(error))?;
         self.locked(hold, acquired)
+    }
+
+    fn acquire_within(&self, hold: Hold, timeout: Duration) -> LockResult<AnyLockGuard<'_>> {
+        match self.acquire(hold, Until::after(timeout)) {
+            // There was no time until which it was held.
+            Err(LockError::Failed(error)) if timeout.is_zero() && error.peer().is_some() => {
+                Err(LockError::Failed(error.because("holds it")))
+            }
+            answer => answer,
+        }
     }
 
     fn attempt(&self, hold: Hold) -> LockResult<Option<AnyLockGuard<'_>>> {
