@@ -12,14 +12,15 @@ use crate::global::Global;
 /// It has no value yet: `shm set` sets the first one. A program can open it as `Latest<T>` if `T`
 /// is the struct with these fields, in this order, and `#[repr(C)]`.
 ///
-/// TYPE is `x: f64, y: f64`, or a single type. Types are: u8 to u128, i8 to i128, f32, f64, bool,
-/// char, [T; N], FixedString<N>, FixedVec<T, N>, Maybe<T>, structs such as { x: f32, y: f32 } and
-/// enums such as (u8) { Parked = 0, Driving }. Structs and enums can have a name before them.
+/// TYPE is `x: f64, y: f64`, the same with a name as in `Pose { x: f64, y: f64 }`, or a single
+/// type. Types are: u8 to u128, i8 to i128, f32, f64, bool, char, [T; N], FixedString<N>,
+/// FixedVec<T, N>, Maybe<T>, structs such as { x: f32, y: f32 } and enums such as (u8) { Parked =
+/// 0, Driving }. Structs and enums can have a name before them.
 #[allow(rustdoc::invalid_html_tags, reason = "a terminal shows the text")]
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm create tank/level f64
-  shm create robot/pose 'stamp_ns: u64, x: f64, y: f64, mode: Mode(u8) { Parked, Driving }'
+  shm create robot/pose 'Pose { x: f64, y: f64, mode: Mode(u8) { Parked, Driving } }'
   shm create shop/open 'by: FixedString<32>, since_unix_s: u64' --shared-writers --if-missing")]
 pub(crate) struct Args {
     /// The name of the object

@@ -136,8 +136,8 @@ fn show_place(directory: &Path) -> anyhow::Result<()> {
     let (faint, plain) = output::faint();
     let (directory, point) = (directory.display(), point.display());
     let place = format!(
-        "{directory} is in the {file_system} mounted at {point}, device {device}: processes share \
-         objects only where these are the same"
+        "note: {directory} is in the {file_system} mounted at {point}, device {device}: processes \
+         share objects only where these are the same"
     );
     Ok(output::line(format_args!("{faint}{}{plain}", output::printable(place)))?)
 }

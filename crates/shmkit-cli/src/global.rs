@@ -36,7 +36,8 @@ fn trust(text: &str) -> Result<Trust, String> {
         (name, _) => match sys::user_number(name) {
             Ok(Some(user)) => Ok(Trust::User(user)),
             Ok(None) => Err(format!(
-                "no user is called {name}: expected own, anyone, or the name or the number of a user"
+                "no user is called {name}: expected own, anyone, or the name or the number of a \
+                 user"
             )),
             Err(error) => Err(format!("the system's table of users cannot be read: {error}")),
         },

@@ -158,7 +158,7 @@ fn set_in_lock(
     if args.mark_consistent {
         guard.mark_consistent();
     } else if owner_died {
-        let next = "--mark-consistent says that this repairs them";
+        let next = "if this value repairs them, set it with --mark-consistent";
         output::note(format_args!("\"{name}\": {OWNER_DIED}; {next}"));
     }
     Ok(())

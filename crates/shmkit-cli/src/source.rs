@@ -46,7 +46,7 @@ impl Source {
         let no_value = |number: &str, kind| Failure::WrongKind(refused(no_value(number, kind)));
         let (part, paths) = match found.only_part() {
             Some(part) => (part, paths),
-            None => chosen_part(&found, &paths, separators)
+            None => chosen_part(&found, doing, &paths, separators)
                 .map_err(|why| Failure::Usage(refused(why)))?,
         };
         if description::value(part).is_none() {
@@ -114,13 +114,15 @@ pub(crate) fn or_dead(
 /// only path is the number of the part.
 fn chosen_part<'d, 'p>(
     it: &'d Description,
+    doing: &str,
     paths: &[&'p str],
     separators: &[char],
 ) -> Result<(&'d PartDescription, Vec<&'p str>), String> {
-    let Some(first) = paths.first() else { return Err(parts_to_choose(it)) };
+    let Some(first) = paths.first() else { return Err(parts_to_choose(it, doing)) };
     let part = it.parts.iter().find(|part| inside(part, first, separators).is_some());
     let Some(part) = part else {
-        return Err(format!("{first} does not begin with a part: {}", parts_to_choose(it)));
+        let parts = parts_to_choose(it, doing);
+        return Err(format!("{first} does not begin with a part: {parts}"));
     };
     let number = part.number.as_str();
     if *paths == [number] {
@@ -142,8 +144,8 @@ fn inside<'p>(part: &PartDescription, path: &'p str, separators: &[char]) -> Opt
     }
 }
 
-/// Says which parts of a group have a value.
-fn parts_to_choose(it: &Description) -> String {
+/// Says which parts of a group have a value, and how to name one.
+fn parts_to_choose(it: &Description, doing: &str) -> String {
     const MOST: usize = 8;
     let with_value: Vec<_> =
         it.parts.iter().filter(|part| description::value(part).is_some()).collect();
@@ -153,9 +155,13 @@ fn parts_to_choose(it: &Description) -> String {
     if with_value.len() > MOST {
         shown += ", ...";
     }
-    match shown.as_str() {
-        "" => "it is a group, and no part of it has a value".into(),
-        shown => format!("it is a group, and its parts with a value are {shown}"),
+    match with_value.first() {
+        None => "it is a group, and no part of it has a value".into(),
+        Some(first) => {
+            let value = if doing == "set" { "=VALUE" } else { "" };
+            let example = format!("shm {doing} {} {}{value}", it.name, first.number);
+            format!("it is a group, and its parts with a value are {shown}: {example}")
+        }
     }
 }
 

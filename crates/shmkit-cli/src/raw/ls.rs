@@ -10,8 +10,8 @@ use crate::{format, output};
 
 /// List named memory, also of programs that do not use shmkit
 ///
-/// The files of shmkit's own objects are not listed: see `shm ls`. Only Linux can list named
-/// memory.
+/// A MODE that begins with 1, as 1600, marks memory that is removed after its last use. The files
+/// of shmkit's own objects are not listed: see `shm ls`. Only Linux can list named memory.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// List only names that begin with PREFIX

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use serde_json::{Value, json};
+use shmkit::ErrorKind;
 use shmkit::memory::{FileMapping, Region, RegionOptions, SharedMemory, Trust};
 
 use crate::exit::Failure;
-use crate::{advice, units};
+use crate::{advice, sys, units};
 
 /// Named memory or a file.
 #[derive(Debug, clap::Args)]
@@ -48,8 +49,8 @@ impl Target {
             (None, name) => {
                 let options = SharedMemory::options().trust(trust);
                 let options = if writable { options } else { options.read_only() };
-                let memory = options.open(name.as_deref().unwrap_or_default());
-                Ok(Opened::Memory(memory.map_err(advice::explain)?))
+                let name = name.as_deref().unwrap_or_default();
+                Ok(Opened::Memory(options.open(name).map_err(|error| not_opened(name, error))?))
             }
         }
     }
@@ -104,6 +105,19 @@ impl Opened {
         }
         Ok(())
     }
+}
+
+/// Says in words that no memory has the name.
+fn not_opened(name: &str, error: shmkit::Error) -> anyhow::Error {
+    // A reason of the library says more.
+    let is_bare = error.os_error().is_some_and(|it| it.to_string() == error.reason());
+    if error.kind() != ErrorKind::NotFound || !is_bare {
+        return advice::explain(error);
+    }
+    let is_set = std::env::var_os("SHMKIT_DIR").is_some_and(|it| !it.is_empty());
+    let other = if is_set { "; $SHMKIT_DIR is only for objects" } else { "" };
+    let message = format!("cannot open \"{name}\": {}{other}", sys::raw::MISSING);
+    Failure::Library { error, message }.into()
 }
 
 /// Returns a buffer of a length that another process chose.

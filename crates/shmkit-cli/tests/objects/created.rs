@@ -40,7 +40,7 @@ fn a_program_opens_what_a_script_created() {
     pose.writer().unwrap().set(&expected).unwrap();
 
     dir.shm(&["create", "pose", POSE, "--if-missing"]);
-    dir.fails(&["create", "pose", POSE], 4, "cannot create \"pose\": an object has this name");
+    dir.fails(&["create", "pose", POSE], 4, "\"pose\": an object has this name\n");
     let other = POSE.replace("u16", "i16");
     dir.fails(&["create", "pose", &other, "--if-missing"], 7, "loads");
     let shared = ["create", "pose", POSE, "--if-missing", "--shared-writers"];

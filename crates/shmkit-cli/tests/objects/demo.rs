@@ -67,6 +67,6 @@ fn await_writer(dir: &TestDir) {
 #[test]
 fn a_missing_directory_is_reported_at_once() {
     let dir = TestDir::new();
-    dir.fails(&["--dir", "/nowhere", "demo"], 3, "no directory /nowhere");
+    dir.fails(&["--dir", "/nowhere", "demo"], 3, "no directory /nowhere: create it first\n");
     dir.fails(&["demo", "--during", "99ms"], 2, "the time must be 100ms or more");
 }

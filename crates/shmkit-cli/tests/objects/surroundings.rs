@@ -189,7 +189,7 @@ fn the_doctor_tells_file_systems_under_one_path_apart() {
         mount(dir.path(), 0, "size=1m")?;
         let there = place();
         let path = dir.path().display();
-        let start = format!("{path} is in the tmpfs mounted at {path}, device ");
+        let start = format!("note: {path} is in the tmpfs mounted at {path}, device ");
         assert!(there.starts_with(&start) && there != here, "{there}\n{here}");
         Ok(())
     });

@@ -51,8 +51,7 @@ fn a_held_lock_is_waited_for_up_to_a_limit() {
     dir.fails(&["set", "count", "5", "--timeout", "0.001"], 8, &who);
     let mut set = dir.start(&["set", "count", "5"]);
     let mut get = dir.start(&["get", "count"]);
-    let waiting =
-        |what: &str| format!("shm: waiting to {what} \"count\": {who} holds it (--timeout");
+    let waiting = |what: &str| format!("shm: waiting to {what} \"count\": {who} holds it");
     assert!(set.note().unwrap().starts_with(&waiting("set")));
     assert!(get.note().unwrap().starts_with(&waiting("get")));
     *guard = 4;
@@ -85,7 +84,9 @@ fn a_part_of_a_group_is_named_by_its_number() {
     drop(held);
 
     let parts = "its parts with a value are 0 (mutex), 2.0 (rwlock), 2.1 (rwlock)";
-    dir.fails(&["get", "group"], 2, &format!("cannot get \"group\": it is a group, and {parts}"));
+    let whole = format!("cannot get \"group\": it is a group, and {parts}: shm get group 0\n");
+    dir.fails(&["get", "group"], 2, &whole);
+    dir.fails(&["set", "group", "5=1"], 2, &format!("{parts}: shm set group 0=VALUE\n"));
     dir.fails(
         &["get", "group", "5"],
         2,
@@ -96,7 +97,7 @@ fn a_part_of_a_group_is_named_by_its_number() {
     // What is no value is refused in the same words as in an object of its own.
     dir.leave("alone", &[1_u16, 2, 3]);
     for (object, part) in [("alone", ""), ("group", "2.0=")] {
-        let why = format!("cannot set \"{object}\": value: expected [ at the end");
+        let why = format!("cannot set \"{object}\": value: \"\" is not in brackets");
         dir.fails(&["set", object, part], 2, &why);
     }
     dir.fails(&["set", "group", "0="], 2, "\"\" is not FIELD=VALUE: the fields are ");

@@ -18,7 +18,7 @@ fn run(arguments: &[&str]) -> Output {
 fn each_error_has_an_exit_code_and_a_reason() {
     let name = Unique::new();
     let name: &str = &name;
-    let missing = format!("cannot open \"{name}\": {MISSING}");
+    let missing = format!("cannot open \"{name}\": no memory of this name");
     ended(&run(&["raw", "dump", name]), 3, &missing);
     ended(&run(&["raw", "read", name]), 3, &missing);
     ended(&run(&["raw", "write", name, "--text", "x"]), 3, &missing);

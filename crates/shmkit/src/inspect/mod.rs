@@ -82,11 +82,12 @@ fn file_names(directory: &Path) -> Result<Vec<String>> {
         Ok(names)
     };
     look().map_err(|error| {
-        let error = Error::from_os(error).doing("list").on(shown(directory));
-        match error.kind() {
+        let error = Error::from_os(error);
+        let error = match error.kind() {
             ErrorKind::Os => error.because("its entries cannot be read"),
-            ErrorKind::NotFound => error.because(missing(directory)),
+            kind @ ErrorKind::NotFound => Error::new(kind, missing(directory)),
             _ => error,
-        }
+        };
+        error.doing("list").on(shown(directory))
     })
 }

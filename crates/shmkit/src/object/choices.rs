@@ -120,7 +120,7 @@ pub(crate) fn shown(directory: &Path) -> String {
 pub(crate) fn missing(path: &Path) -> String {
     let missing = format!("no directory {}", shown(path));
     if !directory::DEFAULT_IS_MEMORY || path != directory::default_path() {
-        return missing;
+        return format!("{missing}: create it first");
     }
     let path = path.display();
     format!(

@@ -17,7 +17,8 @@ use crate::sys::mapping::{Mapping, Protection};
 /// Returns what the directory's file system supports, or why it is not suitable.
 pub(crate) fn support(directory: &Path) -> Result<Support> {
     directory::support(directory).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => error.because(missing(directory)),
+        // The system's words would repeat it.
+        kind @ ErrorKind::NotFound => Error::new(kind, missing(directory)),
         _ => error,
     })
 }

@@ -78,7 +78,12 @@ impl<'t> Unparsed<'t> {
     /// Parses `[a, b]`. Returns the number of items.
     fn put_items(&mut self, item: &Schema, limit: u64, out: &mut [u8]) -> Result<u64, String> {
         let text = self.rest;
-        self.expect('[')?;
+        if !self.accept('[') {
+            let given = shortened(text.trim());
+            return Err(format!(
+                "{given:?} is not in brackets: write [ITEM, ITEM], or set one item by its number"
+            ));
+        }
         let mut places = out.chunks_exact_mut(item.size as usize).take(limit as usize);
         let mut count = 0;
         while !self.accept(']') {
@@ -145,6 +150,9 @@ impl<'t> Unparsed<'t> {
         }
         let mut missing: Vec<_> = fields.iter().collect();
         while let Some(first) = missing.first() {
+            if !tuple && self.rest.trim_start().starts_with('}') {
+                break;
+            }
             let name = match tuple {
                 true => Cow::from(&first.name),
                 false => self.word_or_quoted()?,
@@ -292,7 +300,10 @@ fn integer_bits(word: &str, scalar: Scalar) -> Result<u128, String> {
     let positive = word.parse().ok().filter(|value| *value <= max);
     positive.or(negative.map(|value: i128| value as u128)).ok_or_else(|| {
         let (word, name) = (shortened(word), scalar.name());
-        format!("{word:?} is not a valid {name}: the range is {min} to {max}")
+        match word.contains('.') && word.parse::<f64>().is_ok() {
+            true => format!("{word:?} is not a valid {name}: it is not a whole number"),
+            false => format!("{word:?} is not a valid {name}: the range is {min} to {max}"),
+        }
     })
 }
 
@@ -314,7 +325,13 @@ fn float<F: FromStr + Debug + Copy>(
 /// Returns the field of a struct, with its offset.
 pub(super) fn field<'s>(schema: &'s Schema, name: &str) -> Result<(&'s Schema, u64), String> {
     let Shape::Struct { fields } = &schema.shape else {
-        return Err(format!("is {}, which has no fields", spelled(schema)));
+        let items = match &schema.shape {
+            Shape::Array { len: 1, .. } => ": its item is [0]".into(),
+            Shape::Array { len, .. } => format!(": its items are [0] to [{}]", len - 1),
+            Shape::List { .. } => ": its items are [0], [1], ...".into(),
+            _ => String::new(),
+        };
+        return Err(format!("is {}, which has no fields{items}", spelled(schema)));
     };
     match fields.iter().find(|field| field.name == name) {
         Some(field) => Ok((&field.schema, field.offset)),
