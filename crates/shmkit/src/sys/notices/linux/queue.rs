@@ -49,8 +49,8 @@ pub(in crate::sys::notices) struct Queue {
 /// A signal number that no program gives a descriptor. It is never sent.
 ///
 /// A process may close descriptors that are not its own (`closefrom`), and open others under their
-/// numbers. All inotify descriptors look alike to `fstat`, so this mark tells ours apart. (qemu-user
-/// refuses the numbers above it.)
+/// numbers. All inotify descriptors look alike to `fstat`, so this mark tells ours apart.
+/// (qemu-user refuses the numbers above it.)
 const MARK: c_int = 60;
 const F_SETSIG: c_int = 10;
 const F_GETSIG: c_int = 11;
