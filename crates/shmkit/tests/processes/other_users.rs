@@ -128,7 +128,7 @@ fn a_user_without_access_is_refused() {
     assert_permission_denied(&child.ask(format!("open {NAME}")), why);
     let not_removable = r#"cannot remove "level": its file belongs to user 0, and user 65534"#;
     assert_permission_denied(&child.ask(format!("remove {NAME}")), not_removable);
-    // To trust the owner helps only who has access, and nobody to remove it.
+    // To trust the owner gives no access, and no right to remove the object.
     let path = dir.path().join("level.shmkit");
     std::os::unix::fs::chown(&path, Some(4321), None).unwrap();
     let found = child.ask(format!("examine {NAME}"));
