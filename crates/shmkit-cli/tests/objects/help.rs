@@ -1,8 +1,6 @@
-//! Help, manual and completions.
+//! Help, manual, and what completions there are.
 
 use crate::TestDir;
-#[cfg(unix)]
-use crate::shm_path;
 
 fn subcommands() -> Vec<&'static str> {
     let names =
@@ -26,45 +24,6 @@ fn every_subcommand_is_in_the_help_the_manual_and_the_completions() {
         assert!(subcommands().iter().all(|name| script.contains(name)), "{shell}");
         assert!(script.contains("timeout") && !script.contains("part-of-demo"), "{shell}");
     }
-}
-
-#[cfg(unix)]
-#[test]
-fn names_of_objects_are_completed_where_a_command_takes_one() {
-    let dir = TestDir::new();
-    for name in ["robot/pose", "robot/my goal", "$(touch hit)", "tank"] {
-        dir.leave(name, &1_u8);
-    }
-    assert_eq!(dir.shm(&["ls", "--names", "robot/"]), "robot/my goal\nrobot/pose\n");
-    let completed = |line: &str| {
-        let script = format!(
-            "cd \"$SHMKIT_DIR\"; shm() {{ '{}' \"$@\"; }}; eval \"$(shm completions bash)\"
-             COMP_WORDS=({line}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
-             _shm_with_names shm \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD-1]}}\"
-             printf '%s\\n' \"${{COMPREPLY[@]}}\"",
-            shm_path()
-        );
-        let mut bash = std::process::Command::new("bash");
-        let output = bash.args(["-c", &script]).env("SHMKIT_DIR", dir.path()).output().unwrap();
-        assert!(output.stderr.is_empty(), "{output:?}");
-        String::from_utf8(output.stdout).unwrap()
-    };
-    for line in ["shm get ro", "shm event wait ro", "shm get --json ro", "shm rm tank ro"] {
-        assert_eq!(completed(line), "robot/my\\ goal\nrobot/pose\n", "{line}");
-    }
-    assert_eq!(completed("shm info \"$(printf '$')\""), "\\$\\(touch\\ hit\\)\n");
-    for line in ["shm create ro", "shm event create ro", "shm raw read ro", "shm get tank ro"] {
-        assert!(!completed(line).contains("pose"), "{line}");
-    }
-    assert!(completed("shm get --ti").contains("--timeout"));
-    assert!(completed("shm wat").contains("watch"));
-    assert!(!dir.path().join("hit").exists());
-    let zsh = dir.shm(&["completions", "zsh"]);
-    assert!(zsh.contains("\n':name -- The name of the object:_shm_names' \\\n"), "{zsh}");
-    assert!(zsh.contains("\n':name -- The name of the barrier:_shm_names' \\\n"), "{zsh}");
-    let fish = dir.shm(&["completions", "fish"]);
-    let wait = "__fish_shm_using_subcommand event; and __fish_seen_subcommand_from wait";
-    assert!(fish.contains(&format!("-n \"{wait}\" -a \"(shm ls --names ")), "{fish}");
 }
 
 #[test]

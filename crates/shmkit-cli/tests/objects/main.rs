@@ -3,6 +3,8 @@
 mod clock;
 #[cfg(target_os = "linux")]
 mod clocks;
+#[cfg(unix)]
+mod completions;
 #[cfg(windows)]
 mod console;
 mod counter;
