@@ -98,6 +98,17 @@ fn a_command_that_waits_is_ended_by_a_signal() {
     });
 }
 
+#[test]
+fn an_abort_that_another_process_sends_ends_the_command() {
+    const SIGABRT: i32 = 6;
+    let dir = TestDir::new();
+    dir.shm(&["event", "create", "event"]);
+    let mut waiting = Running::new(&mut command(&dir, &[], &["event", "wait", "event"]));
+    dir.await_waiting("event", 1);
+    send("ABRT", &waiting.child.id().to_string());
+    assert_eq!(end_of(&mut waiting, "event wait", "ABRT").signal(), Some(SIGABRT));
+}
+
 /// The system ignores the signals for which process 1 of a container has no handler.
 #[cfg(target_os = "linux")]
 #[test]

@@ -39,16 +39,23 @@ pub(crate) fn explain_sudden_ends(code: u8) -> io::Result<()> {
 ///
 /// An allocation that cannot return an error aborts the process. What can return one does so.
 pub(crate) fn explain_lack_of_memory() {
-    extern "C" fn explain(_: libc::c_int) {
-        // An abort for another reason stays one, because the handler returns.
-        if FAILED.get() {
+    extern "C" fn explain(signal: libc::c_int) {
+        if LACKS_MEMORY.get() > 0 {
             end(b"shm: the system has no memory left for this process: raise its limit (ulimit \
                   -v), or free memory\n");
         }
+        // An abort for another reason ends the process as usual, also if another process sent it.
+        // The signal is blocked here, and comes again when the handler returns.
+        // SAFETY: a handler may call both (signal-safety(7)).
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        // SAFETY: as above.
+        unsafe { libc::raise(signal) };
     }
-    let handler = explain as extern "C" fn(_) as libc::sighandler_t;
-    // SAFETY: as above; the variable of the thread needs no allocation, and is never dropped.
-    unsafe { libc::signal(SIGABRT, handler) };
+    if !is_ignored(SIGABRT) {
+        let handler = explain as extern "C" fn(_) as libc::sighandler_t;
+        // SAFETY: as above; the variable of the thread needs no allocation, and is never dropped.
+        unsafe { libc::signal(SIGABRT, handler) };
+    }
 }
 
 /// Ends the process at once, with these words.
@@ -58,10 +65,15 @@ fn end(words: &[u8]) -> ! {
     exit(CODE.load(Ordering::Relaxed).into())
 }
 
+/// How many allocations may succeed between one that failed and the abort because of it: what the
+/// standard library prints before it aborts can allocate. After more of them, the failure was
+/// returned as an error. (A backtrace, which a developer asks for, needs more.)
+const ALLOCATIONS_BEFORE_ABORT: u8 = 16;
+
 thread_local! {
-    /// Whether an allocation of this thread failed. It stays so: what the standard library prints
-    /// before it aborts can allocate.
-    static FAILED: Cell<bool> = const { Cell::new(false) };
+    /// Not 0 if an allocation of this thread failed: how many may still succeed until that counts
+    /// no longer.
+    static LACKS_MEMORY: Cell<u8> = const { Cell::new(0) };
 }
 
 /// The system's allocator, which notes that it has no memory left.
@@ -72,9 +84,10 @@ static ALLOCATOR: Allocator = Allocator;
 
 impl Allocator {
     fn noted(allocated: *mut u8) -> *mut u8 {
-        if allocated.is_null() {
-            FAILED.set(true);
-        }
+        LACKS_MEMORY.set(match allocated.is_null() {
+            true => ALLOCATIONS_BEFORE_ABORT,
+            false => LACKS_MEMORY.get().saturating_sub(1),
+        });
         allocated
     }
 }
@@ -99,5 +112,22 @@ unsafe impl GlobalAlloc for Allocator {
     unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
         // SAFETY: as above.
         unsafe { System.dealloc(place, layout) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hint::black_box;
+
+    use super::*;
+
+    #[test]
+    fn a_failed_allocation_that_was_an_error_explains_no_later_abort() {
+        let failed = Vec::<u8>::new().try_reserve_exact(isize::MAX as usize);
+        assert!(LACKS_MEMORY.get() > 0 && failed.is_err());
+        for _ in 0..ALLOCATIONS_BEFORE_ABORT {
+            drop(black_box(Box::new(0_u64)));
+        }
+        assert_eq!(LACKS_MEMORY.get(), 0);
     }
 }
