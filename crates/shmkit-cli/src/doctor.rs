@@ -31,7 +31,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     let directory = global.directory();
     let examined = match args.fix {
-        true => fix_all(&directory, global)?,
+        true => fix_all(|fix| examine(&directory, global, fix))?,
         false => examine(&directory, global, false)?,
     };
     if args.json {
@@ -52,9 +52,8 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     if left.all(|(finding, _)| finding.is_about_directory() || finding.is_for_another_user()) {
         return Ok(());
     }
-    let can_be_fixed =
-        |(it, outcome): &Examined| it.can_be_fixed() && matches!(outcome, Outcome::Left);
-    if !args.json && examined.iter().any(can_be_fixed) {
+    let is_advised = !args.fix && !args.json;
+    if is_advised && examined.iter().any(|(it, _)| it.can_be_fixed()) {
         output::line("\nto repair what can be repaired: shm doctor --fix")?;
     }
     Err(Failure::Reported(1).into())
@@ -64,21 +63,29 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
 /// process can die meanwhile.
 const MAX_REPAIRS: usize = 3;
 
-/// Fixes what can be fixed. Returns that and what is left.
-fn fix_all(directory: &Path, global: &Global) -> anyhow::Result<Vec<Examined>> {
-    let mut fixed = Vec::new();
+/// Fixes what can be fixed. Returns that and what is left. `examine` also fixes if it is asked to.
+fn fix_all<F: ToString>(
+    mut examine: impl FnMut(bool) -> anyhow::Result<Vec<(F, Outcome)>>,
+) -> anyhow::Result<Vec<(F, Outcome)>> {
+    let (mut fixed, mut not_fixed) = (Vec::new(), Vec::new());
     for _ in 0..MAX_REPAIRS {
-        let (now, left): (Vec<_>, Vec<_>) =
-            examine(directory, global, true)?.into_iter().partition(is_fixed);
+        let (now, left): (Vec<_>, Vec<_>) = examine(true)?.into_iter().partition(is_fixed);
         if now.is_empty() {
             fixed.extend(left);
             return Ok(fixed);
         }
         fixed.extend(now);
+        not_fixed = left;
     }
-    let left = examine(directory, global, false)?;
+    let mut left = examine(false)?;
+    let is_same = |one: &F, other: &F| one.to_string() == other.to_string();
     // What is found again was not fixed.
-    fixed.retain(|(it, _)| left.iter().all(|(other, _)| it.to_string() != other.to_string()));
+    fixed.retain(|(it, _)| left.iter().all(|(other, _)| !is_same(it, other)));
+    for (it, outcome) in &mut left {
+        if let Some(at) = not_fixed.iter().position(|(other, _)| is_same(it, other)) {
+            *outcome = not_fixed.swap_remove(at).1;
+        }
+    }
     fixed.extend(left);
     Ok(fixed)
 }
@@ -91,7 +98,7 @@ fn examine(directory: &Path, global: &Global, fix: bool) -> anyhow::Result<Vec<E
 
 type Examined = (Finding, Outcome);
 
-fn is_fixed((_, outcome): &Examined) -> bool {
+fn is_fixed<F>((_, outcome): &(F, Outcome)) -> bool {
     matches!(outcome, Outcome::Fixed)
 }
 
@@ -154,4 +161,28 @@ fn show(finding: &Finding, outcome: &Outcome, directory: &Path) -> anyhow::Resul
     };
     let text = output::printable(text);
     Ok(output::line(format_args!("  {faint}{text}{plain}"))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repair_that_fails_is_told_with_its_error_however_much_else_is_repaired() {
+        let mut round = 0;
+        let found = fix_all(|fix| {
+            round += 1;
+            let error =
+                inspect::remove(Path::new("."), "", shmkit::memory::Trust::Own).unwrap_err();
+            let outcomes = [Outcome::Fixed, Outcome::Failed(error)];
+            let outcomes = if fix { outcomes } else { [Outcome::Left, Outcome::Left] };
+            Ok([format!("found {round}"), "stays".into()].into_iter().zip(outcomes).collect())
+        });
+        let found = found.unwrap();
+        assert!(found.iter().take(MAX_REPAIRS).all(is_fixed));
+        let left: Vec<_> = found.iter().skip(MAX_REPAIRS).map(|(it, _)| &**it).collect();
+        assert_eq!(left, ["found 4", "stays"]);
+        assert!(matches!(found[MAX_REPAIRS].1, Outcome::Left));
+        assert!(matches!(found[MAX_REPAIRS + 1].1, Outcome::Failed(_)));
+    }
 }
