@@ -12,7 +12,7 @@ use super::open_object::OpenObject;
 use super::removal_watch::RemovalWatch;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::{AtomicU64, Ordering};
-use crate::participant::owner::AcquireError;
+use crate::participant::owner::{self, AcquireError};
 use crate::participant::{Liveness, ParticipantId, Role};
 use crate::sys::notices::ObjectNotices;
 use crate::wait::{Stop, Until};
@@ -177,10 +177,7 @@ impl Membership {
                 let why = "whenever it was free, other participants acquired it or had it reserved";
                 return self.error(ErrorKind::TimedOut, action, why);
             }
-            AcquireError::Corrupt => {
-                let why = "its owner word has a value that no participant writes";
-                return self.error(ErrorKind::Corrupt, action, why);
-            }
+            AcquireError::Corrupt => return self.error(ErrorKind::Corrupt, action, owner::GARBAGE),
         };
         let why = "held it until the timeout";
         self.error(ErrorKind::TimedOut, action, why).by_peer(self.object.peer(holder))

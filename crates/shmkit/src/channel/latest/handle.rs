@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::{AtomicPtr, AtomicU64, Ordering};
 use crate::object::{OpenObject, RemovalWatch};
 use crate::participant::Liveness;
-use crate::participant::owner::OwnerWord;
+use crate::participant::owner::{self, OwnerWord};
 use crate::shareable::room_for;
 use crate::sys::process;
 use crate::wait::{Stop, WaitLoop, WaitWord};
@@ -362,9 +362,7 @@ impl Handle {
             PublishError::Corrupt => {
                 corrupt("its sequence number is larger than the largest valid one")
             }
-            PublishError::RoleLost if !self.owner().look().is_sound() => {
-                corrupt("its owner word has a value that no participant writes")
-            }
+            PublishError::RoleLost if !self.owner().look().is_sound() => corrupt(owner::GARBAGE),
             PublishError::RoleLost => match self.owner().look().holder() {
                 Some(holder) if !self.has_shared_writers() => {
                     let why = "took over the role of the writer";

@@ -66,6 +66,9 @@ use crate::wait::{
 /// How many times an exchange is attempted before the word counts as contended.
 const TRIES: u32 = 64;
 
+/// What an error says of a word that is garbage.
+pub(crate) const GARBAGE: &str = "its owner word has a value that no participant writes";
+
 /// How a word is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -272,16 +275,20 @@ impl<'a> OwnerWord<'a> {
         liveness: &impl Liveness,
         finish: impl FnOnce(ParticipantId),
     ) -> Result<(), Error> {
+        let garbage = || Error::new(ErrorKind::Corrupt, GARBAGE);
         let state = self.look();
         if !state.is_sound() {
-            let why = "its owner word has a value that no participant writes";
-            return Err(Error::new(ErrorKind::Corrupt, why));
+            return Err(garbage());
         }
-        if let Some(dead) = state.holder().filter(|it| liveness.reap_if_dead(*it)) {
-            finish(dead);
-            self.replace_dead_holder(None, liveness);
+        let Some(dead) = state.holder().filter(|it| liveness.reap_if_dead(*it)) else {
+            return Ok(());
+        };
+        finish(dead);
+        match self.replace_dead_holder(None, liveness) {
+            Some(Err(AcquireError::Corrupt)) => Err(garbage()),
+            // It was replaced, by this process or by another, or the object is removed.
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Returns the outcome of a wait. After a wait that failed, cancels the handoffs it requested.

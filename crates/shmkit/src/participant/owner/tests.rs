@@ -357,6 +357,9 @@ fn an_outsider_frees_a_dead_holder_and_refuses_a_word_that_no_participant_writes
         assert_eq!(word.replace_dead_holder(None, dead), Some(Err(AcquireError::Corrupt)));
         assert_eq!(word.look().holder(), Some(ANNA));
         word.word.fetch_and(!undefined, Ordering::Relaxed);
+        let reaped = word.reap(dead, |_| _ = word.word.fetch_or(undefined, Ordering::Relaxed));
+        assert_eq!(reaped.unwrap_err().kind(), ErrorKind::Corrupt, "garbage meanwhile");
+        word.word.fetch_and(!undefined, Ordering::Relaxed);
         assert_eq!(reap(), (Ok(()), Some(ANNA)));
         assert_eq!((word.look().holder(), word.look().deaths()), (None, 1));
     });
