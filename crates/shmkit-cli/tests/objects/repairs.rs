@@ -220,6 +220,7 @@ fn the_doctor_leaves_invalid_files_and_prints_how_to_remove_them() {
 fn an_object_of_which_there_are_hard_links_can_be_repaired_as_the_messages_say() {
     let dir = TestDir::new();
     dir.leave("b", &1_u8);
+    let used = dir.latest::<u8>().open("b").unwrap();
     let (path, other) = (dir.path().join("b.shmkit"), dir.path().join("backup"));
     fs::hard_link(&path, &other).unwrap();
     let why = format!("its file has 2 names (hard links): remove {}", other.display());
@@ -232,6 +233,10 @@ fn an_object_of_which_there_are_hard_links_can_be_repaired_as_the_messages_say()
     let mut names: Vec<_> = found.lines().collect();
     names.sort_unstable();
     assert_eq!(names, [path.to_str().unwrap(), other.to_str().unwrap()]);
+    let why = "cannot remove \"b\": a process used it: --force removes it anyway";
+    dir.fails(&["rm", "b"], 8, why);
+    assert!(path.exists());
+    drop(used);
     dir.shm(&["rm", "b"]);
     assert!(!path.exists() && other.exists(), "only the name is removed");
     fs::rename(&other, &path).unwrap();

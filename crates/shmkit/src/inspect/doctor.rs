@@ -9,7 +9,7 @@ use super::{choices, file_names};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::Trust;
 use crate::object::{
-    Choices, Holder, Name, finish_removal, is_left_over, observe, parts, sweep_temporary,
+    Choices, Holder, Name, finish_removal, is_left_over, observe, parts, unlink_if_unused,
 };
 use crate::shareable::Schema;
 use crate::sys::directory::{self, FileType};
@@ -142,7 +142,7 @@ impl Finding {
                 observe(name, choices).and_then(|file| finish_removal(&file))
             }
             (File::Object { name, choices }, Remedy::FreeSlots) => reap(name, choices),
-            (File::Temporary(path), _) => sweep_temporary(path),
+            (File::Temporary(path), _) => unlink_if_unused(path),
             _ => Ok(false),
         };
         let fixed = match fixed {

@@ -57,7 +57,7 @@ pub(crate) use layout::{NewObject, ObjectLayout};
 pub(crate) use membership::Membership;
 pub(crate) use name::Name;
 pub(crate) use named_object::{observe, remove, remove_even_if};
-pub(crate) use new_file::{is_left_over, sweep_temporary};
+pub(crate) use new_file::{is_left_over, unlink_if_unused};
 pub(crate) use new_object::{file_flags, new_object};
 pub(crate) use object_file::{ObjectFile, OpenMode};
 pub(crate) use open_object::OpenObject;

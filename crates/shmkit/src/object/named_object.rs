@@ -7,7 +7,7 @@ use super::choices::Choices;
 use super::layout::ObjectLayout;
 use super::name::Name;
 use super::object_file::{ObjectFile, OpenMode, Raced, not_removable};
-use super::removal;
+use super::{new_file, removal};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::directory;
 
@@ -33,7 +33,7 @@ pub(crate) fn remove_even_if(used: bool, name: &str, choices: &Choices) -> Resul
             let file = match observe(&name, choices) {
                 Err(refused) if refused.kind() == ErrorKind::PermissionDenied => {
                     let path = choices.directory().join(name.file_name());
-                    return remove_refused(&path, choices, refused).map(|()| Ok(true));
+                    return remove_refused(used, &path, choices, refused).map(Ok);
                 }
                 file => file?,
             };
@@ -50,11 +50,15 @@ pub(crate) fn remove_even_if(used: bool, name: &str, choices: &Choices) -> Resul
     remove().map_err(|error| or_read_only(error, &choices.directory()).doing("remove").on(name))
 }
 
-/// Removes a name of a file that was refused, if that was because the file has other names.
-fn remove_refused(path: &Path, choices: &Choices, refused: Error) -> Result<()> {
+/// Removes a name of a file that was refused, if that was because the file has other names: also
+/// if a process uses the object, or only if none does. Returns whether it was removed.
+fn remove_refused(used: bool, path: &Path, choices: &Choices, refused: Error) -> Result<bool> {
     let Ok(status) = directory::status_of_name(path) else { return Err(refused) };
     if status.has_other_names() && choices.trust.check(status.owner).is_ok() {
-        return directory::unlink(path);
+        return match used {
+            true => directory::unlink(path).map(|()| true),
+            false => new_file::unlink_if_unused(path),
+        };
     }
     // Neither trust nor access would help.
     match directory::may_unlink(path, status.owner) {

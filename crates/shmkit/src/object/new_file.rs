@@ -127,11 +127,12 @@ pub(crate) fn is_left_over(path: &Path) -> Result<bool> {
     Ok(!lock::is_locked(&file, presence::ANYONE)?)
 }
 
-/// Removes a temporary file if its creator died. True if it did.
+/// Removes a name of a file that no process uses: that of a temporary file whose creator died, or
+/// one of several names of an object. True if it did.
 ///
 /// It holds the gate, which a creator acquires before it gives the file its name. A living creator
 /// may not have its locks yet: then its file is removed, and it creates another file.
-pub(crate) fn sweep_temporary(path: &Path) -> Result<bool> {
+pub(crate) fn unlink_if_unused(path: &Path) -> Result<bool> {
     let gate = LockFile::open(|| directory::open(path, Opening::ReadWrite))?;
     if !lock::try_lock(&gate, presence::GATE, Mode::Exclusive)? || !is_left_over(path)? {
         return Ok(false);
@@ -150,12 +151,12 @@ mod tests {
         let path = directory::temporary_path(place.path()).unwrap();
         let maker = directory::new_temporary(&path, 0o600).unwrap();
         assert!(lock::try_lock(&maker, presence::GATE, Mode::Shared).unwrap());
-        assert!(!sweep_temporary(&path).unwrap(), "it is being named");
+        assert!(!unlink_if_unused(&path).unwrap(), "it is being named");
         lock::unlock(&maker, presence::GATE);
         assert!(lock::take(&maker, presence::slot(3), Mode::Exclusive).unwrap());
-        assert!(!sweep_temporary(&path).unwrap(), "its creator lives");
+        assert!(!unlink_if_unused(&path).unwrap(), "its creator lives");
         drop(maker);
-        assert!(sweep_temporary(&path).unwrap());
+        assert!(unlink_if_unused(&path).unwrap());
         assert!(!path.exists());
     }
 
