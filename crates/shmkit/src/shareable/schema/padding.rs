@@ -44,33 +44,42 @@ fn is_padded(schema: &Schema) -> bool {
 
 /// Copies the parts of a value, which was checked, to zeros.
 fn put_parts(schema: &Schema, value: &[u8], to: &mut [u8]) {
-    let mut put = |part: &Schema, at: u64| {
-        let place = at as usize..(at + part.size) as usize;
-        put_parts(part, &value[place.clone()], &mut to[place]);
-    };
     match &schema.shape {
-        _ if !is_padded(schema) => to.copy_from_slice(value),
         Shape::Scalar(_) | Shape::Enum { .. } => to.copy_from_slice(value),
-        Shape::Array { item, len } => (0..*len).for_each(|index| put(item, index * item.size)),
+        Shape::Array { item, len } => put_items(item, 0, *len, value, to),
         Shape::Struct { fields } => {
-            fields.iter().for_each(|field| put(&field.schema, field.offset));
+            fields.iter().for_each(|field| put(&field.schema, field.offset, value, to));
         }
         Shape::Text { capacity } => {
             let end = (LENGTH + capacity) as usize;
             to[..end].copy_from_slice(&value[..end]);
         }
         Shape::List { item, .. } => {
-            let (start, len) = (items_offset(item), length(value));
-            (0..len).for_each(|index| put(item, start + index * item.size));
+            put_items(item, items_offset(item), length(value), value, to);
             to[..LENGTH as usize].copy_from_slice(&value[..LENGTH as usize]);
         }
         Shape::Maybe { item } => {
             if value[0] != 0 {
-                put(item, maybe_offset(item));
+                put(item, maybe_offset(item), value, to);
             }
             to[0] = value[0];
         }
     }
+}
+
+/// Copies a part.
+fn put(part: &Schema, at: u64, value: &[u8], to: &mut [u8]) {
+    let place = at as usize..(at + part.size) as usize;
+    put_parts(part, &value[place.clone()], &mut to[place]);
+}
+
+/// Copies so many items from `start` on.
+fn put_items(item: &Schema, start: u64, len: u64, value: &[u8], to: &mut [u8]) {
+    if is_padded(item) {
+        return (0..len).for_each(|index| put(item, start + index * item.size, value, to));
+    }
+    let place = start as usize..(start + len * item.size) as usize;
+    to[place.clone()].copy_from_slice(&value[place]);
 }
 
 #[cfg(test)]
@@ -92,6 +101,11 @@ mod tests {
                 vec![1, E, 2, 3, 4, E, 5, 6],
                 vec![1, 0, 2, 3, 4, 0, 5, 6],
             ),
+            (
+                "(8,4){x@0:[u8;3],y@4:u32}",
+                vec![1, 2, 3, E, 4, 5, 6, 7],
+                vec![1, 2, 3, 0, 4, 5, 6, 7],
+            ),
             ("maybe<u16>", vec![1, E, 7, 8], vec![1, 0, 7, 8]),
             ("maybe<u16>", vec![0, E, 0, 0], vec![0; 4]),
             ("maybe<(4,2){x@0:u8,y@2:u16}>", vec![1, E, 1, E, 7, 8], vec![1, 0, 1, 0, 7, 8]),
@@ -99,6 +113,11 @@ mod tests {
                 "text<3>",
                 vec![2, 0, 0, 0, 0, 0, 0, 0, b'h', b'i', 0, E, E, E, E, E],
                 vec![2, 0, 0, 0, 0, 0, 0, 0, b'h', b'i', 0, 0, 0, 0, 0, 0],
+            ),
+            (
+                "list<u16,3>",
+                vec![2, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 0, 0, E, E],
+                vec![2, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 0, 0, 0, 0],
             ),
             (
                 "list<(4,2){x@0:u8,y@2:u16},1>",
