@@ -37,7 +37,7 @@ pub(crate) struct Args {
     /// or `name` and `error` if it cannot be opened
     #[arg(long)]
     json: bool,
-    /// Print only the names, one in a line, and open no object
+    /// Print only the names, one per line, and open no object
     #[arg(long, conflicts_with = "json")]
     names: bool,
 }

@@ -119,8 +119,8 @@ fn a_lock_that_is_replaced_by_one_without_a_value_while_it_is_opened_is_refused(
     let options = named::Mutex::<u32>::options().directory(dir.path()).max_participants(1);
     let only = options.create("count", 1).unwrap();
     let mut get = dir.start(&["get", "count"]);
-    // It gets time to wait for the only slot.
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    // It has the object open, and waits for the only slot.
+    dir.await_object("count", |it| it.readers == 1);
     let other = TestDir::new();
     other.shm(&["lock", "count", "--", "true"]);
     let path = |dir: &TestDir| dir.path().join("count.shmkit");

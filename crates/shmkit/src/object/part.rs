@@ -44,7 +44,7 @@ pub struct PartState {
     pub holders: Vec<Holder>,
     /// A number that grows by one with each change, for kinds that count changes.
     pub changes: Option<u64>,
-    /// When it was changed last, by the present clock of the date, if it records that.
+    /// When it was changed last, by the wall clock, if it records that.
     pub changed: Option<SystemTime>,
     /// Whether its words have values that participants write.
     pub is_sound: bool,

@@ -167,7 +167,7 @@ fn use_locks(dir: &TestDir) -> usize {
 type Locks = (Mutex<u32>, [RwLock<[bool; 70]>; 2]);
 
 #[test]
-fn a_schema_that_lies_in_any_byte_opens_no_lock_that_is_not_there() {
+fn a_schema_that_lies_in_any_byte_ends_no_process_that_uses_its_locks() {
     let dir = TestDir::new();
     let options = Object::<Locks>::options().directory(dir.path()).max_participants(3);
     options.create(NAME, (7, [[true; 70]; 2])).unwrap();

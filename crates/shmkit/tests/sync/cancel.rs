@@ -27,7 +27,9 @@ fn check<T>(dir: &TestDir, wait: impl FnOnce() -> Result<T> + Send) {
     dir.wait_for_waiters(NAME, 0);
 }
 
-/// The same of a wait that no object counts: it gets time to begin.
+/// The same of a wait that no object counts. It gets time to sleep: if it did not in that time, the
+/// token is cancelled before it sleeps, which has the same answer. That a wait which sleeps is woken
+/// is tested with counted sleeps, in `processes::wakes`.
 #[track_caller]
 fn check_uncounted<T>(wait: impl FnOnce() -> Result<T> + Send) {
     let (token, (begun, has_begun)) = (CancelToken::new(), std::sync::mpsc::channel());

@@ -82,7 +82,7 @@ impl<'a> Records<'a> {
     }
 }
 
-/// The moment of this age, by the present clock of the date.
+/// The moment of this age, by the wall clock.
 pub(super) fn date(age: Duration) -> SystemTime {
     SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH)
 }

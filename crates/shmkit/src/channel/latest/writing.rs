@@ -170,7 +170,7 @@ impl UntypedWriter {
     /// Acquires the right to write for one value.
     #[inline(always)]
     fn acquire_turn(&self, until: Option<Until>) -> Result<()> {
-        // It also asks whether the object was removed, if it is time to.
+        // `is_live` also asks whether the object was removed, if it is time to.
         if !self.membership.is_live() {
             self.handle.ask()?;
             return Err(self.handle.publish_error(PublishError::RoleLost));

@@ -189,4 +189,7 @@ fn a_handle_that_takes_a_slot_knows_its_place_among_the_participants() {
 }
 
 #[cfg(unix)]
+#[path = "../../../tests/skipping/mod.rs"]
+mod skipping;
+#[cfg(unix)]
 mod unix;
