@@ -135,12 +135,14 @@ fn process_1_exits_at_a_signal_with_the_code_of_shells() {
 #[test]
 fn a_signal_that_the_command_was_started_to_ignore_stays_ignored() {
     let dir = TestDir::new();
-    let script = format!("trap '' HUP; exec {} clock time --every 1ms", shm_path());
+    let script = format!("trap '' HUP ABRT; exec {} clock time --every 1ms", shm_path());
     let mut shell = Command::new("env");
     shell.args(["--default-signal", "sh", "-c", &script]).env("SHMKIT_DIR", dir.path());
     let mut clock = Running::new(&mut shell);
     dir.await_clock("time");
-    send("HUP", &clock.child.id().to_string());
+    for signal in ["HUP", "ABRT"] {
+        send(signal, &clock.child.id().to_string());
+    }
     let time = dir.latest::<crate::Time>().open("time").unwrap();
     let mut changes = time.changes();
     (0..10).for_each(|_| _ = changes.next_timeout(std::time::Duration::from_secs(60)).unwrap());
