@@ -49,6 +49,12 @@ pub(crate) fn replacer(link: &mut Link) {
     link.receive();
 }
 
+/// Removes the object.
+pub(crate) fn remover(link: &mut Link) {
+    Latest::<Old>::remove(NAME).unwrap();
+    link.send("removed");
+}
+
 #[track_caller]
 fn assert_in_use(answer: Result<Latest<New>>) {
     let error = answer.unwrap_err();
@@ -91,6 +97,18 @@ fn a_killed_process_uses_nothing_and_a_stopped_one_does() {
     user.resume();
     user.kill();
     assert!(replacing(dir.latest()).open_or_create(NAME).unwrap().was_created());
+}
+
+#[test]
+fn an_object_whose_remover_was_killed_is_replaced_though_a_process_has_it() {
+    let dir = TestDir::new();
+    create_old(&dir);
+    let user = dir.latest::<Old>().open(NAME).unwrap();
+    let mut remover = Child::start_to_die_at(&dir, "retire: marked", "remover", "");
+    assert_eq!(remover.receive_if_alive(), None);
+    let new = replacing(dir.latest()).open_or_create(NAME).unwrap();
+    assert!(new.was_created());
+    assert_eq!(kind(user.get()), ErrorKind::Closed);
 }
 
 #[test]

@@ -1,10 +1,10 @@
-//! No wake is lost: neither between two processes that take turns, nor that of a cancelled wait.
+//! No wake is lost: neither between two processes that take turns, nor that of a cancelled wait, or
+//! of an aborted one.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use shmkit::inspect;
-use shmkit::memory::Trust;
-use shmkit::sync::{Event, Reset};
+use shmkit::sync::{Barrier, Event, Reset};
 use shmkit::{CancelToken, Changes, ErrorKind, Latest, LatestWriter, Object};
 
 use crate::children::{Child, Link};
@@ -81,23 +81,31 @@ pub(crate) fn cancelled(link: &mut Link) {
     let (one, two) = (Object::<Event>::options(), Object::<[Event; 2]>::options());
     let one = one.spin_for(Duration::ZERO).create("one", Reset::Manual).unwrap();
     let two = two.spin_for(Duration::ZERO).create("two", [Reset::Manual; 2]).unwrap();
-    let waiters = |name| {
-        let found = inspect::describe(&shmkit::default_directory(), name, Trust::Own).unwrap();
-        found.participants.iter().map(|it| it.waiting).sum::<u32>()
-    };
     for round in 0..CANCELS {
-        let token = CancelToken::new();
+        let begun = AtomicU32::new(0);
+        let [outer, inner] = [(); 2].map(|()| CancelToken::new());
         std::thread::scope(|scope| {
             let events = [&*one, &two[0], &two[1]];
-            let waiting = events.map(|event| scope.spawn(|| token.run(|| kind(event.wait()))));
+            let wait = |event: &Event| {
+                // ORDERING: Relaxed; only counted.
+                begun.fetch_add(1, Ordering::Relaxed);
+                outer.run(|| inner.run(|| kind(event.wait())))
+            };
+            let waiting = events.map(|event| scope.spawn(move || wait(event)));
             if round % 2 == 0 {
-                while (waiters("one"), waiters("two")) != (1, 2) {
+                // ORDERING: Relaxed; as above.
+                while begun.load(Ordering::Relaxed) < 3 {
                     std::thread::yield_now();
                 }
-                // They are counted before they sleep.
+                // They are counted before they sleep. To ask for waiters would wake them: the file
+                // is closed after that, and each close can be a death.
                 std::thread::sleep(Duration::from_millis(1));
             }
-            token.cancel();
+            if round % 4 < 2 {
+                outer.cancel()
+            } else {
+                inner.cancel()
+            }
             for waiting in waiting {
                 assert_eq!(waiting.join().unwrap(), ErrorKind::Cancelled);
             }
@@ -112,4 +120,39 @@ fn threads_that_sleep_are_woken_by_a_cancel_and_not_by_time() {
     let dir = TestDir::new();
     let expired: u64 = Child::start(&dir, "cancelled", "").receive().parse().unwrap();
     assert!(expired <= BY_CHANCE, "{expired} sleeps ended by time in {CANCELS} rounds");
+}
+
+const ABORTS: u64 = if cfg!(windows) { 20 } else { 100 };
+
+/// Aborts and resets a barrier again and again, each time once three threads sleep there. Answers
+/// how many of their waits ended by a slow check.
+pub(crate) fn aborted(link: &mut Link) {
+    // Notices could wake them, too.
+    let options = Object::<Barrier>::options().spin_for(Duration::ZERO).death_notices(false);
+    let barrier = options.create("barrier", 4).unwrap();
+    let mut parties = [(); 3].map(|()| barrier.join().unwrap());
+    for end in (0..ABORTS).flat_map(|_| [Barrier::abort, Barrier::reset]) {
+        std::thread::scope(|scope| {
+            let waiting = parties.each_mut().map(|party| scope.spawn(|| kind(party.wait())));
+            while barrier.waiting() != 3 {
+                std::thread::yield_now();
+            }
+            // They arrive before they sleep.
+            std::thread::sleep(Duration::from_millis(1));
+            end(&barrier).unwrap();
+            for waiting in waiting {
+                assert_eq!(waiting.join().unwrap(), ErrorKind::Aborted);
+            }
+        });
+        barrier.reset().unwrap();
+    }
+    link.send(shmkit::crash::late_finds());
+    link.receive();
+}
+
+#[test]
+fn parties_that_sleep_are_woken_by_an_abort_and_by_a_reset() {
+    let dir = TestDir::new();
+    let late: u64 = Child::start(&dir, "aborted", "").receive().parse().unwrap();
+    assert!(late <= BY_CHANCE, "a slow check found {late} of {} ends", 6 * ABORTS);
 }
