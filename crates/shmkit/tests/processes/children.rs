@@ -50,6 +50,7 @@ const ROLES: &[(&str, Role)] = &[
 #[cfg(unix)]
 const SYSTEM_ROLES: &[(&str, Role)] = &[
     ("writer without descriptors", closed_descriptors::writer),
+    ("borrower without descriptors", closed_descriptors::borrower),
     ("reader without descriptors", closed_descriptors::reader),
     ("reopener", closed_descriptors::reopener),
     ("dropper without descriptors", closed_descriptors::dropper),

@@ -46,6 +46,19 @@ pub(crate) fn writer(link: &mut Link) {
     }
 }
 
+/// Fills a loan, closes its descriptors, and publishes the loan when it is told to.
+pub(crate) fn borrower(link: &mut Link) {
+    let latest = Latest::<u64>::open(NAME).unwrap();
+    let mut writer = latest.writer().unwrap();
+    let mut loan = writer.loan().unwrap();
+    *loan = 1;
+    close_all_descriptors();
+    link.send("ready");
+    link.receive();
+    link.send(loan.publish().expect_err("another writer has the role"));
+    link.receive();
+}
+
 /// Closes its descriptors, opens other files under the same numbers, and asks for the writer's
 /// role.
 pub(crate) fn reader(link: &mut Link) {
@@ -295,6 +308,19 @@ fn a_writer_that_closed_its_descriptors_is_told_that_it_was_replaced() {
     drop(writer);
     assert!(child.ask(5).contains("this writer lost its slot"), "the role stays lost");
     assert_eq!((latest.get().unwrap(), latest.sequence()), (3, 3));
+}
+
+#[test]
+fn a_loan_of_a_writer_that_was_replaced_leaves_the_later_value_in_its_slot() {
+    let dir = TestDir::new();
+    let latest = dir.latest::<u64>().create(NAME).unwrap();
+    let mut child = Child::start_ready(&dir, "borrower without descriptors", "");
+    let mut writer = latest.writer().unwrap();
+    // There are 64 slots, so the last value is in that of the loan, which was to be the first one.
+    (1..=65).for_each(|number| _ = writer.set(&number).unwrap());
+    let answer = child.ask("publish");
+    assert!(answer.contains("took over the role of the writer"), "{answer}");
+    assert_eq!((latest.get().unwrap(), latest.sequence()), (65, 65));
 }
 
 #[test]

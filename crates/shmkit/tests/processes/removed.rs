@@ -99,6 +99,11 @@ fn a_removal_by_hand_is_told_to_each_kind_of_use_that_does_not_wait() {
             },
             |it| it.get_boxed().map(drop),
         ),
+        check(
+            "get of a part",
+            |dir| dir.latest::<[u64; 128]>().open_or_create_with(NAME, [1; 128]).unwrap(),
+            |it| it.get_part(8, &mut [0; 8]),
+        ),
     ];
     all.into_iter().for_each(|case| case.join().unwrap());
 }
