@@ -212,6 +212,8 @@ fn a_party_that_dies_while_the_barrier_is_aborted_frees_its_place() {
     barrier.abort().unwrap();
     drop(dying);
     let mut second = barrier.join().expect("the place of the dead party");
+    assert!(barrier.is_aborted(), "until a reset");
+    assert_eq!(kind(party.wait()), ErrorKind::Aborted);
     barrier.reset().unwrap();
     std::thread::scope(|scope| {
         scope.spawn(|| second.wait().unwrap());

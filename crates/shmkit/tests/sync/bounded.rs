@@ -95,7 +95,7 @@ fn the_maximum_holds_while_threads_acquire_release_consume_and_post() {
     const MAX: u64 = 3;
     const STEPS: u32 = if cfg!(windows) { 300 } else { 3_000 };
     let (_dir, handles) = two_handles::<BoundedSemaphore>(NAME, permits(0, MAX as u32));
-    let (posted, consumed) = (AtomicU64::new(0), AtomicU64::new(0));
+    let (posted, consumed, held) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
     std::thread::scope(|scope| {
         for pool in &handles {
             scope.spawn(|| {
@@ -109,9 +109,14 @@ fn the_maximum_holds_while_threads_acquire_release_consume_and_post() {
             });
             scope.spawn(|| {
                 for _ in 0..STEPS {
-                    let held: Vec<_> = (0..2).filter_map(|_| pool.try_acquire().unwrap()).collect();
-                    assert!(pool.available() <= MAX);
-                    drop(held);
+                    let all: Vec<_> = (0..=MAX)
+                        .map_while(|_| pool.try_acquire().unwrap())
+                        // ORDERING: Relaxed; only counted.
+                        .inspect(|_| assert!(held.fetch_add(1, Ordering::Relaxed) < MAX))
+                        .collect();
+                    // Before they are released: so never more are counted than are held.
+                    held.fetch_sub(all.len() as u64, Ordering::Relaxed);
+                    drop(all);
                 }
             });
             scope.spawn(|| {

@@ -15,8 +15,12 @@ const NAME: &str = "start";
 fn one_caller_makes_the_call_and_the_others_wait_for_its_end() {
     let (dir, handles) = two_handles::<Once>(NAME, ());
     let calls = AtomicU32::new(0);
-    // ORDERING: Relaxed; the `Once` orders it.
-    let call = || _ = calls.fetch_add(1, Ordering::Relaxed);
+    let call = || {
+        // ORDERING: Relaxed; the `Once` orders it.
+        if calls.fetch_add(1, Ordering::Relaxed) == 0 {
+            dir.wait_for_waiters(NAME, 3);
+        }
+    };
     std::thread::scope(|scope| {
         for once in [&handles[0], &handles[0], &handles[1], &handles[1]] {
             scope.spawn(|| {
