@@ -191,6 +191,8 @@ fn the_doctor_tells_file_systems_under_one_path_apart() {
         let path = dir.path().display();
         let start = format!("note: {path} is in the tmpfs mounted at {path}, device ");
         assert!(there.starts_with(&start) && there != here, "{there}\n{here}");
+        mount(dir.path(), 0, "size=1m")?;
+        assert_ne!(place(), there, "another one, at the same path");
         Ok(())
     });
 }
