@@ -241,7 +241,13 @@ fn map(memory: &SharedMemory, offset: u64, bytes: Option<u64>) -> Result<Region>
     }
     let region = memory.region().offset(offset);
     let region = match bytes {
-        Some(bytes) => region.length(bytes as usize).map()?,
+        Some(bytes) => region.length(bytes as usize).map().map_err(|error| match error.kind() {
+            kind @ ErrorKind::OutOfRange => {
+                let why = format!("{}: `size_in_memory` returns what it needs", error.reason());
+                Error::new(kind, why)
+            }
+            _ => error,
+        })?,
         None => region.map()?,
     };
     fill_holes(memory.file(), offset, offset + needed.min(region.len() as u64))?;

@@ -185,7 +185,9 @@ fn the_size_in_memory_is_exact() {
     let before = memory.region().length(offset as usize).map().unwrap();
     before.fill(.., 0xff).unwrap();
     let too_far = options.create_in(&memory, offset + ALIGN, (0, ()));
-    let message = format!("{size} bytes at {} are outside its {}", offset + ALIGN, offset + size);
+    let (at, all) = (offset + ALIGN, offset + size);
+    let message =
+        format!("{size} bytes at {at} are outside its {all} bytes: `size_in_memory` returns");
     assert_error(too_far, ErrorKind::OutOfRange, &message);
     let object = options.create_in(&memory, offset, (7, ())).unwrap();
     let other = Object::<Guarded>::open_in(&memory, offset).unwrap();
