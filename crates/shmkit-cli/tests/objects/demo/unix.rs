@@ -5,12 +5,15 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use super::await_writer;
-use crate::{Running, TestDir};
+use crate::{Running, TestDir, shm_path};
 
 #[test]
 fn ctrl_c_removes_its_objects() {
     let dir = TestDir::new();
-    let mut command = dir.command(&["demo", "--during", "60s"]);
+    // With default handling of signals also if this test ignores them.
+    let mut command = Command::new("env");
+    command.args(["--default-signal", &shm_path(), "demo", "--during", "60s"]);
+    command.env("SHMKIT_DIR", dir.path());
     // Like a terminal, which sends ctrl-c to all processes of the group.
     let mut demo = Running::new(command.process_group(0));
     await_writer(&dir);
