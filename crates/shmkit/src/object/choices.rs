@@ -17,6 +17,10 @@ pub(crate) struct Choices {
     pub(crate) lifetime: Option<Lifetime>,
     pub(crate) read_only_peers: Option<bool>,
     pub(crate) participants: Option<u32>,
+    /// How many items the payload has, if their number is chosen.
+    pub(crate) items: Option<u32>,
+    /// The most elements of an item, if its length varies.
+    pub(crate) item_length: Option<u64>,
     pub(crate) trust: Trust,
     pub(crate) death_notices: bool,
     /// How long a wait spins before it sleeps, if the program decided it.
@@ -39,6 +43,8 @@ impl Choices {
             lifetime: None,
             read_only_peers: None,
             participants: None,
+            items: None,
+            item_length: None,
             trust: Trust::Own,
             death_notices: true,
             spin_for: None,
@@ -68,7 +74,10 @@ impl Choices {
         let read_only_peers = found.has_read_only_peers();
         check_option("read-only peers", self.read_only_peers, read_only_peers, on_or_off)?;
         let most = found.participants_count;
-        check_option("max participants", self.participants, most, |it| it.to_string())
+        check_option("max participants", self.participants, most, |it| it.to_string())?;
+        let number = |it: u64| it.to_string();
+        check_option("the number of items", self.items.map(u64::from), found.items.into(), number)?;
+        check_option("the length of an item", self.item_length, found.item_length, number)
     }
 }
 

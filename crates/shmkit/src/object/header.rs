@@ -80,8 +80,10 @@ pub(crate) struct Header {
     pub(crate) payload_size: u64,
     /// How many bytes the payload can have; `payload_size` if it cannot grow.
     pub(crate) payload_max: u64,
+    /// The most elements of an item whose length varies; 0 if its type decides.
+    pub(crate) item_length: u64,
     /// Zeros.
-    pub(crate) reserved: [u64; 3],
+    pub(crate) reserved: [u64; 2],
     /// CRC-32 of everything above, the name and the schema text.
     pub(crate) checksum: u32,
     /// Zeros.

@@ -17,7 +17,7 @@ use super::header::{
 };
 use super::kind::Kind;
 use super::name::Name;
-use super::planner::{LINE, Plan, Planner};
+use super::planner::{Counts, LINE, Plan, Planner};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::Access;
 use crate::participant::{MAX_PARTICIPANTS, Participant};
@@ -56,8 +56,7 @@ impl NewObject<'_> {
                 written = write(place, bytes);
             }
         };
-        let Plan { participants, items, .. } = self.plan;
-        (self.initial)(&mut Planner::of_first_bytes(participants, items, &mut each));
+        (self.initial)(&mut Planner::of_first_bytes(self.plan.counts, &mut each));
         written
     }
 }
@@ -79,6 +78,7 @@ pub(crate) struct ObjectLayout {
     pub(crate) lifetime: Lifetime,
     pub(crate) flags: u32,
     pub(crate) items: u32,
+    pub(crate) item_length: u64,
     /// Whether the object was retired when it was opened.
     pub(crate) was_retired: bool,
     pub(crate) fingerprint: u64,
@@ -94,6 +94,12 @@ pub(crate) struct ObjectLayout {
 impl ObjectLayout {
     pub(crate) fn has_read_only_peers(&self) -> bool {
         self.flags & FLAG_READ_ONLY_PEERS != 0
+    }
+
+    /// The numbers that were chosen when it was created.
+    pub(crate) fn counts(&self) -> Counts {
+        let Self { participants_count: participants, items, item_length, .. } = *self;
+        Counts { participants, items, item_length }
     }
 
     pub(crate) fn is_gated(&self) -> bool {
@@ -112,7 +118,7 @@ pub(crate) fn compose(name: Option<&Name>, new: &NewObject<'_>) -> Result<(Vec<u
     let name_offset = size_of::<Header>();
     let schema_offset = name_offset + name_text.len();
     let participants_offset = (schema_offset + schema.len()).next_multiple_of(64);
-    let participants_size = plan.participants as usize * size_of::<Participant>();
+    let participants_size = plan.counts.participants as usize * size_of::<Participant>();
     let payload_offset = participants_offset + participants_size;
     let payload_offset = (payload_offset as u64).next_multiple_of(LINE);
     let page = if name.is_some() { PAGE } else { 8 };
@@ -130,18 +136,19 @@ pub(crate) fn compose(name: Option<&Name>, new: &NewObject<'_>) -> Result<(Vec<u
         access: new.access as u32,
         lifetime: new.lifetime as u32,
         flags: new.flags,
-        items: plan.items,
+        items: plan.counts.items,
         fingerprint: plan.fingerprint,
         name_offset: name_offset as u32,
         name_length: name_text.len() as u32,
         schema_offset: schema_offset as u32,
         schema_length: schema.len() as u32,
         participants_offset: participants_offset as u32,
-        participants_count: plan.participants,
+        participants_count: plan.counts.participants,
         payload_offset,
         payload_size: plan.size,
         payload_max: new.payload_max.unwrap_or(plan.size),
-        reserved: [0; 3],
+        item_length: plan.counts.item_length,
+        reserved: [0; 2],
         checksum: 0,
         reserved_words: [0; 3],
         state: READY,
@@ -160,10 +167,10 @@ pub(crate) fn compose(name: Option<&Name>, new: &NewObject<'_>) -> Result<(Vec<u
 fn check_limits(new: &NewObject<'_>) -> Result<()> {
     let plan = &new.plan;
     let invalid = |why| Err(Error::new(ErrorKind::InvalidArgument, why));
-    if !(1..=MAX_PARTICIPANTS).contains(&plan.participants) {
+    if !(1..=MAX_PARTICIPANTS).contains(&plan.counts.participants) {
         return invalid(format!(
             "{} participants were asked for; 1 to {MAX_PARTICIPANTS} are allowed",
-            plan.participants
+            plan.counts.participants
         ));
     }
     let payload = new.payload_max.unwrap_or(plan.size);
@@ -333,6 +340,7 @@ impl Recognised {
             lifetime,
             flags: header.flags,
             items: header.items,
+            item_length: header.item_length,
             was_retired: header.state == RETIRED,
             fingerprint: header.fingerprint,
             schema: schema.to_owned(),
@@ -353,8 +361,7 @@ mod tests {
         let new = NewObject {
             plan: Plan {
                 kind: Kind::Latest,
-                participants: 2,
-                items: 0,
+                counts: Counts::of(2),
                 size: 4_096,
                 schema: "u64".into(),
                 fingerprint: 7,

@@ -65,7 +65,9 @@ pub use options::Options;
 pub use part::{Column, Holder, Holding, PartState, Value};
 pub(crate) use part::{Part, grouped, parts};
 pub use payload::{Contents, Payload, Primitive};
-pub(crate) use planner::{LINE, Planner, Room, SLEEP, ValueType, WORDS, size_and_fingerprint};
+pub(crate) use planner::{
+    Counts, LINE, Planner, Room, SLEEP, ValueType, WORDS, size_and_fingerprint,
+};
 pub(crate) use removal::{RemovalTarget, finish_removal};
 pub(crate) use removal_watch::RemovalWatch;
 pub(crate) use storage::Storage;

@@ -5,7 +5,7 @@ use super::header::Lifetime;
 use super::layout::NewObject;
 use super::new_file;
 use super::payload::Payload;
-use super::planner::{Plan, Planner};
+use super::planner::{Counts, Plan, Planner};
 use crate::error::Result;
 use crate::memory::Access;
 
@@ -27,7 +27,8 @@ pub(super) fn new_of<'a, P: Payload>(
     first: First<'a>,
 ) -> Result<NewObject<'a>> {
     P::check_initial(initial)?;
-    Ok(new_object::<P>(choices, P::items(initial)?, flags, &|to| P::plan(to, None), first))
+    let items = choices.items.map_or_else(|| P::items(initial), Ok)?;
+    Ok(new_object::<P>(choices, items, flags, &|to| P::plan(to, None), first))
 }
 
 /// A new object of the kind of `P`: `plan` names its parts, and `first` also what they begin with.
@@ -38,9 +39,13 @@ pub(crate) fn new_object<'a, P: Payload>(
     plan: &dyn Fn(&mut Planner<'_>),
     first: impl Fn(&mut Planner<'_>) + 'a,
 ) -> NewObject<'a> {
-    let participants = choices.participants.unwrap_or(P::PARTICIPANTS);
+    let counts = Counts {
+        participants: choices.participants.unwrap_or(P::PARTICIPANTS),
+        items,
+        item_length: choices.item_length.unwrap_or(P::ITEM_LENGTH),
+    };
     NewObject {
-        plan: Plan::new(P::KIND, participants, items, &|to| plan(to.with_flags(flags))),
+        plan: Plan::new(P::KIND, counts, &|to| plan(to.with_flags(flags))),
         initial: Box::new(move |to| first(to.with_flags(flags))),
         flags,
         access: choices.access.unwrap_or(Access::Owner),

@@ -38,6 +38,11 @@ pub trait Payload: Sized {
     #[doc(hidden)]
     const PARTICIPANTS: u32 = 64;
 
+    /// The most elements of an item whose length varies, unless the options say another; 0 if its
+    /// type decides.
+    #[doc(hidden)]
+    const ITEM_LENGTH: u64 = 0;
+
     /// Whether it has a run-time number of items, above 0.
     #[doc(hidden)]
     const HAS_ITEMS: bool = false;

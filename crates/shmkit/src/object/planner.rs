@@ -26,13 +26,28 @@ pub(crate) const SLEEP: &str = "sleep";
 /// The role of other words of a protocol.
 pub(crate) const WORDS: &str = "words";
 
-/// A planned payload.
-pub(crate) struct Plan {
-    pub(crate) kind: Kind,
+/// The numbers that are chosen at run time, and on which a plan depends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Counts {
     /// The largest number of participants.
     pub(crate) participants: u32,
     /// The run-time number of items; 0 if the type decides.
     pub(crate) items: u32,
+    /// The most elements of an item whose length varies; 0 if its type decides.
+    pub(crate) item_length: u64,
+}
+
+impl Counts {
+    /// Counts for a payload whose type decides everything else.
+    pub(crate) const fn of(participants: u32) -> Self {
+        Self { participants, items: 0, item_length: 0 }
+    }
+}
+
+/// A planned payload.
+pub(crate) struct Plan {
+    pub(crate) kind: Kind,
+    pub(crate) counts: Counts,
     pub(crate) size: u64,
     pub(crate) schema: String,
     pub(crate) fingerprint: u64,
@@ -40,27 +55,21 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// Plans a new object: `plan` names its parts.
-    pub(crate) fn new(
-        kind: Kind,
-        participants: u32,
-        items: u32,
-        plan: &dyn Fn(&mut Planner<'_>),
-    ) -> Self {
-        let schema = schema_text(kind, participants, items, plan);
-        let (size, fingerprint) = size_and_fingerprint(kind, participants, items, plan);
-        Self { kind, participants, items, size, schema, fingerprint }
+    pub(crate) fn new(kind: Kind, counts: Counts, plan: &dyn Fn(&mut Planner<'_>)) -> Self {
+        let schema = schema_text(kind, counts, plan);
+        let (size, fingerprint) = size_and_fingerprint(kind, counts, plan);
+        Self { kind, counts, size, schema, fingerprint }
     }
 }
 
 /// Returns size and fingerprint of any payload that is planned by `plan`.
 pub(crate) fn size_and_fingerprint(
     kind: Kind,
-    participants: u32,
-    items: u32,
+    counts: Counts,
     plan: &dyn Fn(&mut Planner<'_>),
 ) -> (u64, u64) {
     let mut hash = Hash(FNV_OFFSET_BASIS);
-    let size = Planner::new(participants, items, Some(&mut hash)).structure(kind, plan);
+    let size = Planner::new(counts, Some(&mut hash)).structure(kind, plan);
     (size, hash.0)
 }
 
@@ -102,14 +111,9 @@ impl ValueType<'_> {
 }
 
 /// Returns the text of the schema of any payload that is planned by `plan`.
-pub(crate) fn schema_text(
-    kind: Kind,
-    participants: u32,
-    items: u32,
-    plan: &dyn Fn(&mut Planner<'_>),
-) -> String {
+pub(crate) fn schema_text(kind: Kind, counts: Counts, plan: &dyn Fn(&mut Planner<'_>)) -> String {
     let mut text = String::new();
-    Planner::new(participants, items, Some(&mut text)).structure(kind, plan);
+    Planner::new(counts, Some(&mut text)).structure(kind, plan);
     text
 }
 
@@ -178,8 +182,7 @@ type TakeBytes<'a> = dyn FnMut(u64, &[u8]) + 'a;
 
 /// Names the parts of a payload one after the other.
 pub(crate) struct Planner<'a> {
-    participants: u32,
-    items: u32,
+    counts: Counts,
     /// The flags of the object.
     flags: u32,
     /// The next free byte of the payload.
@@ -194,24 +197,20 @@ pub(crate) struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    fn new(participants: u32, items: u32, sink: Option<&'a mut dyn Sink>) -> Self {
+    fn new(counts: Counts, sink: Option<&'a mut dyn Sink>) -> Self {
         let (flags, end, start, fields, first_bytes) = (0, 0, 0, 0, None);
-        Self { participants, items, flags, end, start, fields, sink, first_bytes }
+        Self { counts, flags, end, start, fields, sink, first_bytes }
     }
 
     /// A planner that only hands over first bytes, in the order of their places.
-    pub(super) fn of_first_bytes(
-        participants: u32,
-        items: u32,
-        first_bytes: &'a mut TakeBytes<'a>,
-    ) -> Self {
+    pub(super) fn of_first_bytes(counts: Counts, first_bytes: &'a mut TakeBytes<'a>) -> Self {
         let first_bytes = Some(first_bytes);
-        Self { first_bytes, ..Self::new(participants, items, None) }
+        Self { first_bytes, ..Self::new(counts, None) }
     }
 
     /// The run-time number of items.
     pub(crate) fn items(&self) -> u32 {
-        self.items
+        self.counts.items
     }
 
     /// The same planner, for an object with these flags.
@@ -245,7 +244,7 @@ impl<'a> Planner<'a> {
 
     /// Adds `count` words with this role for each participant.
     pub(crate) fn words_for_each(&mut self, name: &str, role: &str, count: u64) {
-        self.words(name, role, count * u64::from(self.participants));
+        self.words(name, role, count * u64::from(self.counts.participants));
     }
 
     /// Adds a value in the line before, after its first `used` bytes, or behind the line if there
@@ -334,7 +333,7 @@ impl<'a> Planner<'a> {
             plan(self);
             return self.end - start;
         }
-        let mut planner = Planner::new(self.participants, self.items, None);
+        let mut planner = Planner::new(self.counts, None);
         plan(&mut planner);
         let size = planner.end;
         let (start, fields) = (self.start, self.fields);

@@ -221,13 +221,12 @@ pub(crate) fn check_kind(found: Kind, asked: Kind) -> Result<()> {
 /// Refuses an object that does not hold a payload of type `P`.
 pub(crate) fn check_type<P: Payload>(layout: &ObjectLayout) -> Result<()> {
     check_kind(layout.kind, P::KIND)?;
-    let (participants, items) = (layout.participants_count, layout.items);
-    if P::HAS_ITEMS && items == 0 {
+    if P::HAS_ITEMS && layout.items == 0 {
         let why = "it is a tuple or an array, and a boxed slice was asked for";
         return Err(Error::new(ErrorKind::WrongType, why));
     }
     let plan = |to: &mut Planner<'_>| P::plan(to.with_flags(layout.flags), None);
-    let (size, expected) = size_and_fingerprint(P::KIND, participants, items, &plan);
+    let (size, expected) = size_and_fingerprint(P::KIND, layout.counts(), &plan);
     if expected != layout.fingerprint {
         return Err(wrong_type::<P>(layout));
     }
@@ -242,9 +241,8 @@ pub(crate) fn check_type<P: Payload>(layout: &ObjectLayout) -> Result<()> {
 /// The first difference between the types, by the values that they hold if there is one.
 #[cold]
 fn wrong_type<P: Payload>(layout: &ObjectLayout) -> Error {
-    let (participants, items) = (layout.participants_count, layout.items);
     let plan = |to: &mut Planner<'_>| P::plan(to.with_flags(layout.flags), None);
-    let ours = schema_text(P::KIND, participants, items, &plan);
+    let ours = schema_text(P::KIND, layout.counts(), &plan);
     let ours = match Schema::parse(&ours) {
         Ok(ours) => ours,
         Err(error) => {

@@ -4,6 +4,7 @@
 //! | file | contents |
 //! |---|---|
 //! | `id` | [`ParticipantId`]: a slot and a generation, packed in one place |
+//! | `role` | [`Role`]: what a participant joined as |
 //! | `table` | the entries of all slots: claim, leave, reap; deaths, counted by role |
 //! | `liveness` | [`Liveness`]: what a protocol asks about other participants |
 //! | `owner` | the owner word: one participant at a time holds it, a dead holder is replaced |
@@ -13,6 +14,7 @@
 mod id;
 mod liveness;
 pub(crate) mod owner;
+mod role;
 mod table;
 
 pub(crate) use id::{
@@ -21,5 +23,5 @@ pub(crate) use id::{
 pub(crate) use liveness::Liveness;
 #[cfg(all(test, loom))]
 pub(crate) use liveness::models;
-pub use table::Role;
+pub use role::Role;
 pub(crate) use table::{Participant, ParticipantInfo, Participants, SlotLocks};

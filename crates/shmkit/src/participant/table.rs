@@ -44,7 +44,7 @@ use std::mem::offset_of;
 
 use crate::error::{Error, ErrorKind, ProgramName, Result};
 use crate::memory::atomic::{AtomicU64, Ordering};
-use crate::participant::{MAX_PARTICIPANTS, ParticipantId};
+use crate::participant::{MAX_PARTICIPANTS, ParticipantId, Role};
 
 /// The state in `identity`: no participant has the slot.
 pub(crate) const FREE: u64 = 0;
@@ -152,34 +152,6 @@ const PROGRAM: usize = offset_of!(Participant, program) / 8;
 const WAITING: usize = offset_of!(Participant, waiting) / 8;
 const DEATHS: usize = offset_of!(Participant, deaths) / 8;
 const IDENTITY: usize = offset_of!(Participant, identity) / 8;
-
-/// What a participant joined as.
-///
-/// 3 is kept for publishers, 4 for subscribers, 5 for servers, 6 for clients, 7 for senders and 8
-/// for receivers: a kind of object uses one odd and one even number at most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-#[repr(u32)]
-pub enum Role {
-    /// It writes.
-    Writer = 1,
-    /// It acquires, waits, releases and notifies.
-    User = 2,
-}
-
-impl Role {
-    fn of_number(number: u32) -> Option<Self> {
-        [Self::Writer, Self::User].into_iter().find(|it| *it as u32 == number)
-    }
-
-    /// Returns the word for it, as `shm` prints it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Writer => "writer",
-            Self::User => "user",
-        }
-    }
-}
 
 /// What a participant records about itself.
 #[derive(Clone, Copy, Debug)]

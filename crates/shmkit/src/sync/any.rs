@@ -13,8 +13,8 @@ use super::value::NoData;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::Trust;
 use crate::object::{
-    Builder, Choices, Kind, Membership, Name, OpenMode, OpenObject, Options, Part, ValueType,
-    parts, size_and_fingerprint, until_not_removed,
+    Builder, Choices, Counts, Kind, Membership, Name, OpenMode, OpenObject, Options, Part,
+    ValueType, parts, size_and_fingerprint, until_not_removed,
 };
 use crate::participant::Role;
 use crate::participant::owner::{AcquireError, Acquired, Mode};
@@ -284,7 +284,7 @@ fn check_lock(part: &Part<'_>, participants: u32) -> Result<()> {
         return Err(Error::new(ErrorKind::WrongKind, why));
     }
     let expected = part.lock_value().map(|(_, value)| {
-        size_and_fingerprint(kind, participants, 0, &|planner| {
+        size_and_fingerprint(kind, Counts::of(participants), &|planner| {
             let value = ValueType::Schema(value);
             match kind {
                 Kind::RwLock => RawRwLock::plan(planner, |planner| {

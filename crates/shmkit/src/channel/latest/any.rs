@@ -54,7 +54,7 @@ impl AnyLatest {
             let flags = layout.flags;
             let plan = |planner: &mut Planner<'_>| plan(planner.with_flags(flags), value, geometry);
             let found = (layout.payload_size, layout.fingerprint);
-            let expected = size_and_fingerprint(Kind::Latest, layout.participants_count, 0, &plan);
+            let expected = size_and_fingerprint(Kind::Latest, layout.counts(), &plan);
             (expected == found).then_some((schema, geometry))
         });
         let Some((schema, geometry)) = typed else {

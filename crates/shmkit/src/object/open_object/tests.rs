@@ -6,7 +6,7 @@ use crate::memory::Access;
 use crate::object::Lifetime;
 use crate::object::kind::Kind;
 use crate::object::named_object::remove;
-use crate::object::planner::Plan;
+use crate::object::planner::{Counts, Plan};
 
 fn contents() -> NewObject<'static> {
     new_object(&Choices::new())
@@ -17,8 +17,11 @@ fn new_object(choices: &Choices) -> NewObject<'static> {
     NewObject {
         plan: Plan {
             kind: Kind::Latest,
-            participants: choices.participants.unwrap_or(16),
-            items: 3,
+            counts: Counts {
+                items: 3,
+                item_length: 5,
+                ..Counts::of(choices.participants.unwrap_or(16))
+            },
             size: 1024,
             schema: "latest(1024,128){latest@0:wait#u64,owner@128:wait#u64}".into(),
             fingerprint: 7,
@@ -64,7 +67,7 @@ fn what_one_creates_another_opens_with_every_part_the_same() {
         (opened.layout().schema.as_str(), opened.layout().fingerprint),
         (contents().plan.schema.as_str(), 7)
     );
-    assert_eq!(opened.layout().items, 3);
+    assert_eq!((opened.layout().items, opened.layout().item_length), (3, 5));
     made.payload().word(16).unwrap().store(5, std::sync::atomic::Ordering::Relaxed);
     assert_eq!(opened.payload().word(16).unwrap().load(std::sync::atomic::Ordering::Relaxed), 5);
     let again = OpenObject::create(&name(), &options(&directory), &contents());

@@ -6,7 +6,7 @@ use crate::memory::{Access, Trust};
 use crate::object::choices::Choices;
 use crate::object::header::Lifetime;
 use crate::object::layout::NewObject;
-use crate::object::planner::Plan;
+use crate::object::planner::{Counts, Plan};
 use crate::object::storage::for_each_wait_word;
 use crate::object::{Name, ObjectFile, OpenObject, observe};
 
@@ -58,8 +58,7 @@ fn object(directory: &tempfile::TempDir, kind: Kind, schema: &str) -> ObjectFile
     let new = NewObject {
         plan: Plan {
             kind,
-            participants: 1,
-            items: 0,
+            counts: Counts::of(1),
             size: size.min(1 << 24).next_multiple_of(128),
             schema: schema.into(),
             fingerprint: 7,

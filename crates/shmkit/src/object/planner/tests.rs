@@ -75,11 +75,13 @@ planned!(
 );
 
 fn plan_of<P: Payload>(participants: u32, initial: &P::Initial, items: u32) -> Plan {
-    Plan::new(P::KIND, participants, items, &|planner| P::plan(planner, Some(initial)))
+    let counts = Counts { items, ..Counts::of(participants) };
+    Plan::new(P::KIND, counts, &|planner| P::plan(planner, Some(initial)))
 }
 
 fn fingerprint_of<P: Payload>(participants: u32, items: u32) -> (u64, u64) {
-    size_and_fingerprint(P::KIND, participants, items, &|planner| P::plan(planner, None))
+    let counts = Counts { items, ..Counts::of(participants) };
+    size_and_fingerprint(P::KIND, counts, &|planner| P::plan(planner, None))
 }
 
 /// What an object begins with, which is in the order of the places and within its size.
@@ -91,7 +93,8 @@ fn first_bytes<P: Payload>(
 ) -> Vec<(u64, Vec<u8>)> {
     let mut found = Vec::new();
     let mut each = |place, bytes: &[u8]| found.push((place, bytes.to_vec()));
-    let mut planner = Planner::of_first_bytes(participants, items, &mut each);
+    let counts = Counts { items, ..Counts::of(participants) };
+    let mut planner = Planner::of_first_bytes(counts, &mut each);
     P::plan(&mut planner, Some(initial));
     assert_eq!(planner.end, size);
     let mut end = 0;
@@ -106,7 +109,8 @@ fn first_bytes<P: Payload>(
 impl Planner<'_> {
     /// Returns the schema of any object of `P`.
     pub(crate) fn text<P: Payload>(participants: u32, items: u32) -> String {
-        schema_text(P::KIND, participants, items, &|planner| P::plan(planner, None))
+        let counts = Counts { items, ..Counts::of(participants) };
+        schema_text(P::KIND, counts, &|planner| P::plan(planner, None))
     }
 
     /// Checks that what is written for a type is what is read and hashed, for several numbers of
@@ -168,7 +172,7 @@ fn a_type_that_was_read_is_hashed_as_one_that_was_compiled() {
     let schema = Schema::of::<[Wide; 3]>();
     let [compiled, read] = [ValueType::Layout(<[Wide; 3]>::LAYOUT), ValueType::Schema(&schema)]
         .map(|value| {
-            size_and_fingerprint(Kind::Latest, 7, 0, &|planner| {
+            size_and_fingerprint(Kind::Latest, Counts::of(7), &|planner| {
                 planner.line("owner");
                 planner.value(value, 8);
                 planner.slots(3, 128, value);
