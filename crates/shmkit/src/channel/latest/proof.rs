@@ -317,7 +317,7 @@ impl<'a> Proof<'a> {
             return Proved::Overwritten;
         }
         let is_right = self.records.is_right(index, expected, words);
-        // ORDERING: Acquire; as in `under_stamp`: a value that is being overwritten shows its
+        // ORDERING: Acquire; as in `check_before`: a value that is being overwritten shows its
         // stamp.
         fence(Ordering::Acquire);
         // ORDERING: Relaxed; ordered by the fence above.

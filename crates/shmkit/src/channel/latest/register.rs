@@ -335,6 +335,9 @@ impl<'a, S: HasGeometry> Register<'a, S> {
 }
 
 /// Copies the value of a slot if its stamp is `stamp`, or returns another stamp that it had.
+///
+/// It calls no closure: the compiler would not inline that into other crates, and the copy would
+/// not know its length.
 #[inline(always)]
 pub(super) fn copy_slot(
     found: &AtomicU64,
@@ -342,20 +345,31 @@ pub(super) fn copy_slot(
     stamp: u64,
     into: &mut [MaybeUninit<u8>],
 ) -> Result<(), u64> {
-    under_stamp(found, stamp, || copy_out(words, into))
+    check_before(found, stamp)?;
+    copy_out(words, into);
+    check_after(found, stamp)
 }
 
 /// Calls `copy`, which copies from the words of a slot, if the slot has this stamp before and after
 /// it. Otherwise returns another stamp that it had.
-#[inline(always)]
 pub(super) fn under_stamp(found: &AtomicU64, stamp: u64, copy: impl FnOnce()) -> Result<(), u64> {
+    check_before(found, stamp)?;
+    copy();
+    check_after(found, stamp)
+}
+
+/// Refuses a slot with another stamp, before its words are copied.
+#[inline(always)]
+fn check_before(found: &AtomicU64, stamp: u64) -> Result<(), u64> {
     // ORDERING: Acquire; pairs with the Release of the stamp "complete" in `publish_begun`, or in
     // `keep`.
     let before = found.load(Ordering::Acquire);
-    if before != stamp {
-        return Err(before);
-    }
-    copy();
+    if before == stamp { Ok(()) } else { Err(before) }
+}
+
+/// Refuses the copied words of a slot if its stamp has changed meanwhile.
+#[inline(always)]
+fn check_after(found: &AtomicU64, stamp: u64) -> Result<(), u64> {
     // ORDERING: Acquire; pairs with the Release fence in `begin`, or in `keep`, which is between
     // the stamp "is being written" and the words of that value.
     fence(Ordering::Acquire);

@@ -104,7 +104,9 @@ impl UntypedWriter {
     /// Publishes the bytes of a value and wakes readers. Returns the value's sequence number.
     #[inline(always)]
     pub(super) fn set(&mut self, shape: impl HasGeometry, value: &[u8]) -> Result<u64> {
-        self.in_turn(None, |writer| writer.publish(shape, value))
+        // Without a closure, which would not be inlined.
+        let _turn = self.begin_turn(None)?;
+        self.publish(shape, value)
     }
 
     /// Calls `act` while no other writer can publish: as one step with it.

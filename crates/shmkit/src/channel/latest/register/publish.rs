@@ -66,7 +66,7 @@ impl<S: HasGeometry> Register<'_, S> {
         // writing also sees `latest` at the previous sequence.
         self.slot(next).0.store(next | WRITING, Ordering::Release);
         crash_point!("latest: slot in writing");
-        // ORDERING: Release; pairs with the Acquire fence in `under_stamp`: a reader that copied a
+        // ORDERING: Release; pairs with the Acquire fence in `check_after`: a reader that copied a
         // word stored after this fence finds the stamp stored before it.
         fence(Ordering::Release);
         Ok(begun)
