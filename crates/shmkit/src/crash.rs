@@ -101,6 +101,21 @@ pub const MEMORY_POINTS: &[&str] =
 #[cfg(feature = "crash-points")]
 pub const LOCKED_POINTS: &[&str] = &["create: gate still closed"];
 
+/// The points in pipes, in addition to those of objects.
+#[cfg(feature = "crash-points")]
+pub const PIPE_POINTS: &[&str] = &[
+    "pipe: writer joined, not counted",
+    "pipe: turn acquired",
+    "pipe: bytes half written",
+    "pipe: bytes written, not published",
+    "pipe: bytes published, turn kept",
+    "pipe: writer left, not told",
+    "pipe: reader joined, not counted",
+    "pipe: bytes read, not taken",
+    "pipe: end found, not recorded",
+    "pipe: reader left, not told",
+];
+
 /// The points at which a test stops a process, and does not kill it.
 #[cfg(feature = "crash-points")]
 pub const STOP_POINTS: &[&str] = &["wait: not ready, not checked"];
@@ -145,6 +160,7 @@ mod armed {
             || is_in(super::REGION_POINTS, name)
             || is_in(super::MEMORY_POINTS, name)
             || is_in(super::LOCKED_POINTS, name)
+            || is_in(super::PIPE_POINTS, name)
             || is_in(super::STOP_POINTS, name)
     }
 

@@ -74,6 +74,8 @@ pub enum ErrorKind {
     Cancelled = 26,
     /// A signal ended the wait, in a call of [`interruptible`](crate::interruptible).
     Interrupted = 27,
+    /// No reader is left of those that were there: what is written would not be read.
+    BrokenPipe = 28,
 }
 
 /// Why an operation failed. One pointer wide, so that results stay small on fast paths.
@@ -316,6 +318,30 @@ impl Error {
     /// Returns the error of the operating system, if it was the cause.
     pub fn os_error(&self) -> Option<&io::Error> {
         self.0.source.as_ref()
+    }
+}
+
+/// For implementations of [`std::io::Read`] and [`std::io::Write`]: the error is the inner one.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match error.kind() {
+            ErrorKind::NotFound => io::ErrorKind::NotFound,
+            ErrorKind::AlreadyExists => io::ErrorKind::AlreadyExists,
+            ErrorKind::PermissionDenied => io::ErrorKind::PermissionDenied,
+            ErrorKind::InvalidName | ErrorKind::InvalidArgument | ErrorKind::OutOfRange => {
+                io::ErrorKind::InvalidInput
+            }
+            ErrorKind::OutOfSpace => io::ErrorKind::StorageFull,
+            ErrorKind::Corrupt => io::ErrorKind::InvalidData,
+            ErrorKind::TimedOut => io::ErrorKind::TimedOut,
+            ErrorKind::PeerDied => io::ErrorKind::ConnectionReset,
+            ErrorKind::Closed => io::ErrorKind::ConnectionAborted,
+            ErrorKind::Unsupported => io::ErrorKind::Unsupported,
+            ErrorKind::BrokenPipe => io::ErrorKind::BrokenPipe,
+            // Not `Interrupted`, after which callers try again: the program wants the wait to end.
+            _ => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The table of kinds: which payload type describes a part, and frees what the dead hold of it.
 
-use crate::channel::Latest;
+use crate::channel::{Latest, Pipe};
 use crate::error::Result;
 use crate::object::{Kind, Part, PartState, Payload};
 use crate::sync::{
@@ -33,6 +33,7 @@ impl KindOperations {
             Kind::Barrier => Self::of::<Barrier>(),
             Kind::Latch => Self::of::<Latch>(),
             Kind::Once => Self::of::<Once>(),
+            Kind::Pipe => Self::of::<Pipe>(),
             #[cfg(any(test, feature = "counter-kind"))]
             Kind::Counter => Self::of::<crate::sync::Counter>(),
             Kind::Group => Self::of::<Box<[Event]>>(),

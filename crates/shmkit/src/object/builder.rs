@@ -54,6 +54,11 @@ impl Builder {
         self.object.layout().items
     }
 
+    /// The most elements of an item whose length varies.
+    pub(crate) fn item_length(&self) -> u64 {
+        self.object.layout().item_length
+    }
+
     /// Continues at this byte of the payload, where a part begins.
     pub(crate) fn go_to(&mut self, place: u64) {
         self.end = place;

@@ -27,6 +27,8 @@ pub enum Kind {
     Once = 10,
     /// Several primitives in one object.
     Group = 11,
+    /// A stream of bytes.
+    Pipe = 15,
     /// A counter, for the tests of what a kind needs.
     #[cfg(any(test, feature = "counter-kind"))]
     #[doc(hidden)]
@@ -46,6 +48,7 @@ impl Kind {
         Self::Latch,
         Self::Once,
         Self::Group,
+        Self::Pipe,
         #[cfg(any(test, feature = "counter-kind"))]
         Self::Counter,
     ];
@@ -64,6 +67,7 @@ impl Kind {
             Self::Latch => "latch",
             Self::Once => "once",
             Self::Group => "group",
+            Self::Pipe => "pipe",
             #[cfg(any(test, feature = "counter-kind"))]
             Self::Counter => "counter",
         }

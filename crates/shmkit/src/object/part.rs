@@ -8,7 +8,7 @@ use super::planner::{LINE, SLEEP, WORDS};
 use super::storage::Storage;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::AtomicU64;
-use crate::participant::{Liveness, ParticipantId};
+use crate::participant::{Liveness, ParticipantId, Role};
 use crate::shareable::Schema;
 use crate::shareable::schema::{Field, Shape, VALUE};
 
@@ -215,6 +215,27 @@ impl<'a> Part<'a> {
             false => (alive + 1, dead),
             true => (alive, dead + 1),
         })
+    }
+
+    /// How many participants in a role live, and how many dead participants still have a slot.
+    pub(crate) fn count_in_role(&self, role: Role) -> (u64, u64) {
+        let participants = self.storage.participants();
+        let taken = (0..self.max_participants()).filter_map(|slot| participants.info(slot));
+        let in_role = taken.filter(|(_, who)| who.role == role);
+        in_role.fold((0, 0), |(alive, dead), (id, _)| match participants.is_dead(id) {
+            false => (alive + 1, dead),
+            true => (alive, dead + 1),
+        })
+    }
+
+    /// How many deaths in a role were counted, modulo 2^16.
+    pub(crate) fn counted_deaths(&self, role: Role) -> u16 {
+        self.storage.participants().counted_deaths(role)
+    }
+
+    /// The most elements of an item whose length varies.
+    pub(crate) fn item_length(&self) -> u64 {
+        self.storage.layout().item_length
     }
 
     /// The words of the line at which the part begins.

@@ -213,6 +213,11 @@ impl<'a> Planner<'a> {
         self.counts.items
     }
 
+    /// The most elements of an item whose length varies.
+    pub(crate) fn item_length(&self) -> u64 {
+        self.counts.item_length
+    }
+
     /// The same planner, for an object with these flags.
     pub(crate) fn with_flags(&mut self, flags: u32) -> &mut Self {
         self.flags = flags;

@@ -16,7 +16,7 @@ use crate::{attach, namespaces, notices, overlay, space, while_used};
 #[cfg(unix)]
 use crate::{closed_descriptors, fork, other_users};
 use crate::{
-    copies, crash, deaths, file_lock, gate, hostile, kills, loans, races, regions, replacing,
+    copies, crash, deaths, file_lock, gate, hostile, kills, loans, pipe, races, regions, replacing,
     spinning, stopped, sync, updates, wakes,
 };
 
@@ -45,6 +45,7 @@ const ROLES: &[(&str, Role)] = &[
     ("spinning", spinning::spinning),
     ("updater", updates::updater),
     ("borrower", loans::borrower),
+    ("pipe", pipe::role),
 ];
 
 #[cfg(unix)]

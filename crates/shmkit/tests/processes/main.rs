@@ -26,6 +26,7 @@ mod notices;
 mod other_users;
 #[cfg(target_os = "linux")]
 mod overlay;
+mod pipe;
 mod races;
 mod regions;
 #[cfg(unix)]
