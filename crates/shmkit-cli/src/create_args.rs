@@ -1,7 +1,7 @@
 //! The arguments of subcommands that create an object.
 
 use clap::ValueEnum;
-use shmkit::{Access, Object, Options, Primitive};
+use shmkit::{Access, Object, Options, Pipe, Primitive};
 
 use crate::advice;
 use crate::global::Global;
@@ -67,6 +67,22 @@ impl CreateArgs {
         let created = match self.if_missing {
             true => options.open_or_create(name, initial),
             false => options.create(name, initial),
+        };
+        created.map(drop).map_err(advice::explain)
+    }
+
+    /// Creates a pipe and closes it.
+    pub(crate) fn create_pipe(
+        &self,
+        options: Options<Pipe>,
+        name: &str,
+        global: &Global,
+    ) -> anyhow::Result<()> {
+        let options = global.apply(options);
+        let options = options.access(self.access.into()).max_ends(self.participants);
+        let created = match self.if_missing {
+            true => options.open_or_create(name),
+            false => options.create(name),
         };
         created.map(drop).map_err(advice::explain)
     }

@@ -20,7 +20,7 @@ const CODES: [(u8, &str); 16] = [
     (6, "no space left for an object or memory"),
     (7, "wrong kind, type or version, or corrupt"),
     (NOT_NOW, "not now: a timeout, a busy object, no free slot, no value yet, an event not set"),
-    (9, "a process on the other side died or aborted, or the object or memory was removed"),
+    (9, "a process on the other side died, aborted or left, or the object or memory was removed"),
     (10, "not supported on this system"),
     (NOT_IN_TIME, "lock, sem acquire: timeout, the command was not run"),
     (BEFORE_COMMAND, "lock, sem acquire: another error before the command was run"),
@@ -58,7 +58,8 @@ fn code_of(kind: ErrorKind) -> u8 {
         | ErrorKind::OwnerDied
         | ErrorKind::Closed
         | ErrorKind::RoleLost
-        | ErrorKind::Aborted => 9,
+        | ErrorKind::Aborted
+        | ErrorKind::BrokenPipe => 9,
         ErrorKind::Unsupported => 10,
         _ => 1,
     }

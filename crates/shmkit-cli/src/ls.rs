@@ -17,9 +17,9 @@ use crate::{advice, description, format, json, output, units};
 /// Kinds with the same columns share a table. An object that cannot be used is listed last, with
 /// the reason; objects that this user may not open share a line.
 ///
-/// WRITERS and USERS count the participants, READERS the open handles that only read, WAITING the
-/// threads that wait, and RATE the changes per second. AGE is the time since the creation of the
-/// object. A long TYPE is cut: `shm info` shows all of it, and when the value changed last.
+/// WRITERS, USERS and ENDS count the participants, READERS the open handles that only read, WAITING
+/// the threads that wait, and RATE the changes per second. AGE is the time since the creation of
+/// the object. A long TYPE is cut: `shm info` shows all of it, and when the value changed last.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   shm ls

@@ -30,6 +30,7 @@ mod ls;
 mod man;
 mod output;
 mod pace;
+mod pipe;
 mod presence_args;
 mod raw;
 mod rm;
@@ -82,6 +83,7 @@ enum Command {
     Sem(sem::Args),
     Event(event::Args),
     Barrier(barrier::Args),
+    Pipe(pipe::Args),
     Rm(rm::Args),
     Doctor(doctor::Args),
     Raw(raw::Args),
@@ -107,6 +109,7 @@ fn run(line: CommandLine) -> anyhow::Result<()> {
         Command::Sem(args) => sem::run(&args, global),
         Command::Event(args) => event::run(&args, global),
         Command::Barrier(args) => barrier::run(&args, global),
+        Command::Pipe(args) => pipe::run(&args, global),
         Command::Rm(args) => rm::run(&args, global),
         Command::Doctor(args) => doctor::run(&args, global),
         Command::Raw(args) => raw::run(args, global),

@@ -22,6 +22,7 @@ mod listing;
 mod locks;
 #[cfg(target_os = "linux")]
 mod mounts;
+mod pipes;
 mod repairs;
 #[path = "../running/mod.rs"]
 mod running;
