@@ -36,8 +36,8 @@ use harness::worker::{Assignment, Workloads};
 use harness::workers::Harness;
 use peers::{bare_futex, boost, pthread, shmkit, threads};
 use suites::{
-    attach, attempts, contended, fairness, floor, get, holders, idle, lock, naive, readers, set,
-    sight, takeover, timeouts, turns,
+    attach, attempts, contended, fairness, floor, get, holders, idle, lock, naive, pipe, readers,
+    set, sight, takeover, timeouts, turns,
 };
 
 const WORKLOADS: Workloads = &[
@@ -45,6 +45,7 @@ const WORKLOADS: Workloads = &[
     get::WORKLOADS,
     sight::WORKLOADS,
     readers::WORKLOADS,
+    pipe::WORKLOADS,
     naive::WORKLOADS,
     shmkit::locking::WORKLOADS,
     shmkit::takeover::WORKLOADS,
@@ -101,6 +102,8 @@ enum Suite {
     Asleep,
     /// Set and get a `Latest` value while 1 to 16 other processes get it
     Readers,
+    /// Send bytes through a pipe, one way and there and back, beside a FIFO
+    Pipe,
     /// Open an existing object
     Attach,
     /// Copy a string into a mapping while a reader spins, and count torn values
@@ -146,6 +149,7 @@ impl Suite {
             Self::Sight => sight::run_awake,
             Self::Asleep => sight::run_asleep,
             Self::Readers => readers::run,
+            Self::Pipe => pipe::run,
             Self::Attach => attach::run,
             Self::Naive => naive::run,
             Self::Lock => lock::run,

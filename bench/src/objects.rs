@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use shmkit::{Latest, Object, Options, Primitive};
+use shmkit::{Latest, Object, Options, Pipe, Primitive};
 
 /// More than there are workers, since a killed one is replaced.
 const MAX_PARTICIPANTS: u32 = 128;
@@ -20,6 +20,11 @@ pub(crate) fn latest_options<const N: usize>(directory: &Path) -> Options<Latest
 pub(crate) fn latest<const N: usize>(directory: &Path, name: &str) -> Latest<[u64; N]> {
     let name = format!("{name}-{}", N * 8);
     latest_options(directory).open_or_create(&name).expect(OWN_DIRECTORY)
+}
+
+/// Opens or creates a pipe of the default capacity.
+pub(crate) fn pipe(directory: &Path, name: &str) -> Pipe {
+    Pipe::options().directory(directory).open_or_create(name).expect(OWN_DIRECTORY)
 }
 
 /// Opens or creates a primitive, with room for as many workers as there can be.

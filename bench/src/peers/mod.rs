@@ -2,6 +2,7 @@
 
 pub(crate) mod bare_futex;
 pub(crate) mod boost;
+pub(crate) mod fifo;
 pub(crate) mod pthread;
 pub(crate) mod shmkit;
 pub(crate) mod threads;

@@ -10,6 +10,7 @@ pub(crate) mod holders;
 pub(crate) mod idle;
 pub(crate) mod lock;
 pub(crate) mod naive;
+pub(crate) mod pipe;
 pub(crate) mod readers;
 pub(crate) mod set;
 pub(crate) mod sight;

@@ -26,6 +26,7 @@ pub(super) const TARGETS: &[Target] = &[
         Ratio,
         AtMost(1.3),
     ),
+    Target::new("bytes through a pipe / FIFO", ("pipe", "", ""), Ratio, AtMost(1.0)),
     Target::new("lock and unlock / std", ("lock", "shmkit Mutex", ""), Ratio, AtMost(1.15)),
     Target::new(
         "semaphore alone / std mutex",
