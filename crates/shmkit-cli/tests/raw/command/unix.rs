@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::{Unique, raw, shm, start};
+use crate::{Running, Unique, raw, shm, start};
 
 #[test]
 fn memory_is_a_file_until_it_is_removed() {
@@ -35,7 +35,11 @@ fn named_memory_is_listed_without_objects() {
 #[test]
 fn hold_ends_at_ctrl_c_and_the_memory_stays() {
     let name = Unique::new();
-    let mut holder = start(&["raw", "create", &name, "--size", "8", "--hold", "--json"]);
+    // With default handling of signals also if this test ignores them.
+    let mut command = Command::new("env");
+    command.arg("--default-signal").arg(assert_cmd::cargo::cargo_bin("shm"));
+    command.args(["raw", "create", &name, "--size", "8", "--hold", "--json"]);
+    let mut holder = Running::new(&mut command);
     assert_eq!(holder.line(), format!("{{\"name\":\"{}\",\"size\":8}}", &*name));
     let mut kill = Command::new("kill");
     kill.args(["-s", "INT", &holder.child.id().to_string()]);

@@ -21,10 +21,11 @@ fn wait_until_armed(process: u32) {
     }
 }
 
-/// How long the waiters wait.
-const WAIT: Duration = Duration::from_secs(1);
+/// How long the waiters wait. They look by themselves 1.1 s after they armed the notices, and then
+/// each second: not at the time of what is to be announced.
+const WAIT: Duration = Duration::from_millis(1_500);
 /// How many sleeps of a waiter end by time meanwhile: one of 2 ms before it arms the notices, some
-/// of 50 ms while they are new, then some of 1 s. Without notices there would be 20.
+/// of 50 ms while they are new, then some of 1 s. Without notices there would be 30.
 const MAX_EXPIRED: u64 = 8;
 
 /// A child holds something, and others wait for it.
