@@ -83,6 +83,27 @@ pub const SYNC_POINTS: &[&str] = &[
     "once: begun",
 ];
 
+/// The points in queues, in addition to those in objects.
+#[cfg(feature = "crash-points")]
+pub const QUEUE_POINTS: &[&str] = &[
+    "queue: slot in writing",
+    "queue: slot written, not ready",
+    "queue: ready, not in line",
+    "queue: in line, tail not moved",
+    "queue: sent, nobody told",
+    "queue: taken, still in line",
+    "queue: passed, head not moved",
+    "queue: taken, not counted",
+    "queue: counted, not handed over",
+    "queue: acknowledged, nobody told",
+    "queue: returned, not announced",
+    "queue: dead holder found",
+    "queue: lock taken",
+    "queue: ready, not in order",
+    "queue: out of order, not taken",
+    "queue: order half built",
+];
+
 /// The points in objects in a region of memory, in addition to the ones above.
 #[cfg(feature = "crash-points")]
 pub const REGION_POINTS: &[&str] = &[
@@ -157,6 +178,7 @@ mod armed {
     pub(crate) const fn is_known(name: &str) -> bool {
         is_in(super::POINTS, name)
             || is_in(super::SYNC_POINTS, name)
+            || is_in(super::QUEUE_POINTS, name)
             || is_in(super::REGION_POINTS, name)
             || is_in(super::MEMORY_POINTS, name)
             || is_in(super::LOCKED_POINTS, name)

@@ -39,6 +39,7 @@
 //! |---|---|
 //! | share the latest value of something | [`Latest`], [`LatestWriter`], [`Changes`] |
 //! | stream bytes, as through a FIFO | [`Pipe`], [`PipeWriter`], [`PipeReader`] |
+//! | hand each message to exactly one worker | [`Queue`], [`QueueSender`], [`QueueReceiver`] |
 //! | lock data, count, meet, wait for a condition or an event | the primitives in [`sync`] |
 //! | keep several of these in one object, or in memory without a name | [`Object`] |
 //! | share my own struct or enum | [`#[derive(Shareable)]`](derive@Shareable) |
@@ -107,6 +108,7 @@ mod wait;
 #[doc(hidden)]
 pub use channel::read_retries;
 pub use channel::{AnyChanges, AnyLatest, Changes, Latest, LatestLoan, LatestObject, LatestWriter};
+pub use channel::{DeadLetter, Queue, QueueCounts, QueueReceiver, QueueSender, Received};
 pub use channel::{Pipe, PipeReader, PipeWriter};
 pub use error::{Error, ErrorKind, Peer, ProgramName, Result};
 pub use memory::{Access, FileMapping, Region, SharedMemory, Trust};

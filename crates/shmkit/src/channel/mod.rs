@@ -2,8 +2,10 @@
 
 mod latest;
 mod pipe;
+mod queue;
 
 #[cfg(feature = "count-retries")]
 pub use latest::read_retries;
 pub use latest::{AnyChanges, AnyLatest, Changes, Latest, LatestLoan, LatestObject, LatestWriter};
 pub use pipe::{Pipe, PipeReader, PipeWriter};
+pub use queue::{DeadLetter, Queue, QueueCounts, QueueReceiver, QueueSender, Received};

@@ -1,6 +1,6 @@
 //! The table of kinds: which payload type describes a part, and frees what the dead hold of it.
 
-use crate::channel::{Latest, Pipe};
+use crate::channel::{Latest, Pipe, Queue};
 use crate::error::Result;
 use crate::object::{Kind, Part, PartState, Payload};
 use crate::sync::{
@@ -24,6 +24,7 @@ impl KindOperations {
     pub(super) fn of_kind(kind: Kind) -> Self {
         match kind {
             Kind::Latest => Self::of::<Latest<NoData>>(),
+            Kind::Queue => Self::of::<Queue<NoData>>(),
             Kind::Mutex => Self::of::<Mutex<NoData>>(),
             Kind::ReentrantMutex => Self::of::<ReentrantMutex<NoData>>(),
             Kind::RwLock => Self::of::<RwLock<NoData>>(),

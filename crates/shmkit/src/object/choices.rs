@@ -96,6 +96,19 @@ impl KindFlags {
         self.on = if is_on { self.on | flag } else { self.on & !flag };
     }
 
+    /// Chooses a number, which is in the bits of `mask`.
+    pub(crate) fn choose_number(&mut self, mask: u32, number: u32) {
+        self.chosen |= mask;
+        self.on = self.on & !mask | number << mask.trailing_zeros() & mask;
+    }
+
+    /// Refuses an object whose number in the bits of `mask` is not as it was chosen.
+    pub(crate) fn check_number(self, what: &str, mask: u32, found: u32) -> Result<()> {
+        let number = |flags: u32| (flags & mask) >> mask.trailing_zeros();
+        let asked = (self.chosen & mask != 0).then(|| number(self.on));
+        check_option(what, asked, number(found), |it| it.to_string())
+    }
+
     /// Refuses an object whose `flag` is not as it was chosen.
     pub(crate) fn check(self, what: &str, flag: u32, found: u32) -> Result<()> {
         let asked = (self.chosen & flag != 0).then_some(self.on & flag != 0);

@@ -29,6 +29,8 @@ pub enum Kind {
     Group = 11,
     /// A stream of bytes.
     Pipe = 15,
+    /// Messages, each to one receiver.
+    Queue = 13,
     /// A counter, for the tests of what a kind needs.
     #[cfg(any(test, feature = "counter-kind"))]
     #[doc(hidden)]
@@ -49,6 +51,7 @@ impl Kind {
         Self::Once,
         Self::Group,
         Self::Pipe,
+        Self::Queue,
         #[cfg(any(test, feature = "counter-kind"))]
         Self::Counter,
     ];
@@ -68,6 +71,7 @@ impl Kind {
             Self::Once => "once",
             Self::Group => "group",
             Self::Pipe => "pipe",
+            Self::Queue => "queue",
             #[cfg(any(test, feature = "counter-kind"))]
             Self::Counter => "counter",
         }

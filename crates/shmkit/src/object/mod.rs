@@ -54,7 +54,7 @@ pub(crate) use choices::{Choices, KindFlags, check_option, missing, shown};
 pub use header::Lifetime;
 pub use kind::Kind;
 pub(crate) use layout::{NewObject, ObjectLayout};
-pub(crate) use membership::Membership;
+pub(crate) use membership::{Membership, RecordedWait};
 pub(crate) use name::Name;
 pub(crate) use named_object::{observe, remove, remove_even_if};
 pub(crate) use new_file::{is_left_over, unlink_if_unused};
@@ -66,7 +66,7 @@ pub use part::{Column, Holder, Holding, PartState, Value};
 pub(crate) use part::{Part, grouped, parts};
 pub use payload::{Contents, Payload, Primitive};
 pub(crate) use planner::{
-    Counts, LINE, Planner, Room, SLEEP, ValueType, WORDS, size_and_fingerprint,
+    Counts, LINE, Planner, Room, SLEEP, ValueType, WAIT, WORDS, size_and_fingerprint,
 };
 pub(crate) use removal::{RemovalTarget, finish_removal};
 pub(crate) use removal_watch::RemovalWatch;

@@ -27,7 +27,11 @@ pub(super) fn new_of<'a, P: Payload>(
     first: First<'a>,
 ) -> Result<NewObject<'a>> {
     P::check_initial(initial)?;
-    let items = choices.items.map_or_else(|| P::items(initial), Ok)?;
+    let items = match (choices.items, P::ITEMS) {
+        (Some(items), _) => items,
+        (None, 0) => P::items(initial)?,
+        (None, items) => items,
+    };
     Ok(new_object::<P>(choices, items, flags, &|to| P::plan(to, None), first))
 }
 

@@ -202,6 +202,11 @@ impl<'a> Part<'a> {
         self.storage.layout().has_read_only_peers()
     }
 
+    /// The run-time number of items.
+    pub(crate) fn items(&self) -> u32 {
+        self.storage.layout().items
+    }
+
     /// The largest number of participants.
     pub(crate) fn max_participants(&self) -> u32 {
         self.storage.layout().participants_count

@@ -43,6 +43,10 @@ pub trait Payload: Sized {
     #[doc(hidden)]
     const ITEM_LENGTH: u64 = 0;
 
+    /// The number of items that the options can choose, unless they do; 0 if they cannot.
+    #[doc(hidden)]
+    const ITEMS: u32 = 0;
+
     /// Whether it has a run-time number of items, above 0.
     #[doc(hidden)]
     const HAS_ITEMS: bool = false;

@@ -280,6 +280,28 @@ impl<'a> Planner<'a> {
         });
     }
 
+    /// Adds `count` slots of `size` bytes: words with these names, then the bytes of a value.
+    pub(crate) fn slots_with(
+        &mut self,
+        words: &[&str],
+        count: u64,
+        size: u64,
+        value: ValueType<'_>,
+    ) {
+        let place = self.reserve(count.saturating_mul(size));
+        self.field("slots", place, WORDS, &|to| {
+            to.pieces(&[Text("[("), Number(size), Text(",8){")]);
+            for (word, at) in words.iter().zip((0..).step_by(8)) {
+                to.pieces(&[Text(word), Text("@"), Number(at), Text(":")]);
+                to.pieces(&[Text(WORDS), Text("#u64,")]);
+            }
+            let at = Number(8 * words.len() as u64);
+            to.pieces(&[Text("value@"), at, Text(":"), Text(VALUE), Text("#")]);
+            to.value(value);
+            to.pieces(&[Text("};"), Number(count), Text("]")]);
+        });
+    }
+
     /// Adds a primitive as one of several parts.
     pub(crate) fn member(&mut self, name: usize, kind: Kind, plan: &dyn Fn(&mut Planner<'_>)) {
         self.members(name, kind, 1, false, &|planner, _| plan(planner));

@@ -16,8 +16,8 @@ use crate::{attach, namespaces, notices, overlay, space, while_used};
 #[cfg(unix)]
 use crate::{closed_descriptors, fork, other_users};
 use crate::{
-    copies, crash, deaths, file_lock, gate, hostile, kills, loans, pipe, races, regions, replacing,
-    spinning, stopped, sync, updates, wakes,
+    copies, crash, deaths, file_lock, gate, hostile, kills, loans, pipe, queue, races, regions,
+    replacing, spinning, stopped, sync, updates, wakes,
 };
 
 pub(crate) type Role = fn(&mut Link);
@@ -115,7 +115,15 @@ fn child_entry_point() {
     let Ok(name) = std::env::var(ROLE) else { return };
     system::end_with_parent();
     let mut link = Link(BufReader::new(system::link_to_parent()));
-    let roles = [ROLES, SYSTEM_ROLES, LINUX_ROLES, sync::ROLES, sync::SYSTEM_ROLES, regions::ROLES];
+    let roles = [
+        ROLES,
+        SYSTEM_ROLES,
+        LINUX_ROLES,
+        sync::ROLES,
+        sync::SYSTEM_ROLES,
+        regions::ROLES,
+        queue::ROLES,
+    ];
     let mut roles = roles.into_iter().flatten();
     let (_, run) = roles.find(|(known, _)| *known == name).expect("a known role");
     let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&mut link)));

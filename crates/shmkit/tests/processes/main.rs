@@ -27,6 +27,7 @@ mod other_users;
 #[cfg(target_os = "linux")]
 mod overlay;
 mod pipe;
+mod queue;
 mod races;
 mod regions;
 #[cfg(unix)]

@@ -34,7 +34,7 @@ mod options;
 mod part;
 mod payload;
 mod proof;
-mod receive;
+pub(in crate::channel) mod receive;
 mod records;
 pub(crate) mod register;
 mod writing;

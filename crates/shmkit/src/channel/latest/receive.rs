@@ -14,7 +14,7 @@ pub(super) const IN_REGISTERS: usize = 128;
 ///
 /// `fill` returns true only once it has written every byte.
 #[inline(always)]
-pub(super) fn attempt<T: Shareable>(
+pub(in crate::channel) fn attempt<T: Shareable>(
     fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> bool,
 ) -> Option<T> {
     let mut value = MaybeUninit::<T>::uninit();
@@ -29,7 +29,7 @@ pub(super) fn attempt<T: Shareable>(
 ///
 /// `fill` returns `Ok` only once it has written every byte.
 #[inline(always)]
-pub(super) fn value<T: Shareable>(
+pub(in crate::channel) fn value<T: Shareable>(
     fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<()>,
     invalid: impl FnOnce() -> Error,
 ) -> Result<T> {

@@ -1,0 +1,407 @@
+//! The protocol on the heap, with participants that are dead because a test says so.
+
+use std::time::{Duration, Instant};
+
+use super::geometry::{FLAG_PRIORITIES, Geometry, OWNER};
+use super::parts::queue_over;
+use super::protocol::{Caller, Message, QueueWords, Refused};
+use super::slots::State;
+use crate::channel::latest::receive;
+use crate::memory::HeapMemory;
+use crate::memory::atomic::{AtomicBool, Ordering};
+use crate::memory::copy::copy_out;
+use crate::participant::{Liveness, ParticipantId};
+use crate::wait::{Extent, Until, WaitLoop};
+
+const ME: ParticipantId = ParticipantId::new(1, 7);
+const DEAD: ParticipantId = ParticipantId::new(0, 3);
+
+/// Knows which participants are dead.
+struct Dead<'a>(&'a [ParticipantId]);
+
+impl Liveness for Dead<'_> {
+    fn is_dead(&self, id: ParticipantId) -> bool {
+        self.0.contains(&id)
+    }
+}
+
+struct Heap {
+    memory: HeapMemory,
+    geometry: Geometry,
+    limit: u32,
+    loops: [WaitLoop; 2],
+}
+
+impl Heap {
+    fn new(depth: u32, flags: u32) -> Self {
+        let geometry = Geometry::of(8, depth, flags).unwrap();
+        let memory = HeapMemory::zeroed(geometry.words() as usize * 8);
+        let loops = [(); 2].map(|()| WaitLoop::for_lock());
+        Self { memory, geometry, limit: 0, loops }
+    }
+
+    fn queue(&self) -> QueueWords<'_> {
+        let words = |at, count| self.memory.view().words(at as usize, count as usize);
+        queue_over(self.geometry, self.limit, words).unwrap()
+    }
+
+    fn caller<'c>(&'c self, me: ParticipantId, liveness: &'c Dead<'c>) -> Caller<'c, Dead<'c>> {
+        let [wait_loop, lock_loop] = &self.loops;
+        Caller { me, liveness, wait_loop, lock_loop }
+    }
+
+    fn send_as(&self, me: ParticipantId, value: u64, priority: u32) -> Result<bool, Refused> {
+        let value = value.to_le_bytes();
+        let message = Message { value: &value, priority };
+        self.queue().send_at_once(self.caller(me, &Dead(&[])), message)
+    }
+
+    fn send(&self, value: u64) {
+        assert!(self.send_as(ME, value, 0).unwrap(), "full");
+    }
+
+    fn value(&self, number: usize) -> u64 {
+        let slot = self.queue().slots.get(number).unwrap();
+        let value = receive::attempt(|bytes| {
+            copy_out(slot.value(), bytes);
+            true
+        });
+        value.unwrap()
+    }
+
+    fn take_as(&self, me: ParticipantId) -> Option<(usize, u64)> {
+        let number = self.queue().try_receive(self.caller(me, &Dead(&[]))).unwrap()?;
+        Some((number, self.value(number)))
+    }
+
+    /// Receives and acknowledges a message.
+    fn receive(&self) -> Option<u64> {
+        let (number, value) = self.take_as(ME)?;
+        assert!(self.queue().acknowledge(number, ME));
+        Some(value)
+    }
+
+    fn receive_all(&self) -> Vec<u64> {
+        std::iter::from_fn(|| self.receive()).collect()
+    }
+
+    fn sweep(&self, dead: &[ParticipantId]) {
+        self.queue().sweep(Extent::Everything, &Dead(dead));
+    }
+}
+
+/// Without priorities, and with them.
+const BOTH: [u32; 2] = [0, FLAG_PRIORITIES];
+
+#[test]
+fn messages_come_in_order_over_many_laps_and_a_full_queue_takes_no_more() {
+    for flags in BOTH {
+        let heap = Heap::new(3, flags);
+        for round in 0..100 {
+            (0..3).for_each(|value| heap.send(3 * round + value));
+            assert!(!heap.send_as(ME, 0, 0).unwrap());
+            assert_eq!(heap.receive_all(), [3 * round, 3 * round + 1, 3 * round + 2]);
+        }
+    }
+}
+
+#[test]
+fn messages_that_are_held_for_long_do_not_stop_the_others() {
+    for flags in BOTH {
+        let heap = Heap::new(4, flags);
+        heap.send(0);
+        let held = heap.take_as(ME).unwrap();
+        for value in 1..100 {
+            heap.send(value);
+            assert_eq!(heap.receive(), Some(value));
+        }
+        (0..3).for_each(|value| heap.send(value));
+        assert!(!heap.send_as(ME, 0, 0).unwrap(), "the held one counts");
+        assert!(heap.queue().acknowledge(held.0, ME));
+        assert!(heap.send_as(ME, 3, 0).unwrap());
+        assert_eq!(heap.receive_all(), [0, 1, 2, 3]);
+    }
+}
+
+#[test]
+fn a_message_that_is_given_back_comes_in_its_old_place() {
+    for flags in BOTH {
+        let heap = Heap::new(8, flags);
+        (0..5).for_each(|value| heap.send(value));
+        let taken = [(); 3].map(|()| heap.take_as(ME).unwrap());
+        assert_eq!(taken.map(|it| it.1), [0, 1, 2]);
+        for (number, _) in [taken[1], taken[0]] {
+            heap.queue().give_back(number, ME);
+        }
+        assert_eq!(heap.receive_all(), [0, 1, 3, 4]);
+        assert!(heap.queue().acknowledge(taken[2].0, ME));
+        assert_eq!(heap.queue().counts().total(), 0);
+    }
+}
+
+#[test]
+fn what_a_dead_receiver_held_is_received_again_and_its_deliveries_are_counted() {
+    for flags in BOTH {
+        let heap = Heap::new(8, flags);
+        (0..3).for_each(|value| heap.send(value));
+        assert_eq!([heap.take_as(DEAD).unwrap().1, heap.take_as(DEAD).unwrap().1], [0, 1]);
+        heap.sweep(&[]);
+        assert_eq!(heap.queue().counts().taken, 2, "it lives");
+        heap.sweep(&[DEAD]);
+        heap.sweep(&[DEAD]);
+        let (number, value) = heap.take_as(ME).unwrap();
+        assert_eq!((value, heap.queue().slots.get(number).unwrap().info().deliveries), (0, 2));
+        assert_eq!(heap.receive_all(), [1, 2]);
+    }
+}
+
+#[test]
+fn what_a_dead_sender_wrote_half_is_free_again() {
+    for flags in BOTH {
+        let heap = Heap::new(1, flags);
+        let slot = heap.queue().slots.get(0).unwrap();
+        slot.exchange(State::Free, State::Writing(DEAD)).unwrap();
+        assert!(!heap.send_as(ME, 0, 0).unwrap());
+        heap.sweep(&[DEAD]);
+        heap.send(7);
+        assert_eq!(heap.receive_all(), [7]);
+    }
+}
+
+#[test]
+fn what_a_dead_sender_left_in_no_line_comes_behind_its_earlier_messages() {
+    let heap = Heap::new(8, 0);
+    (0..3).for_each(|value| assert!(heap.send_as(DEAD, value, 0).unwrap()));
+    // As it died after READY.
+    let slot = heap.queue().slots.get(5).unwrap();
+    slot.exchange(State::Free, State::Writing(DEAD)).unwrap();
+    slot.begin(DEAD, 0);
+    slot.value()[0].store(3, Ordering::Relaxed);
+    slot.set_position(3);
+    slot.exchange(State::Writing(DEAD), State::Ready(3)).unwrap();
+    heap.sweep(&[]);
+    assert_eq!(heap.queue().counts().ready, 4);
+    heap.sweep(&[DEAD]);
+    heap.send(4);
+    assert_eq!(heap.receive_all(), [0, 1, 2, 3, 4]);
+}
+
+#[test]
+fn a_message_that_was_delivered_too_often_is_set_aside_and_given_back_or_dropped_by_its_number() {
+    for flags in BOTH {
+        let heap = Heap { limit: 2, ..Heap::new(4, flags) };
+        (0..2).for_each(|value| heap.send(value));
+        for _ in 0..2 {
+            let (number, value) = heap.take_as(ME).unwrap();
+            assert_eq!(value, 0);
+            heap.queue().give_back(number, ME);
+        }
+        assert_eq!(heap.receive_all(), [1]);
+        assert_eq!(heap.queue().counts().dead, 1);
+        assert!(!heap.queue().change_aside(1, true), "another number");
+        assert!(heap.queue().change_aside(0, false));
+        let (number, value) = heap.take_as(DEAD).unwrap();
+        assert_eq!((number, value), (0, 0));
+        heap.sweep(&[DEAD]);
+        assert_eq!(heap.queue().counts().dead, 1, "once more was too often");
+        assert!(heap.queue().change_aside(0, true));
+        assert_eq!(heap.queue().counts().total(), 0);
+    }
+}
+
+#[test]
+fn priorities_come_first_and_keep_their_order() {
+    let heap = Heap::new(100, FLAG_PRIORITIES);
+    for value in 0..100 {
+        assert!(heap.send_as(ME, value, (value % 10) as u32).unwrap());
+    }
+    let expected: Vec<u64> =
+        (0..10).rev().flat_map(|digit| (0..10).map(move |ten| 10 * ten + digit)).collect();
+    assert_eq!(heap.receive_all(), expected);
+}
+
+#[test]
+fn entries_of_messages_that_were_given_back_do_not_fill_the_line() {
+    let heap = Heap::new(1, 0);
+    for value in 0..100 {
+        heap.send(value);
+        // As a receiver that died before it passed the entry.
+        let slot = heap.queue().slots.get(0).unwrap();
+        let ready @ State::Ready(position) = slot.state().unwrap() else { panic!() };
+        slot.exchange(ready, State::Taken(DEAD)).unwrap();
+        heap.sweep(&[DEAD]);
+        assert_eq!(slot.state(), Some(State::Returned(position)));
+        slot.exchange(State::Returned(position), State::Free).unwrap();
+    }
+    heap.send(100);
+    assert_eq!(heap.receive_all(), [100]);
+}
+
+#[test]
+fn waits_end_by_time_and_sleepers_are_woken() {
+    for flags in BOTH {
+        let heap = Heap::new(1, flags);
+        let nobody = Dead(&[]);
+        let soon = || Until::Deadline(Instant::now() + Duration::from_millis(20));
+        let empty = heap.queue().receive(heap.caller(ME, &nobody), soon());
+        assert!(matches!(empty, Err(Refused::TimedOut)), "{empty:?}");
+        std::thread::scope(|scope| {
+            let receiving = scope.spawn(|| {
+                let received = heap.queue().receive(heap.caller(ME, &nobody), Until::Ever);
+                let value = heap.value(received.unwrap());
+                std::thread::sleep(Duration::from_millis(30));
+                assert!(heap.queue().acknowledge(0, ME));
+                value
+            });
+            std::thread::sleep(Duration::from_millis(30));
+            heap.send(7);
+            assert_eq!(receiving.join().unwrap(), 7);
+        });
+        heap.send(1);
+        let bytes = [0; 8];
+        let message = Message { value: &bytes, priority: 0 };
+        let full = heap.queue().send(heap.caller(ME, &nobody), message, soon());
+        assert!(matches!(full, Err(Refused::TimedOut)), "{full:?}");
+        std::thread::scope(|scope| {
+            let sending =
+                scope.spawn(|| heap.queue().send(heap.caller(ME, &nobody), message, Until::Ever));
+            std::thread::sleep(Duration::from_millis(30));
+            assert_eq!(heap.receive(), Some(1));
+            sending.join().unwrap().unwrap();
+        });
+    }
+}
+
+#[test]
+fn threads_receive_each_message_once_and_those_of_each_sender_in_order() {
+    const SENDERS: u64 = 3;
+    const EACH: u64 = if cfg!(miri) { 100 } else { 20_000 };
+    for (flags, depth) in [(0, 1), (0, 7), (FLAG_PRIORITIES, 7)] {
+        let heap = Heap::new(depth, flags);
+        let nobody = Dead(&[]);
+        let received: Vec<Vec<u64>> = std::thread::scope(|scope| {
+            for sender in 0..SENDERS {
+                let (heap, nobody) = (&heap, &nobody);
+                scope.spawn(move || {
+                    let loops = [(); 2].map(|()| WaitLoop::for_answer(8));
+                    let [wait_loop, lock_loop] = &loops;
+                    let me = ParticipantId::new(2 + sender as u32, 1);
+                    let caller = Caller { me, liveness: nobody, wait_loop, lock_loop };
+                    for number in 0..EACH {
+                        let value = (sender << 32 | number).to_le_bytes();
+                        let message = Message { value: &value, priority: 0 };
+                        heap.queue().send(caller, message, Until::Ever).unwrap();
+                    }
+                });
+            }
+            let receivers = [10, 11].map(|slot| {
+                let (heap, nobody) = (&heap, &nobody);
+                scope.spawn(move || {
+                    let loops = [(); 2].map(|()| WaitLoop::for_answer(8));
+                    let [wait_loop, lock_loop] = &loops;
+                    let me = ParticipantId::new(slot, 1);
+                    let caller = Caller { me, liveness: nobody, wait_loop, lock_loop };
+                    (0..SENDERS * EACH / 2)
+                        .map(|_| {
+                            let number = heap.queue().receive(caller, Until::Ever).unwrap();
+                            let value = heap.value(number);
+                            assert!(heap.queue().acknowledge(number, me));
+                            value
+                        })
+                        .collect()
+                })
+            });
+            receivers.map(|it| it.join().unwrap()).into()
+        });
+        for values in &received {
+            for sender in 0..SENDERS {
+                let mine: Vec<_> = values.iter().filter(|it| *it >> 32 == sender).collect();
+                assert!(mine.is_sorted(), "sender {sender}");
+            }
+        }
+        let mut all = received.concat();
+        all.sort_unstable();
+        let sent = (0..SENDERS).flat_map(|sender| (0..EACH).map(move |it| sender << 32 | it));
+        assert_eq!(all, sent.collect::<Vec<_>>());
+    }
+}
+
+/// A number that looks random.
+fn next_random(seed: &mut u64) -> u64 {
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 7;
+    *seed ^= *seed << 17;
+    *seed
+}
+
+#[test]
+fn garbage_words_neither_panic_nor_hang() {
+    let mut seed = 0x9e37_79b9_7f4a_7c15;
+    for round in 0..2_000 {
+        let flags = BOTH[round % 2];
+        let heap = Heap { limit: 3, ..Heap::new(4, flags) };
+        (0..3).for_each(|value| heap.send(value));
+        let _ = heap.take_as(DEAD);
+        let words = heap.memory.view().words(0, heap.geometry.words() as usize).unwrap();
+        for _ in 0..1 + round % 7 {
+            let at = next_random(&mut seed) as usize % words.len();
+            if flags != 0 && at == OWNER as usize / 8 {
+                // A lock that a living participant seems to hold is waited for.
+                continue;
+            }
+            let word = &words[at];
+            let bits = next_random(&mut seed);
+            word.store(if round % 3 == 0 { bits } else { bits % 64 }, Ordering::Relaxed);
+        }
+        let dead = Dead(&[DEAD]);
+        let caller = heap.caller(ME, &dead);
+        let bytes = [0; 8];
+        let message = Message { value: &bytes, priority: round as u32 };
+        let soon = || Until::Deadline(Instant::now());
+        for _ in 0..3 {
+            let _ = heap.queue().send(caller, message, soon());
+            heap.sweep(&[DEAD]);
+            if let Ok(number) = heap.queue().receive(caller, soon()) {
+                heap.queue().give_back(number, ME);
+            }
+            let _ = (heap.queue().counts(), heap.queue().counts_by_priority());
+            let _ = (heap.queue().taken_by(), heap.queue().is_sound());
+            heap.queue().change_aside(next_random(&mut seed) % 8, round % 2 == 0);
+        }
+    }
+}
+
+#[test]
+fn a_process_that_scribbles_all_the_time_neither_stops_nor_harms_the_others() {
+    for flags in BOTH {
+        let heap = Heap { limit: 3, ..Heap::new(4, flags) };
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let words = heap.memory.view().words(0, heap.geometry.words() as usize).unwrap();
+                let mut seed = 0x2545_f491_4f6c_dd1d;
+                while !is_over.load(Ordering::Relaxed) {
+                    let at = next_random(&mut seed) as usize % words.len();
+                    if flags == 0 || at != OWNER as usize / 8 {
+                        let bits = next_random(&mut seed);
+                        let is_small = bits & 1 == 0;
+                        words[at]
+                            .store(if is_small { bits % 128 } else { bits }, Ordering::Relaxed);
+                    }
+                }
+            });
+            let (nobody, bytes) = (Dead(&[]), [0; 8]);
+            let caller = heap.caller(ME, &nobody);
+            let soon = || Until::Deadline(Instant::now());
+            for round in 0..3_000 {
+                let message = Message { value: &bytes, priority: round % 3 };
+                let _ = heap.queue().send(caller, message, soon());
+                if let Ok(number) = heap.queue().receive(caller, soon()) {
+                    heap.queue().acknowledge(number, ME);
+                }
+                heap.sweep(&[DEAD]);
+            }
+            is_over.store(true, Ordering::Relaxed);
+        });
+    }
+}
