@@ -104,6 +104,19 @@ pub const QUEUE_POINTS: &[&str] = &[
     "queue: order half built",
 ];
 
+/// The points in topics, in addition to those of objects.
+#[cfg(feature = "crash-points")]
+pub const TOPIC_POINTS: &[&str] = &[
+    "topic: subscribed, not counted",
+    "topic: unsubscribed, not counted",
+    "topic: about to claim",
+    "topic: claimed, not written",
+    "topic: being written",
+    "topic: half written",
+    "topic: written, not complete",
+    "topic: claim found abandoned, not skipped",
+];
+
 /// The points in objects in a region of memory, in addition to the ones above.
 #[cfg(feature = "crash-points")]
 pub const REGION_POINTS: &[&str] = &[
@@ -179,6 +192,7 @@ mod armed {
         is_in(super::POINTS, name)
             || is_in(super::SYNC_POINTS, name)
             || is_in(super::QUEUE_POINTS, name)
+            || is_in(super::TOPIC_POINTS, name)
             || is_in(super::REGION_POINTS, name)
             || is_in(super::MEMORY_POINTS, name)
             || is_in(super::LOCKED_POINTS, name)

@@ -40,6 +40,7 @@
 //! | share the latest value of something | [`Latest`], [`LatestWriter`], [`Changes`] |
 //! | stream bytes, as through a FIFO | [`Pipe`], [`PipeWriter`], [`PipeReader`] |
 //! | hand each message to exactly one worker | [`Queue`], [`QueueSender`], [`QueueReceiver`] |
+//! | send messages to all subscribers | [`Topic`], [`Publisher`], [`Subscriber`], [`WhenFull`] |
 //! | lock data, count, meet, wait for a condition or an event | the primitives in [`sync`] |
 //! | keep several of these in one object, or in memory without a name | [`Object`] |
 //! | share my own struct or enum | [`#[derive(Shareable)]`](derive@Shareable) |
@@ -110,6 +111,7 @@ pub use channel::read_retries;
 pub use channel::{AnyChanges, AnyLatest, Changes, Latest, LatestLoan, LatestObject, LatestWriter};
 pub use channel::{DeadLetter, Queue, QueueCounts, QueueReceiver, QueueSender, Received};
 pub use channel::{Pipe, PipeReader, PipeWriter};
+pub use channel::{Publisher, Subscriber, Topic, WhenFull};
 pub use error::{Error, ErrorKind, Peer, ProgramName, Result};
 pub use memory::{Access, FileMapping, Region, SharedMemory, Trust};
 pub use object::{

@@ -1,11 +1,14 @@
 //! Ways to pass values between processes.
 
+mod deaths;
 mod latest;
 mod pipe;
 mod queue;
+mod topic;
 
 #[cfg(feature = "count-retries")]
 pub use latest::read_retries;
 pub use latest::{AnyChanges, AnyLatest, Changes, Latest, LatestLoan, LatestObject, LatestWriter};
 pub use pipe::{Pipe, PipeReader, PipeWriter};
 pub use queue::{DeadLetter, Queue, QueueCounts, QueueReceiver, QueueSender, Received};
+pub use topic::{Publisher, Subscriber, Topic, WhenFull};

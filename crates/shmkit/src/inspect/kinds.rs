@@ -1,6 +1,6 @@
 //! The table of kinds: which payload type describes a part, and frees what the dead hold of it.
 
-use crate::channel::{Latest, Pipe, Queue};
+use crate::channel::{Latest, Pipe, Queue, Topic};
 use crate::error::Result;
 use crate::object::{Kind, Part, PartState, Payload};
 use crate::sync::{
@@ -34,6 +34,7 @@ impl KindOperations {
             Kind::Barrier => Self::of::<Barrier>(),
             Kind::Latch => Self::of::<Latch>(),
             Kind::Once => Self::of::<Once>(),
+            Kind::Topic => Self::of::<Topic<NoData>>(),
             Kind::Pipe => Self::of::<Pipe>(),
             #[cfg(any(test, feature = "counter-kind"))]
             Kind::Counter => Self::of::<crate::sync::Counter>(),

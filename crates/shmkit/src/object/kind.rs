@@ -27,10 +27,12 @@ pub enum Kind {
     Once = 10,
     /// Several primitives in one object.
     Group = 11,
-    /// A stream of bytes.
-    Pipe = 15,
+    /// Messages that reach all subscribers.
+    Topic = 12,
     /// Messages, each to one receiver.
     Queue = 13,
+    /// A stream of bytes.
+    Pipe = 15,
     /// A counter, for the tests of what a kind needs.
     #[cfg(any(test, feature = "counter-kind"))]
     #[doc(hidden)]
@@ -50,8 +52,9 @@ impl Kind {
         Self::Latch,
         Self::Once,
         Self::Group,
-        Self::Pipe,
+        Self::Topic,
         Self::Queue,
+        Self::Pipe,
         #[cfg(any(test, feature = "counter-kind"))]
         Self::Counter,
     ];
@@ -70,8 +73,9 @@ impl Kind {
             Self::Latch => "latch",
             Self::Once => "once",
             Self::Group => "group",
-            Self::Pipe => "pipe",
+            Self::Topic => "topic",
             Self::Queue => "queue",
+            Self::Pipe => "pipe",
             #[cfg(any(test, feature = "counter-kind"))]
             Self::Counter => "counter",
         }

@@ -80,6 +80,13 @@ impl Membership {
         (!self.removal_watch.is_due() || self.has_its_object()) && self.is_in_its_slot()
     }
 
+    /// Whether it is time for what a participant does about once in a second. In a forked child it
+    /// always is. [`is_live`](Self::is_live) follows, which ends that time.
+    #[inline(always)]
+    pub(crate) fn is_due(&self) -> bool {
+        self.removal_watch.is_due()
+    }
+
     /// Whether this is not a forked child, and no process has freed the slot, as happens some time
     /// after the liveness lock was lost. A use that ends something asks only this.
     #[inline(always)]

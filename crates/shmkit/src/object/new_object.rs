@@ -27,11 +27,8 @@ pub(super) fn new_of<'a, P: Payload>(
     first: First<'a>,
 ) -> Result<NewObject<'a>> {
     P::check_initial(initial)?;
-    let items = match (choices.items, P::ITEMS) {
-        (Some(items), _) => items,
-        (None, 0) => P::items(initial)?,
-        (None, items) => items,
-    };
+    let begun_with = Some(P::items(initial)?).filter(|items| *items > 0);
+    let items = choices.items.or(begun_with).unwrap_or(P::ITEMS);
     Ok(new_object::<P>(choices, items, flags, &|to| P::plan(to, None), first))
 }
 

@@ -214,8 +214,18 @@ impl<'a> Part<'a> {
 
     /// How many participants live, and how many dead participants still have a slot.
     pub(crate) fn count_participants(&self) -> (u64, u64) {
+        self.count_where(|_| true)
+    }
+
+    /// The same for the participants in a role.
+    pub(crate) fn count_participants_as(&self, role: Role) -> (u64, u64) {
+        self.count_where(|found| found == role)
+    }
+
+    fn count_where(&self, counts: impl Fn(Role) -> bool) -> (u64, u64) {
         let participants = self.storage.participants();
         let taken = (0..self.max_participants()).filter_map(|slot| participants.info(slot));
+        let taken = taken.filter(|(_, who)| counts(who.role));
         taken.fold((0, 0), |(alive, dead), (id, _)| match participants.is_dead(id) {
             false => (alive + 1, dead),
             true => (alive, dead + 1),

@@ -43,7 +43,7 @@ pub trait Payload: Sized {
     #[doc(hidden)]
     const ITEM_LENGTH: u64 = 0;
 
-    /// The number of items that the options can choose, unless they do; 0 if they cannot.
+    /// The number of items, unless the options or what it begins with say another.
     #[doc(hidden)]
     const ITEMS: u32 = 0;
 

@@ -263,17 +263,32 @@ impl<'a> Planner<'a> {
         place
     }
 
+    /// Adds a line for each participant, which begins with a word to wait on.
+    pub(crate) fn lines_for_each(&mut self, name: &str) {
+        let count = u64::from(self.counts.participants);
+        let place = self.reserve(count * LINE);
+        self.field(name, place, WORDS, &|to| {
+            to.pieces(&[Text("[("), Number(LINE), Text(",8){word@0:"), Text(WAIT), Text("#u64,")]);
+            to.pieces(&[Text("words@8:"), Text(WORDS), Text("#[u64;"), Number(LINE / 8 - 1)]);
+            to.pieces(&[Text("]};"), Number(count), Text("]")]);
+        });
+    }
+
     /// Adds `count` slots of `size` bytes: a stamp of 8 bytes, then the bytes of a value.
     pub(crate) fn slots(&mut self, count: u64, size: u64, value: ValueType<'_>) {
-        let place = self.reserve(count * size);
-        self.field("slots", place, WORDS, &|to| {
-            to.pieces(&[
-                Text("[("),
-                Number(size),
-                Text(",8){stamp@0:"),
-                Text(WORDS),
-                Text("#u64,"),
-            ]);
+        self.stamped("slots", WORDS, count, size, value);
+    }
+
+    /// Adds `count` entries of `size` bytes: a stamp, which can be waited on, then the bytes of a
+    /// value.
+    pub(crate) fn entries(&mut self, count: u64, size: u64, value: ValueType<'_>) {
+        self.stamped("entries", WAIT, count, size, value);
+    }
+
+    fn stamped(&mut self, name: &str, role: &str, count: u64, size: u64, value: ValueType<'_>) {
+        let place = self.reserve(count.saturating_mul(size));
+        self.field(name, place, WORDS, &|to| {
+            to.pieces(&[Text("[("), Number(size), Text(",8){stamp@0:"), Text(role), Text("#u64,")]);
             to.pieces(&[Text("value@8:"), Text(VALUE), Text("#")]);
             to.value(value);
             to.pieces(&[Text("};"), Number(count), Text("]")]);

@@ -382,13 +382,19 @@ impl<P: fmt::Debug> fmt::Debug for Object<P> {
     }
 }
 
-impl<P: Contents> Options<P> {
-    /// Sets how many open objects can take part at a time, 1 to 1,024. Default: 64.
+impl<P: Payload> Options<P> {
+    /// Sets how many participants there can be at a time, 1 to 1,024. Default: 64, and 16 for a
+    /// [`Latest`](crate::Latest).
+    ///
+    /// Each open object of primitives takes part; of a [`Topic`](crate::Topic), each publisher and
+    /// each subscriber; of a `Latest`, each writer.
     pub fn max_participants(mut self, participants: u32) -> Self {
         self.choices.participants = Some(participants);
         self
     }
+}
 
+impl<P: Contents> Options<P> {
     /// Creates the object, which begins as `initial` says: a value, a reference or a `Box`. A value
     /// that is too large for the stack is created by
     /// [`Object::zeroed_initial`], or by [`zeroed_box`](crate::shareable::zeroed_box).

@@ -1,9 +1,9 @@
-//! The system calls of an attach: a traced child stops at each.
+//! The system calls of an attach, and of messages: a traced child stops at each.
 
 use std::os::unix::fs::FileExt;
 use std::ptr;
 
-use shmkit::Latest;
+use shmkit::{Latest, Topic};
 
 use crate::children::{Child, Link};
 use crate::test_dir::{TestDir, skip};
@@ -27,21 +27,45 @@ const PATH_FIRST: &[i64] = &[
 
 /// Attaches, then attaches again and leaves, each time between two marks.
 pub(crate) fn traced(link: &mut Link) {
-    link.send(rustix::thread::gettid().as_raw_nonzero());
-    // SAFETY: makes the parent this thread's tracer; the pointer is not used.
-    let code = unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, ptr::null_mut::<u8>(), 0) };
-    if code == -1 {
-        return link.send(format!("cannot be traced: {}", std::io::Error::last_os_error()));
+    if !begin_trace(link) {
+        return;
     }
-    link.send("traced");
-    // SAFETY: stops this thread, until the tracer resumes it.
-    unsafe { libc::raise(libc::SIGSTOP) };
     mark();
     let latest = Latest::<u64>::open(NAME).unwrap();
     mark();
     drop(Latest::<u64>::open(NAME).unwrap());
     mark();
     drop(latest);
+}
+
+/// Publishes and receives messages between two marks.
+pub(crate) fn traced_messages(link: &mut Link) {
+    let topic = Topic::<u64>::options().create(NAME).unwrap();
+    let (mut publisher, mut subscriber) = (topic.publisher().unwrap(), topic.subscriber().unwrap());
+    if !begin_trace(link) {
+        return;
+    }
+    mark();
+    for number in 0..1_000 {
+        publisher.publish(&number).unwrap();
+        assert_eq!(subscriber.recv().unwrap(), number);
+    }
+    mark();
+}
+
+/// Makes the parent the tracer of this thread. False if it cannot be traced.
+fn begin_trace(link: &mut Link) -> bool {
+    link.send(rustix::thread::gettid().as_raw_nonzero());
+    // SAFETY: makes the parent this thread's tracer; the pointer is not used.
+    let code = unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, ptr::null_mut::<u8>(), 0) };
+    if code == -1 {
+        link.send(format!("cannot be traced: {}", std::io::Error::last_os_error()));
+        return false;
+    }
+    link.send("traced");
+    // SAFETY: stops this thread, until the tracer resumes it.
+    unsafe { libc::raise(libc::SIGSTOP) };
+    true
 }
 
 /// Makes a system call that nothing else makes.
@@ -159,4 +183,21 @@ fn attaching_takes_few_system_calls_and_reads_nothing_from_proc() {
         let in_proc = calls.iter().find(|call| call.path.starts_with("/proc"));
         assert!(in_proc.is_none(), "{which}: {shown:?}");
     }
+}
+
+#[test]
+fn messages_take_no_system_call() {
+    let dir = TestDir::new();
+    let mut child = Child::start(&dir, "traced messages", "");
+    let thread = child.receive().parse().unwrap();
+    let answer = child.receive();
+    if answer != "traced" {
+        return skip(&format!("counting system calls: {answer}"));
+    }
+    let traced = Traced::new(thread);
+    traced.calls();
+    let calls = traced.calls();
+    // Once in a second, each side asks whether the file was removed, and the publisher whether the
+    // subscriber lives.
+    assert!(calls.len() <= 9, "{} system calls for 1,000 messages", calls.len());
 }

@@ -17,7 +17,7 @@ use crate::{attach, namespaces, notices, overlay, space, while_used};
 use crate::{closed_descriptors, fork, other_users};
 use crate::{
     copies, crash, deaths, file_lock, gate, hostile, kills, loans, pipe, queue, races, regions,
-    replacing, spinning, stopped, sync, updates, wakes,
+    replacing, spinning, stopped, sync, topics, updates, wakes,
 };
 
 pub(crate) type Role = fn(&mut Link);
@@ -86,6 +86,7 @@ const LINUX_ROLES: &[(&str, Role)] = &[
     ("PID namespace", namespaces::first_in_namespace),
     ("unmapped user", namespaces::unmapped_user),
     ("traced", attach::traced),
+    ("traced messages", attach::traced_messages),
     ("thread counter", notices::counter),
     ("forking waiter", notices::forking_waiter),
     ("waiter without descriptors", notices::waiter_without_descriptors),
@@ -123,6 +124,7 @@ fn child_entry_point() {
         sync::SYSTEM_ROLES,
         regions::ROLES,
         queue::ROLES,
+        topics::ROLES,
     ];
     let mut roles = roles.into_iter().flatten();
     let (_, run) = roles.find(|(known, _)| *known == name).expect("a known role");

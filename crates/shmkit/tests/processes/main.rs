@@ -43,6 +43,7 @@ mod sync;
 mod system;
 mod test_dir;
 mod times;
+mod topics;
 mod updates;
 mod values;
 mod wakes;

@@ -9,8 +9,9 @@ use super::geometry::{HasGeometry, TypeGeometry};
 use super::handle::Handle;
 use super::receive;
 use super::register::{LAST, ReadError};
+use crate::channel::deaths::RoleDeaths;
 use crate::error::{Error, ErrorKind, Peer, Result};
-use crate::participant::owner::{DeathWatch, after_report};
+use crate::participant::owner::DeathWatch;
 use crate::participant::{Liveness, Role};
 use crate::shareable::{Shareable, check_by_value};
 use crate::wait::{Checked, Poll, Until, WaitLoop};
@@ -264,16 +265,15 @@ fn check(handle: &Handle, place: &mut Place, deaths: &mut Deaths) -> Result<()> 
 enum Deaths {
     /// For an object with one writer: of the holder of the right to write.
     Owner(DeathWatch),
-    /// For shared writers: how many deaths were reported, or happened before the watch began,
-    /// modulo 2^16.
-    All(u16),
+    /// For shared writers: of each of them.
+    All(RoleDeaths),
 }
 
 impl Deaths {
     /// Watches from now on. A writer that is already dead, but not yet replaced, is reported.
     fn from_now(handle: &Handle) -> Self {
         if handle.has_shared_writers() {
-            Self::All(handle.object.participants().counted_deaths(Role::Writer))
+            Self::All(RoleDeaths::from_now(&handle.object, Role::Writer))
         } else {
             Self::Owner(DeathWatch::new(handle.owner()))
         }
@@ -289,17 +289,7 @@ impl Deaths {
                 let dead = watch.report_dead(handle.owner(), &*handle.object)?;
                 Some(Some(handle.object.peer(dead)))
             }
-            Self::All(reported) => {
-                let (deaths, last) = handle.object.participants().deaths(Role::Writer);
-                // A count that was loaded too early is one smaller: then no death is reported
-                // twice.
-                if deaths == *reported || deaths == reported.wrapping_sub(1) {
-                    return None;
-                }
-                *reported = after_report(*reported, deaths);
-                let dead = last.filter(|_| deaths == *reported);
-                Some(dead.map(|dead| handle.object.peer(dead)))
-            }
+            Self::All(deaths) => deaths.next(&handle.object),
         }
     }
 }

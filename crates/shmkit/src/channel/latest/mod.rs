@@ -37,7 +37,7 @@ mod proof;
 pub(in crate::channel) mod receive;
 mod records;
 pub(crate) mod register;
-mod writing;
+pub(in crate::channel) mod writing;
 
 use std::mem::MaybeUninit;
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::shareable::Shareable;
 
 /// A value of up to this many bytes can stay in processor registers if the first read succeeds.
-pub(super) const IN_REGISTERS: usize = 128;
+pub(in crate::channel) const IN_REGISTERS: usize = 128;
 
 /// Calls `fill` to copy a value's bytes. Returns the value if it did and the bytes are valid.
 ///
@@ -43,7 +43,7 @@ pub(in crate::channel) fn value<T: Shareable>(
 }
 
 /// The same on the heap, for a value that is too large for the stack.
-pub(super) fn boxed<T: Shareable>(
+pub(in crate::channel) fn boxed<T: Shareable>(
     fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<()>,
     invalid: impl FnOnce() -> Error,
 ) -> Result<Box<T>> {
@@ -61,7 +61,7 @@ pub(super) fn boxed<T: Shareable>(
 /// If any bytes are a valid value of the type, they are copied directly to `into`. Otherwise they
 /// are checked on the heap first: after an error, `into` must still be a valid value.
 #[inline(always)]
-pub(super) fn into_place<T: Shareable>(
+pub(in crate::channel) fn into_place<T: Shareable>(
     into: &mut T,
     fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<()>,
     invalid: impl FnOnce() -> Error,

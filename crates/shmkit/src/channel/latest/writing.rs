@@ -348,7 +348,7 @@ impl<T: Shareable> LatestWriter<T> {
 }
 
 /// Encodes a value, with zeros as its padding.
-pub(super) fn encoded<'a, T: Shareable>(value: &T, into: &'a mut [u8]) -> &'a [u8] {
+pub(in crate::channel) fn encoded<'a, T: Shareable>(value: &T, into: &'a mut [u8]) -> &'a [u8] {
     into.fill(0);
     value.encode(into);
     into

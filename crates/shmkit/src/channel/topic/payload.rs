@@ -1,0 +1,173 @@
+//! A `Topic` as a payload: its parts, and how `shm` describes them.
+//!
+//! ```text
+//! payload   0                                    128         after the records
+//!           tail changes used dropped ..         records     entries: | stamp | value | ...
+//! ```
+
+use super::Topic;
+use super::geometry::{
+    CHANGES, DROPPED, FLAG_DROP_NEW, FLAG_OVERWRITE, RECORD_WORDS, RECORDS, Shape, TypeShape, USED,
+    entries_at,
+};
+use super::handle::{Handle, check_depth, when_full};
+use super::ring::{Cursor, Ring, WhenFull};
+use crate::error::{Error, ErrorKind, Result};
+use crate::object::{
+    Builder, Column, Holding, Kind, KindFlags, LINE_WORDS, Part, PartState, Payload, Planner,
+    Value, ValueType, WORDS, grouped,
+};
+use crate::participant::{Liveness, Role};
+use crate::shareable::Shareable;
+use crate::wait::Extent;
+
+const WORD: u64 = size_of::<u64>() as u64;
+
+const SUBSCRIBES: Holding = Holding::new(
+    "is 1 message behind",
+    "is {} messages behind",
+    "as a subscriber, {count} messages behind: it no longer counts for the next publisher that \
+     waits for it",
+);
+const PUBLISHES: Holding = Holding::new(
+    "is publishing a message",
+    "is publishing {} messages",
+    "in the middle of a message: subscribers skip it",
+);
+
+const COLUMNS: &[Column] =
+    &[Column::Participants("USERS"), Column::Waiting, Column::State, Column::Rate];
+
+/// Plans a `Topic` of values of this type.
+fn plan(planner: &mut Planner<'_>, value: ValueType<'_>, shape: Shape) {
+    let line = planner.line("tail");
+    for (name, word) in [("changes", CHANGES), ("used", USED), ("dropped", DROPPED)] {
+        planner.word(name, line + word as u64 * WORD, WORDS);
+    }
+    planner.lines_for_each("records");
+    let depth = planner.items().into();
+    planner.entries(depth, shape.stride_bytes() as u64, value);
+}
+
+#[allow(private_interfaces, reason = "it is implemented by this library only")]
+impl<T: Shareable> Payload for Topic<T> {
+    type Initial = ();
+
+    const KIND: Kind = Kind::Topic;
+    // Each publisher and each subscriber takes a slot.
+    const ROLE: Option<Role> = None;
+    const ITEMS: u32 = TypeShape::<T>::SHAPE.default_depth();
+
+    fn plan(planner: &mut Planner<'_>, _: Option<&()>) {
+        plan(planner, ValueType::Layout(T::LAYOUT), TypeShape::<T>::SHAPE);
+    }
+
+    #[allow(unsafe_code, reason = "the type was compared with the object")]
+    fn build(builder: &mut Builder) -> Result<Self> {
+        let handle = Handle::over(builder.object().clone(), TypeShape::<T>::SHAPE)?;
+        // SAFETY: the object has the fingerprint of this type, so its values have this type's size.
+        let shape = unsafe { TypeShape::compared() };
+        Ok(Self { handle: handle.into(), shape })
+    }
+
+    fn check_flags(asked: KindFlags, found: u32) -> Result<()> {
+        asked.check("dropping new messages", FLAG_DROP_NEW, found)?;
+        asked.check("overwriting old messages", FLAG_OVERWRITE, found)
+    }
+
+    fn reap(part: &Part<'_>) -> Result<()> {
+        let (ring, _) = ring_in(part)?;
+        ring.reap_subscribers(Extent::Everything, part);
+        ring.skip_abandoned(part);
+        Ok(())
+    }
+
+    fn describe(part: &Part<'_>) -> Result<PartState> {
+        let (ring, value) = ring_in(part)?;
+        let when_full = when_full(part.flags());
+        let cursors: Vec<Cursor> = ring.cursors().collect();
+        let holders =
+            cursors.iter().map(|it| part.holder(it.id.slot(), Some(it.id), SUBSCRIBES, it.lag));
+        let publishing = ring.claimers().map(|id| part.held_by(id, PUBLISHES));
+        let holders: Vec<_> = holders.chain(publishing).collect();
+        let living = cursors.iter().filter(|it| !part.is_dead(it.id));
+        let subscribers = living.clone().count() as u64;
+        let lag = living.map(|it| it.lag).max().unwrap_or(0);
+        let (publishers, _) = part.count_participants_as(Role::Publisher);
+        let lost = cursors.iter().fold(0, |lost: u64, it| lost.saturating_add(it.lost));
+        let (sequence, depth, dropped) = (ring.last(), ring.depth(), ring.dropped());
+        let messages = messages(sequence, dropped, lost);
+        let text = match subscribers {
+            0 => messages.clone(),
+            _ => format!("{messages}; at most {} behind", grouped(lag)),
+        };
+        Ok(PartState {
+            text,
+            fields: vec![
+                ("value_bytes", value.into()),
+                ("depth", depth.into()),
+                ("when_full", Value::Word(Some(when_full.as_str()))),
+                ("publishers", publishers.into()),
+                ("subscribers", subscribers.into()),
+                ("sequence", sequence.into()),
+                ("incomplete", ring.incomplete().into()),
+                ("lag", lag.into()),
+                ("lost", lost.into()),
+                ("dropped", dropped.into()),
+            ],
+            lines: vec![
+                ("messages", messages),
+                ("room", room(depth, when_full)),
+                ("publishers", grouped(publishers)),
+                ("subscribers", grouped(subscribers)),
+            ],
+            columns: COLUMNS,
+            holders,
+            changes: Some(sequence),
+            changed: None,
+            is_sound: ring.is_sound(),
+        })
+    }
+}
+
+/// The ring of a part, for a process that does not know its type, and the size of its values.
+fn ring_in<'a>(part: &Part<'a>) -> Result<(Ring<'a>, u64)> {
+    let value = part.value().map_or(0, |schema| schema.size());
+    let corrupt = |why| Error::new(ErrorKind::Corrupt, why);
+    let Some(shape) = usize::try_from(value).ok().and_then(Shape::of) else {
+        return Err(corrupt(format!("a value of {value} bytes")));
+    };
+    let (depth, participants) = (part.items(), part.max_participants() as usize);
+    check_depth(depth).map_err(|error| error.of_kind(ErrorKind::Corrupt))?;
+    let line = part.line::<LINE_WORDS>()?;
+    let records = part.words_at(RECORDS, participants * RECORD_WORDS)?;
+    let entries = (depth as usize).saturating_mul(shape.stride_words);
+    let entries = part.words_at(entries_at(participants) as u64 * WORD, entries)?;
+    let ring = Ring::new(line, records, entries, depth, when_full(part.flags()), shape);
+    let ring = ring.ok_or_else(|| corrupt(format!("too small for values of {value} bytes")))?;
+    Ok((ring, value))
+}
+
+fn messages(sequence: u64, dropped: u64, lost: u64) -> String {
+    let mut text = match sequence {
+        0 => "none yet".into(),
+        1 => "1 was published".into(),
+        many => format!("{} were published", grouped(many)),
+    };
+    if dropped > 0 {
+        text += &format!("; {} were dropped", grouped(dropped));
+    }
+    if lost > 0 {
+        text += &format!("; subscribers lost {}", grouped(lost));
+    }
+    text
+}
+
+fn room(depth: u64, when_full: WhenFull) -> String {
+    let then = match when_full {
+        WhenFull::Block => "then publishers wait",
+        WhenFull::DropNew => "then new ones are dropped",
+        WhenFull::Overwrite => "then the oldest is overwritten",
+    };
+    format!("for {}, {then}", grouped(depth))
+}

@@ -1,0 +1,306 @@
+//! Publishing messages.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::geometry::{HasShape, TypeShape};
+use super::handle::Handle;
+use super::ring::{Claim, ClaimError, Publishing, Refused, WhenFull};
+use crate::channel::deaths::RoleDeaths;
+use crate::channel::latest::writing::encoded;
+use crate::error::{Error, ErrorKind, Result};
+use crate::object::Membership;
+use crate::participant::Role;
+use crate::shareable::{Shareable, bytes_of};
+use crate::wait::{Until, WaitLoop};
+
+/// How many slots a publisher asks about once in a second, to find dead subscribers.
+const ASKED_EACH_SECOND: u32 = 16;
+
+/// What to do with a message for which there is no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patience {
+    /// What the topic says.
+    AsTopic,
+    /// Wait for room as long as this says.
+    Until(Until),
+}
+
+/// A publisher of values of any type.
+#[derive(Debug)]
+struct UntypedPublisher {
+    handle: Arc<Handle>,
+    // Dropped after its record ends, see `drop`.
+    membership: Membership,
+    publishing: Publishing,
+    wait_loop: WaitLoop,
+    dropped: u64,
+    deaths: RoleDeaths,
+    /// The slot that is asked about next.
+    next_asked: u32,
+}
+
+impl UntypedPublisher {
+    fn join(handle: &Arc<Handle>) -> Result<Self> {
+        let until = handle.object.slot_until();
+        let membership = Membership::join(&handle.object, Role::Publisher, until)
+            .map_err(|error| error.doing("publish to").on(handle.object.label()))?;
+        let publishing = Publishing::join(handle.ring(handle.shape), membership.me());
+        let deaths = RoleDeaths::from_now(&handle.object, Role::Subscriber);
+        let wait_loop = handle.object.answer_loop(handle.shape.value_bytes);
+        let (handle, dropped, next_asked) = (handle.clone(), 0, 0);
+        Ok(Self { handle, membership, publishing, wait_loop, dropped, deaths, next_asked })
+    }
+
+    /// Publishes the bytes of a value. Returns how many subscribers it reaches.
+    #[inline(always)]
+    fn publish(&mut self, shape: impl HasShape, value: &[u8], patience: Patience) -> Result<u32> {
+        self.check_use()?;
+        let ring = self.handle.ring(shape);
+        let claim = match ring.claim(&mut self.publishing) {
+            Ok(claim) => claim,
+            Err(Refused::Failed(error)) => return Err(self.error(error, patience)),
+            Err(Refused::Wait(_)) => match self.wait_for_room(patience)? {
+                Some(claim) => claim,
+                None => return Ok(0),
+            },
+        };
+        let ring = self.handle.ring(shape);
+        match ring.publish_claimed(claim, value) {
+            Ok(()) => Ok(self.publishing.audience(ring)),
+            Err(error) => Err(self.error(error, patience)),
+        }
+    }
+
+    /// Refuses a publisher that cannot act. About once in a second, it does what takes longer.
+    #[inline(always)]
+    fn check_use(&mut self) -> Result<()> {
+        if self.membership.is_due() {
+            return self.each_second();
+        }
+        if self.membership.has_slot() { Ok(()) } else { self.membership.check_live() }
+    }
+
+    /// Asks whether the object was removed, and about a few subscribers whether they live.
+    #[cold]
+    fn each_second(&mut self) -> Result<()> {
+        self.membership.check_live()?;
+        let slots = self.membership.max_participants();
+        for _ in 0..ASKED_EACH_SECOND.min(slots) {
+            let slot = self.next_asked % slots;
+            self.handle.ring(self.handle.shape).reap_subscriber(slot, &self.membership);
+            self.next_asked = slot + 1;
+        }
+        self.publishing.forget_audience();
+        Ok(())
+    }
+
+    /// Claims the next sequence once there is room. `None`: the message is dropped.
+    #[cold]
+    #[inline(never)]
+    fn wait_for_room(&mut self, patience: Patience) -> Result<Option<Claim>> {
+        let drops = self.handle.when_full == WhenFull::DropNew;
+        let until = match patience {
+            Patience::Until(until) => until,
+            Patience::AsTopic if drops => Until::Now,
+            Patience::AsTopic => Until::Ever,
+        };
+        let _recorded = self.membership.record_wait(0, until);
+        let ring = self.handle.ring(self.handle.shape);
+        let (publishing, membership) = (&mut self.publishing, &self.membership);
+        match ring.claim_within(publishing, &self.wait_loop, until, membership) {
+            Ok(claim) => Ok(Some(claim)),
+            Err(ClaimError::Full(_)) if drops && patience == Patience::AsTopic => {
+                ring.count_dropped();
+                self.dropped += 1;
+                Ok(None)
+            }
+            Err(error) => Err(self.error(error, patience)),
+        }
+    }
+
+    #[cold]
+    fn error(&self, error: ClaimError, patience: Patience) -> Error {
+        let (membership, object) = (&self.membership, &self.handle.object);
+        let failed = |kind, why| membership.error(kind, "publish to", why);
+        let depth = self.handle.depth();
+        match error {
+            ClaimError::Closed => object.closed(),
+            ClaimError::Stopped(stop) => membership.stopped(stop, "publish to"),
+            ClaimError::Busy => failed(
+                ErrorKind::Busy,
+                "other publishers claimed the next message in each attempt".into(),
+            ),
+            ClaimError::RoleLost => failed(
+                ErrorKind::RoleLost,
+                "another process took this publisher for dead: the process closes descriptors"
+                    .into(),
+            ),
+            ClaimError::Corrupt => {
+                failed(ErrorKind::Corrupt, "its words hold garbage: remove it".into())
+            }
+            ClaimError::Full(slot) => {
+                let kind = match patience {
+                    Patience::Until(Until::Now) => ErrorKind::Full,
+                    _ => ErrorKind::TimedOut,
+                };
+                let ring = self.handle.ring(self.handle.shape);
+                match slot.and_then(|slot| ring.subscriber(slot)) {
+                    Some(id) => {
+                        let why = format!("has not received the oldest of {depth} messages");
+                        failed(kind, why).by_peer(object.peer(id))
+                    }
+                    None => failed(kind, format!("the oldest of {depth} messages stays")),
+                }
+            }
+        }
+    }
+
+    fn subscribers(&mut self) -> Result<u32> {
+        self.membership.check_live()?;
+        let ring = self.handle.ring(self.handle.shape);
+        for slot in 0..self.membership.max_participants() {
+            ring.reap_subscriber(slot, &self.membership);
+        }
+        Ok(self.publishing.audience(ring))
+    }
+
+    fn check_subscribers(&mut self) -> Result<()> {
+        self.membership.check_live()?;
+        let Some(dead) = self.deaths.next(&self.handle.object) else { return Ok(()) };
+        let died = |why| self.membership.error(ErrorKind::PeerDied, "publish to", why);
+        Err(match dead {
+            Some(peer) => died("was a subscriber and died").by_peer(peer),
+            None => died("a subscriber, whose slot another participant now uses, died"),
+        })
+    }
+}
+
+impl Drop for UntypedPublisher {
+    fn drop(&mut self) {
+        if self.membership.is_mine() {
+            self.handle.ring(self.handle.shape).leave_publisher(self.membership.me());
+        }
+    }
+}
+
+/// Publishes messages to all subscribers of a [`Topic`](super::Topic).
+///
+/// It has a slot among the participants until it is dropped.
+///
+/// # If a process dies
+///
+/// A publisher that dies in the middle of a message leaves none: subscribers continue behind it,
+/// and get `PeerDied`. What it published before is received. A subscriber that dies holds
+/// publishers up until the kernel has released its liveness lock, and then no longer than to the
+/// next death notice, or 50 ms.
+#[derive(Debug)]
+pub struct Publisher<T: Shareable> {
+    publisher: UntypedPublisher,
+    /// Where a padded value is encoded, so that its padding is zeros in shared memory.
+    encoded: Box<[u8]>,
+    shape: TypeShape<T>,
+}
+
+impl<T: Shareable> Publisher<T> {
+    pub(super) fn join(handle: &Arc<Handle>, shape: TypeShape<T>) -> Result<Self> {
+        let encoded = vec![0; if T::PADDED { size_of::<T>() } else { 0 }];
+        Ok(Self { publisher: UntypedPublisher::join(handle)?, encoded: encoded.into(), shape })
+    }
+
+    /// Publishes a message, and returns how many subscribers there were: it reaches all of them.
+    ///
+    /// It copies the value once, into shared memory; a value of a type with padding twice. If there
+    /// is no room, because a subscriber has not received the oldest message, it does what the topic
+    /// says, see [`WhenFull`]: it waits, it drops the message (then it returns 0, and
+    /// [`dropped`](Self::dropped) counts it), or it overwrites the oldest message.
+    ///
+    /// A subscriber that died is counted until a process finds that out: when a publisher waits for
+    /// it, or after some seconds.
+    ///
+    /// # If a process dies
+    ///
+    /// If this process dies during the call, the message is received whole, or not at all. If a
+    /// subscriber dies for which it waits, it continues.
+    ///
+    /// # Errors
+    ///
+    /// `Closed` if the object was removed; `Forked` in a forked child; `RoleLost` if the process
+    /// closed the descriptor of its liveness lock; `Busy` if other publishers were faster in each
+    /// of 256 attempts; `Corrupt` if another process wrote garbage into the object. After an error
+    /// no subscriber gets the message.
+    #[inline]
+    pub fn publish(&mut self, value: &T) -> Result<u32> {
+        self.publish_with(value, Patience::AsTopic)
+    }
+
+    /// Publishes a message if there is room, without waiting, whatever the topic says.
+    ///
+    /// # Errors
+    ///
+    /// `Full` if there is no room, with the subscriber that is the furthest behind as
+    /// [`peer`](Error::peer); and those of [`publish`](Self::publish).
+    #[inline]
+    pub fn try_publish(&mut self, value: &T) -> Result<u32> {
+        self.publish_with(value, Patience::Until(Until::Now))
+    }
+
+    /// Publishes a message, and waits up to `timeout` for room, whatever the topic says.
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut`, with the subscriber that is the furthest behind as [`peer`](Error::peer); and
+    /// those of [`publish`](Self::publish).
+    #[inline]
+    pub fn publish_timeout(&mut self, value: &T, timeout: Duration) -> Result<u32> {
+        self.publish_with(value, Patience::Until(Until::after(timeout)))
+    }
+
+    /// Publishes a message, and waits until `deadline` on the monotonic clock for room.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`publish_timeout`](Self::publish_timeout).
+    #[inline]
+    pub fn publish_until(&mut self, value: &T, deadline: Instant) -> Result<u32> {
+        self.publish_with(value, Patience::Until(Until::Deadline(deadline)))
+    }
+
+    #[inline(always)]
+    fn publish_with(&mut self, value: &T, patience: Patience) -> Result<u32> {
+        let bytes = bytes_of(value).unwrap_or_else(|| encoded(value, &mut self.encoded));
+        self.publisher.publish(self.shape, bytes, patience)
+    }
+
+    /// Returns how many messages this publisher dropped, because a subscriber did not keep up.
+    pub fn dropped(&self) -> u64 {
+        self.publisher.dropped
+    }
+
+    /// Returns how many living subscribers there are. A system call for each.
+    ///
+    /// # Errors
+    ///
+    /// `Closed`, `Forked`, `RoleLost`.
+    pub fn subscribers(&mut self) -> Result<u32> {
+        self.publisher.subscribers()
+    }
+
+    /// Reports the death of a subscriber: once for each that died since this publisher joined. A
+    /// system call for each participant.
+    ///
+    /// # Errors
+    ///
+    /// `PeerDied`, with the subscriber as [`peer`](Error::peer) if no process has freed its
+    /// slot yet; `Closed`, `Forked`, `RoleLost`.
+    pub fn check_subscribers(&mut self) -> Result<()> {
+        self.publisher.check_subscribers()
+    }
+
+    /// Returns the same publisher, which spins for `duration` before it sleeps: see
+    /// [`Options::spin_for`](crate::Options::spin_for).
+    pub fn spin_for(mut self, duration: Duration) -> Self {
+        self.publisher.wait_loop = WaitLoop::spinning_for(duration);
+        self
+    }
+}

@@ -1,0 +1,265 @@
+//! The subscriber's side of the ring: read the next message, move the cursor.
+
+use core::mem::MaybeUninit;
+use core::ops::ControlFlow;
+
+use super::{
+    COMPLETE, HasShape, MARKS, Ring, SKIPPED, STAMP_SHIFT, STATE, TAIL_SHIFT, TRIES, WhenFull,
+    is_incomplete,
+};
+use crate::memory::atomic::{Ordering, fence};
+use crate::memory::copy::{copy_out, fetch_early};
+use crate::participant::{Liveness, ParticipantId};
+use crate::wait::{CLOSED, Checked, Poll, SleepTicket, Stop, Until, WaitLoop, WaitWord};
+
+/// The index of the value's first word in the line after the stamp's, if an entry begins with a
+/// line.
+const SECOND_LINE: usize = 7;
+
+/// Why there is no message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReceiveError {
+    /// The object was retired.
+    Closed,
+    /// None was published until the timeout.
+    TimedOut,
+    /// The wait was stopped.
+    Stopped(Stop),
+    /// An entry has a stamp that no publisher writes. It is reported once.
+    Corrupt,
+}
+
+/// What a subscriber remembers from one message to the next.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    me: ParticipantId,
+    /// The sequence of the message that it reads next.
+    next: u64,
+    /// The last sequence before it joined.
+    joined: u64,
+    /// How many messages were overwritten before it read them.
+    lost: u64,
+    /// The word of its cursor, as it was stored last.
+    cursor: u64,
+    /// A stamp that was reported as garbage.
+    garbage: Option<u64>,
+}
+
+impl Subscription {
+    /// Joins as a subscriber, in a slot that nothing else uses. It begins with messages that were
+    /// published before, up to `history` of them.
+    pub(crate) fn join<S: HasShape>(ring: Ring<'_, S>, me: ParticipantId, history: u64) -> Self {
+        let (joined, begin) = ring.enter_subscriber(me, history);
+        Self { me, next: begin + 1, joined, lost: 0, cursor: 0, garbage: None }
+    }
+
+    /// The sequence of the message that it received last.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.next - 1
+    }
+
+    /// How many messages were overwritten before it read them.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost
+    }
+}
+
+/// What a look found.
+#[derive(Clone, Copy, Debug)]
+enum Look<'a> {
+    /// The message was copied.
+    Received,
+    /// It is not there yet.
+    Pending(WaitWord<'a>, u64),
+    Failed(ReceiveError),
+}
+
+/// Why a message could not be copied.
+#[derive(Clone, Copy, Debug)]
+enum Miss {
+    /// Its entry has this stamp.
+    Found(u64),
+    /// It was claimed for another message meanwhile.
+    Overwritten,
+}
+
+impl<'a, S: HasShape> Ring<'a, S> {
+    /// Copies the next message to `into`, which is then initialised, if it is there.
+    ///
+    /// # Panics
+    /// If `into` is not as long as a value.
+    #[inline(always)]
+    pub(crate) fn try_receive(
+        self,
+        subscription: &mut Subscription,
+        into: &mut [MaybeUninit<u8>],
+    ) -> bool {
+        let sequence = subscription.next;
+        let received = self.read(sequence, self.protects(subscription), into).is_ok();
+        if received {
+            self.pass(subscription, sequence);
+        }
+        received
+    }
+
+    /// Copies the next message to `into`, which is then initialised. Waits for it as long as
+    /// `until` says. `news` is asked at each slow check whether there is another reason to end the
+    /// wait.
+    ///
+    /// # Panics
+    /// If `into` is not as long as a value.
+    pub(crate) fn receive<N>(
+        self,
+        subscription: &mut Subscription,
+        into: &mut [MaybeUninit<u8>],
+        wait_loop: &WaitLoop,
+        until: Until,
+        liveness: &impl Liveness,
+        mut news: impl FnMut() -> Option<N>,
+    ) -> Result<(), Ended<N>> {
+        let waited = wait_loop.wait_looking(
+            &mut (subscription, into),
+            liveness.notices(),
+            until,
+            |(subscription, into)| match self.look(subscription, into) {
+                Look::Received => ControlFlow::Break(Some(Ok(()))),
+                Look::Pending(..) => ControlFlow::Continue(()),
+                Look::Failed(error) => ControlFlow::Break(Some(Err(Ended::Failed(error)))),
+            },
+            |(subscription, into), _| match self.look(subscription, into) {
+                Look::Received => Poll::Ready(Ok(())),
+                Look::Pending(word, seen) => Poll::Pending(SleepTicket::new(word, seen)),
+                Look::Failed(error) => Poll::Ready(Err(Ended::Failed(error))),
+            },
+            |(subscription, _), _| {
+                self.skip_if_abandoned(subscription.next, liveness);
+                if liveness.object_is_removed() {
+                    return Some(Checked::Removed(Err(Ended::Failed(ReceiveError::Closed))));
+                }
+                news().map(|news| Checked::Found(Err(Ended::News(news))))
+            },
+        );
+        let failed = |error| Err(Ended::Failed(error));
+        waited.result(|| failed(ReceiveError::TimedOut), |it| failed(ReceiveError::Stopped(it)))
+    }
+
+    /// Copies the next message, or says why not.
+    #[inline]
+    fn look(self, subscription: &mut Subscription, into: &mut [MaybeUninit<u8>]) -> Look<'a> {
+        for _ in 0..TRIES {
+            let sequence = subscription.next;
+            let word = self.stamp(sequence);
+            match self.read(sequence, self.protects(subscription), into) {
+                Ok(()) => {
+                    self.pass(subscription, sequence);
+                    return Look::Received;
+                }
+                Err(Miss::Found(stamp)) if is_incomplete(stamp, sequence) => {
+                    return match stamp & CLOSED {
+                        0 => Look::Pending(word, stamp),
+                        _ => Look::Failed(ReceiveError::Closed),
+                    };
+                }
+                Err(Miss::Found(stamp)) if is_skipped(stamp, sequence) => {
+                    self.pass(subscription, sequence);
+                }
+                Err(Miss::Found(stamp)) if !self.catch_up(subscription) => {
+                    if subscription.garbage == Some(stamp) {
+                        return Look::Pending(word, stamp);
+                    }
+                    subscription.garbage = Some(stamp);
+                    return Look::Failed(ReceiveError::Corrupt);
+                }
+                Err(Miss::Found(_)) => {}
+                // If this process does not see `tail` moved yet, the next look finds the stamp.
+                Err(Miss::Overwritten) => _ = self.catch_up(subscription),
+            }
+        }
+        // Publishers are faster. No stamp has this value, so the waiter looks again at once.
+        Look::Pending(self.stamp(subscription.next), u64::MAX)
+    }
+
+    /// Whether no publisher overwrites the next message before it has passed the subscriber.
+    #[inline(always)]
+    fn protects(self, subscription: &Subscription) -> bool {
+        self.when_full != WhenFull::Overwrite && subscription.next > subscription.joined
+    }
+
+    /// Copies the message with a sequence to `into`, which is then initialised.
+    ///
+    /// Each look also fetches the value's second line early, so that it does not arrive after the
+    /// stamp.
+    #[inline(always)]
+    fn read(
+        self,
+        sequence: u64,
+        is_protected: bool,
+        into: &mut [MaybeUninit<u8>],
+    ) -> Result<(), Miss> {
+        assert!(into.len() == self.shape.shape().value_bytes, "a value of another size");
+        let (word, words) = self.entry(sequence);
+        fetch_early(words, SECOND_LINE);
+        let complete = sequence << STAMP_SHIFT | COMPLETE;
+        // ORDERING: Acquire; pairs with the Release in `advance`: the value is seen too.
+        let found = word.load(Ordering::Acquire);
+        if found & !MARKS != complete {
+            return Err(Miss::Found(found));
+        }
+        copy_out(words, into);
+        if is_protected {
+            return Ok(());
+        }
+        // ORDERING: Acquire; pairs with the Release fence in `write`, which is between `tail`, or
+        // the stamp "being written", and the words of the next value.
+        fence(Ordering::Acquire);
+        // ORDERING: Relaxed; ordered by the fence above.
+        let is_whole = match self.when_full {
+            WhenFull::Overwrite => word.load(Ordering::Relaxed) & !MARKS == complete,
+            _ => self.tail().load(Ordering::Relaxed) >> TAIL_SHIFT < sequence + self.depth,
+        };
+        if is_whole { Ok(()) } else { Err(Miss::Overwritten) }
+    }
+
+    /// The subscriber needs no message up to this one any more.
+    #[inline(always)]
+    fn pass(self, subscription: &mut Subscription, sequence: u64) {
+        subscription.next = sequence + 1;
+        let slot = subscription.me.slot();
+        match self.when_full {
+            // No publisher waits for it.
+            WhenFull::Overwrite => self.store_cursor(slot, sequence),
+            _ => subscription.cursor = self.move_cursor(slot, subscription.cursor, sequence),
+        }
+    }
+
+    /// Continues with the newer three quarters of the messages, so that publishers do not overtake
+    /// the subscriber again at once. False if its message cannot have been overwritten.
+    #[cold]
+    fn catch_up(self, subscription: &mut Subscription) -> bool {
+        let (next, last) = (subscription.next, self.last());
+        if last < next + self.depth {
+            return false;
+        }
+        let kept = self.depth - self.depth / 4;
+        let passed = last - kept;
+        // What was published before it joined was never promised.
+        let first = next.max(subscription.joined + 1);
+        let lost = (passed + 1).saturating_sub(first);
+        subscription.lost = subscription.lost.saturating_add(lost);
+        self.record_lost(subscription.me.slot(), subscription.lost);
+        self.pass(subscription, passed);
+        true
+    }
+}
+
+/// How a wait for a message ended without one.
+#[derive(Debug)]
+pub(crate) enum Ended<N> {
+    Failed(ReceiveError),
+    /// The slow check found this.
+    News(N),
+}
+
+fn is_skipped(stamp: u64, sequence: u64) -> bool {
+    stamp >> STAMP_SHIFT == sequence && stamp & STATE == SKIPPED
+}

@@ -1,0 +1,267 @@
+//! Receiving messages.
+
+use std::mem::MaybeUninit;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::geometry::{HasShape, TypeShape};
+use super::handle::Handle;
+use super::ring::{Ended, ReceiveError, Subscription};
+use crate::channel::deaths::RoleDeaths;
+use crate::channel::latest::receive;
+use crate::error::{Error, ErrorKind, Result};
+use crate::object::Membership;
+use crate::participant::Role;
+use crate::shareable::{Shareable, check_by_value};
+use crate::wait::{Until, WaitLoop};
+
+/// A subscriber of values of any type.
+#[derive(Debug)]
+struct UntypedSubscriber {
+    handle: Arc<Handle>,
+    // Dropped after its record ends, see `drop`.
+    membership: Membership,
+    subscription: Subscription,
+    wait_loop: WaitLoop,
+    deaths: RoleDeaths,
+    /// An error that was found while there were still messages: reported after these.
+    news: Option<Error>,
+}
+
+impl UntypedSubscriber {
+    fn join(handle: &Arc<Handle>, history: u64) -> Result<Self> {
+        let until = handle.object.slot_until();
+        let membership = Membership::join(&handle.object, Role::Subscriber, until)
+            .map_err(|error| error.doing("subscribe to").on(handle.object.label()))?;
+        // Before it joins the ring: no publisher whose message it gets died before.
+        let deaths = RoleDeaths::from_now(&handle.object, Role::Publisher);
+        let ring = handle.ring(handle.shape);
+        let subscription = Subscription::join(ring, membership.me(), history);
+        let wait_loop = handle.object.answer_loop(handle.shape.value_bytes);
+        let handle = handle.clone();
+        Ok(Self { handle, membership, subscription, wait_loop, deaths, news: None })
+    }
+
+    /// Copies the next message to `into`. On success all of `into` is initialised.
+    #[inline(always)]
+    fn receive(
+        &mut self,
+        shape: impl HasShape,
+        into: &mut [MaybeUninit<u8>],
+        until: Until,
+    ) -> Result<()> {
+        self.membership.check_live()?;
+        if self.handle.ring(shape).try_receive(&mut self.subscription, into) {
+            return Ok(());
+        }
+        self.wait(shape, into, until)
+    }
+
+    #[inline(never)]
+    fn wait(
+        &mut self,
+        shape: impl HasShape,
+        into: &mut [MaybeUninit<u8>],
+        until: Until,
+    ) -> Result<()> {
+        let ring = self.handle.ring(shape);
+        if let Some(news) = self.news.take() {
+            return Err(news);
+        }
+        if until == Until::Now {
+            // An attempt may be the subscriber's only look, so it checks for a death at once.
+            self.wait_loop.forget_check();
+        }
+        let news = || next_death(&self.handle, &mut self.deaths);
+        let (subscription, membership) = (&mut self.subscription, &self.membership);
+        let ended = ring.receive(subscription, into, &self.wait_loop, until, membership, news);
+        let news = match ended {
+            Ok(()) => return Ok(()),
+            Err(Ended::Failed(error)) => return Err(self.error(error)),
+            Err(Ended::News(news)) => news,
+        };
+        // A message that was published before a death is received before the death is reported.
+        if ring.try_receive(&mut self.subscription, into) {
+            self.news = Some(news);
+            return Ok(());
+        }
+        Err(news)
+    }
+
+    #[cold]
+    fn error(&self, error: ReceiveError) -> Error {
+        let membership = &self.membership;
+        let failed = |kind, why| membership.error(kind, "receive from", why);
+        match error {
+            ReceiveError::Closed => self.handle.object.closed(),
+            ReceiveError::Stopped(stop) => membership.stopped(stop, "receive from"),
+            ReceiveError::TimedOut => {
+                failed(ErrorKind::TimedOut, "no message was published before the timeout expired")
+            }
+            ReceiveError::Corrupt => {
+                failed(ErrorKind::Corrupt, "its words hold garbage: remove it")
+            }
+        }
+    }
+}
+
+/// Reports the next death of a publisher.
+#[cold]
+fn next_death(handle: &Handle, deaths: &mut RoleDeaths) -> Option<Error> {
+    let died = |why| Error::new(ErrorKind::PeerDied, why);
+    let error = match deaths.next(&handle.object)? {
+        Some(peer) => died("was a publisher and died; what it published stays").by_peer(peer),
+        None => died(
+            "a publisher, whose slot another participant now uses, died; what it published stays",
+        ),
+    };
+    Some(error.doing("receive from").on(handle.object.label()))
+}
+
+impl Drop for UntypedSubscriber {
+    fn drop(&mut self) {
+        if self.membership.is_mine() {
+            let me = self.membership.me();
+            // CRASH: dying after this leaves a slot that holds nothing: a sweep frees it.
+            self.handle.ring(self.handle.shape).unsubscribe(me.slot(), me);
+        }
+    }
+}
+
+/// Receives all messages of a [`Topic`](super::Topic) that are published while it lives.
+///
+/// It has a slot among the participants until it is dropped. For values of more than 64 KiB there
+/// are [`recv_into`](Self::recv_into) and [`recv_boxed`](Self::recv_boxed); the other calls do not
+/// compile.
+///
+/// # If a process dies
+///
+/// Waiting returns `PeerDied` once for each publisher that died since this subscriber joined, or
+/// whose death no process had noticed until then: on a death notice, or else 50 ms after the kernel
+/// released its liveness lock. First it returns all that was published. A message that its
+/// publisher had not completed is skipped. If more than 64 publishers died since the last call, it
+/// returns `PeerDied` once for all of them.
+#[derive(Debug)]
+pub struct Subscriber<T: Shareable> {
+    handle: Arc<Handle>,
+    subscriber: UntypedSubscriber,
+    shape: TypeShape<T>,
+}
+
+impl<T: Shareable> Subscriber<T> {
+    pub(super) fn join(handle: &Arc<Handle>, shape: TypeShape<T>, history: u64) -> Result<Self> {
+        let subscriber = UntypedSubscriber::join(handle, history)?;
+        Ok(Self { handle: handle.clone(), subscriber, shape })
+    }
+
+    /// Waits for the next message, and returns it.
+    ///
+    /// # Errors
+    ///
+    /// `PeerDied` once for each publisher that died; `Closed` if the object was removed; `Forked`
+    /// in a forked child; `RoleLost` if the process closed the descriptor of its liveness lock;
+    /// `Corrupt` once for each message whose bytes are not a value of the type, and once if the
+    /// words of the object hold garbage.
+    #[inline]
+    pub fn recv(&mut self) -> Result<T> {
+        self.receive(Until::Ever)
+    }
+
+    /// Waits for the next message, up to `timeout` on the monotonic clock.
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut`; and those of [`recv`](Self::recv).
+    #[inline]
+    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<T> {
+        self.receive(Until::after(timeout))
+    }
+
+    /// Waits for the next message, until `deadline` on the monotonic clock: for a caller that waits
+    /// again after `PeerDied` or `Corrupt`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv_timeout`](Self::recv_timeout).
+    #[inline]
+    pub fn recv_until(&mut self, deadline: Instant) -> Result<T> {
+        self.receive(Until::Deadline(deadline))
+    }
+
+    /// Returns the next message if it was already published, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv`](Self::recv).
+    #[inline]
+    pub fn try_recv(&mut self) -> Result<Option<T>> {
+        match self.receive(Until::Now) {
+            Err(error) if error.kind() == ErrorKind::TimedOut => Ok(None),
+            answer => answer.map(Some),
+        }
+    }
+
+    /// Waits as [`recv_timeout`](Self::recv_timeout) does, and copies the message to `into`: for
+    /// values too large for the stack.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv_timeout`](Self::recv_timeout). `into` then holds some value of its type.
+    pub fn recv_into(&mut self, into: &mut T, timeout: Duration) -> Result<()> {
+        let until = Until::after(timeout);
+        let fill = |bytes: &mut [_]| self.subscriber.receive(self.shape, bytes, until);
+        receive::into_place(into, fill, || self.handle.invalid())
+    }
+
+    /// Waits as [`recv_timeout`](Self::recv_timeout) does, and returns the message on the heap: for
+    /// values too large for the stack.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv_timeout`](Self::recv_timeout).
+    pub fn recv_boxed(&mut self, timeout: Duration) -> Result<Box<T>> {
+        let until = Until::after(timeout);
+        let fill = |bytes: &mut [_]| self.subscriber.receive(self.shape, bytes, until);
+        receive::boxed(fill, || self.handle.invalid())
+    }
+
+    #[inline]
+    fn receive(&mut self, until: Until) -> Result<T> {
+        const { check_by_value::<T>("larger than 64 KiB: use `recv_into` or `recv_boxed`") };
+        let Self { handle, subscriber, shape } = self;
+        receive::value(|bytes| subscriber.receive(*shape, bytes, until), || handle.invalid())
+    }
+
+    /// Returns an iterator that waits for each message. Every error is an item; after `Closed`,
+    /// which says that the object was removed, it ends.
+    pub fn iter(&mut self) -> impl Iterator<Item = Result<T>> + '_ {
+        let mut is_closed = false;
+        std::iter::from_fn(move || {
+            let answer = (!is_closed).then(|| self.recv())?;
+            is_closed = answer.as_ref().is_err_and(|error| error.kind() == ErrorKind::Closed);
+            Some(answer)
+        })
+    }
+
+    /// Returns the sequence number of the message that was received last. The first message of the
+    /// topic has 1, and each following one a number that is 1 higher, unless its publisher died.
+    pub fn sequence(&self) -> u64 {
+        self.subscriber.subscription.sequence()
+    }
+
+    /// Returns how many messages were overwritten before this subscriber received them. 0 unless
+    /// the topic overwrites: see [`WhenFull`](super::WhenFull).
+    ///
+    /// It counts at the next call that receives. A message whose publisher died in the middle of it
+    /// counts, if the messages after it were overwritten, too.
+    pub fn lost(&self) -> u64 {
+        self.subscriber.subscription.lost()
+    }
+
+    /// Returns the same subscriber, which spins for `duration` before it sleeps: see
+    /// [`Options::spin_for`](crate::Options::spin_for).
+    pub fn spin_for(mut self, duration: Duration) -> Self {
+        self.subscriber.wait_loop = WaitLoop::spinning_for(duration);
+        self
+    }
+}
