@@ -77,7 +77,12 @@
 //! out again names the next publisher only after `claiming` is cleared.
 //!
 //! A publisher that lives but lost its liveness lock finds at its last exchange that its entry was
-//! skipped.
+//! skipped. Until then it can harm one message of a later round, or the claim of the publisher that
+//! got its slot: so a program must not close descriptors that are not its own.
+//!
+//! `claiming` names a candidate. So if a publisher is stopped between its store of `claiming` and
+//! its exchange of `tail`, and the publisher that claimed that sequence is killed, the entry waits
+//! until the stopped one goes on.
 //!
 //! # If a subscriber dies
 //!

@@ -66,7 +66,7 @@ impl UntypedSubscriber {
     ) -> Result<()> {
         let ring = self.handle.ring(shape);
         if let Some(news) = self.news.take() {
-            return Err(news);
+            return self.messages_before(shape, into, news);
         }
         if until == Until::Now {
             // An attempt may be the subscriber's only look, so it checks for a death at once.
@@ -80,12 +80,25 @@ impl UntypedSubscriber {
             Err(Ended::Failed(error)) => return Err(self.error(error)),
             Err(Ended::News(news)) => news,
         };
-        // A message that was published before a death is received before the death is reported.
-        if ring.try_receive(&mut self.subscription, into) {
-            self.news = Some(news);
-            return Ok(());
+        self.messages_before(shape, into, news)
+    }
+
+    /// Receives what was published before a death, and then reports the death.
+    fn messages_before(
+        &mut self,
+        shape: impl HasShape,
+        into: &mut [MaybeUninit<u8>],
+        news: Error,
+    ) -> Result<()> {
+        match self.handle.ring(shape).take(&mut self.subscription, into) {
+            Ok(false) => return Err(news),
+            Ok(true) => self.news = Some(news),
+            Err(error) => {
+                self.news = Some(news);
+                return Err(self.error(error));
+            }
         }
-        Err(news)
+        Ok(())
     }
 
     #[cold]

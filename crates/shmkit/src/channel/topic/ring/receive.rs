@@ -3,6 +3,7 @@
 use core::mem::MaybeUninit;
 use core::ops::ControlFlow;
 
+use super::records::CURSOR_SHIFT;
 use super::{
     COMPLETE, HasShape, MARKS, Ring, SKIPPED, STAMP_SHIFT, STATE, TAIL_SHIFT, TRIES, WhenFull,
     is_incomplete,
@@ -50,7 +51,8 @@ impl Subscription {
     /// published before, up to `history` of them.
     pub(crate) fn join<S: HasShape>(ring: Ring<'_, S>, me: ParticipantId, history: u64) -> Self {
         let (joined, begin) = ring.enter_subscriber(me, history);
-        Self { me, next: begin + 1, joined, lost: 0, cursor: 0, garbage: None }
+        let cursor = begin << CURSOR_SHIFT;
+        Self { me, next: begin + 1, joined, lost: 0, cursor, garbage: None }
     }
 
     /// The sequence of the message that it received last.
@@ -141,6 +143,20 @@ impl<'a, S: HasShape> Ring<'a, S> {
         );
         let failed = |error| Err(Ended::Failed(error));
         waited.result(|| failed(ReceiveError::TimedOut), |it| failed(ReceiveError::Stopped(it)))
+    }
+
+    /// Copies the next message to `into`, which is then initialised, if it is there: also behind
+    /// entries that were skipped.
+    pub(crate) fn take(
+        self,
+        subscription: &mut Subscription,
+        into: &mut [MaybeUninit<u8>],
+    ) -> Result<bool, ReceiveError> {
+        match self.look(subscription, into) {
+            Look::Received => Ok(true),
+            Look::Pending(..) | Look::Failed(ReceiveError::Closed) => Ok(false),
+            Look::Failed(error) => Err(error),
+        }
     }
 
     /// Copies the next message, or says why not.
@@ -241,7 +257,14 @@ impl<'a, S: HasShape> Ring<'a, S> {
             return false;
         }
         let kept = self.depth - self.depth / 4;
-        let passed = last - kept;
+        let mut passed = last - kept;
+        if self.when_full != WhenFull::Overwrite {
+            // What was published since it joined is still there.
+            if next > subscription.joined {
+                return false;
+            }
+            passed = passed.min(subscription.joined);
+        }
         // What was published before it joined was never promised.
         let first = next.max(subscription.joined + 1);
         let lost = (passed + 1).saturating_sub(first);

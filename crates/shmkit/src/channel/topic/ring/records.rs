@@ -99,11 +99,15 @@ impl<'a, S: HasShape> Ring<'a, S> {
     /// Ends the subscription of `id` in a slot, which has left or is dead: its cursor no longer
     /// counts, and publishers that wait for it continue.
     pub(crate) fn unsubscribe(self, slot: u32, id: ParticipantId) {
+        self.end_subscription(slot, id.to_bits());
+    }
+
+    /// The same, where `subscribed` is this word.
+    fn end_subscription(self, slot: u32, bits: u64) {
         let Some(record) = self.record(slot) else { return };
         // ORDERING: AcqRel; pairs with the Acquire in `room`. The id names its generation, so of
         // several processes one succeeds, and no later subscriber of the slot is removed.
         let order = Ordering::AcqRel;
-        let bits = id.to_bits();
         if record[SUBSCRIBED].compare_exchange(bits, 0, order, Ordering::Relaxed).is_err() {
             return;
         }
@@ -156,7 +160,9 @@ impl<'a, S: HasShape> Ring<'a, S> {
             match cursor.change(had, moved, Ordering::Release, Wake::All) {
                 Ok(()) => return moved,
                 // A publisher marked it, or the object was retired.
-                Err(found) => had = found,
+                Err(found) if found >> CURSOR_SHIFT == had >> CURSOR_SHIFT => had = found,
+                // It is the cursor of another subscriber: this one lost its slot.
+                Err(_) => break,
             }
         }
         had
@@ -235,11 +241,15 @@ impl<'a, S: HasShape> Ring<'a, S> {
     pub(crate) fn reap_subscriber(self, slot: u32, liveness: &impl Liveness) -> bool {
         let Some(record) = self.record(slot) else { return false };
         // ORDERING: Acquire; pairs with the Release in `enter_subscriber`.
-        let Some(id) = ParticipantId::from_bits(record[SUBSCRIBED].load(Ordering::Acquire)) else {
+        let bits = record[SUBSCRIBED].load(Ordering::Acquire);
+        if bits == 0 {
             return false;
-        };
-        if id.slot() != slot || liveness.reap_if_dead(id) {
-            self.unsubscribe(slot, id);
+        }
+        let id = ParticipantId::from_bits(bits);
+        let id = id.filter(|id| id.to_bits() == bits && id.slot() == slot);
+        // Garbage names nobody that could leave.
+        if id.is_none_or(|id| liveness.reap_if_dead(id)) {
+            self.end_subscription(slot, bits);
         }
         true
     }

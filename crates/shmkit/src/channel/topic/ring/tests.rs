@@ -248,6 +248,20 @@ fn history_that_a_publisher_with_an_older_limit_overwrites_is_passed_over() {
 }
 
 #[test]
+fn a_subscriber_whose_history_was_overwritten_gets_all_that_was_published_since_it_joined() {
+    for when_full in [WhenFull::Block, WhenFull::DropNew] {
+        let topic = Fixture::new(8, when_full);
+        let mut publisher = topic.publisher(0);
+        topic.publish_all(&mut publisher, 1..=9);
+        // The publisher knows of room up to 16 now, and looks at no cursor before that.
+        let mut late = topic.subscriber(1, 8);
+        topic.publish_all(&mut publisher, 10..=16);
+        assert_eq!(topic.drain(&mut late), [9, 10, 11, 12, 13, 14, 15, 16][1..]);
+        assert_eq!(late.lost(), 0);
+    }
+}
+
+#[test]
 fn the_entry_of_a_dead_publisher_is_skipped_by_whoever_needs_it() {
     for when_full in [WhenFull::Block, WhenFull::DropNew, WhenFull::Overwrite] {
         let topic = Fixture::new(2, when_full);
