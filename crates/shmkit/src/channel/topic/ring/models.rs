@@ -176,20 +176,15 @@ fn loom_a_slow_subscriber_gets_whole_messages_and_counts_the_others() {
     check(Some(2), || {
         let words = Words::new(1, WhenFull::Overwrite);
         let mut subscriber = words.subscriber(1, 0);
+        let mut publisher = words.publisher(living(0));
+        words.publish(&mut publisher, 1);
         let publishing = thread::spawn({
             let words = words.clone();
-            move || {
-                let mut publisher = words.publisher(living(0));
-                (1..=3).for_each(|number| words.publish(&mut publisher, number));
-            }
+            move || words.publish(&mut publisher, 2)
         });
-        let (mut last, mut received) = (0, 0);
-        while last < 3 {
-            let number = words.receive(&mut subscriber);
-            assert!(number > last, "{number} after {last}");
-            (last, received) = (number, received + 1);
-            assert_eq!(received + subscriber.lost(), number);
-        }
+        // More looks, while the message is overwritten, would be too much for loom.
+        let number = words.receive(&mut subscriber);
+        assert_eq!(1 + subscriber.lost(), number);
         publishing.join().unwrap();
     });
 }
