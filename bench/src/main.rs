@@ -37,13 +37,14 @@ use harness::workers::Harness;
 use peers::{bare_futex, boost, pthread, shmkit, threads};
 use suites::{
     attach, attempts, contended, fairness, floor, get, holders, idle, lock, naive, pipe, readers,
-    set, sight, takeover, timeouts, turns,
+    set, sight, takeover, timeouts, topic, turns,
 };
 
 const WORKLOADS: Workloads = &[
     floors::WORKLOADS,
     get::WORKLOADS,
     sight::WORKLOADS,
+    topic::WORKLOADS,
     readers::WORKLOADS,
     pipe::WORKLOADS,
     naive::WORKLOADS,
@@ -100,6 +101,8 @@ enum Suite {
     Sight,
     /// The same with both asleep, on two processors and on one
     Asleep,
+    /// Send messages of a `Topic` there and back, and one way; both sides spin
+    Topic,
     /// Set and get a `Latest` value while 1 to 16 other processes get it
     Readers,
     /// Send bytes through a pipe, one way and there and back, beside a FIFO
@@ -148,6 +151,7 @@ impl Suite {
             Self::Set => set::run,
             Self::Sight => sight::run_awake,
             Self::Asleep => sight::run_asleep,
+            Self::Topic => topic::run,
             Self::Readers => readers::run,
             Self::Pipe => pipe::run,
             Self::Attach => attach::run,

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use shmkit::{Latest, Object, Options, Pipe, Primitive};
+use shmkit::{Latest, Object, Options, Pipe, Primitive, Shareable, Topic};
 
 /// More than there are workers, since a killed one is replaced.
 const MAX_PARTICIPANTS: u32 = 128;
@@ -25,6 +25,11 @@ pub(crate) fn latest<const N: usize>(directory: &Path, name: &str) -> Latest<[u6
 /// Opens or creates a pipe of the default capacity.
 pub(crate) fn pipe(directory: &Path, name: &str) -> Pipe {
     Pipe::options().directory(directory).open_or_create(name).expect(OWN_DIRECTORY)
+}
+
+/// Opens or creates a topic.
+pub(crate) fn topic<T: Shareable>(directory: &Path, name: &str) -> Topic<T> {
+    Topic::options().directory(directory).open_or_create(name).expect(OWN_DIRECTORY)
 }
 
 /// Opens or creates a primitive, with room for as many workers as there can be.

@@ -16,4 +16,5 @@ pub(crate) mod set;
 pub(crate) mod sight;
 pub(crate) mod takeover;
 pub(crate) mod timeouts;
+pub(crate) mod topic;
 pub(crate) mod turns;
