@@ -34,10 +34,10 @@ use clap::{Parser, Subcommand, ValueEnum};
 use harness::report::Report;
 use harness::worker::{Assignment, Workloads};
 use harness::workers::Harness;
-use peers::{bare_futex, boost, pthread, shmkit, threads};
+use peers::{bare_futex, boost, pthread, ring, shmkit, threads};
 use suites::{
-    attach, attempts, contended, fairness, floor, get, holders, idle, lock, naive, pipe, readers,
-    set, sight, takeover, timeouts, topic, turns,
+    attach, attempts, contended, fairness, floor, get, holders, idle, lock, naive, pipe, queue,
+    readers, set, sight, takeover, timeouts, topic, turns,
 };
 
 const WORKLOADS: Workloads = &[
@@ -52,6 +52,8 @@ const WORKLOADS: Workloads = &[
     shmkit::takeover::WORKLOADS,
     shmkit::timeouts::WORKLOADS,
     shmkit::idle::WORKLOADS,
+    shmkit::messages::WORKLOADS,
+    ring::WORKLOADS,
     threads::WORKLOADS,
     bare_futex::WORKLOADS,
     pthread::mutex::WORKLOADS,
@@ -131,6 +133,8 @@ enum Suite {
     Semaphore,
     /// Take turns by events, on two processors and on one
     Event,
+    /// Send messages of 64 bytes from one process to another
+    Queue,
     /// Kill a holder while 1, 8 or 64 processes wait, and measure how long until one continues
     Takeover,
     /// Acquire a mutex beside two processes that attempt to acquire it all the time
@@ -166,6 +170,7 @@ impl Suite {
             Self::Condition => turns::run_condition,
             Self::Semaphore => turns::run_semaphore,
             Self::Event => turns::run_event,
+            Self::Queue => queue::run,
             Self::Takeover => takeover::run,
             Self::Attempts => attempts::run,
             Self::Timeouts => timeouts::run,

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use shmkit::{Latest, Object, Options, Pipe, Primitive, Shareable, Topic};
+use shmkit::{Latest, Object, Options, Pipe, Primitive, Queue, Shareable, Topic};
 
 /// More than there are workers, since a killed one is replaced.
 const MAX_PARTICIPANTS: u32 = 128;
@@ -50,4 +50,15 @@ pub(crate) fn primitive_for<P: Primitive>(
 ) -> Object<P> {
     let options = Object::<P>::options().directory(directory).max_participants(slots);
     options.open_or_create(name, initial).expect(OWN_DIRECTORY)
+}
+
+/// Opens or creates a queue.
+pub(crate) fn queue<T: Shareable>(
+    directory: &Path,
+    name: &str,
+    depth: u32,
+    priorities: bool,
+) -> Queue<T> {
+    let options = Queue::options().directory(directory).depth(depth).priorities(priorities);
+    options.open_or_create(name).expect(OWN_DIRECTORY)
 }

@@ -5,6 +5,7 @@
 //
 // `boost.rs` defines the names in capitals when it compiles this file.
 
+#include <boost/interprocess/ipc/message_queue.hpp>
 #include <boost/interprocess/sync/interprocess_condition.hpp>
 #include <boost/interprocess/sync/interprocess_mutex.hpp>
 #include <boost/interprocess/sync/interprocess_semaphore.hpp>
@@ -222,6 +223,29 @@ void take_turns(const Worker& worker, Turns& turns) {
     worker.repeat([&] { turns.take(own), turns.give(other); });
 }
 
+// Sends or receives messages, with priorities in turn.
+void pass_messages(const Worker& worker, std::map<std::string, std::string>& options) {
+  std::string name = options["--arena"] + "-" + options["--shared"];
+  for (char& letter : name)
+    if (letter == '/') letter = '_';
+  std::uint64_t message[WORDS] = {};
+  if (worker.creates) ipc::message_queue::remove(name.c_str());
+  {
+    ipc::message_queue queue(ipc::open_or_create, name.c_str(), DEPTH, sizeof message);
+    const unsigned priorities = unsigned(std::stoul(options["--argument"]));
+    unsigned priority = 0;
+    std::size_t size;
+    if (worker.number == RECEIVER)
+      worker.repeat([&] { queue.receive(message, sizeof message, size, priority); });
+    else
+      worker.repeat([&] {
+        queue.send(message, sizeof message, priority);
+        priority = priority + 1 >= priorities ? 0 : priority + 1;
+      });
+  }
+  ipc::message_queue::remove(name.c_str());
+}
+
 // Returns whether there is such a workload.
 bool run(const Worker& worker, const std::string& task, const std::string& peer,
          std::map<std::string, std::string>& options) {
@@ -257,6 +281,8 @@ bool run(const Worker& worker, const std::string& task, const std::string& peer,
     take_turns(worker, worker.shared<Conditions>(0));
   } else if (task == "semaphore") {
     take_turns(worker, worker.shared<Semaphores>(0, 0));
+  } else if (task == "messages") {
+    pass_messages(worker, options);
   } else {
     return false;
   }

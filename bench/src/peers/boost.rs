@@ -10,6 +10,7 @@ use crate::harness::mailbox::{
 };
 use crate::harness::worker::{FREE, Workload};
 use crate::workloads::locking::OPERATIONS_PER_WRITE;
+use crate::workloads::messages::{DEPTH, RECEIVER, WORDS};
 use crate::workloads::sections::{LONG_NS, LONG_STEPS};
 use crate::workloads::turns::GIVER;
 
@@ -28,6 +29,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     Workload::program("permit/boost", program),
     Workload::program("condition/boost", program),
     Workload::program("semaphore/boost", program),
+    Workload::program("messages/boost", program),
 ];
 
 const SOURCE: &str = include_str!("boost.cpp");
@@ -74,6 +76,9 @@ fn compile() -> Result<PathBuf, String> {
             LONG_NS,
             LONG_STEPS,
             GIVER,
+            DEPTH,
+            RECEIVER,
+            WORDS,
         ])
         .stdin(Stdio::piped())
         .stderr(Stdio::piped())

@@ -4,5 +4,6 @@ pub(crate) mod bare_futex;
 pub(crate) mod boost;
 pub(crate) mod fifo;
 pub(crate) mod pthread;
+pub(crate) mod ring;
 pub(crate) mod shmkit;
 pub(crate) mod threads;

@@ -11,6 +11,7 @@ pub(crate) mod idle;
 pub(crate) mod lock;
 pub(crate) mod naive;
 pub(crate) mod pipe;
+pub(crate) mod queue;
 pub(crate) mod readers;
 pub(crate) mod set;
 pub(crate) mod sight;

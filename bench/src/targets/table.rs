@@ -173,6 +173,18 @@ pub(super) const TARGETS: &[Target] = &[
         AtMost(0.1),
     ),
     Target::new(
+        "a message through a queue / bare ring",
+        ("queue", "shmkit, as sent", ""),
+        Ratio,
+        AtMost(2.0),
+    ),
+    Target::new(
+        "a message by priority / Boost",
+        ("queue", "shmkit, by", ""),
+        RatioTo("Boost"),
+        AtMost(1.0),
+    ),
+    Target::new(
         "open and drop / open, mmap, close",
         ("attach", "Latest / ", ""),
         Ratio,

@@ -3,6 +3,7 @@
 pub(crate) mod contention;
 pub(crate) mod crowd;
 pub(crate) mod locking;
+pub(crate) mod messages;
 pub(crate) mod primitives;
 pub(crate) mod sections;
 pub(crate) mod takeover;

@@ -3,6 +3,7 @@
 
 pub(crate) mod idle;
 pub(crate) mod locking;
+pub(crate) mod messages;
 mod primitives;
 pub(crate) mod takeover;
 pub(crate) mod timeouts;

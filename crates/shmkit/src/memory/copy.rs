@@ -102,6 +102,14 @@ pub(crate) fn fetch_early(words: &[AtomicU64], at: usize) {
     }
 }
 
+/// Prefetches the cache line of `words[at]` to write to it, if there is such a word.
+#[inline(always)]
+pub(crate) fn own_early(words: &[AtomicU64], at: usize) {
+    if let Some(word) = words.get(at) {
+        vectors::own_early(word);
+    }
+}
+
 #[inline(always)]
 fn whole_words_out(words: &[AtomicU64], into: &mut [MaybeUninit<u8>]) {
     if vectors::copy_out(words, into) {
@@ -133,6 +141,8 @@ mod vectors {
     use super::*;
 
     pub(super) fn fetch_early(_: &AtomicU64) {}
+
+    pub(super) fn own_early(_: &AtomicU64) {}
 
     pub(super) fn copy_out(_: &[AtomicU64], _: &mut [MaybeUninit<u8>]) -> bool {
         false

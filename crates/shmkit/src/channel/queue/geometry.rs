@@ -1,10 +1,9 @@
 //! Where the parts of a queue are in its payload.
 //!
 //! ```text
-//! payload  0         8          64            128    256    384
-//!          arrivals  returned   departures    tail   head   entries            without priorities
-//!                                                           owner .. | ranks | next    with them
-//!                                                           .. slots
+//! payload  0         8          64            128       256    384
+//!          arrivals  returned   departures    tail      head   entries | slots     as sent
+//!                                             waiting   lock   ranks | next | slots    by priority
 //! ```
 
 use super::line::{MAX_SLOTS, entries};
@@ -32,12 +31,14 @@ pub(super) const RETURNED: u64 = 8;
 pub(super) const DEPARTURES: u64 = 64;
 pub(super) const TAIL: u64 = LINE;
 pub(super) const HEAD: u64 = 2 * LINE;
+/// With priorities: what waiters look at has a line of its own, and so has the lock.
+pub(super) const WAITING: u64 = LINE;
+pub(super) const OWNER: u64 = 2 * LINE;
+pub(super) const HANDED: u64 = OWNER + 8;
+pub(super) const NEXT_POSITION: u64 = OWNER + 16;
+pub(super) const RANK_COUNT: u64 = OWNER + 24;
+/// Where the entries are, or the ranks.
 const ORDER: u64 = 3 * LINE;
-/// In the line of the lock.
-pub(super) const OWNER: u64 = ORDER;
-pub(super) const HANDED: u64 = ORDER + 8;
-pub(super) const WAITING: u64 = ORDER + 16;
-pub(super) const RANK_COUNT: u64 = ORDER + 24;
 
 /// The limit of deliveries of a queue with these flags.
 pub(super) const fn limit_of_flags(flags: u32) -> u32 {
@@ -62,7 +63,7 @@ impl Geometry {
     /// Where the entries are, without priorities.
     pub(super) const ENTRIES_AT: u64 = ORDER;
     /// Where the ranks are, with priorities.
-    pub(super) const RANKS_AT: u64 = ORDER + LINE;
+    pub(super) const RANKS_AT: u64 = ORDER;
 
     /// The geometry of a queue; `None` if it could not be addressed.
     pub(super) fn of(value_bytes: u64, depth: u32, flags: u32) -> Option<Self> {

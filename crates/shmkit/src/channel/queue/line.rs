@@ -242,6 +242,17 @@ impl<'a> Line<'a> {
         passed
     }
 
+    /// Returns the slot of the message that is so many behind a position, if there is one.
+    #[inline(always)]
+    pub(super) fn ahead(self, position: u64, by: u64) -> Option<usize> {
+        let (entry, vacant) = self.entry(position.wrapping_add(by));
+        // ORDERING: Relaxed; a hint.
+        match Self::read(entry.load(Ordering::Relaxed), vacant) {
+            Entry::Holds(slot) => Some(slot),
+            _ => None,
+        }
+    }
+
     /// Returns whether the entry of a position names this slot.
     pub(super) fn has(self, position: u64, slot: usize) -> bool {
         let (entry, vacant) = self.entry(position);

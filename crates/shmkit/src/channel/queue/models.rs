@@ -59,7 +59,8 @@ impl Words {
 
     fn send(&self, me: ParticipantId, value: u64, liveness: &impl Liveness) {
         let (wait_loop, lock_loop) = (&WaitLoop::for_answer(0), &WaitLoop::for_lock());
-        let caller = Caller { me, liveness, wait_loop, lock_loop };
+        let sent = &AtomicU64::new(0);
+        let caller = Caller { me, liveness, wait_loop, lock_loop, sent };
         let value = value.to_le_bytes();
         let message = Message { value: &value, priority: 0 };
         self.queue().send(caller, message, Until::Ever).unwrap();
@@ -67,14 +68,16 @@ impl Words {
 
     fn receive(&self, me: ParticipantId, liveness: &impl Liveness) -> u64 {
         let (wait_loop, lock_loop) = (&WaitLoop::for_answer(0), &WaitLoop::for_lock());
-        let caller = Caller { me, liveness, wait_loop, lock_loop };
+        let sent = &AtomicU64::new(0);
+        let caller = Caller { me, liveness, wait_loop, lock_loop, sent };
         let number = self.queue().receive(caller, Until::Ever).unwrap();
         self.acknowledge(me, number)
     }
 
     fn try_take(&self, me: ParticipantId) -> Option<usize> {
         let (wait_loop, lock_loop) = (&WaitLoop::for_answer(0), &WaitLoop::for_lock());
-        let caller = Caller { me, liveness: &NOBODY_DIED, wait_loop, lock_loop };
+        let sent = &AtomicU64::new(0);
+        let caller = Caller { me, liveness: &NOBODY_DIED, wait_loop, lock_loop, sent };
         self.queue().try_receive(caller).unwrap()
     }
 

@@ -1,7 +1,8 @@
 //! The words of a queue, found in its payload.
 
 use super::geometry::{
-    ARRIVALS, DEPARTURES, Geometry, HANDED, HEAD, OWNER, RANK_COUNT, RETURNED, TAIL, WAITING,
+    ARRIVALS, DEPARTURES, Geometry, HANDED, HEAD, NEXT_POSITION, OWNER, RANK_COUNT, RETURNED, TAIL,
+    WAITING,
 };
 use super::line::Line;
 use super::protocol::{Order, QueueWords};
@@ -26,7 +27,7 @@ pub(super) fn queue_over<'a, E>(
         true => {
             let lock = OwnerWord::of_lock(word(OWNER)?).with_handed(word(HANDED)?);
             let ranks = Ranks {
-                tail: word(TAIL)?,
+                tail: word(NEXT_POSITION)?,
                 waiting: word(WAITING)?,
                 count: word(RANK_COUNT)?,
                 ranks: words(Geometry::RANKS_AT, geometry.rank_words())?,

@@ -3,8 +3,8 @@
 use super::Queue;
 use super::counts::QueueCounts;
 use super::geometry::{
-    DEFAULT_DEPTH, DEPARTURES, FLAG_LIMIT, FLAG_PRIORITIES, Geometry, HANDED, RANK_COUNT, RETURNED,
-    WAITING, limit_of_flags,
+    DEFAULT_DEPTH, DEPARTURES, FLAG_LIMIT, FLAG_PRIORITIES, Geometry, HANDED, NEXT_POSITION,
+    RANK_COUNT, RETURNED, limit_of_flags,
 };
 use super::handle::Handle;
 use super::parts::queue_over;
@@ -34,18 +34,19 @@ fn plan(planner: &mut Planner<'_>, value: ValueType<'_>) {
     let arrivals = planner.line("arrivals");
     planner.word("returned", arrivals + RETURNED, WORDS);
     planner.word("departures", arrivals + DEPARTURES, WAIT);
-    planner.words("tail", WORDS, 1);
-    planner.words("head", WORDS, 1);
     // A hostile object may have any depth: the check of its fingerprint refuses what is planned.
     let Some(geometry) = Geometry::of(value.size(), depth, flags) else { return };
     if geometry.has_priorities {
+        planner.words("waiting", WORDS, 1);
         planner.words("owner", SLEEP, 1);
         planner.word("handed", HANDED, WORDS);
-        planner.word("waiting", WAITING, WORDS);
+        planner.word("next_position", NEXT_POSITION, WORDS);
         planner.word("rank_count", RANK_COUNT, WORDS);
         planner.words("ranks", WORDS, geometry.rank_words());
         planner.words("next", WORDS, geometry.depth);
     } else {
+        planner.words("tail", WORDS, 1);
+        planner.words("head", WORDS, 1);
         planner.words("entries", WORDS, geometry.entries);
     }
     planner.slots_with(&HEADER, geometry.depth, geometry.stride, value);

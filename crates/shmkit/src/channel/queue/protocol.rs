@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use super::line::{Line, NotInLine, TRIES};
 use super::ranks::{Garbage, Ranks};
-use super::slots::{Info, Slot, Slots, State};
+use super::slots::{AHEAD, Info, Slot, Slots, State};
 use super::tell::tell;
 use crate::error::Error;
 use crate::memory::atomic::{AtomicU64, Ordering, fence};
@@ -72,6 +72,8 @@ pub(super) struct Caller<'c, L> {
     pub(super) wait_loop: &'c WaitLoop,
     /// By which it waits for the lock.
     pub(super) lock_loop: &'c WaitLoop,
+    /// Behind the slot that it used last: where it looks for a free one, with priorities.
+    pub(super) sent: &'c AtomicU64,
 }
 
 impl<L> Clone for Caller<'_, L> {
@@ -143,7 +145,7 @@ impl<'a> QueueWords<'a> {
         message: Message<'_>,
         looked_at: usize,
     ) -> Result<bool, Refused> {
-        let Some((number, slot)) = self.claim(caller.me, looked_at) else { return Ok(false) };
+        let Some((number, slot)) = self.claim(caller, looked_at) else { return Ok(false) };
         // CRASH: dying from here on leaves the slot WRITING: a sweep frees it.
         crash_point!("queue: slot in writing");
         slot.begin(caller.me, message.priority);
@@ -151,7 +153,7 @@ impl<'a> QueueWords<'a> {
         crash_point!("queue: slot written, not ready");
         match self.order {
             Order::Line(line) => match line.put(self.slots, number, slot, caller.me) {
-                Ok(()) => {}
+                Ok(()) => self.slots.own_early(number + AHEAD),
                 Err((why, state)) => {
                     let freed = slot.exchange(state, State::Free);
                     tell(self.departures);
@@ -166,7 +168,10 @@ impl<'a> QueueWords<'a> {
                     ranks.put(number, slot, caller.me, message.priority)
                 });
                 match put {
-                    Ok(true) => {}
+                    Ok(true) => {
+                        // ORDERING: Relaxed; a hint.
+                        caller.sent.store(number as u64 + 1, Ordering::Relaxed);
+                    }
                     Ok(false) => return Err(Refused::Lost),
                     Err(refused) => {
                         let _ = slot.exchange(State::Writing(caller.me), State::Free);
@@ -184,16 +189,14 @@ impl<'a> QueueWords<'a> {
 
     /// Claims a free slot for `me`, among the next `looked_at`.
     #[inline(always)]
-    fn claim(self, me: ParticipantId, looked_at: usize) -> Option<(usize, Slot<'a>)> {
-        let count = self.slots.count();
-        let tail = match self.order {
-            Order::Line(line) => line.tail(),
-            // ORDERING: Relaxed; a hint.
-            Order::Ranks(_, ranks) => ranks.tail.load(Ordering::Relaxed),
-        };
-        // Slots become free in the order of their messages, mostly: the next one was used longest
-        // ago. It is not looked at before: that would fetch its line twice.
-        let mut number = (tail as u32 % count as u32) as usize;
+    fn claim(
+        self,
+        caller: Caller<'_, impl Liveness>,
+        looked_at: usize,
+    ) -> Option<(usize, Slot<'a>)> {
+        let (me, count) = (caller.me, self.slots.count());
+        // It is not looked at before: that would fetch its line twice.
+        let mut number = self.next_slot(caller);
         for turn in 0..count.min(looked_at) {
             let slot = self.slots.get(number)?;
             let may_be_free = turn == 0 || slot.word() == State::Free.to_bits();
@@ -203,6 +206,21 @@ impl<'a> QueueWords<'a> {
             number = if number + 1 == count { 0 } else { number + 1 };
         }
         None
+    }
+
+    /// The slot that a sender tries first.
+    ///
+    /// Slots become free in the order of their messages, mostly: it is the one that was used
+    /// longest ago.
+    #[inline(always)]
+    pub(super) fn next_slot(self, caller: Caller<'_, impl Liveness>) -> usize {
+        let hint = match self.order {
+            Order::Line(line) => line.tail(),
+            // The next position is in the line of the lock, which others use.
+            // ORDERING: Relaxed; a hint.
+            Order::Ranks(..) => caller.sent.load(Ordering::Relaxed),
+        };
+        (hint as u32 % self.slots.count() as u32) as usize
     }
 
     /// Receives the next message, if there is one.
@@ -244,7 +262,12 @@ impl<'a> QueueWords<'a> {
             crash_point!("queue: taken, still in line");
             line.pass(position, number);
             match taken {
-                Ok(()) => return Ok(Some(number)),
+                Ok(()) => {
+                    if let Some(next) = line.ahead(position, AHEAD as u64) {
+                        self.slots.own_early(next);
+                    }
+                    return Ok(Some(number));
+                }
                 // Another receiver took it, or it was given back, and its entry left.
                 Err(_) => tell(self.departures),
             }

@@ -32,7 +32,15 @@
 //! a slot other than the state are written only by the participant that the state names.
 
 use crate::memory::atomic::{AtomicU64, Ordering, fence};
+use crate::memory::copy::own_early;
 use crate::participant::ParticipantId;
+
+/// From this number of slots on, those that are used soon are fetched early.
+const MANY: usize = 64;
+/// The word of a slot that is in its second cache line, or in the next slot.
+const SECOND_LINE: usize = 8;
+/// How many messages before it is used a slot is fetched.
+pub(super) const AHEAD: usize = 4;
 
 /// Words of a slot before its value.
 pub(super) const HEADER_WORDS: usize = 4;
@@ -124,6 +132,17 @@ impl<'a> Slots<'a> {
     pub(super) fn get(self, number: usize) -> Option<Slot<'a>> {
         let words = self.words.get(number * self.stride..)?.get(..self.stride)?;
         (number < self.count).then_some(Slot { words })
+    }
+
+    /// Fetches a slot that is used soon, to write to it. Only if there are so many that the other
+    /// side is not using it now.
+    #[inline(always)]
+    pub(super) fn own_early(self, number: usize) {
+        if self.count >= MANY {
+            let number = if number >= self.count { number - self.count } else { number };
+            own_early(self.words, number * self.stride);
+            own_early(self.words, number * self.stride + SECOND_LINE);
+        }
     }
 
     /// Returns all slots, with their numbers.

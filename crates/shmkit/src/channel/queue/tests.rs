@@ -8,7 +8,7 @@ use super::protocol::{Caller, Message, QueueWords, Refused};
 use super::slots::State;
 use crate::channel::latest::receive;
 use crate::memory::HeapMemory;
-use crate::memory::atomic::{AtomicBool, Ordering};
+use crate::memory::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::memory::copy::copy_out;
 use crate::participant::{Liveness, ParticipantId};
 use crate::wait::{Extent, Until, WaitLoop};
@@ -30,6 +30,7 @@ struct Heap {
     geometry: Geometry,
     limit: u32,
     loops: [WaitLoop; 2],
+    sent: AtomicU64,
 }
 
 impl Heap {
@@ -37,7 +38,7 @@ impl Heap {
         let geometry = Geometry::of(8, depth, flags).unwrap();
         let memory = HeapMemory::zeroed(geometry.words() as usize * 8);
         let loops = [(); 2].map(|()| WaitLoop::for_lock());
-        Self { memory, geometry, limit: 0, loops }
+        Self { memory, geometry, limit: 0, loops, sent: AtomicU64::new(0) }
     }
 
     fn queue(&self) -> QueueWords<'_> {
@@ -47,7 +48,7 @@ impl Heap {
 
     fn caller<'c>(&'c self, me: ParticipantId, liveness: &'c Dead<'c>) -> Caller<'c, Dead<'c>> {
         let [wait_loop, lock_loop] = &self.loops;
-        Caller { me, liveness, wait_loop, lock_loop }
+        Caller { me, liveness, wait_loop, lock_loop, sent: &self.sent }
     }
 
     fn send_as(&self, me: ParticipantId, value: u64, priority: u32) -> Result<bool, Refused> {
@@ -286,7 +287,8 @@ fn threads_receive_each_message_once_and_those_of_each_sender_in_order() {
                     let loops = [(); 2].map(|()| WaitLoop::for_answer(8));
                     let [wait_loop, lock_loop] = &loops;
                     let me = ParticipantId::new(2 + sender as u32, 1);
-                    let caller = Caller { me, liveness: nobody, wait_loop, lock_loop };
+                    let sent = &AtomicU64::new(0);
+                    let caller = Caller { me, liveness: nobody, wait_loop, lock_loop, sent };
                     for number in 0..EACH {
                         let value = (sender << 32 | number).to_le_bytes();
                         let message = Message { value: &value, priority: 0 };
@@ -300,7 +302,8 @@ fn threads_receive_each_message_once_and_those_of_each_sender_in_order() {
                     let loops = [(); 2].map(|()| WaitLoop::for_answer(8));
                     let [wait_loop, lock_loop] = &loops;
                     let me = ParticipantId::new(slot, 1);
-                    let caller = Caller { me, liveness: nobody, wait_loop, lock_loop };
+                    let sent = &AtomicU64::new(0);
+                    let caller = Caller { me, liveness: nobody, wait_loop, lock_loop, sent };
                     (0..SENDERS * EACH / 2)
                         .map(|_| {
                             let number = heap.queue().receive(caller, Until::Ever).unwrap();

@@ -25,13 +25,15 @@
 use core::ops::ControlFlow;
 
 use super::protocol::{Caller, Message, QueueWords, Refused};
-use super::slots::State;
+use super::slots::{Slot, State};
 use crate::memory::atomic::{Ordering, fence};
 use crate::participant::Liveness;
 use crate::wait::{ASLEEP, Checked, Extent, Poll, SleepTicket, Until, WaitWord, Wake};
 
 /// How many slots a sender that spins looks at.
 const LOOKED_AT: usize = 8;
+/// For how many messages more than one there is room when it looks, at the most.
+const MAX_ROOM: usize = 16;
 
 impl<'a> QueueWords<'a> {
     /// Sends a message, and waits for a free slot as long as `until` says.
@@ -49,9 +51,12 @@ impl<'a> QueueWords<'a> {
             &mut (),
             caller.liveness.notices(),
             until,
-            |()| match attempt(LOOKED_AT) {
-                Ok(false) => ControlFlow::Continue(()),
-                sent => ControlFlow::Break(Some(sent)),
+            |()| match self.is_nearly_full(caller) {
+                true => ControlFlow::Continue(()),
+                false => match attempt(LOOKED_AT) {
+                    Ok(false) => ControlFlow::Continue(()),
+                    sent => ControlFlow::Break(Some(sent)),
+                },
             },
             |(), _| {
                 self.poll(word, until, || {
@@ -67,6 +72,18 @@ impl<'a> QueueWords<'a> {
             self.wake_next(word, || self.has_free_slot());
         }
         waited.result(|| Err(Refused::TimedOut), |stop| Err(Refused::Stopped(stop))).map(|_| ())
+    }
+
+    /// Whether a sender that spins had better leave the slots to the receivers.
+    ///
+    /// Each look at a slot takes its line from the receiver that is about to use it. So such a
+    /// sender looks at a slot that is used only some messages later. When that is not READY any
+    /// more, there is room for several messages, which the sender sends without waiting.
+    fn is_nearly_full(self, caller: Caller<'_, impl Liveness>) -> bool {
+        let count = self.slots.count();
+        let room = (count / 8).min(MAX_ROOM);
+        let slot = self.slots.get((self.next_slot(caller) + room) % count);
+        matches!(slot.and_then(Slot::state), Some(State::Ready(_)))
     }
 
     fn has_free_slot(self) -> bool {

@@ -57,8 +57,6 @@ impl UntypedPublisher {
     fn publish(&mut self, shape: impl HasShape, value: &[u8], patience: Patience) -> Result<u32> {
         self.check_use()?;
         let ring = self.handle.ring(shape);
-        // Before the claim: a subscriber that joins after it does not get the message.
-        let audience = self.publishing.audience(ring);
         let claim = match ring.claim(&mut self.publishing) {
             Ok(claim) => claim,
             Err(Refused::Failed(error)) => return Err(self.error(error, patience)),
@@ -68,6 +66,7 @@ impl UntypedPublisher {
             },
         };
         let ring = self.handle.ring(shape);
+        let audience = claim.audience;
         match ring.publish_claimed(claim, value) {
             Ok(()) => Ok(audience),
             Err(error) => Err(self.error(error, patience)),

@@ -9,7 +9,7 @@ use core::mem::MaybeUninit;
 
 #[cfg(target_arch = "aarch64")]
 use self::aarch64 as moves;
-pub(super) use self::moves::fetch_early;
+pub(super) use self::moves::{fetch_early, own_early};
 #[cfg(target_arch = "x86_64")]
 use self::x86_64 as moves;
 use crate::memory::atomic::{AtomicU64, Ordering};

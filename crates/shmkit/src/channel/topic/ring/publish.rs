@@ -79,6 +79,8 @@ pub(crate) struct Claim {
     sequence: u64,
     /// The stamp of its entry.
     stamp: u64,
+    /// How many subscribers it reaches.
+    pub(crate) audience: u32,
 }
 
 /// What a publisher waits for.
@@ -128,6 +130,8 @@ impl<'a, S: HasShape> Ring<'a, S> {
     #[inline(always)]
     pub(crate) fn claim(self, publishing: &mut Publishing) -> Result<Claim, Refused<'a>> {
         for _ in 0..TRIES {
+            // Before the claim: a subscriber that joins after it does not get the message.
+            let audience = publishing.audience(self);
             // ORDERING: Acquire; pairs with the exchange below, by the last claimer.
             let tail = self.tail().load(Ordering::Acquire);
             if tail & CLOSED != 0 {
@@ -156,7 +160,7 @@ impl<'a, S: HasShape> Ring<'a, S> {
                 // CRASH: dying from here until the stamp is complete leaves a claimed entry. A
                 // process that needs it skips it.
                 crash_point!("topic: claimed, not written");
-                return Ok(Claim { sequence, stamp });
+                return Ok(Claim { sequence, stamp, audience });
             }
             self.set_claiming(publishing.me.slot(), 0);
         }

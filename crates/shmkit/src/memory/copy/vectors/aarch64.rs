@@ -21,6 +21,18 @@ pub(in super::super) fn fetch_early(word: &AtomicU64) {
     }
 }
 
+#[inline(always)]
+pub(in super::super) fn own_early(word: &AtomicU64) {
+    // SAFETY: a prefetch only changes the cache.
+    unsafe {
+        asm!(
+            "prfm pstl1keep, [{word}]",
+            word = in(reg) &raw const *word,
+            options(nostack, preserves_flags, readonly),
+        );
+    }
+}
+
 /// Loads 16 bytes.
 ///
 /// # Safety

@@ -15,6 +15,18 @@ pub(in super::super) fn fetch_early(word: &AtomicU64) {
     unsafe { _mm_prefetch::<_MM_HINT_T0>((&raw const *word).cast()) };
 }
 
+#[inline(always)]
+pub(in super::super) fn own_early(word: &AtomicU64) {
+    // SAFETY: a prefetch only changes the cache, and does nothing on a processor that lacks it.
+    unsafe {
+        asm!(
+            "prefetchw [{word}]",
+            word = in(reg) &raw const *word,
+            options(nostack, preserves_flags, readonly),
+        );
+    }
+}
+
 /// Loads 16 bytes.
 ///
 /// # Safety
