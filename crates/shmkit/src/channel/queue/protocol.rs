@@ -25,7 +25,7 @@
 use std::time::Duration;
 
 use super::line::{Line, NotInLine, TRIES};
-use super::ranks::{Garbage, Ranks};
+use super::ranks::{Garbage, Put, Ranks};
 use super::slots::{AHEAD, Info, Slot, Slots, State};
 use super::tell::tell;
 use crate::error::Error;
@@ -156,23 +156,30 @@ impl<'a> QueueWords<'a> {
                 Ok(()) => self.slots.own_early(number + AHEAD),
                 Err((why, state)) => {
                     let freed = slot.exchange(state, State::Free);
+                    if why == NotInLine::Full && freed.is_ok() {
+                        // Nobody is told: a sender that is waiting would clear its own mark, and
+                        // not sleep. The receiver that makes room in the line tells.
+                        return Ok(false);
+                    }
                     tell(self.departures);
-                    return match why {
-                        NotInLine::Full if freed.is_ok() => Ok(false),
-                        why => Err(why.into()),
-                    };
+                    return Err(why.into());
                 }
             },
             Order::Ranks(lock, ranks) => {
                 let put = self.in_lock(lock, ranks, caller, || {
-                    ranks.put(number, slot, caller.me, message.priority)
+                    let put = ranks.put(number, slot, caller.me, message.priority);
+                    if put == Put::InNoOrder {
+                        // In the lock: dying before this leaves the lock inconsistent.
+                        self.announce();
+                    }
+                    Ok(put)
                 });
                 match put {
-                    Ok(true) => {
+                    Ok(Put::InOrder | Put::InNoOrder) => {
                         // ORDERING: Relaxed; a hint.
                         caller.sent.store(number as u64 + 1, Ordering::Relaxed);
                     }
-                    Ok(false) => return Err(Refused::Lost),
+                    Ok(Put::Lost) => return Err(Refused::Lost),
                     Err(refused) => {
                         let _ = slot.exchange(State::Writing(caller.me), State::Free);
                         tell(self.departures);
@@ -294,6 +301,9 @@ impl<'a> QueueWords<'a> {
             }
             let slot = self.slots.get(number).ok_or(Refused::Corrupt)?;
             if slot.exchange(State::Returned(position), State::Taken(me)).is_ok() {
+                // A sender that died before it had a place in line may have left a later one.
+                // CRASH: dying before this gives the message back at that place.
+                slot.set_position(position);
                 return Ok(Some(number));
             }
         }
@@ -328,8 +338,10 @@ impl<'a> QueueWords<'a> {
 
     /// Acts on the order by priority while it holds the lock. First builds the order again if a
     /// holder died in it, if messages were given back, or if `act` finds garbage.
+    ///
+    /// After garbage it acts a second time: so `act` finds it before it changes a slot.
     #[inline(always)]
-    fn in_lock<T>(
+    pub(super) fn in_lock<T>(
         self,
         lock: OwnerWord<'a>,
         ranks: Ranks<'a>,
@@ -340,6 +352,7 @@ impl<'a> QueueWords<'a> {
             true => Acquired::Clean,
             false => self.wait_for_lock(lock, caller)?,
         };
+        let mut held = Held { queue: self, lock, me: caller.me, is_in_order: false };
         crash_point!("queue: lock taken");
         let must_rebuild = acquired == Acquired::Inconsistent || self.must_scan();
         let acted = match (!must_rebuild).then(&act) {
@@ -348,7 +361,8 @@ impl<'a> QueueWords<'a> {
                 .rebuild(lock, ranks, caller.me)
                 .and_then(|()| act().map_err(|Garbage| Refused::Corrupt)),
         };
-        lock.release(caller.me);
+        held.is_in_order = acted.is_ok();
+        drop(held);
         // ORDERING: SeqCst; between C1, which is in `act`, and C2.
         fence(Ordering::SeqCst);
         acted
@@ -393,5 +407,36 @@ impl<'a> QueueWords<'a> {
     pub(super) fn is_closed(self) -> bool {
         // ORDERING: Acquire; pairs with the exchange that closes the word.
         self.arrivals.load(Ordering::Acquire) & CLOSED != 0
+    }
+}
+
+/// The lock of a queue with priorities, which is released when this is dropped: by a panic, too, so
+/// that no living process holds it for ever.
+struct Held<'a> {
+    queue: QueueWords<'a>,
+    lock: OwnerWord<'a>,
+    me: ParticipantId,
+    /// False: the order must be built again.
+    is_in_order: bool,
+}
+
+impl Drop for Held<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if self.is_in_order {
+            self.lock.release(self.me);
+        } else {
+            self.release_out_of_order();
+        }
+    }
+}
+
+impl Held<'_> {
+    #[cold]
+    #[inline(never)]
+    fn release_out_of_order(&self) {
+        // Receivers look at the bit before they acquire the lock.
+        self.queue.announce();
+        self.lock.release_inconsistent(self.me);
     }
 }

@@ -12,7 +12,10 @@
 //! its priority waits. To receive one moves nothing.
 //!
 //! All of it is derived from the slots, and used only by the holder of the queue's lock. If a
-//! holder dies, or a message is given back, the next holder builds it again: see `rebuild`.
+//! holder dies, or a message is given back, the next holder builds it again: see `rebuild`. The
+//! same if a word has a value that no participant writes. A message that became READY then is sent
+//! nevertheless: its sender sets the bit that makes receivers look, and the next holder puts it in
+//! order.
 
 use super::slots::{POSITIONS, Slot, Slots, State};
 use crate::error::{Error, ErrorKind};
@@ -40,6 +43,17 @@ pub(super) struct Ranks<'a> {
 /// The words hold garbage: the order must be built again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Garbage;
+
+/// What became of a message that was put in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Put {
+    /// It is READY, and in order.
+    InOrder,
+    /// It is READY, and the words hold garbage: the order must be built again, with it.
+    InNoOrder,
+    /// Its slot is not the sender's any more: it is not sent.
+    Lost,
+}
 
 // Each access is in the lock, which orders it: Relaxed.
 fn load(word: &AtomicU64) -> u64 {
@@ -73,27 +87,41 @@ impl<'a> Ranks<'a> {
         self.next.get(slot as usize).ok_or(Garbage)
     }
 
-    /// Makes a message READY at the next position, and puts it in order. False if its slot is not
-    /// the sender's any more.
+    /// Makes a message READY at the next position, and puts it in order.
+    ///
+    /// From READY on the message is sent, whatever the order is: a second attempt would find that
+    /// the slot is not WRITING, and the caller would be told that a message was lost that a
+    /// receiver gets.
     pub(super) fn put(
         self,
         number: usize,
         slot: Slot<'_>,
         me: ParticipantId,
         priority: u32,
-    ) -> Result<bool, Garbage> {
+    ) -> Put {
         let position = load(self.tail) % POSITIONS;
         slot.set_position(position);
         if slot.exchange(State::Writing(me), State::Ready(position)).is_err() {
-            return Ok(false);
+            return Put::Lost;
         }
         // CRASH: dying from here on leaves the lock inconsistent: the next holder builds the order
         // again, with this message.
         crash_point!("queue: ready, not in order");
         store(self.tail, position + 1);
-        self.append(number as u64, priority)?;
-        store(self.waiting, load(self.waiting) + 1);
-        Ok(true)
+        match self.append(number as u64, priority).and_then(|()| self.count_one_more()) {
+            Ok(()) => Put::InOrder,
+            Err(Garbage) => Put::InNoOrder,
+        }
+    }
+
+    fn count_one_more(self) -> Result<(), Garbage> {
+        let waiting = load(self.waiting);
+        // The slot of this message is not among those that were counted.
+        if waiting >= self.next.len() as u64 {
+            return Err(Garbage);
+        }
+        store(self.waiting, waiting + 1);
+        Ok(())
     }
 
     /// Puts a slot behind all others with its priority.
@@ -223,7 +251,7 @@ mod tests {
         let slot = slots.get(number).unwrap();
         slot.exchange(State::Free, State::Writing(ME)).unwrap();
         slot.begin(ME, priority);
-        assert_eq!(ranks.put(number, slot, ME, priority), Ok(true));
+        assert_eq!(ranks.put(number, slot, ME, priority), Put::InOrder);
     }
 
     fn take_all(ranks: Ranks<'_>, slots: Slots<'_>) -> Vec<usize> {

@@ -17,7 +17,8 @@ use crate::participant::{Liveness, Role};
 use crate::shareable::{Shareable, check_by_value};
 use crate::wait::Until;
 
-/// After this many messages, a receiver that never waits looks for those that dead receivers left.
+/// After every so many messages, a receiver that never waits looks for those that dead receivers
+/// left, if a check is due.
 const LOOKS_EVERY: u64 = 1_024;
 
 /// The right to receive messages from a [`Queue`](super::Queue), until it is dropped.
@@ -27,8 +28,9 @@ const LOOKS_EVERY: u64 = 1_024;
 /// # If a process dies
 ///
 /// Each message that it received and did not acknowledge goes back to its old place, and to the
-/// next receiver: at once on a death notice, or within 50 ms; or, if all receivers are busy, after
-/// 1,024 messages at the latest.
+/// next receiver: at once on a death notice, or within 50 ms, if a receiver waits. A receiver that
+/// never waits looks for such messages after every 1,024 messages that it receives, but not again
+/// within 25 ms, or within 500 ms where death notices arrive and there was none.
 pub struct QueueReceiver<T: Shareable> {
     party: Party,
     /// How many messages were received since the last look for dead participants, about.

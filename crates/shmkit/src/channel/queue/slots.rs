@@ -29,7 +29,9 @@
 //! Each change is one exchange from a known value. A value that names a participant has its
 //! generation, and no message has the position of another that is READY, RETURNED or ASIDE in the
 //! same slot: so no exchange succeeds for another message than the one that was looked at. Words of
-//! a slot other than the state are written only by the participant that the state names.
+//! a slot other than the state are written only by the participant that the state names, and the
+//! position of a message that is READY and in no line yet also by its sender: so the state is right
+//! where the two differ, and a receiver that takes a RETURNED message writes the position again.
 
 use crate::memory::atomic::{AtomicU64, Ordering, fence};
 use crate::memory::copy::own_early;
@@ -130,8 +132,12 @@ impl<'a> Slots<'a> {
     /// Returns a slot, if there is one with this number.
     #[inline(always)]
     pub(super) fn get(self, number: usize) -> Option<Slot<'a>> {
+        // First, because the number may be garbage, and the product too large.
+        if number >= self.count {
+            return None;
+        }
         let words = self.words.get(number * self.stride..)?.get(..self.stride)?;
-        (number < self.count).then_some(Slot { words })
+        Some(Slot { words })
     }
 
     /// Fetches a slot that is used soon, to write to it. Only if there are so many that the other
@@ -140,8 +146,10 @@ impl<'a> Slots<'a> {
     pub(super) fn own_early(self, number: usize) {
         if self.count >= MANY {
             let number = if number >= self.count { number - self.count } else { number };
-            own_early(self.words, number * self.stride);
-            own_early(self.words, number * self.stride + SECOND_LINE);
+            // The number may be garbage.
+            let first = number.saturating_mul(self.stride);
+            own_early(self.words, first);
+            own_early(self.words, first.saturating_add(SECOND_LINE));
         }
     }
 

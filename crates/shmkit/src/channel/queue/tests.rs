@@ -2,16 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use super::geometry::{FLAG_PRIORITIES, Geometry, OWNER};
+use super::geometry::{
+    ARRIVALS, DEPARTURES, FLAG_PRIORITIES, Geometry, OWNER, RANK_COUNT, TAIL, WAITING,
+};
 use super::parts::queue_over;
-use super::protocol::{Caller, Message, QueueWords, Refused};
+use super::protocol::{Caller, Message, Order, QueueWords, Refused};
 use super::slots::State;
 use crate::channel::latest::receive;
 use crate::memory::HeapMemory;
 use crate::memory::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::memory::copy::copy_out;
 use crate::participant::{Liveness, ParticipantId};
-use crate::wait::{Extent, Until, WaitLoop};
+use crate::wait::{ASLEEP, Extent, Until, WaitLoop};
 
 const ME: ParticipantId = ParticipantId::new(1, 7);
 const DEAD: ParticipantId = ParticipantId::new(0, 3);
@@ -59,6 +61,11 @@ impl Heap {
 
     fn send(&self, value: u64) {
         assert!(self.send_as(ME, value, 0).unwrap(), "full");
+    }
+
+    /// The word at this place of the payload.
+    fn word(&self, at: u64) -> &AtomicU64 {
+        &self.memory.view().words(at as usize, 1).unwrap()[0]
     }
 
     fn value(&self, number: usize) -> u64 {
@@ -327,6 +334,86 @@ fn threads_receive_each_message_once_and_those_of_each_sender_in_order() {
         let sent = (0..SENDERS).flat_map(|sender| (0..EACH).map(move |it| sender << 32 | it));
         assert_eq!(all, sent.collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn a_garbage_number_of_waiting_messages_stops_neither_senders_nor_receivers() {
+    for garbage in [u64::MAX, u64::MAX - 1, 5] {
+        let heap = Heap::new(4, FLAG_PRIORITIES);
+        heap.send(0);
+        heap.word(WAITING).store(garbage, Ordering::Relaxed);
+        (1..4).for_each(|value| heap.send(value));
+        assert_eq!(heap.receive_all(), [0, 1, 2, 3]);
+        assert_eq!(heap.word(WAITING).load(Ordering::Relaxed), 0);
+        assert_eq!(heap.queue().counts().total(), 0);
+    }
+}
+
+#[test]
+fn a_message_that_is_sent_while_the_order_is_garbage_is_sent_once_and_receivers_are_told() {
+    let heap = Heap::new(8, FLAG_PRIORITIES);
+    (0..3).for_each(|value| heap.send(value));
+    heap.word(RANK_COUNT).store(77, Ordering::Relaxed);
+    heap.word(ARRIVALS).fetch_or(ASLEEP, Ordering::Relaxed);
+    heap.send(3);
+    assert_eq!(heap.word(ARRIVALS).load(Ordering::Relaxed) & ASLEEP, 0, "a sleeper is woken");
+    (4..6).for_each(|value| heap.send(value));
+    // The order is right again, and so is the place of each message.
+    let taken = [(); 4].map(|()| heap.take_as(DEAD).unwrap().1);
+    assert_eq!(taken, [0, 1, 2, 3]);
+    heap.sweep(&[DEAD]);
+    assert_eq!(heap.receive_all(), [0, 1, 2, 3, 4, 5]);
+    assert_eq!(heap.queue().counts().total(), 0);
+}
+
+#[test]
+fn a_panic_releases_the_lock_and_the_order_is_built_again() {
+    let heap = Heap::new(4, FLAG_PRIORITIES);
+    heap.send(0);
+    let nobody = Dead(&[]);
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let queue = heap.queue();
+        let Order::Ranks(lock, ranks) = queue.order else { unreachable!() };
+        queue.in_lock::<()>(lock, ranks, heap.caller(ME, &nobody), || {
+            ranks.count.store(0, Ordering::Relaxed);
+            ranks.waiting.store(0, Ordering::Relaxed);
+            std::panic::resume_unwind(Box::new("half done"))
+        })
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(heap.receive(), Some(0));
+    heap.send(1);
+    assert_eq!(heap.receive(), Some(1));
+}
+
+#[test]
+fn a_sender_that_finds_the_line_full_keeps_its_mark_and_can_sleep() {
+    let heap = Heap::new(4, 0);
+    // The entries of the lap before hold the first message, as far as anyone can tell.
+    heap.send(0);
+    heap.word(TAIL).store(heap.geometry.entries, Ordering::Relaxed);
+    heap.word(DEPARTURES).fetch_or(ASLEEP, Ordering::Relaxed);
+    assert!(!heap.send_as(ME, 1, 0).unwrap(), "full");
+    assert_ne!(heap.word(DEPARTURES).load(Ordering::Relaxed) & ASLEEP, 0);
+    assert_eq!(heap.queue().counts().total(), 1, "its slot is free again");
+}
+
+#[test]
+fn a_message_whose_sender_died_between_two_places_stays_at_the_first_of_them() {
+    let heap = Heap::new(8, 0);
+    heap.send(0);
+    let slot = heap.queue().slots.get(5).unwrap();
+    slot.exchange(State::Free, State::Writing(DEAD)).unwrap();
+    slot.begin(DEAD, 0);
+    slot.value()[0].store(1, Ordering::Relaxed);
+    // It was READY at 1, another sender was faster, and it was about to be READY at 3.
+    slot.set_position(3);
+    slot.exchange(State::Writing(DEAD), State::Ready(1)).unwrap();
+    (2..5).for_each(|value| heap.send(value));
+    heap.sweep(&[DEAD]);
+    assert_eq!([heap.take_as(DEAD).unwrap().1, heap.take_as(DEAD).unwrap().1], [0, 1]);
+    heap.sweep(&[DEAD]);
+    assert_eq!(heap.receive_all(), [0, 1, 2, 3, 4]);
 }
 
 /// A number that looks random.

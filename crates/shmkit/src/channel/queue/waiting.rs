@@ -19,6 +19,11 @@
 //! or is woken. The count makes each change visible: ASLEEP that is set again for another waiter
 //! does not make the word equal to an old value.
 //!
+//! One change is not told: a sender frees its slot again because the line is full of entries whose
+//! messages are gone. No sender can use that slot until a receiver passes such an entry, or takes
+//! the first message, and the receiver tells. If the sender told, it would clear its own mark of
+//! W1, and never sleep.
+//!
 //! A wake of one clears the mark of all. So a thread that slept sets it again when it has what it
 //! waited for, or gives up; then it looks, and wakes another thread if there is something for it.
 
