@@ -39,18 +39,26 @@
 //! | step | a reader |
 //! |---|---|
 //! | E1 | loads `tail`, then `writers` |
-//! | E2 | sees that no slot is taken by a writer |
-//! | E3 | loads the count of deaths |
-//! | E4 | sees that nothing is unread, and that `tail` is that of E1 |
+//! | E2 | sees that no slot is taken by a writer, one slot after the other |
+//! | E3 | sees that `writers` is that of E1 |
+//! | E4 | loads the count of deaths |
+//! | E5 | sees that nothing is unread, and that `tail` is that of E1 |
 //!
 //! A writer that `writers` counts in E1 had taken its slot before, so E2 sees it there, or sees
-//! that it left. If it left, its bytes are in the stream before that, and E4 sees them: another
+//! that it left. If it left, its bytes are in the stream before that, and E5 sees them: another
 //! look then finds the bytes. If it was reaped, its death was counted before its slot was free, and
-//! E3 has it. A writer that takes its slot after E2 passed it may not be counted in E1. Then the
-//! stream ended before it joined, and it belongs to the next one.
+//! E4 has it.
 //!
-//! What is recorded in `ended` is the count of E1. So the end that such a later writer makes is
-//! still to be told, to readers that join after it too.
+//! A writer can take a slot that E2 has passed. If it is counted before another one leaves, in a
+//! slot that E2 comes to later, then E2 that finds this slot free also has the count: E3 sees it,
+//! and there is no end. So no end is found while writers hand over to each other. If it is counted
+//! later than E3, then the stream had ended before it joined, and it belongs to the next one.
+//!
+//! After a count that E3 sees, the reader sleeps on the `tail` of E1. No wake is lost: that writer
+//! changes `tail` when it writes and when it leaves.
+//!
+//! What is recorded in `ended` is the count of E1. So the end that a later writer makes is still to
+//! be told, to readers that join after it too.
 //!
 //! # What a writer finds
 //!
@@ -59,6 +67,9 @@
 //! | none was there since the writer joined | fills the pipe, then waits |
 //! | one is there | waits for room |
 //! | one or more were there, none is | `BrokenPipe` |
+//!
+//! A writer that looks for readers does E1 to E3 with `head` and `readers`, so it does not take
+//! readers that hand over to each other for gone.
 
 use super::stream::{Garbage, Place, Stream};
 use crate::memory::atomic::{AtomicU64, Ordering};
@@ -217,9 +228,8 @@ impl Ends<'_> {
         attendance: &impl Attendance,
     ) -> Result<Found, Garbage> {
         let tail = stream.tail();
-        // ORDERING: Acquire; pairs with the addition in `join_writer`.
-        let writers = self.writers.load(Ordering::Acquire) << DEATHS >> DEATHS;
-        let is_any_there = attendance.has_any(Role::Writer);
+        let writers = self.counted_writers();
+        let is_any_there = attendance.has_any(Role::Writer) || self.counted_writers() != writers;
         let deaths = attendance.deaths(Role::Writer);
         if stream.unread()? > 0 {
             return Ok(Found::More);
@@ -232,6 +242,14 @@ impl Ends<'_> {
         }
         let has_ended = !is_any_there && writers != told.writers && is_same(tail, stream.tail());
         Ok(if has_ended { Found::End(Told { writers, deaths }) } else { Found::More })
+    }
+
+    /// Returns how many writers have joined, modulo 2^48.
+    fn counted_writers(self) -> u64 {
+        // ORDERING: Acquire; pairs with the addition in `join_writer`: the slot was taken before.
+        // After a look at the slots it also pairs with the exchange that freed one: a writer that
+        // was counted before that is counted here.
+        self.writers.load(Ordering::Acquire) << DEATHS >> DEATHS
     }
 
     /// Records what a reader was told: readers that join later are not told it again.
@@ -258,12 +276,18 @@ impl Ends<'_> {
         // ORDERING: Acquire; as in `has_news`.
         known.left = self.readers_left.load(Ordering::Acquire);
         // Before the look at the slots, in which a reader that is counted here is, or has left.
-        // ORDERING: Acquire; pairs with the addition in `join_reader`.
-        let joined = self.readers.load(Ordering::Acquire);
-        let is_any_there = attendance.has_any(Role::Reader);
+        let joined = self.counted_readers();
+        let is_any_there = attendance.has_any(Role::Reader) || self.counted_readers() != joined;
         known.had_any |= is_any_there || joined != known.joined;
         known.are_gone = known.had_any && !is_any_there;
         known.are_gone
+    }
+
+    /// Returns how many readers have joined.
+    fn counted_readers(self) -> u64 {
+        // ORDERING: Acquire; pairs with the addition in `join_reader`, and with the exchange that
+        // freed a slot, as in `counted_writers`.
+        self.readers.load(Ordering::Acquire)
     }
 }
 

@@ -45,24 +45,34 @@
 //! # Why no wake is lost
 //!
 //! As in `wait::word`: each move, and each writer or reader that leaves, changes the word that the
-//! other side sleeps on. A move of `head` after which less than [`WHOLE`] bytes are free wakes
-//! nobody, and leaves ASLEEP: the writer that has the turn is the only one that sleeps there, and
-//! wants up to that many. So it is not woken for each small read.
+//! other side sleeps on. A move of `head` after which less than [`WHOLE`] bytes are free,
+//! or half of a smaller capacity, wakes nobody, and leaves ASLEEP. So the writer that has the turn,
+//! the only one that sleeps there, is not woken for each small read. If it wants less, it may sleep
+//! beside room, until its slow check at the latest, or until readers have taken more. If it wants
+//! more, it sleeps again, and each later move wakes it.
 //!
 //! # If a process dies
 //!
 //! Bytes that a writer copied before it moved `tail` are not in the stream. The next writer
 //! overwrites them.
+//!
+//! A writer that is stopped between two steps, and loses its lock, is replaced in the turn while it
+//! lives. It asks whether it has the turn before step 3 and before step 5. If it loses the turn
+//! during step 3, it can store over bytes of the next writer. Nothing prevents that: only a process
+//! that closes the descriptor of its lock comes here.
+
+use core::time::Duration;
 
 use crate::memory::atomic::{AtomicU64, Ordering, fence};
 use crate::memory::copy::{copy_in, copy_part};
 use crate::wait::{ASLEEP, CLOSED, SleepTicket, WaitWord, Wake};
 
-/// Writes of up to this many bytes enter the stream as a whole, and a sleeping writer is woken when
-/// so many bytes are free.
+/// Writes of up to this many bytes enter the stream as a whole.
 pub(super) const WHOLE: u64 = 4_096;
 /// The most bytes that are copied before the position is moved: so the other side can begin.
 const PIECE: usize = 16 << 10;
+/// How long a reader sleeps that found bytes, and lost them to other readers each time.
+const OVERTAKEN_FOR: Duration = Duration::from_millis(1);
 /// How many times an exchange is attempted while other processes change the word.
 const TRIES: u32 = 1_024;
 /// The bytes of a word.
@@ -155,6 +165,12 @@ impl<'a> Stream<'a> {
         WHOLE.min(self.capacity())
     }
 
+    /// How many free bytes wake a sleeping writer.
+    #[inline(always)]
+    fn waking_room(self) -> u64 {
+        WHOLE.min(self.capacity() / 2)
+    }
+
     #[inline(always)]
     pub(super) fn tail(self) -> Place {
         // ORDERING: Acquire; pairs with the exchange in `publish`: the bytes before it are there.
@@ -168,9 +184,14 @@ impl<'a> Stream<'a> {
         Place(self.head.load(Ordering::Acquire))
     }
 
-    /// What a reader sleeps on that found `tail`, and no bytes before it.
+    /// What a reader sleeps on that found `tail`, and took no bytes before it.
     pub(super) fn sleep_for_bytes(self, tail: Place) -> SleepTicket<'a> {
-        SleepTicket::new(WaitWord::new(self.tail), tail.0)
+        let ticket = SleepTicket::new(WaitWord::new(self.tail), tail.0);
+        match self.head().position() == tail.position() {
+            true => ticket,
+            // There are bytes before it, so perhaps nobody will move it.
+            false => ticket.for_at_most(OVERTAKEN_FOR),
+        }
     }
 
     /// What the writer that has the turn sleeps on if it found `head`, and too little room.
@@ -246,7 +267,7 @@ impl<'a> Stream<'a> {
                 return Ok((count, head.moved(count as u64).position()));
             }
         }
-        // Other readers were faster each time. The next write wakes this one.
+        // Other readers were faster each time: `sleep_for_bytes` limits the sleep that may follow.
         *known = self.tail();
         Ok((0, 0))
     }
@@ -267,7 +288,7 @@ impl<'a> Stream<'a> {
     /// or more.
     #[inline(always)]
     fn release(self, head: Place, bytes: u64, unread: u64) -> bool {
-        let wakes = self.capacity() - (unread - bytes) >= self.whole();
+        let wakes = self.capacity() - (unread - bytes) >= self.waking_room();
         let mut found = head;
         for _ in 0..TRIES {
             if found.position() != head.position() {

@@ -220,28 +220,27 @@ impl Writing {
         }
     }
 
-    /// Writes the first bytes behind `tail`, for the writer that has the turn: up to a piece, but
-    /// up to [`WHOLE`](super::stream::WHOLE) as a whole. They are not in the stream yet. Returns
-    /// `tail`, and how many they are.
+    /// Finds room behind `tail`, for the writer that has the turn: for the first of so many bytes,
+    /// but up to [`WHOLE`](super::stream::WHOLE) as a whole. Returns `tail`, and how many are free.
     #[inline(always)]
-    pub(super) fn put(
+    pub(super) fn room(
         &mut self,
         stream: Stream<'_>,
         ends: Ends<'_>,
         others: &impl Attendance,
-        bytes: &[u8],
+        bytes: usize,
         until: Until,
-    ) -> Result<(Place, usize), Failure> {
+    ) -> Result<(Place, u64), Failure> {
         let tail = stream.tail();
         if tail.is_closed() {
             return Err(Failure::Closed);
         }
-        let wanted = stream.whole().min(bytes.len() as u64);
+        let wanted = stream.whole().min(bytes as u64);
         let mut room = stream.room(tail, &mut self.head, wanted)?;
         if room < wanted {
             room = self.wait_for_room(stream, ends, others, (tail, wanted), until)?;
         }
-        Ok((tail, stream.put(tail, bytes, room)))
+        Ok((tail, room))
     }
 
     /// Waits until so many bytes are free behind `tail`. Returns how many are.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::handle::Handle;
-use super::stream::Garbage;
 use super::waits::{self, Writing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{Membership, RemovalWatch};
@@ -20,6 +19,11 @@ const ACTION: &str = "write to";
 /// A write is one sequence of bytes in the stream: bytes of other writers come before or behind it,
 /// whatever its size. A write of up to 4 KiB also appears as a whole, or not at all. A longer one
 /// appears in pieces, as readers make room; meanwhile the other writers wait.
+///
+/// A writer that waits for room sleeps until 4 KiB are free, or half of a smaller capacity. If less
+/// becomes free, and is enough for its write, it finds that when it next looks for dead readers:
+/// within 50 ms, or a second where there are death notices. So a reader that takes less, and then
+/// waits for something that the writer does after its write, can be delayed by that time.
 ///
 /// Dropping it leaves the pipe: when the last writer has left, readers get the end of the stream
 /// after the last byte. A process that ends without dropping it counts as one that died.
@@ -56,12 +60,6 @@ enum Failure {
 impl From<waits::Failure> for Failure {
     fn from(failure: waits::Failure) -> Self {
         Self::Wait(failure)
-    }
-}
-
-impl From<Garbage> for Failure {
-    fn from(garbage: Garbage) -> Self {
-        Self::Wait(garbage.into())
     }
 }
 
@@ -106,7 +104,9 @@ impl PipeWriter {
     /// `TimedOut` if nothing was written in time; `BrokenPipe` if there were readers since this
     /// writer joined, and none is left; `Closed` if the object was removed; `Corrupt` if another
     /// process wrote garbage into the object; `Forked` in a forked child; `RoleLost` if this
-    /// process closed the descriptor of its liveness lock. After an error nothing was written.
+    /// process closed the descriptor of its liveness lock. After an error nothing was written. But
+    /// a process that closes that descriptor while it copies its bytes into the pipe can store them
+    /// over bytes of the next writer.
     pub fn write_timeout(&mut self, bytes: &[u8], timeout: Duration) -> Result<usize> {
         self.write_within(bytes, Until::after(timeout))
     }
@@ -209,14 +209,34 @@ impl<'a> Turn<'a> {
     ) -> Result<usize, Failure> {
         let Self(handle, membership) = *self;
         let stream = handle.stream();
-        let (tail, count) = writing.put(stream, handle.ends(), membership, bytes, until)?;
+        let found = writing.room(stream, handle.ends(), membership, bytes.len(), until);
+        let (tail, room) = found.map_err(|failure| self.unless_lost(failure))?;
+        // Before the stores too: behind this `tail` may be what the next writer has published.
+        self.check_held()?;
+        let count = stream.put(tail, bytes, room);
         crash_point!("pipe: bytes written, not published");
-        if !handle.turn().is_held_by(membership.me()) {
-            return Err(Failure::RoleLost);
-        }
-        stream.publish(tail, count)?;
+        self.check_held()?;
+        stream.publish(tail, count).map_err(|garbage| self.unless_lost(garbage.into()))?;
         crash_point!("pipe: bytes published, turn kept");
         Ok(count)
+    }
+
+    #[inline(always)]
+    fn check_held(&self) -> Result<(), Failure> {
+        match self.0.turn().is_held_by(self.1.me()) {
+            true => Ok(()),
+            false => Err(Failure::RoleLost),
+        }
+    }
+
+    /// The failure, or the loss of the turn: the next writer moves words that this one expects to
+    /// stay.
+    #[cold]
+    fn unless_lost(&self, failure: waits::Failure) -> Failure {
+        match failure {
+            waits::Failure::Garbage if self.check_held().is_err() => Failure::RoleLost,
+            failure => failure.into(),
+        }
     }
 }
 

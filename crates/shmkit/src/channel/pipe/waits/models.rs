@@ -15,8 +15,8 @@ const FREE: u64 = 0;
 const ALIVE: u64 = 1;
 const DEAD: u64 = 2;
 
-/// Two writers, then a reader.
-const SLOTS: [Role; 3] = [Role::Writer, Role::Writer, Role::Reader];
+/// Two writers, then two readers.
+const SLOTS: [Role; 4] = [Role::Writer, Role::Writer, Role::Reader, Role::Reader];
 const READER: usize = 2;
 
 struct World {
@@ -27,7 +27,7 @@ struct World {
     readers: AtomicU64,
     readers_left: AtomicU64,
     ended: AtomicU64,
-    slots: [AtomicU64; 3],
+    slots: [AtomicU64; 4],
     deaths: AtomicU64,
 }
 
@@ -66,7 +66,7 @@ impl World {
     fn new() -> Arc<Self> {
         let [tail, head, ring, writers, readers, readers_left, ended, deaths] =
             [0; 8].map(AtomicU64::new);
-        let (ring, slots) = ([ring], [FREE; 3].map(AtomicU64::new));
+        let (ring, slots) = ([ring], [FREE; 4].map(AtomicU64::new));
         Arc::new(Self { tail, head, ring, writers, readers, readers_left, ended, slots, deaths })
     }
 
@@ -91,13 +91,21 @@ impl World {
     }
 
     fn join_reader(&self) -> Reading {
-        self.slots[READER].swap(ALIVE, Ordering::AcqRel);
+        self.join_reader_in(READER)
+    }
+
+    fn join_reader_in(&self, slot: usize) -> Reading {
+        self.slots[slot].swap(ALIVE, Ordering::AcqRel);
         let told = self.ends().join_reader();
         Reading::new(WaitLoop::for_answer(0), self.stream().tail(), told)
     }
 
     fn leave_reader(&self) {
-        self.slots[READER].store(FREE, Ordering::Release);
+        self.leave_reader_in(READER);
+    }
+
+    fn leave_reader_in(&self, slot: usize) {
+        self.slots[slot].store(FREE, Ordering::Release);
         self.ends().leave_reader();
         self.stream().tell_writers();
     }
@@ -109,8 +117,9 @@ impl World {
     }
 
     fn write(&self, writing: &mut Writing, bytes: &[u8]) -> Result<(), Failure> {
-        let put = writing.put(self.stream(), self.ends(), self, bytes, Until::Ever);
-        let (tail, count) = put?;
+        let found = writing.room(self.stream(), self.ends(), self, bytes.len(), Until::Ever);
+        let (tail, room) = found?;
+        let count = self.stream().put(tail, bytes, room);
         assert_eq!(count, bytes.len());
         self.stream().publish(tail, count).map_err(Failure::from)
     }
@@ -197,6 +206,25 @@ fn loom_a_writer_that_joins_as_the_last_one_leaves_is_read_and_ends_a_stream_of_
 }
 
 #[test]
+fn loom_no_end_is_found_while_writers_hand_over_to_each_other() {
+    check(Some(2), || {
+        let world = World::new();
+        let mut reading = world.join_reader();
+        world.join_writer(1);
+        let writers = spawn(&world, |world| {
+            // In a slot that a look passes before it comes to that of the other writer.
+            let mut writing = world.join_writer(0);
+            world.leave_writer(1);
+            world.write(&mut writing, b"x").unwrap();
+            world.leave_writer(0);
+        });
+        assert_eq!(world.read(&mut reading), Ok(Some(b'x')));
+        assert_eq!(world.read(&mut reading), Ok(None));
+        writers.join().unwrap();
+    });
+}
+
+#[test]
 fn loom_a_death_is_told_once_after_the_bytes_and_before_the_end() {
     for (counted, writes) in [(false, false), (true, false), (true, true)] {
         check(Some(2), move || {
@@ -255,8 +283,8 @@ fn loom_a_writer_that_waits_for_room_goes_on() {
             world.leave_writer(0);
         });
         // After the first read there is too little room to wake the writer.
-        assert_eq!(world.read_many::<5>(&mut reading).unwrap(), [1; 5]);
         assert_eq!(world.read_many::<3>(&mut reading).unwrap(), [1; 3]);
+        assert_eq!(world.read_many::<5>(&mut reading).unwrap(), [1; 5]);
         assert_eq!(world.read_many::<3>(&mut reading).unwrap(), [2; 2]);
         assert_eq!(world.read(&mut reading), Ok(None));
         writer.join().unwrap();
@@ -277,6 +305,34 @@ fn loom_a_writer_that_waits_for_room_is_told_that_the_last_reader_left_or_died()
             });
             assert_eq!(world.write(&mut writing, &[2]), Err(Failure::NoReaders));
             reader.join().unwrap();
+        });
+    }
+}
+
+#[test]
+fn loom_readers_that_hand_over_to_each_other_are_not_taken_for_gone() {
+    for sleeps in [false, true] {
+        check(Some(2), move || {
+            let world = World::new();
+            world.join_reader_in(READER + 1);
+            let mut writing = world.join_writer(0);
+            if sleeps {
+                world.write(&mut writing, &[1; 8]).unwrap();
+            }
+            let readers = spawn(&world, move |world| {
+                // In a slot that a look passes before it comes to that of the other reader.
+                let mut reading = world.join_reader_in(READER);
+                world.leave_reader_in(READER + 1);
+                if sleeps {
+                    assert_eq!(world.read_many::<8>(&mut reading).unwrap(), [1; 8]);
+                }
+            });
+            if sleeps {
+                assert_eq!(world.write(&mut writing, &[2]), Ok(()));
+            } else {
+                assert_eq!(writing.check_readers(world.ends(), &*world), Ok(()));
+            }
+            readers.join().unwrap();
         });
     }
 }
