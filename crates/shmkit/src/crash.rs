@@ -160,6 +160,13 @@ pub fn late_finds() -> u64 {
     crate::wait::figures::late_finds()
 }
 
+/// How many times this thread found a change after its slice, without a wake. For a test beside
+/// others.
+#[cfg(all(feature = "crash-points", not(loom)))]
+pub fn late_finds_of_thread() -> u64 {
+    crate::wait::figures::late_finds_of_thread()
+}
+
 /// How many sleeps of waiters of this process ended by time, not by a wake.
 #[cfg(all(feature = "crash-points", not(loom)))]
 pub fn expired_sleeps() -> u64 {

@@ -316,7 +316,7 @@ impl WaitLoop {
             checks.read_news();
             let mut polled = poll(context, &standing);
             if let Poll::Ready(found) = polled {
-                figures::count_if(woke == WaitOutcome::TimedOut, &figures::LATE_FINDS);
+                figures::count_late_find_if(woke == WaitOutcome::TimedOut);
                 break Some(found);
             }
             crash_point!("wait: not ready, not checked");
@@ -418,15 +418,30 @@ fn look_repeatedly<C, T>(
 /// Figures for tests: without their feature nothing is counted.
 #[cfg(all(feature = "crash-points", not(loom)))]
 pub(crate) mod figures {
+    use std::cell::Cell;
+
     use crate::memory::atomic::{AtomicU64, Ordering};
 
-    pub(super) static LATE_FINDS: AtomicU64 = AtomicU64::new(0);
+    thread_local! {
+        static LATE_FINDS_OF_THREAD: Cell<u64> = const { Cell::new(0) };
+    }
+    static LATE_FINDS: AtomicU64 = AtomicU64::new(0);
     pub(super) static EXPIRED_SLEEPS: AtomicU64 = AtomicU64::new(0);
     pub(super) static WOKEN_SLEEPS: AtomicU64 = AtomicU64::new(0);
 
     pub(super) fn count_if(is_true: bool, figure: &AtomicU64) {
         // ORDERING: Relaxed; a figure for tests.
         figure.fetch_add(is_true.into(), Ordering::Relaxed);
+    }
+
+    pub(super) fn count_late_find_if(is_true: bool) {
+        count_if(is_true, &LATE_FINDS);
+        LATE_FINDS_OF_THREAD.with(|count| count.set(count.get() + u64::from(is_true)));
+    }
+
+    /// Returns how many times this thread found a change after its slice, without a wake.
+    pub(crate) fn late_finds_of_thread() -> u64 {
+        LATE_FINDS_OF_THREAD.get()
     }
 
     /// Returns how many times a waiter of this process found a change after its slice, without a
@@ -450,9 +465,9 @@ pub(crate) mod figures {
 }
 #[cfg(not(all(feature = "crash-points", not(loom))))]
 mod figures {
-    pub(super) const LATE_FINDS: () = ();
     pub(super) const EXPIRED_SLEEPS: () = ();
     pub(super) const WOKEN_SLEEPS: () = ();
 
     pub(super) fn count_if(_is_true: bool, _figure: &()) {}
+    pub(super) fn count_late_find_if(_is_true: bool) {}
 }

@@ -67,18 +67,20 @@ fn another_kind_or_type_is_refused() {
 fn one_handle_waits_for_what_another_adds() {
     let dir = TestDir::new();
     let [counter, other] = dir.two_handles::<Counter>(NAME, 0);
-    let late = shmkit::crash::late_finds();
+    let mut late = 0;
     for round in 1..=20 {
         thread::scope(|scope| {
-            let waiting = scope.spawn(|| counter.wait_for(2 * round, TIMEOUT));
+            let waiting = scope.spawn(|| {
+                counter.wait_for(2 * round, TIMEOUT).unwrap();
+                shmkit::crash::late_finds_of_thread()
+            });
             dir.wait_for_waiters(NAME, 1);
             assert_eq!(other.add().unwrap(), 2 * round - 1);
             assert!(!waiting.is_finished(), "once more is too few");
             other.add().unwrap();
-            waiting.join().unwrap().unwrap();
+            late += waiting.join().unwrap();
         });
     }
-    let late = shmkit::crash::late_finds() - late;
     assert!(late < 10, "{late} waiters were not woken");
     counter.wait_for(40, Duration::ZERO).expect("it has the value");
     let words = r#"cannot wait for "count": the timeout expired"#;

@@ -440,9 +440,8 @@ fn end_while_waiting<P: Primitive<Initial: Copy> + Sync>(
     // ORDERING: Relaxed; nothing is read by it.
     let word = |place| region.words(payload + place, 1).unwrap()[0].load(Ordering::Relaxed);
     hold(&other);
-    let before = shmkit::crash::late_finds();
-    thread::scope(|scope| {
-        let waiting = scope.spawn(|| wait(&object));
+    let late = thread::scope(|scope| {
+        let waiting = scope.spawn(|| (wait(&object), shmkit::crash::late_finds_of_thread()));
         let start = Instant::now();
         while word(sleeps_at) & ASLEEP == 0 {
             assert!(start.elapsed() < TIMEOUT, "the thread does not sleep");
@@ -450,10 +449,12 @@ fn end_while_waiting<P: Primitive<Initial: Copy> + Sync>(
         }
         other.close().unwrap();
         assert_eq!(word(0) & CLOSED, CLOSED);
-        assert_eq!(waiting.join().unwrap(), ErrorKind::Closed);
+        let (kind, late) = waiting.join().unwrap();
+        assert_eq!(kind, ErrorKind::Closed);
+        late
     });
     assert_eq!(wait(&object), ErrorKind::Closed);
-    shmkit::crash::late_finds() - before
+    late
 }
 
 #[test]
