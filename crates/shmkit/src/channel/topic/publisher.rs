@@ -219,6 +219,9 @@ impl<T: Shareable> Publisher<T> {
     /// A subscriber that died is counted until a process finds that out: when a publisher waits for
     /// it, or after some seconds.
     ///
+    /// A thread that waits for a subscriber of its own waits for ever. A publisher that is stopped
+    /// (SIGSTOP) in the middle of a message holds up the messages after it.
+    ///
     /// # If a process dies
     ///
     /// If this process dies during the call, the message is received whole, or not at all. If a
