@@ -423,7 +423,6 @@ pub(crate) mod figures {
     use crate::memory::atomic::{AtomicU64, Ordering};
 
     thread_local! {
-        #[allow(clippy::missing_const_for_thread_local, reason = "clippy does not see it on Windows")]
         static LATE_FINDS_OF_THREAD: Cell<u64> = const { Cell::new(0) };
     }
     static LATE_FINDS: AtomicU64 = AtomicU64::new(0);
