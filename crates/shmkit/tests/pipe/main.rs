@@ -1,5 +1,6 @@
 //! What `Pipe` promises within one process. Between processes: `tests/processes`.
 
+#[cfg(not(windows))]
 mod allocations;
 mod ends;
 mod writes;

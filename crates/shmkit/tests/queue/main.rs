@@ -1,5 +1,6 @@
 //! What `Queue` promises within one process. Between processes: `tests/processes`.
 
+#[cfg(not(windows))]
 mod allocations;
 
 use std::time::{Duration, Instant};
