@@ -2,8 +2,8 @@
 
 use crate::error::Peer;
 use crate::object::OpenObject;
-use crate::participant::Role;
 use crate::participant::owner::after_report;
+use crate::participant::{ParticipantId, Role};
 
 /// Reports the death of each participant in a role once, to one handle.
 #[derive(Debug)]
@@ -11,25 +11,31 @@ pub(in crate::channel) struct RoleDeaths {
     role: Role,
     /// How many deaths were reported, or happened before the watch began, modulo 2^16.
     reported: u16,
+    /// The dead participants that were named and still have their slots. They are few: a slot that
+    /// another participant wants is freed.
+    named: Vec<ParticipantId>,
 }
 
 impl RoleDeaths {
     /// Watches from now on. A participant that is already dead, but whose death is not yet counted,
     /// is reported.
     pub(in crate::channel) fn from_now(object: &OpenObject, role: Role) -> Self {
-        Self { role, reported: object.participants().counted_deaths(role) }
+        Self { role, reported: object.participants().counted_deaths(role), named: Vec::new() }
     }
 
-    /// Reports the next death, if there is one: with the participant, if its slot is not reused
-    /// yet. A system call for each participant.
+    /// Reports the next death, if there is one: with a participant that was not named yet, if one
+    /// still has its slot. A system call for each participant.
     pub(in crate::channel) fn next(&mut self, object: &OpenObject) -> Option<Option<Peer>> {
-        let (deaths, last) = object.participants().deaths(self.role);
+        let mut dead = Vec::new();
+        let deaths = object.participants().deaths(self.role, |id| dead.push(id));
         // A count that was loaded too early is one smaller: then no death is reported twice.
         if deaths == self.reported || deaths == self.reported.wrapping_sub(1) {
             return None;
         }
         self.reported = after_report(self.reported, deaths);
-        let dead = last.filter(|_| deaths == self.reported);
-        Some(dead.map(|dead| object.peer(dead)))
+        self.named.retain(|id| dead.contains(id));
+        let next = dead.into_iter().find(|id| !self.named.contains(id));
+        self.named.extend(next);
+        Some(next.map(|id| object.peer(id)))
     }
 }
