@@ -105,6 +105,7 @@ pub mod sync;
 mod sys;
 mod wait;
 
+pub use channel::Message;
 #[cfg(feature = "count-retries")]
 #[doc(hidden)]
 pub use channel::read_retries;

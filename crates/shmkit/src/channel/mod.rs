@@ -2,6 +2,7 @@
 
 mod deaths;
 mod latest;
+mod message;
 mod pipe;
 mod queue;
 mod topic;
@@ -9,6 +10,7 @@ mod topic;
 #[cfg(feature = "count-retries")]
 pub use latest::read_retries;
 pub use latest::{AnyChanges, AnyLatest, Changes, Latest, LatestLoan, LatestObject, LatestWriter};
+pub use message::Message;
 pub use pipe::{Pipe, PipeReader, PipeWriter};
 pub use queue::{DeadLetter, Queue, QueueCounts, QueueReceiver, QueueSender, Received};
 pub use topic::{Publisher, Subscriber, Topic, WhenFull};

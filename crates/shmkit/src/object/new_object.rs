@@ -28,7 +28,10 @@ pub(super) fn new_of<'a, P: Payload>(
 ) -> Result<NewObject<'a>> {
     P::check_initial(initial)?;
     let begun_with = Some(P::items(initial)?).filter(|items| *items > 0);
-    let items = choices.items.or(begun_with).unwrap_or(P::ITEMS);
+    let items = choices.items.or(begun_with).unwrap_or_else(|| {
+        let item_length = choices.item_length.unwrap_or(P::ITEM_LENGTH);
+        P::default_items(item_length)
+    });
     Ok(new_object::<P>(choices, items, flags, &|to| P::plan(to, None), first))
 }
 

@@ -47,6 +47,12 @@ pub trait Payload: Sized {
     #[doc(hidden)]
     const ITEMS: u32 = 0;
 
+    /// The number of items of this length, unless the options or what it begins with say another.
+    #[doc(hidden)]
+    fn default_items(_item_length: u64) -> u32 {
+        Self::ITEMS
+    }
+
     /// Whether it has a run-time number of items, above 0.
     #[doc(hidden)]
     const HAS_ITEMS: bool = false;
@@ -110,6 +116,13 @@ pub trait Payload: Sized {
     /// Refuses an existing object that cannot have begun with this initial state.
     #[doc(hidden)]
     fn check_begun_with(&self, _: &Self::Initial) -> Result<()> {
+        Ok(())
+    }
+
+    /// Refuses an object whose items have a length of their own, or the other way round, before its
+    /// type is compared field by field.
+    #[doc(hidden)]
+    fn check_item_length(_found: u64) -> Result<()> {
         Ok(())
     }
 

@@ -78,6 +78,8 @@ pub(crate) fn size_and_fingerprint(
 pub(crate) enum ValueType<'a> {
     Layout(&'a Layout),
     Schema(&'a Schema),
+    /// So many values of a type, one after the other.
+    Array(&'a ValueType<'a>, u64),
 }
 
 impl ValueType<'_> {
@@ -85,6 +87,8 @@ impl ValueType<'_> {
         match self {
             Self::Layout(layout) => layout.size() as u64,
             Self::Schema(schema) => schema.size(),
+            // A hostile object may have any number of values. The check of the size refuses it.
+            Self::Array(item, count) => item.size().saturating_mul(count),
         }
     }
 
@@ -92,20 +96,25 @@ impl ValueType<'_> {
         match self {
             Self::Layout(layout) => layout.align() as u64,
             Self::Schema(schema) => schema.align(),
+            Self::Array(item, _) => item.align(),
         }
     }
 
+    /// The fingerprint; 0 for an array that is too large.
     fn fingerprint(self) -> u64 {
         match self {
             Self::Layout(layout) => layout.fingerprint(),
             Self::Schema(schema) => schema.fingerprint(),
+            Self::Array(..) => self.schema().map_or(0, |schema| schema.fingerprint()),
         }
     }
 
-    fn schema(self) -> Schema {
+    /// The schema. `None` for an array that is too large.
+    fn schema(self) -> Option<Schema> {
         match self {
-            Self::Layout(layout) => Schema::from(layout),
-            Self::Schema(schema) => schema.clone(),
+            Self::Layout(layout) => Some(Schema::from(layout)),
+            Self::Schema(schema) => Some(schema.clone()),
+            Self::Array(item, count) => item.schema()?.repeated(count),
         }
     }
 }
@@ -151,7 +160,9 @@ impl Sink for String {
     }
 
     fn value(&mut self, value: ValueType<'_>) {
-        self.push_str(&value.schema().to_string());
+        if let Some(schema) = value.schema() {
+            self.push_str(&schema.to_string());
+        }
     }
 }
 

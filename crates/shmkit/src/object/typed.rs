@@ -225,6 +225,7 @@ pub(crate) fn check_type<P: Payload>(layout: &ObjectLayout) -> Result<()> {
         let why = "it is a tuple or an array, and a boxed slice was asked for";
         return Err(Error::new(ErrorKind::WrongType, why));
     }
+    P::check_item_length(layout.item_length)?;
     let plan = |to: &mut Planner<'_>| P::plan(to.with_flags(layout.flags), None);
     let (size, expected) = size_and_fingerprint(P::KIND, layout.counts(), &plan);
     if expected != layout.fingerprint {
@@ -264,8 +265,7 @@ fn wrong_type<P: Payload>(layout: &ObjectLayout) -> Error {
 }
 
 impl<P: Contents> Object<P> {
-    /// Returns options other than the defaults: directory, access, lifetime, number of
-    /// participants.
+    /// Returns options other than the defaults: directory, access, lifetime, participants.
     pub fn options() -> Options<P> {
         Options::new()
     }

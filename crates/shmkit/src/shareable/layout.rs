@@ -165,6 +165,11 @@ impl Layout {
         self.name
     }
 
+    /// Whether values of the type can be the elements of a list.
+    pub(crate) const fn is_element(&self) -> bool {
+        self.depth < MAX_DEPTH
+    }
+
     /// Returns the size in bytes.
     pub const fn size(&self) -> usize {
         self.size

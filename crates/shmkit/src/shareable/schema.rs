@@ -218,6 +218,12 @@ impl Schema {
         }
     }
 
+    /// Returns the type of `count` values of this type, one after the other. `None` if there is no
+    /// such type.
+    pub(crate) fn repeated(self, count: u64) -> Option<Self> {
+        if count == 0 { None } else { Self::array(self, count) }
+    }
+
     /// Returns the same number as [`Layout::fingerprint`] of the described type.
     pub fn fingerprint(&self) -> u64 {
         fnv1a(&Text { schema: self, with_type_names: false }.to_string())
