@@ -1,5 +1,6 @@
 //! Ways to pass values between processes.
 
+mod any_message;
 mod deaths;
 mod latest;
 mod message;
@@ -13,4 +14,7 @@ pub use latest::{AnyChanges, AnyLatest, Changes, Latest, LatestLoan, LatestObjec
 pub use message::Message;
 pub use pipe::{Pipe, PipeReader, PipeWriter};
 pub use queue::{DeadLetter, Queue, QueueCounts, QueueReceiver, QueueSender, Received};
-pub use topic::{Publisher, Subscriber, Topic, WhenFull};
+pub use topic::{
+    AnyPublisher, AnySubscriber, AnyTopic, Attached, Attendance, AttendanceNews, Publisher,
+    Subscriber, Topic, TopicObject, WhenFull,
+};

@@ -287,23 +287,14 @@ impl<'a> Planner<'a> {
 
     /// Adds `count` slots of `size` bytes: a stamp of 8 bytes, then the bytes of a value.
     pub(crate) fn slots(&mut self, count: u64, size: u64, value: ValueType<'_>) {
-        self.stamped("slots", WORDS, count, size, value);
+        self.valued("slots", &[("stamp", WORDS)], count, size, value);
     }
 
-    /// Adds `count` entries of `size` bytes: a stamp, which can be waited on, then the bytes of a
-    /// value.
-    pub(crate) fn entries(&mut self, count: u64, size: u64, value: ValueType<'_>) {
-        self.stamped("entries", WAIT, count, size, value);
-    }
-
-    fn stamped(&mut self, name: &str, role: &str, count: u64, size: u64, value: ValueType<'_>) {
-        let place = self.reserve(count.saturating_mul(size));
-        self.field(name, place, WORDS, &|to| {
-            to.pieces(&[Text("[("), Number(size), Text(",8){stamp@0:"), Text(role), Text("#u64,")]);
-            to.pieces(&[Text("value@8:"), Text(VALUE), Text("#")]);
-            to.value(value);
-            to.pieces(&[Text("};"), Number(count), Text("]")]);
-        });
+    /// Adds `count` entries of `size` bytes: a stamp, which can be waited on, the length if the
+    /// value is a list, then the bytes of the value.
+    pub(crate) fn entries(&mut self, count: u64, size: u64, value: ValueType<'_>, is_list: bool) {
+        let words = [("stamp", WAIT), ("length", WORDS)];
+        self.valued("entries", &words[..if is_list { 2 } else { 1 }], count, size, value);
     }
 
     /// Adds `count` slots of `size` bytes: words with these names, then the bytes of a value.
@@ -314,12 +305,26 @@ impl<'a> Planner<'a> {
         size: u64,
         value: ValueType<'_>,
     ) {
+        let words: Vec<_> = words.iter().map(|word| (*word, WORDS)).collect();
+        self.valued("slots", &words, count, size, value);
+    }
+
+    /// Adds `count` structs of `size` bytes: words with these names and roles, then the bytes of a
+    /// value.
+    fn valued(
+        &mut self,
+        name: &str,
+        words: &[(&str, &str)],
+        count: u64,
+        size: u64,
+        value: ValueType<'_>,
+    ) {
         let place = self.reserve(count.saturating_mul(size));
-        self.field("slots", place, WORDS, &|to| {
+        self.field(name, place, WORDS, &|to| {
             to.pieces(&[Text("[("), Number(size), Text(",8){")]);
-            for (word, at) in words.iter().zip((0..).step_by(8)) {
+            for ((word, role), at) in words.iter().zip((0..).step_by(8)) {
                 to.pieces(&[Text(word), Text("@"), Number(at), Text(":")]);
-                to.pieces(&[Text(WORDS), Text("#u64,")]);
+                to.pieces(&[Text(role), Text("#u64,")]);
             }
             let at = Number(8 * words.len() as u64);
             to.pieces(&[Text("value@"), at, Text(":"), Text(VALUE), Text("#")]);

@@ -382,7 +382,7 @@ impl<P: fmt::Debug> fmt::Debug for Object<P> {
     }
 }
 
-impl<P: Payload> Options<P> {
+impl<P> Options<P> {
     /// Sets how many participants there can be at a time, 1 to 1,024. Default: 64, and 16 for a
     /// [`Latest`](crate::Latest).
     ///

@@ -2,11 +2,14 @@
 
 #[cfg(not(windows))]
 mod allocations;
+mod any;
+mod batches;
+mod lists;
 
 use std::time::{Duration, Instant};
 
 use shmkit::memory::Trust;
-use shmkit::{ErrorKind, Kind, Options, Shareable, Topic, WhenFull, inspect};
+use shmkit::{ErrorKind, Kind, Message, Options, Shareable, Topic, WhenFull, inspect};
 
 /// No wait in a passing test takes this long.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,8 +32,8 @@ impl TestDir {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn options<T: Shareable>(&self) -> Options<Topic<T>> {
-        Topic::<T>::options().directory(self.0.path())
+    fn options<M: Message + ?Sized>(&self) -> Options<Topic<M>> {
+        Topic::<M>::options().directory(self.0.path())
     }
 
     fn number(&self, name: &str) -> u64 {

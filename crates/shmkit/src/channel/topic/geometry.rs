@@ -3,11 +3,13 @@
 //! ```text
 //! 0          128                       128 + 128 * participants
 //! | tail ..  | record | record | ..    | stamp, value | stamp, value | ..
+//!                                      | stamp, length, elements | ..          for lists
 //! ```
 
 use core::fmt;
 use core::marker::PhantomData;
 
+use crate::channel::message::Message;
 use crate::object::{LINE, LINE_WORDS};
 
 const WORD: usize = size_of::<u64>();
@@ -43,36 +45,50 @@ const RING_BYTES: usize = 256 << 10;
 /// How many entries it then has, at least and at most.
 const DEPTHS: [usize; 2] = [4, 256];
 
-/// How large the entries for a value are.
+/// How large the entries for a message are.
 ///
-/// | value, bytes | from entry to entry, bytes |
+/// | stamp, length of a list, and value, bytes | from entry to entry, bytes |
 /// |---|---|
-/// | to 56 | the next power of two from value + 8 |
-/// | to 64 | 72, which is in two lines at any alignment |
-/// | to 120 | 128 |
+/// | to 64 | the next power of two |
+/// | to 72 | 72: a value of 64 is in two lines at any alignment |
+/// | to 128 | 128 |
 /// | above | a multiple of 64 |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shape {
-    /// Bytes of a value.
+    /// Bytes of a value, or of the longest list.
     pub(super) value_bytes: usize,
     /// Words from one entry to the next.
     pub(super) stride_words: usize,
+    /// Bytes of an element of a list; 0 where each message is one value.
+    pub(super) element_bytes: usize,
 }
 
 impl Shape {
     /// The shape for a value of `value_bytes`; `None` if that is too large to be addressed.
     pub(crate) const fn of(value_bytes: usize) -> Option<Self> {
+        Self::new(value_bytes, 0)
+    }
+
+    /// The shape for lists of up to `length` elements of `element_bytes`; `None` if there are no
+    /// such lists, or if they are too large to be addressed.
+    pub(crate) fn of_lists(element_bytes: u64, length: u64) -> Option<Self> {
+        let bytes = element_bytes.checked_mul(length).filter(|bytes| *bytes > 0)?;
+        Self::new(usize::try_from(bytes).ok()?, usize::try_from(element_bytes).ok()?)
+    }
+
+    const fn new(value_bytes: usize, element_bytes: usize) -> Option<Self> {
         if value_bytes > MAX_VALUE_BYTES {
             return None;
         }
-        let least = value_bytes.next_multiple_of(WORD) + WORD;
+        let words = if element_bytes > 0 { 2 } else { 1 };
+        let least = value_bytes.next_multiple_of(WORD) + words * WORD;
         let stride = match least {
             0..=64 => least.next_power_of_two(),
             65..=72 => least,
             73..=128 => 128,
             _ => least.next_multiple_of(64),
         };
-        Some(Self { value_bytes, stride_words: stride / WORD })
+        Some(Self { value_bytes, stride_words: stride / WORD, element_bytes })
     }
 
     /// How many entries a ring has, unless the options say another number.
@@ -94,8 +110,30 @@ impl Shape {
         self.stride_words * WORD
     }
 
-    pub(crate) const fn value_words(self) -> usize {
-        self.value_bytes.div_ceil(WORD)
+    /// Words from the stamp to the end of the value.
+    pub(crate) const fn used_words(self) -> usize {
+        self.value_at() + self.value_bytes.div_ceil(WORD)
+    }
+
+    /// The index of the first word of the value, after the stamp and the length of a list.
+    pub(crate) const fn value_at(self) -> usize {
+        if self.is_list() { 2 } else { 1 }
+    }
+
+    /// Whether messages are lists.
+    pub(crate) const fn is_list(self) -> bool {
+        self.element_bytes > 0
+    }
+
+    /// How many elements the longest list has.
+    pub(crate) const fn max_len(self) -> u64 {
+        if self.is_list() { (self.value_bytes / self.element_bytes) as u64 } else { 1 }
+    }
+
+    /// How many bytes so many elements have; `None` if that is more than the longest list has.
+    pub(crate) fn list_bytes(self, length: u64) -> Option<usize> {
+        let bytes = usize::try_from(length).ok()?.checked_mul(self.element_bytes)?;
+        (bytes <= self.value_bytes).then_some(bytes)
     }
 }
 
@@ -116,42 +154,60 @@ impl HasShape for Shape {
     }
 }
 
-/// The shape for values of a type, as a constant.
+/// The shape for messages of a type: a constant, except for the length of lists.
 ///
 /// INVARIANT: it is used only with handles whose object was compared with the type.
-pub(crate) struct TypeShape<T>(PhantomData<fn() -> T>);
+pub(crate) struct TypeShape<M: ?Sized> {
+    /// The shape for lists.
+    lists: Shape,
+    message: PhantomData<fn(&M)>,
+}
 
-impl<T> TypeShape<T> {
-    /// The shape for values of the type.
-    pub(crate) const SHAPE: Shape =
-        Shape::of(size_of::<T>()).expect("a value this large cannot be addressed");
+impl<M: Message + ?Sized> TypeShape<M> {
+    /// Bytes of an element of a list; 0 where each message is one value.
+    const ELEMENT_BYTES: usize = if M::MAX_LEN == 0 { 0 } else { size_of::<M::Element>() };
+
+    /// The shape for one value of the type.
+    const ONE: Shape =
+        Shape::of(size_of::<M::Element>()).expect("a value this large cannot be addressed");
+
+    /// The shape of an object whose items have this length; `None` if there is no such object.
+    pub(crate) fn of_length(item_length: u64) -> Option<Shape> {
+        match M::MAX_LEN {
+            0 => Some(Self::ONE),
+            _ => Shape::of_lists(size_of::<M::Element>() as u64, item_length),
+        }
+    }
 
     /// # Safety
-    /// It is used only with the words of an object whose values have the type's size.
+    /// It is used only with the words of an object whose messages have the type, and this shape.
     #[allow(unsafe_code, reason = "indices are not compared with the object again")]
-    pub(crate) const unsafe fn compared() -> Self {
-        Self(PhantomData)
+    pub(crate) const unsafe fn compared(lists: Shape) -> Self {
+        Self { lists, message: PhantomData }
     }
 }
 
-impl<T> fmt::Debug for TypeShape<T> {
+impl<M: ?Sized> fmt::Debug for TypeShape<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(core::any::type_name::<T>())
+        f.write_str(core::any::type_name::<M>())
     }
 }
 
-impl<T> Clone for TypeShape<T> {
+impl<M: ?Sized> Clone for TypeShape<M> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T> Copy for TypeShape<T> {}
+impl<M: ?Sized> Copy for TypeShape<M> {}
 
-impl<T> HasShape for TypeShape<T> {
+impl<M: Message + ?Sized> HasShape for TypeShape<M> {
     #[inline(always)]
     fn shape(self) -> Shape {
-        Self::SHAPE
+        match M::MAX_LEN {
+            0 => Self::ONE,
+            _ => Shape { element_bytes: Self::ELEMENT_BYTES, ..self.lists },
+        }
     }
 }
 
@@ -177,5 +233,16 @@ mod tests {
             assert_eq!((shape.stride_bytes(), shape.default_depth()), (stride, depth), "{value}");
         }
         assert_eq!(Shape::of(usize::MAX), None);
+        for (element, length, stride) in
+            [(1, 1, 32), (1, 48, 64), (8, 7, 72), (2, 56, 128), (4, 1_000, 4_032)]
+        {
+            let shape = Shape::of_lists(element, length).unwrap();
+            assert_eq!(shape.stride_bytes(), stride, "{length} of {element}");
+            assert_eq!(shape.list_bytes(length), Some((element * length) as usize));
+            assert_eq!(shape.list_bytes(length + 1), None);
+            assert_eq!(shape.list_bytes(u64::MAX), None);
+        }
+        assert_eq!(Shape::of_lists(8, 0), None);
+        assert_eq!(Shape::of_lists(8, u64::MAX), None);
     }
 }

@@ -14,7 +14,11 @@
 //! | `options` | creating and opening |
 //! | `publisher` | publishing |
 //! | `subscriber` | receiving |
+//! | `attendance` | who is attached; news of those that come and go |
+//! | `any` | the same for a type that only the object knows |
 
+mod any;
+mod attendance;
 mod geometry;
 mod handle;
 mod options;
@@ -25,15 +29,26 @@ mod subscriber;
 
 use std::sync::Arc;
 
+pub use any::{AnyPublisher, AnySubscriber, AnyTopic};
+pub use attendance::{Attached, Attendance, AttendanceNews};
 pub use publisher::Publisher;
 pub use ring::WhenFull;
 pub use subscriber::Subscriber;
 
-use self::geometry::TypeShape;
+use self::geometry::{HasShape, TypeShape};
 use self::handle::Handle;
+use crate::channel::message::Message;
 use crate::error::Result;
 use crate::object::Options;
-use crate::shareable::Shareable;
+
+/// A [`Topic`] or an [`AnyTopic`]: what their [`Options`] have in common.
+///
+/// It is implemented by this library only.
+pub trait TopicObject: sealed::Sealed {}
+
+mod sealed {
+    pub trait Sealed {}
+}
 
 /// Messages that any number of processes publish under a name, and that reach all subscribers, each
 /// in the same order.
@@ -43,15 +58,18 @@ use crate::shareable::Shareable;
 /// subscriber that finds what it looks for makes no system call. What happens if a subscriber does
 /// not keep up is an option of the topic: [`WhenFull`]. The default is that publishers wait for it.
 ///
+/// A message is one value of a [`Shareable`](crate::Shareable) type, or a list: in a `Topic<[T]>`,
+/// as in a `Topic<[u8]>`, each message has a length of its own, up to [`Options::max_len`].
+///
 /// Opening a topic takes no slot; each [`Publisher`] and each [`Subscriber`] takes one. A clone is
 /// another handle on the same open object.
 ///
 /// # Memory
 ///
 /// The ring has as many entries as [`Options::depth`] says: by default as many as there is room for
-/// in 256 KiB, at least 4 and at most 256, rounded down to a power of two. Each participant takes
-/// 192 bytes. A topic of messages of 64 bytes with the default options takes 32 KiB. All space is
-/// committed when it is created.
+/// in 256 KiB, at least 4 and at most 256, rounded down to a power of two. An entry of lists has
+/// room for the longest one. Each participant takes 192 bytes. A topic of messages of 64 bytes with
+/// the default options takes 32 KiB. All space is committed when it is created.
 ///
 /// # If a process dies
 ///
@@ -92,12 +110,12 @@ use crate::shareable::Shareable;
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct Topic<T: Shareable> {
+pub struct Topic<M: Message + ?Sized> {
     handle: Arc<Handle>,
-    shape: TypeShape<T>,
+    shape: TypeShape<M>,
 }
 
-impl<T: Shareable> Topic<T> {
+impl<M: Message + ?Sized> Topic<M> {
     /// Returns options other than the defaults: depth, what happens when it is full, directory,
     /// access, lifetime, number of participants.
     pub fn options() -> Options<Self> {
@@ -140,7 +158,7 @@ impl<T: Shareable> Topic<T> {
     ///
     /// `Closed`, `Forked`; `Full` if all slots are taken; `PermissionDenied` if the process may
     /// only read the object, or may not open the file any more.
-    pub fn publisher(&self) -> Result<Publisher<T>> {
+    pub fn publisher(&self) -> Result<Publisher<M>> {
         Publisher::join(&self.handle, self.shape)
     }
 
@@ -149,7 +167,7 @@ impl<T: Shareable> Topic<T> {
     /// # Errors
     ///
     /// Those of [`publisher`](Self::publisher).
-    pub fn subscriber(&self) -> Result<Subscriber<T>> {
+    pub fn subscriber(&self) -> Result<Subscriber<M>> {
         self.subscriber_with_history(0)
     }
 
@@ -163,7 +181,7 @@ impl<T: Shareable> Topic<T> {
     /// # Errors
     ///
     /// Those of [`publisher`](Self::publisher).
-    pub fn subscriber_with_history(&self, messages: u32) -> Result<Subscriber<T>> {
+    pub fn subscriber_with_history(&self, messages: u32) -> Result<Subscriber<M>> {
         Subscriber::join(&self.handle, self.shape, messages.into())
     }
 
@@ -176,6 +194,11 @@ impl<T: Shareable> Topic<T> {
     /// Returns how many messages the ring has room for.
     pub fn depth(&self) -> u32 {
         self.handle.depth()
+    }
+
+    /// Returns how many elements a message has at most; 1 if it is not a list.
+    pub fn max_len(&self) -> usize {
+        self.shape.shape().max_len() as usize
     }
 
     /// Returns what happens to a message for which there is no room.
@@ -204,7 +227,7 @@ impl<T: Shareable> Topic<T> {
     }
 }
 
-impl<T: Shareable> Clone for Topic<T> {
+impl<M: Message + ?Sized> Clone for Topic<M> {
     fn clone(&self) -> Self {
         Self { handle: self.handle.clone(), shape: self.shape }
     }

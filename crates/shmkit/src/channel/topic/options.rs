@@ -1,13 +1,17 @@
 //! Creating and opening a `Topic`.
 
-use super::geometry::{FLAG_DROP_NEW, FLAG_OVERWRITE};
+use super::geometry::{FLAG_DROP_NEW, FLAG_OVERWRITE, TypeShape};
 use super::handle::check_depth;
-use super::{Topic, WhenFull};
-use crate::error::Result;
+use super::{Topic, TopicObject, WhenFull, sealed};
+use crate::channel::message::Message;
+use crate::error::{Error, ErrorKind, Result};
 use crate::object::{Object, OpenMode, Options, Payload, Planner};
 use crate::shareable::Shareable;
 
-impl<T: Shareable> Options<Topic<T>> {
+impl<M: Message + ?Sized> sealed::Sealed for Topic<M> {}
+impl<M: Message + ?Sized> TopicObject for Topic<M> {}
+
+impl<O: TopicObject> Options<O> {
     /// Sets how many messages the ring has room for, 1 to 1,048,576, rounded up to a power of two.
     /// Default: see [`Topic`](Topic#memory).
     ///
@@ -27,7 +31,9 @@ impl<T: Shareable> Options<Topic<T>> {
         flags.choose(FLAG_OVERWRITE, when_full == WhenFull::Overwrite);
         self
     }
+}
 
+impl<M: Message + ?Sized> Options<Topic<M>> {
     /// Creates the object, with all of its space committed.
     ///
     /// # If a process dies
@@ -39,9 +45,9 @@ impl<T: Shareable> Options<Topic<T>> {
     /// `AlreadyExists`, `InvalidName`, `OutOfSpace`, `PermissionDenied`; `InvalidArgument` for a
     /// depth, a value or a number of participants that is out of range; `Unsupported` in a
     /// directory on a network.
-    pub fn create(&self, name: &str) -> Result<Topic<T>> {
-        self.check_depth("create", name)?;
-        let first = |to: &mut Planner<'_>| Topic::<T>::plan(to, None);
+    pub fn create(&self, name: &str) -> Result<Topic<M>> {
+        self.check_sizes("create", name)?;
+        let first = |to: &mut Planner<'_>| Topic::<M>::plan(to, None);
         Object::create_as(name, &self.choices, &(), &first).map(Object::into_payload)
     }
 
@@ -52,7 +58,7 @@ impl<T: Shareable> Options<Topic<T>> {
     /// `NotFound`, `InvalidName`, `PermissionDenied`; `WrongKind`, `WrongType`, `WrongVersion`,
     /// `WrongOptions` with the first difference; `Corrupt`; `Busy` if other processes keep
     /// replacing it.
-    pub fn open(&self, name: &str) -> Result<Topic<T>> {
+    pub fn open(&self, name: &str) -> Result<Topic<M>> {
         Object::open_as(name, &self.choices, OpenMode::WritableIfAllowed).map(Object::into_payload)
     }
 
@@ -62,13 +68,34 @@ impl<T: Shareable> Options<Topic<T>> {
     /// # Errors
     ///
     /// Those of [`create`](Self::create) and [`open`](Self::open).
-    pub fn open_or_create(&self, name: &str) -> Result<Topic<T>> {
-        self.check_depth("open or create", name)?;
-        let first = |to: &mut Planner<'_>| Topic::<T>::plan(to, None);
+    pub fn open_or_create(&self, name: &str) -> Result<Topic<M>> {
+        self.check_sizes("open or create", name)?;
+        let first = |to: &mut Planner<'_>| Topic::<M>::plan(to, None);
         Object::open_or_create_as(name, &self.choices, &(), &first).map(Object::into_payload)
     }
-    fn check_depth(&self, action: &'static str, name: &str) -> Result<()> {
-        let checked = self.choices.items.map_or(Ok(()), check_depth);
+
+    fn check_sizes(&self, action: &'static str, name: &str) -> Result<()> {
+        let length = self.choices.item_length.unwrap_or(M::MAX_LEN);
+        let depth = self.choices.items.map_or(Ok(()), check_depth);
+        let checked = depth.and_then(|()| match TypeShape::<M>::of_length(length) {
+            Some(_) => Ok(()),
+            None => {
+                let element = size_of::<M::Element>();
+                let why = format!("a `max_len` of {length} elements of {element} bytes");
+                Err(Error::new(ErrorKind::InvalidArgument, why))
+            }
+        });
         checked.map_err(|error| error.doing(action).on(name))
+    }
+}
+
+impl<T: Shareable> Options<Topic<[T]>> {
+    /// Sets how many elements a message has at most. Default: as many as there is room for in
+    /// 4 KiB, and at least 1.
+    ///
+    /// Each entry of the ring has room for so many. A message can have fewer, or none.
+    pub fn max_len(mut self, elements: usize) -> Self {
+        self.choices.item_length = Some(elements as u64);
+        self
     }
 }

@@ -12,13 +12,14 @@ use super::geometry::{
 };
 use super::handle::{Handle, check_depth, when_full};
 use super::ring::{Cursor, Ring, WhenFull};
+use crate::channel::message::{self, Message};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{
     Builder, Column, Holding, Kind, KindFlags, LINE_WORDS, Part, PartState, Payload, Planner,
     Value, ValueType, WORDS, grouped,
 };
 use crate::participant::{Liveness, Role};
-use crate::shareable::Shareable;
+use crate::shareable::Schema;
 use crate::wait::Extent;
 
 const WORD: u64 = size_of::<u64>() as u64;
@@ -38,36 +39,53 @@ const PUBLISHES: Holding = Holding::new(
 const COLUMNS: &[Column] =
     &[Column::Participants("USERS"), Column::Waiting, Column::State, Column::Rate];
 
-/// Plans a `Topic` of values of this type.
-fn plan(planner: &mut Planner<'_>, value: ValueType<'_>, shape: Shape) {
+/// Plans a `Topic` whose values, or longest lists, have this type.
+pub(super) fn plan(planner: &mut Planner<'_>, value: ValueType<'_>, shape: Shape) {
     let line = planner.line("tail");
     for (name, word) in [("changes", CHANGES), ("used", USED), ("dropped", DROPPED)] {
         planner.word(name, line + word as u64 * WORD, WORDS);
     }
     planner.lines_for_each("records");
     let depth = planner.items().into();
-    planner.entries(depth, shape.stride_bytes() as u64, value);
+    planner.entries(depth, shape.stride_bytes() as u64, value, shape.is_list());
 }
 
 #[allow(private_interfaces, reason = "it is implemented by this library only")]
-impl<T: Shareable> Payload for Topic<T> {
+impl<M: Message + ?Sized> Payload for Topic<M> {
     type Initial = ();
 
     const KIND: Kind = Kind::Topic;
     // Each publisher and each subscriber takes a slot.
     const ROLE: Option<Role> = None;
-    const ITEMS: u32 = TypeShape::<T>::SHAPE.default_depth();
+    const ITEM_LENGTH: u64 = M::MAX_LEN;
+
+    fn default_items(item_length: u64) -> u32 {
+        // A length that no object can have is refused later.
+        TypeShape::<M>::of_length(item_length).map_or(1, Shape::default_depth)
+    }
 
     fn plan(planner: &mut Planner<'_>, _: Option<&()>) {
-        plan(planner, ValueType::Layout(T::LAYOUT), TypeShape::<T>::SHAPE);
+        let length = planner.item_length();
+        // A hostile object may have any length. The check of its fingerprint refuses what is
+        // planned then.
+        let Some(shape) = TypeShape::<M>::of_length(length) else { return };
+        message::with_type::<M, _>(length, |value| plan(planner, value, shape));
     }
 
     #[allow(unsafe_code, reason = "the type was compared with the object")]
     fn build(builder: &mut Builder) -> Result<Self> {
-        let handle = Handle::over(builder.object().clone(), TypeShape::<T>::SHAPE)?;
-        // SAFETY: the object has the fingerprint of this type, so its values have this type's size.
-        let shape = unsafe { TypeShape::compared() };
+        let shape = TypeShape::<M>::of_length(builder.item_length()).ok_or_else(|| {
+            let why = format!("lists of up to {} elements", builder.item_length());
+            Error::new(ErrorKind::Corrupt, why)
+        })?;
+        let handle = Handle::over(builder.object().clone(), shape)?;
+        // SAFETY: the object has the fingerprint of this type, so its messages have this shape.
+        let shape = unsafe { TypeShape::compared(shape) };
         Ok(Self { handle: handle.into(), shape })
+    }
+
+    fn check_item_length(found: u64) -> Result<()> {
+        message::check_item_length::<M>(found)
     }
 
     fn check_flags(asked: KindFlags, found: u32) -> Result<()> {
@@ -105,6 +123,7 @@ impl<T: Shareable> Payload for Topic<T> {
             text,
             fields: vec![
                 ("value_bytes", value.into()),
+                ("max_len", part.item_length().into()),
                 ("depth", depth.into()),
                 ("when_full", Value::Word(Some(when_full.as_str()))),
                 ("publishers", publishers.into()),
@@ -130,11 +149,21 @@ impl<T: Shareable> Payload for Topic<T> {
     }
 }
 
+/// The shape of an object whose values, or longest lists, have this schema, and whose items have
+/// this length. `None` if there is no such object.
+pub(super) fn shape_of(value: &Schema, item_length: u64) -> Option<Shape> {
+    match item_length {
+        0 => Shape::of(usize::try_from(value.size()).ok()?),
+        length => Shape::of_lists(value.size() / length, length),
+    }
+}
+
 /// The ring of a part, for a process that does not know its type, and the size of its values.
 fn ring_in<'a>(part: &Part<'a>) -> Result<(Ring<'a>, u64)> {
     let value = part.value().map_or(0, |schema| schema.size());
     let corrupt = |why| Error::new(ErrorKind::Corrupt, why);
-    let Some(shape) = usize::try_from(value).ok().and_then(Shape::of) else {
+    let shape = part.value().and_then(|schema| shape_of(schema, part.item_length()));
+    let Some(shape) = shape else {
         return Err(corrupt(format!("a value of {value} bytes")));
     };
     let (depth, participants) = (part.items(), part.max_participants() as usize);

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::geometry::{HasShape, TypeShape};
+use super::geometry::{HasShape, Shape, TypeShape};
 use super::handle::Handle;
 use super::ring::{Claim, ClaimError, Publishing, Refused, WhenFull};
 use crate::channel::deaths::RoleDeaths;
-use crate::channel::latest::writing::encoded;
+use crate::channel::message::{Message, check_len};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::Membership;
 use crate::participant::Role;
-use crate::shareable::{Shareable, bytes_of};
+use crate::shareable::Shareable;
 use crate::wait::{Until, WaitLoop};
 
 /// How many slots a publisher asks about once in a second, to find dead subscribers.
@@ -19,7 +19,7 @@ const ASKED_EACH_SECOND: u32 = 16;
 
 /// What to do with a message for which there is no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Patience {
+pub(super) enum Patience {
     /// What the topic says.
     AsTopic,
     /// Wait for room as long as this says.
@@ -28,7 +28,7 @@ enum Patience {
 
 /// A publisher of values of any type.
 #[derive(Debug)]
-struct UntypedPublisher {
+pub(super) struct UntypedPublisher {
     handle: Arc<Handle>,
     // Dropped after its record ends, see `drop`.
     membership: Membership,
@@ -41,7 +41,7 @@ struct UntypedPublisher {
 }
 
 impl UntypedPublisher {
-    fn join(handle: &Arc<Handle>) -> Result<Self> {
+    pub(super) fn join(handle: &Arc<Handle>) -> Result<Self> {
         let until = handle.object.slot_until();
         let membership = Membership::join(&handle.object, Role::Publisher, until)
             .map_err(|error| error.doing("publish to").on(handle.object.label()))?;
@@ -54,7 +54,12 @@ impl UntypedPublisher {
 
     /// Publishes the bytes of a value. Returns how many subscribers it reaches.
     #[inline(always)]
-    fn publish(&mut self, shape: impl HasShape, value: &[u8], patience: Patience) -> Result<u32> {
+    pub(super) fn publish(
+        &mut self,
+        shape: impl HasShape,
+        value: &[u8],
+        patience: Patience,
+    ) -> Result<u32> {
         self.check_use()?;
         let ring = self.handle.ring(shape);
         let claim = match ring.claim(&mut self.publishing) {
@@ -157,7 +162,21 @@ impl UntypedPublisher {
         }
     }
 
-    fn subscribers(&mut self) -> Result<u32> {
+    /// An error of publishing, with what was being done.
+    #[cold]
+    pub(super) fn named(&self, error: Error) -> Error {
+        error.doing("publish to").on(self.handle.object.label())
+    }
+
+    pub(super) fn shape(&self) -> Shape {
+        self.handle.shape
+    }
+
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    pub(super) fn subscribers(&mut self) -> Result<u32> {
         self.membership.check_live()?;
         let ring = self.handle.ring(self.handle.shape);
         for slot in 0..self.membership.max_participants() {
@@ -166,7 +185,7 @@ impl UntypedPublisher {
         Ok(self.publishing.audience(ring))
     }
 
-    fn check_subscribers(&mut self) -> Result<()> {
+    pub(super) fn check_subscribers(&mut self) -> Result<()> {
         self.membership.check_live()?;
         let Some(dead) = self.deaths.next(&self.handle.object) else { return Ok(()) };
         let died = |why| self.membership.error(ErrorKind::PeerDied, "publish to", why);
@@ -196,22 +215,23 @@ impl Drop for UntypedPublisher {
 /// publishers up until the kernel has released its liveness lock, and then no longer than to the
 /// next death notice, or 50 ms.
 #[derive(Debug)]
-pub struct Publisher<T: Shareable> {
+pub struct Publisher<M: Message + ?Sized> {
     publisher: UntypedPublisher,
-    /// Where a padded value is encoded, so that its padding is zeros in shared memory.
-    encoded: Box<[u8]>,
-    shape: TypeShape<T>,
+    /// Where a padded message is encoded, so that its padding is zeros in shared memory.
+    encoded: Vec<u8>,
+    shape: TypeShape<M>,
 }
 
-impl<T: Shareable> Publisher<T> {
-    pub(super) fn join(handle: &Arc<Handle>, shape: TypeShape<T>) -> Result<Self> {
-        let encoded = vec![0; if T::PADDED { size_of::<T>() } else { 0 }];
-        Ok(Self { publisher: UntypedPublisher::join(handle)?, encoded: encoded.into(), shape })
+impl<M: Message + ?Sized> Publisher<M> {
+    pub(super) fn join(handle: &Arc<Handle>, shape: TypeShape<M>) -> Result<Self> {
+        let is_encoded = M::Element::PADDED && !shape.shape().is_list();
+        let encoded = vec![0; if is_encoded { size_of::<M::Element>() } else { 0 }];
+        Ok(Self { publisher: UntypedPublisher::join(handle)?, encoded, shape })
     }
 
     /// Publishes a message, and returns how many subscribers there were: it reaches all of them.
     ///
-    /// It copies the value once, into shared memory; a value of a type with padding twice. If there
+    /// It copies the message once, into shared memory; one of a type with padding twice. If there
     /// is no room, because a subscriber has not received the oldest message, it does what the topic
     /// says, see [`WhenFull`]: it waits, it drops the message (then it returns 0, and
     /// [`dropped`](Self::dropped) counts it), or it overwrites the oldest message.
@@ -231,11 +251,12 @@ impl<T: Shareable> Publisher<T> {
     ///
     /// `Closed` if the object was removed; `Forked` in a forked child; `RoleLost` if the process
     /// closed the descriptor of its liveness lock; `Busy` if other publishers were faster in each
-    /// of 256 attempts; `Corrupt` if another process wrote garbage into the object. After an error
-    /// no subscriber gets the message.
+    /// of 256 attempts; `Corrupt` if another process wrote garbage into the object;
+    /// `InvalidArgument` for a list that is longer than [`Topic::max_len`](super::Topic::max_len).
+    /// After an error no subscriber gets the message.
     #[inline]
-    pub fn publish(&mut self, value: &T) -> Result<u32> {
-        self.publish_with(value, Patience::AsTopic)
+    pub fn publish(&mut self, message: &M) -> Result<u32> {
+        self.publish_with(message, Patience::AsTopic)
     }
 
     /// Publishes a message if there is room, without waiting, whatever the topic says.
@@ -245,8 +266,8 @@ impl<T: Shareable> Publisher<T> {
     /// `Full` if there is no room, with the subscriber that is the furthest behind as
     /// [`peer`](Error::peer); and those of [`publish`](Self::publish).
     #[inline]
-    pub fn try_publish(&mut self, value: &T) -> Result<u32> {
-        self.publish_with(value, Patience::Until(Until::Now))
+    pub fn try_publish(&mut self, message: &M) -> Result<u32> {
+        self.publish_with(message, Patience::Until(Until::Now))
     }
 
     /// Publishes a message, and waits up to `timeout` for room, whatever the topic says.
@@ -256,8 +277,8 @@ impl<T: Shareable> Publisher<T> {
     /// `TimedOut`, with the subscriber that is the furthest behind as [`peer`](Error::peer); and
     /// those of [`publish`](Self::publish).
     #[inline]
-    pub fn publish_timeout(&mut self, value: &T, timeout: Duration) -> Result<u32> {
-        self.publish_with(value, Patience::Until(Until::after(timeout)))
+    pub fn publish_timeout(&mut self, message: &M, timeout: Duration) -> Result<u32> {
+        self.publish_with(message, Patience::Until(Until::after(timeout)))
     }
 
     /// Publishes a message, and waits until `deadline` on the monotonic clock for room.
@@ -266,19 +287,66 @@ impl<T: Shareable> Publisher<T> {
     ///
     /// Those of [`publish_timeout`](Self::publish_timeout).
     #[inline]
-    pub fn publish_until(&mut self, value: &T, deadline: Instant) -> Result<u32> {
-        self.publish_with(value, Patience::Until(Until::Deadline(deadline)))
+    pub fn publish_until(&mut self, message: &M, deadline: Instant) -> Result<u32> {
+        self.publish_with(message, Patience::Until(Until::Deadline(deadline)))
+    }
+
+    /// Publishes messages one after the other, as [`publish`](Self::publish) does. Returns how many
+    /// it has taken from `messages`: published, or dropped if the topic says so.
+    ///
+    /// Subscribers receive each message once it is complete, and not all of them at once.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`publish`](Self::publish), if the first message fails. If a later one fails, it
+    /// returns how many were taken before that; the error comes again with that message.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use shmkit::Topic;
+    ///
+    /// # fn main() -> shmkit::Result<()> {
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # let ticks = Topic::<u64>::options().directory(directory.path()).create("ticks")?;
+    /// let mut subscriber = ticks.subscriber()?;
+    /// ticks.publisher()?.publish_all(&[1, 2, 3])?;
+    ///
+    /// let mut received = Vec::new();
+    /// subscriber.recv_many(&mut received, 100)?;
+    /// assert_eq!(received, [1, 2, 3]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn publish_all<'m>(&mut self, messages: impl IntoIterator<Item = &'m M>) -> Result<usize>
+    where
+        M: 'm,
+    {
+        let mut taken = 0;
+        for message in messages {
+            match self.publish(message) {
+                Ok(_) => taken += 1,
+                Err(error) if taken == 0 => return Err(error),
+                Err(_) => break,
+            }
+        }
+        Ok(taken)
     }
 
     #[inline(always)]
-    fn publish_with(&mut self, value: &T, patience: Patience) -> Result<u32> {
-        let bytes = bytes_of(value).unwrap_or_else(|| encoded(value, &mut self.encoded));
+    fn publish_with(&mut self, message: &M, patience: Patience) -> Result<u32> {
+        let shape = self.shape.shape();
+        if shape.is_list() {
+            let checked = check_len(message.elements().len(), shape.max_len());
+            checked.map_err(|error| self.publisher.named(error))?;
+        }
+        let bytes = message.bytes(&mut self.encoded);
         self.publisher.publish(self.shape, bytes, patience)
     }
 
     /// Returns how many messages this publisher dropped, because a subscriber did not keep up.
     pub fn dropped(&self) -> u64 {
-        self.publisher.dropped
+        self.publisher.dropped()
     }
 
     /// Returns how many living subscribers there are. A system call for each.

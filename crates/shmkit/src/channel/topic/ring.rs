@@ -5,6 +5,7 @@
 //! entries   +-------+---------------+   sequence n is in entry n % depth
 //!           | stamp | value (words) |   stamp  n << 4 | state << 2 | ASLEEP | CLOSED
 //!           +-------+---------------+   state  0 complete, 1 being written, 2 skipped
+//!                                       the value of a list begins with its length
 //! records   one for each slot of a participant:
 //!           cursor      sequence << 3 | NUDGE | ASLEEP | CLOSED    of a subscriber: it needs no
 //!                                                                  message up to this one any more
@@ -98,8 +99,9 @@
 //!
 //! # Bytes that were not written by these rules
 //!
-//! Entries are found by a mask and records by their number, so every sequence has an entry. Loops
-//! are bounded. The worst result is a value that no publisher sent, or an error.
+//! Entries are found by a mask and records by their number, so every sequence has an entry. The
+//! length of a list is loaded once, and compared with the longest. Loops are bounded. The worst
+//! result is a value that no publisher sent, or an error.
 
 mod publish;
 mod receive;
@@ -309,17 +311,27 @@ impl<'a, S: HasShape> Ring<'a, S> {
     /// The stamp of the entry of a sequence.
     #[inline(always)]
     fn stamp(self, sequence: u64) -> WaitWord<'a> {
-        WaitWord::new(self.entry(sequence).0)
+        WaitWord::new(self.entry(sequence).stamp)
     }
 
-    /// Stamp and value of the entry of a sequence: by the mask, every sequence has one.
+    /// The entry of a sequence: by the mask, every sequence has one.
     #[inline(always)]
-    fn entry(self, sequence: u64) -> (&'a AtomicU64, &'a [AtomicU64]) {
+    fn entry(self, sequence: u64) -> Entry<'a> {
         let shape = self.shape.shape();
         let from = (sequence & (self.depth - 1)) as usize * shape.stride_words;
-        let entry = &self.entries[from..][..1 + shape.value_words()];
-        (&entry[0], &entry[1..])
+        let words = &self.entries[from..][..shape.used_words()];
+        let length = if shape.is_list() { Some(&words[1]) } else { None };
+        Entry { stamp: &words[0], length, value: &words[shape.value_at()..] }
     }
+}
+
+/// An entry of the ring.
+#[derive(Clone, Copy, Debug)]
+struct Entry<'a> {
+    stamp: &'a AtomicU64,
+    /// How many elements there are, if it is a list.
+    length: Option<&'a AtomicU64>,
+    value: &'a [AtomicU64],
 }
 
 /// Whether an entry with this stamp is neither complete nor skipped for `sequence`, nor for a later

@@ -1,6 +1,5 @@
 //! Receiving messages.
 
-use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,6 +8,7 @@ use super::handle::Handle;
 use super::ring::{Ended, ReceiveError, Subscription};
 use crate::channel::deaths::RoleDeaths;
 use crate::channel::latest::receive;
+use crate::channel::message::{Message, Place, receive_list};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::Membership;
 use crate::participant::Role;
@@ -17,7 +17,7 @@ use crate::wait::{Until, WaitLoop};
 
 /// A subscriber of values of any type.
 #[derive(Debug)]
-struct UntypedSubscriber {
+pub(super) struct UntypedSubscriber {
     handle: Arc<Handle>,
     // Dropped after its record ends, see `drop`.
     membership: Membership,
@@ -29,7 +29,7 @@ struct UntypedSubscriber {
 }
 
 impl UntypedSubscriber {
-    fn join(handle: &Arc<Handle>, history: u64) -> Result<Self> {
+    pub(super) fn join(handle: &Arc<Handle>, history: u64) -> Result<Self> {
         let until = handle.object.slot_until();
         let membership = Membership::join(&handle.object, Role::Subscriber, until)
             .map_err(|error| error.doing("subscribe to").on(handle.object.label()))?;
@@ -42,12 +42,12 @@ impl UntypedSubscriber {
         Ok(Self { handle, membership, subscription, wait_loop, deaths, news: None })
     }
 
-    /// Copies the next message to `into`. On success all of `into` is initialised.
+    /// Copies the next message to `into`. On success the room that it gave last is initialised.
     #[inline(always)]
-    fn receive(
+    pub(super) fn receive<P: Place + ?Sized>(
         &mut self,
         shape: impl HasShape,
-        into: &mut [MaybeUninit<u8>],
+        into: &mut P,
         until: Until,
     ) -> Result<()> {
         self.membership.check_live()?;
@@ -58,10 +58,10 @@ impl UntypedSubscriber {
     }
 
     #[inline(never)]
-    fn wait(
+    fn wait<P: Place + ?Sized>(
         &mut self,
         shape: impl HasShape,
-        into: &mut [MaybeUninit<u8>],
+        into: &mut P,
         until: Until,
     ) -> Result<()> {
         let ring = self.handle.ring(shape);
@@ -84,10 +84,10 @@ impl UntypedSubscriber {
     }
 
     /// Receives what was published before a death, and then reports the death.
-    fn messages_before(
+    fn messages_before<P: Place + ?Sized>(
         &mut self,
         shape: impl HasShape,
-        into: &mut [MaybeUninit<u8>],
+        into: &mut P,
         news: Error,
     ) -> Result<()> {
         match self.handle.ring(shape).take(&mut self.subscription, into) {
@@ -101,10 +101,23 @@ impl UntypedSubscriber {
         Ok(())
     }
 
+    /// Whether the next message is complete.
+    fn has_next(&self, shape: impl HasShape) -> bool {
+        self.handle.ring(shape).has_next(&self.subscription)
+    }
+
+    pub(super) fn sequence(&self) -> u64 {
+        self.subscription.sequence()
+    }
+
+    pub(super) fn lost(&self) -> u64 {
+        self.subscription.lost()
+    }
+
     #[cold]
     fn error(&self, error: ReceiveError) -> Error {
         let membership = &self.membership;
-        let failed = |kind, why| membership.error(kind, "receive from", why);
+        let failed = |kind, why: &'static str| membership.error(kind, "receive from", why);
         match error {
             ReceiveError::Closed => self.handle.object.closed(),
             ReceiveError::Stopped(stop) => membership.stopped(stop, "receive from"),
@@ -113,6 +126,10 @@ impl UntypedSubscriber {
             }
             ReceiveError::Corrupt => {
                 failed(ErrorKind::Corrupt, "its words hold garbage: remove it")
+            }
+            ReceiveError::NoRoom(bytes) => {
+                let why = format!("no memory for a message of {bytes} bytes");
+                membership.error(ErrorKind::OutOfSpace, "receive from", why)
             }
         }
     }
@@ -155,28 +172,28 @@ impl Drop for UntypedSubscriber {
 /// publisher had not completed is skipped. If more than 64 publishers died since the last call, it
 /// returns `PeerDied` once for all of them.
 #[derive(Debug)]
-pub struct Subscriber<T: Shareable> {
+pub struct Subscriber<M: Message + ?Sized> {
     handle: Arc<Handle>,
     subscriber: UntypedSubscriber,
-    shape: TypeShape<T>,
+    shape: TypeShape<M>,
 }
 
-impl<T: Shareable> Subscriber<T> {
-    pub(super) fn join(handle: &Arc<Handle>, shape: TypeShape<T>, history: u64) -> Result<Self> {
+impl<M: Message + ?Sized> Subscriber<M> {
+    pub(super) fn join(handle: &Arc<Handle>, shape: TypeShape<M>, history: u64) -> Result<Self> {
         let subscriber = UntypedSubscriber::join(handle, history)?;
         Ok(Self { handle: handle.clone(), subscriber, shape })
     }
 
-    /// Waits for the next message, and returns it.
+    /// Waits for the next message, and returns it: a value, or a list as a `Vec`.
     ///
     /// # Errors
     ///
     /// `PeerDied` once for each publisher that died; `Closed` if the object was removed; `Forked`
     /// in a forked child; `RoleLost` if the process closed the descriptor of its liveness lock;
-    /// `Corrupt` once for each message whose bytes are not a value of the type, and once if the
-    /// words of the object hold garbage.
+    /// `Corrupt` once for each message whose bytes are not of the type, and once if the words of
+    /// the object hold garbage; `OutOfSpace` if there is no memory for a list, which then stays.
     #[inline]
-    pub fn recv(&mut self) -> Result<T> {
+    pub fn recv(&mut self) -> Result<M::Owned> {
         self.receive(Until::Ever)
     }
 
@@ -186,7 +203,7 @@ impl<T: Shareable> Subscriber<T> {
     ///
     /// `TimedOut`; and those of [`recv`](Self::recv).
     #[inline]
-    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<T> {
+    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<M::Owned> {
         self.receive(Until::after(timeout))
     }
 
@@ -197,7 +214,7 @@ impl<T: Shareable> Subscriber<T> {
     ///
     /// Those of [`recv_timeout`](Self::recv_timeout).
     #[inline]
-    pub fn recv_until(&mut self, deadline: Instant) -> Result<T> {
+    pub fn recv_until(&mut self, deadline: Instant) -> Result<M::Owned> {
         self.receive(Until::Deadline(deadline))
     }
 
@@ -207,13 +224,105 @@ impl<T: Shareable> Subscriber<T> {
     ///
     /// Those of [`recv`](Self::recv).
     #[inline]
-    pub fn try_recv(&mut self) -> Result<Option<T>> {
+    pub fn try_recv(&mut self) -> Result<Option<M::Owned>> {
         match self.receive(Until::Now) {
             Err(error) if error.kind() == ErrorKind::TimedOut => Ok(None),
             answer => answer.map(Some),
         }
     }
 
+    #[inline]
+    fn receive(&mut self, until: Until) -> Result<M::Owned> {
+        const {
+            if M::MAX_LEN == 0 {
+                let instead = "larger than 64 KiB: use `recv_into` or `recv_boxed`";
+                check_by_value::<M::Element>(instead);
+            }
+        }
+        let Self { handle, subscriber, shape } = self;
+        M::receive(|place| subscriber.receive(*shape, place, until), || handle.invalid())
+    }
+
+    /// Waits for the next message, and appends it to `into`, with those after it that were already
+    /// published: up to `most` in all. Returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv`](Self::recv). `into` then has the messages that were received before the
+    /// error.
+    pub fn recv_many(&mut self, into: &mut Vec<M::Owned>, most: usize) -> Result<usize> {
+        self.receive_many(into, most, Until::Ever)
+    }
+
+    /// The same, but waits up to `timeout` on the monotonic clock.
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut`; and those of [`recv_many`](Self::recv_many).
+    pub fn recv_many_timeout(
+        &mut self,
+        into: &mut Vec<M::Owned>,
+        most: usize,
+        timeout: Duration,
+    ) -> Result<usize> {
+        self.receive_many(into, most, Until::after(timeout))
+    }
+
+    fn receive_many(
+        &mut self,
+        into: &mut Vec<M::Owned>,
+        most: usize,
+        until: Until,
+    ) -> Result<usize> {
+        if most == 0 {
+            return Ok(0);
+        }
+        into.push(self.receive(until)?);
+        let mut count = 1;
+        while count < most && self.subscriber.has_next(self.shape) {
+            // Another publisher can overwrite it meanwhile.
+            let Some(next) = self.try_recv()? else { break };
+            into.push(next);
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// Returns an iterator that waits for each message. Every error is an item; after `Closed`,
+    /// which says that the object was removed, it ends.
+    pub fn iter(&mut self) -> impl Iterator<Item = Result<M::Owned>> + '_ {
+        let mut is_closed = false;
+        std::iter::from_fn(move || {
+            let answer = (!is_closed).then(|| self.recv())?;
+            is_closed = answer.as_ref().is_err_and(|error| error.kind() == ErrorKind::Closed);
+            Some(answer)
+        })
+    }
+
+    /// Returns the sequence number of the message that was received last. The first message of the
+    /// topic has 1, and each following one a number that is 1 higher, unless its publisher died.
+    pub fn sequence(&self) -> u64 {
+        self.subscriber.sequence()
+    }
+
+    /// Returns how many messages were overwritten before this subscriber received them. 0 unless
+    /// the topic overwrites: see [`WhenFull`](super::WhenFull).
+    ///
+    /// It counts at the next call that receives. A message whose publisher died in the middle of it
+    /// counts, if the messages after it were overwritten, too.
+    pub fn lost(&self) -> u64 {
+        self.subscriber.lost()
+    }
+
+    /// Returns the same subscriber, which spins for `duration` before it sleeps: see
+    /// [`Options::spin_for`](crate::Options::spin_for).
+    pub fn spin_for(mut self, duration: Duration) -> Self {
+        self.subscriber.wait_loop = WaitLoop::spinning_for(duration);
+        self
+    }
+}
+
+impl<T: Shareable> Subscriber<T> {
     /// Waits as [`recv_timeout`](Self::recv_timeout) does, and copies the message to `into`: for
     /// values too large for the stack.
     ///
@@ -237,44 +346,18 @@ impl<T: Shareable> Subscriber<T> {
         let fill = |bytes: &mut [_]| self.subscriber.receive(self.shape, bytes, until);
         receive::boxed(fill, || self.handle.invalid())
     }
+}
 
-    #[inline]
-    fn receive(&mut self, until: Until) -> Result<T> {
-        const { check_by_value::<T>("larger than 64 KiB: use `recv_into` or `recv_boxed`") };
-        let Self { handle, subscriber, shape } = self;
-        receive::value(|bytes| subscriber.receive(*shape, bytes, until), || handle.invalid())
-    }
-
-    /// Returns an iterator that waits for each message. Every error is an item; after `Closed`,
-    /// which says that the object was removed, it ends.
-    pub fn iter(&mut self) -> impl Iterator<Item = Result<T>> + '_ {
-        let mut is_closed = false;
-        std::iter::from_fn(move || {
-            let answer = (!is_closed).then(|| self.recv())?;
-            is_closed = answer.as_ref().is_err_and(|error| error.kind() == ErrorKind::Closed);
-            Some(answer)
-        })
-    }
-
-    /// Returns the sequence number of the message that was received last. The first message of the
-    /// topic has 1, and each following one a number that is 1 higher, unless its publisher died.
-    pub fn sequence(&self) -> u64 {
-        self.subscriber.subscription.sequence()
-    }
-
-    /// Returns how many messages were overwritten before this subscriber received them. 0 unless
-    /// the topic overwrites: see [`WhenFull`](super::WhenFull).
+impl<T: Shareable> Subscriber<[T]> {
+    /// Waits as [`recv_timeout`](Self::recv_timeout) does, and replaces the elements of `into` by
+    /// those of the message. It takes memory only if the list has no room for them.
     ///
-    /// It counts at the next call that receives. A message whose publisher died in the middle of it
-    /// counts, if the messages after it were overwritten, too.
-    pub fn lost(&self) -> u64 {
-        self.subscriber.subscription.lost()
-    }
-
-    /// Returns the same subscriber, which spins for `duration` before it sleeps: see
-    /// [`Options::spin_for`](crate::Options::spin_for).
-    pub fn spin_for(mut self, duration: Duration) -> Self {
-        self.subscriber.wait_loop = WaitLoop::spinning_for(duration);
-        self
+    /// # Errors
+    ///
+    /// Those of [`recv_timeout`](Self::recv_timeout). `into` is then empty.
+    pub fn recv_into(&mut self, into: &mut Vec<T>, timeout: Duration) -> Result<()> {
+        let until = Until::after(timeout);
+        let Self { handle, subscriber, shape } = self;
+        receive_list(into, |place| subscriber.receive(*shape, place, until), || handle.invalid())
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use shmkit::{ErrorKind, Options, Topic, WhenFull};
+use shmkit::{ErrorKind, Message, Options, Topic, WhenFull};
 
 use crate::children::{Child, Link};
 use crate::system::KILLS;
@@ -15,23 +15,71 @@ const NAME: &str = "load";
 const PUBLISHERS: usize = 2;
 const CHILDREN: usize = 4;
 const POLICIES: [WhenFull; 3] = [WhenFull::Block, WhenFull::DropNew, WhenFull::Overwrite];
-type Value = [u64; 24];
+const WORDS: usize = 24;
+type Value = [u64; WORDS];
 
-fn options() -> Options<Topic<Value>> {
-    Topic::<Value>::options().depth(16)
+/// A message that follows from a seed.
+trait Load: Message<Owned: AsRef<[u64]>> {
+    /// Publishes the message with this seed.
+    fn with<R>(seed: u64, publish: impl FnOnce(&Self) -> R) -> R;
+
+    /// How many words the message has.
+    fn length(seed: u64) -> usize;
 }
 
-/// The message with a number of a publisher, which no other has.
-fn message(publisher: u64, number: u64) -> Value {
-    value(publisher << 32 | number)
+impl Load for Value {
+    fn with<R>(seed: u64, publish: impl FnOnce(&Self) -> R) -> R {
+        publish(&value(seed))
+    }
+
+    fn length(_: u64) -> usize {
+        WORDS
+    }
+}
+
+/// A list of 1 to 24 words.
+impl Load for [u64] {
+    fn with<R>(seed: u64, publish: impl FnOnce(&Self) -> R) -> R {
+        publish(&value::<WORDS>(seed)[..Self::length(seed)])
+    }
+
+    fn length(seed: u64) -> usize {
+        1 + (seed % WORDS as u64) as usize
+    }
+}
+
+/// The seed of a message, after a check that it is not torn.
+fn seed_in<M: Load + ?Sized>(message: &M::Owned) -> u64 {
+    let found = message.as_ref();
+    let seed = found[0];
+    assert_eq!(found.len(), M::length(seed), "of another message");
+    let mut whole = value::<WORDS>(seed);
+    whole[..found.len()].copy_from_slice(found);
+    seed_of(&whole)
+}
+
+fn options<M: Message + ?Sized>() -> Options<Topic<M>> {
+    Topic::<M>::options().depth(16)
+}
+
+/// The seed of the message with a number of a publisher, which no other has.
+fn seed(publisher: u64, number: u64) -> u64 {
+    publisher << 32 | number
 }
 
 /// Publishes or receives without a pause, and reports its first success.
 pub(crate) fn role(link: &mut Link) {
     let task = link.task();
     let numbers: Vec<u64> = task.split(' ').map(|it| it.parse().unwrap()).collect();
-    let [publisher, seed] = numbers[..] else { panic!("{task}") };
-    let mut random = Random::from_seed(seed);
+    let [publisher, seed, lists] = numbers[..] else { panic!("{task}") };
+    let random = Random::from_seed(seed);
+    match lists {
+        0 => work(link, options::<Value>().open(NAME).unwrap(), publisher, random),
+        _ => work(link, options::<[u64]>().open(NAME).unwrap(), publisher, random),
+    }
+}
+
+fn work<M: Load + ?Sized>(link: &mut Link, topic: Topic<M>, publisher: u64, mut random: Random) {
     let mut reported = false;
     let mut report = || {
         if !reported {
@@ -39,7 +87,6 @@ pub(crate) fn role(link: &mut Link) {
             link.send("working");
         }
     };
-    let topic = options().open(NAME).unwrap();
     let mut number = 0;
     loop {
         // Joining and leaving are part of the load.
@@ -51,7 +98,7 @@ pub(crate) fn role(link: &mut Link) {
         let mut to = topic.publisher().unwrap();
         for _ in 0..rounds {
             number += 1;
-            to.publish(&message(publisher, number)).unwrap();
+            M::with(seed(publisher, number), |message| to.publish(message)).unwrap();
             report();
         }
     }
@@ -59,13 +106,13 @@ pub(crate) fn role(link: &mut Link) {
 
 /// Receives messages. Checks that they are whole, and that those of each publisher are in order and
 /// complete, but for those that were lost or dropped.
-fn receive(topic: &Topic<Value>, rounds: u64, report: &mut impl FnMut()) {
+fn receive<M: Load + ?Sized>(topic: &Topic<M>, rounds: u64, report: &mut impl FnMut()) {
     let mut from = topic.subscriber().unwrap();
     let (mut last, mut lost) = (HashMap::new(), 0);
     for _ in 0..rounds {
         match from.recv_timeout(Duration::from_millis(1)) {
-            Ok(value) => {
-                let seed = seed_of(&value);
+            Ok(message) => {
+                let seed = seed_in::<M>(&message);
                 let (publisher, number) = (seed >> 32, seed & 0xffff_ffff);
                 // A call that timed out may have counted them.
                 if from.lost() > lost {
@@ -89,20 +136,30 @@ fn receive(topic: &Topic<Value>, rounds: u64, report: &mut impl FnMut()) {
 
 #[test]
 fn random_kills_under_load_tear_and_lose_no_message_and_stop_nobody() {
+    kill_at_random(options::<Value>(), 0);
+}
+
+#[test]
+fn random_kills_under_a_load_of_lists_tear_and_lose_no_message_and_stop_nobody() {
+    kill_at_random(options::<[u64]>().max_len(WORDS), 1);
+}
+
+fn kill_at_random<M: Load + ?Sized>(options: Options<Topic<M>>, lists: u64) {
     let mut random = Random::new();
     for when_full in POLICIES {
         println!("{when_full:?}");
         let dir = TestDir::new();
-        let options = options().directory(dir.path()).when_full(when_full);
+        let options = options.clone().directory(dir.path()).when_full(when_full);
         let topic = options.create(NAME).unwrap();
         let mut next_publisher = 0;
         let mut start = |index: usize, random: &mut Random| {
             next_publisher += 1;
             let publisher = if index < PUBLISHERS { next_publisher } else { 0 };
-            Child::start(&dir, "topic load", format!("{publisher} {}", random.next() >> 1))
+            let task = format!("{publisher} {} {lists}", random.next() >> 1);
+            Child::start(&dir, "topic load", task)
         };
         let mut children: Vec<_> = (0..CHILDREN).map(|it| start(it, &mut random)).collect();
-        for _ in 0..KILLS / POLICIES.len() / 2 {
+        for _ in 0..KILLS / POLICIES.len() / 4 {
             let index = random.below(CHILDREN as u64) as usize;
             // One in four is killed while it starts or joins for the first time.
             if !random.one_in(4) {
@@ -122,14 +179,15 @@ fn random_kills_under_load_tear_and_lose_no_message_and_stop_nobody() {
 }
 
 /// Checks that the dead hold nothing up, and that nothing of them is left after a repair.
-fn check_after(dir: &TestDir, topic: &Topic<Value>) {
+fn check_after<M: Load + ?Sized>(dir: &TestDir, topic: &Topic<M>) {
     let mut subscriber = topic.subscriber().unwrap();
     let mut publisher = topic.publisher().unwrap();
     for number in 1..=40 {
-        publisher.publish_timeout(&message(0, number), TIMEOUT).unwrap();
+        let publish = |message: &M| publisher.publish_timeout(message, TIMEOUT);
+        M::with(seed(0, number), publish).unwrap();
         let received = loop {
             match subscriber.recv_timeout(TIMEOUT) {
-                Ok(value) => break seed_of(&value),
+                Ok(message) => break seed_in::<M>(&message),
                 Err(error) => assert_eq!(error.kind(), ErrorKind::PeerDied, "{error}"),
             }
         };

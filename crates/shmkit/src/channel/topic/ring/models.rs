@@ -12,7 +12,7 @@ use crate::participant::models::{DEAD, DeadIs, NOBODY_DIED, living};
 use crate::sys::wait::model::check;
 use crate::wait::{Until, WaitLoop};
 
-const SHAPE: Shape = Shape { value_bytes: 16, stride_words: 3 };
+const SHAPE: Shape = Shape { value_bytes: 16, stride_words: 3, element_bytes: 0 };
 const SLOTS: usize = 3;
 /// Every point of publishing at which a publisher that dies leaves something half-done.
 const POINTS: [&str; 5] = [
@@ -76,7 +76,7 @@ impl Words {
         let (wait_loop, until) = (WaitLoop::for_answer(0), Until::Ever);
         let none = || None::<()>;
         self.ring()
-            .receive(subscription, &mut into, &wait_loop, until, liveness, none)
+            .receive(subscription, &mut into[..], &wait_loop, until, liveness, none)
             .expect("a message");
         // SAFETY: the ring initialised all of it.
         let bytes = into.map(|byte| unsafe { byte.assume_init() });

@@ -276,7 +276,13 @@ impl<'a, S: HasShape> Ring<'a, S> {
         // ORDERING: Release; pairs with the Acquire fence in `read`: a subscriber that copied a
         // word stored after this fence finds `tail`, or the stamp, as it was stored before it.
         fence(Ordering::Release);
-        write_value(value, self.entry(claim.sequence).1);
+        let entry = self.entry(claim.sequence);
+        if let Some(length) = entry.length {
+            let elements = value.len() / self.shape.shape().element_bytes;
+            // ORDERING: Relaxed; ordered as the words of the value are.
+            length.store(elements as u64, Ordering::Relaxed);
+        }
+        write_value(value, entry.value);
         Ok(())
     }
 
@@ -316,10 +322,13 @@ fn is_free_for(stamp: u64, sequence: u64, depth: u64) -> bool {
 }
 
 /// Copies the value into its entry, with a crash point in the middle.
+///
+/// # Panics
+/// If the value has more bytes than there are words.
 #[inline(always)]
 fn write_value(value: &[u8], words: &[AtomicU64]) {
     if cfg!(any(feature = "crash-points", loom)) {
-        let half = words.len() / 2;
+        let half = value.len() / size_of::<u64>() / 2;
         let (first, second) = value.split_at(half * size_of::<u64>());
         copy_in(first, &words[..half]);
         crash_point!("topic: half written");

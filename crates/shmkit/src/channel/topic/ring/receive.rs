@@ -1,13 +1,13 @@
 //! The subscriber's side of the ring: read the next message, move the cursor.
 
-use core::mem::MaybeUninit;
 use core::ops::ControlFlow;
 
 use super::records::CURSOR_SHIFT;
 use super::{
-    COMPLETE, HasShape, MARKS, Ring, SKIPPED, STAMP_SHIFT, STATE, TAIL_SHIFT, TRIES, WhenFull,
-    is_incomplete,
+    COMPLETE, Entry, HasShape, MARKS, Ring, SKIPPED, STAMP_SHIFT, STATE, TAIL_SHIFT, TRIES,
+    WhenFull, is_incomplete,
 };
+use crate::channel::message::Place;
 use crate::memory::atomic::{Ordering, fence};
 use crate::memory::copy::{copy_out, fetch_early};
 use crate::participant::{Liveness, ParticipantId};
@@ -26,8 +26,10 @@ pub(crate) enum ReceiveError {
     TimedOut,
     /// The wait was stopped.
     Stopped(Stop),
-    /// An entry has a stamp that no publisher writes. It is reported once.
+    /// An entry has a stamp, or a length, that no publisher writes. It is reported once.
     Corrupt,
+    /// There is no memory for a message of so many bytes. It stays.
+    NoRoom(usize),
 }
 
 /// What a subscriber remembers from one message to the next.
@@ -83,18 +85,20 @@ enum Miss {
     Found(u64),
     /// It was claimed for another message meanwhile.
     Overwritten,
+    /// It is a list that is longer than the longest.
+    TooLong,
+    /// There is no room for so many bytes.
+    NoRoom(usize),
 }
 
 impl<'a, S: HasShape> Ring<'a, S> {
     /// Copies the next message to `into`, which is then initialised, if it is there.
     ///
-    /// # Panics
-    /// If `into` is not as long as a value.
     #[inline(always)]
-    pub(crate) fn try_receive(
+    pub(crate) fn try_receive<P: Place + ?Sized>(
         self,
         subscription: &mut Subscription,
-        into: &mut [MaybeUninit<u8>],
+        into: &mut P,
     ) -> bool {
         let sequence = subscription.next;
         let received = self.read(sequence, self.protects(subscription), into).is_ok();
@@ -104,16 +108,20 @@ impl<'a, S: HasShape> Ring<'a, S> {
         received
     }
 
+    /// Whether the next message is complete, or was overwritten.
+    pub(crate) fn has_next(self, subscription: &Subscription) -> bool {
+        // ORDERING: Relaxed; the copy that follows has the ordering.
+        let found = self.stamp(subscription.next).load(Ordering::Relaxed);
+        found >> STAMP_SHIFT >= subscription.next && found & STATE == COMPLETE
+    }
+
     /// Copies the next message to `into`, which is then initialised. Waits for it as long as
     /// `until` says. `news` is asked at each slow check whether there is another reason to end the
     /// wait.
-    ///
-    /// # Panics
-    /// If `into` is not as long as a value.
-    pub(crate) fn receive<N>(
+    pub(crate) fn receive<N, P: Place + ?Sized>(
         self,
         subscription: &mut Subscription,
-        into: &mut [MaybeUninit<u8>],
+        into: &mut P,
         wait_loop: &WaitLoop,
         until: Until,
         liveness: &impl Liveness,
@@ -123,12 +131,12 @@ impl<'a, S: HasShape> Ring<'a, S> {
             &mut (subscription, into),
             liveness.notices(),
             until,
-            |(subscription, into)| match self.look(subscription, into) {
+            |(subscription, into)| match self.look(subscription, &mut **into) {
                 Look::Received => ControlFlow::Break(Some(Ok(()))),
                 Look::Pending(..) => ControlFlow::Continue(()),
                 Look::Failed(error) => ControlFlow::Break(Some(Err(Ended::Failed(error)))),
             },
-            |(subscription, into), _| match self.look(subscription, into) {
+            |(subscription, into), _| match self.look(subscription, &mut **into) {
                 Look::Received => Poll::Ready(Ok(())),
                 Look::Pending(word, seen) => Poll::Pending(SleepTicket::new(word, seen)),
                 Look::Failed(error) => Poll::Ready(Err(Ended::Failed(error))),
@@ -147,10 +155,10 @@ impl<'a, S: HasShape> Ring<'a, S> {
 
     /// Copies the next message to `into`, which is then initialised, if it is there: also behind
     /// entries that were skipped.
-    pub(crate) fn take(
+    pub(crate) fn take<P: Place + ?Sized>(
         self,
         subscription: &mut Subscription,
-        into: &mut [MaybeUninit<u8>],
+        into: &mut P,
     ) -> Result<bool, ReceiveError> {
         match self.look(subscription, into) {
             Look::Received => Ok(true),
@@ -161,7 +169,7 @@ impl<'a, S: HasShape> Ring<'a, S> {
 
     /// Copies the next message, or says why not.
     #[inline]
-    fn look(self, subscription: &mut Subscription, into: &mut [MaybeUninit<u8>]) -> Look<'a> {
+    fn look<P: Place + ?Sized>(self, subscription: &mut Subscription, into: &mut P) -> Look<'a> {
         for _ in 0..TRIES {
             let sequence = subscription.next;
             let word = self.stamp(sequence);
@@ -187,6 +195,11 @@ impl<'a, S: HasShape> Ring<'a, S> {
                     return Look::Failed(ReceiveError::Corrupt);
                 }
                 Err(Miss::Found(_)) => {}
+                Err(Miss::TooLong) => {
+                    self.pass(subscription, sequence);
+                    return Look::Failed(ReceiveError::Corrupt);
+                }
+                Err(Miss::NoRoom(bytes)) => return Look::Failed(ReceiveError::NoRoom(bytes)),
                 // If this process does not see `tail` moved yet, the next look finds the stamp.
                 Err(Miss::Overwritten) => _ = self.catch_up(subscription),
             }
@@ -206,22 +219,29 @@ impl<'a, S: HasShape> Ring<'a, S> {
     /// Each look also fetches the value's second line early, so that it does not arrive after the
     /// stamp.
     #[inline(always)]
-    fn read(
+    fn read<P: Place + ?Sized>(
         self,
         sequence: u64,
         is_protected: bool,
-        into: &mut [MaybeUninit<u8>],
+        into: &mut P,
     ) -> Result<(), Miss> {
-        assert!(into.len() == self.shape.shape().value_bytes, "a value of another size");
-        let (word, words) = self.entry(sequence);
-        fetch_early(words, SECOND_LINE);
+        let Entry { stamp: word, length, value } = self.entry(sequence);
+        fetch_early(value, SECOND_LINE);
         let complete = sequence << STAMP_SHIFT | COMPLETE;
         // ORDERING: Acquire; pairs with the Release in `advance`: the value is seen too.
         let found = word.load(Ordering::Acquire);
         if found & !MARKS != complete {
             return Err(Miss::Found(found));
         }
-        copy_out(words, into);
+        let shape = self.shape.shape();
+        let bytes = match length {
+            // ORDERING: Relaxed; ordered as the words of the value are.
+            Some(length) => {
+                shape.list_bytes(length.load(Ordering::Relaxed)).ok_or(Miss::TooLong)?
+            }
+            None => shape.value_bytes,
+        };
+        copy_out(value, into.room(bytes).ok_or(Miss::NoRoom(bytes))?);
         if is_protected {
             return Ok(());
         }

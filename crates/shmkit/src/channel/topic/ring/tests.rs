@@ -1,13 +1,17 @@
 use std::cell::RefCell;
 
 use super::*;
+use crate::channel::message::Message;
 use crate::channel::topic::geometry::{CLAIMING, CURSOR, PUBLISHING, SUBSCRIBED};
+use crate::error::{Error, ErrorKind};
 use crate::memory::HeapMemory;
 use crate::participant::ParticipantId;
 use crate::wait::{Extent, Until, WaitLoop};
 use core::mem::MaybeUninit;
 
-const SHAPE: Shape = Shape { value_bytes: 20, stride_words: 4 };
+const SHAPE: Shape = Shape { value_bytes: 20, stride_words: 4, element_bytes: 0 };
+/// Lists of up to 4 elements of 4 bytes.
+const LISTS: Shape = Shape { value_bytes: 16, stride_words: 4, element_bytes: 4 };
 const SLOTS: usize = 4;
 
 /// Says which participants are dead.
@@ -24,13 +28,18 @@ struct Fixture {
     memory: HeapMemory,
     depth: u32,
     when_full: WhenFull,
+    shape: Shape,
     dead: Dead,
 }
 
 impl Fixture {
     fn new(depth: u32, when_full: WhenFull) -> Self {
         let memory = HeapMemory::zeroed(128 + SLOTS * 128 + depth as usize * 32);
-        Self { memory, depth, when_full, dead: Dead::default() }
+        Self { memory, depth, when_full, shape: SHAPE, dead: Dead::default() }
+    }
+
+    fn of_lists(depth: u32, when_full: WhenFull) -> Self {
+        Self { shape: LISTS, ..Self::new(depth, when_full) }
     }
 
     fn ring(&self) -> Ring<'_> {
@@ -38,7 +47,7 @@ impl Fixture {
         let words = |from, count| view.words(from, count).unwrap();
         let entries = words(128 + SLOTS * 128, self.depth as usize * 4);
         let records = words(128, SLOTS * RECORD_WORDS);
-        Ring::new(words(0, 16), records, entries, self.depth, self.when_full, SHAPE).unwrap()
+        Ring::new(words(0, 16), records, entries, self.depth, self.when_full, self.shape).unwrap()
     }
 
     fn publisher(&self, slot: u32) -> Publishing {
@@ -66,7 +75,7 @@ impl Fixture {
         let wait_loop = WaitLoop::for_answer(0);
         let received = self.ring().receive(
             subscription,
-            &mut into,
+            &mut into[..],
             &wait_loop,
             Until::Now,
             &self.dead,
@@ -344,7 +353,7 @@ fn words_of_garbage_give_errors_and_never_a_hang_or_a_panic() {
                     let news = || None::<()>;
                     let _ = ring.receive(
                         &mut subscriber,
-                        &mut into,
+                        &mut into[..],
                         &wait_loop,
                         until,
                         &topic.dead,
@@ -368,13 +377,65 @@ fn a_garbage_stamp_is_reported_once_and_the_topic_is_not_sound() {
     let topic = Fixture::new(4, WhenFull::Block);
     let mut subscriber = topic.subscriber(1, 0);
     assert!(topic.ring().is_sound());
-    topic.ring().entry(1).0.store(77 << STAMP_SHIFT, Ordering::Relaxed);
+    topic.ring().entry(1).stamp.store(77 << STAMP_SHIFT, Ordering::Relaxed);
     assert_eq!(topic.receive(&mut subscriber), Err(ReceiveError::Corrupt));
     assert_eq!(topic.receive(&mut subscriber), Ok(0));
     let mut publisher = topic.publisher(0);
     assert_eq!(topic.publish(&mut publisher, 1), Err(ClaimError::Corrupt));
     topic.ring().line[TAIL].store(5 << TAIL_SHIFT, Ordering::Relaxed);
     assert!(!topic.ring().is_sound());
+}
+
+/// Receives the next list. `None`: there is none.
+fn next_list(topic: &Fixture, subscriber: &mut Subscription) -> Result<Option<Vec<u8>>, Error> {
+    let mut failed = None;
+    let list = <[u8]>::receive(
+        |place| match topic.ring().take(subscriber, place) {
+            Ok(true) => Ok(()),
+            other => {
+                failed = Some(other);
+                Err(Error::new(ErrorKind::TimedOut, "none"))
+            }
+        },
+        || unreachable!("any bytes are valid"),
+    );
+    match failed {
+        Some(Err(error)) => panic!("{error:?}"),
+        Some(Ok(_)) => Ok(None),
+        None => list.map(Some),
+    }
+}
+
+#[test]
+fn each_list_has_its_own_length() {
+    for when_full in [WhenFull::Block, WhenFull::Overwrite] {
+        let topic = Fixture::of_lists(4, when_full);
+        let (mut publisher, mut subscriber) = (topic.publisher(0), topic.subscriber(1, 0));
+        for elements in [0, 4, 1, 0, 3, 2, 4, 4, 0] {
+            let sent: Vec<u8> = (0..elements * 4).collect();
+            let claim = topic.ring().claim(&mut publisher).unwrap();
+            topic.ring().publish_claimed(claim, &sent).unwrap();
+            assert_eq!(next_list(&topic, &mut subscriber).unwrap(), Some(sent));
+            assert_eq!(next_list(&topic, &mut subscriber).unwrap(), None);
+        }
+    }
+}
+
+#[test]
+fn a_length_that_no_publisher_writes_is_reported_once_and_passed() {
+    for garbage in [5, u64::MAX / 4 + 2, u64::MAX] {
+        let topic = Fixture::of_lists(4, WhenFull::Block);
+        let (mut publisher, mut subscriber) = (topic.publisher(0), topic.subscriber(1, 0));
+        for list in [&[1; 4], &[2; 4]] {
+            let claim = topic.ring().claim(&mut publisher).unwrap();
+            topic.ring().publish_claimed(claim, list).unwrap();
+        }
+        topic.ring().entry(1).length.unwrap().store(garbage, Ordering::Relaxed);
+        let mut into = [MaybeUninit::uninit(); 16];
+        let taken = topic.ring().take(&mut subscriber, &mut into[..]);
+        assert_eq!(taken, Err(ReceiveError::Corrupt));
+        assert_eq!(next_list(&topic, &mut subscriber).unwrap(), Some(vec![2; 4]));
+    }
 }
 
 #[test]
