@@ -117,6 +117,17 @@ pub const TOPIC_POINTS: &[&str] = &[
     "topic: claim found abandoned, not skipped",
 ];
 
+/// The points in topics with large messages, in addition to the ones above.
+#[cfg(feature = "crash-points")]
+pub const TOPIC_BUFFER_POINTS: &[&str] = &[
+    "topic: buffer taken",
+    "topic: buffer names its message, not in the entry",
+    "topic: buffer in the entry, not complete",
+    "topic: complete, old buffer not taken",
+    "topic: sample announced",
+    "topic: lost buffer found, not freed",
+];
+
 /// The points in objects in a region of memory, in addition to the ones above.
 #[cfg(feature = "crash-points")]
 pub const REGION_POINTS: &[&str] = &[
@@ -200,6 +211,7 @@ mod armed {
             || is_in(super::SYNC_POINTS, name)
             || is_in(super::QUEUE_POINTS, name)
             || is_in(super::TOPIC_POINTS, name)
+            || is_in(super::TOPIC_BUFFER_POINTS, name)
             || is_in(super::REGION_POINTS, name)
             || is_in(super::MEMORY_POINTS, name)
             || is_in(super::LOCKED_POINTS, name)

@@ -112,7 +112,7 @@ pub use channel::Message;
 pub use channel::read_retries;
 pub use channel::{AnyChanges, AnyLatest, Changes, Latest, LatestLoan, LatestObject, LatestWriter};
 pub use channel::{AnyPublisher, AnySubscriber, AnyTopic, TopicObject};
-pub use channel::{Attached, Attendance, AttendanceNews};
+pub use channel::{Attached, Attendance, AttendanceNews, Loan, Sample};
 pub use channel::{DeadLetter, Queue, QueueCounts, QueueReceiver, QueueSender, Received};
 pub use channel::{Pipe, PipeReader, PipeWriter};
 pub use channel::{Publisher, Subscriber, Topic, WhenFull};

@@ -54,6 +54,14 @@ pub trait Message: sealed::Sealed {
     #[doc(hidden)]
     fn elements(&self) -> &[Self::Element];
 
+    /// The message with these elements: one, unless it is a list.
+    #[doc(hidden)]
+    fn of(elements: &[Self::Element]) -> &Self;
+
+    /// The same, to change it.
+    #[doc(hidden)]
+    fn of_mut(elements: &mut [Self::Element]) -> &mut Self;
+
     /// The bytes of the message, with zeros as padding. `room` is used if there is padding.
     #[doc(hidden)]
     fn bytes<'a>(&'a self, room: &'a mut Vec<u8>) -> &'a [u8];
@@ -86,6 +94,16 @@ impl<T: Shareable> Message for T {
     #[inline(always)]
     fn elements(&self) -> &[T] {
         slice::from_ref(self)
+    }
+
+    #[inline(always)]
+    fn of(elements: &[T]) -> &T {
+        &elements[0]
+    }
+
+    #[inline(always)]
+    fn of_mut(elements: &mut [T]) -> &mut T {
+        &mut elements[0]
     }
 
     #[inline(always)]
@@ -126,6 +144,16 @@ impl<T: Shareable> Message for [T] {
     #[inline(always)]
     fn elements(&self) -> &[T] {
         self
+    }
+
+    #[inline(always)]
+    fn of(elements: &[T]) -> &[T] {
+        elements
+    }
+
+    #[inline(always)]
+    fn of_mut(elements: &mut [T]) -> &mut [T] {
+        elements
     }
 
     fn bytes<'a>(&'a self, room: &'a mut Vec<u8>) -> &'a [u8] {

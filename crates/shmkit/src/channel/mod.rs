@@ -15,6 +15,6 @@ pub use message::Message;
 pub use pipe::{Pipe, PipeReader, PipeWriter};
 pub use queue::{DeadLetter, Queue, QueueCounts, QueueReceiver, QueueSender, Received};
 pub use topic::{
-    AnyPublisher, AnySubscriber, AnyTopic, Attached, Attendance, AttendanceNews, Publisher,
-    Subscriber, Topic, TopicObject, WhenFull,
+    AnyPublisher, AnySubscriber, AnyTopic, Attached, Attendance, AttendanceNews, Loan, Publisher,
+    Sample, Subscriber, Topic, TopicObject, WhenFull,
 };

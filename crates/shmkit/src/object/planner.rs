@@ -287,14 +287,29 @@ impl<'a> Planner<'a> {
 
     /// Adds `count` slots of `size` bytes: a stamp of 8 bytes, then the bytes of a value.
     pub(crate) fn slots(&mut self, count: u64, size: u64, value: ValueType<'_>) {
-        self.valued("slots", &[("stamp", WORDS)], count, size, value);
+        self.structs("slots", &[("stamp", WORDS)], count, size, Some(value));
     }
 
     /// Adds `count` entries of `size` bytes: a stamp, which can be waited on, the length if the
     /// value is a list, then the bytes of the value.
     pub(crate) fn entries(&mut self, count: u64, size: u64, value: ValueType<'_>, is_list: bool) {
         let words = [("stamp", WAIT), ("length", WORDS)];
-        self.valued("entries", &words[..if is_list { 2 } else { 1 }], count, size, value);
+        self.structs("entries", &words[..if is_list { 2 } else { 1 }], count, size, Some(value));
+    }
+
+    /// Adds `count` entries of `size` bytes: a stamp, which can be waited on, the length if values
+    /// are lists, then the number of a buffer.
+    pub(crate) fn numbered_entries(&mut self, count: u64, size: u64, is_list: bool) {
+        let words: &[_] = match is_list {
+            true => &[("stamp", WAIT), ("length", WORDS), ("buffer", WORDS)],
+            false => &[("stamp", WAIT), ("buffer", WORDS)],
+        };
+        self.structs("entries", words, count, size, None);
+    }
+
+    /// Adds `count` buffers of `size` bytes, each of which begins with the bytes of a value.
+    pub(crate) fn buffers(&mut self, count: u64, size: u64, value: ValueType<'_>) {
+        self.structs("buffers", &[], count, size, Some(value));
     }
 
     /// Adds `count` slots of `size` bytes: words with these names, then the bytes of a value.
@@ -306,29 +321,33 @@ impl<'a> Planner<'a> {
         value: ValueType<'_>,
     ) {
         let words: Vec<_> = words.iter().map(|word| (*word, WORDS)).collect();
-        self.valued("slots", &words, count, size, value);
+        self.structs("slots", &words, count, size, Some(value));
     }
 
     /// Adds `count` structs of `size` bytes: words with these names and roles, then the bytes of a
     /// value.
-    fn valued(
+    fn structs(
         &mut self,
         name: &str,
         words: &[(&str, &str)],
         count: u64,
         size: u64,
-        value: ValueType<'_>,
+        value: Option<ValueType<'_>>,
     ) {
         let place = self.reserve(count.saturating_mul(size));
         self.field(name, place, WORDS, &|to| {
             to.pieces(&[Text("[("), Number(size), Text(",8){")]);
-            for ((word, role), at) in words.iter().zip((0..).step_by(8)) {
-                to.pieces(&[Text(word), Text("@"), Number(at), Text(":")]);
-                to.pieces(&[Text(role), Text("#u64,")]);
+            for ((word, role), index) in words.iter().zip(0..) {
+                let comma = if index == 0 { "" } else { "," };
+                to.pieces(&[Text(comma), Text(word), Text("@"), Number(8 * index), Text(":")]);
+                to.pieces(&[Text(role), Text("#u64")]);
             }
-            let at = Number(8 * words.len() as u64);
-            to.pieces(&[Text("value@"), at, Text(":"), Text(VALUE), Text("#")]);
-            to.value(value);
+            if let Some(value) = value {
+                let comma = if words.is_empty() { "" } else { "," };
+                let at = Number(8 * words.len() as u64);
+                to.pieces(&[Text(comma), Text("value@"), at, Text(":"), Text(VALUE), Text("#")]);
+                to.value(value);
+            }
             to.pieces(&[Text("};"), Number(count), Text("]")]);
         });
     }

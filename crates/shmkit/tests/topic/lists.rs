@@ -2,7 +2,7 @@
 
 use shmkit::{ErrorKind, Shareable, Topic, WhenFull};
 
-use super::{TICK, TIMEOUT, TestDir, Tick, kind};
+use super::{TICK, TIMEOUT, TestDir, Tick, kind, write_at};
 
 #[test]
 fn each_message_has_its_own_length_also_none() {
@@ -144,21 +144,11 @@ fn an_element_that_is_no_value_is_an_error_once() {
     let mut publisher = topic.publisher().unwrap();
     publisher.publish(&[Color::Red; 8][..]).unwrap();
     publisher.publish(&[Color::Blue; 2][..]).unwrap();
-    let mut bytes = std::fs::read(dir.file()).unwrap();
+    let bytes = std::fs::read(dir.file()).unwrap();
     let place = bytes.windows(8).position(|window| window == [0x51; 8]).unwrap();
-    bytes[place + 7] = 0x53;
-    write_at(&dir, place + 7, &[0x53]);
+    write_at(&dir.file(), &[0x53], place as u64 + 7);
     assert_eq!(kind(subscriber.recv()), ErrorKind::Corrupt);
     assert_eq!(subscriber.recv().unwrap(), [Color::Blue; 2]);
-}
-
-/// Writes to the file of the topic, as another process could.
-fn write_at(dir: &TestDir, place: usize, bytes: &[u8]) {
-    use std::io::{Seek, SeekFrom, Write};
-
-    let mut file = std::fs::OpenOptions::new().write(true).open(dir.file()).unwrap();
-    file.seek(SeekFrom::Start(place as u64)).unwrap();
-    file.write_all(bytes).unwrap();
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod allocations;
 mod any;
 mod batches;
 mod lists;
+mod loans;
 
 use std::time::{Duration, Instant};
 

@@ -80,7 +80,9 @@ impl AnyTopic {
         check_kind(layout.kind, Kind::Topic)?;
         let messages = AnyMessage::of(layout)?;
         let shape = shape_of(messages.value(), layout.item_length).filter(|shape| {
-            let plan = |to: &mut Planner<'_>| plan(to, messages.value_type(), *shape);
+            let flags = layout.flags;
+            let value = messages.value_type();
+            let plan = |to: &mut Planner<'_>| plan(to.with_flags(flags), value, *shape);
             let found = (layout.payload_size, layout.fingerprint);
             size_and_fingerprint(Kind::Topic, layout.counts(), &plan) == found
         });

@@ -5,6 +5,13 @@
 //! | tail ..  | record | record | ..    | stamp, value | stamp, value | ..
 //!                                      | stamp, length, elements | ..          for lists
 //! ```
+//!
+//! Messages of more than 4 KiB are in buffers, and an entry has the number of one:
+//!
+//! ```text
+//! .. | stamp, buffer | ..                   | owner, owner, ..  | buffer | buffer | ..
+//!    | stamp, length, buffer | ..  for lists
+//! ```
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -18,6 +25,10 @@ const WORD: usize = size_of::<u64>();
 pub(crate) const FLAG_DROP_NEW: u32 = 1 << 16;
 /// `flags`: a message for which there is no room overwrites the oldest one.
 pub(crate) const FLAG_OVERWRITE: u32 = 1 << 17;
+/// `flags`: how many buffers there are besides one for each entry; 0: the default.
+pub(crate) const FLAG_SPARE: u32 = 0x3ff << 18;
+/// How many buffers there are besides one for each entry, unless the options say another number.
+pub(crate) const DEFAULT_SPARE: u32 = 8;
 
 /// The words of the first line, by their index.
 pub(crate) const TAIL: usize = 0;
@@ -30,12 +41,19 @@ pub(crate) const SUBSCRIBED: usize = 1;
 pub(crate) const LOST: usize = 2;
 pub(crate) const PUBLISHING: usize = 3;
 pub(crate) const CLAIMING: usize = 4;
+pub(crate) const BORROWER: usize = 5;
+pub(crate) const SAMPLES: usize = 6;
+/// How many samples a subscriber can have at a time. A model has only what it needs.
+pub(crate) const SAMPLES_EACH: usize = if cfg!(loom) { 1 } else { 8 };
 
 /// Where the records are in the payload.
 pub(crate) const RECORDS: u64 = LINE;
 /// The words of a record. A model has only those in use.
-pub(crate) const RECORD_WORDS: usize = if cfg!(loom) { CLAIMING + 1 } else { LINE_WORDS };
+pub(crate) const RECORD_WORDS: usize = if cfg!(loom) { SAMPLES + SAMPLES_EACH } else { LINE_WORDS };
+const _: () = assert!(SAMPLES + SAMPLES_EACH <= RECORD_WORDS);
 
+/// Messages with more bytes than this are in buffers. Those of a model are small.
+pub(crate) const INLINE_BYTES: usize = if cfg!(loom) { 16 } else { 4 << 10 };
 /// The most entries of a ring.
 pub(crate) const MAX_DEPTH: u32 = 1 << 20;
 /// The largest value, in bytes, of which several can be addressed.
@@ -81,7 +99,8 @@ impl Shape {
             return None;
         }
         let words = if element_bytes > 0 { 2 } else { 1 };
-        let least = value_bytes.next_multiple_of(WORD) + words * WORD;
+        let in_entry = if value_bytes > INLINE_BYTES { WORD } else { value_bytes };
+        let least = in_entry.next_multiple_of(WORD) + words * WORD;
         let stride = match least {
             0..=64 => least.next_power_of_two(),
             65..=72 => least,
@@ -93,7 +112,8 @@ impl Shape {
 
     /// How many entries a ring has, unless the options say another number.
     pub(crate) const fn default_depth(self) -> u32 {
-        let fits = RING_BYTES / self.stride_bytes();
+        let buffer = if self.is_buffered() { self.buffer_words() * WORD } else { 0 };
+        let fits = RING_BYTES / (self.stride_bytes() + buffer);
         let [least, most] = DEPTHS;
         let depth = if fits < least {
             least
@@ -110,9 +130,26 @@ impl Shape {
         self.stride_words * WORD
     }
 
-    /// Words from the stamp to the end of the value.
+    /// Words from the stamp to the end of the value, or to the number of a buffer.
     pub(crate) const fn used_words(self) -> usize {
-        self.value_at() + self.value_bytes.div_ceil(WORD)
+        self.value_at() + if self.is_buffered() { 1 } else { self.value_words() }
+    }
+
+    /// Words of a value.
+    pub(crate) const fn value_words(self) -> usize {
+        self.value_bytes.div_ceil(WORD)
+    }
+
+    /// Whether messages are in buffers.
+    #[inline(always)]
+    pub(crate) const fn is_buffered(self) -> bool {
+        self.value_bytes > INLINE_BYTES
+    }
+
+    /// Words from one buffer to the next: each begins at a multiple of 128 bytes, and has room for
+    /// the padding that it may need.
+    pub(crate) const fn buffer_words(self) -> usize {
+        self.value_words().next_multiple_of(if cfg!(loom) { 1 } else { LINE_WORDS })
     }
 
     /// The index of the first word of the value, after the stamp and the length of a list.
@@ -137,9 +174,32 @@ impl Shape {
     }
 }
 
+/// How many buffers an object has, with this many entries and these flags.
+pub(crate) const fn buffer_count(depth: u32, flags: u32) -> u32 {
+    let spare = (flags & FLAG_SPARE) >> FLAG_SPARE.trailing_zeros();
+    depth.saturating_add(if spare == 0 { DEFAULT_SPARE } else { spare })
+}
+
 /// Where the entries are, in words from the beginning of the payload.
 pub(crate) const fn entries_at(participants: usize) -> usize {
     RECORDS as usize / WORD + participants * RECORD_WORDS
+}
+
+/// Where the owners of buffers are, in words from the beginning of the payload.
+pub(crate) const fn owners_at(participants: usize, depth: u32, shape: Shape) -> usize {
+    let entries = (depth as usize).saturating_mul(shape.stride_words);
+    entries_at(participants).saturating_add(entries).saturating_add(LINE_WORDS - 1) / LINE_WORDS
+        * LINE_WORDS
+}
+
+/// Where the buffers are, in words from the beginning of the payload.
+pub(crate) const fn buffers_at(
+    participants: usize,
+    depth: u32,
+    buffers: usize,
+    shape: Shape,
+) -> usize {
+    owners_at(participants, depth, shape).saturating_add(buffers.next_multiple_of(LINE_WORDS))
 }
 
 /// What knows a shape: a variable, or a type, with which offsets are constants.
@@ -226,8 +286,10 @@ mod tests {
             (120, 128, 256),
             (121, 192, 256),
             (1_024, 1_088, 128),
-            (65_536, 65_600, 4),
-            (1 << 20, (1 << 20) + 64, 4),
+            (4_096, 4_160, 32),
+            (4_097, 16, 32),
+            (65_536, 16, 4),
+            (1 << 20, 16, 4),
         ] {
             let shape = Shape::of(value).unwrap();
             assert_eq!((shape.stride_bytes(), shape.default_depth()), (stride, depth), "{value}");

@@ -10,7 +10,8 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use super::geometry::{
-    FLAG_DROP_NEW, FLAG_OVERWRITE, HasShape, MAX_DEPTH, RECORD_WORDS, RECORDS, Shape, entries_at,
+    FLAG_DROP_NEW, FLAG_OVERWRITE, HasShape, MAX_DEPTH, RECORD_WORDS, RECORDS, Shape, buffer_count,
+    buffers_at, entries_at, owners_at,
 };
 use super::ring::{Ring, WhenFull};
 use crate::error::{Error, ErrorKind, Result};
@@ -25,8 +26,11 @@ pub(super) struct Handle {
     depth: u32,
     pub(super) when_full: WhenFull,
     participants: usize,
+    /// How many buffers there are; 0 if messages are in the entries.
+    buffers: usize,
     /// INVARIANT: points to the first word of the payload, which has the line, the records of
-    /// `participants` and `depth` entries of this shape, in the mapping that `object` keeps alive.
+    /// `participants`, `depth` entries of this shape, and `buffers` owners and buffers, in the
+    /// mapping that `object` keeps alive.
     payload: NonNull<AtomicU64>,
 }
 
@@ -42,11 +46,17 @@ impl Handle {
         let (depth, participants) = (layout.items, layout.participants_count as usize);
         check_depth(depth).map_err(|error| error.of_kind(ErrorKind::Corrupt))?;
         let entries = (depth as usize).saturating_mul(shape.stride_words);
-        let words = entries_at(participants).saturating_add(entries);
+        let mut words = entries_at(participants).saturating_add(entries);
+        let mut buffers = 0;
+        if shape.is_buffered() {
+            buffers = buffer_count(depth, layout.flags) as usize;
+            words = buffers_at(participants, depth, buffers, shape)
+                .saturating_add(buffers.saturating_mul(shape.buffer_words()));
+        }
         // INVARIANT: the payload has these words, and the depth was checked.
         let payload = NonNull::from(object.payload().words(0, words)?).cast();
         let when_full = when_full(layout.flags);
-        Ok(Self { object, shape, depth, when_full, participants, payload })
+        Ok(Self { object, shape, depth, when_full, participants, buffers, payload })
     }
 
     /// The ring. If the shape is a constant, offsets in an entry are constants too.
@@ -57,8 +67,23 @@ impl Handle {
         let line = self.words(0, LINE_WORDS);
         let records = self.words(RECORDS as usize / 8, self.participants * RECORD_WORDS);
         let entries = self.words(entries_at, self.depth as usize * shape.shape().stride_words);
-        Ring::new(line, records, entries, self.depth, self.when_full, shape)
-            .expect("the words were counted by the shape")
+        let ring = Ring::new(line, records, entries, self.depth, self.when_full, shape);
+        let ring = if shape.shape().is_buffered() {
+            let (participants, depth, count) = (self.participants, self.depth, self.buffers);
+            let owners = self.words(owners_at(participants, depth, self.shape), count);
+            let at = buffers_at(participants, depth, count, self.shape);
+            let buffers = self.words(at, count * self.shape.buffer_words());
+            ring.and_then(|ring| ring.with_buffers(owners, buffers))
+        } else {
+            ring
+        };
+        ring.expect("the words were counted by the shape")
+    }
+
+    /// Where a buffer is, in bytes from the beginning of the payload.
+    pub(super) fn buffer_at(&self, buffer: u32) -> usize {
+        let at = buffers_at(self.participants, self.depth, self.buffers, self.shape);
+        (at + buffer as usize * self.shape.buffer_words()) * size_of::<AtomicU64>()
     }
 
     /// The number of entries.

@@ -14,25 +14,31 @@
 //! | `options` | creating and opening |
 //! | `publisher` | publishing |
 //! | `subscriber` | receiving |
+//! | `loan`, `sample`, `borrower` | filling a message in place, and borrowing one |
 //! | `attendance` | who is attached; news of those that come and go |
 //! | `any` | the same for a type that only the object knows |
 
 mod any;
 mod attendance;
+mod borrower;
 mod geometry;
 mod handle;
+mod loan;
 mod options;
 mod payload;
 mod publisher;
 mod ring;
+mod sample;
 mod subscriber;
 
 use std::sync::Arc;
 
 pub use any::{AnyPublisher, AnySubscriber, AnyTopic};
 pub use attendance::{Attached, Attendance, AttendanceNews};
+pub use loan::Loan;
 pub use publisher::Publisher;
 pub use ring::WhenFull;
+pub use sample::Sample;
 pub use subscriber::Subscriber;
 
 use self::geometry::{HasShape, TypeShape};
@@ -68,8 +74,10 @@ mod sealed {
 ///
 /// The ring has as many entries as [`Options::depth`] says: by default as many as there is room for
 /// in 256 KiB, at least 4 and at most 256, rounded down to a power of two. An entry of lists has
-/// room for the longest one. Each participant takes 192 bytes. A topic of messages of 64 bytes with
-/// the default options takes 32 KiB. All space is committed when it is created.
+/// room for the longest one. Messages of more than 4 KiB are in buffers: one for each entry, and
+/// [8 more](Options::spare_buffers). So a topic of frames of 6 MB takes 72 MB. Each participant
+/// takes 192 bytes. A topic of messages of 64 bytes with the default options takes 32 KiB. All
+/// space is committed when it is created.
 ///
 /// # If a process dies
 ///

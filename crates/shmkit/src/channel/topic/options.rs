@@ -1,6 +1,6 @@
 //! Creating and opening a `Topic`.
 
-use super::geometry::{FLAG_DROP_NEW, FLAG_OVERWRITE, TypeShape};
+use super::geometry::{FLAG_DROP_NEW, FLAG_OVERWRITE, FLAG_SPARE, TypeShape};
 use super::handle::check_depth;
 use super::{Topic, TopicObject, WhenFull, sealed};
 use crate::channel::message::Message;
@@ -29,6 +29,17 @@ impl<O: TopicObject> Options<O> {
         let flags = &mut self.choices.kind_flags;
         flags.choose(FLAG_DROP_NEW, when_full == WhenFull::DropNew);
         flags.choose(FLAG_OVERWRITE, when_full == WhenFull::Overwrite);
+        self
+    }
+
+    /// Sets how many buffers there are for messages of more than 4 KiB, besides one for each entry
+    /// of the ring: 1 to 1,023. Default: 8.
+    ///
+    /// Each publisher uses one, and one more while it has a [loan](super::Publisher::loan); each
+    /// [sample](super::Sample) that a subscriber holds longer than its message is in the ring uses
+    /// one. If there is none, publishing and loaning fail with `Full`.
+    pub fn spare_buffers(mut self, buffers: u32) -> Self {
+        self.choices.kind_flags.choose_number(FLAG_SPARE, buffers.clamp(1, 1_023));
         self
     }
 }

@@ -7,8 +7,8 @@
 
 use super::Topic;
 use super::geometry::{
-    CHANGES, DROPPED, FLAG_DROP_NEW, FLAG_OVERWRITE, RECORD_WORDS, RECORDS, Shape, TypeShape, USED,
-    entries_at,
+    CHANGES, DROPPED, FLAG_DROP_NEW, FLAG_OVERWRITE, FLAG_SPARE, RECORD_WORDS, RECORDS, Shape,
+    TypeShape, USED, buffer_count, buffers_at, entries_at, owners_at,
 };
 use super::handle::{Handle, check_depth, when_full};
 use super::ring::{Cursor, Ring, WhenFull};
@@ -18,7 +18,7 @@ use crate::object::{
     Builder, Column, Holding, Kind, KindFlags, LINE_WORDS, Part, PartState, Payload, Planner,
     Value, ValueType, WORDS, grouped,
 };
-use crate::participant::{Liveness, Role};
+use crate::participant::{Liveness, ParticipantId, Role};
 use crate::shareable::Schema;
 use crate::wait::Extent;
 
@@ -36,6 +36,17 @@ const PUBLISHES: Holding = Holding::new(
     "in the middle of a message: subscribers skip it",
 );
 
+const FILLS: Holding = Holding::new(
+    "has 1 buffer",
+    "has {} buffers",
+    "with {count} of the buffers: the next publisher that needs one takes them",
+);
+const BORROWS: Holding = Holding::new(
+    "borrows 1 message",
+    "borrows {} messages",
+    "while it borrowed {count} messages: the next publisher that needs a buffer ends that",
+);
+
 const COLUMNS: &[Column] =
     &[Column::Participants("USERS"), Column::Waiting, Column::State, Column::Rate];
 
@@ -46,8 +57,14 @@ pub(super) fn plan(planner: &mut Planner<'_>, value: ValueType<'_>, shape: Shape
         planner.word(name, line + word as u64 * WORD, WORDS);
     }
     planner.lines_for_each("records");
-    let depth = planner.items().into();
-    planner.entries(depth, shape.stride_bytes() as u64, value, shape.is_list());
+    let (depth, stride) = (planner.items().into(), shape.stride_bytes() as u64);
+    if !shape.is_buffered() {
+        return planner.entries(depth, stride, value, shape.is_list());
+    }
+    planner.numbered_entries(depth, stride, shape.is_list());
+    let buffers = buffer_count(planner.items(), planner.flags()).into();
+    planner.words("owners", WORDS, buffers);
+    planner.buffers(buffers, shape.buffer_words() as u64 * WORD, value);
 }
 
 #[allow(private_interfaces, reason = "it is implemented by this library only")]
@@ -90,13 +107,15 @@ impl<M: Message + ?Sized> Payload for Topic<M> {
 
     fn check_flags(asked: KindFlags, found: u32) -> Result<()> {
         asked.check("dropping new messages", FLAG_DROP_NEW, found)?;
-        asked.check("overwriting old messages", FLAG_OVERWRITE, found)
+        asked.check("overwriting old messages", FLAG_OVERWRITE, found)?;
+        asked.check_number("the number of spare buffers", FLAG_SPARE, found)
     }
 
     fn reap(part: &Part<'_>) -> Result<()> {
         let (ring, _) = ring_in(part)?;
         ring.reap_subscribers(Extent::Everything, part);
         ring.skip_abandoned(part);
+        ring.reclaim(part);
         Ok(())
     }
 
@@ -107,7 +126,12 @@ impl<M: Message + ?Sized> Payload for Topic<M> {
         let holders =
             cursors.iter().map(|it| part.holder(it.id.slot(), Some(it.id), SUBSCRIBES, it.lag));
         let publishing = ring.claimers().map(|id| part.held_by(id, PUBLISHES));
-        let holders: Vec<_> = holders.chain(publishing).collect();
+        let mut holders: Vec<_> = holders.chain(publishing).collect();
+        for (having, holding) in ring.buffer_holders().into_iter().zip([FILLS, BORROWS]) {
+            let holder =
+                |(id, count): (ParticipantId, _)| part.holder(id.slot(), Some(id), holding, count);
+            holders.extend(having.into_iter().map(holder));
+        }
         let living = cursors.iter().filter(|it| !part.is_dead(it.id));
         let subscribers = living.clone().count() as u64;
         let lag = living.map(|it| it.lag).max().unwrap_or(0);
@@ -119,6 +143,7 @@ impl<M: Message + ?Sized> Payload for Topic<M> {
             0 => messages.clone(),
             _ => format!("{messages}; at most {} behind", grouped(lag)),
         };
+        let buffers = ring.buffer_counts();
         Ok(PartState {
             text,
             fields: vec![
@@ -133,6 +158,10 @@ impl<M: Message + ?Sized> Payload for Topic<M> {
                 ("lag", lag.into()),
                 ("lost", lost.into()),
                 ("dropped", dropped.into()),
+                ("buffers", u64::from(ring.buffer_count()).into()),
+                ("buffers_free", buffers.free.into()),
+                ("buffers_lent", buffers.lent.into()),
+                ("samples", buffers.samples.into()),
             ],
             lines: vec![
                 ("messages", messages),
@@ -173,7 +202,16 @@ fn ring_in<'a>(part: &Part<'a>) -> Result<(Ring<'a>, u64)> {
     let entries = (depth as usize).saturating_mul(shape.stride_words);
     let entries = part.words_at(entries_at(participants) as u64 * WORD, entries)?;
     let ring = Ring::new(line, records, entries, depth, when_full(part.flags()), shape);
-    let ring = ring.ok_or_else(|| corrupt(format!("too small for values of {value} bytes")))?;
+    let mut ring = ring.ok_or_else(|| corrupt(format!("too small for values of {value} bytes")))?;
+    if shape.is_buffered() {
+        let count = buffer_count(depth, part.flags()) as usize;
+        let place = |words: usize| words as u64 * WORD;
+        let owners = part.words_at(place(owners_at(participants, depth, shape)), count)?;
+        let buffers = count.saturating_mul(shape.buffer_words());
+        let at = buffers_at(participants, depth, count, shape);
+        let buffers = part.words_at(place(at), buffers)?;
+        ring = ring.with_buffers(owners, buffers).ok_or_else(|| corrupt("too small".into()))?;
+    }
     Ok((ring, value))
 }
 

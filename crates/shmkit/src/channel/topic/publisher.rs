@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::object::Membership;
 use crate::participant::Role;
 use crate::shareable::Shareable;
+use crate::sys::mapping::PartMapping;
 use crate::wait::{Until, WaitLoop};
 
 /// How many slots a publisher asks about once in a second, to find dead subscribers.
@@ -29,7 +30,7 @@ pub(super) enum Patience {
 /// A publisher of values of any type.
 #[derive(Debug)]
 pub(super) struct UntypedPublisher {
-    handle: Arc<Handle>,
+    pub(super) handle: Arc<Handle>,
     // Dropped after its record ends, see `drop`.
     membership: Membership,
     publishing: Publishing,
@@ -38,6 +39,12 @@ pub(super) struct UntypedPublisher {
     deaths: RoleDeaths,
     /// The slot that is asked about next.
     next_asked: u32,
+    /// A buffer that this publisher took, and that nobody borrows.
+    spare: Option<u32>,
+    /// The buffer at which it begins to search for a free one.
+    next_buffer: u32,
+    /// The payload once more, once a message was loaned.
+    in_place: Option<PartMapping>,
 }
 
 impl UntypedPublisher {
@@ -48,8 +55,18 @@ impl UntypedPublisher {
         let publishing = Publishing::join(handle.ring(handle.shape), membership.me());
         let deaths = RoleDeaths::from_now(&handle.object, Role::Subscriber);
         let wait_loop = handle.object.answer_loop(handle.shape.value_bytes);
-        let (handle, dropped, next_asked) = (handle.clone(), 0, 0);
-        Ok(Self { handle, membership, publishing, wait_loop, dropped, deaths, next_asked })
+        Ok(Self {
+            handle: handle.clone(),
+            membership,
+            publishing,
+            wait_loop,
+            dropped: 0,
+            deaths,
+            next_asked: 0,
+            spare: None,
+            next_buffer: 0,
+            in_place: None,
+        })
     }
 
     /// Publishes the bytes of a value. Returns how many subscribers it reaches.
@@ -61,15 +78,10 @@ impl UntypedPublisher {
         patience: Patience,
     ) -> Result<u32> {
         self.check_use()?;
-        let ring = self.handle.ring(shape);
-        let claim = match ring.claim(&mut self.publishing) {
-            Ok(claim) => claim,
-            Err(Refused::Failed(error)) => return Err(self.error(error, patience)),
-            Err(Refused::Wait(_)) => match self.wait_for_room(patience)? {
-                Some(claim) => claim,
-                None => return Ok(0),
-            },
-        };
+        if shape.shape().is_buffered() {
+            return self.publish_copy(shape, value, patience);
+        }
+        let Some(claim) = self.claim(shape, patience)? else { return Ok(0) };
         let ring = self.handle.ring(shape);
         let audience = claim.audience;
         match ring.publish_claimed(claim, value) {
@@ -78,9 +90,107 @@ impl UntypedPublisher {
         }
     }
 
+    /// Claims the next sequence. `None`: the message is dropped.
+    #[inline(always)]
+    fn claim(&mut self, shape: impl HasShape, patience: Patience) -> Result<Option<Claim>> {
+        let ring = self.handle.ring(shape);
+        match ring.claim(&mut self.publishing) {
+            Ok(claim) => Ok(Some(claim)),
+            Err(Refused::Failed(error)) => Err(self.error(error, patience)),
+            Err(Refused::Wait(_)) => self.wait_for_room(patience),
+        }
+    }
+
+    /// The same for a message that is copied to a buffer.
+    #[inline(never)]
+    fn publish_copy(
+        &mut self,
+        shape: impl HasShape,
+        value: &[u8],
+        patience: Patience,
+    ) -> Result<u32> {
+        let buffer = self.obtain_buffer()?;
+        self.handle.ring(shape).fill(buffer, value);
+        self.send_buffer(shape, buffer, value.len(), patience)
+    }
+
+    /// Publishes what this publisher has filled in a buffer that it took.
+    pub(super) fn send_buffer(
+        &mut self,
+        shape: impl HasShape,
+        buffer: u32,
+        bytes: usize,
+        patience: Patience,
+    ) -> Result<u32> {
+        let claim = match self.check_use().and_then(|()| self.claim(shape, patience)) {
+            Ok(Some(claim)) => claim,
+            not_claimed => {
+                self.keep_buffer(buffer);
+                return not_claimed.map(|_| 0);
+            }
+        };
+        let audience = claim.audience;
+        let ring = self.handle.ring(shape);
+        match ring.publish_buffer(claim, self.membership.me(), buffer, bytes) {
+            Ok(displaced) => {
+                displaced.into_iter().for_each(|buffer| self.keep_buffer(buffer));
+                Ok(audience)
+            }
+            Err(error) => Err(self.error(error, patience)),
+        }
+    }
+
+    /// Takes a buffer that nobody else uses: the spare one, which is still in the caches, or a free
+    /// one.
+    pub(super) fn obtain_buffer(&mut self) -> Result<u32> {
+        if let Some(spare) = self.spare.take() {
+            return Ok(spare);
+        }
+        let (ring, me) = (self.handle.ring(self.handle.shape), self.membership.me());
+        let taken = ring.take_buffer(me, self.next_buffer).or_else(|| {
+            ring.reclaim(&self.membership);
+            ring.take_buffer(me, self.next_buffer)
+        });
+        let Some(buffer) = taken else { return Err(self.no_buffer()) };
+        self.next_buffer = buffer + 1;
+        Ok(buffer)
+    }
+
+    /// Keeps a buffer for the next message, or frees it.
+    pub(super) fn keep_buffer(&mut self, buffer: u32) {
+        if self.spare.is_none() {
+            self.spare = Some(buffer);
+        } else if self.membership.is_mine() {
+            self.handle.ring(self.handle.shape).release_buffer(self.membership.me(), buffer);
+        }
+    }
+
+    #[cold]
+    fn no_buffer(&self) -> Error {
+        let ring = self.handle.ring(self.handle.shape);
+        let (counts, all) = (ring.buffer_counts(), ring.buffer_count());
+        let why = format!(
+            "all {all} buffers are in use: {} have messages, {} are lent to publishers, and \
+             subscribers hold {} samples: return some, or create the topic with more \
+             `spare_buffers`",
+            counts.published, counts.lent, counts.samples,
+        );
+        self.membership.error(ErrorKind::Full, "publish to", why)
+    }
+
+    /// The payload once more: where a message is filled in place.
+    pub(super) fn map_payload(&mut self) -> Result<*mut u8> {
+        if let Some(payload) = &self.in_place {
+            return Ok(payload.as_ptr());
+        }
+        let object = &self.handle.object;
+        let mapped = object.map_payload().map_err(|error| error.doing("map").on(object.label()))?;
+        Ok(self.in_place.insert(mapped).as_ptr())
+    }
+
     /// Refuses a publisher that cannot act. About once in a second, it does what takes longer.
     #[inline(always)]
-    fn check_use(&mut self) -> Result<()> {
+    pub(super) fn check_use(&mut self) -> Result<()> {
         if self.membership.is_due() {
             return self.each_second();
         }
@@ -199,7 +309,10 @@ impl UntypedPublisher {
 impl Drop for UntypedPublisher {
     fn drop(&mut self) {
         if self.membership.is_mine() {
-            self.handle.ring(self.handle.shape).leave_publisher(self.membership.me());
+            let (ring, me) = (self.handle.ring(self.handle.shape), self.membership.me());
+            // CRASH: dying before this leaves a dead participant's buffer: see `reclaim`.
+            self.spare.take().into_iter().for_each(|spare| ring.release_buffer(me, spare));
+            ring.leave_publisher(me);
         }
     }
 }
@@ -216,10 +329,10 @@ impl Drop for UntypedPublisher {
 /// next death notice, or 50 ms.
 #[derive(Debug)]
 pub struct Publisher<M: Message + ?Sized> {
-    publisher: UntypedPublisher,
+    pub(super) publisher: UntypedPublisher,
     /// Where a padded message is encoded, so that its padding is zeros in shared memory.
-    encoded: Vec<u8>,
-    shape: TypeShape<M>,
+    pub(super) encoded: Vec<u8>,
+    pub(super) shape: TypeShape<M>,
 }
 
 impl<M: Message + ?Sized> Publisher<M> {
@@ -334,7 +447,7 @@ impl<M: Message + ?Sized> Publisher<M> {
     }
 
     #[inline(always)]
-    fn publish_with(&mut self, message: &M, patience: Patience) -> Result<u32> {
+    pub(super) fn publish_with(&mut self, message: &M, patience: Patience) -> Result<u32> {
         let shape = self.shape.shape();
         if shape.is_list() {
             let checked = check_len(message.elements().len(), shape.max_len());

@@ -5,7 +5,8 @@
 //! entries   +-------+---------------+   sequence n is in entry n % depth
 //!           | stamp | value (words) |   stamp  n << 4 | state << 2 | ASLEEP | CLOSED
 //!           +-------+---------------+   state  0 complete, 1 being written, 2 skipped
-//!                                       the value of a list begins with its length
+//!                                       the value of a list begins with its length;
+//!                                       a large value is in a buffer: see `buffers`
 //! records   one for each slot of a participant:
 //!           cursor      sequence << 3 | NUDGE | ASLEEP | CLOSED    of a subscriber: it needs no
 //!                                                                  message up to this one any more
@@ -103,12 +104,14 @@
 //! length of a list is loaded once, and compared with the longest. Loops are bounded. The worst
 //! result is a value that no publisher sent, or an error.
 
+mod buffers;
 mod publish;
 mod receive;
 mod records;
 
+pub(crate) use self::buffers::Borrowing;
 pub(crate) use self::publish::{Claim, ClaimError, Publishing, Refused};
-pub(crate) use self::receive::{Ended, ReceiveError, Subscription};
+pub(crate) use self::receive::{Ended, Intake, ReceiveError, Subscription};
 pub(crate) use self::records::Cursor;
 use super::geometry::{CHANGES, DROPPED, HasShape, RECORD_WORDS, Shape, TAIL, USED};
 use crate::memory::atomic::{AtomicU64, Ordering};
@@ -164,6 +167,10 @@ pub(crate) struct Ring<'a, S: HasShape = Shape> {
     records: &'a [AtomicU64],
     /// INVARIANT: exactly `depth` entries.
     entries: &'a [AtomicU64],
+    /// The owner of each buffer, if messages are in buffers.
+    owners: &'a [AtomicU64],
+    /// INVARIANT: as many buffers as there are owners.
+    buffers: &'a [AtomicU64],
     /// INVARIANT: a power of two.
     depth: u64,
     when_full: WhenFull,
@@ -185,7 +192,31 @@ impl<'a, S: HasShape> Ring<'a, S> {
         // INVARIANT: exactly the entries, and their number is a power of two.
         let entries = entries.get(..words).filter(|_| depth.is_power_of_two())?;
         (line.len() > DROPPED).then_some(())?;
-        Some(Self { line, records, entries, depth: depth.into(), when_full, shape })
+        let (owners, buffers) = (&[][..], &[][..]);
+        Some(Self {
+            line,
+            records,
+            entries,
+            owners,
+            buffers,
+            depth: depth.into(),
+            when_full,
+            shape,
+        })
+    }
+
+    /// The same ring, for messages in buffers; `None` if their words are too few.
+    #[inline(always)]
+    pub(crate) fn with_buffers(
+        self,
+        owners: &'a [AtomicU64],
+        buffers: &'a [AtomicU64],
+    ) -> Option<Self> {
+        let words = owners.len().checked_mul(self.shape.shape().buffer_words())?;
+        let is_numbered = u32::try_from(owners.len()).is_ok();
+        // INVARIANT: exactly the buffers.
+        let buffers = buffers.get(..words).filter(|_| is_numbered)?;
+        Some(Self { owners, buffers, ..self })
     }
 
     /// The last sequence that was claimed.
@@ -331,6 +362,7 @@ struct Entry<'a> {
     stamp: &'a AtomicU64,
     /// How many elements there are, if it is a list.
     length: Option<&'a AtomicU64>,
+    /// The words of the value, or one with the number of a buffer.
     value: &'a [AtomicU64],
 }
 

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::borrower::Borrower;
 use super::geometry::{HasShape, TypeShape};
 use super::handle::Handle;
-use super::ring::{Ended, ReceiveError, Subscription};
+use super::ring::{Ended, Intake, ReceiveError, Subscription};
 use crate::channel::deaths::RoleDeaths;
 use crate::channel::latest::receive;
-use crate::channel::message::{Message, Place, receive_list};
+use crate::channel::message::{Message, receive_list};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::Membership;
 use crate::participant::Role;
@@ -20,12 +21,14 @@ use crate::wait::{Until, WaitLoop};
 pub(super) struct UntypedSubscriber {
     handle: Arc<Handle>,
     // Dropped after its record ends, see `drop`.
-    membership: Membership,
+    membership: Arc<Membership>,
     subscription: Subscription,
     wait_loop: WaitLoop,
     deaths: RoleDeaths,
     /// An error that was found while there were still messages: reported after these.
     news: Option<Error>,
+    /// What its samples share, once it has borrowed a message.
+    borrower: Option<Arc<Borrower>>,
 }
 
 impl UntypedSubscriber {
@@ -38,16 +41,28 @@ impl UntypedSubscriber {
         let ring = handle.ring(handle.shape);
         let subscription = Subscription::join(ring, membership.me(), history);
         let wait_loop = handle.object.answer_loop(handle.shape.value_bytes);
-        let handle = handle.clone();
-        Ok(Self { handle, membership, subscription, wait_loop, deaths, news: None })
+        let (handle, membership) = (handle.clone(), Arc::new(membership));
+        let (news, borrower) = (None, None);
+        Ok(Self { handle, membership, subscription, wait_loop, deaths, news, borrower })
+    }
+
+    /// Refuses a subscriber that cannot act.
+    pub(super) fn check_use(&self) -> Result<()> {
+        self.membership.check_live()
+    }
+
+    /// What the samples share.
+    pub(super) fn borrower(&mut self) -> &Arc<Borrower> {
+        let Self { handle, membership, borrower, .. } = self;
+        borrower.get_or_insert_with(|| Borrower::new(handle, membership).into())
     }
 
     /// Copies the next message to `into`. On success the room that it gave last is initialised.
     #[inline(always)]
-    pub(super) fn receive<P: Place + ?Sized>(
+    pub(super) fn receive<I: Intake + ?Sized>(
         &mut self,
         shape: impl HasShape,
-        into: &mut P,
+        into: &mut I,
         until: Until,
     ) -> Result<()> {
         self.membership.check_live()?;
@@ -58,10 +73,10 @@ impl UntypedSubscriber {
     }
 
     #[inline(never)]
-    fn wait<P: Place + ?Sized>(
+    fn wait<I: Intake + ?Sized>(
         &mut self,
         shape: impl HasShape,
-        into: &mut P,
+        into: &mut I,
         until: Until,
     ) -> Result<()> {
         let ring = self.handle.ring(shape);
@@ -73,7 +88,7 @@ impl UntypedSubscriber {
             self.wait_loop.forget_check();
         }
         let news = || next_death(&self.handle, &mut self.deaths);
-        let (subscription, membership) = (&mut self.subscription, &self.membership);
+        let (subscription, membership) = (&mut self.subscription, &*self.membership);
         let ended = ring.receive(subscription, into, &self.wait_loop, until, membership, news);
         let news = match ended {
             Ok(()) => return Ok(()),
@@ -84,10 +99,10 @@ impl UntypedSubscriber {
     }
 
     /// Receives what was published before a death, and then reports the death.
-    fn messages_before<P: Place + ?Sized>(
+    fn messages_before<I: Intake + ?Sized>(
         &mut self,
         shape: impl HasShape,
-        into: &mut P,
+        into: &mut I,
         news: Error,
     ) -> Result<()> {
         match self.handle.ring(shape).take(&mut self.subscription, into) {
@@ -173,9 +188,9 @@ impl Drop for UntypedSubscriber {
 /// returns `PeerDied` once for all of them.
 #[derive(Debug)]
 pub struct Subscriber<M: Message + ?Sized> {
-    handle: Arc<Handle>,
-    subscriber: UntypedSubscriber,
-    shape: TypeShape<M>,
+    pub(super) handle: Arc<Handle>,
+    pub(super) subscriber: UntypedSubscriber,
+    pub(super) shape: TypeShape<M>,
 }
 
 impl<M: Message + ?Sized> Subscriber<M> {

@@ -1,5 +1,6 @@
 //! Publishers and subscribers in different processes, some of which are killed or stopped.
 
+mod buffers;
 mod crash;
 mod hostile;
 mod kills;
@@ -16,6 +17,9 @@ pub(crate) const ROLES: &[(&str, Role)] = &[
     ("topic crash", crash::role),
     ("topic load", kills::role),
     ("topic victim", hostile::victim),
+    ("buffer crash", buffers::crash_role),
+    ("buffer holder", buffers::holder),
+    ("buffer churn", buffers::churn),
 ];
 
 const NAME: &str = "messages";

@@ -114,6 +114,12 @@ pub(crate) enum Refused<'a> {
     Failed(ClaimError),
 }
 
+impl Claim {
+    pub(super) fn sequence(&self) -> u64 {
+        self.sequence
+    }
+}
+
 impl<'a, S: HasShape> Ring<'a, S> {
     /// Writes the value of a claimed sequence, and completes it: subscribers have it then.
     ///
@@ -289,7 +295,12 @@ impl<'a, S: HasShape> Ring<'a, S> {
     /// Moves the stamp of a claimed entry to another state, and wakes the waiters. Of the marks of
     /// the old stamp, `keep` stay.
     #[inline(always)]
-    fn advance(self, claim: &mut Claim, state: u64, keep: u64) -> Result<(), ClaimError> {
+    pub(super) fn advance(
+        self,
+        claim: &mut Claim,
+        state: u64,
+        keep: u64,
+    ) -> Result<(), ClaimError> {
         let word = self.stamp(claim.sequence);
         let wake = if keep == 0 { Wake::All } else { Wake::Moved };
         for _ in 0..TRIES {

@@ -8,7 +8,7 @@ use super::{
     WhenFull, is_incomplete,
 };
 use crate::channel::message::Place;
-use crate::memory::atomic::{Ordering, fence};
+use crate::memory::atomic::{AtomicU64, Ordering, fence};
 use crate::memory::copy::{copy_out, fetch_early};
 use crate::participant::{Liveness, ParticipantId};
 use crate::wait::{CLOSED, Checked, Poll, SleepTicket, Stop, Until, WaitLoop, WaitWord};
@@ -78,30 +78,54 @@ enum Look<'a> {
     Failed(ReceiveError),
 }
 
+/// What is done with a message that is there.
+pub(crate) trait Intake {
+    fn take_in<S: HasShape>(
+        &mut self,
+        ring: Ring<'_, S>,
+        sequence: u64,
+        is_protected: bool,
+    ) -> Result<(), Miss>;
+}
+
+/// It is copied: all of the room is initialised then.
+impl<P: Place + ?Sized> Intake for P {
+    #[inline(always)]
+    fn take_in<S: HasShape>(
+        &mut self,
+        ring: Ring<'_, S>,
+        sequence: u64,
+        is_protected: bool,
+    ) -> Result<(), Miss> {
+        ring.read(sequence, is_protected, self)
+    }
+}
+
 /// Why a message could not be copied.
 #[derive(Clone, Copy, Debug)]
-enum Miss {
+pub(crate) enum Miss {
     /// Its entry has this stamp.
     Found(u64),
     /// It was claimed for another message meanwhile.
     Overwritten,
     /// It is a list that is longer than the longest.
     TooLong,
+    /// Its entry has no buffer.
+    NoBuffer,
     /// There is no room for so many bytes.
     NoRoom(usize),
 }
 
 impl<'a, S: HasShape> Ring<'a, S> {
-    /// Copies the next message to `into`, which is then initialised, if it is there.
-    ///
+    /// Takes the next message in, if it is there.
     #[inline(always)]
-    pub(crate) fn try_receive<P: Place + ?Sized>(
+    pub(crate) fn try_receive<I: Intake + ?Sized>(
         self,
         subscription: &mut Subscription,
-        into: &mut P,
+        into: &mut I,
     ) -> bool {
         let sequence = subscription.next;
-        let received = self.read(sequence, self.protects(subscription), into).is_ok();
+        let received = into.take_in(self, sequence, self.protects(subscription)).is_ok();
         if received {
             self.pass(subscription, sequence);
         }
@@ -118,10 +142,10 @@ impl<'a, S: HasShape> Ring<'a, S> {
     /// Copies the next message to `into`, which is then initialised. Waits for it as long as
     /// `until` says. `news` is asked at each slow check whether there is another reason to end the
     /// wait.
-    pub(crate) fn receive<N, P: Place + ?Sized>(
+    pub(crate) fn receive<N, I: Intake + ?Sized>(
         self,
         subscription: &mut Subscription,
-        into: &mut P,
+        into: &mut I,
         wait_loop: &WaitLoop,
         until: Until,
         liveness: &impl Liveness,
@@ -155,10 +179,10 @@ impl<'a, S: HasShape> Ring<'a, S> {
 
     /// Copies the next message to `into`, which is then initialised, if it is there: also behind
     /// entries that were skipped.
-    pub(crate) fn take<P: Place + ?Sized>(
+    pub(crate) fn take<I: Intake + ?Sized>(
         self,
         subscription: &mut Subscription,
-        into: &mut P,
+        into: &mut I,
     ) -> Result<bool, ReceiveError> {
         match self.look(subscription, into) {
             Look::Received => Ok(true),
@@ -169,11 +193,11 @@ impl<'a, S: HasShape> Ring<'a, S> {
 
     /// Copies the next message, or says why not.
     #[inline]
-    fn look<P: Place + ?Sized>(self, subscription: &mut Subscription, into: &mut P) -> Look<'a> {
+    fn look<I: Intake + ?Sized>(self, subscription: &mut Subscription, into: &mut I) -> Look<'a> {
         for _ in 0..TRIES {
             let sequence = subscription.next;
             let word = self.stamp(sequence);
-            match self.read(sequence, self.protects(subscription), into) {
+            match into.take_in(self, sequence, self.protects(subscription)) {
                 Ok(()) => {
                     self.pass(subscription, sequence);
                     return Look::Received;
@@ -195,7 +219,7 @@ impl<'a, S: HasShape> Ring<'a, S> {
                     return Look::Failed(ReceiveError::Corrupt);
                 }
                 Err(Miss::Found(_)) => {}
-                Err(Miss::TooLong) => {
+                Err(Miss::TooLong | Miss::NoBuffer) => {
                     self.pass(subscription, sequence);
                     return Look::Failed(ReceiveError::Corrupt);
                 }
@@ -225,21 +249,17 @@ impl<'a, S: HasShape> Ring<'a, S> {
         is_protected: bool,
         into: &mut P,
     ) -> Result<(), Miss> {
-        let Entry { stamp: word, length, value } = self.entry(sequence);
+        let Entry { length, value, .. } = self.entry(sequence);
         fetch_early(value, SECOND_LINE);
-        let complete = sequence << STAMP_SHIFT | COMPLETE;
-        // ORDERING: Acquire; pairs with the Release in `advance`: the value is seen too.
-        let found = word.load(Ordering::Acquire);
-        if found & !MARKS != complete {
-            return Err(Miss::Found(found));
-        }
+        self.check_complete(sequence)?;
         let shape = self.shape.shape();
-        let bytes = match length {
-            // ORDERING: Relaxed; ordered as the words of the value are.
-            Some(length) => {
-                shape.list_bytes(length.load(Ordering::Relaxed)).ok_or(Miss::TooLong)?
-            }
-            None => shape.value_bytes,
+        let bytes = self.bytes_of(length)?;
+        let value = if shape.is_buffered() {
+            // ORDERING: Relaxed; as the words of a value.
+            let buffer = self.number_in(value[0].load(Ordering::Relaxed));
+            self.buffer(buffer.ok_or(Miss::NoBuffer)?)
+        } else {
+            value
         };
         copy_out(value, into.room(bytes).ok_or(Miss::NoRoom(bytes))?);
         if is_protected {
@@ -248,12 +268,42 @@ impl<'a, S: HasShape> Ring<'a, S> {
         // ORDERING: Acquire; pairs with the Release fence in `write`, which is between `tail`, or
         // the stamp "being written", and the words of the next value.
         fence(Ordering::Acquire);
-        // ORDERING: Relaxed; ordered by the fence above.
-        let is_whole = match self.when_full {
-            WhenFull::Overwrite => word.load(Ordering::Relaxed) & !MARKS == complete,
+        if self.is_still_whole(sequence) { Ok(()) } else { Err(Miss::Overwritten) }
+    }
+
+    /// Refuses a message that is not complete, or no longer there.
+    #[inline(always)]
+    pub(super) fn check_complete(self, sequence: u64) -> Result<(), Miss> {
+        // ORDERING: Acquire; pairs with the Release in `advance`: the value is seen too.
+        let found = self.entry(sequence).stamp.load(Ordering::Acquire);
+        let is_complete = found & !MARKS == sequence << STAMP_SHIFT | COMPLETE;
+        if is_complete { Ok(()) } else { Err(Miss::Found(found)) }
+    }
+
+    /// How many bytes the message of an entry has.
+    #[inline(always)]
+    pub(super) fn bytes_of(self, length: Option<&AtomicU64>) -> Result<usize, Miss> {
+        let shape = self.shape.shape();
+        match length {
+            // ORDERING: Relaxed; ordered as the words of the value are.
+            Some(length) => shape.list_bytes(length.load(Ordering::Relaxed)).ok_or(Miss::TooLong),
+            None => Ok(shape.value_bytes),
+        }
+    }
+
+    /// Whether a message that was complete is not overwritten. After a fence, which orders it after
+    /// what was loaded before.
+    #[inline(always)]
+    pub(super) fn is_still_whole(self, sequence: u64) -> bool {
+        match self.when_full {
+            WhenFull::Overwrite => {
+                let complete = sequence << STAMP_SHIFT | COMPLETE;
+                // ORDERING: Relaxed; ordered by the caller's fence.
+                self.entry(sequence).stamp.load(Ordering::Relaxed) & !MARKS == complete
+            }
+            // ORDERING: Relaxed; ordered by the caller's fence.
             _ => self.tail().load(Ordering::Relaxed) >> TAIL_SHIFT < sequence + self.depth,
-        };
-        if is_whole { Ok(()) } else { Err(Miss::Overwritten) }
+        }
     }
 
     /// The subscriber needs no message up to this one any more.

@@ -75,8 +75,8 @@ impl<'a, S: HasShape> Ring<'a, S> {
     pub(super) fn enter_publisher(self, me: ParticipantId) {
         let Some(record) = self.record(me.slot()) else { return };
         self.enter(me.slot());
-        // ORDERING: Relaxed; published by the store below.
-        record[CLAIMING].store(0, Ordering::Relaxed);
+        // ORDERING: Release; as in `set_claiming`.
+        record[CLAIMING].store(0, Ordering::Release);
         // ORDERING: Release; pairs with the Acquire in `has_living_claimer`: what the last
         // publisher of the slot claimed is not taken for a claim of this one.
         record[PUBLISHING].store(me.to_bits(), Ordering::Release);
@@ -91,9 +91,10 @@ impl<'a, S: HasShape> Ring<'a, S> {
     /// Ends the record of a publisher.
     pub(crate) fn leave_publisher(self, me: ParticipantId) {
         let Some(record) = self.record(me.slot()) else { return };
-        // ORDERING: Relaxed; what it claimed is complete, or it is dead by its id.
-        let (bits, order) = (me.to_bits(), Ordering::Relaxed);
-        let _ = record[PUBLISHING].compare_exchange(bits, 0, order, order);
+        // ORDERING: Release; pairs with the Acquire in `has_living_claimer`: what it claimed is
+        // seen complete, and the buffer in its entry.
+        let (bits, order) = (me.to_bits(), Ordering::Release);
+        let _ = record[PUBLISHING].compare_exchange(bits, 0, order, Ordering::Relaxed);
     }
 
     /// Ends the subscription of `id` in a slot, which has left or is dead: its cursor no longer
@@ -302,7 +303,7 @@ impl<'a, S: HasShape> Ring<'a, S> {
     }
 
     /// The records of slots that were used, with the slots.
-    fn used_records(self) -> impl Iterator<Item = (u32, &'a [AtomicU64])> {
+    pub(super) fn used_records(self) -> impl Iterator<Item = (u32, &'a [AtomicU64])> {
         // ORDERING: Relaxed; as in `enter`.
         let used = usize::try_from(self.used().load(Ordering::Relaxed)).unwrap_or(usize::MAX);
         (0..).zip(self.records.chunks_exact(RECORD_WORDS).take(used))
