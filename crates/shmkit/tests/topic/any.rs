@@ -127,6 +127,27 @@ fn an_object_of_another_kind_is_refused() {
 }
 
 #[test]
+fn large_messages_are_in_buffers_for_all() {
+    let dir = TestDir::new();
+    let byte = Schema::declare("u8").unwrap();
+    let any = options(&dir).max_len(100_000).depth(2).create("topic", &byte).unwrap();
+    let typed = dir.options::<[u8]>().open("topic").unwrap();
+    let (mut from_any, mut from_typed) = (any.subscriber(0).unwrap(), typed.subscriber().unwrap());
+    let (mut to_any, mut to_typed) = (any.publisher().unwrap(), typed.publisher().unwrap());
+    for length in [0, 1, 100_000, 5_000] {
+        let message = vec![7; length];
+        to_any.publish(&message).unwrap();
+        let mut loan = to_typed.loan_len(length).unwrap();
+        loan.fill(8);
+        loan.send().unwrap();
+        assert_eq!([(); 2].map(|()| from_any.recv().unwrap()), [message.clone(), vec![8; length]]);
+        assert_eq!(*from_typed.recv_sample().unwrap(), *message);
+        assert_eq!(from_typed.recv().unwrap(), vec![8; length]);
+    }
+    assert_eq!(dir.number("buffers"), 2 + 8);
+}
+
+#[test]
 fn history_comes_first() {
     let dir = TestDir::new();
     let any = options(&dir).max_len(4).create("topic", &Schema::declare("u8").unwrap()).unwrap();
