@@ -40,7 +40,10 @@ const NO_COMMAND: u8 = 127;
 
 fn code_of(kind: ErrorKind) -> u8 {
     match kind {
-        ErrorKind::InvalidName | ErrorKind::InvalidArgument | ErrorKind::OutOfRange => 2,
+        ErrorKind::InvalidName
+        | ErrorKind::InvalidArgument
+        | ErrorKind::OutOfRange
+        | ErrorKind::BufferTooSmall => 2,
         ErrorKind::NotFound => 3,
         ErrorKind::AlreadyExists | ErrorKind::WrongOptions => 4,
         ErrorKind::PermissionDenied => 5,

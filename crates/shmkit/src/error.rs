@@ -76,6 +76,8 @@ pub enum ErrorKind {
     Interrupted = 27,
     /// No reader is left of those that were there: what is written would not be read.
     BrokenPipe = 28,
+    /// The message does not fit in the buffer, and stays in the queue: see [`Error::needed_len`].
+    BufferTooSmall = 29,
 }
 
 /// Why an operation failed. One pointer wide, so that results stay small on fast paths.
@@ -93,6 +95,7 @@ struct Body {
     why: Cow<'static, str>,
     peer: Option<Peer>,
     untrusted_user: Option<u32>,
+    needed_len: Option<usize>,
     source: Option<io::Error>,
 }
 
@@ -193,7 +196,9 @@ impl Error {
     pub(crate) fn new(kind: ErrorKind, why: impl Into<Cow<'static, str>>) -> Self {
         let (action, why) = (Cow::Borrowed(""), why.into());
         let (object, peer, untrusted_user, source) = (None, None, None, None);
-        Self(Box::new(Body { kind, action, object, why, peer, untrusted_user, source }))
+        let needed_len = None;
+        let body = Body { kind, action, object, why, peer, untrusted_user, needed_len, source };
+        Self(Box::new(body))
     }
 
     /// Returns the error of the system, sorted into the kinds that callers act on.
@@ -276,6 +281,13 @@ impl Error {
         self
     }
 
+    /// Adds how many elements a buffer must have room for.
+    #[cold]
+    pub(crate) fn needing(mut self, len: usize) -> Self {
+        self.0.needed_len = Some(len);
+        self
+    }
+
     /// Replaces the kind that was derived from the system's error.
     #[cold]
     pub(crate) fn of_kind(mut self, kind: ErrorKind) -> Self {
@@ -315,6 +327,11 @@ impl Error {
         self.0.untrusted_user
     }
 
+    /// Returns how many elements the buffer must have room for, if it is too small.
+    pub fn needed_len(&self) -> Option<usize> {
+        self.0.needed_len
+    }
+
     /// Returns the error of the operating system, if it was the cause.
     pub fn os_error(&self) -> Option<&io::Error> {
         self.0.source.as_ref()
@@ -328,9 +345,10 @@ impl From<Error> for io::Error {
             ErrorKind::NotFound => io::ErrorKind::NotFound,
             ErrorKind::AlreadyExists => io::ErrorKind::AlreadyExists,
             ErrorKind::PermissionDenied => io::ErrorKind::PermissionDenied,
-            ErrorKind::InvalidName | ErrorKind::InvalidArgument | ErrorKind::OutOfRange => {
-                io::ErrorKind::InvalidInput
-            }
+            ErrorKind::InvalidName
+            | ErrorKind::InvalidArgument
+            | ErrorKind::OutOfRange
+            | ErrorKind::BufferTooSmall => io::ErrorKind::InvalidInput,
             ErrorKind::OutOfSpace => io::ErrorKind::StorageFull,
             ErrorKind::Corrupt => io::ErrorKind::InvalidData,
             ErrorKind::TimedOut => io::ErrorKind::TimedOut,

@@ -41,7 +41,7 @@
 //! | stream bytes, as through a FIFO | [`Pipe`], [`PipeWriter`], [`PipeReader`] |
 //! | hand each message to exactly one worker | [`Queue`], [`QueueSender`], [`QueueReceiver`] |
 //! | send messages to all subscribers | [`Topic`], [`Publisher`], [`Subscriber`], [`WhenFull`] |
-//! | send lists, each with a length of its own | `Topic<[T]>`, `Topic<[u8]>`: see [`Message`] |
+//! | send lists, each with a length of its own | `Topic<[T]>`, `Queue<[T]>`: see [`Message`] |
 //! | lock data, count, meet, wait for a condition or an event | the primitives in [`sync`] |
 //! | keep several of these in one object, or in memory without a name | [`Object`] |
 //! | share my own struct or enum | [`#[derive(Shareable)]`](derive@Shareable) |
@@ -50,7 +50,8 @@
 //! | map named memory or a file, byte for byte | [`SharedMemory`], [`FileMapping`], [`Region`] |
 //! | end a wait from another thread, or by a signal | [`CancelToken`], [`interruptible`] |
 //! | act on an error | [`Error::kind`]; [`Error::peer`], the process on the other side |
-//! | use objects of an unknown type | [`AnyLatest`], [`AnyTopic`], [`sync::AnyLock`], [`inspect`] |
+//! | use objects of any type | [`AnyLatest`], [`AnyTopic`], [`AnyQueue`], [`sync::AnyLock`] |
+//! | list and describe all objects | [`inspect`] |
 //!
 //! The README has a longer table, and shows the command `shm`. Under a name, the primitives are
 //! [`Mutex`], [`ReentrantMutex`], [`RwLock`], [`Condvar`], [`Semaphore`], [`Event`], [`Latch`],
@@ -112,6 +113,7 @@ pub use channel::Message;
 pub use channel::read_retries;
 pub use channel::{AnyChanges, AnyLatest, Changes, Latest, LatestLoan, LatestObject, LatestWriter};
 pub use channel::{AnyPublisher, AnySubscriber, AnyTopic, TopicObject};
+pub use channel::{AnyQueue, AnyQueueReceiver, AnyQueueSender};
 pub use channel::{Attached, Attendance, AttendanceNews, Loan, Sample};
 pub use channel::{DeadLetter, Queue, QueueCounts, QueueReceiver, QueueSender, Received};
 pub use channel::{Pipe, PipeReader, PipeWriter};

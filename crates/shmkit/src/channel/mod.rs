@@ -13,6 +13,7 @@ pub use latest::read_retries;
 pub use latest::{AnyChanges, AnyLatest, Changes, Latest, LatestLoan, LatestObject, LatestWriter};
 pub use message::Message;
 pub use pipe::{Pipe, PipeReader, PipeWriter};
+pub use queue::{AnyQueue, AnyQueueReceiver, AnyQueueSender};
 pub use queue::{DeadLetter, Queue, QueueCounts, QueueReceiver, QueueSender, Received};
 pub use topic::{
     AnyPublisher, AnySubscriber, AnyTopic, Attached, Attendance, AttendanceNews, Loan, Publisher,

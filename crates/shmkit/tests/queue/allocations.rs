@@ -31,19 +31,51 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
+/// How many allocations this thread has made.
+pub(crate) fn count() -> u64 {
+    ALLOCATIONS.with(Cell::get)
+}
+
 #[test]
 fn a_message_costs_no_heap_allocation() {
     for priorities in [false, true] {
         let dir = TestDir::new();
         let queue = dir.options::<Job>().priorities(priorities).create("jobs").unwrap();
         let (sender, receiver) = (queue.sender().unwrap(), queue.receiver().unwrap());
-        let before = ALLOCATIONS.with(Cell::get);
+        let before = count();
         for number in 0..10_000 {
             sender.send(&job(number)).unwrap();
             sender.send_with_priority(&job(number), u32::from(priorities)).unwrap();
             receiver.recv().unwrap().acknowledge().unwrap();
             drop(receiver.recv().unwrap());
         }
-        assert_eq!(ALLOCATIONS.with(Cell::get), before, "priorities: {priorities}");
+        assert_eq!(count(), before, "priorities: {priorities}");
     }
+}
+
+#[test]
+fn a_list_in_memory_that_the_caller_has_costs_no_allocation_and_sending_none() {
+    let dir = TestDir::new();
+    let bytes = dir.options::<[u8]>().create("bytes").unwrap();
+    let (sender, receiver) = (bytes.sender().unwrap(), bytes.receiver().unwrap());
+    let mut buffer = [0; 100];
+    let before = count();
+    for length in (0..100).cycle().take(10_000) {
+        sender.send(&[7; 100][..length]).unwrap();
+        assert_eq!(receiver.recv_into(&mut buffer).unwrap().len(), length);
+    }
+    assert_eq!(count(), before);
+
+    // With padding: a thread keeps the memory in which it encodes.
+    let jobs = dir.options::<[Job]>().create("jobs").unwrap();
+    let (sender, receiver) = (jobs.sender().unwrap(), jobs.receiver().unwrap());
+    let (list, mut buffer) = ([job(1); 10], [job(0); 10]);
+    sender.send(&list).unwrap();
+    drop(receiver.recv_into(&mut buffer).unwrap());
+    let before = count();
+    for length in (0..10).cycle().take(10_000) {
+        sender.send(&list[..length]).unwrap();
+        drop(receiver.recv_into(&mut buffer).unwrap());
+    }
+    assert_eq!(count(), before);
 }

@@ -2,11 +2,13 @@
 
 #[cfg(not(windows))]
 mod allocations;
+mod any;
+mod lists;
 
 use std::time::{Duration, Instant};
 
 use shmkit::memory::Trust;
-use shmkit::{ErrorKind, Latest, Options, Queue, Shareable, inspect};
+use shmkit::{ErrorKind, Latest, Message, Options, Queue, Shareable, inspect};
 
 /// No wait in a passing test takes this long.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -33,8 +35,8 @@ impl TestDir {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn options<T: Shareable>(&self) -> Options<Queue<T>> {
-        Queue::<T>::options().directory(self.0.path())
+    fn options<M: Message + ?Sized>(&self) -> Options<Queue<M>> {
+        Queue::<M>::options().directory(self.0.path())
     }
 
     fn describe(&self, name: &str) -> inspect::Description {

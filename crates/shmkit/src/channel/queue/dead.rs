@@ -7,13 +7,12 @@
 
 use super::Queue;
 use super::giving_back::letter_number;
-use super::protocol::QueueWords;
+use super::handle::Handle;
+use super::receiving::InSlot;
 use super::slots::{Info, State};
-use crate::channel::latest::receive;
-use crate::error::Result;
+use crate::channel::message::{Message, Place};
+use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::{Ordering, fence};
-use crate::memory::copy::copy_out;
-use crate::shareable::Shareable;
 
 /// A message that is set aside.
 #[derive(Clone, Debug)]
@@ -26,11 +25,11 @@ pub struct DeadLetter<T> {
     pub priority: u32,
     /// How often it was handed to a receiver.
     pub deliveries: u32,
-    /// Its value. None if its bytes are not a value of the type.
+    /// Its value: of a list, a `Vec`. None if its bytes are not a message of the type.
     pub value: Option<T>,
 }
 
-impl<T: Shareable> Queue<T> {
+impl<M: Message + ?Sized> Queue<M> {
     /// Returns the messages that are set aside, the oldest first.
     ///
     /// A message is set aside when it was handed over as often as the [limit of
@@ -41,11 +40,8 @@ impl<T: Shareable> Queue<T> {
     /// # Errors
     ///
     /// `Forked`.
-    pub fn dead_letters(&self) -> Result<Vec<DeadLetter<T>>> {
-        self.handle.object.check_not_forked()?;
-        let mut letters = letters(self.handle.queue());
-        letters.sort_by_key(|letter| letter.number);
-        Ok(letters)
+    pub fn dead_letters(&self) -> Result<Vec<DeadLetter<M::Owned>>> {
+        self.handle.dead_letters(received::<M>)
     }
 
     /// Gives a message that is set aside back to the receivers, at its old place. It is handed over
@@ -56,7 +52,7 @@ impl<T: Shareable> Queue<T> {
     ///
     /// `PermissionDenied` if the object is open for reading only; `Forked`.
     pub fn requeue_dead(&self, number: u64) -> Result<bool> {
-        self.change_dead(number, false)
+        self.handle.change_dead(number, false)
     }
 
     /// Drops a message that is set aside. Returns whether a message with this number was.
@@ -65,30 +61,47 @@ impl<T: Shareable> Queue<T> {
     ///
     /// Those of [`requeue_dead`](Self::requeue_dead).
     pub fn drop_dead(&self, number: u64) -> Result<bool> {
-        self.change_dead(number, true)
-    }
-
-    fn change_dead(&self, number: u64, is_dropped: bool) -> Result<bool> {
-        let object = &self.handle.object;
-        object.check_not_forked()?;
-        object.check_writable().map_err(|error| error.doing("change").on(object.label()))?;
-        Ok(self.handle.queue().change_aside(number, is_dropped))
+        self.handle.change_dead(number, true)
     }
 }
 
-fn letters<T: Shareable>(queue: QueueWords<'_>) -> Vec<DeadLetter<T>> {
-    let letters = queue.slots.all().filter_map(|(at, slot)| {
-        let Some(aside @ State::Aside(position)) = slot.state() else { return None };
-        let info = slot.info();
-        let value = receive::attempt(|bytes| {
-            copy_out(slot.value(), bytes);
-            true
+impl Handle {
+    /// Returns the messages that are set aside, as what `read` makes of their bytes.
+    pub(super) fn dead_letters<V>(
+        &self,
+        read: impl Fn(InSlot<'_>) -> Option<V>,
+    ) -> Result<Vec<DeadLetter<V>>> {
+        self.object.check_not_forked()?;
+        let letters = self.queue().slots.all().filter_map(|(at, slot)| {
+            let Some(aside @ State::Aside(position)) = slot.state() else { return None };
+            let Info { priority, deliveries } = slot.info();
+            let value = InSlot::new(slot, self.geometry).and_then(&read);
+            // ORDERING: Acquire; the state is looked at again after the copy.
+            fence(Ordering::Acquire);
+            let number = letter_number(position, at);
+            let letter = DeadLetter { number, priority, deliveries, value };
+            (slot.state() == Some(aside)).then_some(letter)
         });
-        // ORDERING: Acquire; the state is looked at again after the copy.
-        fence(Ordering::Acquire);
-        let Info { priority, deliveries } = info;
-        let number = letter_number(position, at);
-        (slot.state() == Some(aside)).then_some(DeadLetter { number, priority, deliveries, value })
-    });
-    letters.collect()
+        let mut letters: Vec<_> = letters.collect();
+        letters.sort_by_key(|letter| letter.number);
+        Ok(letters)
+    }
+
+    /// Frees the slot of a message that is set aside, or gives the message back.
+    pub(super) fn change_dead(&self, number: u64, is_dropped: bool) -> Result<bool> {
+        let object = &self.object;
+        object.check_not_forked()?;
+        object.check_writable().map_err(|error| error.doing("change").on(object.label()))?;
+        Ok(self.queue().change_aside(number, is_dropped))
+    }
+}
+
+/// The message, if its bytes are one.
+fn received<M: Message + ?Sized>(message: InSlot<'_>) -> Option<M::Owned> {
+    let invalid = || Error::new(ErrorKind::Corrupt, "");
+    let fill = |place: &mut M::Place| {
+        message.copy_out(place.room(message.len).ok_or_else(invalid)?);
+        Ok(())
+    };
+    M::receive(fill, invalid).ok()
 }

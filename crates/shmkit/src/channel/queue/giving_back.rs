@@ -13,7 +13,7 @@
 
 use super::line::{MAX_SLOTS, TRIES};
 use super::protocol::{QueueWords, SCAN};
-use super::slots::{Slot, State};
+use super::slots::{Info, Slot, State};
 use super::tell::tell;
 use crate::memory::atomic::Ordering;
 use crate::participant::ParticipantId;
@@ -36,6 +36,20 @@ impl QueueWords<'_> {
     pub(super) fn give_back(self, number: usize, me: ParticipantId) {
         if let Some(slot) = self.slots.get(number) {
             self.give_back_of(slot, State::Taken(me));
+        }
+    }
+
+    /// Puts back a message that `me` took, but was not handed to the program: it does not count as
+    /// a delivery.
+    #[cold]
+    pub(super) fn put_back(self, number: usize, me: ParticipantId) {
+        let Some(slot) = self.slots.get(number) else { return };
+        let info = slot.info();
+        slot.set_info(Info { deliveries: info.deliveries.saturating_sub(1), ..info });
+        // CRASH: dying before or after this is dying with a message that was not counted, or as in
+        // `give_back_of`.
+        if slot.exchange(State::Taken(me), State::Returned(slot.position())).is_ok() {
+            self.announce();
         }
     }
 

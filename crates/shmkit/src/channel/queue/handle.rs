@@ -13,7 +13,7 @@ use super::counts::QueueCounts;
 use super::geometry::{Geometry, limit_of_flags};
 use super::parts::queue_over;
 use super::protocol::QueueWords;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::AtomicU64;
 use crate::object::OpenObject;
 use crate::participant::{Liveness, Role};
@@ -36,8 +36,14 @@ unsafe impl Send for Handle {}
 unsafe impl Sync for Handle {}
 
 impl Handle {
-    /// Takes over an object with this geometry.
-    pub(super) fn over(object: Arc<OpenObject>, geometry: Geometry) -> Result<Self> {
+    /// Takes over an object whose messages are values of so many bytes, or lists of them.
+    pub(super) fn over(object: Arc<OpenObject>, value_bytes: u64) -> Result<Self> {
+        let (items, length) = (object.layout().items, object.layout().item_length);
+        let geometry = Geometry::of(value_bytes, length, items, object.layout().flags);
+        let geometry = geometry.ok_or_else(|| {
+            let why = format!("a queue of {items} messages, each of up to {length} elements");
+            Error::new(ErrorKind::Corrupt, why)
+        })?;
         // INVARIANT: the payload has these words.
         let words = object.payload().words(0, geometry.words() as usize)?;
         let payload = NonNull::from(words).cast();

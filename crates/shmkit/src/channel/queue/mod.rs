@@ -20,15 +20,20 @@
 //! | `handle`, `parts` | an open queue, and its words |
 //! | `options`, `payload` | creating and opening; its parts, and how `shm` describes them |
 //! | `party` | what senders and receivers have in common |
-//! | `sender`, `receiver`, `received` | what a program uses |
+//! | `sending`, `receiving` | sending and receiving bytes |
+//! | `sender`, `receiver`, `lists`, `received` | what a program uses |
+//! | `any`, `declared` | a queue whose type only the object knows |
 //! | `dead` | messages that are set aside |
 
+mod any;
 mod counts;
 mod dead;
+mod declared;
 mod geometry;
 mod giving_back;
 mod handle;
 mod line;
+mod lists;
 mod options;
 mod parts;
 mod party;
@@ -37,7 +42,9 @@ mod protocol;
 mod ranks;
 mod received;
 mod receiver;
+mod receiving;
 mod sender;
+mod sending;
 mod slots;
 mod sweep;
 mod tell;
@@ -48,6 +55,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+pub use any::{AnyQueue, AnyQueueReceiver, AnyQueueSender};
 pub use counts::QueueCounts;
 pub use dead::DeadLetter;
 pub use received::Received;
@@ -55,6 +63,7 @@ pub use receiver::QueueReceiver;
 pub use sender::QueueSender;
 
 use self::handle::Handle;
+use crate::channel::message::Message;
 use crate::error::Result;
 use crate::object::Options;
 use crate::participant::Role;
@@ -166,14 +175,14 @@ use crate::shareable::Shareable;
 /// # Ok(())
 /// # }
 /// ```
-pub struct Queue<T: Shareable> {
+pub struct Queue<M: Message + ?Sized> {
     handle: Arc<Handle>,
-    value: PhantomData<fn(T) -> T>,
+    message: PhantomData<fn(&M)>,
 }
 
-impl<T: Shareable> Queue<T> {
+impl<M: Message + ?Sized> Queue<M> {
     fn over(handle: Handle) -> Self {
-        Self { handle: Arc::new(handle), value: PhantomData }
+        Self { handle: Arc::new(handle), message: PhantomData }
     }
 
     /// Returns options other than the defaults: depth, priorities, limit of deliveries, directory,
@@ -227,7 +236,7 @@ impl<T: Shareable> Queue<T> {
     ///
     /// `Closed`, `Forked`; `Full` if all slots are taken; `PermissionDenied` if the object is open
     /// for reading only, or if the process may not open the file any more.
-    pub fn sender(&self) -> Result<QueueSender<T>> {
+    pub fn sender(&self) -> Result<QueueSender<M>> {
         QueueSender::join(&self.handle)
     }
 
@@ -236,7 +245,7 @@ impl<T: Shareable> Queue<T> {
     /// # Errors
     ///
     /// Those of [`sender`](Self::sender).
-    pub fn receiver(&self) -> Result<QueueReceiver<T>> {
+    pub fn receiver(&self) -> Result<QueueReceiver<M>> {
         QueueReceiver::join(&self.handle)
     }
 
@@ -282,13 +291,20 @@ impl<T: Shareable> Queue<T> {
     }
 }
 
-impl<T: Shareable> Clone for Queue<T> {
-    fn clone(&self) -> Self {
-        Self { handle: self.handle.clone(), value: PhantomData }
+impl<T: Shareable> Queue<[T]> {
+    /// Returns how many elements a message can have.
+    pub fn max_len(&self) -> usize {
+        self.handle.object.layout().item_length as usize
     }
 }
 
-impl<T: Shareable> fmt::Debug for Queue<T> {
+impl<M: Message + ?Sized> Clone for Queue<M> {
+    fn clone(&self) -> Self {
+        Self { handle: self.handle.clone(), message: PhantomData }
+    }
+}
+
+impl<M: Message + ?Sized> fmt::Debug for Queue<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Queue").field(&self.name()).finish()
     }

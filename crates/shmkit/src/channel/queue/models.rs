@@ -4,9 +4,9 @@ use loom::sync::Arc;
 use loom::thread;
 
 use super::line::Line;
-use super::protocol::{Caller, Message, Order, QueueWords};
+use super::protocol::{Caller, Order, Outgoing, QueueWords};
 use super::ranks::{RANK_WORDS, Ranks};
-use super::slots::{HEADER_WORDS, Slots};
+use super::slots::{Slots, header};
 use crate::crash::ends_at;
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::participant::models::{DEAD, DeadIs, NOBODY_DIED, living};
@@ -15,7 +15,7 @@ use crate::participant::{Liveness, ParticipantId};
 use crate::sys::wait::model::{check, let_time_pass};
 use crate::wait::{Extent, Until, WaitLoop};
 
-const STRIDE: usize = HEADER_WORDS + 1;
+const STRIDE: usize = header(false).len() + 1;
 const DEAD_FOUND: DeadIs = DeadIs(Some(DEAD));
 
 struct Words {
@@ -53,7 +53,7 @@ impl Words {
                 Order::Ranks(OwnerWord::of_lock(owner), Ranks { tail, waiting, count, ranks, next })
             }
         };
-        let slots = Slots::new(&self.slots, STRIDE, self.depth);
+        let slots = Slots::new(&self.slots, STRIDE, self.depth, false);
         QueueWords { arrivals, returned, departures, order, slots, delivery_limit: 0 }
     }
 
@@ -62,7 +62,7 @@ impl Words {
         let sent = &AtomicU64::new(0);
         let caller = Caller { me, liveness, wait_loop, lock_loop, sent };
         let value = value.to_le_bytes();
-        let message = Message { value: &value, priority: 0 };
+        let message = Outgoing { value: &value, length: 1, priority: 0 };
         self.queue().send(caller, message, Until::Ever).unwrap();
     }
 

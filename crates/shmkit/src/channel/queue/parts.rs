@@ -43,7 +43,7 @@ pub(super) fn queue_over<'a, E>(
         returned: word(RETURNED)?,
         departures: word(DEPARTURES)?,
         order,
-        slots: Slots::new(slots, stride as usize, depth as usize),
+        slots: Slots::new(slots, stride as usize, depth as usize, geometry.has_lists()),
         delivery_limit,
     })
 }

@@ -9,14 +9,14 @@ use super::geometry::{
 use super::handle::Handle;
 use super::parts::queue_over;
 use super::protocol::{Order, QueueWords};
-use super::slots::HEADER;
+use super::slots::header;
+use crate::channel::message::{self, Message};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{
     Builder, Column, Holding, Kind, KindFlags, Part, PartState, Payload, Planner, SLEEP, Value,
     ValueType, WAIT, WORDS, grouped,
 };
 use crate::participant::Role;
-use crate::shareable::Shareable;
 use crate::wait::Extent;
 
 const TAKEN: Holding = Holding::new(
@@ -28,14 +28,31 @@ const TAKEN: Holding = Holding::new(
 const COLUMNS: &[Column] =
     &[Column::Participants("USERS"), Column::Waiting, Column::State, Column::HeldBy];
 
-/// Plans a queue of messages of this type.
-fn plan(planner: &mut Planner<'_>, value: ValueType<'_>) {
-    let (flags, depth) = (planner.flags(), planner.items());
+/// How many bytes a queue of lists takes, unless the options say another depth, and how many
+/// messages it then holds.
+const LISTS_BYTES: u64 = 1 << 20;
+const LISTS_DEPTHS: [u64; 2] = [4, DEFAULT_DEPTH as u64];
+
+/// The depth of a queue for which none was chosen, of values of so many bytes, or of lists of up to
+/// `length` of them.
+pub(super) fn default_depth(value_bytes: u64, length: u64) -> u32 {
+    let [least, most] = LISTS_DEPTHS;
+    match length {
+        0 => DEFAULT_DEPTH,
+        // At most 256.
+        _ => (LISTS_BYTES / value_bytes.saturating_mul(length)).clamp(least, most) as u32,
+    }
+}
+
+/// Plans a queue whose messages, or longest lists, have this type. `element_bytes`: of a value, or
+/// of an element.
+pub(super) fn plan(planner: &mut Planner<'_>, value: ValueType<'_>, element_bytes: u64) {
+    let (flags, depth, length) = (planner.flags(), planner.items(), planner.item_length());
     let arrivals = planner.line("arrivals");
     planner.word("returned", arrivals + RETURNED, WORDS);
     planner.word("departures", arrivals + DEPARTURES, WAIT);
     // A hostile object may have any depth: the check of its fingerprint refuses what is planned.
-    let Some(geometry) = Geometry::of(value.size(), depth, flags) else { return };
+    let Some(geometry) = Geometry::of(element_bytes, length, depth, flags) else { return };
     if geometry.has_priorities {
         planner.words("waiting", WORDS, 1);
         planner.words("owner", SLEEP, 1);
@@ -49,30 +66,36 @@ fn plan(planner: &mut Planner<'_>, value: ValueType<'_>) {
         planner.words("head", WORDS, 1);
         planner.words("entries", WORDS, geometry.entries);
     }
-    planner.slots_with(&HEADER, geometry.depth, geometry.stride, value);
+    planner.slots_with(header(geometry.has_lists()), geometry.depth, geometry.stride, value);
 }
 
 #[allow(private_interfaces, reason = "it is implemented by this library only")]
-impl<T: Shareable> Payload for Queue<T> {
+impl<M: Message + ?Sized> Payload for Queue<M> {
     type Initial = ();
 
     const KIND: Kind = Kind::Queue;
     // Opening it takes no slot. Each sender and each receiver takes one.
     const ROLE: Option<Role> = None;
-    const ITEMS: u32 = DEFAULT_DEPTH;
+    const ITEM_LENGTH: u64 = M::MAX_LEN;
+
+    fn default_items(item_length: u64) -> u32 {
+        default_depth(size_of::<M::Element>() as u64, item_length)
+    }
 
     fn plan(planner: &mut Planner<'_>, _: Option<&()>) {
-        plan(planner, ValueType::Layout(T::LAYOUT));
+        let element_bytes = size_of::<M::Element>() as u64;
+        message::with_type::<M, _>(planner.item_length(), |value| {
+            plan(planner, value, element_bytes);
+        });
     }
 
     fn build(builder: &mut Builder) -> Result<Self> {
         let object = builder.object().clone();
-        let (items, flags) = (object.layout().items, object.layout().flags);
-        let geometry = Geometry::of(size_of::<T>() as u64, items, flags).ok_or_else(|| {
-            let why = format!("a queue of {items} messages");
-            Error::new(ErrorKind::Corrupt, why)
-        })?;
-        Ok(Self::over(Handle::over(object, geometry)?))
+        Ok(Self::over(Handle::over(object, size_of::<M::Element>() as u64)?))
+    }
+
+    fn check_item_length(found: u64) -> Result<()> {
+        message::check_item_length::<M>(found)
     }
 
     fn check_flags(asked: KindFlags, found: u32) -> Result<()> {
@@ -105,6 +128,7 @@ impl<T: Shareable> Payload for Queue<T> {
             text: text(counts, depth),
             fields: vec![
                 ("depth", depth.into()),
+                ("max_len", part.item_length().into()),
                 ("ready", u64::from(counts.ready).into()),
                 ("taken", u64::from(counts.taken).into()),
                 ("sending", u64::from(counts.sending).into()),
@@ -130,7 +154,9 @@ impl<T: Shareable> Payload for Queue<T> {
 fn queue_in<'a>(part: &Part<'a>) -> Result<QueueWords<'a>> {
     let corrupt = |why: &str| Error::new(ErrorKind::Corrupt, why.to_string());
     let value = part.value().ok_or_else(|| corrupt("a queue without a type of message"))?;
-    let geometry = Geometry::of(value.size(), part.items(), part.flags());
+    let length = part.item_length();
+    let element_bytes = value.size() / length.max(1);
+    let geometry = Geometry::of(element_bytes, length, part.items(), part.flags());
     let geometry = geometry.ok_or_else(|| corrupt("a queue of this size"))?;
     let words = |at, count| part.words_at(at, count as usize);
     queue_over(geometry, limit_of_flags(part.flags()), words)

@@ -87,8 +87,11 @@ impl<L> Copy for Caller<'_, L> {}
 
 /// A message that is sent.
 #[derive(Clone, Copy)]
-pub(super) struct Message<'m> {
+pub(super) struct Outgoing<'m> {
+    /// Not more than a slot has room for.
     pub(super) value: &'m [u8],
+    /// How many elements it has, if it is a list.
+    pub(super) length: u64,
     pub(super) priority: u32,
 }
 
@@ -129,7 +132,7 @@ impl<'a> QueueWords<'a> {
     pub(super) fn send_at_once(
         self,
         caller: Caller<'_, impl Liveness>,
-        message: Message<'_>,
+        message: Outgoing<'_>,
     ) -> Result<bool, Refused> {
         if self.is_closed() {
             return Err(Refused::Closed);
@@ -142,13 +145,13 @@ impl<'a> QueueWords<'a> {
     pub(super) fn try_send(
         self,
         caller: Caller<'_, impl Liveness>,
-        message: Message<'_>,
+        message: Outgoing<'_>,
         looked_at: usize,
     ) -> Result<bool, Refused> {
         let Some((number, slot)) = self.claim(caller, looked_at) else { return Ok(false) };
         // CRASH: dying from here on leaves the slot WRITING: a sweep frees it.
         crash_point!("queue: slot in writing");
-        slot.begin(caller.me, message.priority);
+        slot.begin(caller.me, message.priority, message.length);
         copy_in(message.value, slot.value());
         crash_point!("queue: slot written, not ready");
         match self.order {

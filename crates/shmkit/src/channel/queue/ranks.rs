@@ -244,13 +244,13 @@ mod tests {
         let (ranks, words) = words.split_at(RANK_WORDS * SLOTS);
         let (next, words) = words.split_at(SLOTS);
         let [tail, waiting, count, ..] = control else { unreachable!() };
-        check(Ranks { tail, waiting, count, ranks, next }, Slots::new(words, 8, SLOTS));
+        check(Ranks { tail, waiting, count, ranks, next }, Slots::new(words, 8, SLOTS, false));
     }
 
     fn put(ranks: Ranks<'_>, slots: Slots<'_>, number: usize, priority: u32) {
         let slot = slots.get(number).unwrap();
         slot.exchange(State::Free, State::Writing(ME)).unwrap();
-        slot.begin(ME, priority);
+        slot.begin(ME, priority, 1);
         assert_eq!(ranks.put(number, slot, ME, priority), Put::InOrder);
     }
 

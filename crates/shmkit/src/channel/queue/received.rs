@@ -1,24 +1,21 @@
 //! A message in the hands of its receiver.
 
-#![allow(unsafe_code, reason = "moves the value out of a guard that is not dropped")]
-
 use std::fmt;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
-use std::ptr;
 use std::thread::panicking;
 
 use super::party::Party;
 use super::slots::Info;
 use crate::error::Result;
-use crate::shareable::Shareable;
 
 /// A message that was received, until it is acknowledged.
 ///
-/// It dereferences to a private copy of the value. Dropping it acknowledges the message: no
-/// receiver gets it again, and its place is free. It can be given back instead, by
-/// [`requeue`](Self::requeue), or set aside, by [`reject`](Self::reject). If a thread panics while
-/// it has a message, the message is given back.
+/// It dereferences to a private copy: a `T` of a `Queue<T>`, a `Vec<T>` of a `Queue<[T]>`, or the
+/// filled part of the buffer of [`recv_into`](super::QueueReceiver::recv_into). Dropping it
+/// acknowledges the message: no receiver gets it again, and its place is free. It can be given back
+/// instead, by [`requeue`](Self::requeue), or set aside, by [`reject`](Self::reject). If a thread
+/// panics while it has a message, the message is given back.
 ///
 /// # If a process dies
 ///
@@ -26,30 +23,35 @@ use crate::shareable::Shareable;
 /// more. With a [limit of deliveries](crate::Options::delivery_limit), the message is set aside
 /// after the last of these.
 #[must_use = "the message is acknowledged when this is dropped"]
-pub struct Received<'a, T: Shareable> {
+pub struct Received<'a, V> {
+    taken: Taken<'a>,
+    value: V,
+}
+
+/// A message that is TAKEN by a party: acknowledged when this is dropped.
+pub(super) struct Taken<'a> {
     party: &'a Party,
     number: usize,
     info: Info,
-    value: T,
     /// Whether the thread was panicking when it received the message.
     was_panicking: bool,
 }
 
-impl<'a, T: Shareable> Received<'a, T> {
+impl<'a, V> Received<'a, V> {
     #[inline(always)]
-    pub(super) fn new(party: &'a Party, number: usize, info: Info, value: T) -> Self {
-        Self { party, number, info, value, was_panicking: panicking() }
+    pub(super) fn new((taken, value): (Taken<'a>, V)) -> Self {
+        Self { taken, value }
     }
 
     /// Returns the priority with which the message was sent.
     pub fn priority(&self) -> u32 {
-        self.info.priority
+        self.taken.info.priority
     }
 
     /// Returns how often the message was handed to a receiver, this time included: 1 unless a
     /// receiver died with it, or gave it back.
     pub fn deliveries(&self) -> u32 {
-        self.info.deliveries
+        self.taken.info.deliveries
     }
 
     /// Acknowledges the message, as dropping it does, and returns whether that succeeded.
@@ -59,19 +61,17 @@ impl<'a, T: Shareable> Received<'a, T> {
     /// `RoleLost` if this process closed the descriptor of its liveness lock: then another receiver
     /// may have got the message. `Forked` in a child that inherited the message.
     pub fn acknowledge(self) -> Result<()> {
-        let this = ManuallyDrop::new(self);
-        match this.free() {
+        let taken = ManuallyDrop::new(self.taken);
+        match taken.free() {
             true => Ok(()),
-            false => Err(this.party.lost()),
+            false => Err(taken.party.lost()),
         }
     }
 
     /// Acknowledges the message, and returns the value.
-    pub fn into_inner(self) -> T {
-        let this = ManuallyDrop::new(self);
-        this.free();
-        // SAFETY: the value is valid, and `this` is not used again.
-        unsafe { ptr::read(&raw const this.value) }
+    pub fn into_inner(self) -> V {
+        ManuallyDrop::new(self.taken).free();
+        self.value
     }
 
     /// Gives the message back: it goes to its old place, and to the next receiver, which can be
@@ -81,13 +81,13 @@ impl<'a, T: Shareable> Received<'a, T> {
     ///
     /// Those of [`acknowledge`](Self::acknowledge).
     pub fn requeue(self) -> Result<()> {
-        let this = ManuallyDrop::new(self);
-        match this.is_held() {
+        let taken = ManuallyDrop::new(self.taken);
+        match taken.is_held() {
             true => {
-                this.give_back();
+                taken.give_back();
                 Ok(())
             }
-            false => Err(this.party.lost()),
+            false => Err(taken.party.lost()),
         }
     }
 
@@ -98,15 +98,22 @@ impl<'a, T: Shareable> Received<'a, T> {
     ///
     /// Those of [`acknowledge`](Self::acknowledge).
     pub fn reject(self) -> Result<()> {
-        let this = ManuallyDrop::new(self);
-        match this.is_held() {
+        let taken = ManuallyDrop::new(self.taken);
+        match taken.is_held() {
             true => {
-                let party = this.party;
-                party.handle.queue().reject(this.number, party.membership.me());
+                let party = taken.party;
+                party.handle.queue().reject(taken.number, party.membership.me());
                 Ok(())
             }
-            false => Err(this.party.lost()),
+            false => Err(taken.party.lost()),
         }
+    }
+}
+
+impl<'a> Taken<'a> {
+    #[inline(always)]
+    pub(super) fn new(party: &'a Party, number: usize, info: Info) -> Self {
+        Self { party, number, info, was_panicking: panicking() }
     }
 
     /// Whether this process, and not a forked child, still has its slot.
@@ -128,7 +135,7 @@ impl<'a, T: Shareable> Received<'a, T> {
     }
 }
 
-impl<T: Shareable> Drop for Received<'_, T> {
+impl Drop for Taken<'_> {
     #[inline]
     fn drop(&mut self) {
         if panicking() && !self.was_panicking {
@@ -141,24 +148,24 @@ impl<T: Shareable> Drop for Received<'_, T> {
     }
 }
 
-impl<T: Shareable> Deref for Received<'_, T> {
-    type Target = T;
+impl<V> Deref for Received<'_, V> {
+    type Target = V;
 
     #[inline]
-    fn deref(&self) -> &T {
+    fn deref(&self) -> &V {
         &self.value
     }
 }
 
 /// The private copy can be changed: the message cannot.
-impl<T: Shareable> DerefMut for Received<'_, T> {
+impl<V> DerefMut for Received<'_, V> {
     #[inline]
-    fn deref_mut(&mut self) -> &mut T {
+    fn deref_mut(&mut self) -> &mut V {
         &mut self.value
     }
 }
 
-impl<T: Shareable + fmt::Debug> fmt::Debug for Received<'_, T> {
+impl<V: fmt::Debug> fmt::Debug for Received<'_, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Received")
             .field("value", &self.value)

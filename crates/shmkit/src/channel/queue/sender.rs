@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code, reason = "room for an encoded value, on the stack")]
 
+use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -10,11 +11,14 @@ use std::time::{Duration, Instant};
 
 use super::handle::Handle;
 use super::party::Party;
-use super::protocol::{Message, Refused};
-use crate::error::{Error, ErrorKind, Result};
+use crate::channel::message::{Message, check_len};
+use crate::error::Result;
 use crate::participant::Role;
 use crate::shareable::{Shareable, bytes_of};
 use crate::wait::Until;
+
+/// The most bytes that a thread keeps for the next list with padding that it sends.
+const KEPT_BYTES: usize = 1 << 20;
 
 /// The right to send messages to a [`Queue`](super::Queue), until it is dropped.
 ///
@@ -25,15 +29,14 @@ use crate::wait::Until;
 ///
 /// A process that dies during a call has sent the message, whole, or not at all. What it sent
 /// before stays in the queue.
-pub struct QueueSender<T: Shareable> {
+pub struct QueueSender<M: Message + ?Sized> {
     party: Party,
-    value: PhantomData<fn(T)>,
+    message: PhantomData<fn(&M)>,
 }
 
-impl<T: Shareable> QueueSender<T> {
+impl<M: Message + ?Sized> QueueSender<M> {
     pub(super) fn join(handle: &Arc<Handle>) -> Result<Self> {
-        let party = Party::join(handle, Role::Sender, size_of::<T>(), "send to")?;
-        Ok(Self { party, value: PhantomData })
+        Ok(Self { party: join(handle)?, message: PhantomData })
     }
 
     /// Sends a message, and waits while the queue is full. Its priority is 0.
@@ -44,11 +47,13 @@ impl<T: Shareable> QueueSender<T> {
     ///
     /// # Errors
     ///
-    /// `Closed` if the object was removed; `Corrupt`; `Forked`; `RoleLost`; `Busy` if the queue has
-    /// priorities, and a process that is using their order has been stopped for more than 1 s.
+    /// `Closed` if the object was removed; `InvalidArgument` for a list with more elements than
+    /// [`Queue::max_len`](super::Queue::max_len); `Corrupt`; `Forked`; `RoleLost`; `Busy` if the
+    /// queue has priorities, and a process that is using their order has been stopped for more than
+    /// 1 s.
     #[inline]
-    pub fn send(&self, value: &T) -> Result<()> {
-        self.send_within(value, 0, || Until::Ever)
+    pub fn send(&self, message: &M) -> Result<()> {
+        self.send_within(message, 0, || Until::Ever)
     }
 
     /// Sends a message with a priority, and waits while the queue is full. Messages with higher
@@ -59,8 +64,8 @@ impl<T: Shareable> QueueSender<T> {
     /// `Unsupported` if the queue was created without [`priorities`](crate::Options::priorities)
     /// and the priority is not 0; and those of [`send`](Self::send).
     #[inline]
-    pub fn send_with_priority(&self, value: &T, priority: u32) -> Result<()> {
-        self.send_within(value, priority, || Until::Ever)
+    pub fn send_with_priority(&self, message: &M, priority: u32) -> Result<()> {
+        self.send_within(message, priority, || Until::Ever)
     }
 
     /// Sends a message if the queue is not full.
@@ -70,8 +75,8 @@ impl<T: Shareable> QueueSender<T> {
     /// `Full`: the message says how many messages are ready, taken and set aside, and how many
     /// processes receive. And those of [`send`](Self::send).
     #[inline]
-    pub fn try_send(&self, value: &T) -> Result<()> {
-        self.send_within(value, 0, || Until::Now)
+    pub fn try_send(&self, message: &M) -> Result<()> {
+        self.send_within(message, 0, || Until::Now)
     }
 
     /// Sends a message with a priority if the queue is not full.
@@ -80,8 +85,8 @@ impl<T: Shareable> QueueSender<T> {
     ///
     /// Those of [`try_send`](Self::try_send) and [`send_with_priority`](Self::send_with_priority).
     #[inline]
-    pub fn try_send_with_priority(&self, value: &T, priority: u32) -> Result<()> {
-        self.send_within(value, priority, || Until::Now)
+    pub fn try_send_with_priority(&self, message: &M, priority: u32) -> Result<()> {
+        self.send_within(message, priority, || Until::Now)
     }
 
     /// Sends a message, and waits up to `timeout` while the queue is full.
@@ -91,8 +96,8 @@ impl<T: Shareable> QueueSender<T> {
     /// `TimedOut`, with what is in the queue as [`try_send`](Self::try_send) says it; and those of
     /// [`send`](Self::send).
     #[inline]
-    pub fn send_timeout(&self, value: &T, timeout: Duration) -> Result<()> {
-        self.send_within(value, 0, || Until::after(timeout))
+    pub fn send_timeout(&self, message: &M, timeout: Duration) -> Result<()> {
+        self.send_within(message, 0, || Until::after(timeout))
     }
 
     /// Sends a message with a priority, and waits up to `timeout` while the queue is full.
@@ -104,11 +109,11 @@ impl<T: Shareable> QueueSender<T> {
     #[inline]
     pub fn send_with_priority_timeout(
         &self,
-        value: &T,
+        message: &M,
         priority: u32,
         timeout: Duration,
     ) -> Result<()> {
-        self.send_within(value, priority, || Until::after(timeout))
+        self.send_within(message, priority, || Until::after(timeout))
     }
 
     /// Sends a message, and waits while the queue is full, until `deadline` on the monotonic clock.
@@ -117,61 +122,44 @@ impl<T: Shareable> QueueSender<T> {
     ///
     /// Those of [`send_timeout`](Self::send_timeout).
     #[inline]
-    pub fn send_until(&self, value: &T, deadline: Instant) -> Result<()> {
-        self.send_within(value, 0, || Until::Deadline(deadline))
+    pub fn send_until(&self, message: &M, deadline: Instant) -> Result<()> {
+        self.send_within(message, 0, || Until::Deadline(deadline))
     }
 
     #[inline(always)]
-    fn send_within(&self, value: &T, priority: u32, until: impl FnOnce() -> Until) -> Result<()> {
-        let party = &self.party;
-        party.membership.check_live()?;
-        if priority != 0 && !party.handle.geometry.has_priorities {
-            return Err(self.without_priorities(priority));
+    fn send_within(&self, message: &M, priority: u32, until: impl FnOnce() -> Until) -> Result<()> {
+        let (party, length) = (&self.party, message.elements().len());
+        if M::MAX_LEN > 0 {
+            let checked = check_len(length, party.handle.object.layout().item_length);
+            checked.map_err(|error| error.doing("send to").on(party.handle.object.label()))?;
         }
-        with_bytes(value, |value| {
-            let message = Message { value, priority };
-            match party.handle.queue().send_at_once(party.caller(), message) {
-                Ok(true) => Ok(()),
-                Ok(false) => self.wait(message, until()),
-                Err(refused) => Err(party.refused(refused)),
-            }
-        })
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn wait(&self, message: Message<'_>, until: Until) -> Result<()> {
-        let party = &self.party;
-        let _recorded = party.record_wait(until);
-        let sent = party.handle.queue().send(party.caller(), message, until);
-        sent.map_err(|refused| match refused {
-            Refused::TimedOut => {
-                let kind = if until == Until::Now { ErrorKind::Full } else { ErrorKind::TimedOut };
-                party.failed(kind, party.handle.full())
-            }
-            refused => party.refused(refused),
-        })
-    }
-
-    #[cold]
-    fn without_priorities(&self, priority: u32) -> Error {
-        let why = format!(
-            "the message has priority {priority}, but the queue was created without priorities: \
-             create it with `priorities(true)`"
-        );
-        self.party.failed(ErrorKind::Unsupported, why)
+        with_bytes(message, |bytes| party.send(bytes, length, priority, until))
     }
 }
 
-impl<T: Shareable> fmt::Debug for QueueSender<T> {
+impl<M: Message + ?Sized> fmt::Debug for QueueSender<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("QueueSender").field(&self.party.handle.object.label()).finish()
     }
 }
 
-/// Calls `act` with the bytes of a value, in which padding is zeros.
+/// Takes a slot as a sender.
+pub(super) fn join(handle: &Arc<Handle>) -> Result<Party> {
+    Party::join(handle, Role::Sender, handle.geometry.message_bytes as usize, "send to")
+}
+
+/// Calls `act` with the bytes of a message, in which padding is zeros.
 #[inline(always)]
-fn with_bytes<T: Shareable, R>(value: &T, act: impl FnOnce(&[u8]) -> R) -> R {
+fn with_bytes<M: Message + ?Sized, R>(message: &M, act: impl FnOnce(&[u8]) -> R) -> R {
+    match message.elements() {
+        [value] if M::MAX_LEN == 0 => with_bytes_of_value(value, act),
+        _ if !M::Element::PADDED => act(message.bytes(&mut Vec::new())),
+        _ => with_bytes_of_list(message, act),
+    }
+}
+
+#[inline(always)]
+fn with_bytes_of_value<T: Shareable, R>(value: &T, act: impl FnOnce(&[u8]) -> R) -> R {
     if let Some(bytes) = bytes_of(value) {
         return act(bytes);
     }
@@ -181,4 +169,18 @@ fn with_bytes<T: Shareable, R>(value: &T, act: impl FnOnce(&[u8]) -> R) -> R {
     let bytes = unsafe { std::slice::from_raw_parts_mut(first, size_of::<T>()) };
     value.encode(bytes);
     act(bytes)
+}
+
+/// The elements are encoded in memory that the thread keeps, so that a message costs no allocation.
+fn with_bytes_of_list<M: Message + ?Sized, R>(message: &M, act: impl FnOnce(&[u8]) -> R) -> R {
+    thread_local! {
+        static KEPT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    }
+    let mut room = KEPT.try_with(Cell::take).unwrap_or_default();
+    let acted = act(message.bytes(&mut room));
+    if room.capacity() <= KEPT_BYTES {
+        // A thread that ends keeps nothing.
+        let _ = KEPT.try_with(|kept| kept.set(room));
+    }
+    acted
 }

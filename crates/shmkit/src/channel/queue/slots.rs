@@ -1,8 +1,9 @@
 //! The slots of a queue: each holds one message, and a word that says whose it is.
 //!
 //! ```text
-//! slot       0       8          16       24            32
-//!            | state | position | sender | info        | value, in whole words |
+//! slot       0       8          16       24     32
+//!            | state | position | sender | info | value, in whole words |
+//!            | state | position | sender | info | length | elements |     of a list
 //! info       63        32 31          0
 //!            | priority  | deliveries |
 //!
@@ -44,14 +45,19 @@ const SECOND_LINE: usize = 8;
 /// How many messages before it is used a slot is fetched.
 pub(super) const AHEAD: usize = 4;
 
-/// Words of a slot before its value.
-pub(super) const HEADER_WORDS: usize = 4;
-/// The words, and their names in the schema.
-pub(super) const HEADER: [&str; HEADER_WORDS] = ["state", "position", "sender", "info"];
+/// The words of a slot before its value, by their names in the schema: with a length if messages
+/// are lists.
+const HEADER: [&str; 5] = ["state", "position", "sender", "info", "length"];
 const STATE: usize = 0;
 const POSITION: usize = 1;
 const SENDER: usize = 2;
 const INFO: usize = 3;
+const LENGTH: usize = 4;
+
+/// The names of the words of a slot before its value.
+pub(super) const fn header(has_lists: bool) -> &'static [&'static str] {
+    if has_lists { &HEADER } else { HEADER.split_at(LENGTH).0 }
+}
 
 const HELD: u64 = 0b01;
 const PLACED: u64 = 0b10;
@@ -114,14 +120,20 @@ pub(super) struct Slots<'a> {
     /// Words from one slot to the next.
     stride: usize,
     count: usize,
+    has_lists: bool,
 }
 
 impl<'a> Slots<'a> {
     /// Slots in words, `stride` words each: at least as many as the header has.
     #[inline(always)]
-    pub(super) fn new(words: &'a [AtomicU64], stride: usize, count: usize) -> Self {
-        debug_assert!(stride >= HEADER_WORDS && words.len() >= stride * count);
-        Self { words, stride, count }
+    pub(super) fn new(
+        words: &'a [AtomicU64],
+        stride: usize,
+        count: usize,
+        has_lists: bool,
+    ) -> Self {
+        debug_assert!(stride >= header(has_lists).len() && words.len() >= stride * count);
+        Self { words, stride, count, has_lists }
     }
 
     #[inline(always)]
@@ -137,7 +149,7 @@ impl<'a> Slots<'a> {
             return None;
         }
         let words = self.words.get(number * self.stride..)?.get(..self.stride)?;
-        Some(Slot { words })
+        Some(Slot { words, has_length: self.has_lists })
     }
 
     /// Fetches a slot that is used soon, to write to it. Only if there are so many that the other
@@ -156,15 +168,16 @@ impl<'a> Slots<'a> {
     /// Returns all slots, with their numbers.
     pub(super) fn all(self) -> impl Iterator<Item = (usize, Slot<'a>)> {
         let slots = self.words.chunks_exact(self.stride).take(self.count);
-        slots.map(|words| Slot { words }).enumerate()
+        slots.map(move |words| Slot { words, has_length: self.has_lists }).enumerate()
     }
 }
 
 /// A slot.
 #[derive(Clone, Copy)]
 pub(super) struct Slot<'a> {
-    /// INVARIANT: at least [`HEADER_WORDS`].
+    /// INVARIANT: at least as many as the header has.
     words: &'a [AtomicU64],
+    has_length: bool,
 }
 
 /// What is known of a message besides its value.
@@ -226,9 +239,13 @@ impl<'a> Slot<'a> {
         ParticipantId::from_bits(self.words[SENDER].load(Ordering::Relaxed))
     }
 
-    /// Writes what the sender says of a new message.
+    /// Writes what the sender says of a new message. Only lists have a length.
     #[inline(always)]
-    pub(super) fn begin(self, sender: ParticipantId, priority: u32) {
+    pub(super) fn begin(self, sender: ParticipantId, priority: u32, length: u64) {
+        if self.has_length {
+            // ORDERING: Relaxed; as in `set_position`.
+            self.words[LENGTH].store(length, Ordering::Relaxed);
+        }
         // ORDERING: Relaxed; as in `set_position`.
         self.words[SENDER].store(sender.to_bits(), Ordering::Relaxed);
         self.set_info(Info { priority, deliveries: 0 });
@@ -248,10 +265,17 @@ impl<'a> Slot<'a> {
         self.words[INFO].store(word, Ordering::Relaxed);
     }
 
+    /// How many elements the message has, if it is a list.
+    #[inline(always)]
+    pub(super) fn length(self) -> Option<u64> {
+        // ORDERING: Relaxed; as in `position`.
+        self.has_length.then(|| self.words[LENGTH].load(Ordering::Relaxed))
+    }
+
     /// The words of the value.
     #[inline(always)]
     pub(super) fn value(self) -> &'a [AtomicU64] {
-        &self.words[HEADER_WORDS..]
+        if self.has_length { &self.words[LENGTH + 1..] } else { &self.words[LENGTH..] }
     }
 }
 

@@ -6,7 +6,7 @@ use super::geometry::{
     ARRIVALS, DEPARTURES, FLAG_PRIORITIES, Geometry, OWNER, RANK_COUNT, TAIL, WAITING,
 };
 use super::parts::queue_over;
-use super::protocol::{Caller, Message, Order, QueueWords, Refused};
+use super::protocol::{Caller, Order, Outgoing, QueueWords, Refused};
 use super::slots::State;
 use crate::channel::latest::receive;
 use crate::memory::HeapMemory;
@@ -37,7 +37,7 @@ struct Heap {
 
 impl Heap {
     fn new(depth: u32, flags: u32) -> Self {
-        let geometry = Geometry::of(8, depth, flags).unwrap();
+        let geometry = Geometry::of(8, 0, depth, flags).unwrap();
         let memory = HeapMemory::zeroed(geometry.words() as usize * 8);
         let loops = [(); 2].map(|()| WaitLoop::for_lock());
         Self { memory, geometry, limit: 0, loops, sent: AtomicU64::new(0) }
@@ -55,7 +55,7 @@ impl Heap {
 
     fn send_as(&self, me: ParticipantId, value: u64, priority: u32) -> Result<bool, Refused> {
         let value = value.to_le_bytes();
-        let message = Message { value: &value, priority };
+        let message = Outgoing { value: &value, length: 1, priority };
         self.queue().send_at_once(self.caller(me, &Dead(&[])), message)
     }
 
@@ -183,7 +183,7 @@ fn what_a_dead_sender_left_in_no_line_comes_behind_its_earlier_messages() {
     // As it died after READY.
     let slot = heap.queue().slots.get(5).unwrap();
     slot.exchange(State::Free, State::Writing(DEAD)).unwrap();
-    slot.begin(DEAD, 0);
+    slot.begin(DEAD, 0, 1);
     slot.value()[0].store(3, Ordering::Relaxed);
     slot.set_position(3);
     slot.exchange(State::Writing(DEAD), State::Ready(3)).unwrap();
@@ -267,7 +267,7 @@ fn waits_end_by_time_and_sleepers_are_woken() {
         });
         heap.send(1);
         let bytes = [0; 8];
-        let message = Message { value: &bytes, priority: 0 };
+        let message = Outgoing { value: &bytes, length: 1, priority: 0 };
         let full = heap.queue().send(heap.caller(ME, &nobody), message, soon());
         assert!(matches!(full, Err(Refused::TimedOut)), "{full:?}");
         std::thread::scope(|scope| {
@@ -298,7 +298,7 @@ fn threads_receive_each_message_once_and_those_of_each_sender_in_order() {
                     let caller = Caller { me, liveness: nobody, wait_loop, lock_loop, sent };
                     for number in 0..EACH {
                         let value = (sender << 32 | number).to_le_bytes();
-                        let message = Message { value: &value, priority: 0 };
+                        let message = Outgoing { value: &value, length: 1, priority: 0 };
                         heap.queue().send(caller, message, Until::Ever).unwrap();
                     }
                 });
@@ -404,7 +404,7 @@ fn a_message_whose_sender_died_between_two_places_stays_at_the_first_of_them() {
     heap.send(0);
     let slot = heap.queue().slots.get(5).unwrap();
     slot.exchange(State::Free, State::Writing(DEAD)).unwrap();
-    slot.begin(DEAD, 0);
+    slot.begin(DEAD, 0, 1);
     slot.value()[0].store(1, Ordering::Relaxed);
     // It was READY at 1, another sender was faster, and it was about to be READY at 3.
     slot.set_position(3);
@@ -446,7 +446,7 @@ fn garbage_words_neither_panic_nor_hang() {
         let dead = Dead(&[DEAD]);
         let caller = heap.caller(ME, &dead);
         let bytes = [0; 8];
-        let message = Message { value: &bytes, priority: round as u32 };
+        let message = Outgoing { value: &bytes, length: 1, priority: round as u32 };
         let soon = || Until::Deadline(Instant::now());
         for _ in 0..3 {
             let _ = heap.queue().send(caller, message, soon());
@@ -484,7 +484,7 @@ fn a_process_that_scribbles_all_the_time_neither_stops_nor_harms_the_others() {
             let caller = heap.caller(ME, &nobody);
             let soon = || Until::Deadline(Instant::now());
             for round in 0..3_000 {
-                let message = Message { value: &bytes, priority: round % 3 };
+                let message = Outgoing { value: &bytes, length: 1, priority: round % 3 };
                 let _ = heap.queue().send(caller, message, soon());
                 if let Ok(number) = heap.queue().receive(caller, soon()) {
                     heap.queue().acknowledge(number, ME);

@@ -29,7 +29,7 @@
 
 use core::ops::ControlFlow;
 
-use super::protocol::{Caller, Message, QueueWords, Refused};
+use super::protocol::{Caller, Outgoing, QueueWords, Refused};
 use super::slots::{Slot, State};
 use crate::memory::atomic::{Ordering, fence};
 use crate::participant::Liveness;
@@ -47,7 +47,7 @@ impl<'a> QueueWords<'a> {
     pub(super) fn send(
         self,
         caller: Caller<'_, impl Liveness>,
-        message: Message<'_>,
+        message: Outgoing<'_>,
         until: Until,
     ) -> Result<(), Refused> {
         let word = WaitWord::new(self.departures);
