@@ -1,9 +1,10 @@
 //! The system calls of an attach, and of messages: a traced child stops at each.
 
+use std::io::{Read, Write};
 use std::os::unix::fs::FileExt;
 use std::ptr;
 
-use shmkit::{Latest, Topic};
+use shmkit::{Latest, Pipe, Queue, Topic};
 
 use crate::children::{Child, Link};
 use crate::test_dir::{TestDir, skip};
@@ -38,17 +39,52 @@ pub(crate) fn traced(link: &mut Link) {
     drop(latest);
 }
 
-/// Publishes and receives messages between two marks.
+/// What passes messages: one in a call.
+const CHANNELS: [&str; 4] = ["topic", "queue", "queue by priority", "pipe"];
+
+/// Passes messages between two marks, through the channel that its task names.
 pub(crate) fn traced_messages(link: &mut Link) {
-    let topic = Topic::<u64>::options().create(NAME).unwrap();
-    let (mut publisher, mut subscriber) = (topic.publisher().unwrap(), topic.subscriber().unwrap());
+    let task = link.task();
+    match task.as_str() {
+        "topic" => {
+            let topic = Topic::<u64>::options().create(NAME).unwrap();
+            let (mut publisher, mut subscriber) =
+                (topic.publisher().unwrap(), topic.subscriber().unwrap());
+            trace_messages(link, |number| {
+                publisher.publish(&number).unwrap();
+                subscriber.recv().unwrap()
+            });
+        }
+        "pipe" => {
+            let pipe = Pipe::options().create(NAME).unwrap();
+            let (mut writer, mut reader) = (pipe.writer().unwrap(), pipe.reader().unwrap());
+            trace_messages(link, |number| {
+                let mut bytes = [0; 8];
+                writer.write_all(&number.to_le_bytes()).unwrap();
+                reader.read_exact(&mut bytes).unwrap();
+                u64::from_le_bytes(bytes)
+            });
+        }
+        queue => {
+            let options = Queue::<u64>::options().priorities(queue != "queue");
+            let queue = options.create(NAME).unwrap();
+            let (sender, receiver) = (queue.sender().unwrap(), queue.receiver().unwrap());
+            trace_messages(link, |number| {
+                assert!(receiver.try_recv().unwrap().is_none());
+                sender.send(&number).unwrap();
+                receiver.recv().unwrap().into_inner()
+            });
+        }
+    }
+}
+
+fn trace_messages(link: &mut Link, mut pass: impl FnMut(u64) -> u64) {
     if !begin_trace(link) {
         return;
     }
     mark();
     for number in 0..1_000 {
-        publisher.publish(&number).unwrap();
-        assert_eq!(subscriber.recv().unwrap(), number);
+        assert_eq!(pass(number), number);
     }
     mark();
 }
@@ -187,17 +223,20 @@ fn attaching_takes_few_system_calls_and_reads_nothing_from_proc() {
 
 #[test]
 fn messages_take_no_system_call() {
-    let dir = TestDir::new();
-    let mut child = Child::start(&dir, "traced messages", "");
-    let thread = child.receive().parse().unwrap();
-    let answer = child.receive();
-    if answer != "traced" {
-        return skip(&format!("counting system calls: {answer}"));
+    for channel in CHANNELS {
+        let dir = TestDir::new();
+        let mut child = Child::start(&dir, "traced messages", channel);
+        let thread = child.receive().parse().unwrap();
+        let answer = child.receive();
+        if answer != "traced" {
+            return skip(&format!("counting system calls: {answer}"));
+        }
+        let traced = Traced::new(thread);
+        traced.calls();
+        let calls = traced.calls();
+        // At times, each side asks whether the file was removed, and who of the other side lives.
+        let count = calls.len();
+        println!("{channel}: {count} system calls");
+        assert!(count <= 9, "{channel}: {count} system calls for 1,000 messages");
     }
-    let traced = Traced::new(thread);
-    traced.calls();
-    let calls = traced.calls();
-    // Once in a second, each side asks whether the file was removed, and the publisher whether the
-    // subscriber lives.
-    assert!(calls.len() <= 9, "{} system calls for 1,000 messages", calls.len());
 }

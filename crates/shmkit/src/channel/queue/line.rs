@@ -8,38 +8,51 @@
 //!
 //! | entry of position p | meaning | who may leave it, and how |
 //! |---|---|---|
-//! | lap of p, not FULL | nothing was put at p | any sender, to FULL with its slot |
-//! | lap of p, FULL | this slot is at p | once it is not READY(p) any process, to the next lap |
+//! | 0 in lap 0; FULL in the lap before p's | nothing was put at p yet | see S2 |
+//! | FULL in the lap of p | the message in this slot was put at p | the same, for position p + n |
 //!
 //! # Why no message is lost, and none is received twice
 //!
-//! The word of a slot says whose its message is; the line only says in which order to look.
+//! The word of a slot says whose its message is; the line only says in which order to look. A
+//! message is *gone* from position p once its slot is not READY(p) any more: it never is again.
 //!
 //! | step | by | what |
 //! |---|---|---|
-//! | S1 | a sender, whose slot is WRITING | exchanges WRITING for READY(t), t being the tail |
+//! | S1 | a sender, whose slot is WRITING | exchanges WRITING for READY(t), t the next position |
 //! | S2 | the same | exchanges the entry of t for FULL with its slot |
-//! | S3 | a process that finds the entry of t not vacant | exchanges the tail t for t + 1 |
-//! | R1 | a receiver that finds the entry of the head h FULL | exchanges READY(h) for TAKEN |
-//! | R2 | a process that finds that slot not READY(h) | exchanges that entry for the next lap |
-//! | R3 | a process that finds the entry of h in a later lap | exchanges the head h for h + 1 |
+//! | R1 | a receiver that finds the entry of h FULL | exchanges READY(h) for TAKEN |
 //!
-//! If S2 fails, another sender was faster: S1 again, from READY(t), with a later t. No step waits
-//! for another process: the next one that comes does S3, R2 and R3 for a process that died or is
-//! stopped. A message is received by R1, and R1 happens once for each READY(h).
+//! S2 follows only if the message that was put at t - n is gone: else the line is full. If S2
+//! fails, another sender was faster: S1 again, from READY(t), with a later t. If R1 fails, or the
+//! entry is FULL in a later lap, the message of h is gone, and h + 1 is next. No step waits for
+//! another process. A message is received by R1, and R1 happens once for each READY(h).
 //!
-//! **An entry that is FULL at p names a slot that was READY(p) at S2, and stays FULL at least until
-//! the slot is not READY(p) any more.** (S1 comes before S2, and R2 looks first. A sender that lost
-//! its liveness lock may find at S2 that its message was made RETURNED; then its entry is passed.)
+//! **The next position** is the first one where nothing was put yet. A sender looks for it from a
+//! position on before which all were put. So all positions before t were put at S2: each is put
+//! once, one after the other. **The first message** is that of the first position that is not gone.
+//! A receiver looks for it from a position on before which all are gone.
+//!
+//! Each participant remembers where its last search ended: what was put, and what is gone, stays
+//! so. The words `tail` and `head` say how far the others came, and may lag behind. A participant
+//! moves them if it had to look further than they say, and else only at every few positions: so a
+//! message costs a single sender, and a single receiver, no access to a word that the other one
+//! writes, except for its entry and its slot.
+//!
+//! **An entry that is FULL at p names a slot that was READY(p) at S2, and stays FULL at p at least
+//! until the message is gone.** (S1 comes before S2, and S2 of the next lap looks first. A sender
+//! that lost its liveness lock may find at S2 that its message was made RETURNED; then it is gone.)
 //! So a slot that is READY(p) while the entry of p does not name it is in no line yet. If its
 //! sender is dead, it never will be: any process makes the message RETURNED, and receivers find it
 //! by a scan. If its sender lives, S2 follows.
 //!
+//! A process that sees an entry FULL at p sees READY(p), or what came after: S2 releases S1, and
+//! the load of the entry acquires it. So it does not take a message for gone that is not.
+//!
 //! # Order
 //!
-//! The position of a message is its place in the order. A sender that has returned from one message
-//! has moved the tail beyond it, so its next message, and each that another process begins to send
-//! later, has a later position.
+//! The position of a message is its place in the order. When a sender returns from a message, its
+//! entry is FULL. So its next message, and each that another process begins to send later, has a
+//! later position.
 
 use super::slots::{POSITIONS, Slot, Slots, State};
 use crate::memory::atomic::{AtomicU64, Ordering};
@@ -62,10 +75,13 @@ pub(super) const fn entries(slots: u64) -> u64 {
 /// How often a step is tried again because other processes were faster.
 pub(super) const TRIES: u32 = 1 << 12;
 
+/// The participants move `tail` and `head` at every position that is a multiple of this, at least.
+const MAX_STEP: usize = 8;
+
 /// Why a message was not put in line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NotInLine {
-    /// Entries of messages that are gone fill the ring: receivers must pass them first.
+    /// The message of the lap before is still READY: a receiver must take it first.
     Full,
     /// The slot is not the sender's any more: the sender lost its liveness lock.
     Lost,
@@ -78,15 +94,15 @@ pub(super) enum NotInLine {
 /// What the entry of a position says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Entry {
-    /// Nothing was put there yet.
+    /// Nothing was put there yet, nor in the lap before.
     Vacant,
-    /// The message in this slot is there.
+    /// The message in this slot was put there.
     Holds(usize),
-    /// It was passed.
+    /// A message of a later lap was put there: that of this position is gone.
     Passed,
-    /// The message of the lap before is still there.
+    /// The message in this slot was put there in the lap before.
     Before(usize),
-    /// No process writes this, unless the position is an old one.
+    /// No process writes this.
     Garbage,
 }
 
@@ -131,36 +147,89 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The position that was the tail, as a start for the search of a free slot.
+    /// Where a sender looks for the next position, that came as far as `sent` says: nothing was put
+    /// there, or later.
     #[inline(always)]
-    pub(super) fn tail(self) -> u64 {
-        // ORDERING: Relaxed; a hint.
-        self.tail.load(Ordering::Relaxed)
+    pub(super) fn tail(self, sent: &AtomicU64) -> u64 {
+        Self::later(self.tail, sent)
     }
 
-    /// Returns the next vacant position.
+    /// Where a receiver looks for the first message, that came as far as `received` says: those
+    /// before are gone.
     #[inline(always)]
-    fn vacant(self, slots: Slots<'_>) -> Result<u64, NotInLine> {
+    pub(super) fn head(self, received: &AtomicU64) -> u64 {
+        Self::later(self.head, received)
+    }
+
+    #[inline(always)]
+    fn later(shared: &AtomicU64, own: &AtomicU64) -> u64 {
+        // ORDERING: Acquire; pairs with the Release in `came_to`: the entries before are seen.
+        let (shared, own) = (shared.load(Ordering::Acquire), own.load(Ordering::Acquire));
+        shared.max(own)
+    }
+
+    /// Remembers that a search, which began at a position, ended before `to`.
+    #[inline(always)]
+    fn came_to(self, shared: &AtomicU64, own: &AtomicU64, began: u64, to: u64) {
+        // ORDERING: Release; pairs with the Acquire in `later`, of a thread with the same handle.
+        own.store(to, Ordering::Release);
+        let step = (self.entries.len() / (2 * MAX_STEP)).clamp(1, MAX_STEP) as u64;
+        // Others came further than the shared word said; or it is time.
+        if to != began.wrapping_add(1) || to & (step - 1) == 0 {
+            Self::advance(shared, to);
+        }
+    }
+
+    /// Moves the tail or the head forwards.
+    #[inline(always)]
+    fn advance(word: &AtomicU64, to: u64) {
+        // ORDERING: Relaxed; the exchange decides.
+        let seen = word.load(Ordering::Relaxed);
+        if seen < to {
+            // ORDERING: Release; pairs with the Acquire in `later`. If it fails, another process
+            // has moved it.
+            let (success, failure) = (Ordering::Release, Ordering::Relaxed);
+            let _ = word.compare_exchange(seen, to, success, failure);
+        }
+    }
+
+    /// About how many messages are in line, as far as a sender knows that came as far as `sent`
+    /// says.
+    #[inline(always)]
+    pub(super) fn length(self, sent: &AtomicU64) -> u64 {
+        // ORDERING: Relaxed; a hint.
+        self.tail(sent).saturating_sub(self.head.load(Ordering::Relaxed))
+    }
+
+    /// Returns the next position from one on, and what its entry says until S2.
+    #[inline(always)]
+    fn vacant(self, slots: Slots<'_>, mut position: u64) -> Result<(u64, u64), NotInLine> {
         for _ in 0..TRIES {
-            // ORDERING: Acquire; pairs with the exchange of the tail: the entries before are seen.
-            let tail = self.tail.load(Ordering::Acquire);
-            let (entry, vacant) = self.entry(tail);
-            // ORDERING: Acquire; pairs with the exchanges of the entry.
-            match Self::read(entry.load(Ordering::Acquire), vacant) {
-                Entry::Vacant if tail < POSITIONS => return Ok(tail),
-                Entry::Holds(_) | Entry::Passed => self.advance(self.tail, tail),
-                Entry::Before(_) if !self.pass_gone(slots) => return Err(NotInLine::Full),
-                Entry::Before(_) => {}
-                // Or `tail` is old.
-                _ if self.tail() == tail => return Err(NotInLine::Corrupt),
-                _ => {}
+            let (entry, lap) = self.entry(position);
+            // ORDERING: Acquire; pairs with S2 of the lap before: its slot is seen READY, or later.
+            let word = entry.load(Ordering::Acquire);
+            match Self::read(word, lap) {
+                Entry::Vacant if position < POSITIONS => return Ok((position, word)),
+                Entry::Before(number) if position < POSITIONS => {
+                    let before = State::Ready(position.wrapping_sub(self.entries.len() as u64));
+                    let slot = slots.get(number).ok_or(NotInLine::Corrupt)?;
+                    let is_gone = slot.word() != before.to_bits();
+                    return if is_gone { Ok((position, word)) } else { Err(NotInLine::Full) };
+                }
+                Entry::Holds(_) | Entry::Passed => {
+                    // ORDERING: Acquire; as in `later`.
+                    let tail = self.tail.load(Ordering::Acquire);
+                    position = tail.max(position.wrapping_add(1));
+                }
+                _ => return Err(NotInLine::Corrupt),
             }
         }
+        Self::advance(self.tail, position);
         Err(NotInLine::Busy)
     }
 
-    /// Puts a message in line: that in slot `number`, which `me` has written. Returns what its
-    /// state is then, if that failed.
+    /// Puts a message in line: that in slot `number`, which `me` has written. `sent`: how far the
+    /// sender came. Returns what its state is then, if that failed.
     #[inline(always)]
     pub(super) fn put(
         self,
@@ -168,86 +237,93 @@ impl<'a> Line<'a> {
         number: usize,
         slot: Slot<'_>,
         me: ParticipantId,
+        sent: &AtomicU64,
     ) -> Result<(), (NotInLine, State)> {
         let mut state = State::Writing(me);
+        let began = self.tail(sent);
+        let mut from = began;
         for _ in 0..TRIES {
-            let tail = self.vacant(slots).map_err(|why| (why, state))?;
-            slot.set_position(tail);
-            let ready = State::Ready(tail);
+            let (position, word) = self.vacant(slots, from).map_err(|why| (why, state))?;
+            slot.set_position(position);
+            let ready = State::Ready(position);
             slot.exchange(state, ready).map_err(|_| (NotInLine::Lost, state))?;
             state = ready;
             // CRASH: dying here leaves a message in no line; a sweep makes it RETURNED.
             crash_point!("queue: ready, not in line");
-            let (entry, vacant) = self.entry(tail);
-            let full = vacant | FULL | number as u64;
+            let (entry, lap) = self.entry(position);
+            let full = lap | FULL | number as u64;
             // ORDERING: SeqCst; as Release it pairs with the Acquire in `first`: the receiver sees
-            // READY. Release would be too weak: see `protocol`.
+            // READY. Release would be too weak: see `waiting`.
             let (success, failure) = (Ordering::SeqCst, Ordering::Relaxed);
-            if entry.compare_exchange(vacant, full, success, failure).is_ok() {
-                // CRASH: dying here leaves the tail to the next process that looks at it.
+            if entry.compare_exchange(word, full, success, failure).is_ok() {
+                // CRASH: dying here leaves the tail to the next process that looks further.
                 crash_point!("queue: in line, tail not moved");
-                self.advance(self.tail, tail);
+                self.came_to(self.tail, sent, began, position.wrapping_add(1));
                 return Ok(());
             }
+            from = position;
         }
         Err((NotInLine::Busy, state))
     }
 
-    /// Returns the first message in line, if there is one: its position, and its slot.
+    /// Returns the first message in line from a position on, if there is one: its position, and its
+    /// slot. `received`: where the receiver remembers how far it came.
+    ///
+    /// Without `looks`, a message at `from` may be gone: R1 finds that out, and need not fetch the
+    /// line of the slot twice.
     #[inline(always)]
-    pub(super) fn first(self) -> Result<Option<(u64, usize)>, NotInLine> {
+    pub(super) fn first(
+        self,
+        slots: Slots<'_>,
+        received: &AtomicU64,
+        from: u64,
+        looks: bool,
+    ) -> Result<Option<(u64, usize)>, NotInLine> {
+        let mut position = from;
         for _ in 0..TRIES {
-            // ORDERING: Acquire; pairs with the exchange of the head.
-            let head = self.head.load(Ordering::Acquire);
-            let (entry, vacant) = self.entry(head);
-            // ORDERING: Acquire; pairs with the exchange in `put`.
-            match Self::read(entry.load(Ordering::Acquire), vacant) {
-                Entry::Vacant => return Ok(None),
-                Entry::Holds(slot) => return Ok(Some((head, slot))),
-                Entry::Passed => self.advance(self.head, head),
-                // ORDERING: Relaxed; only whether it changed.
-                _ if self.head.load(Ordering::Relaxed) == head => return Err(NotInLine::Corrupt),
-                _ => {}
+            let (entry, lap) = self.entry(position);
+            // ORDERING: Acquire; pairs with S2: its slot is seen READY, or later.
+            match Self::read(entry.load(Ordering::Acquire), lap) {
+                Entry::Vacant | Entry::Before(_) => {
+                    if position != from {
+                        self.passed(received, from, position);
+                    }
+                    return Ok(None);
+                }
+                Entry::Holds(number) => {
+                    if position == from && !looks {
+                        return Ok(Some((position, number)));
+                    }
+                    let slot = slots.get(number).ok_or(NotInLine::Corrupt)?;
+                    if slot.word() == State::Ready(position).to_bits() {
+                        return Ok(Some((position, number)));
+                    }
+                    position = position.wrapping_add(1);
+                }
+                // ORDERING: Acquire; as in `later`.
+                Entry::Passed => {
+                    let head = self.head.load(Ordering::Acquire);
+                    position = head.max(position.wrapping_add(1));
+                }
+                Entry::Garbage => return Err(NotInLine::Corrupt),
             }
         }
+        self.passed(received, from, position);
         Err(NotInLine::Busy)
     }
 
-    /// Passes the first message, whose slot is not READY at its position any more.
+    /// Remembers that the messages before `to` are gone. The search for them began at `began`.
     #[inline(always)]
-    pub(super) fn pass(self, position: u64, slot: usize) {
-        let (entry, vacant) = self.entry(position);
-        let next = vacant.wrapping_add(1 << LAP_SHIFT);
-        // CRASH: dying before or after this leaves it, and the head, to the next receiver.
-        // ORDERING: AcqRel; in order with the exchanges of its next lap.
-        let (success, failure) = (Ordering::AcqRel, Ordering::Relaxed);
-        let _ = entry.compare_exchange(vacant | FULL | slot as u64, next, success, failure);
-        crash_point!("queue: passed, head not moved");
-        self.advance(self.head, position);
-    }
-
-    /// Passes the messages at the head that are gone. Returns whether there was one.
-    #[cold]
-    fn pass_gone(self, slots: Slots<'_>) -> bool {
-        let mut passed = false;
-        for _ in 0..self.entries.len() {
-            let Ok(Some((position, number))) = self.first() else { break };
-            let is_ready = State::Ready(position).to_bits();
-            if slots.get(number).is_some_and(|slot| slot.word() == is_ready) {
-                break;
-            }
-            self.pass(position, number);
-            passed = true;
-        }
-        passed
+    pub(super) fn passed(self, received: &AtomicU64, began: u64, to: u64) {
+        self.came_to(self.head, received, began, to);
     }
 
     /// Returns the slot of the message that is so many behind a position, if there is one.
     #[inline(always)]
     pub(super) fn ahead(self, position: u64, by: u64) -> Option<usize> {
-        let (entry, vacant) = self.entry(position.wrapping_add(by));
+        let (entry, lap) = self.entry(position.wrapping_add(by));
         // ORDERING: Relaxed; a hint.
-        match Self::read(entry.load(Ordering::Relaxed), vacant) {
+        match Self::read(entry.load(Ordering::Relaxed), lap) {
             Entry::Holds(slot) => Some(slot),
             _ => None,
         }
@@ -255,17 +331,8 @@ impl<'a> Line<'a> {
 
     /// Returns whether the entry of a position names this slot.
     pub(super) fn has(self, position: u64, slot: usize) -> bool {
-        let (entry, vacant) = self.entry(position);
-        // ORDERING: Acquire; pairs with the exchange in `put`.
-        Self::read(entry.load(Ordering::Acquire), vacant) == Entry::Holds(slot)
-    }
-
-    /// Moves the tail or the head from a position to the next.
-    #[inline(always)]
-    fn advance(self, word: &AtomicU64, position: u64) {
-        // ORDERING: Release; pairs with the Acquire in `vacant` and `first`. If it fails, another
-        // process has moved it.
-        let (success, failure) = (Ordering::Release, Ordering::Relaxed);
-        let _ = word.compare_exchange(position, position.wrapping_add(1), success, failure);
+        let (entry, lap) = self.entry(position);
+        // ORDERING: Acquire; pairs with S2.
+        Self::read(entry.load(Ordering::Acquire), lap) == Entry::Holds(slot)
     }
 }

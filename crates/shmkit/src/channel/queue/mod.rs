@@ -72,6 +72,10 @@ use crate::shareable::Shareable;
 /// A queue of messages, shared under a name: many processes send, many receive, and each message
 /// goes to exactly one receiver.
 ///
+/// A message is a value of a type that can be [shared](crate::Shareable), or, in a `Queue<[T]>`, a
+/// list of such values with a length of its own, which can be 0: a `Queue<[u8]>` is a queue of
+/// bytes. Each place in the queue has room for the longest list.
+///
 /// It holds up to [`depth`](Options::depth) messages, and all its memory is committed when it is
 /// created. Messages are received in the order in which they were sent, or by
 /// [priority](Options::priorities), and within a priority in the order in which they were sent. A
@@ -95,24 +99,35 @@ use crate::shareable::Shareable;
 /// | `create_only` | `mq_open`, `O_CREAT \| O_EXCL` | [`Options::create`] |
 /// | `open_only` | `mq_open` | [`Options::open`] |
 /// | `open_or_create` | `mq_open`, `O_CREAT` | [`Options::open_or_create`] |
-/// | `max_num_msg` | `mq_maxmsg` | [`Options::depth`]; compared when a queue is opened |
-/// | `max_msg_size` | `mq_msgsize` | the type, compared field by field |
+/// | `max_num_msg` | `mq_maxmsg`, 10 unless root | [`Options::depth`]; compared at opening |
+/// | `max_msg_size` | `mq_msgsize` | the type, compared field by field, and [`max_len`] |
 /// | permissions | mode | [`Options::access`] |
+/// | destructor | `mq_close` | drop |
 /// | `send` | `mq_send` | [`send`], [`send_with_priority`] |
 /// | `try_send` | `mq_send`, `O_NONBLOCK` | [`try_send`], [`try_send_with_priority`] |
 /// | `timed_send` | `mq_timedsend` | [`send_timeout`], [`send_with_priority_timeout`] |
-/// | `receive` | `mq_receive` | [`recv`] |
-/// | `try_receive` | `mq_receive`, `O_NONBLOCK` | [`try_recv`] |
-/// | `timed_receive` | `mq_timedreceive` | [`recv_timeout`], [`recv_until`] |
+/// | `receive` | `mq_receive` | [`recv`], [`recv_into`] |
+/// | `try_receive` | `mq_receive`, `O_NONBLOCK` | [`try_recv`], [`try_recv_into`] |
+/// | `timed_receive` | `mq_timedreceive` | [`recv_timeout`], [`recv_until`], and into a buffer |
 /// | priority, 32 bits | priority, to 32,767 | [`Received::priority`], 32 bits |
+/// | length of a message, 0 too | the same | the same, for `Queue<[T]>` |
+/// | a small buffer: an exception | `EMSGSIZE` | [`BufferTooSmall`], with [`needed_len`] |
 /// | wall clock | wall clock | monotonic clock |
-/// | `get_num_msg` | `mq_curmsgs` | [`counts`](Queue::counts), [by priority] |
-/// | `get_max_msg` | `mq_maxmsg` | [`depth`](Queue::depth) |
-/// | `get_max_msg_size` | `mq_msgsize` | the size of the type |
+/// | `get_num_msg` | `mq_getattr`, `mq_curmsgs` | [`counts`](Queue::counts), [by priority] |
+/// | `get_max_msg` | `mq_getattr`, `mq_maxmsg` | [`depth`](Queue::depth) |
+/// | `get_max_msg_size` | `mq_getattr`, `mq_msgsize` | the size of the type, [`Queue::max_len`] |
+/// | | `mq_setattr`, `O_NONBLOCK` | each call says whether it waits |
 /// | `remove` | `mq_unlink` | [`Queue::remove`]; users of the queue get `Closed` |
-/// | | `mq_notify` | a thread that waits in [`recv`] |
+/// | | `mq_notify`, `poll` | a thread that waits in [`recv`] |
+/// | | `/dev/mqueue` | `shm ls`, `shm info`, [`inspect`](crate::inspect) |
+/// | received is gone | received is gone | [acknowledged](Received) is gone |
 /// | a death can leave it locked | a death loses a message | it goes to the next receiver |
 ///
+/// [`max_len`]: Options::max_len
+/// [`recv_into`]: QueueReceiver::recv_into
+/// [`try_recv_into`]: QueueReceiver::try_recv_into
+/// [`BufferTooSmall`]: crate::ErrorKind::BufferTooSmall
+/// [`needed_len`]: crate::Error::needed_len
 /// [`send`]: QueueSender::send
 /// [`send_with_priority`]: QueueSender::send_with_priority
 /// [`try_send`]: QueueSender::try_send

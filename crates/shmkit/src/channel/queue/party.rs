@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use super::geometry::ARRIVALS;
 use super::handle::Handle;
-use super::protocol::{Caller, Refused};
+use super::protocol::{Caller, Came, Refused};
 use crate::error::{Error, ErrorKind, Result};
-use crate::memory::atomic::AtomicU64;
 use crate::object::{Membership, RecordedWait};
 use crate::participant::Role;
 use crate::participant::owner::AcquireError;
@@ -18,8 +17,8 @@ pub(super) struct Party {
     pub(super) membership: Membership,
     pub(super) wait_loop: WaitLoop,
     lock_loop: WaitLoop,
-    /// Where it looks for a free slot.
-    sent: AtomicU64,
+    /// How far its threads came.
+    came: Came,
     /// What it does, for messages.
     action: &'static str,
 }
@@ -36,8 +35,8 @@ impl Party {
         let membership = Membership::join(object, role, object.slot_until())
             .map_err(|error| error.doing(action).on(object.label()))?;
         let (wait_loop, lock_loop) = (object.answer_loop(bytes), object.lock_loop());
-        let (handle, sent) = (handle.clone(), AtomicU64::new(0));
-        Ok(Self { handle, membership, wait_loop, lock_loop, sent, action })
+        let (handle, came) = (handle.clone(), Came::default());
+        Ok(Self { handle, membership, wait_loop, lock_loop, came, action })
     }
 
     #[inline(always)]
@@ -47,7 +46,7 @@ impl Party {
             liveness: &self.membership,
             wait_loop: &self.wait_loop,
             lock_loop: &self.lock_loop,
-            sent: &self.sent,
+            came: &self.came,
         }
     }
 

@@ -72,8 +72,17 @@ pub(super) struct Caller<'c, L> {
     pub(super) wait_loop: &'c WaitLoop,
     /// By which it waits for the lock.
     pub(super) lock_loop: &'c WaitLoop,
-    /// Behind the slot that it used last: where it looks for a free one, with priorities.
-    pub(super) sent: &'c AtomicU64,
+    /// How far it came: it begins to look there.
+    pub(super) came: &'c Came,
+}
+
+/// How far a participant came, for itself.
+#[derive(Debug, Default)]
+pub(super) struct Came {
+    /// The position behind the last message that it sent; with priorities, the slot behind.
+    pub(super) sent: AtomicU64,
+    /// The position behind the last message that it received, or found gone.
+    pub(super) received: AtomicU64,
 }
 
 impl<L> Clone for Caller<'_, L> {
@@ -154,8 +163,9 @@ impl<'a> QueueWords<'a> {
         slot.begin(caller.me, message.priority, message.length);
         copy_in(message.value, slot.value());
         crash_point!("queue: slot written, not ready");
+        let sent = &caller.came.sent;
         match self.order {
-            Order::Line(line) => match line.put(self.slots, number, slot, caller.me) {
+            Order::Line(line) => match line.put(self.slots, number, slot, caller.me, sent) {
                 Ok(()) => self.slots.own_early(number + AHEAD),
                 Err((why, state)) => {
                     let freed = slot.exchange(state, State::Free);
@@ -180,7 +190,7 @@ impl<'a> QueueWords<'a> {
                 match put {
                     Ok(Put::InOrder | Put::InNoOrder) => {
                         // ORDERING: Relaxed; a hint.
-                        caller.sent.store(number as u64 + 1, Ordering::Relaxed);
+                        sent.store(number as u64 + 1, Ordering::Relaxed);
                     }
                     Ok(Put::Lost) => return Err(Refused::Lost),
                     Err(refused) => {
@@ -225,10 +235,10 @@ impl<'a> QueueWords<'a> {
     #[inline(always)]
     pub(super) fn next_slot(self, caller: Caller<'_, impl Liveness>) -> usize {
         let hint = match self.order {
-            Order::Line(line) => line.tail(),
+            Order::Line(line) => line.tail(&caller.came.sent),
             // The next position is in the line of the lock, which others use.
             // ORDERING: Relaxed; a hint.
-            Order::Ranks(..) => caller.sent.load(Ordering::Relaxed),
+            Order::Ranks(..) => caller.came.sent.load(Ordering::Relaxed),
         };
         (hint as u32 % self.slots.count() as u32) as usize
     }
@@ -240,7 +250,7 @@ impl<'a> QueueWords<'a> {
         caller: Caller<'_, impl Liveness>,
     ) -> Result<Option<usize>, Refused> {
         let taken = match self.order {
-            Order::Line(line) => self.take_from_line(line, caller.me)?,
+            Order::Line(line) => self.take_from_line(line, caller.me, &caller.came.received)?,
             Order::Ranks(..) if !self.may_have_message() => None,
             Order::Ranks(lock, ranks) => {
                 self.in_lock(lock, ranks, caller, || ranks.take(self.slots, caller.me))?
@@ -258,28 +268,37 @@ impl<'a> QueueWords<'a> {
     }
 
     #[inline(always)]
-    fn take_from_line(self, line: Line<'a>, me: ParticipantId) -> Result<Option<usize>, Refused> {
+    fn take_from_line(
+        self,
+        line: Line<'a>,
+        me: ParticipantId,
+        received: &AtomicU64,
+    ) -> Result<Option<usize>, Refused> {
+        let began = line.head(received);
+        let mut from = began;
         for _ in 0..TRIES {
             // Each time: a message that was given back can be before the next one in line.
             if self.must_scan()
-                && let Some(number) = self.take_returned(line, me)?
+                && let Some(number) = self.take_returned(line, me, received)?
             {
                 return Ok(Some(number));
             }
-            let Some((position, number)) = line.first()? else { return Ok(None) };
+            let looks = from != began;
+            let Some((position, number)) = line.first(self.slots, received, from, looks)? else {
+                return Ok(None);
+            };
             let slot = self.slots.get(number).ok_or(Refused::Corrupt)?;
             let taken = slot.exchange(State::Ready(position), State::Taken(me));
-            crash_point!("queue: taken, still in line");
-            line.pass(position, number);
-            match taken {
-                Ok(()) => {
-                    if let Some(next) = line.ahead(position, AHEAD as u64) {
-                        self.slots.own_early(next);
-                    }
-                    return Ok(Some(number));
+            // CRASH: dying here leaves the head to the next process that looks further.
+            crash_point!("queue: taken, head not moved");
+            from = position.wrapping_add(1);
+            line.passed(received, began, from);
+            // Otherwise another receiver took it, or it was given back.
+            if taken.is_ok() {
+                if let Some(next) = line.ahead(position, AHEAD as u64) {
+                    self.slots.own_early(next);
                 }
-                // Another receiver took it, or it was given back, and its entry left.
-                Err(_) => tell(self.departures),
+                return Ok(Some(number));
             }
         }
         Err(Refused::Busy)
@@ -288,7 +307,12 @@ impl<'a> QueueWords<'a> {
     /// Takes the RETURNED message with the first position, unless the head of the line is before
     /// it. Without one, clears the bit.
     #[cold]
-    fn take_returned(self, line: Line<'a>, me: ParticipantId) -> Result<Option<usize>, Refused> {
+    fn take_returned(
+        self,
+        line: Line<'a>,
+        me: ParticipantId,
+        received: &AtomicU64,
+    ) -> Result<Option<usize>, Refused> {
         for _ in 0..TRIES {
             // ORDERING: SeqCst; as Acquire it pairs with `announce`. It is before the scan.
             let before = self.returned.load(Ordering::SeqCst);
@@ -299,7 +323,8 @@ impl<'a> QueueWords<'a> {
                 let _ = self.returned.compare_exchange(before, before & !SCAN, order, order);
                 return Ok(None);
             };
-            if line.first()?.is_some_and(|(head, _)| head < position) {
+            let first = line.first(self.slots, received, line.head(received), true)?;
+            if first.is_some_and(|(head, _)| head < position) {
                 return Ok(None);
             }
             let slot = self.slots.get(number).ok_or(Refused::Corrupt)?;
@@ -334,7 +359,11 @@ impl<'a> QueueWords<'a> {
     pub(super) fn may_have_message(self) -> bool {
         self.must_scan()
             || match self.order {
-                Order::Line(line) => !matches!(line.first(), Ok(None)),
+                Order::Line(line) => {
+                    let received = &AtomicU64::new(0);
+                    let first = line.first(self.slots, received, line.head(received), true);
+                    !matches!(first, Ok(None))
+                }
                 Order::Ranks(_, ranks) => ranks.is_any_waiting(),
             }
     }

@@ -70,7 +70,13 @@ impl<'a> Ranks<'a> {
     /// Returns whether a message is in order.
     #[inline(always)]
     pub(super) fn is_any_waiting(self) -> bool {
-        load(self.waiting) > 0
+        self.waiting() > 0
+    }
+
+    /// How many messages are in order, about.
+    #[inline(always)]
+    pub(super) fn waiting(self) -> u64 {
+        load(self.waiting)
     }
 
     fn rank(self, number: usize) -> Result<&'a [AtomicU64], Garbage> {

@@ -104,7 +104,7 @@ impl<'a> QueueWords<'a> {
                 }
             }
             State::Taken(_) => self.give_back_of(slot, state),
-            // If its sender put it in line after the look, and then died, its entry is passed.
+            // If its sender put it in line after the look, and then died, it is gone from there.
             State::Ready(position) => {
                 if slot.exchange(state, State::Returned(position)).is_ok() {
                     self.announce();

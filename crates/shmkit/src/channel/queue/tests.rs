@@ -2,13 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use super::Queue;
 use super::geometry::{
-    ARRIVALS, DEPARTURES, FLAG_PRIORITIES, Geometry, OWNER, RANK_COUNT, TAIL, WAITING,
+    ARRIVALS, DEPARTURES, FLAG_PRIORITIES, Geometry, OWNER, RANK_COUNT, WAITING,
 };
 use super::parts::queue_over;
-use super::protocol::{Caller, Order, Outgoing, QueueWords, Refused};
+use super::protocol::{Caller, Came, Order, Outgoing, QueueWords, Refused};
 use super::slots::State;
 use crate::channel::latest::receive;
+use crate::error::ErrorKind;
 use crate::memory::HeapMemory;
 use crate::memory::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::memory::copy::copy_out;
@@ -32,7 +34,7 @@ struct Heap {
     geometry: Geometry,
     limit: u32,
     loops: [WaitLoop; 2],
-    sent: AtomicU64,
+    came: Came,
 }
 
 impl Heap {
@@ -40,7 +42,7 @@ impl Heap {
         let geometry = Geometry::of(8, 0, depth, flags).unwrap();
         let memory = HeapMemory::zeroed(geometry.words() as usize * 8);
         let loops = [(); 2].map(|()| WaitLoop::for_lock());
-        Self { memory, geometry, limit: 0, loops, sent: AtomicU64::new(0) }
+        Self { memory, geometry, limit: 0, loops, came: Came::default() }
     }
 
     fn queue(&self) -> QueueWords<'_> {
@@ -50,7 +52,7 @@ impl Heap {
 
     fn caller<'c>(&'c self, me: ParticipantId, liveness: &'c Dead<'c>) -> Caller<'c, Dead<'c>> {
         let [wait_loop, lock_loop] = &self.loops;
-        Caller { me, liveness, wait_loop, lock_loop, sent: &self.sent }
+        Caller { me, liveness, wait_loop, lock_loop, came: &self.came }
     }
 
     fn send_as(&self, me: ParticipantId, value: u64, priority: u32) -> Result<bool, Refused> {
@@ -109,6 +111,32 @@ fn messages_come_in_order_over_many_laps_and_a_full_queue_takes_no_more() {
             (0..3).for_each(|value| heap.send(3 * round + value));
             assert!(!heap.send_as(ME, 0, 0).unwrap());
             assert_eq!(heap.receive_all(), [3 * round, 3 * round + 1, 3 * round + 2]);
+        }
+    }
+}
+
+#[test]
+fn a_participant_that_stayed_behind_for_many_laps_finds_the_tail_and_the_head() {
+    for depth in [1, 5, 256] {
+        let heap = Heap::new(depth, 0);
+        let (nobody, behind) = (Dead(&[]), Came::default());
+        let slow = Caller { came: &behind, ..heap.caller(ME, &nobody) };
+        for round in [0, 1, 7, 8, 1_000, 10_000] {
+            for value in 0..round {
+                heap.send(value);
+                assert_eq!(heap.receive(), Some(value));
+            }
+            let value = u64::to_le_bytes(77);
+            let message = Outgoing { value: &value, length: 1, priority: 0 };
+            assert!(heap.queue().send_at_once(slow, message).unwrap());
+            if depth > 1 {
+                heap.send(78);
+            }
+            let number = heap.queue().try_receive(slow).unwrap().expect("a message");
+            assert_eq!(heap.value(number), 77);
+            assert!(heap.queue().acknowledge(number, ME));
+            assert_eq!(heap.receive(), (depth > 1).then_some(78));
+            assert!(heap.queue().try_receive(slow).unwrap().is_none());
         }
     }
 }
@@ -294,8 +322,8 @@ fn threads_receive_each_message_once_and_those_of_each_sender_in_order() {
                     let loops = [(); 2].map(|()| WaitLoop::for_answer(8));
                     let [wait_loop, lock_loop] = &loops;
                     let me = ParticipantId::new(2 + sender as u32, 1);
-                    let sent = &AtomicU64::new(0);
-                    let caller = Caller { me, liveness: nobody, wait_loop, lock_loop, sent };
+                    let came = &Came::default();
+                    let caller = Caller { me, liveness: nobody, wait_loop, lock_loop, came };
                     for number in 0..EACH {
                         let value = (sender << 32 | number).to_le_bytes();
                         let message = Outgoing { value: &value, length: 1, priority: 0 };
@@ -309,8 +337,8 @@ fn threads_receive_each_message_once_and_those_of_each_sender_in_order() {
                     let loops = [(); 2].map(|()| WaitLoop::for_answer(8));
                     let [wait_loop, lock_loop] = &loops;
                     let me = ParticipantId::new(slot, 1);
-                    let sent = &AtomicU64::new(0);
-                    let caller = Caller { me, liveness: nobody, wait_loop, lock_loop, sent };
+                    let came = &Came::default();
+                    let caller = Caller { me, liveness: nobody, wait_loop, lock_loop, came };
                     (0..SENDERS * EACH / 2)
                         .map(|_| {
                             let number = heap.queue().receive(caller, Until::Ever).unwrap();
@@ -389,9 +417,9 @@ fn a_panic_releases_the_lock_and_the_order_is_built_again() {
 #[test]
 fn a_sender_that_finds_the_line_full_keeps_its_mark_and_can_sleep() {
     let heap = Heap::new(4, 0);
-    // The entries of the lap before hold the first message, as far as anyone can tell.
+    // The entry of the lap before holds a message that is READY, as far as anyone can tell.
     heap.send(0);
-    heap.word(TAIL).store(heap.geometry.entries, Ordering::Relaxed);
+    heap.came.sent.store(heap.geometry.entries, Ordering::Relaxed);
     heap.word(DEPARTURES).fetch_or(ASLEEP, Ordering::Relaxed);
     assert!(!heap.send_as(ME, 1, 0).unwrap(), "full");
     assert_ne!(heap.word(DEPARTURES).load(Ordering::Relaxed) & ASLEEP, 0);
@@ -414,6 +442,24 @@ fn a_message_whose_sender_died_between_two_places_stays_at_the_first_of_them() {
     assert_eq!([heap.take_as(DEAD).unwrap().1, heap.take_as(DEAD).unwrap().1], [0, 1]);
     heap.sweep(&[DEAD]);
     assert_eq!(heap.receive_all(), [0, 1, 2, 3, 4]);
+}
+
+#[test]
+fn a_list_that_is_longer_than_its_place_is_set_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let queue = Queue::<[u16]>::options().directory(dir.path()).max_len(4).create("lists").unwrap();
+    let (sender, receiver) = (queue.sender().unwrap(), queue.receiver().unwrap());
+    for length in [5, 1 << 40, u64::MAX / 2 + 1, u64::MAX] {
+        sender.send(&[1, 2, 3]).unwrap();
+        let slots = queue.handle.queue().slots;
+        let mut ready = slots.all().filter(|it| matches!(it.1.state(), Some(State::Ready(_))));
+        ready.next().unwrap().1.begin(DEAD, 0, length);
+        let error = receiver.try_recv().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        let letters = queue.dead_letters().unwrap();
+        assert_eq!((letters.len(), &letters[0].value), (1, &None));
+        assert!(queue.drop_dead(letters[0].number).unwrap());
+    }
 }
 
 /// A number that looks random.

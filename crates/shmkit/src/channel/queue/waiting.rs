@@ -19,18 +19,17 @@
 //! or is woken. The count makes each change visible: ASLEEP that is set again for another waiter
 //! does not make the word equal to an old value.
 //!
-//! One change is not told: a sender frees its slot again because the line is full of entries whose
-//! messages are gone. No sender can use that slot until a receiver passes such an entry, or takes
-//! the first message, and the receiver tells. If the sender told, it would clear its own mark of
-//! W1, and never sleep.
+//! One change is not told: a sender frees its slot again because the line is full. No sender can
+//! use that slot until a receiver takes the first message, and the receiver tells when it frees the
+//! slot of that. If the sender told, it would clear its own mark of W1, and never sleep.
 //!
 //! A wake of one clears the mark of all. So a thread that slept sets it again when it has what it
 //! waited for, or gives up; then it looks, and wakes another thread if there is something for it.
 
 use core::ops::ControlFlow;
 
-use super::protocol::{Caller, Outgoing, QueueWords, Refused};
-use super::slots::{Slot, State};
+use super::protocol::{Caller, Order, Outgoing, QueueWords, Refused};
+use super::slots::State;
 use crate::memory::atomic::{Ordering, fence};
 use crate::participant::Liveness;
 use crate::wait::{ASLEEP, Checked, Extent, Poll, SleepTicket, Until, WaitWord, Wake};
@@ -38,7 +37,7 @@ use crate::wait::{ASLEEP, Checked, Extent, Poll, SleepTicket, Until, WaitWord, W
 /// How many slots a sender that spins looks at.
 const LOOKED_AT: usize = 8;
 /// For how many messages more than one there is room when it looks, at the most.
-const MAX_ROOM: usize = 16;
+const MAX_ROOM: u64 = 16;
 
 impl<'a> QueueWords<'a> {
     /// Sends a message, and waits for a free slot as long as `until` says.
@@ -82,13 +81,17 @@ impl<'a> QueueWords<'a> {
     /// Whether a sender that spins had better leave the slots to the receivers.
     ///
     /// Each look at a slot takes its line from the receiver that is about to use it. So such a
-    /// sender looks at a slot that is used only some messages later. When that is not READY any
-    /// more, there is room for several messages, which the sender sends without waiting.
+    /// sender waits until so many messages were taken that there is room for several, which it
+    /// sends without waiting. Messages that receivers have for long do not count here, and a single
+    /// slot that becomes free is found after the spin, by the look at all slots.
     fn is_nearly_full(self, caller: Caller<'_, impl Liveness>) -> bool {
-        let count = self.slots.count();
-        let room = (count / 8).min(MAX_ROOM);
-        let slot = self.slots.get((self.next_slot(caller) + room) % count);
-        matches!(slot.and_then(Slot::state), Some(State::Ready(_)))
+        let depth = self.slots.count() as u64;
+        let room = 1 + (depth / 8).min(MAX_ROOM);
+        let waiting = match self.order {
+            Order::Line(line) => line.length(&caller.came.sent),
+            Order::Ranks(_, ranks) => ranks.waiting(),
+        };
+        waiting > depth - room.min(depth)
     }
 
     fn has_free_slot(self) -> bool {
