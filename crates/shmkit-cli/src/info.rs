@@ -5,7 +5,7 @@ use shmkit::shareable::Schema;
 use shmkit::shareable::schema::Shape;
 
 use crate::global::Global;
-use crate::table::table;
+use crate::table::{table, with_bold_headings, without_styles};
 use crate::types::{fields, variants};
 use crate::{description, format, json, output};
 
@@ -42,12 +42,18 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
             show_fields(value)?;
         }
     }
-    if !it.participants.is_empty() {
-        let headings = ["SLOT", "ROLE", "PROCESS", "PROGRAM", "SINCE", "STATE"];
-        let rows = it.participants.iter().map(participant);
-        output::line(format_args!("\n{}", table(headings.into(), rows)))?;
+    if let Some(participants) = participants(&it) {
+        let headed = with_bold_headings(&participants);
+        output::line(format_args!("\n{headed}"))?;
     }
     Ok(())
+}
+
+/// Returns a table of the participants, if there are any.
+pub(crate) fn participants(it: &Description) -> Option<String> {
+    let headings = ["SLOT", "ROLE", "PROCESS", "PROGRAM", "SINCE", "STATE"];
+    let rows = it.participants.iter().map(participant);
+    (!it.participants.is_empty()).then(|| without_styles(headings.into(), rows))
 }
 
 fn show_fields(schema: &Schema) -> anyhow::Result<()> {
@@ -63,7 +69,7 @@ fn show_fields(schema: &Schema) -> anyhow::Result<()> {
 }
 
 /// Returns the lines about the whole object: a label and a text each.
-fn lines(it: &Description) -> Vec<(&'static str, String)> {
+pub(crate) fn lines(it: &Description) -> Vec<(&'static str, String)> {
     let condition = description::hindrance(it).unwrap_or_else(|| it.condition.as_str().into());
     let mut lines =
         vec![("kind", it.kind.as_str().to_owned()), ("type", type_of(it)), ("state", condition)];

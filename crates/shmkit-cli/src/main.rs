@@ -20,6 +20,7 @@ mod doctor;
 mod event;
 mod exit;
 mod fields;
+mod figures;
 mod format;
 mod get;
 mod global;
@@ -41,6 +42,7 @@ mod source;
 mod sys;
 mod table;
 mod timeout_args;
+mod top;
 mod types;
 mod units;
 mod value;
@@ -73,6 +75,7 @@ struct CommandLine {
 enum Command {
     Demo(demo::Args),
     Ls(ls::Args),
+    Top(top::Args),
     Info(info::Args),
     Get(get::Args),
     Set(set::Args),
@@ -99,6 +102,7 @@ fn run(line: CommandLine) -> anyhow::Result<()> {
     match line.command {
         Command::Demo(args) => demo::run(&args, global),
         Command::Ls(args) => ls::run(&args, global),
+        Command::Top(args) => top::run(&args, global),
         Command::Info(args) => info::run(&args, global),
         Command::Get(args) => get::run(&args, global),
         Command::Set(args) => set::run(&args, global),

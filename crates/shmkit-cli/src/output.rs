@@ -87,11 +87,18 @@ pub(crate) fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
+/// Returns whether standard output is a terminal that has more than lines.
+pub(crate) fn has_cursor() -> bool {
+    is_terminal() && variable("TERM").is_none_or(|term| term != "dumb")
+}
+
 /// Returns whether to use styles: on a terminal, unless NO_COLOR is set (<https://no-color.org>).
 fn has_styles() -> bool {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    let is_dumb = variable("TERM").is_some_and(|term| term == "dumb");
-    is_terminal() && variable("NO_COLOR").is_none() && !is_dumb
+    has_cursor() && variable("NO_COLOR").is_none()
+}
+
+fn variable(name: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
 fn styled(code: &'static str) -> (&'static str, &'static str) {

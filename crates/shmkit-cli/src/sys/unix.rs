@@ -17,7 +17,7 @@ use rustix::io::retry_on_intr;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 pub(crate) use signals::{end_on_request, on_interrupt};
-pub(crate) use sudden_ends::{explain_lack_of_memory, explain_sudden_ends};
+pub(crate) use sudden_ends::{explain_lack_of_memory, explain_sudden_ends, restore_at_sudden_end};
 pub(crate) use users::user_number;
 
 /// Facts about raw memory.

@@ -61,6 +61,9 @@ pub(crate) fn explain_sudden_ends(_code: u8) -> io::Result<()> {
     Ok(())
 }
 
+/// Does nothing: the console gets its mode back with the process that changed it.
+pub(crate) fn restore_at_sudden_end(_codes: &'static [u8]) {}
+
 /// Does nothing: the standard library says it.
 pub(crate) fn explain_lack_of_memory() {}
 

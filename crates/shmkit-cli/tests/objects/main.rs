@@ -23,6 +23,9 @@ mod locks;
 #[cfg(target_os = "linux")]
 mod mounts;
 mod pipes;
+#[cfg(target_os = "linux")]
+#[path = "../running/pseudo_terminal.rs"]
+mod pseudo_terminal;
 mod repairs;
 #[path = "../running/mod.rs"]
 mod running;
@@ -35,6 +38,7 @@ mod set_user_id;
 mod signals;
 #[cfg(target_os = "linux")]
 mod surroundings;
+mod top;
 mod values;
 mod values_in_locks;
 mod waiting;

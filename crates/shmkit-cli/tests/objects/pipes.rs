@@ -127,7 +127,7 @@ fn the_capacity_is_chosen_when_the_pipe_is_created_and_compared_later() {
     dir.shm(&["pipe", "create", NAME, "--capacity", "1MiB", "--participants", "3", "--if-missing"]);
     dir.fails(&["pipe", "create", NAME], 4, "an object has this name");
     let other = ["pipe", "read", NAME, "--capacity", "4KiB"];
-    dir.fails(&other, 4, "is 4096 here and 1048576 in the object");
+    dir.fails(&other, 4, "the capacity is 4096 here and 1048576 in the object");
     dir.fails(&["pipe", "write", "other", "--capacity", "2T"], 2, "larger than 1 TiB");
     let line = dir.table(&["ls", NAME]).pop().unwrap();
     assert_eq!(line[..2], [NAME, "pipe"]);

@@ -50,6 +50,9 @@ pub struct Description {
     pub participants: Vec<Participant>,
     /// The largest number of participants.
     pub max_participants: u32,
+    /// How many participants died since the object was created, and did not leave. In each role up
+    /// to 65,535; then it is counted from 0 again.
+    pub deaths: u64,
     /// How many open objects have no slot, because they only read. Counted up to 4,096.
     pub readers: u32,
     /// How many bytes its payload can have, if it can grow; otherwise how many it has.
@@ -272,6 +275,7 @@ pub(super) fn description(file: &ObjectFile) -> Result<Description> {
         creator_pid: layout.creator_pid,
         object_id: u128::from_le_bytes(layout.object_id),
         participants: participants(file, &parts),
+        deaths: file.participants().all_deaths(),
         max_participants: layout.participants_count,
         max_payload: layout.payload_max,
         readers,

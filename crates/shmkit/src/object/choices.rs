@@ -76,8 +76,9 @@ impl Choices {
         let most = found.participants_count;
         check_option("max participants", self.participants, most, |it| it.to_string())?;
         let number = |it: u64| it.to_string();
-        check_option("the number of items", self.items.map(u64::from), found.items.into(), number)?;
-        check_option("the length of an item", self.item_length, found.item_length, number)
+        let (items, length) = found.kind.names_of_counts();
+        check_option(items, self.items.map(u64::from), found.items.into(), number)?;
+        check_option(length, self.item_length, found.item_length, number)
     }
 }
 

@@ -89,6 +89,15 @@ impl Kind {
         }
     }
 
+    /// What its options call the number of items, and the length of an item.
+    pub(crate) const fn names_of_counts(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Topic | Self::Queue => ("the depth", "the largest length of a message"),
+            Self::Pipe => ("the number of items", "the capacity"),
+            _ => ("the number of items", "the length of an item"),
+        }
+    }
+
     /// The kind of a part with this role.
     pub(crate) fn from_role(role: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.role() == role)

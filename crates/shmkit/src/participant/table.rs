@@ -99,6 +99,11 @@ impl Deaths {
         if role % 2 == 1 { (self.0 >> 16) as u16 } else { self.0 as u16 }
     }
 
+    /// How many participants died in the slot, in any role.
+    fn all(self) -> u64 {
+        u64::from(self.of(1)) + u64::from(self.of(2))
+    }
+
     /// Whether the death in `generation` is not counted yet.
     fn lacks(self, generation: u32) -> bool {
         self.last_counted() == generation.wrapping_sub(1)

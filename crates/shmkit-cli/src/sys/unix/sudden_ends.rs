@@ -5,8 +5,10 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::io;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGABRT, SIGBUS, SIGXFSZ};
 use signal_hook::low_level::{exit, register};
 
@@ -58,8 +60,24 @@ pub(crate) fn explain_lack_of_memory() {
     }
 }
 
+/// The mode of the terminal, and what is written to it, to leave it as it was.
+static TERMINAL: OnceLock<(Termios, &'static [u8])> = OnceLock::new();
+
+/// Makes a sudden end also give the terminal the mode that it has now, and write these codes to it.
+pub(crate) fn restore_at_sudden_end(codes: &'static [u8]) {
+    // Without a terminal there is nothing to restore.
+    if let Ok(mode) = tcgetattr(rustix::stdio::stdin()) {
+        let _ = TERMINAL.set((mode, codes));
+    }
+}
+
 /// Ends the process at once, with these words.
 fn end(words: &[u8]) -> ! {
+    // A handler may read what was set before, and may call `tcsetattr` and `write`.
+    if let Some((mode, codes)) = TERMINAL.get() {
+        let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, mode);
+        let _ = rustix::io::write(rustix::stdio::stdout(), codes);
+    }
     let _ = rustix::io::write(rustix::stdio::stderr(), words);
     // ORDERING: Relaxed; as above.
     exit(CODE.load(Ordering::Relaxed).into())

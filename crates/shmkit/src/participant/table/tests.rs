@@ -107,9 +107,11 @@ fn deaths_are_counted_once_each_by_role_and_a_clean_leave_is_none() {
         let last = |of| (role == of).then_some(id.slot());
         assert_eq!(count(Role::User), (before.0, users, last(Role::User)));
         assert_eq!(count(Role::Writer), (before.1, writers, last(Role::Writer)));
+        assert_eq!(participants.all_deaths(), u64::from(users) + u64::from(writers));
         assert!(participants.reap_slot(id.slot()) && participants.reap_slot(id.slot()));
         assert_eq!(count(Role::User), (users, users, None));
         assert_eq!(count(Role::Writer), (writers, writers, None));
+        assert_eq!(participants.all_deaths(), u64::from(users) + u64::from(writers));
         let id = participants.claim(&somebody(2)).unwrap();
         participants.leave(id);
     }

@@ -33,6 +33,20 @@ impl Participants<'_> {
         (deaths, last)
     }
 
+    /// Returns the number of deaths in all roles, those that are not counted yet included.
+    pub(crate) fn all_deaths(self) -> u64 {
+        let counted: u64 =
+            self.words.chunks_exact(WORDS).map(|entry| Self::counted(entry).all()).sum();
+        let uncounted = (0..).zip(self.words.chunks_exact(WORDS)).filter(|(slot, entry)| {
+            let identity = self.identity(*slot);
+            identity.is(ACTIVE)
+                && Self::counted(entry).lacks(identity.generation())
+                && !self.is_locked(*slot)
+                && self.identity(*slot) == identity
+        });
+        counted + uncounted.count() as u64
+    }
+
     /// Returns how often participants have joined and left, modulo 2^64.
     pub(crate) fn changes(self) -> u64 {
         let entries = self.words.chunks_exact(WORDS);
