@@ -71,6 +71,21 @@ impl CreateArgs {
         created.map(drop).map_err(advice::explain)
     }
 
+    /// Adds who may use it, and what all commands have.
+    pub(crate) fn apply<P>(&self, options: Options<P>, global: &Global) -> Options<P> {
+        global.apply(options).access(self.access.into())
+    }
+
+    /// Returns how many participants there can be at a time.
+    pub(crate) fn participants(&self) -> u32 {
+        self.participants
+    }
+
+    /// Returns whether an object that exists is opened instead.
+    pub(crate) fn if_missing(&self) -> bool {
+        self.if_missing
+    }
+
     /// Creates a pipe and closes it.
     pub(crate) fn create_pipe(
         &self,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use shmkit::inspect::{self, Description};
-use shmkit::{AnyLatest, Object, Options, Primitive, Trust};
+use shmkit::{AnyLatest, AnyQueue, Object, Options, Primitive, Trust};
 
 use crate::advice;
 use crate::sys;
@@ -59,6 +59,12 @@ impl Global {
     pub(crate) fn open_latest(&self, name: &str) -> anyhow::Result<AnyLatest> {
         let object = AnyLatest::open(Some(&self.directory()), name, self.trust);
         object.map_err(advice::explain)
+    }
+
+    /// Opens a queue of any type.
+    pub(crate) fn open_queue(&self, name: &str) -> anyhow::Result<AnyQueue> {
+        let queue = AnyQueue::open(Some(&self.directory()), name, self.trust);
+        queue.map_err(advice::explain)
     }
 
     /// Opens a primitive, and takes a slot among its participants. Waits for one if all are taken.

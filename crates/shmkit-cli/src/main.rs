@@ -14,6 +14,7 @@ mod command_args;
 mod completions;
 mod create;
 mod create_args;
+mod dead_letters;
 mod demo;
 mod description;
 mod doctor;
@@ -29,24 +30,31 @@ mod json;
 mod lock;
 mod ls;
 mod man;
+mod messages;
 mod output;
 mod pace;
 mod pipe;
 mod presence_args;
+mod queue;
 mod raw;
 mod rm;
 mod sem;
 mod set;
 mod show;
 mod source;
+mod stats;
+mod stop;
 mod sys;
 mod table;
 mod timeout_args;
 mod top;
+mod topic;
+mod type_args;
 mod types;
 mod units;
 mod value;
 mod watch;
+mod worker;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -86,6 +94,8 @@ enum Command {
     Sem(sem::Args),
     Event(event::Args),
     Barrier(barrier::Args),
+    Topic(topic::Args),
+    Queue(queue::Args),
     Pipe(pipe::Args),
     Rm(rm::Args),
     Doctor(doctor::Args),
@@ -113,6 +123,8 @@ fn run(line: CommandLine) -> anyhow::Result<()> {
         Command::Sem(args) => sem::run(&args, global),
         Command::Event(args) => event::run(&args, global),
         Command::Barrier(args) => barrier::run(&args, global),
+        Command::Topic(args) => topic::run(&args, global),
+        Command::Queue(args) => queue::run(&args, global),
         Command::Pipe(args) => pipe::run(&args, global),
         Command::Rm(args) => rm::run(&args, global),
         Command::Doctor(args) => doctor::run(&args, global),

@@ -17,9 +17,9 @@ use windows as system;
 
 pub(crate) use named_memory::NamedMemory;
 pub(crate) use system::{
-    INTERRUPTED, KILL, TERMINAL_TAKES_ONLY_TEXT, explain_lack_of_memory, explain_sudden_ends,
-    is_ancestor, is_closed_pipe, monotonic_ns, mount_point, processor_time, raw,
-    restore_at_sudden_end, resume, run, stop, user_number,
+    INTERRUPTED, KILL, Runner, TERMINAL_TAKES_ONLY_TEXT, explain_lack_of_memory,
+    explain_sudden_ends, is_ancestor, is_closed_pipe, monotonic_ns, mount_point, processor_time,
+    raw, restore_at_sudden_end, resume, run, stop, user_number,
 };
 
 const CANNOT_PREPARE: &str = "cannot prepare for ctrl-c";

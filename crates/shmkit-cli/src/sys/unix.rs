@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::Child;
 use std::time::Duration;
 
-pub(crate) use running::run;
+pub(crate) use running::{Runner, run};
 use rustix::io::retry_on_intr;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 use rustix::time::{ClockId, Timespec, clock_gettime};

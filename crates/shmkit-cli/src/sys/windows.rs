@@ -12,7 +12,7 @@ use std::process::Child;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-pub(crate) use running::run;
+pub(crate) use running::{Runner, run};
 use windows_sys::Win32::Foundation::{
     ERROR_ACCESS_DENIED, ERROR_INVALID_PARAMETER, ERROR_NO_MORE_FILES, ERROR_PIPE_NOT_CONNECTED,
     FILETIME, HANDLE, INVALID_HANDLE_VALUE,
@@ -61,7 +61,7 @@ pub(crate) fn explain_sudden_ends(_code: u8) -> io::Result<()> {
     Ok(())
 }
 
-/// Does nothing: the console gets its mode back with the process that changed it.
+/// Does nothing: there are no sudden ends of which this process is told.
 pub(crate) fn restore_at_sudden_end(_codes: &'static [u8]) {}
 
 /// Does nothing: the standard library says it.

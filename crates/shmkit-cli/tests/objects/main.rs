@@ -26,6 +26,7 @@ mod pipes;
 #[cfg(target_os = "linux")]
 #[path = "../running/pseudo_terminal.rs"]
 mod pseudo_terminal;
+mod queues;
 mod repairs;
 #[path = "../running/mod.rs"]
 mod running;
@@ -39,6 +40,7 @@ mod signals;
 #[cfg(target_os = "linux")]
 mod surroundings;
 mod top;
+mod topics;
 mod values;
 mod values_in_locks;
 mod waiting;

@@ -18,6 +18,13 @@ const WAITS: [(&str, &[&str]); 5] = [
     ("lock", &["lock", "lock", "--", "true"]),
 ];
 
+/// The same for subcommands that leave their object first, and then exit with the code of shells.
+const LEAVES: [(&str, &[&str]); 3] = [
+    ("topic", &["topic", "sub", "topic"]),
+    ("queue", &["queue", "recv", "queue"]),
+    ("queue", &["queue", "recv", "queue", "--", "true"]),
+];
+
 /// Returns the holder of the lock.
 fn create_objects(dir: &TestDir) -> Running {
     dir.shm(&["event", "create", "event"]);
@@ -96,6 +103,25 @@ fn a_command_that_waits_is_ended_by_a_signal() {
         send(signal, &waiting.child.id().to_string());
         assert_eq!(end_of(waiting, what, signal).signal(), Some(number), "{what}: {signal}");
     });
+}
+
+#[test]
+fn a_receiver_leaves_at_a_signal_and_is_not_taken_for_dead() {
+    let dir = TestDir::new();
+    dir.shm(&["topic", "create", "topic", "--type", "lines"]);
+    dir.shm(&["queue", "create", "queue", "--type", "lines"]);
+    for (signal, number) in SIGNALS {
+        for (object, arguments) in LEAVES {
+            let mut waiting = Running::new(&mut command(&dir, &[], arguments));
+            dir.await_waiting(object, 1);
+            send(signal, &waiting.child.id().to_string());
+            let what = arguments.join(" ");
+            assert_eq!(end_of(&mut waiting, &what, signal).code(), Some(128 + number), "{what}");
+            assert!(waiting.errors.next().is_none());
+            let left = dir.await_object(object, |_| true);
+            assert!(left.participants.is_empty() && left.deaths == 0, "{left:?}");
+        }
+    }
 }
 
 #[test]

@@ -1,16 +1,16 @@
-//! Running a command: signals are forwarded to it, and it ends when this process is killed.
+//! Running commands: signals are forwarded to them, and they end when this process is killed.
 
 #![allow(unsafe_code, reason = "code between fork and exec")]
 
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Pid, Signal, WaitIdOptions};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
-use super::signals::handle;
+use super::signals::{exit_code, handle};
 use super::{threads, wait_for};
 
 /// Runs a command, and returns its exit code: 128 plus the number of the signal that ended it.
@@ -18,27 +18,66 @@ use super::{threads, wait_for};
 /// SIGTERM and SIGHUP are forwarded to it. SIGINT and SIGQUIT reach it from the terminal, so this
 /// process ignores them. On Linux the command is killed when this process is killed.
 pub(crate) fn run(command: &mut Command) -> io::Result<i32> {
-    let mut signals = handle(&[SIGHUP, SIGINT, SIGQUIT, SIGTERM])?;
-    kill_with_this_process(command);
-    let running = Arc::new(Mutex::new(None));
-    let target = running.clone();
-    // A signal that comes before the command runs waits for this lock.
-    let mut starting = lock(&running);
-    threads::start(move || {
-        for signal in signals.forever() {
-            forward(signal, &target);
-        }
-    })?;
-    let mut child = command.spawn()?;
-    let id = Pid::from_child(&child);
-    *starting = Some(id);
-    drop(starting);
-    // The exit status is left for `Child::wait`.
-    wait_for(id, WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)?;
-    // From here on another process can have its id.
-    *lock(&running) = None;
-    let status = child.wait()?;
-    Ok(status.code().or_else(|| Some(128 + status.signal()?)).unwrap_or(1))
+    Runner::new(|_| {})?.run(command, |_| Ok(()))
+}
+
+/// Runs commands, one after the other, as [`run`] does. This process ignores the signals that ask
+/// it to end, also when no command runs.
+pub(crate) struct Runner {
+    /// The command that runs.
+    running: Arc<Mutex<Option<Pid>>>,
+}
+
+impl Runner {
+    /// Calls `asked` in another thread for each signal that asks this process to end, with the exit
+    /// code for it.
+    pub(crate) fn new(asked: impl Fn(u8) + Send + 'static) -> io::Result<Self> {
+        let mut signals = handle(&[SIGHUP, SIGINT, SIGQUIT, SIGTERM])?;
+        let running = Arc::new(Mutex::new(None));
+        let target = running.clone();
+        threads::start(move || {
+            for signal in signals.forever() {
+                asked(exit_code(signal));
+                forward(signal, &target);
+            }
+        })?;
+        Ok(Self { running })
+    }
+
+    /// Runs a command with these bytes on its standard input. It need not read them.
+    pub(crate) fn run_with_input(&self, command: &mut Command, input: &[u8]) -> io::Result<i32> {
+        command.stdin(Stdio::piped());
+        self.run(command, |child| {
+            let Some(mut stdin) = child.stdin.take() else { return Ok(()) };
+            match stdin.write_all(input) {
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    fn run(
+        &self,
+        command: &mut Command,
+        begin: impl FnOnce(&mut Child) -> io::Result<()>,
+    ) -> io::Result<i32> {
+        kill_with_this_process(command);
+        // A signal that comes before the command runs waits for this lock.
+        let mut starting = lock(&self.running);
+        let mut child = command.spawn()?;
+        let id = Pid::from_child(&child);
+        *starting = Some(id);
+        drop(starting);
+        let begun = begin(&mut child);
+        // The exit status is left for `Child::wait`.
+        let ended = wait_for(id, WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+        // From here on another process can have its id.
+        *lock(&self.running) = None;
+        ended?;
+        let status = child.wait()?;
+        begun?;
+        Ok(status.code().or_else(|| Some(128 + status.signal()?)).unwrap_or(1))
+    }
 }
 
 fn lock(running: &Mutex<Option<Pid>>) -> MutexGuard<'_, Option<Pid>> {

@@ -59,7 +59,7 @@ pub(super) fn handle(signals: &[i32]) -> io::Result<Signals> {
 }
 
 /// The code of shells.
-fn exit_code(signal: i32) -> u8 {
+pub(super) fn exit_code(signal: i32) -> u8 {
     128 + signal as u8
 }
 

@@ -1,8 +1,8 @@
 //! Running a command: it ends when this process is killed.
 
-use std::io;
+use std::io::{self, Write};
 use std::os::windows::io::{AsRawHandle, OwnedHandle};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::ptr;
 
 use windows_sys::Win32::System::JobObjects::{
@@ -17,16 +17,56 @@ use super::{check, on_interrupt, owned};
 /// Runs a command, and returns its exit code. Ctrl-c reaches the command, and this process waits
 /// for its end. The command is killed when this process is killed.
 pub(crate) fn run(command: &mut Command) -> io::Result<i32> {
-    on_interrupt(|_| {})?;
-    let job = Job::of_this_process();
-    let status = command.status();
-    if let Ok(job) = job {
-        // Processes that the command left in the background continue, and so does this process.
-        if job.limit(0).is_err() {
+    Runner::new(|_| {})?.run(command, |_| Ok(()))
+}
+
+/// Runs commands, one after the other, as [`run`] does.
+pub(crate) struct Runner {
+    /// None if the system allows none.
+    job: Option<Job>,
+}
+
+impl Runner {
+    /// Calls `asked` in another thread at the first ctrl-c, with the exit code for it.
+    pub(crate) fn new(asked: impl Fn(u8) + Send + 'static) -> io::Result<Self> {
+        on_interrupt(asked)?;
+        Ok(Self { job: Job::of_this_process().ok() })
+    }
+
+    /// Runs a command with these bytes on its standard input. It need not read them.
+    pub(crate) fn run_with_input(&self, command: &mut Command, input: &[u8]) -> io::Result<i32> {
+        command.stdin(Stdio::piped());
+        self.run(command, |child| {
+            let Some(mut stdin) = child.stdin.take() else { return Ok(()) };
+            match stdin.write_all(input) {
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    fn run(
+        &self,
+        command: &mut Command,
+        begin: impl FnOnce(&mut Child) -> io::Result<()>,
+    ) -> io::Result<i32> {
+        let mut child = command.spawn()?;
+        let begun = begin(&mut child);
+        let status = child.wait()?;
+        begun?;
+        Ok(status.code().unwrap_or(1))
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        if let Some(job) = self.job.take()
+            // Processes that the command left in the background continue, and so does this process.
+            && job.limit(0).is_err()
+        {
             std::mem::forget(job);
         }
     }
-    Ok(status?.code().unwrap_or(1))
 }
 
 /// A job of this process and those that it starts. When this process is killed, the system closes
