@@ -36,8 +36,8 @@ use harness::worker::{Assignment, Workloads};
 use harness::workers::Harness;
 use peers::{bare_futex, boost, pthread, ring, shmkit, threads};
 use suites::{
-    attach, attempts, contended, fairness, floor, get, holders, idle, lock, naive, pipe, queue,
-    readers, set, sight, takeover, timeouts, topic, turns,
+    attach, attempts, call, contended, fairness, floor, get, holders, idle, lock, naive, pipe,
+    queue, readers, set, sight, takeover, timeouts, topic, turns,
 };
 
 const WORKLOADS: Workloads = &[
@@ -45,6 +45,7 @@ const WORKLOADS: Workloads = &[
     get::WORKLOADS,
     sight::WORKLOADS,
     topic::WORKLOADS,
+    call::WORKLOADS,
     readers::WORKLOADS,
     pipe::WORKLOADS,
     naive::WORKLOADS,
@@ -105,6 +106,8 @@ enum Suite {
     Asleep,
     /// Send messages of a `Topic` there and back, and one way; both sides spin
     Topic,
+    /// Send requests of a `Call` and answer them: both sides spin, or sleep
+    Call,
     /// Set and get a `Latest` value while 1 to 16 other processes get it
     Readers,
     /// Send bytes through a pipe, one way and there and back, beside a FIFO
@@ -156,6 +159,7 @@ impl Suite {
             Self::Sight => sight::run_awake,
             Self::Asleep => sight::run_asleep,
             Self::Topic => topic::run,
+            Self::Call => call::run,
             Self::Readers => readers::run,
             Self::Pipe => pipe::run,
             Self::Attach => attach::run,

@@ -2,8 +2,9 @@
 //! them.
 
 use std::path::Path;
+use std::time::Duration;
 
-use shmkit::{Latest, Object, Options, Pipe, Primitive, Queue, Shareable, Topic};
+use shmkit::{Call, Latest, Object, Options, Pipe, Primitive, Queue, Shareable, Topic};
 
 /// More than there are workers, since a killed one is replaced.
 const MAX_PARTICIPANTS: u32 = 128;
@@ -30,6 +31,20 @@ pub(crate) fn pipe(directory: &Path, name: &str) -> Pipe {
 /// Opens or creates a topic.
 pub(crate) fn topic<T: Shareable>(directory: &Path, name: &str) -> Topic<T> {
     Topic::options().directory(directory).open_or_create(name).expect(OWN_DIRECTORY)
+}
+
+/// Opens or creates a call, whose waits spin for as long as the program says, if it does.
+pub(crate) fn call<Req: Shareable, Resp: Shareable>(
+    directory: &Path,
+    name: &str,
+    spin_for: Option<Duration>,
+) -> Call<Req, Resp> {
+    let options = Call::options().directory(directory);
+    let options = match spin_for {
+        Some(duration) => options.spin_for(duration),
+        None => options,
+    };
+    options.open_or_create(name).expect(OWN_DIRECTORY)
 }
 
 /// Opens or creates a primitive, with room for as many workers as there can be.

@@ -2,6 +2,7 @@
 
 pub(crate) mod attach;
 pub(crate) mod attempts;
+pub(crate) mod call;
 pub(crate) mod contended;
 pub(crate) mod fairness;
 pub(crate) mod floor;

@@ -26,6 +26,24 @@ pub(super) const TARGETS: &[Target] = &[
         Ratio,
         AtMost(1.3),
     ),
+    Target::new(
+        "request and response / two topics",
+        ("call", "request and response", ""),
+        Ratio,
+        AtMost(1.5),
+    ),
+    Target::new(
+        "request and response, asleep, two processors",
+        ("call", "asleep", "two processors"),
+        Ratio,
+        AtMost(1.15),
+    ),
+    Target::new(
+        "request and response, asleep, one processor",
+        ("call", "asleep", "one processor"),
+        Ratio,
+        AtMost(1.3),
+    ),
     Target::new("bytes through a pipe / FIFO", ("pipe", "", ""), Ratio, AtMost(1.0)),
     Target::new("lock and unlock / std", ("lock", "shmkit Mutex", ""), Ratio, AtMost(1.15)),
     Target::new(

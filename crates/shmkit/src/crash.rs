@@ -127,6 +127,26 @@ pub const TOPIC_BUFFER_POINTS: &[&str] = &[
     "topic: lost buffer found, not freed",
 ];
 
+/// The points in calls, in addition to those of objects.
+#[cfg(feature = "crash-points")]
+pub const CALL_POINTS: &[&str] = &[
+    "call: slot in writing",
+    "call: request written, not ready",
+    "call: ready, not announced",
+    "call: announced, nobody told",
+    "call: begun, still announced",
+    "call: begun, not handed over",
+    "call: part written, not announced",
+    "call: part announced",
+    "call: response written, not ended",
+    "call: ended, client not told",
+    "call: response copied, room not made",
+    "call: slot free, nobody told",
+    "call: taken back, still announced",
+    "call: given up, server not told",
+    "call: dead holder found",
+];
+
 /// The points in objects in a region of memory, in addition to the ones above.
 #[cfg(feature = "crash-points")]
 pub const REGION_POINTS: &[&str] = &[
@@ -211,6 +231,7 @@ mod armed {
             || is_in(super::QUEUE_POINTS, name)
             || is_in(super::TOPIC_POINTS, name)
             || is_in(super::TOPIC_BUFFER_POINTS, name)
+            || is_in(super::CALL_POINTS, name)
             || is_in(super::REGION_POINTS, name)
             || is_in(super::MEMORY_POINTS, name)
             || is_in(super::LOCKED_POINTS, name)

@@ -78,6 +78,8 @@ pub enum ErrorKind {
     BrokenPipe = 28,
     /// The message does not fit in the buffer, and stays in the queue: see [`Error::needed_len`].
     BufferTooSmall = 29,
+    /// The other side ended the request without a complete answer.
+    Refused = 30,
 }
 
 /// Why an operation failed. One pointer wide, so that results stay small on fast paths.

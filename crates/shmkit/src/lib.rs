@@ -39,6 +39,7 @@
 //! |---|---|
 //! | share the latest value of something | [`Latest`], [`LatestWriter`], [`Changes`] |
 //! | stream bytes, as through a FIFO | [`Pipe`], [`PipeWriter`], [`PipeReader`] |
+//! | ask, and be answered | [`Call`], [`CallClient`], [`Pending`], [`CallServer`], [`Request`] |
 //! | hand each message to exactly one worker | [`Queue`], [`QueueSender`], [`QueueReceiver`] |
 //! | send messages to all subscribers | [`Topic`], [`Publisher`], [`Subscriber`], [`WhenFull`] |
 //! | send lists, each with a length of its own | `Topic<[T]>`, `Queue<[T]>`: see [`Message`] |
@@ -50,7 +51,7 @@
 //! | map named memory or a file, byte for byte | [`SharedMemory`], [`FileMapping`], [`Region`] |
 //! | end a wait from another thread, or by a signal | [`CancelToken`], [`interruptible`] |
 //! | act on an error | [`Error::kind`]; [`Error::peer`], the process on the other side |
-//! | use objects of any type | [`AnyLatest`], [`AnyTopic`], [`AnyQueue`], [`sync::AnyLock`] |
+//! | use objects of any type | [`AnyLatest`], [`AnyTopic`], [`AnyQueue`], [`AnyCall`], [`sync::AnyLock`] |
 //! | list and describe all objects | [`inspect`] |
 //!
 //! The README has a longer table, and shows the command `shm`. Under a name, the primitives are
@@ -111,10 +112,12 @@ pub use channel::Message;
 #[cfg(feature = "count-retries")]
 #[doc(hidden)]
 pub use channel::read_retries;
+pub use channel::{AnyCall, AnyClient, AnyPending, AnyRequest, AnyServer};
 pub use channel::{AnyChanges, AnyLatest, Changes, Latest, LatestLoan, LatestObject, LatestWriter};
 pub use channel::{AnyPublisher, AnySubscriber, AnyTopic, TopicObject};
 pub use channel::{AnyQueue, AnyQueueReceiver, AnyQueueSender};
 pub use channel::{Attached, Attendance, AttendanceNews, Loan, Sample};
+pub use channel::{Call, CallClient, CallCounts, CallServer, Pending, Request};
 pub use channel::{DeadLetter, Queue, QueueCounts, QueueReceiver, QueueSender, Received};
 pub use channel::{Pipe, PipeReader, PipeWriter};
 pub use channel::{Publisher, Subscriber, Topic, WhenFull};

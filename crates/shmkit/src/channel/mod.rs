@@ -1,6 +1,7 @@
 //! Ways to pass values between processes.
 
 mod any_message;
+mod call;
 mod deaths;
 mod latest;
 mod message;
@@ -8,6 +9,8 @@ mod pipe;
 mod queue;
 mod topic;
 
+pub use call::{AnyCall, AnyClient, AnyPending, AnyRequest, AnyServer};
+pub use call::{Call, CallClient, CallCounts, CallServer, Pending, Request};
 #[cfg(feature = "count-retries")]
 pub use latest::read_retries;
 pub use latest::{AnyChanges, AnyLatest, Changes, Latest, LatestLoan, LatestObject, LatestWriter};

@@ -1,6 +1,6 @@
 //! The table of kinds: which payload type describes a part, and frees what the dead hold of it.
 
-use crate::channel::{Latest, Pipe, Queue, Topic};
+use crate::channel::{Call, Latest, Pipe, Queue, Topic};
 use crate::error::Result;
 use crate::object::{Kind, Part, PartState, Payload};
 use crate::sync::{
@@ -35,6 +35,7 @@ impl KindOperations {
             Kind::Latch => Self::of::<Latch>(),
             Kind::Once => Self::of::<Once>(),
             Kind::Topic => Self::of::<Topic<NoData>>(),
+            Kind::Call => Self::of::<Call<NoData, NoData>>(),
             Kind::Pipe => Self::of::<Pipe>(),
             #[cfg(any(test, feature = "counter-kind"))]
             Kind::Counter => Self::of::<crate::sync::Counter>(),

@@ -31,6 +31,8 @@ pub enum Kind {
     Topic = 12,
     /// Messages, each to one receiver.
     Queue = 13,
+    /// Requests, each answered by one server.
+    Call = 14,
     /// A stream of bytes.
     Pipe = 15,
     /// A counter, for the tests of what a kind needs.
@@ -54,6 +56,7 @@ impl Kind {
         Self::Group,
         Self::Topic,
         Self::Queue,
+        Self::Call,
         Self::Pipe,
         #[cfg(any(test, feature = "counter-kind"))]
         Self::Counter,
@@ -75,6 +78,7 @@ impl Kind {
             Self::Group => "group",
             Self::Topic => "topic",
             Self::Queue => "queue",
+            Self::Call => "call",
             Self::Pipe => "pipe",
             #[cfg(any(test, feature = "counter-kind"))]
             Self::Counter => "counter",

@@ -66,7 +66,8 @@ pub use part::{Column, Holder, Holding, PartState, Value};
 pub(crate) use part::{Part, grouped, parts};
 pub use payload::{Contents, Payload, Primitive};
 pub(crate) use planner::{
-    Counts, LINE, Planner, Room, SLEEP, ValueType, WAIT, WORDS, size_and_fingerprint,
+    Counts, LINE, Planner, Room, SLEEP, SlotContent, SlotField, ValueType, WAIT, WORDS,
+    size_and_fingerprint,
 };
 pub(crate) use removal::{RemovalTarget, finish_removal};
 pub(crate) use removal_watch::RemovalWatch;

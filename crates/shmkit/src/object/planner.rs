@@ -188,6 +188,29 @@ impl Sink for Hash {
     }
 }
 
+/// A field of a slot.
+#[derive(Clone, Copy)]
+pub(crate) struct SlotField<'a> {
+    pub(crate) name: &'a str,
+    /// Where it is in the slot.
+    pub(crate) at: u64,
+    pub(crate) role: &'a str,
+    pub(crate) content: SlotContent<'a>,
+}
+
+/// What a field of a slot contains.
+#[derive(Clone, Copy)]
+pub(crate) enum SlotContent<'a> {
+    Word,
+    Value(ValueType<'a>),
+    /// So many values, each in so many bytes.
+    Values {
+        value: ValueType<'a>,
+        stride: u64,
+        count: u64,
+    },
+}
+
 /// Takes bytes, and their place in the payload.
 type TakeBytes<'a> = dyn FnMut(u64, &[u8]) + 'a;
 
@@ -347,6 +370,30 @@ impl<'a> Planner<'a> {
                 let at = Number(8 * words.len() as u64);
                 to.pieces(&[Text(comma), Text("value@"), at, Text(":"), Text(VALUE), Text("#")]);
                 to.value(value);
+            }
+            to.pieces(&[Text("};"), Number(count), Text("]")]);
+        });
+    }
+
+    /// Adds `count` slots of `size` bytes, each of which consists of these fields.
+    pub(crate) fn slots_of(&mut self, name: &str, count: u64, size: u64, fields: &[SlotField<'_>]) {
+        let place = self.reserve(count.saturating_mul(size));
+        self.field(name, place, WORDS, &|to| {
+            to.pieces(&[Text("[("), Number(size), Text(",8){")]);
+            for (index, field) in fields.iter().enumerate() {
+                let comma = if index == 0 { "" } else { "," };
+                to.pieces(&[Text(comma), Text(field.name), Text("@"), Number(field.at)]);
+                to.pieces(&[Text(":"), Text(field.role), Text("#")]);
+                match field.content {
+                    SlotContent::Word => to.text("u64"),
+                    SlotContent::Value(value) => to.value(value),
+                    SlotContent::Values { value, stride, count } => {
+                        to.pieces(&[Text("[("), Number(stride), Text(",8){value@0:")]);
+                        to.pieces(&[Text(VALUE), Text("#")]);
+                        to.value(value);
+                        to.pieces(&[Text("};"), Number(count), Text("]")]);
+                    }
+                }
             }
             to.pieces(&[Text("};"), Number(count), Text("]")]);
         });

@@ -13,12 +13,12 @@ use crate::test_dir::TestDir;
 use crate::wine;
 #[cfg(target_os = "linux")]
 use crate::{attach, namespaces, notices, overlay, space, while_used};
+use crate::{
+    call, copies, crash, deaths, file_lock, gate, hostile, kills, loans, pipe, queue, races,
+    regions, replacing, spinning, stopped, sync, topics, updates, wakes,
+};
 #[cfg(unix)]
 use crate::{closed_descriptors, fork, other_users};
-use crate::{
-    copies, crash, deaths, file_lock, gate, hostile, kills, loans, pipe, queue, races, regions,
-    replacing, spinning, stopped, sync, topics, updates, wakes,
-};
 
 pub(crate) type Role = fn(&mut Link);
 
@@ -125,6 +125,8 @@ fn child_entry_point() {
         regions::ROLES,
         queue::ROLES,
         topics::ROLES,
+        call::ROLES,
+        call::SYSTEM_ROLES,
     ];
     let mut roles = roles.into_iter().flatten();
     let (_, run) = roles.find(|(known, _)| *known == name).expect("a known role");

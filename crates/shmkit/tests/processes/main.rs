@@ -4,6 +4,7 @@
 
 #[cfg(target_os = "linux")]
 mod attach;
+mod call;
 mod children;
 #[cfg(unix)]
 mod closed_descriptors;

@@ -61,6 +61,8 @@ pub use dead::DeadLetter;
 pub use received::Received;
 pub use receiver::QueueReceiver;
 pub use sender::QueueSender;
+pub(in crate::channel) use sweep::Named;
+pub(in crate::channel) use tell::tell;
 
 use self::handle::Handle;
 use crate::channel::message::Message;

@@ -25,17 +25,22 @@ const ALIVE: u64 = 1;
 const DEAD: u64 = 2;
 
 /// The participants that slots name, and what was found out about them.
-struct Named([u64; MAX_PARTICIPANTS as usize]);
+pub(in crate::channel) struct Named([u64; MAX_PARTICIPANTS as usize]);
 
 impl Named {
-    fn add(&mut self, id: ParticipantId) {
+    /// No participants yet.
+    pub(in crate::channel) const fn none() -> Self {
+        Self([0; MAX_PARTICIPANTS as usize])
+    }
+
+    pub(in crate::channel) fn add(&mut self, id: ParticipantId) {
         if let Some(named) = self.0.get_mut(id.slot() as usize) {
             *named = id.to_bits();
         }
     }
 
     /// Asks about the participants in the extent of the check.
-    fn ask(&mut self, extent: Extent<'_>, liveness: &impl Liveness) {
+    pub(in crate::channel) fn ask(&mut self, extent: Extent<'_>, liveness: &impl Liveness) {
         extent.each_slot(MAX_PARTICIPANTS, |slot| {
             let named = &mut self.0[slot as usize];
             let Some(id) = ParticipantId::from_bits(*named) else { return false };
@@ -44,7 +49,8 @@ impl Named {
         });
     }
 
-    fn is_dead(&self, id: ParticipantId, liveness: &impl Liveness) -> bool {
+    /// Whether a participant is dead, as far as the answer is known; else asks.
+    pub(in crate::channel) fn is_dead(&self, id: ParticipantId, liveness: &impl Liveness) -> bool {
         match self.0.get(id.slot() as usize) {
             Some(named) if named & !(ALIVE | DEAD) == id.to_bits() => named & DEAD != 0,
             // Another generation than the one that was asked about: it costs no system call.
@@ -58,7 +64,7 @@ impl<'a> QueueWords<'a> {
     #[cold]
     #[inline(never)]
     pub(super) fn sweep(self, extent: Extent<'_>, liveness: &impl Liveness) {
-        let mut named = Named([0; MAX_PARTICIPANTS as usize]);
+        let mut named = Named::none();
         for (number, slot) in self.slots.all() {
             if let Some((_, id)) = self.holder(number, slot) {
                 named.add(id);

@@ -9,7 +9,7 @@ const CHANGE: u64 = 4;
 
 /// Wakes a thread that sleeps on the word, if one may: C2.
 #[inline(always)]
-pub(super) fn tell(word: &AtomicU64) {
+pub(in crate::channel) fn tell(word: &AtomicU64) {
     fence_in_model();
     // ORDERING: SeqCst; behind C1.
     let seen = word.load(Ordering::SeqCst);
