@@ -265,6 +265,7 @@ fn full_says_what_there_is() {
                 answered, 1 answered, and not yet read), and there is 1 server";
     assert_eq!(error.to_string(), text);
     assert_eq!(kind(client.send_timeout(&3, SHORT)), ErrorKind::TimedOut);
+    assert_eq!(kind(client.send_until(&3, Instant::now())), ErrorKind::TimedOut);
     let counts = call.counts();
     assert_eq!((counts.waiting, counts.begun, counts.answered, counts.total()), (1, 1, 1, 3));
     std::thread::scope(|scope| {

@@ -116,6 +116,16 @@ impl<Req: Shareable, Resp: Shareable> CallClient<Req, Resp> {
         self.send_within(request, || Until::after(timeout))
     }
 
+    /// Sends a request, and waits until `deadline` on the monotonic clock for a free place.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send_timeout`](Self::send_timeout).
+    #[inline]
+    pub fn send_until(&self, request: &Req, deadline: Instant) -> Result<Pending<'_, Resp>> {
+        self.send_within(request, || Until::Deadline(deadline))
+    }
+
     #[inline(always)]
     fn send_within(
         &self,
