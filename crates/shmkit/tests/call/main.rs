@@ -321,7 +321,8 @@ fn a_removed_call_tells_those_who_wait() {
             loop {
                 match idle.recv() {
                     Ok(request) => held.push(request),
-                    Err(error) => return error.kind(),
+                    // What it has is dropped after the client was told.
+                    Err(error) => return (error.kind(), held),
                 }
             }
         });
@@ -332,7 +333,7 @@ fn a_removed_call_tells_those_who_wait() {
         for waiting in waiting {
             assert_eq!(waiting.join().unwrap(), ErrorKind::Closed);
         }
-        assert_eq!(served.join().unwrap(), ErrorKind::Closed);
+        assert_eq!(served.join().unwrap().0, ErrorKind::Closed);
     });
     // What was answered before is received.
     assert_eq!(answered.recv().unwrap(), Some(7));
