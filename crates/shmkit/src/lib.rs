@@ -43,6 +43,7 @@
 //! | hand each message to exactly one worker | [`Queue`], [`QueueSender`], [`QueueReceiver`] |
 //! | send messages to all subscribers | [`Topic`], [`Publisher`], [`Subscriber`], [`WhenFull`] |
 //! | send lists, each with a length of its own | `Topic<[T]>`, `Queue<[T]>`: see [`Message`] |
+//! | wait for any of several of these | [`WaitSet`], [`Waitable`], [`PollHandle`] |
 //! | lock data, count, meet, wait for a condition or an event | the primitives in [`sync`] |
 //! | keep several of these in one object, or in memory without a name | [`Object`] |
 //! | share my own struct or enum | [`#[derive(Shareable)]`](derive@Shareable) |
@@ -68,6 +69,12 @@
 //! [`Barrier`]: sync::named::Barrier
 //! [`Once`]: sync::named::Once
 //!
+//! # Features
+//!
+//! Two features are off by default: `async` has futures for any runtime, such as
+//! `Subscriber::recv_async` and `WaitSet::wait_async`; `tokio` also has the traits of tokio for the
+//! ends of a pipe.
+//!
 //! # What holds for all of it
 //!
 //! - An object has a [name](Object#names), and stays for its [`Lifetime`]. It is a file in the
@@ -82,6 +89,7 @@
 //!   [`interruptible`].
 //! - A forked child opens its objects again: inherited handles answer [`ErrorKind::Forked`].
 #![deny(unsafe_code)]
+#![cfg_attr(loom, allow(dead_code, unused_imports, reason = "models have no wait sets"))]
 
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("shmkit needs a 64-bit target: object sizes and lock offsets exceed 32 bits");
@@ -103,6 +111,7 @@ pub mod inspect;
 pub mod memory;
 mod object;
 mod participant;
+mod select;
 pub mod shareable;
 pub mod sync;
 mod sys;
@@ -127,6 +136,10 @@ pub use object::{
     Contents, Kind, Lifetime, Object, Options, Payload, Primitive, default_directory,
 };
 pub use participant::Role;
+#[cfg(not(loom))]
+pub use select::{PollHandle, WaitSet};
+#[cfg(all(feature = "tokio", not(loom)))]
+pub use select::{TokioPipeReader, TokioPipeWriter};
 pub use shareable::{FixedString, FixedVec, Maybe, Shareable};
 /// # Examples
 ///
@@ -181,4 +194,4 @@ pub use shareable::{FixedString, FixedVec, Maybe, Shareable};
 /// struct Robot { name: String } // use `FixedString<N>`
 /// ```
 pub use shmkit_derive::Shareable;
-pub use wait::{CancelToken, interruptible};
+pub use wait::{CancelToken, Waitable, interruptible};

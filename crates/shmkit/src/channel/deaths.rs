@@ -1,6 +1,9 @@
 //! Reporting the death of each participant in a role once.
 
+use std::sync::Arc;
+
 use crate::error::Peer;
+use crate::memory::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::object::OpenObject;
 use crate::participant::Role;
 use crate::participant::owner::after_report;
@@ -9,27 +12,116 @@ use crate::participant::owner::after_report;
 #[derive(Debug)]
 pub(in crate::channel) struct RoleDeaths {
     role: Role,
+    news: Arc<RoleNews>,
+}
+
+/// What is reported to the handle: its sources look at it, too.
+#[derive(Debug)]
+pub(in crate::channel) struct RoleNews {
     /// How many deaths were reported, or happened before the watch began, modulo 2^16.
-    reported: u16,
+    reported: AtomicU64,
+    pub(in crate::channel) flags: NewsFlags,
 }
 
 impl RoleDeaths {
     /// Watches from now on. A participant that is already dead, but whose death is not yet counted,
     /// is reported.
     pub(in crate::channel) fn from_now(object: &OpenObject, role: Role) -> Self {
-        Self { role, reported: object.participants().counted_deaths(role) }
+        let reported = AtomicU64::new(object.participants().counted_deaths(role).into());
+        Self { role, news: Arc::new(RoleNews { reported, flags: NewsFlags::default() }) }
     }
 
     /// Reports the next death, if there is one: with the participant, if its slot is not reused
     /// yet. A system call for each participant.
     pub(in crate::channel) fn next(&mut self, object: &OpenObject) -> Option<Option<Peer>> {
+        self.news.flags.are_looked_for();
         let (deaths, last) = object.participants().deaths(self.role);
-        // A count that was loaded too early is one smaller: then no death is reported twice.
-        if deaths == self.reported || deaths == self.reported.wrapping_sub(1) {
+        let reported = self.news.reported();
+        if !is_another(reported, deaths) {
             return None;
         }
-        self.reported = after_report(self.reported, deaths);
-        let dead = last.filter(|_| deaths == self.reported);
+        let reported = after_report(reported, deaths);
+        // ORDERING: Relaxed; a source that finds the old count reports one death twice to a program
+        // that then finds none.
+        self.news.reported.store(reported.into(), Ordering::Relaxed);
+        let dead = last.filter(|_| deaths == reported);
         Some(dead.map(|dead| object.peer(dead)))
+    }
+
+    /// Says whether the handle keeps a death, which it returns behind what came before.
+    pub(in crate::channel) fn keeps_news(&self, keeps: bool) {
+        self.news.flags.set_kept(keeps);
+    }
+
+    /// What a source looks at.
+    pub(in crate::channel) fn watched(&self) -> WatchedDeaths {
+        WatchedDeaths { role: self.role, news: self.news.clone() }
+    }
+}
+
+impl RoleNews {
+    fn reported(&self) -> u16 {
+        // ORDERING: Relaxed; as above.
+        self.reported.load(Ordering::Relaxed) as u16
+    }
+}
+
+/// Whether there is a death that was not reported. A count that was loaded too early is one
+/// smaller: then no death is reported twice.
+fn is_another(reported: u16, deaths: u16) -> bool {
+    deaths != reported && deaths != reported.wrapping_sub(1)
+}
+
+/// The deaths that a handle has not reported yet.
+#[derive(Debug)]
+pub(in crate::channel) struct WatchedDeaths {
+    role: Role,
+    news: Arc<RoleNews>,
+}
+
+impl WatchedDeaths {
+    /// Whether the handle would report one, as far as the last check knows.
+    pub(in crate::channel) fn are_found(&self) -> bool {
+        self.news.flags.are_set()
+    }
+
+    /// The slow check: returns whether the handle would report one.
+    pub(in crate::channel) fn check(&self, object: &OpenObject) -> bool {
+        let (deaths, _) = object.participants().deaths(self.role);
+        if is_another(self.news.reported(), deaths) {
+            self.news.flags.are_found();
+        }
+        self.news.flags.are_set()
+    }
+}
+
+/// Whether a handle has something to report beside what its words say.
+#[derive(Debug, Default)]
+pub(in crate::channel) struct NewsFlags {
+    /// It found something, and returns it at its next call.
+    is_kept: AtomicBool,
+    /// A source found something that the handle has not looked for since.
+    is_found: AtomicBool,
+}
+
+impl NewsFlags {
+    pub(in crate::channel) fn are_set(&self) -> bool {
+        // ORDERING: Relaxed; the handle's own look decides.
+        self.is_kept.load(Ordering::Relaxed) || self.is_found.load(Ordering::Relaxed)
+    }
+
+    pub(in crate::channel) fn set_kept(&self, is_kept: bool) {
+        // ORDERING: Relaxed; as above.
+        self.is_kept.store(is_kept, Ordering::Relaxed);
+    }
+
+    pub(in crate::channel) fn are_found(&self) {
+        // ORDERING: Relaxed; as above.
+        self.is_found.store(true, Ordering::Relaxed);
+    }
+
+    pub(in crate::channel) fn are_looked_for(&self) {
+        // ORDERING: Relaxed; as above.
+        self.is_found.store(false, Ordering::Relaxed);
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::open_object::OpenObject;
 use super::removal_watch::RemovalWatch;
+use super::watched::Watched;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::participant::owner::{self, AcquireError};
@@ -22,6 +23,8 @@ pub(crate) struct Membership {
     object: Arc<OpenObject>,
     me: ParticipantId,
     removal_watch: RemovalWatch,
+    /// Lives as long as this participation.
+    life: Arc<()>,
     /// INVARIANT: the word that names the participant of the slot, in the mapping of `object`.
     identity: NonNull<AtomicU64>,
     /// What it says until the slot is left, or freed by another process.
@@ -51,7 +54,14 @@ impl Membership {
         // INVARIANT: the word is in the mapping of `object`.
         let identity = NonNull::from(identity);
         let (object, removal_watch) = (object.clone(), object.removal_watch());
-        Ok(Self { object, me, removal_watch, identity, identity_value })
+        let life = Arc::new(());
+        Ok(Self { object, me, removal_watch, life, identity, identity_value })
+    }
+
+    /// What a source knows of this participant, which other threads wait for.
+    pub(crate) fn watched(&self) -> Watched {
+        let life: Arc<dyn Send + Sync> = self.life.clone();
+        Watched::new(&self.object, Some(self.me), Arc::downgrade(&life))
     }
 
     /// This participant.

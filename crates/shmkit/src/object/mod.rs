@@ -20,6 +20,7 @@
 //! | `storage`, `open_object`, `membership` | an open object; how this process takes part in it |
 //! | `presence` | which byte of a file is locked for what |
 //! | `removal` | the gate: when a name is removed |
+//! | `watched`, `waitable` | a handle that is waited for together with others |
 //! | `removal_watch` | when a use asks whether the name was removed by other means |
 
 mod attempts;
@@ -45,6 +46,8 @@ mod removal;
 mod removal_watch;
 mod storage;
 mod typed;
+mod waitable;
+mod watched;
 mod zeroed;
 
 pub(crate) use attempts::until_not_removed;
@@ -74,3 +77,4 @@ pub(crate) use removal_watch::RemovalWatch;
 pub(crate) use storage::Storage;
 pub use typed::Object;
 pub(crate) use typed::check_kind;
+pub(crate) use watched::Watched;

@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::Ordering;
 use crate::object::{
     Builder, Kind, KindFlags, Line, Membership, Options, Part, PartState, Payload, Planner,
-    Primitive, Value, WORDS, check_option,
+    Primitive, Value, WORDS, Watched, check_option,
 };
 use crate::wait::{Until, WaitLoop};
 
@@ -121,6 +121,11 @@ impl Event {
 
     fn word(&self) -> EventWord<'_> {
         EventWord::new(&self.line.fixed()[0], self.reset)
+    }
+
+    /// What a source needs.
+    pub(super) fn watched(&self) -> (Watched, u64, Reset) {
+        (self.membership().watched(), self.line.place(), self.reset)
     }
 
     fn wait_within(&self, until: Until) -> Result<()> {

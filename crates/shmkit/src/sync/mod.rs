@@ -37,6 +37,7 @@ mod raw;
 mod reentrant;
 mod rwlock;
 mod semaphore;
+mod sources;
 mod value;
 
 pub use any::{AnyLock, AnyLockGuard};

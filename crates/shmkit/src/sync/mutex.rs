@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::memory::atomic::{AtomicBool, Ordering};
 use crate::object::{
     Builder, Kind, Membership, Object, Options, Part, PartState, Payload, Planner, Primitive,
+    Watched,
 };
 use crate::participant::owner::{AcquireError, Acquired, Mode};
 use crate::shareable::{Shareable, check_by_value};
@@ -173,6 +174,11 @@ impl<T: Shareable> Mutex<T> {
             return Ok(Acquired::Clean);
         }
         self.raw.acquire_slowly(Mode::Exclusive, until)
+    }
+
+    /// What a source needs.
+    pub(super) fn watched(&self) -> (Watched, u64) {
+        (self.raw.membership().watched(), self.raw.line.place())
     }
 
     /// Acquires a new lock for the first thread that locks it through this handle.

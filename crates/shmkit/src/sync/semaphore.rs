@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::Ordering;
 use crate::object::{
     Builder, Holding, Kind, Line, Membership, Part, PartState, Payload, Planner, Primitive, Value,
-    WORDS, Words, check_option,
+    WORDS, Watched, Words, check_option,
 };
 use crate::participant::Liveness;
 use crate::wait::{Extent, Until, WaitLoop};
@@ -186,6 +186,11 @@ impl Semaphore {
     #[inline(always)]
     fn membership(&self) -> &Membership {
         self.line.membership()
+    }
+
+    /// What a source needs: also where its line is, and the words of its participants.
+    pub(super) fn watched(&self) -> (Watched, [u64; 2]) {
+        (self.membership().watched(), [self.line.place(), self.slots.place()])
     }
 
     #[inline(always)]

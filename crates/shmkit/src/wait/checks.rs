@@ -22,7 +22,8 @@ use crate::sys::process::milliseconds;
 /// The longest time without a slow check while a thread waits.
 pub(super) const SLICE: Duration = Duration::from_millis(if cfg!(loom) { 0 } else { 50 });
 /// The same while every death is announced. In a model only a notice causes a check then.
-const ARMED_SLICE: Duration = Duration::from_millis(if cfg!(loom) { 1 << 31 } else { 1_000 });
+pub(super) const ARMED_SLICE: Duration =
+    Duration::from_millis(if cfg!(loom) { 1 << 31 } else { 1_000 });
 /// A check that was made so long after the notices were armed missed nothing.
 const SETTLED_AFTER_MS: u64 = if cfg!(loom) { 0 } else { 100 };
 /// A waiter that has waited for this time arms the notices.
@@ -98,6 +99,12 @@ impl<'a> Timer<'a> {
         let is_covered = ANNOUNCES_EVERY_DEATH
             && armed_ms.is_some_and(|it| it + SETTLED_AFTER_MS + age_ms <= now_ms);
         Some(LastCheck { age: Duration::from_millis(age_ms), is_covered })
+    }
+
+    /// Whether all that a check could find is announced, and nothing was since the last one.
+    pub(super) fn has_no_news(&self, now: Instant) -> bool {
+        NEWS.cut(self.seen) == self.counted
+            && self.last_check(now).is_some_and(|last| last.is_covered)
     }
 
     /// Returns the extent of a check that is due. The caller makes it then.

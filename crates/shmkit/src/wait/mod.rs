@@ -11,14 +11,20 @@
 //! | `spin` | how long to look before sleeping |
 //! | `stop` | what ends waits early: a [`CancelToken`], a signal |
 //! | `until` | how long to wait |
+//! | `source` | what can be waited for together with others: [`Waitable`] |
+//! | `group`, `entries`, `lookouts` | waiting for any of many sources |
 //!
 //! A protocol gives a wait its `poll` function, which returns either the result or the word to
 //! sleep on. Nothing above this floor calls the system's wait functions.
 
 mod checks;
+mod entries;
 mod extent;
+mod group;
+mod lookouts;
 mod remembered;
 mod shared_moment;
+mod source;
 mod spin;
 mod stop;
 mod until;
@@ -26,7 +32,10 @@ mod waiter;
 mod word;
 
 pub(crate) use extent::Extent;
+pub(crate) use group::{Group, NotReady};
 pub(crate) use shared_moment::SharedMoment;
+pub use source::Waitable;
+pub(crate) use source::{Patience, Readiness, Source};
 pub use stop::{CancelToken, interruptible};
 pub(crate) use stop::{Stop, Stops, pause};
 pub(crate) use until::Until;

@@ -38,7 +38,7 @@ use super::remembered::Remembered;
 use super::spin::{AdaptiveSpin, Policy};
 use super::stop::{Stop, Stops};
 use super::word::{ASLEEP, WaitWord, Wake};
-use crate::memory::atomic::{Ordering, spin_loop};
+use crate::memory::atomic::{AtomicU64, Ordering, spin_loop};
 use crate::sys::notices::ObjectNotices;
 use crate::sys::wait::WaitOutcome;
 
@@ -149,6 +149,17 @@ impl<'a> SleepTicket<'a> {
         let order = Ordering::Relaxed;
         self.seen == self.marked
             || self.word.change(self.seen, self.marked, order, Wake::Moved).is_ok()
+    }
+
+    /// Marks the word, for a thread that sleeps on other words, too: returns the word and its value
+    /// then. `None`: it changed since the look.
+    pub(super) fn mark(&self) -> Option<(&'a AtomicU64, u64)> {
+        self.mark_asleep().then(|| (self.word.place(), self.marked))
+    }
+
+    /// How long to sleep at most.
+    pub(super) fn at_most(&self) -> Option<Duration> {
+        self.at_most
     }
 
     /// Marks the word and sleeps, at most until `until`. Does not sleep if the word changed since
@@ -434,7 +445,7 @@ pub(crate) mod figures {
         figure.fetch_add(is_true.into(), Ordering::Relaxed);
     }
 
-    pub(super) fn count_late_find_if(is_true: bool) {
+    pub(in crate::wait) fn count_late_find_if(is_true: bool) {
         count_if(is_true, &LATE_FINDS);
         LATE_FINDS_OF_THREAD.with(|count| count.set(count.get() + u64::from(is_true)));
     }
@@ -464,10 +475,10 @@ pub(crate) mod figures {
     }
 }
 #[cfg(not(all(feature = "crash-points", not(loom))))]
-mod figures {
+pub(super) mod figures {
     pub(super) const EXPIRED_SLEEPS: () = ();
     pub(super) const WOKEN_SLEEPS: () = ();
 
     pub(super) fn count_if(_is_true: bool, _figure: &()) {}
-    pub(super) fn count_late_find_if(_is_true: bool) {}
+    pub(in crate::wait) fn count_late_find_if(_is_true: bool) {}
 }

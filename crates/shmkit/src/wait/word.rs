@@ -169,6 +169,11 @@ impl<'a> WaitWord<'a> {
         wait::wake_all(self.word, had);
     }
 
+    /// Returns the word itself, to sleep on it together with others.
+    pub(super) fn place(self) -> &'a AtomicU64 {
+        self.word
+    }
+
     /// Returns the word itself.
     #[cfg(test)]
     pub(crate) fn atomic(self) -> &'a AtomicU64 {

@@ -15,7 +15,7 @@ use crate::wine;
 use crate::{attach, namespaces, notices, overlay, space, while_used};
 use crate::{
     call, copies, crash, deaths, file_lock, gate, hostile, kills, loans, pipe, queue, races,
-    regions, replacing, spinning, stopped, sync, topics, updates, wakes,
+    regions, replacing, spinning, stopped, sync, topics, updates, wait_sets, wakes,
 };
 #[cfg(unix)]
 use crate::{closed_descriptors, fork, other_users};
@@ -127,6 +127,9 @@ fn child_entry_point() {
         topics::ROLES,
         call::ROLES,
         call::SYSTEM_ROLES,
+        wait_sets::ROLES,
+        #[cfg(target_os = "linux")]
+        wait_sets::linux::ROLES,
     ];
     let mut roles = roles.into_iter().flatten();
     let (_, run) = roles.find(|(known, _)| *known == name).expect("a known role");

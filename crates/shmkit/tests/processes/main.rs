@@ -47,6 +47,7 @@ mod times;
 mod topics;
 mod updates;
 mod values;
+mod wait_sets;
 mod wakes;
 #[cfg(target_os = "linux")]
 mod while_used;

@@ -194,10 +194,14 @@ impl AnyChanges {
     /// `OutOfSpace`; and those of [`Changes::next_timeout`](super::Changes::next_timeout).
     pub fn next(&mut self, timeout: Option<Duration>) -> Result<Vec<u8>> {
         let until = timeout.map_or(Until::Ever, Until::after);
-        let Cursor { handle, reading } = &mut self.cursor;
+        let Cursor { handle, reading, .. } = &mut self.cursor;
         let mut bytes = handle.room_for_value()?;
         reading.next(handle, handle.geometry, &mut bytes, until)?;
         check(handle, &self.schema, initialised(bytes))
+    }
+
+    pub(super) fn cursor(&self) -> &Cursor {
+        &self.cursor
     }
 
     /// Returns the sequence number of the value that was returned last.

@@ -2,15 +2,16 @@
 
 use std::mem::MaybeUninit;
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::geometry::{HasGeometry, TypeGeometry};
 use super::handle::Handle;
 use super::receive;
 use super::register::{LAST, ReadError};
-use crate::channel::deaths::RoleDeaths;
+use crate::channel::deaths::{NewsFlags, RoleDeaths};
 use crate::error::{Error, ErrorKind, Peer, Result};
+use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::participant::owner::DeathWatch;
 use crate::participant::{Liveness, Role};
 use crate::shareable::{Shareable, check_by_value};
@@ -21,6 +22,8 @@ use crate::wait::{Checked, Poll, Until, WaitLoop};
 pub(super) struct Cursor {
     pub(super) handle: Arc<Handle>,
     pub(super) reading: Reading,
+    /// Lives as long as the reader.
+    life: Arc<()>,
 }
 
 /// The state that a reader keeps from one value to the next.
@@ -28,9 +31,18 @@ pub(super) struct Cursor {
 pub(super) struct Reading {
     place: Place,
     wait_loop: WaitLoop,
-    deaths: Deaths,
+    shown: Arc<Shown>,
     /// An error that was found while there were still values to read: reported after these.
     news: Option<Error>,
+}
+
+/// What the sources of a reader look at, too.
+#[derive(Debug)]
+pub(super) struct Shown {
+    /// Where the reader is: see [`Place::seen`].
+    pub(super) seen: AtomicU64,
+    pub(super) flags: NewsFlags,
+    deaths: Mutex<Deaths>,
 }
 
 /// Where a reader is in the sequence of values.
@@ -55,7 +67,13 @@ impl Cursor {
         let known = seen.min(handle.sequence());
         let place = Place { seen, missed: 0, known, garbage: None };
         let wait_loop = handle.object.answer_loop(handle.geometry.value_bytes);
-        Self { handle, reading: Reading { place, wait_loop, deaths, news: None } }
+        let (seen, deaths) = (AtomicU64::new(seen), Mutex::new(deaths));
+        let shown = Arc::new(Shown { seen, flags: NewsFlags::default(), deaths });
+        Self {
+            handle,
+            reading: Reading { place, wait_loop, shown, news: None },
+            life: Arc::new(()),
+        }
     }
 
     pub(super) fn sequence(&self) -> u64 {
@@ -64,6 +82,16 @@ impl Cursor {
 
     pub(super) fn missed(&self) -> u64 {
         self.reading.place.missed
+    }
+
+    /// What lives as long as the reader.
+    pub(super) fn life(&self) -> &Arc<()> {
+        &self.life
+    }
+
+    /// What a source needs.
+    pub(super) fn shown(&self) -> &Arc<Shown> {
+        &self.reading.shown
     }
 }
 
@@ -78,10 +106,13 @@ impl Reading {
         until: Until,
     ) -> Result<()> {
         handle.object.check_not_forked()?;
-        if self.place.take(handle, shape, into) {
-            return Ok(());
-        }
-        self.wait(handle, shape, into, until)
+        let taken = match self.place.take(handle, shape, into) {
+            true => Ok(()),
+            false => self.wait(handle, shape, into, until),
+        };
+        // ORDERING: Relaxed; only sources look at it, and the reader's own look decides.
+        self.shown.seen.store(self.place.seen, Ordering::Relaxed);
+        taken
     }
 
     #[inline(never)]
@@ -93,9 +124,10 @@ impl Reading {
         until: Until,
     ) -> Result<()> {
         if let Some(news) = self.news.take() {
+            self.shown.flags.set_kept(false);
             return Err(news);
         }
-        let Self { place, wait_loop, deaths, .. } = self;
+        let Self { place, wait_loop, shown, .. } = self;
         if until == Until::Now {
             // An attempt may be the reader's only look, so it checks for a death at once.
             wait_loop.forget_check();
@@ -109,7 +141,7 @@ impl Reading {
                 false => ControlFlow::Continue(()),
             },
             |(place, into), _| place.poll(handle, shape, into),
-            |(place, _), _| Some(Checked::Found(Err(check(handle, place, deaths).err()?))),
+            |(place, _), _| Some(Checked::Found(Err(check(handle, place, shown).err()?))),
         );
         let news = match found.found {
             Some(Ok(())) => return Ok(()),
@@ -119,6 +151,7 @@ impl Reading {
         // A value that was set before a death is returned before the death is reported.
         if self.place.take(handle, shape, into) {
             self.news = Some(news);
+            self.shown.flags.set_kept(true);
             return Ok(());
         }
         Err(news)
@@ -239,7 +272,7 @@ impl Place {
 
 /// The slow check: refuses to wait if the object was removed, its words hold garbage, or a writer
 /// died.
-fn check(handle: &Handle, place: &mut Place, deaths: &mut Deaths) -> Result<()> {
+fn check(handle: &Handle, place: &mut Place, shown: &Shown) -> Result<()> {
     if handle.register().newest().closed {
         return Err(handle.object.closed());
     }
@@ -249,7 +282,7 @@ fn check(handle: &Handle, place: &mut Place, deaths: &mut Deaths) -> Result<()> 
         let error = Error::new(ErrorKind::Corrupt, why);
         return Err(error.doing("wait for").on(handle.object.label()));
     }
-    let Some(dead) = deaths.next(handle) else { return Ok(()) };
+    let Some(dead) = shown.next_death(handle) else { return Ok(()) };
     let died = |why| Error::new(ErrorKind::PeerDied, why);
     let error = match dead {
         Some(peer) => died("was its writer and died; the last whole value stays").by_peer(peer),
@@ -258,6 +291,27 @@ fn check(handle: &Handle, place: &mut Place, deaths: &mut Deaths) -> Result<()> 
         ),
     };
     Err(error.doing("wait for").on(handle.object.label()))
+}
+
+impl Shown {
+    fn lock(&self) -> MutexGuard<'_, Deaths> {
+        self.deaths.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next_death(&self, handle: &Handle) -> Option<Option<Peer>> {
+        self.flags.are_looked_for();
+        self.lock().next(handle)
+    }
+
+    /// The slow check of a source: returns whether the reader would report an error.
+    pub(super) fn check(&self, handle: &Handle) -> bool {
+        if self.lock().has_next(handle) {
+            self.flags.are_found();
+        }
+        // ORDERING: Relaxed; as in `Reading::next`.
+        let is_behind = || handle.sequence() < self.seen.load(Ordering::Relaxed);
+        self.flags.are_set() || is_behind()
+    }
 }
 
 /// Reports each writer's death once.
@@ -276,6 +330,18 @@ impl Deaths {
             Self::All(RoleDeaths::from_now(&handle.object, Role::Writer))
         } else {
             Self::Owner(DeathWatch::new(handle.owner()))
+        }
+    }
+
+    /// Whether there is a death that was not reported.
+    fn has_next(&self, handle: &Handle) -> bool {
+        match self {
+            Self::Owner(watch) => {
+                let mut watch = *watch;
+                watch.report_replaced(handle.owner())
+                    || watch.report_dead(handle.owner(), &*handle.object).is_some()
+            }
+            Self::All(deaths) => deaths.watched().check(&handle.object),
         }
     }
 
@@ -372,7 +438,7 @@ impl<T: Shareable> Changes<T> {
     ///
     /// Those of [`next_timeout`](Self::next_timeout). `into` then holds some value of its type.
     pub fn next_into(&mut self, into: &mut T, timeout: Duration) -> Result<()> {
-        let Self { cursor: Cursor { handle, reading }, shape } = self;
+        let Self { cursor: Cursor { handle, reading, .. }, shape } = self;
         let until = Until::after(timeout);
         let fill = |bytes: &mut [_]| reading.next(handle, *shape, bytes, until);
         receive::into_place(into, fill, || handle.invalid())
@@ -385,7 +451,7 @@ impl<T: Shareable> Changes<T> {
     ///
     /// Those of [`next_timeout`](Self::next_timeout).
     pub fn next_boxed(&mut self, timeout: Duration) -> Result<Box<T>> {
-        let Self { cursor: Cursor { handle, reading }, shape } = self;
+        let Self { cursor: Cursor { handle, reading, .. }, shape } = self;
         let until = Until::after(timeout);
         let fill = |bytes: &mut [_]| reading.next(handle, *shape, bytes, until);
         receive::boxed(fill, || handle.invalid())
@@ -394,7 +460,7 @@ impl<T: Shareable> Changes<T> {
     #[inline]
     fn receive(&mut self, until: Until) -> Result<T> {
         const { check_by_value::<T>("larger than 64 KiB: use `next_into` or `next_boxed`") };
-        let Self { cursor: Cursor { handle, reading }, shape } = self;
+        let Self { cursor: Cursor { handle, reading, .. }, shape } = self;
         let fill = |bytes: &mut [_]| reading.next(handle, *shape, bytes, until);
         receive::value(fill, || handle.invalid())
     }
@@ -408,6 +474,10 @@ impl<T: Shareable> Changes<T> {
             is_closed = answer.as_ref().is_err_and(|error| error.kind() == ErrorKind::Closed);
             Some(answer)
         })
+    }
+
+    pub(super) fn cursor(&self) -> &Cursor {
+        &self.cursor
     }
 
     /// Returns the sequence number of the value that was returned last. The first value has 1.

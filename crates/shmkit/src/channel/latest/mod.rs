@@ -37,6 +37,7 @@ mod proof;
 pub(in crate::channel) mod receive;
 mod records;
 pub(crate) mod register;
+mod sources;
 pub(in crate::channel) mod writing;
 
 use std::mem::MaybeUninit;

@@ -73,9 +73,9 @@
 
 use super::stream::{Garbage, Place, Stream};
 use crate::memory::atomic::{AtomicU64, Ordering};
-use crate::object::Membership;
+use crate::object::{Membership, OpenObject};
 use crate::participant::owner::after_report;
-use crate::participant::{Liveness, ParticipantId, Role};
+use crate::participant::{Liveness, ParticipantId, Participants, Role};
 use crate::wait::{Extent, Until};
 
 const DEATHS: u32 = 16;
@@ -99,28 +99,53 @@ pub(super) trait Attendance: Liveness {
     }
 }
 
-impl Attendance for Membership {
+impl Attendance for OpenObject {
     fn has_any(&self, role: Role) -> bool {
-        let participants = self.object().participants();
+        let participants = self.participants();
         let mut slots = 0..participants.count();
         slots.any(|slot| participants.info(slot).is_some_and(|(_, who)| who.role == role))
     }
 
     fn deaths(&self, role: Role) -> u16 {
-        self.object().participants().counted_deaths(role)
+        self.participants().counted_deaths(role)
     }
 
     fn reap(&self, role: Role, extent: Extent<'_>) -> Option<ParticipantId> {
-        let (participants, mut dead) = (self.object().participants(), None);
-        extent.each_slot(participants.count(), |slot| {
-            let taken = participants.info(slot).filter(|(_, who)| who.role == role);
-            let Some((id, _)) = taken else { return false };
-            if self.reap_if_dead(id) {
-                dead = Some(id);
-            }
-            true
-        });
-        dead
+        reap(self, self.participants(), role, extent)
+    }
+}
+
+/// Frees the slots of dead participants in this role, as many as the check asks about. Returns the
+/// last of these participants.
+fn reap(
+    liveness: &impl Liveness,
+    participants: Participants<'_>,
+    role: Role,
+    extent: Extent<'_>,
+) -> Option<ParticipantId> {
+    let mut dead = None;
+    extent.each_slot(participants.count(), |slot| {
+        let taken = participants.info(slot).filter(|(_, who)| who.role == role);
+        let Some((id, _)) = taken else { return false };
+        if liveness.reap_if_dead(id) {
+            dead = Some(id);
+        }
+        true
+    });
+    dead
+}
+
+impl Attendance for Membership {
+    fn has_any(&self, role: Role) -> bool {
+        self.object().has_any(role)
+    }
+
+    fn deaths(&self, role: Role) -> u16 {
+        Attendance::deaths(self.object(), role)
+    }
+
+    fn reap(&self, role: Role, extent: Extent<'_>) -> Option<ParticipantId> {
+        reap(self, self.object().participants(), role, extent)
     }
 
     fn recorded<R>(&self, until: Until, wait: impl FnOnce() -> R) -> R {
@@ -138,11 +163,11 @@ pub(super) struct Told {
 }
 
 impl Told {
-    fn from_word(word: u64) -> Self {
+    pub(super) fn from_word(word: u64) -> Self {
         Self { writers: word >> DEATHS, deaths: word as u16 }
     }
 
-    fn to_word(self) -> u64 {
+    pub(super) fn to_word(self) -> u64 {
         self.writers << DEATHS | u64::from(self.deaths)
     }
 

@@ -26,6 +26,7 @@ mod options;
 mod payload;
 mod places;
 mod reader;
+mod sources;
 mod stream;
 mod waits;
 mod writer;

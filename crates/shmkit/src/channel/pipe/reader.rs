@@ -8,7 +8,8 @@ use super::handle::Handle;
 use super::stream::Garbage;
 use super::waits::{Failure, Reading};
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::Membership;
+use crate::memory::atomic::AtomicU64;
+use crate::object::{Membership, Watched};
 use crate::participant::Role;
 use crate::wait::Until;
 
@@ -82,6 +83,12 @@ impl PipeReader {
 
     /// Leaves the pipe, as dropping it does.
     pub fn close(self) {}
+
+    /// What a source needs: also what the reader was told.
+    pub(super) fn watched(&self) -> (Arc<Handle>, Watched, Arc<AtomicU64>) {
+        let membership = self.membership.as_ref().expect("it is there until the reader is dropped");
+        (self.handle.clone(), membership.watched(), self.reading.shown())
+    }
 
     #[inline]
     fn read_within(&mut self, into: &mut [u8], until: Until) -> Result<usize> {

@@ -167,7 +167,7 @@ impl<'a> Stream<'a> {
 
     /// How many free bytes wake a sleeping writer.
     #[inline(always)]
-    fn waking_room(self) -> u64 {
+    pub(super) fn waking_room(self) -> u64 {
         WHOLE.min(self.capacity() / 2)
     }
 
@@ -197,6 +197,11 @@ impl<'a> Stream<'a> {
     /// What the writer that has the turn sleeps on if it found `head`, and too little room.
     pub(super) fn sleep_for_room(self, head: Place) -> SleepTicket<'a> {
         SleepTicket::new(WaitWord::new(self.head), head.0)
+    }
+
+    /// Returns how many bytes are free at this moment.
+    pub(super) fn free(self) -> Result<u64, Garbage> {
+        Ok(self.capacity() - self.unread()?)
     }
 
     /// Returns how many bytes are unread at this moment.

@@ -14,9 +14,11 @@
 //! and at its slow check.
 
 use core::ops::ControlFlow;
+use std::sync::Arc;
 
 use super::ends::{Attendance, Ends, Found, KnownReaders, Told};
 use super::stream::{Garbage, Place, Stream};
+use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::participant::{ParticipantId, Role};
 use crate::wait::{Checked, Extent, Poll, Stop, Until, WaitLoop};
 
@@ -51,13 +53,21 @@ pub(super) struct Reading {
     tail: Place,
     /// What this reader was told of writers, or readers before it joined.
     told: Told,
+    /// The same, for its sources.
+    shown: Arc<AtomicU64>,
     /// The last writer that it found dead.
     pub(super) dead: Option<ParticipantId>,
 }
 
 impl Reading {
     pub(super) fn new(wait_loop: WaitLoop, tail: Place, told: Told) -> Self {
-        Self { wait_loop, tail, told, dead: None }
+        let shown = Arc::new(AtomicU64::new(told.to_word()));
+        Self { wait_loop, tail, told, shown, dead: None }
+    }
+
+    /// What this reader was told, as a word.
+    pub(super) fn shown(&self) -> Arc<AtomicU64> {
+        self.shown.clone()
     }
 
     /// Takes the bytes that are there. 0: there are none.
@@ -77,7 +87,7 @@ impl Reading {
         into: &mut [u8],
         until: Until,
     ) -> Result<usize, Failure> {
-        let Self { wait_loop, tail, told, dead } = self;
+        let Self { wait_loop, tail, told, shown, dead } = self;
         if until == Until::Now {
             // An attempt may be the reader's only look, so it checks for a death at once.
             wait_loop.forget_check();
@@ -105,6 +115,8 @@ impl Reading {
         if let Failure::Died(now) = failure {
             ends.record(now);
             told.note_deaths(now);
+            // ORDERING: Relaxed; only this program's threads look at it, and the reader decides.
+            shown.store(told.to_word(), Ordering::Relaxed);
         }
         Err(failure)
     }
@@ -197,6 +209,11 @@ pub(super) struct Writing {
 impl Writing {
     pub(super) fn new(wait_loop: WaitLoop, head: Place, readers: KnownReaders) -> Self {
         Self { wait_loop, head, readers }
+    }
+
+    /// What it knows of readers.
+    pub(super) fn known_readers(&self) -> KnownReaders {
+        self.readers
     }
 
     /// Whether a reader has left since this writer looked, or it found that none is left.

@@ -4,10 +4,11 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::ends::KnownReaders;
 use super::handle::Handle;
 use super::waits::{self, Writing};
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::{Membership, RemovalWatch};
+use crate::object::{Membership, RemovalWatch, Watched};
 use crate::participant::Role;
 use crate::participant::owner::{AcquireError, Acquired, Mode};
 use crate::wait::{Until, WaitLoop};
@@ -122,6 +123,12 @@ impl PipeWriter {
 
     /// Leaves the pipe, as dropping it does.
     pub fn close(self) {}
+
+    /// What a source needs: also what the writer knows of readers.
+    pub(super) fn watched(&self) -> (Arc<Handle>, Watched, KnownReaders) {
+        let membership = self.membership.as_ref().expect("there until the writer is dropped");
+        (self.handle.clone(), membership.watched(), self.writing.known_readers())
+    }
 
     #[inline]
     fn write_within(&mut self, bytes: &[u8], until: Until) -> Result<usize> {

@@ -46,6 +46,7 @@ mod receiving;
 mod sender;
 mod sending;
 mod slots;
+mod sources;
 mod sweep;
 mod tell;
 mod waiting;

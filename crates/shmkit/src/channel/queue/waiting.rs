@@ -94,7 +94,7 @@ impl<'a> QueueWords<'a> {
         waiting > depth - room.min(depth)
     }
 
-    fn has_free_slot(self) -> bool {
+    pub(super) fn has_free_slot(self) -> bool {
         self.slots.all().any(|(_, slot)| slot.word() == State::Free.to_bits())
     }
 
@@ -132,7 +132,7 @@ impl<'a> QueueWords<'a> {
     }
 
     /// Looks, marks that this thread may sleep, and looks again.
-    fn poll<T>(
+    pub(super) fn poll<T>(
         self,
         word: WaitWord<'a>,
         until: Until,
@@ -175,7 +175,7 @@ impl<'a> QueueWords<'a> {
 
     /// After a wait: sets the mark for other sleepers, and wakes one if there is something for it.
     #[cold]
-    fn wake_next(self, word: WaitWord<'a>, has_more: impl Fn() -> bool) {
+    pub(super) fn wake_next(self, word: WaitWord<'a>, has_more: impl Fn() -> bool) {
         // CRASH: dying here leaves other sleeping threads without a mark, until the death notice or
         // the end of their slices.
         word.mark_asleep_if(|_| true);

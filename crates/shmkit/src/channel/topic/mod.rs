@@ -29,6 +29,7 @@ mod payload;
 mod publisher;
 mod ring;
 mod sample;
+mod sources;
 mod subscriber;
 
 use std::sync::Arc;

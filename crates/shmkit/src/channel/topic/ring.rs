@@ -106,11 +106,13 @@
 
 mod buffers;
 mod publish;
+mod readiness;
 mod receive;
 mod records;
 
 pub(crate) use self::buffers::Borrowing;
 pub(crate) use self::publish::{Claim, ClaimError, Publishing, Refused};
+pub(crate) use self::readiness::SeenGarbage;
 pub(crate) use self::receive::{Ended, Intake, ReceiveError, Subscription};
 pub(crate) use self::records::Cursor;
 use super::geometry::{CHANGES, DROPPED, HasShape, RECORD_WORDS, Shape, TAIL, USED};

@@ -7,11 +7,11 @@ use super::borrower::Borrower;
 use super::geometry::{HasShape, TypeShape};
 use super::handle::Handle;
 use super::ring::{Ended, Intake, ReceiveError, Subscription};
-use crate::channel::deaths::RoleDeaths;
+use crate::channel::deaths::{RoleDeaths, WatchedDeaths};
 use crate::channel::latest::receive;
 use crate::channel::message::{Message, receive_list};
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::Membership;
+use crate::object::{Membership, Watched};
 use crate::participant::Role;
 use crate::shareable::{Shareable, check_by_value};
 use crate::wait::{Until, WaitLoop};
@@ -81,6 +81,7 @@ impl UntypedSubscriber {
     ) -> Result<()> {
         let ring = self.handle.ring(shape);
         if let Some(news) = self.news.take() {
+            self.deaths.keeps_news(false);
             return self.messages_before(shape, into, news);
         }
         if until == Until::Now {
@@ -107,13 +108,19 @@ impl UntypedSubscriber {
     ) -> Result<()> {
         match self.handle.ring(shape).take(&mut self.subscription, into) {
             Ok(false) => return Err(news),
-            Ok(true) => self.news = Some(news),
+            Ok(true) => self.keep(news),
             Err(error) => {
-                self.news = Some(news);
+                self.keep(news);
                 return Err(self.error(error));
             }
         }
         Ok(())
+    }
+
+    /// Keeps an error for the next call.
+    fn keep(&mut self, news: Error) {
+        self.news = Some(news);
+        self.deaths.keeps_news(true);
     }
 
     /// Whether the next message is complete.
@@ -197,6 +204,12 @@ impl<M: Message + ?Sized> Subscriber<M> {
     pub(super) fn join(handle: &Arc<Handle>, shape: TypeShape<M>, history: u64) -> Result<Self> {
         let subscriber = UntypedSubscriber::join(handle, history)?;
         Ok(Self { handle: handle.clone(), subscriber, shape })
+    }
+
+    /// What a source needs.
+    pub(super) fn watched(&self) -> (Arc<Handle>, Watched, WatchedDeaths) {
+        let UntypedSubscriber { handle, membership, deaths, .. } = &self.subscriber;
+        (handle.clone(), membership.watched(), deaths.watched())
     }
 
     /// Waits for the next message, and returns it: a value, or a list as a `Vec`.

@@ -50,6 +50,7 @@
 
 mod death_watch;
 mod handoff;
+mod readiness;
 mod state;
 
 pub(crate) use self::death_watch::{DeathWatch, after_report};

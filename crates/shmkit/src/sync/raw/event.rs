@@ -23,7 +23,8 @@
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::participant::Liveness;
 use crate::wait::{
-    ASLEEP, CLOSED, Checked, Poll, SleepTicket, Standing, Stop, Until, WaitLoop, WaitWord, Wake,
+    ASLEEP, CLOSED, Checked, Poll, Readiness, SleepTicket, Standing, Stop, Until, WaitLoop,
+    WaitWord, Wake,
 };
 
 const SET: u64 = 1 << 2;
@@ -175,15 +176,29 @@ impl<'a> EventWord<'a> {
         let slept = waited.slept;
         let outcome =
             waited.result(|| Err(EventError::TimedOut), |stop| Err(EventError::Stopped(stop)));
-        if slept && outcome.is_err() && self.reset == Reset::Automatic {
-            // Another waiter may need the wake that this waiter received, and the mark that went
-            // with it.
+        if slept && outcome.is_err() {
+            self.pass_wake_on();
+        }
+        outcome
+    }
+
+    /// Has another waiter woken, which may need the wake that this one received, and the mark that
+    /// went with it.
+    pub(crate) fn pass_wake_on(self) {
+        if self.reset == Reset::Automatic {
             self.word.mark_asleep_if(|_| true);
             if self.is_set() {
                 self.word.pass_wake_on();
             }
         }
-        outcome
+    }
+
+    /// Returns whether it is set, and otherwise what to sleep on. Takes nothing.
+    pub(crate) fn readiness(self) -> Readiness<'a> {
+        match self.look() {
+            now if now & (SET | CLOSED) != 0 => Readiness::Ready,
+            now => Readiness::Pending(SleepTicket::new(self.word, now)),
+        }
     }
 }
 

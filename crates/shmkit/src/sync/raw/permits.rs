@@ -60,6 +60,8 @@
 //! up, it sets ASLEEP again: the next permit wakes another thread. Then it looks whether a permit
 //! is available, which was given before that, and wakes another thread for it.
 
+mod readiness;
+
 use std::time::Duration;
 
 use crate::memory::atomic::{AtomicU64, Ordering};
@@ -391,12 +393,6 @@ impl<'a> Permits<'a> {
     /// Returns whether a slot's participant may hold a permit, recorded or not.
     pub(crate) fn may_hold(self, slot: u32) -> bool {
         self.held(slot) > 0 || Self::load(self.taken).slot() == Some(slot)
-    }
-
-    /// Returns whether available permits are reserved for threads that slept.
-    #[inline]
-    pub(crate) fn is_reserved(self) -> bool {
-        Self::load(self.given).0 & (STARVING | CLOSED) == STARVING
     }
 
     /// Takes a permit, if one is available; otherwise returns what to sleep on.

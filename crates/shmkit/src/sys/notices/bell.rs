@@ -1,8 +1,10 @@
 //! The sleepers of one open object, and whether news are announced to them.
 
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 use super::figures;
+use crate::sys::alarm::Alarm;
 use crate::sys::process::milliseconds;
 use crate::sys::sleepers::Sleepers;
 pub(super) use crate::sys::sleepers::{AtomicU64, Ordering, Ring};
@@ -16,12 +18,14 @@ pub(super) struct Bell {
     armed_ms: AtomicU64,
     /// The place of this process among the participants: the slot that it took last, or 0.
     place: AtomicU64,
+    /// What waiters for many objects sleep on.
+    alarms: Mutex<Vec<Weak<Alarm>>>,
 }
 
 impl Default for Bell {
     fn default() -> Self {
         let [armed_ms, place] = [0; 2].map(AtomicU64::new);
-        Self { sleepers: Sleepers::default(), armed_ms, place }
+        Self { sleepers: Sleepers::default(), armed_ms, place, alarms: Mutex::default() }
     }
 }
 
@@ -84,6 +88,17 @@ impl Bell {
     pub(super) fn announce(&self) {
         figures::count_announcement();
         self.sleepers.announce();
+        let alarms = self.alarms.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        alarms.iter().filter_map(Weak::upgrade).for_each(|alarm| alarm.ring());
+    }
+
+    /// From now on each piece of news rings the alarm, after it was counted, while the alarm lives.
+    pub(super) fn add_alarm(&self, alarm: &Arc<Alarm>) {
+        let mut alarms = self.alarms.lock().unwrap_or_else(PoisonError::into_inner);
+        alarms.retain(|other| other.strong_count() > 0);
+        if !alarms.iter().any(|other| other.as_ptr() == Arc::as_ptr(alarm)) {
+            alarms.push(Arc::downgrade(alarm));
+        }
     }
 
     /// R3: wakes those that were in the list when the last piece of news was counted. Returns

@@ -81,6 +81,7 @@ pub(crate) use self::processes::Processes;
 pub(crate) use self::system::{
     ANNOUNCES_EVERY_DEATH, ARM_AT_SLEEP, find_obstacle, find_obstacle_of,
 };
+use super::alarm::Alarm;
 use super::fork::OwnedFile;
 use super::wait::{Kind, WaitOutcome};
 
@@ -141,6 +142,11 @@ impl Notices {
     #[cfg(test)]
     pub(crate) fn place(&self) -> u64 {
         self.bell.place()
+    }
+
+    /// From now on each piece of news rings the alarm, after it was counted, while the alarm lives.
+    pub(crate) fn add_alarm(&self, alarm: &Arc<Alarm>) {
+        self.bell.add_alarm(alarm);
     }
 
     /// Never arms them: the process must not get another thread.

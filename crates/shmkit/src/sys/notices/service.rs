@@ -12,13 +12,11 @@ use super::bell::Bell;
 use super::obstacle::Obstacle;
 use super::ringer::Ringer;
 use super::system::queue::{Queue, WatchId, Watched};
-use super::system::thread;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::fork::ProcessStamp;
-use crate::sys::process;
+use crate::sys::thread::STACK_BYTES;
+use crate::sys::{process, thread};
 
-/// The stack of the thread. Its thread-local variables, those of the program, are in it, too.
-const STACK_BYTES: usize = 256 << 10;
 /// The environment variable that turns notices off.
 const VARIABLE: &str = "SHMKIT_NOTICES";
 

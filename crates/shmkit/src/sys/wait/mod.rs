@@ -11,6 +11,7 @@
 mod linux;
 #[cfg(all(target_os = "macos", not(loom)))]
 mod macos;
+mod many;
 #[cfg(loom)]
 pub(crate) mod model;
 
@@ -18,6 +19,7 @@ pub(crate) mod model;
 pub(crate) use linux::{moved, wait, wake_all, wake_each, wake_one};
 #[cfg(all(target_os = "macos", not(loom)))]
 pub(crate) use macos::{moved, wait, wake_all, wake_each, wake_one};
+pub(crate) use many::{MOST, Many};
 #[cfg(loom)]
 pub(crate) use model::{moved, wait, wake_all, wake_each, wake_one};
 #[cfg(unix)]

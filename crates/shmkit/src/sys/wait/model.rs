@@ -35,6 +35,13 @@ struct Sleeper {
     kind: Kind,
 }
 
+impl Sleeper {
+    /// Whether a wake for this kind is for it. A thread that sleeps on many words is of any kind.
+    fn is(&self, kind: Kind) -> bool {
+        self.kind == kind || self.kind == Kind::Only
+    }
+}
+
 /// Bits that wakers ignore when they find sleepers by value.
 const MARKS: u64 = 0b11;
 
@@ -64,10 +71,18 @@ pub(crate) fn wait(
     _until: Option<Instant>,
     kind: Kind,
 ) -> WaitOutcome {
+    wait_many(&[(word, expected)], kind)
+}
+
+/// The same for several words: a wake of any of them ends the sleep.
+pub(super) fn wait_many(words: &[(&AtomicU64, u64)], kind: Kind) -> WaitOutcome {
     let mut queue = QUEUE.lock().expect("no model panics while it holds the queue");
     // ORDERING: SeqCst; the kernel compares after a full fence of its own.
     loom::sync::atomic::fence(Ordering::SeqCst);
-    if word.load(Ordering::SeqCst) as u32 != expected as u32 {
+    let is_same = |(word, expected): &(&AtomicU64, u64)| {
+        word.load(Ordering::SeqCst) as u32 == *expected as u32
+    };
+    if !words.iter().all(is_same) {
         return WaitOutcome::Changed;
     }
     if TIME_PASSES.load(Ordering::SeqCst) {
@@ -77,11 +92,16 @@ pub(crate) fn wait(
     }
     let ticket = queue.next_ticket;
     queue.next_ticket += 1;
-    let value = expected & !MARKS;
-    queue.sleepers.push(Sleeper { ticket, address: address(word), value, kind });
-    while queue.sleepers.iter().any(|sleeper| sleeper.ticket == ticket) {
+    queue.sleepers.extend(words.iter().map(|(word, expected)| Sleeper {
+        ticket,
+        address: address(word),
+        value: expected & !MARKS,
+        kind,
+    }));
+    while queue.sleepers.iter().filter(|sleeper| sleeper.ticket == ticket).count() == words.len() {
         queue = WAKES.wait(queue).expect("no model panics while it holds the queue");
     }
+    queue.sleepers.retain(|sleeper| sleeper.ticket != ticket);
     WaitOutcome::Woken
 }
 
@@ -100,7 +120,7 @@ pub(crate) fn wake_one(word: &AtomicU64, had: u64, kind: Kind) {
         return wake_all(word, had);
     }
     let mut queue = QUEUE.lock().expect("no model panics while it holds the queue");
-    let is_meant = |it: &Sleeper| it.address == address(word) && it.kind == kind;
+    let is_meant = |it: &Sleeper| it.address == address(word) && it.is(kind);
     if let Some(one) = queue.sleepers.iter().position(is_meant) {
         queue.sleepers.remove(one);
     }
@@ -114,7 +134,7 @@ pub(crate) fn wake_each(word: &AtomicU64, had: u64, kind: Kind) {
         return wake_all(word, had);
     }
     let mut queue = QUEUE.lock().expect("no model panics while it holds the queue");
-    queue.sleepers.retain(|it| it.address != address(word) || it.kind != kind);
+    queue.sleepers.retain(|it| it.address != address(word) || !it.is(kind));
     WAKES.notify_all();
 }
 

@@ -44,9 +44,9 @@ use crate::sys::win32::security::{Attributes, Securable};
 use crate::sys::win32::{owned, timeout_ms, wide};
 
 /// The bits of a word that names ignore.
-const MARKS: u64 = 0b11;
+pub(super) const MARKS: u64 = 0b11;
 /// The time between looks if the system refuses to let a thread sleep on a word.
-const LOOK_INTERVAL: Duration = Duration::from_millis(1);
+pub(super) const LOOK_INTERVAL: Duration = Duration::from_millis(1);
 
 /// Lets processes find each other's sleepers on the words of a mapping, while this value lives.
 #[derive(Debug)]
@@ -108,7 +108,7 @@ fn event_name(word: &AtomicU64, value: u64) -> (Vec<u16>, bool) {
 
 /// Creates or opens the event for a value of a word. Also returns whether it existed: only then can
 /// it be set.
-fn create_event(word: &AtomicU64, value: u64) -> io::Result<(OwnedHandle, bool)> {
+pub(super) fn create_event(word: &AtomicU64, value: u64) -> io::Result<(OwnedHandle, bool)> {
     let (name, shared) = event_name(word, value);
     let (attributes, flags) = (event_attributes(shared)?, CREATE_EVENT_MANUAL_RESET);
     // SAFETY: the attributes and the name live during the call.
@@ -183,7 +183,7 @@ pub(crate) fn wait(
     }
 }
 
-fn is_set(event: &OwnedHandle) -> bool {
+pub(super) fn is_set(event: &OwnedHandle) -> bool {
     // SAFETY: the event is open.
     (unsafe { WaitForSingleObject(event.as_raw_handle(), 0) }) == WAIT_OBJECT_0
 }

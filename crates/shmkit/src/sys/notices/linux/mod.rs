@@ -1,7 +1,6 @@
 //! Death notices by inotify, on the object's own file.
 
 pub(super) mod queue;
-pub(super) mod thread;
 
 use std::fmt;
 use std::os::fd::AsRawFd;

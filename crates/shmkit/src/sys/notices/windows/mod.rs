@@ -1,7 +1,6 @@
 //! Death notices by the ends of the participants' processes.
 
 pub(super) mod queue;
-pub(super) mod thread;
 
 use std::collections::BTreeSet;
 use std::fmt;

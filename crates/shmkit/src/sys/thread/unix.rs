@@ -1,4 +1,4 @@
-//! How the thread that rings is started.
+//! Threads that receive no signals.
 
 #![allow(unsafe_code, reason = "the signals of a thread, and its memory")]
 
@@ -14,7 +14,7 @@ use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 const BESIDE_STACK: usize = 1 << 20;
 
 /// Starts a thread that receives no signals.
-pub(in crate::sys::notices) fn start(
+pub(crate) fn start(
     name: &str,
     stack_bytes: usize,
     run: impl FnOnce() + Send + 'static,

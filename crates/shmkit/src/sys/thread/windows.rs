@@ -1,10 +1,10 @@
-//! How the thread that rings is started.
+//! Threads, as the standard library starts them.
 
 use std::io;
 use std::thread::{Builder, JoinHandle};
 
 /// Starts a thread.
-pub(in crate::sys::notices) fn start(
+pub(crate) fn start(
     name: &str,
     stack_bytes: usize,
     run: impl FnOnce() + Send + 'static,

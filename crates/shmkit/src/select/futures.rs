@@ -1,0 +1,183 @@
+//! Futures for what the kinds wait for.
+//!
+//! Each attempts, and if there is nothing, it waits until the source may be ready, and attempts
+//! again.
+//! What an attempt takes is returned by the same poll. So a future that is dropped has taken
+//! nothing.
+
+use std::sync::Arc;
+
+use super::until_ready::UntilReady;
+use crate::channel::{
+    Changes, Message, PipeReader, PipeWriter, QueueReceiver, QueueSender, Received, Subscriber,
+};
+use crate::error::{ErrorKind, Result};
+use crate::shareable::Shareable;
+use crate::sync::{Event, LockError, LockResult, Mutex, MutexGuard, Permit, Semaphore};
+use crate::wait::{Source, Waitable};
+
+/// Attempts until there is something.
+macro_rules! attempt_until_ready {
+    ($attempt:expr, $source:expr) => {
+        loop {
+            if let Some(found) = $attempt? {
+                return Ok(found);
+            }
+            let source: Arc<dyn Source> = $source;
+            UntilReady::of(source).await?;
+        }
+    };
+}
+
+impl<T: Shareable> Changes<T> {
+    /// Waits for the next value, as [`next`](Self::next) does, without blocking the thread.
+    ///
+    /// Dropping the future takes no value.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`next`](Self::next); `Os` if the system refuses the thread that watches.
+    pub async fn next_async(&mut self) -> Result<T> {
+        attempt_until_ready!(self.try_next(), self.source())
+    }
+}
+
+impl<M: Message + ?Sized> Subscriber<M> {
+    /// Waits for the next message, as [`recv`](Self::recv) does, without blocking the thread.
+    ///
+    /// Dropping the future receives nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv`](Self::recv); `Os` if the system refuses the thread that watches.
+    pub async fn recv_async(&mut self) -> Result<M::Owned> {
+        attempt_until_ready!(self.try_recv(), self.source())
+    }
+}
+
+impl<M: Message + ?Sized> QueueReceiver<M> {
+    /// Receives the next message, as [`recv`](Self::recv) does, without blocking the thread.
+    ///
+    /// Dropping the future takes no message.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv`](Self::recv); `Os` if the system refuses the thread that watches.
+    pub async fn recv_async(&self) -> Result<Received<'_, M::Owned>> {
+        attempt_until_ready!(self.try_recv(), self.source())
+    }
+}
+
+impl<M: Message + ?Sized> QueueSender<M> {
+    /// Sends a message, as [`send`](Self::send) does, without blocking the thread. Its priority is
+    /// 0.
+    ///
+    /// A future that is dropped before it ended has not sent the message.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send); `Os` if the system refuses the thread that watches.
+    pub async fn send_async(&self, message: &M) -> Result<()> {
+        attempt_until_ready!(not_full(self.try_send(message)), self.source())
+    }
+}
+
+impl PipeReader {
+    /// Waits for bytes, and reads those that are there, as [`read`](std::io::Read::read) does,
+    /// without blocking the thread. 0 is the end of the stream.
+    ///
+    /// Dropping the future takes no bytes.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`read_timeout`](Self::read_timeout), except `TimedOut`; `Os` if the system refuses
+    /// the thread that watches.
+    pub async fn read_async(&mut self, into: &mut [u8]) -> Result<usize> {
+        attempt_until_ready!(self.try_read(into), self.source())
+    }
+}
+
+impl PipeWriter {
+    /// Waits for room, and writes as many of the bytes as there is room for, without blocking the
+    /// thread: up to 4 KiB as a whole. Returns how many.
+    ///
+    /// A future that is dropped before it ended has written nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`write_timeout`](Self::write_timeout), except `TimedOut`; `Os` if the system
+    /// refuses the thread that watches.
+    pub async fn write_async(&mut self, bytes: &[u8]) -> Result<usize> {
+        let written = |count| (count > 0 || bytes.is_empty()).then_some(count);
+        attempt_until_ready!(self.try_write(bytes).map(written), self.source_for(bytes.len()))
+    }
+}
+
+impl Event {
+    /// Waits until the event is set, as [`wait`](Self::wait) does, without blocking the thread.
+    ///
+    /// Dropping the future takes no automatic event.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`wait`](Self::wait); `Os` if the system refuses the thread that watches.
+    pub async fn wait_async(&self) -> Result<()> {
+        attempt_until_ready!(self.try_wait().map(|is_set| is_set.then_some(())), self.source())
+    }
+}
+
+impl Semaphore {
+    /// Acquires a permit, as [`acquire`](Self::acquire) does, without blocking the thread.
+    ///
+    /// Dropping the future acquires nothing. Waiting threads are served first.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`acquire`](Self::acquire); `Os` if the system refuses the thread that watches.
+    pub async fn acquire_async(&self) -> Result<Permit<'_>> {
+        attempt_until_ready!(self.try_acquire(), self.source())
+    }
+
+    /// Consumes a permit, as [`consume`](Self::consume) does, without blocking the thread.
+    ///
+    /// Dropping the future consumes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`consume`](Self::consume); `Os` if the system refuses the thread that watches.
+    pub async fn consume_async(&self) -> Result<()> {
+        attempt_until_ready!(
+            self.try_consume().map(|is_taken| is_taken.then_some(())),
+            self.source()
+        )
+    }
+}
+
+impl<T: Shareable> Mutex<T> {
+    /// Acquires the lock, as [`lock`](Self::lock) does, without blocking the thread.
+    ///
+    /// Dropping the future acquires nothing. Waiting threads are served first.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`lock`](Self::lock); `Os` if the system refuses the thread that watches.
+    pub async fn lock_async(&self) -> LockResult<MutexGuard<'_, T>> {
+        loop {
+            match self.try_lock() {
+                Ok(Some(guard)) => return Ok(guard),
+                Err(LockError::OwnerDied(Some(guard))) => return Err(LockError::OwnerDied(guard)),
+                Err(LockError::Failed(error)) => return Err(LockError::Failed(error)),
+                Ok(None) | Err(LockError::OwnerDied(None)) => {}
+            }
+            UntilReady::of(self.source()).await?;
+        }
+    }
+}
+
+/// The result of an attempt to send: none if there is no room.
+fn not_full(sent: Result<()>) -> Result<Option<()>> {
+    match sent {
+        Err(error) if error.kind() == ErrorKind::Full => Ok(None),
+        sent => sent.map(Some),
+    }
+}
