@@ -13,7 +13,7 @@ const CROWD_PROCESSES: usize = 8;
 const CROWD_THREADS: usize = 100;
 
 /// What is waited for.
-const SUBJECTS: [(&str, &str); 9] = [
+const SUBJECTS: [(&str, &str); 10] = [
     ("shmkit Mutex", "idle/shmkit"),
     ("shmkit RwLock, write", "idle-write/shmkit"),
     ("shmkit Semaphore", "idle-permit/shmkit"),
@@ -21,6 +21,7 @@ const SUBJECTS: [(&str, &str); 9] = [
     ("shmkit Condvar", "idle-condition/shmkit"),
     ("shmkit Event", "idle-event/shmkit"),
     ("shmkit Latest", "idle-change/shmkit"),
+    ("shmkit WaitSet of 100", "idle-set/shmkit"),
     ("robust pthread mutex", "idle/robust"),
     ("futex", "idle/futex"),
 ];

@@ -4,8 +4,8 @@
 use std::mem;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use shmkit::sync::{Barrier, RwLock, Semaphore};
-use shmkit::{Latest, Object, Primitive};
+use shmkit::sync::{Barrier, Event, Reset, RwLock, Semaphore};
+use shmkit::{Latest, Object, Primitive, WaitSet};
 
 use super::primitives::{self, Condvars, Events, Mutex, NO_DEATH, Semaphores, open};
 use crate::harness::worker::{Worker, Workload};
@@ -13,6 +13,9 @@ use crate::objects::{self, MAX_SLOTS};
 use crate::workloads::crowd::wait_in_crowd;
 use crate::workloads::primitives::Turns;
 use crate::workloads::takeover::HOLDER;
+
+/// How many handles a set has.
+const SET: usize = 100;
 
 pub(crate) const WORKLOADS: &[Workload] = &[
     Workload::process("idle/shmkit", wait_for_mutex),
@@ -22,6 +25,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     Workload::process("idle-condition/shmkit", |it| wait_for_turn(it, Condvars::open(it))),
     Workload::process("idle-event/shmkit", |it| wait_for_turn(it, Events::open(it))),
     Workload::process("idle-change/shmkit", wait_for_change),
+    Workload::process("idle-set/shmkit", wait_for_set),
     Workload::process("holders-write/shmkit", write_beside_readers),
     Workload::process("holders-permit/shmkit", acquire_beside_holders),
 ];
@@ -57,6 +61,19 @@ fn wait_for_change(worker: &Worker) {
         objects::latest(worker.arena().directory(), &worker.object_name());
     let hold = || latest.writer().expect("a sole writer");
     wait_in_crowd(worker, hold, || drop(latest.changes().next()));
+}
+
+fn wait_for_set(worker: &Worker) {
+    let (directory, name) = (worker.arena().directory(), worker.object_name());
+    let events = (0..SET).map(|number| {
+        let name = format!("{name}-{number}");
+        objects::primitive_for::<Event>(MAX_SLOTS, directory, &name, Reset::Manual)
+    });
+    let (events, set) = (events.collect::<Vec<_>>(), WaitSet::new());
+    for (number, event) in events.iter().enumerate() {
+        set.add(number, event).expect("a new key");
+    }
+    wait_in_crowd(worker, || (), || drop(set.wait()));
 }
 
 fn write_beside_readers(worker: &Worker) {
