@@ -98,6 +98,8 @@ pub(crate) enum Failure {
     NotNow(String),
     /// What the command uses was removed.
     Removed(String),
+    /// A process on the other side died.
+    Died(String),
     /// This system cannot do it.
     Unsupported(String),
     /// An error of the library, with a message that also says what this command can do about it.
@@ -116,6 +118,7 @@ impl fmt::Display for Failure {
             | Self::WrongKind(message)
             | Self::NotNow(message)
             | Self::Removed(message)
+            | Self::Died(message)
             | Self::Unsupported(message)
             | Self::Library { message, .. } => f.write_str(message),
             Self::Command(code) => write!(f, "the command ended with exit code {code}"),
@@ -167,7 +170,7 @@ pub(crate) fn report(error: &anyhow::Error) -> u8 {
             Some(Failure::NotFound(_)) => code = 3,
             Some(Failure::WrongKind(_)) => code = 7,
             Some(Failure::NotNow(_)) => code = NOT_NOW,
-            Some(Failure::Removed(_)) => code = 9,
+            Some(Failure::Removed(_) | Failure::Died(_)) => code = 9,
             Some(Failure::Unsupported(_)) => code = 10,
             Some(Failure::Library { error, .. }) => code = code_of(error.kind()),
             Some(Failure::Command(_)) | None => {}

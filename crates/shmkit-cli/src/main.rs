@@ -9,6 +9,7 @@
 
 mod advice;
 mod barrier;
+mod bench;
 mod clock;
 mod command_args;
 mod completions;
@@ -82,6 +83,7 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Args),
+    Bench(bench::Args),
     Ls(ls::Args),
     Top(top::Args),
     Info(info::Args),
@@ -111,6 +113,7 @@ fn run(line: CommandLine) -> anyhow::Result<()> {
     let _ = sys::explain_sudden_ends(exit::unexplained(runs_a_command));
     match line.command {
         Command::Demo(args) => demo::run(&args, global),
+        Command::Bench(args) => bench::run(&args, global),
         Command::Ls(args) => ls::run(&args, global),
         Command::Top(args) => top::run(&args, global),
         Command::Info(args) => info::run(&args, global),
@@ -151,7 +154,8 @@ fn parse() -> CommandLine {
 
 fn main() -> ExitCode {
     sys::explain_lack_of_memory();
-    let run = || demo::run_as_part().unwrap_or_else(|| run(parse()));
+    let part = || demo::run_as_part().or_else(bench::run_as_part);
+    let run = || part().unwrap_or_else(|| run(parse()));
     exit::code(sys::end_on_request().and_then(|()| run()))
 }
 

@@ -1,5 +1,6 @@
 //! `shm` on objects, as a command beside programs that use the library.
 
+mod bench;
 mod clock;
 #[cfg(target_os = "linux")]
 mod clocks;

@@ -137,7 +137,7 @@ const NEEDED_TO_START: [&str; 10] = [
 const ANSWERS: [i32; 4] = [libc::EPERM, libc::EACCES, libc::ENOSYS, libc::EINVAL];
 
 /// A refusal of one call.
-fn filter(call: libc::c_long, answer: i32) -> BpfProgram {
+pub(crate) fn filter(call: libc::c_long, answer: i32) -> BpfProgram {
     let rules = BTreeMap::from([(call, Vec::new())]);
     let refuse = SeccompAction::Errno(answer.unsigned_abs());
     let arch = std::env::consts::ARCH.try_into().unwrap();
@@ -145,7 +145,7 @@ fn filter(call: libc::c_long, answer: i32) -> BpfProgram {
 }
 
 /// Has the command run under a filter.
-fn confine<'a>(command: &'a mut Command, filter: &BpfProgram) -> &'a mut Command {
+pub(crate) fn confine<'a>(command: &'a mut Command, filter: &BpfProgram) -> &'a mut Command {
     let filter = filter.clone();
     // SAFETY: the filter exists already, and it is set by system calls alone.
     unsafe {
