@@ -5,6 +5,8 @@ pub mod tidy;
 /// Runs the examples of the guides. Here, since a published crate does not have the guides.
 #[cfg(doctest)]
 mod guides {
+    #[doc = include_str!("../../docs/choosing.md")]
+    mod choosing {}
     #[doc = include_str!("../../docs/guides/changed-struct.md")]
     mod changed_struct {}
     #[doc = include_str!("../../docs/guides/containers.md")]

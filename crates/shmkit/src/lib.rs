@@ -55,7 +55,9 @@
 //! | use objects of any type | [`AnyLatest`], [`AnyTopic`], [`AnyQueue`], [`AnyCall`], [`sync::AnyLock`] |
 //! | list and describe all objects | [`inspect`] |
 //!
-//! The README has a longer table, and shows the command `shm`. Under a name, the primitives are
+//! The README has a longer table, and shows the command `shm`. A page for those that know pipes,
+//! sockets, message queues or Boost.Interprocess is `docs/choosing.md` in the repository; `shm
+//! bench` compares all of them on your machine. Under a name, the primitives are
 //! [`Mutex`], [`ReentrantMutex`], [`RwLock`], [`Condvar`], [`Semaphore`], [`Event`], [`Latch`],
 //! [`Barrier`] and [`Once`], aliases in [`sync::named`].
 //!

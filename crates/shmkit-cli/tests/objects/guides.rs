@@ -98,8 +98,11 @@ fn run(steps: &[Step], directory: &Path) -> Vec<String> {
 
 #[test]
 fn the_commands_of_the_guides_print_what_the_guides_show() {
-    let guides = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guides");
-    let Ok(guides) = fs::read_dir(guides) else { return skip("without the guides") };
+    let documents = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let Ok(guides) = fs::read_dir(documents.join("guides")) else {
+        return skip("without the guides");
+    };
+    let guides = guides.map(|it| it.unwrap().path()).chain([documents.join("choosing.md")]);
     let can_mount = Command::new("unshare").args(["--mount", "true"]).status();
     if !can_mount.is_ok_and(|it| it.success()) {
         return skip("the guides: only root can mount an empty /dev/shm");
@@ -108,8 +111,7 @@ fn the_commands_of_the_guides_print_what_the_guides_show() {
     fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
     fs::copy(shm_path(), directory.path().join("shm")).unwrap();
     let mut run_steps = 0;
-    for guide in guides {
-        let path = guide.unwrap().path();
+    for path in guides {
         let steps = steps(&fs::read_to_string(&path).unwrap());
         let outputs = run(&steps, directory.path());
         assert_eq!(outputs.len(), steps.len(), "{}: the script ended early", path.display());
