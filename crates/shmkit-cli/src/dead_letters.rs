@@ -6,7 +6,6 @@ use shmkit::AnyQueue;
 use crate::exit::Failure;
 use crate::global::Global;
 use crate::messages::MessageType;
-use crate::queue::messages_of;
 use crate::table::table;
 use crate::{format, output};
 
@@ -71,7 +70,8 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
 }
 
 fn list(queue: &AnyQueue, is_json: bool) -> anyhow::Result<()> {
-    let (messages, letters) = (messages_of(queue)?, queue.dead_letters()?);
+    let (messages, letters) =
+        (MessageType::new(queue.schema(), queue.max_len())?, queue.dead_letters()?);
     if is_json {
         let letters = letters.iter().map(|letter| {
             let value = letter.value.as_deref().map(|bytes| messages.json(bytes)).transpose()?;

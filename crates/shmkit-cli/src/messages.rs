@@ -9,7 +9,7 @@ use shmkit::shareable::Schema;
 use shmkit::shareable::schema::Shape;
 
 use crate::exit::Failure;
-use crate::{output, types, value};
+use crate::{output, value};
 
 /// The form of messages in a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,12 +106,6 @@ impl MessageType {
     /// Whether messages are any bytes.
     pub(crate) fn is_bytes(&self) -> bool {
         self.max_len.is_some() && self.list.is_none()
-    }
-
-    /// Returns the type as in Rust.
-    pub(crate) fn name(&self) -> String {
-        let item = types::type_name(&self.item);
-        if self.max_len.is_some() { format!("[{item}]") } else { item }
     }
 
     /// The most bytes of a message.

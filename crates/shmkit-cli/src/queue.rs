@@ -46,14 +46,14 @@ enum Command {
         name: String,
         #[command(flatten)]
         message_type: TypeArgs,
-        /// Hold this many messages, 1 to 1048576 [default: 256; of lines, bytes and lists as many as
-        /// 1 MiB has room for, 4 to 256]
+        /// Hold this many messages, 1 to 1048576 [default: 256; of lines, bytes and lists as many
+        /// as 1 MiB has room for, 4 to 256]
         #[arg(long, value_name = "N")]
         depth: Option<u32>,
         /// Hand over messages with a higher priority first
         #[arg(long)]
         priorities: bool,
-        /// Set a message aside that was handed over this often and was not acknowledged [default: no
+        /// Set a message aside that was handed over this often and not acknowledged [default: no
         /// limit]
         #[arg(long, value_name = "N")]
         delivery_limit: Option<u32>,
@@ -89,10 +89,10 @@ enum Command {
 /// A message is acknowledged when it is printed. If this command dies first, the next receiver gets
 /// it: it may have been printed then.
 ///
-/// With a COMMAND, this command runs it for each message, which is on its standard input. If it ends
-/// with exit code 0, the message is acknowledged; otherwise, or if this command dies, it is given
-/// back, and the next receiver gets it at its old place. A message that is given back as often as
-/// the queue's --delivery-limit says is set aside. In the environment of the command,
+/// With a COMMAND, this command runs it for each message, which is on its standard input. If it
+/// ends with exit code 0, the message is acknowledged; otherwise, or if this command dies, it is
+/// given back, and the next receiver gets it at its old place. A message that is given back as
+/// often as the queue's --delivery-limit says is set aside. In the environment of the command,
 /// SHMKIT_DELIVERIES says how often the message was handed over, this time included, and
 /// SHMKIT_PRIORITY its priority. At SIGTERM or ctrl-c, which the command gets too, no other message
 /// is begun.
@@ -173,11 +173,6 @@ fn open(
     global.open_queue(name)
 }
 
-/// Returns the type of the messages of a queue.
-pub(crate) fn messages_of(queue: &AnyQueue) -> shmkit::Result<MessageType> {
-    MessageType::new(queue.schema(), queue.max_len())
-}
-
 fn send(
     queue: &AnyQueue,
     input: &InputForm,
@@ -185,7 +180,7 @@ fn send(
     timeout: Option<Duration>,
     mut stats: Stats,
 ) -> anyhow::Result<()> {
-    let (messages, sender) = (messages_of(queue)?, queue.sender()?);
+    let (messages, sender) = (MessageType::new(queue.schema(), queue.max_len())?, queue.sender()?);
     let mut input = input.open(&messages);
     while let Some(message) = input.next()? {
         let waiting =
@@ -200,7 +195,7 @@ fn send(
 }
 
 fn receive(queue: &AnyQueue, args: &RecvArgs) -> anyhow::Result<()> {
-    let messages = messages_of(queue)?;
+    let messages = MessageType::new(queue.schema(), queue.max_len())?;
     let form = args.form.form();
     if args.command.is_empty() {
         let stop = Stop::at_requests()?;

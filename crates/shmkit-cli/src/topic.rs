@@ -56,8 +56,8 @@ enum Command {
     },
     /// Publish the lines of standard input, or MESSAGE
     ///
-    /// It waits while the topic is full, unless the topic says otherwise: then the number of dropped
-    /// messages is printed on standard error.
+    /// It waits while the topic is full, unless the topic says otherwise: then the number of
+    /// dropped messages is printed on standard error.
     Pub {
         /// The name of the topic
         name: String,

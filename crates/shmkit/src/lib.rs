@@ -52,7 +52,7 @@
 //! | map named memory or a file, byte for byte | [`SharedMemory`], [`FileMapping`], [`Region`] |
 //! | end a wait from another thread, or by a signal | [`CancelToken`], [`interruptible`] |
 //! | act on an error | [`Error::kind`]; [`Error::peer`], the process on the other side |
-//! | use objects of any type | [`AnyLatest`], [`AnyTopic`], [`AnyQueue`], [`AnyCall`], [`sync::AnyLock`] |
+//! | use objects of any type | `AnyLatest`, `AnyTopic`, `AnyQueue`, `AnyCall`, `sync::AnyLock` |
 //! | list and describe all objects | [`inspect`] |
 //!
 //! The README has a longer table, and shows the command `shm`. A page for those that know pipes,

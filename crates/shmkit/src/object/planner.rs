@@ -9,11 +9,14 @@
 //! twice: once to add up the size, and once to describe the parts. One more run hands the first
 //! bytes to the creator: they are never stored.
 
+mod value_type;
+
 use std::fmt;
 
+pub(crate) use self::value_type::ValueType;
 use super::kind::Kind;
 use crate::shareable::schema::{VALUE, write_fingerprint};
-use crate::shareable::{FNV_OFFSET_BASIS, Layout, Schema, fnv1a_from};
+use crate::shareable::{FNV_OFFSET_BASIS, fnv1a_from};
 
 /// The two cache lines with which a primitive begins. The payload and its parts are aligned so.
 pub(crate) const LINE: u64 = 128;
@@ -71,52 +74,6 @@ pub(crate) fn size_and_fingerprint(
     let mut hash = Hash(FNV_OFFSET_BASIS);
     let size = Planner::new(counts, Some(&mut hash)).structure(kind, plan);
     (size, hash.0)
-}
-
-/// The type of a value: known when the program was compiled, or read from an object.
-#[derive(Clone, Copy)]
-pub(crate) enum ValueType<'a> {
-    Layout(&'a Layout),
-    Schema(&'a Schema),
-    /// So many values of a type, one after the other.
-    Array(&'a ValueType<'a>, u64),
-}
-
-impl ValueType<'_> {
-    pub(crate) fn size(self) -> u64 {
-        match self {
-            Self::Layout(layout) => layout.size() as u64,
-            Self::Schema(schema) => schema.size(),
-            // A hostile object may have any number of values. The check of the size refuses it.
-            Self::Array(item, count) => item.size().saturating_mul(count),
-        }
-    }
-
-    fn align(self) -> u64 {
-        match self {
-            Self::Layout(layout) => layout.align() as u64,
-            Self::Schema(schema) => schema.align(),
-            Self::Array(item, _) => item.align(),
-        }
-    }
-
-    /// The fingerprint; 0 for an array that is too large.
-    fn fingerprint(self) -> u64 {
-        match self {
-            Self::Layout(layout) => layout.fingerprint(),
-            Self::Schema(schema) => schema.fingerprint(),
-            Self::Array(..) => self.schema().map_or(0, |schema| schema.fingerprint()),
-        }
-    }
-
-    /// The schema. `None` for an array that is too large.
-    fn schema(self) -> Option<Schema> {
-        match self {
-            Self::Layout(layout) => Some(Schema::from(layout)),
-            Self::Schema(schema) => Some(schema.clone()),
-            Self::Array(item, count) => item.schema()?.repeated(count),
-        }
-    }
 }
 
 /// Returns the text of the schema of any payload that is planned by `plan`.

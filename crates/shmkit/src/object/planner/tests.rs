@@ -3,7 +3,7 @@
 use super::*;
 use crate::error::Result;
 use crate::object::{Builder, Part, PartState, Payload, Primitive};
-use crate::shareable::Shareable;
+use crate::shareable::{Schema, Shareable};
 
 /// A struct with padding, which is aligned to 16 bytes.
 #[derive(shmkit_derive::Shareable, Clone, Copy)]

@@ -127,7 +127,7 @@ fn every_subscriber_gets_every_message_in_order_at_every_depth() {
             topic.publish(&mut publisher, number).unwrap();
             for subscriber in &mut subscribers {
                 assert_eq!(topic.drain(subscriber), [number]);
-                assert_eq!(subscriber.sequence(), number.into());
+                assert_eq!(subscriber.sequence(), u64::from(number));
             }
         }
         assert!(topic.ring().is_sound());
