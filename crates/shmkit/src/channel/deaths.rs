@@ -5,14 +5,17 @@ use std::sync::Arc;
 use crate::error::Peer;
 use crate::memory::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::object::OpenObject;
-use crate::participant::Role;
 use crate::participant::owner::after_report;
+use crate::participant::{ParticipantId, Role};
 
 /// Reports the death of each participant in a role once, to one handle.
 #[derive(Debug)]
 pub(in crate::channel) struct RoleDeaths {
     role: Role,
     news: Arc<RoleNews>,
+    /// The dead participants that were named and still have their slots. They are few: a slot that
+    /// another participant wants is freed.
+    named: Vec<ParticipantId>,
 }
 
 /// What is reported to the handle: its sources look at it, too.
@@ -28,14 +31,16 @@ impl RoleDeaths {
     /// is reported.
     pub(in crate::channel) fn from_now(object: &OpenObject, role: Role) -> Self {
         let reported = AtomicU64::new(object.participants().counted_deaths(role).into());
-        Self { role, news: Arc::new(RoleNews { reported, flags: NewsFlags::default() }) }
+        let news = Arc::new(RoleNews { reported, flags: NewsFlags::default() });
+        Self { role, news, named: Vec::new() }
     }
 
-    /// Reports the next death, if there is one: with the participant, if its slot is not reused
-    /// yet. A system call for each participant.
+    /// Reports the next death, if there is one: with a participant that was not named yet, if one
+    /// still has its slot. A system call for each participant.
     pub(in crate::channel) fn next(&mut self, object: &OpenObject) -> Option<Option<Peer>> {
         self.news.flags.are_looked_for();
-        let (deaths, last) = object.participants().deaths(self.role);
+        let mut dead = Vec::new();
+        let deaths = object.participants().deaths(self.role, |id| dead.push(id));
         let reported = self.news.reported();
         if !is_another(reported, deaths) {
             return None;
@@ -44,8 +49,10 @@ impl RoleDeaths {
         // ORDERING: Relaxed; a source that finds the old count reports one death twice to a program
         // that then finds none.
         self.news.reported.store(reported.into(), Ordering::Relaxed);
-        let dead = last.filter(|_| deaths == reported);
-        Some(dead.map(|dead| object.peer(dead)))
+        self.named.retain(|id| dead.contains(id));
+        let next = dead.into_iter().find(|id| !self.named.contains(id));
+        self.named.extend(next);
+        Some(next.map(|id| object.peer(id)))
     }
 
     /// Says whether the handle keeps a death, which it returns behind what came before.
@@ -87,7 +94,7 @@ impl WatchedDeaths {
 
     /// The slow check: returns whether the handle would report one.
     pub(in crate::channel) fn check(&self, object: &OpenObject) -> bool {
-        let (deaths, _) = object.participants().deaths(self.role);
+        let deaths = object.participants().deaths(self.role, |_| {});
         if is_another(self.news.reported(), deaths) {
             self.news.flags.are_found();
         }

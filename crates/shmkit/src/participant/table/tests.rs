@@ -94,7 +94,8 @@ fn deaths_are_counted_once_each_by_role_and_a_clean_leave_is_none() {
     let (words, locks) = (words(2), Locks::default());
     let participants = Participants::new(&words, &locks);
     let count = |role| {
-        let (deaths, last) = participants.deaths(role);
+        let mut last = None;
+        let deaths = participants.deaths(role, |dead| last = Some(dead));
         (participants.counted_deaths(role), deaths, last.map(|id| id.slot()))
     };
     for round in 0..70_000_u32 {
@@ -135,7 +136,7 @@ fn deaths_are_never_fewer_than_before() {
 
     impl Watching<'_> {
         fn look(&self) {
-            let deaths = Participants::new(self.1, &self.0).deaths(Role::Writer).0;
+            let deaths = Participants::new(self.1, &self.0).deaths(Role::Writer, |_| {});
             assert!(deaths >= self.2.replace(deaths));
         }
     }

@@ -10,10 +10,10 @@ impl Participants<'_> {
         entries.map(|entry| Self::counted(entry).of(role as u32)).fold(0, u16::wrapping_add)
     }
 
-    /// Returns the same plus the dead participants that still have their slots, and the last of
-    /// these participants.
-    pub(crate) fn deaths(self, role: Role) -> (u16, Option<ParticipantId>) {
-        let (mut deaths, mut last) = (0_u16, None);
+    /// Returns the same plus the dead participants that still have their slots, and calls
+    /// `found_dead` for each of these.
+    pub(crate) fn deaths(self, role: Role, mut found_dead: impl FnMut(ParticipantId)) -> u16 {
+        let mut deaths = 0_u16;
         for (slot, entry) in (0..).zip(self.words.chunks_exact(WORDS)) {
             let identity = self.identity(slot);
             // A participant that has just left, or was just reaped, no longer has its slot at the
@@ -27,10 +27,10 @@ impl Participants<'_> {
             let generation = identity.generation();
             if is_dead && number == role as u32 {
                 deaths = deaths.wrapping_add(counted.lacks(generation).into());
-                last = Some(ParticipantId::new(slot, generation));
+                found_dead(ParticipantId::new(slot, generation));
             }
         }
-        (deaths, last)
+        deaths
     }
 
     /// Returns the number of deaths in all roles, those that are not counted yet included.

@@ -113,6 +113,23 @@ fn the_death_of_a_publisher_is_told_once_to_each_subscriber_after_its_messages()
 }
 
 #[test]
+fn a_death_names_the_publisher_that_died_and_no_other_dead_one() {
+    let dir = TestDir::new();
+    let topic = options(&dir).create(NAME).unwrap();
+    let mut subscriber = topic.subscriber().unwrap();
+    let first = Child::start_ready(&dir, "publisher", "");
+    let second = Child::start_ready(&dir, "publisher", "");
+    // Nobody joins meanwhile, so the slots of both stay as they are.
+    for mut child in [second, first] {
+        let pid = child.id();
+        child.kill();
+        let error = subscriber.try_recv().unwrap_err();
+        assert_eq!((error.kind(), error.peer().unwrap().pid), (ErrorKind::PeerDied, Some(pid)));
+    }
+    assert_eq!(subscriber.try_recv().unwrap(), None, "told twice");
+}
+
+#[test]
 fn a_sleeping_subscriber_is_told_of_a_death_and_leaving_is_none() {
     let dir = TestDir::new();
     let topic = options(&dir).create(NAME).unwrap();
