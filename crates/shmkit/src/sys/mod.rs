@@ -37,7 +37,7 @@ pub(crate) mod memory;
 pub(crate) mod notices;
 mod opening;
 mod pages;
-#[cfg_attr(loom, allow(dead_code, reason = "no model polls"))]
+#[cfg_attr(loom, allow(dead_code, unreachable_pub, reason = "no model polls"))]
 pub(crate) mod pollable;
 pub(crate) mod process;
 pub(crate) mod random;
