@@ -38,6 +38,7 @@ pub(crate) mod notices;
 mod opening;
 mod pages;
 #[cfg_attr(loom, allow(dead_code, reason = "no model polls"))]
+#[cfg(not(loom))]
 pub(crate) mod pollable;
 pub(crate) mod process;
 pub(crate) mod random;
