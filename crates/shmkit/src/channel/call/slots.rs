@@ -124,11 +124,10 @@ impl<'a> Slot<'a> {
         // ORDERING: Relaxed; the exchange of the state releases it, as the words below.
         self.words[CLIENT].store(client.to_bits(), Ordering::Relaxed);
         let beginning = Progress::of_call(number).to_bits();
-        // A late exchange for an earlier call fails, whether it comes before or after these: it
-        // expects the number of that call.
-        // ORDERING: Relaxed; as above.
-        self.words[TAKEN].store(beginning, Ordering::Relaxed);
-        self.words[self.shape.answer_at].store(beginning, Ordering::Relaxed);
+        // A late exchange for an earlier call fails, or comes before these: it expects the number
+        // of that call.
+        set(&self.words[TAKEN], beginning);
+        set(&self.words[self.shape.answer_at], beginning);
     }
 
     /// The words of the request.
@@ -162,6 +161,18 @@ impl<'a> Slot<'a> {
     #[inline(always)]
     pub(super) fn taken(self) -> WaitWord<'a> {
         WaitWord::new(&self.words[TAKEN])
+    }
+}
+
+/// Sets a word of a slot that is WRITING.
+#[inline(always)]
+fn set(word: &AtomicU64, value: u64) {
+    // A late exchange that found the old value comes before this store, as all changes of a word
+    // have one order. loom does not know that of a store, only of an exchange.
+    // ORDERING: Relaxed; as in `begin`.
+    match cfg!(loom) {
+        true => _ = word.swap(value, Ordering::Relaxed),
+        false => word.store(value, Ordering::Relaxed),
     }
 }
 
