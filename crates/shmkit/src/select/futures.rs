@@ -6,10 +6,13 @@
 //! nothing.
 
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Instant;
 
 use super::until_ready::UntilReady;
 use crate::channel::{
-    Changes, Message, PipeReader, PipeWriter, QueueReceiver, QueueSender, Received, Subscriber,
+    CallClient, CallServer, Changes, Message, Pending, PipeReader, PipeWriter, Publisher,
+    QueueReceiver, QueueSender, Received, Request, Subscriber,
 };
 use crate::error::{ErrorKind, Result};
 use crate::shareable::Shareable;
@@ -28,6 +31,7 @@ macro_rules! attempt_until_ready {
         }
     };
 }
+pub(super) use attempt_until_ready;
 
 impl<T: Shareable> Changes<T> {
     /// Waits for the next value, as [`next`](Self::next) does, without blocking the thread.
@@ -55,6 +59,20 @@ impl<M: Message + ?Sized> Subscriber<M> {
     }
 }
 
+impl<M: Message + ?Sized> Publisher<M> {
+    /// Publishes a message, and waits for room, whatever the topic says, as
+    /// [`publish_timeout`](Self::publish_timeout) does, without blocking the thread.
+    ///
+    /// A future that is dropped before it ended has not published the message.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`publish`](Self::publish); `Os` if the system refuses the thread that watches.
+    pub async fn publish_async(&mut self, message: &M) -> Result<u32> {
+        attempt_until_ready!(in_time(self.publish_until(message, Instant::now())), self.source())
+    }
+}
+
 impl<M: Message + ?Sized> QueueReceiver<M> {
     /// Receives the next message, as [`recv`](Self::recv) does, without blocking the thread.
     ///
@@ -79,6 +97,76 @@ impl<M: Message + ?Sized> QueueSender<M> {
     /// Those of [`send`](Self::send); `Os` if the system refuses the thread that watches.
     pub async fn send_async(&self, message: &M) -> Result<()> {
         attempt_until_ready!(not_full(self.try_send(message)), self.source())
+    }
+}
+
+impl<Req: Shareable, Resp: Shareable> CallClient<Req, Resp> {
+    /// Sends a request, waits until it is answered, and returns the first response, as
+    /// [`call`](Self::call) does, without blocking the thread.
+    ///
+    /// Dropping the future gives the request up.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`call`](Self::call); `Os` if the system refuses the thread that watches.
+    pub async fn call_async(&self, request: &Req) -> Result<Resp> {
+        let mut pending = self.send_async(request).await?;
+        match pending.recv_async().await? {
+            Some(response) => Ok(response),
+            None => Err(pending.refused()),
+        }
+    }
+
+    /// Sends a request, as [`send`](Self::send) does, without blocking the thread.
+    ///
+    /// A future that is dropped before it ended has not sent the request.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send); `Os` if the system refuses the thread that watches.
+    pub async fn send_async(&self, request: &Req) -> Result<Pending<'_, Resp>> {
+        attempt_until_ready!(not_full(self.try_send(request)), self.source())
+    }
+}
+
+impl<Resp: Shareable> Pending<'_, Resp> {
+    /// Waits for the next response, as [`recv`](Self::recv) does, without blocking the thread:
+    /// `None` after the last one.
+    ///
+    /// Dropping the future receives nothing, and does not give the request up.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv`](Self::recv); `Os` if the system refuses the thread that watches.
+    pub async fn recv_async(&mut self) -> Result<Option<Resp>> {
+        attempt_until_ready!(self.receive_at_once().map(there), self.source())
+    }
+}
+
+impl<Req: Shareable, Resp: Shareable> CallServer<Req, Resp> {
+    /// Receives the oldest request, as [`recv`](Self::recv) does, without blocking the thread.
+    ///
+    /// Dropping the future begins no request.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv`](Self::recv); `Os` if the system refuses the thread that watches.
+    pub async fn recv_async(&self) -> Result<Request<'_, Req, Resp>> {
+        attempt_until_ready!(self.try_recv(), self.source())
+    }
+}
+
+impl<Req, Resp: Shareable> Request<'_, Req, Resp> {
+    /// Answers with this response, after which others can follow, as
+    /// [`respond_part`](Self::respond_part) does, without blocking the thread.
+    ///
+    /// A future that is dropped before it ended has not sent the response.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`respond`](Self::respond); `Os` if the system refuses the thread that watches.
+    pub async fn respond_part_async(&mut self, response: &Resp) -> Result<()> {
+        attempt_until_ready!(not_full(self.try_respond_part(response)), self.source())
     }
 }
 
@@ -175,9 +263,25 @@ impl<T: Shareable> Mutex<T> {
 }
 
 /// The result of an attempt to send: none if there is no room.
-fn not_full(sent: Result<()>) -> Result<Option<()>> {
+pub(super) fn not_full<T>(sent: Result<T>) -> Result<Option<T>> {
     match sent {
         Err(error) if error.kind() == ErrorKind::Full => Ok(None),
         sent => sent.map(Some),
+    }
+}
+
+/// The result of an attempt that had no time: none if it needs some.
+pub(super) fn in_time<T>(done: Result<T>) -> Result<Option<T>> {
+    match done {
+        Err(error) if error.kind() == ErrorKind::TimedOut => Ok(None),
+        done => done.map(Some),
+    }
+}
+
+/// What an attempt found, if it did.
+pub(super) fn there<T>(found: Poll<T>) -> Option<T> {
+    match found {
+        Poll::Ready(found) => Some(found),
+        Poll::Pending => None,
     }
 }

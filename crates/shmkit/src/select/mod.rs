@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `wait_set` | the set: keys, and a group of sources |
 //! | `flag` | what an event loop polls in place of a set |
-//! | `futures`, `until_ready` | `recv_async` and so on |
+//! | `futures`, `any_futures`, `until_ready` | `recv_async` and so on |
 //! | `tokio` | the traits of tokio for the ends of a pipe |
 //! | `reactor` | the thread that watches for the last three |
 //!
 //! What a handle is ready for, its own folder says: see `wait::source`.
 
+#[cfg(all(feature = "async", not(loom)))]
+mod any_futures;
 #[cfg(not(loom))]
 mod flag;
 #[cfg(all(feature = "async", not(loom)))]

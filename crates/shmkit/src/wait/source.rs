@@ -82,15 +82,21 @@ impl Patience {
 /// |---|---|
 /// | [`Changes`](crate::Changes) | there is a value that it has not returned |
 /// | [`Subscriber`](crate::Subscriber) | there is a message that it has not received |
+/// | [`Publisher`](crate::Publisher) | there is room for a message |
 /// | [`QueueReceiver`](crate::QueueReceiver) | there is a message |
 /// | [`QueueSender`](crate::QueueSender) | there is a free slot |
+/// | [`Pending`](crate::Pending) | there is a response, or none follows |
+/// | [`CallServer`](crate::CallServer) | there is a request that no server has begun |
+/// | [`Request`](crate::Request) | there is room for another response |
+/// | [`CallClient`](crate::CallClient) | there is a free place for a request |
 /// | [`PipeReader`](crate::PipeReader) | there are bytes, or it is the end of the stream |
 /// | [`PipeWriter`](crate::PipeWriter) | no other writer has the turn, and there is room |
 /// | [`Event`](crate::sync::Event) | it is set |
 /// | [`Semaphore`](crate::sync::Semaphore) | a permit is available |
 /// | [`Mutex`](crate::sync::Mutex) | no thread holds it |
 ///
-/// Room is 4 KiB, or half of a smaller capacity.
+/// The handles of objects whose type is known only at run time, such as `AnySubscriber`, are ready
+/// as those of the same kind. The room of a pipe is 4 KiB, or half of a smaller capacity.
 ///
 /// Each is ready, too, when a call that waits for it would return an error: a death that was not
 /// reported yet, the removal of the object, a handle that a forked child inherited.

@@ -38,14 +38,14 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
 
 /// Polls a future once, which must not be ready, and drops it.
 #[track_caller]
-fn cancel<F: Future>(future: F) {
+pub(crate) fn cancel<F: Future>(future: F) {
     let mut context = Context::from_waker(Waker::noop());
     assert!(pin!(future).poll(&mut context).is_pending());
 }
 
 /// Runs `act` on another thread while this one waits for the future.
 #[track_caller]
-fn while_waiting<F: Future>(future: F, act: impl FnOnce() + Send) -> F::Output {
+pub(crate) fn while_waiting<F: Future>(future: F, act: impl FnOnce() + Send) -> F::Output {
     thread::scope(|scope| {
         scope.spawn(|| {
             thread::sleep(SHORT);

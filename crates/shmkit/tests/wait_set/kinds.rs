@@ -11,7 +11,7 @@ use super::{TIMEOUT, TestDir, assert_woken, set_of};
 
 /// Makes the handle ready while a thread waits, and takes what made it ready: again and again.
 #[track_caller]
-fn check<H: Waitable + Sync>(
+pub(crate) fn check<H: Waitable + Sync>(
     handle: &mut H,
     mut make_ready: impl FnMut(u32),
     mut take: impl FnMut(&mut H, u32),

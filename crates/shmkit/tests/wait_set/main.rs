@@ -1,5 +1,6 @@
 //! What `WaitSet` promises within one process. Between processes: `tests/processes`.
 
+mod calls;
 mod futures;
 mod kinds;
 mod many;

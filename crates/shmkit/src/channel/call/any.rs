@@ -3,6 +3,7 @@
 use std::mem::MaybeUninit;
 use std::path::Path;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use super::Call;
@@ -248,7 +249,7 @@ impl Options<AnyCall> {
 /// A client of an [`AnyCall`]: see [`CallClient`](super::CallClient).
 #[derive(Debug)]
 pub struct AnyClient {
-    asker: Asker,
+    pub(super) asker: Asker,
     types: Arc<Types>,
 }
 
@@ -273,7 +274,7 @@ impl AnyClient {
 #[derive(Debug)]
 #[must_use = "dropping it gives the request up"]
 pub struct AnyPending<'a> {
-    call: AskedCall<'a>,
+    pub(super) call: AskedCall<'a>,
     types: Arc<Types>,
 }
 
@@ -289,6 +290,25 @@ impl AnyPending<'_> {
         self.call.next(|| until(timeout), |words| checked(words, &types.response))
     }
 
+    /// Returns the bytes of the next response if it is there: `None` if it is not, or if none
+    /// follows, see [`is_over`](Self::is_over).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv`](Self::recv), except `TimedOut`.
+    pub fn try_recv(&mut self) -> Result<Option<Vec<u8>>> {
+        match self.receive_at_once()? {
+            Poll::Ready(response) => Ok(response),
+            Poll::Pending => Ok(None),
+        }
+    }
+
+    /// Returns the next response, or none if none follows. `Pending`: it is not there yet.
+    pub(crate) fn receive_at_once(&mut self) -> Result<Poll<Option<Vec<u8>>>> {
+        let types = &self.types;
+        self.call.attempt(|| Until::Now, |words| checked(words, &types.response))
+    }
+
     /// Returns whether no response follows.
     pub fn is_over(&self) -> bool {
         self.call.is_over()
@@ -298,7 +318,7 @@ impl AnyPending<'_> {
 /// A server of an [`AnyCall`]: see [`CallServer`](super::CallServer).
 #[derive(Debug)]
 pub struct AnyServer {
-    server: Server,
+    pub(super) server: Server,
     types: Arc<Types>,
 }
 
@@ -313,13 +333,25 @@ impl AnyServer {
         let (call, bytes) = self.server.begin(|| until(timeout), read)?;
         Ok(AnyRequest { call, bytes, types: self.types.clone() })
     }
+
+    /// Receives the oldest request, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv`](Self::recv), except `TimedOut`.
+    pub fn try_recv(&self) -> Result<Option<AnyRequest<'_>>> {
+        match self.recv(Some(Duration::ZERO)) {
+            Err(error) if error.kind() == ErrorKind::TimedOut => Ok(None),
+            received => received.map(Some),
+        }
+    }
 }
 
 /// A request that a server has: see [`Request`](super::Request).
 #[derive(Debug)]
 #[must_use = "dropping it refuses the request"]
 pub struct AnyRequest<'a> {
-    call: BegunCall<'a>,
+    pub(super) call: BegunCall<'a>,
     bytes: Vec<u8>,
     types: Arc<Types>,
 }
@@ -346,7 +378,7 @@ impl AnyRequest<'_> {
     ///
     /// # Errors
     ///
-    /// Those of [`respond`](Self::respond), and `TimedOut`.
+    /// Those of [`respond`](Self::respond), and `TimedOut`: `Full` for a timeout of 0.
     pub fn respond_part(&mut self, response: &[u8], timeout: Option<Duration>) -> Result<()> {
         let response = self.types.response.to_set(response).map_err(answering)?;
         self.call.respond_part(&response, || until(timeout))

@@ -1,12 +1,15 @@
 //! The client's side, for requests and responses as bytes.
 
 use std::sync::Arc;
+use std::task::Poll;
 
 use super::handle::Handle;
 use super::party::Party;
 use super::protocol::{Answer, Asked, Failure};
+use super::shown::{Showing, Shown};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::AtomicU64;
+use crate::object::Watched;
 use crate::participant::Role;
 use crate::wait::Until;
 
@@ -36,7 +39,7 @@ impl Asker {
         let party = &self.party;
         party.membership.check_live()?;
         match party.handle.call().ask(party.membership.me(), &self.hint, request) {
-            Ok(Some(asked)) => Ok(AskedCall { party, asked }),
+            Ok(Some(asked)) => Ok(AskedCall::new(party, asked)),
             Ok(None) => self.wait_for_slot(request, until()),
             Err(failure) => Err(party.failure(failure)),
         }
@@ -49,7 +52,7 @@ impl Asker {
         let _recorded = party.record_wait(until);
         let call = party.handle.call();
         match call.ask_within(party.for_room(), &self.hint, request, until) {
-            Ok(asked) => Ok(AskedCall { party, asked }),
+            Ok(asked) => Ok(AskedCall::new(party, asked)),
             Err(Failure::TimedOut) => {
                 let kind = if until == Until::Now { ErrorKind::Full } else { ErrorKind::TimedOut };
                 Err(party.failed(kind, party.handle.full()))
@@ -64,9 +67,25 @@ impl Asker {
 pub(super) struct AskedCall<'a> {
     party: &'a Party,
     asked: Asked,
+    /// What its sources see of it, once it has some.
+    shown: Showing,
 }
 
-impl AskedCall<'_> {
+impl<'a> AskedCall<'a> {
+    #[inline(always)]
+    fn new(party: &'a Party, asked: Asked) -> Self {
+        Self { party, asked, shown: Showing::default() }
+    }
+
+    /// What a source needs.
+    pub(super) fn watched(&self) -> (Arc<Handle>, Watched, Arc<Shown>) {
+        let Party { handle, membership, .. } = self.party;
+        let Asked { slot, number, taken, is_over } = self.asked;
+        let shown = self.shown.of(slot, number);
+        shown.show(taken, is_over);
+        (handle.clone(), shown.watched(&handle.object, membership.me()), shown)
+    }
+
     /// Whether the call is over.
     pub(super) fn is_over(&self) -> bool {
         self.asked.is_over
@@ -80,27 +99,46 @@ impl AskedCall<'_> {
         until: impl FnOnce() -> Until,
         read: impl FnOnce(&[AtomicU64]) -> Result<R>,
     ) -> Result<Option<R>> {
+        match self.attempt(until, read)? {
+            Poll::Ready(response) => Ok(response),
+            Poll::Pending => Err(self.timed_out()),
+        }
+    }
+
+    /// The same. `Pending`: the time is over.
+    #[inline(always)]
+    pub(super) fn attempt<R>(
+        &mut self,
+        until: impl FnOnce() -> Until,
+        read: impl FnOnce(&[AtomicU64]) -> Result<R>,
+    ) -> Result<Poll<Option<R>>> {
         let party = self.party;
         if !party.membership.has_slot() {
             return Err(party.lost());
         }
         if self.asked.is_over {
-            return Ok(None);
+            return Ok(Poll::Ready(None));
         }
         let call = party.handle.call();
-        match call.look(&self.asked) {
+        let response = match call.look(&self.asked) {
             Ok(Answer::Response { is_last }) => self.take(is_last, read).map(Some),
             _ => match self.wait(until()) {
                 Ok(Answer::Response { is_last }) => self.take(is_last, read).map(Some),
                 Ok(answer) => self.ended(answer),
+                Err(Failure::TimedOut) => return Ok(Poll::Pending),
                 Err(failure) => Err(self.failed(failure)),
             },
-        }
+        };
+        self.shown.show(self.asked.taken, self.asked.is_over);
+        response.map(Poll::Ready)
     }
 
     #[inline(always)]
     fn wait(&self, until: Until) -> Result<Answer, Failure> {
         let party = self.party;
+        if until == Until::Now && self.shown.was_found() {
+            party.wait_loop.forget_check();
+        }
         let mut recorded = None;
         let mut spun = || _ = recorded.get_or_insert_with(|| party.record_wait(until));
         party.handle.call().answer_within(party.caller(), &self.asked, until, &mut spun)
@@ -153,7 +191,6 @@ impl AskedCall<'_> {
     fn failed(&mut self, failure: Failure) -> Error {
         let party = self.party;
         match failure {
-            Failure::TimedOut => self.timed_out(),
             // Its slot is free by now.
             Failure::Died(_) | Failure::Lost | Failure::Corrupt => {
                 self.asked.is_over = true;

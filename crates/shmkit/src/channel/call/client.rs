@@ -25,7 +25,7 @@ use crate::wait::Until;
 /// asks again may have it done twice. A request that no server has begun is not affected: it goes
 /// to the next server. If this process dies, its requests are dropped.
 pub struct CallClient<Req: Shareable, Resp: Shareable> {
-    asker: Asker,
+    pub(super) asker: Asker,
     types: PhantomData<fn(Req) -> Resp>,
 }
 

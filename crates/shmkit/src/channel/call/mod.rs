@@ -21,6 +21,7 @@
 //! | `party` | what clients and servers have in common |
 //! | `asking`, `serving` | both sides, for bytes |
 //! | `bytes`, `client`, `pending`, `server`, `request` | what a program uses |
+//! | `sources`, `shown` | waiting for a call together with other things |
 //! | `any` | the same, for types that only the object knows |
 
 mod answering;
@@ -42,7 +43,9 @@ mod receiving;
 mod request;
 mod server;
 mod serving;
+mod shown;
 mod slots;
+mod sources;
 mod state;
 mod sweep;
 mod waiting;

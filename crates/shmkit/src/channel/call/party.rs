@@ -8,7 +8,7 @@ use super::handle::Handle;
 use super::protocol::Failure;
 use super::waiting::Caller;
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::{Membership, RecordedWait};
+use crate::object::{Membership, RecordedWait, Watched};
 use crate::participant::Role;
 use crate::wait::{Until, WaitLoop};
 
@@ -38,6 +38,11 @@ impl Party {
             .map_err(|error| error.doing(action).on(object.label()))?;
         let (wait_loop, room_loop) = (object.answer_loop(bytes as usize), object.answer_loop(0));
         Ok(Self { handle: handle.clone(), membership, wait_loop, room_loop, action })
+    }
+
+    /// What a source needs.
+    pub(super) fn watched(&self) -> (Arc<Handle>, Watched) {
+        (self.handle.clone(), self.membership.watched())
     }
 
     /// How its threads wait for the other side.

@@ -2,11 +2,14 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::asking::AskedCall;
 use crate::channel::latest::receive;
 use crate::error::{Error, ErrorKind, Result};
+use crate::memory::atomic::AtomicU64;
 use crate::memory::copy::copy_out;
 use crate::shareable::{Shareable, check_by_value};
 use crate::wait::Until;
@@ -21,7 +24,7 @@ use crate::wait::Until;
 /// If the server dies, the next wait returns what it had answered, and then `PeerDied`.
 #[must_use = "dropping it gives the request up"]
 pub struct Pending<'a, Resp: Shareable> {
-    call: AskedCall<'a>,
+    pub(super) call: AskedCall<'a>,
     response: PhantomData<fn() -> Resp>,
 }
 
@@ -71,9 +74,9 @@ impl<'a, Resp: Shareable> Pending<'a, Resp> {
     /// Those of [`recv`](Self::recv).
     #[inline]
     pub fn try_recv(&mut self) -> Result<Option<Resp>> {
-        match self.receive(|| Until::Now) {
-            Err(error) if error.kind() == ErrorKind::TimedOut => Ok(None),
-            received => received,
+        match self.receive_at_once()? {
+            Poll::Ready(response) => Ok(response),
+            Poll::Pending => Ok(None),
         }
     }
 
@@ -98,20 +101,28 @@ impl<'a, Resp: Shareable> Pending<'a, Resp> {
     #[inline(always)]
     pub(super) fn receive(&mut self, until: impl FnOnce() -> Until) -> Result<Option<Resp>> {
         const { check_by_value::<Resp>("larger than 64 KiB: answer with parts of it") };
-        self.call.next(until, |words| {
-            receive::value(
-                |bytes| {
-                    copy_out(words, bytes);
-                    Ok(())
-                },
-                invalid,
-            )
-        })
+        self.call.next(until, read)
     }
 
-    pub(super) fn refused(&self) -> Error {
+    /// Returns the next response, or none if none follows. `Pending`: it is not there yet.
+    pub(crate) fn receive_at_once(&mut self) -> Result<Poll<Option<Resp>>> {
+        const { check_by_value::<Resp>("larger than 64 KiB: answer with parts of it") };
+        self.call.attempt(|| Until::Now, read)
+    }
+
+    pub(crate) fn refused(&self) -> Error {
         self.call.refused()
     }
+}
+
+/// Copies a response, and checks it.
+#[inline(always)]
+fn read<Resp: Shareable>(words: &[AtomicU64]) -> Result<Resp> {
+    let copy = |bytes: &mut [MaybeUninit<u8>]| {
+        copy_out(words, bytes);
+        Ok(())
+    };
+    receive::value(copy, invalid)
 }
 
 #[cold]

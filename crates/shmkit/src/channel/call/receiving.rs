@@ -109,17 +109,26 @@ impl CallWords<'_> {
         asked: &Asked,
         liveness: &impl Liveness,
     ) -> Option<ParticipantId> {
+        let server = self.find_dead_server(asked, liveness)?;
+        let slot = self.slots.get(asked.slot)?;
+        slot.exchange(State::Begun(server), State::Free).ok()?;
+        tell(self.departures);
+        Some(server)
+    }
+
+    /// The same for a thread that leaves the report to the client.
+    #[cold]
+    pub(super) fn find_dead_server(
+        self,
+        asked: &Asked,
+        liveness: &impl Liveness,
+    ) -> Option<ParticipantId> {
         let slot = self.slots.get(asked.slot)?;
         let state = slot.state()?;
         match state {
             State::Begun(server) if liveness.reap_if_dead(server) => {
                 // What it announced before it died is received first.
-                let is_pending = matches!(self.look(asked), Ok(Answer::Pending(_)));
-                if !is_pending || slot.exchange(state, State::Free).is_err() {
-                    return None;
-                }
-                tell(self.departures);
-                Some(server)
+                matches!(self.look(asked), Ok(Answer::Pending(_))).then_some(server)
             }
             State::Answered(number) | State::Finished(number) | State::Refused(number) => {
                 tell_client(slot, number, state);

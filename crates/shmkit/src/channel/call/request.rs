@@ -22,7 +22,7 @@ use crate::wait::Until;
 /// If the server dies, the client is told `PeerDied`, after it received what was answered.
 #[must_use = "dropping it refuses the request"]
 pub struct Request<'a, Req, Resp: Shareable> {
-    call: BegunCall<'a>,
+    pub(super) call: BegunCall<'a>,
     value: Req,
     response: PhantomData<fn(Resp)>,
 }
@@ -60,6 +60,16 @@ impl<'a, Req, Resp: Shareable> Request<'a, Req, Resp> {
     #[inline]
     pub fn respond_part(&mut self, response: &Resp) -> Result<()> {
         with_bytes(response, |bytes| self.call.respond_part(bytes, || Until::Ever))
+    }
+
+    /// The same, but does not wait for room.
+    ///
+    /// # Errors
+    ///
+    /// `Full` if there is no room, with the client as [`peer`](crate::Error::peer): the response
+    /// was not sent. And those of [`respond`](Self::respond).
+    pub fn try_respond_part(&mut self, response: &Resp) -> Result<()> {
+        with_bytes(response, |bytes| self.call.respond_part(bytes, || Until::Now))
     }
 
     /// The same, but waits for room up to `timeout`.

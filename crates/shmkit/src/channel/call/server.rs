@@ -24,7 +24,7 @@ use crate::wait::Until;
 /// next server. Requests of clients that are known to be dead are dropped; a server can begin one
 /// whose client died just before, and whose death no process has found yet.
 pub struct CallServer<Req: Shareable, Resp: Shareable> {
-    server: Server,
+    pub(super) server: Server,
     types: PhantomData<fn(Resp) -> Req>,
 }
 

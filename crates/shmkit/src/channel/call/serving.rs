@@ -6,9 +6,11 @@ use super::handle::Handle;
 use super::order::Order;
 use super::party::Party;
 use super::protocol::{Begun, Failure, Room};
+use super::shown::{Showing, Shown};
 use super::state::State;
 use crate::error::{ErrorKind, Peer, Result};
 use crate::memory::atomic::{AtomicU64, Ordering};
+use crate::object::Watched;
 use crate::participant::{Liveness, ParticipantId, Role};
 use crate::wait::Until;
 
@@ -52,7 +54,8 @@ impl Server {
             return Err(party.failure(Failure::Corrupt));
         };
         let client = slot.client();
-        let request = BegunCall { server: self, begun, client, is_over: false };
+        let shown = Showing::default();
+        let request = BegunCall { server: self, begun, client, is_over: false, shown };
         let value = read(slot.request());
         // What was copied is this request if the slot still says so.
         if !call.is_begun_by(me, &request.begun) {
@@ -114,6 +117,8 @@ pub(super) struct BegunCall<'a> {
     begun: Begun,
     client: Option<ParticipantId>,
     is_over: bool,
+    /// What its sources see of it, once it has some.
+    shown: Showing,
 }
 
 impl BegunCall<'_> {
@@ -121,8 +126,16 @@ impl BegunCall<'_> {
         &self.server.party
     }
 
-    fn me(&self) -> ParticipantId {
+    pub(super) fn me(&self) -> ParticipantId {
         self.party().membership.me()
+    }
+
+    /// What a source needs, with the client.
+    pub(super) fn watched(&self) -> (Arc<Handle>, Watched, Arc<Shown>, Option<ParticipantId>) {
+        let handle = &self.party().handle;
+        let shown = self.shown.of(self.begun.slot, self.begun.number);
+        shown.show(self.begun.sent, self.is_over);
+        (handle.clone(), shown.watched(&handle.object, self.me()), shown, self.client)
     }
 
     /// The number of the call.
@@ -168,6 +181,7 @@ impl BegunCall<'_> {
             return Err(self.party().failure(Failure::GivenUp));
         }
         let told = call.respond_part(&mut self.begun, response);
+        self.shown.show(self.begun.sent, self.is_over);
         told.map_err(|failure| self.party().failure(failure))
     }
 
@@ -216,13 +230,17 @@ impl BegunCall<'_> {
     fn wait_for_room_slowly(&mut self, until: Until) -> Result<()> {
         let party = &self.server.party;
         let (call, caller) = (party.handle.call(), party.for_room());
+        if until == Until::Now && self.shown.was_found() {
+            party.room_loop.forget_check();
+        }
         let _recorded = party.record_wait(until);
         let waited = call.room_within(caller, &self.begun, self.client, until);
         waited.map_err(|failure| match failure {
             Failure::TimedOut => {
                 let parts = party.handle.geometry.parts;
                 let why = format!("has not read the oldest of {parts} responses");
-                let error = party.failed(ErrorKind::TimedOut, why);
+                let kind = if until == Until::Now { ErrorKind::Full } else { ErrorKind::TimedOut };
+                let error = party.failed(kind, why);
                 match self.client {
                     Some(client) => error.by_peer(party.handle.object.peer(client)),
                     None => error,

@@ -75,7 +75,7 @@ impl<'a> CallWords<'a> {
         waited.result(|| Err(Failure::TimedOut), |stop| Err(Failure::Stopped(stop)))
     }
 
-    fn has_free_slot(self) -> bool {
+    pub(super) fn has_free_slot(self) -> bool {
         self.slots.all().any(|(_, slot)| slot.word() == State::Free.to_bits())
     }
 
@@ -117,7 +117,7 @@ impl<'a> CallWords<'a> {
         waited.result(|| Err(Failure::TimedOut), |stop| Err(Failure::Stopped(stop)))
     }
 
-    fn has_request(self) -> bool {
+    pub(super) fn has_request(self) -> bool {
         let mut has_any = false;
         self.each_waiting(|_, _| has_any = true);
         has_any
@@ -204,7 +204,7 @@ fn is_removed<T>(liveness: &impl Liveness) -> Option<Checked<Result<T, Failure>>
 }
 
 /// Looks, marks that this thread may sleep, and looks again.
-fn poll<'a, T>(
+pub(super) fn poll<'a, T>(
     word: WaitWord<'a>,
     until: Until,
     look: impl Fn() -> Result<Option<T>, Failure>,
@@ -236,7 +236,7 @@ fn poll<'a, T>(
 
 /// After a wait: sets the mark for other sleepers, and wakes one if there is something for it.
 #[cold]
-fn wake_next(word: WaitWord<'_>, has_more: impl Fn() -> bool) {
+pub(super) fn wake_next(word: WaitWord<'_>, has_more: impl Fn() -> bool) {
     // CRASH: dying here leaves other sleeping threads without a mark, until the death notice or
     // the end of their slices.
     word.mark_asleep_if(|_| true);

@@ -195,7 +195,7 @@ impl fmt::Debug for AnyQueue {
 
 /// The right to send messages to an [`AnyQueue`], until it is dropped.
 pub struct AnyQueueSender {
-    party: Party,
+    pub(super) party: Party,
     messages: Arc<AnyMessage>,
 }
 
@@ -228,7 +228,7 @@ impl fmt::Debug for AnyQueueSender {
 
 /// The right to receive messages from an [`AnyQueue`], until it is dropped.
 pub struct AnyQueueReceiver {
-    receiving: Receiving,
+    pub(super) receiving: Receiving,
     messages: Arc<AnyMessage>,
 }
 

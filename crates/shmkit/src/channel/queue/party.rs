@@ -6,7 +6,7 @@ use super::geometry::ARRIVALS;
 use super::handle::Handle;
 use super::protocol::{Caller, Came, Refused};
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::{Membership, RecordedWait};
+use crate::object::{Membership, RecordedWait, Watched};
 use crate::participant::Role;
 use crate::participant::owner::AcquireError;
 use crate::wait::{Until, WaitLoop};
@@ -37,6 +37,11 @@ impl Party {
         let (wait_loop, lock_loop) = (object.answer_loop(bytes), object.lock_loop());
         let (handle, came) = (handle.clone(), Came::default());
         Ok(Self { handle, membership, wait_loop, lock_loop, came, action })
+    }
+
+    /// What a source needs.
+    pub(super) fn watched(&self) -> (Arc<Handle>, Watched) {
+        (self.handle.clone(), self.membership.watched())
     }
 
     #[inline(always)]

@@ -10,7 +10,6 @@ use super::received::Received;
 use super::receiving::{InSlot, NotReceived, Receiving};
 use crate::channel::message::{Message, Place};
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::Watched;
 use crate::shareable::check_by_value;
 use crate::wait::Until;
 
@@ -32,11 +31,6 @@ pub struct QueueReceiver<M: Message + ?Sized> {
 impl<M: Message + ?Sized> QueueReceiver<M> {
     pub(super) fn join(handle: &Arc<Handle>) -> Result<Self> {
         Ok(Self { receiving: Receiving::join(handle)?, message: PhantomData })
-    }
-
-    /// What a source needs.
-    pub(super) fn watched(&self) -> (Arc<Handle>, Watched) {
-        (self.receiving.party.handle.clone(), self.receiving.party.membership.watched())
     }
 
     /// Receives the next message, and waits until there is one.

@@ -13,7 +13,6 @@ use super::handle::Handle;
 use super::party::Party;
 use crate::channel::message::{Message, check_len};
 use crate::error::Result;
-use crate::object::Watched;
 use crate::participant::Role;
 use crate::shareable::{Shareable, bytes_of};
 use crate::wait::Until;
@@ -31,18 +30,13 @@ const KEPT_BYTES: usize = 1 << 20;
 /// A process that dies during a call has sent the message, whole, or not at all. What it sent
 /// before stays in the queue.
 pub struct QueueSender<M: Message + ?Sized> {
-    party: Party,
+    pub(super) party: Party,
     message: PhantomData<fn(&M)>,
 }
 
 impl<M: Message + ?Sized> QueueSender<M> {
     pub(super) fn join(handle: &Arc<Handle>) -> Result<Self> {
         Ok(Self { party: join(handle)?, message: PhantomData })
-    }
-
-    /// What a source needs.
-    pub(super) fn watched(&self) -> (Arc<Handle>, Watched) {
-        (self.party.handle.clone(), self.party.membership.watched())
     }
 
     /// Sends a message, and waits while the queue is full. Its priority is 0.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use super::any::{AnyQueueReceiver, AnyQueueSender};
 use super::handle::Handle;
+use super::party::Party;
 use super::protocol::{QueueWords, Refused};
 use super::receiver::QueueReceiver;
 use super::sender::QueueSender;
@@ -72,18 +74,36 @@ impl Source for QueueSource {
     }
 }
 
+/// What waits for one side of a queue.
+fn source_of(party: &Party, side: Side) -> Arc<dyn Source> {
+    let (handle, watched) = party.watched();
+    Arc::new(QueueSource { handle, watched, side })
+}
+
 #[allow(private_interfaces, reason = "it is implemented by this library only")]
 impl<M: Message + ?Sized> Waitable for QueueReceiver<M> {
     fn source(&self) -> Arc<dyn Source> {
-        let (handle, watched) = self.watched();
-        Arc::new(QueueSource { handle, watched, side: Side::Receiver })
+        source_of(&self.receiving.party, Side::Receiver)
     }
 }
 
 #[allow(private_interfaces, reason = "it is implemented by this library only")]
 impl<M: Message + ?Sized> Waitable for QueueSender<M> {
     fn source(&self) -> Arc<dyn Source> {
-        let (handle, watched) = self.watched();
-        Arc::new(QueueSource { handle, watched, side: Side::Sender })
+        source_of(&self.party, Side::Sender)
+    }
+}
+
+#[allow(private_interfaces, reason = "it is implemented by this library only")]
+impl Waitable for AnyQueueReceiver {
+    fn source(&self) -> Arc<dyn Source> {
+        source_of(&self.receiving.party, Side::Receiver)
+    }
+}
+
+#[allow(private_interfaces, reason = "it is implemented by this library only")]
+impl Waitable for AnyQueueSender {
+    fn source(&self) -> Arc<dyn Source> {
+        source_of(&self.party, Side::Sender)
     }
 }

@@ -228,7 +228,7 @@ impl Options<AnyTopic> {
 /// Publishes messages of an [`AnyTopic`]: see [`Publisher`](super::Publisher).
 #[derive(Debug)]
 pub struct AnyPublisher {
-    publisher: UntypedPublisher,
+    pub(super) publisher: UntypedPublisher,
     messages: Arc<AnyMessage>,
 }
 
@@ -293,7 +293,7 @@ impl AnyPublisher {
 #[derive(Debug)]
 pub struct AnySubscriber {
     handle: Arc<Handle>,
-    subscriber: UntypedSubscriber,
+    pub(super) subscriber: UntypedSubscriber,
     messages: Arc<AnyMessage>,
 }
 

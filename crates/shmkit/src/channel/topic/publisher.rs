@@ -9,7 +9,7 @@ use super::ring::{Claim, ClaimError, Publishing, Refused, WhenFull};
 use crate::channel::deaths::RoleDeaths;
 use crate::channel::message::{Message, check_len};
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::Membership;
+use crate::object::{Membership, Watched};
 use crate::participant::Role;
 use crate::shareable::Shareable;
 use crate::sys::mapping::PartMapping;
@@ -67,6 +67,11 @@ impl UntypedPublisher {
             next_buffer: 0,
             in_place: None,
         })
+    }
+
+    /// What a source needs.
+    pub(super) fn watched(&self) -> (Arc<Handle>, Watched) {
+        (self.handle.clone(), self.membership.watched())
     }
 
     /// Publishes the bytes of a value. Returns how many subscribers it reaches.

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use super::any::{AnyPublisher, AnySubscriber};
 use super::handle::Handle;
+use super::publisher::{Publisher, UntypedPublisher};
 use super::ring::SeenGarbage;
-use super::subscriber::Subscriber;
+use super::subscriber::{Subscriber, UntypedSubscriber};
 use crate::channel::deaths::WatchedDeaths;
 use crate::channel::message::Message;
 use crate::object::Watched;
@@ -44,11 +46,69 @@ impl Source for SubscriberSource {
     }
 }
 
-#[allow(private_interfaces, reason = "it is implemented by this library only")]
-impl<M: Message + ?Sized> Waitable for Subscriber<M> {
+/// A publisher.
+struct PublisherSource {
+    handle: Arc<Handle>,
+    watched: Watched,
+}
+
+impl Source for PublisherSource {
+    fn poll(&self, _sleeps: bool) -> Readiness<'_> {
+        if let Some(decided) = self.watched.decided() {
+            return decided;
+        }
+        self.handle.ring(self.handle.shape).room_readiness()
+    }
+
+    fn check(&self, extent: Extent<'_>) -> bool {
+        self.handle.ring(self.handle.shape).repair_room(extent, self.watched.object());
+        self.watched.check_removed() || matches!(self.poll(false), Readiness::Ready)
+    }
+
+    fn notices(&self) -> Option<ObjectNotices<'_>> {
+        self.watched.notices()
+    }
+}
+
+impl UntypedSubscriber {
     fn source(&self) -> Arc<dyn Source> {
         let (handle, watched, deaths) = self.watched();
         let (slot, garbage) = (watched.slot(), SeenGarbage::default());
         Arc::new(SubscriberSource { handle, watched, deaths, garbage, slot })
+    }
+}
+
+impl UntypedPublisher {
+    fn source(&self) -> Arc<dyn Source> {
+        let (handle, watched) = self.watched();
+        Arc::new(PublisherSource { handle, watched })
+    }
+}
+
+#[allow(private_interfaces, reason = "it is implemented by this library only")]
+impl<M: Message + ?Sized> Waitable for Subscriber<M> {
+    fn source(&self) -> Arc<dyn Source> {
+        self.subscriber.source()
+    }
+}
+
+#[allow(private_interfaces, reason = "it is implemented by this library only")]
+impl Waitable for AnySubscriber {
+    fn source(&self) -> Arc<dyn Source> {
+        self.subscriber.source()
+    }
+}
+
+#[allow(private_interfaces, reason = "it is implemented by this library only")]
+impl<M: Message + ?Sized> Waitable for Publisher<M> {
+    fn source(&self) -> Arc<dyn Source> {
+        self.publisher.source()
+    }
+}
+
+#[allow(private_interfaces, reason = "it is implemented by this library only")]
+impl Waitable for AnyPublisher {
+    fn source(&self) -> Arc<dyn Source> {
+        self.publisher.source()
     }
 }

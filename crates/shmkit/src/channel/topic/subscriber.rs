@@ -51,6 +51,12 @@ impl UntypedSubscriber {
         self.membership.check_live()
     }
 
+    /// What a source needs.
+    pub(super) fn watched(&self) -> (Arc<Handle>, Watched, WatchedDeaths) {
+        let Self { handle, membership, deaths, .. } = self;
+        (handle.clone(), membership.watched(), deaths.watched())
+    }
+
     /// What the samples share.
     pub(super) fn borrower(&mut self) -> &Arc<Borrower> {
         let Self { handle, membership, borrower, .. } = self;
@@ -204,12 +210,6 @@ impl<M: Message + ?Sized> Subscriber<M> {
     pub(super) fn join(handle: &Arc<Handle>, shape: TypeShape<M>, history: u64) -> Result<Self> {
         let subscriber = UntypedSubscriber::join(handle, history)?;
         Ok(Self { handle: handle.clone(), subscriber, shape })
-    }
-
-    /// What a source needs.
-    pub(super) fn watched(&self) -> (Arc<Handle>, Watched, WatchedDeaths) {
-        let UntypedSubscriber { handle, membership, deaths, .. } = &self.subscriber;
-        (handle.clone(), membership.watched(), deaths.watched())
     }
 
     /// Waits for the next message, and returns it: a value, or a list as a `Vec`.

@@ -101,7 +101,7 @@ impl<'a> Obstacle<'a> {
         self.word.load(Ordering::Relaxed) == self.seen
     }
 
-    fn ticket(&self) -> SleepTicket<'a> {
+    pub(super) fn ticket(&self) -> SleepTicket<'a> {
         SleepTicket::new(self.word, self.seen)
     }
 }
@@ -112,6 +112,15 @@ pub(crate) enum Refused<'a> {
     /// It can succeed once this is gone.
     Wait(Obstacle<'a>),
     Failed(ClaimError),
+}
+
+impl<'a> Refused<'a> {
+    fn obstacle(self) -> Option<Obstacle<'a>> {
+        match self {
+            Self::Wait(obstacle) => Some(obstacle),
+            Self::Failed(_) => None,
+        }
+    }
 }
 
 impl Claim {
@@ -145,7 +154,7 @@ impl<'a, S: HasShape> Ring<'a, S> {
             }
             let sequence = (tail >> TAIL_SHIFT) + 1;
             if sequence > publishing.limit && self.when_full != WhenFull::Overwrite {
-                self.find_room(publishing, sequence)?;
+                publishing.limit = self.find_room(sequence)?;
             }
             let word = self.stamp(sequence);
             // ORDERING: Acquire; pairs with the exchange in `advance`: this publisher stores its
@@ -173,20 +182,40 @@ impl<'a, S: HasShape> Ring<'a, S> {
         Err(Refused::Failed(ClaimError::Busy))
     }
 
-    /// Computes how far publishers may go, if that is not far enough for `sequence`.
+    /// Computes how far publishers may go, and refuses `sequence` if that is not far enough.
     #[cold]
-    fn find_room(self, publishing: &mut Publishing, sequence: u64) -> Result<(), Refused<'a>> {
+    fn find_room(self, sequence: u64) -> Result<u64, Refused<'a>> {
         if sequence > LAST {
             return Err(Refused::Failed(ClaimError::Corrupt));
         }
         let room = self.room();
         let Room { last, slowest } = room.ok_or(Refused::Failed(ClaimError::Closed))?;
-        publishing.limit = last;
         match slowest {
             Some(Slowest { slot, cursor: word, seen }) if sequence > last => {
                 Err(Refused::Wait(Obstacle { entry: 0, slot: Some(slot), word, seen }))
             }
-            _ => Ok(()),
+            _ => Ok(last),
+        }
+    }
+
+    /// Returns what a claim would wait for now. `None`: it would succeed, or fail.
+    pub(super) fn obstacle(self) -> Option<Obstacle<'a>> {
+        // ORDERING: Acquire; as in `claim`.
+        let tail = self.tail().load(Ordering::Acquire);
+        let sequence = (tail >> TAIL_SHIFT) + 1;
+        if tail & CLOSED != 0 {
+            return None;
+        }
+        if self.when_full != WhenFull::Overwrite
+            && let Err(refused) = self.find_room(sequence)
+        {
+            return refused.obstacle();
+        }
+        // ORDERING: Acquire; as in `claim`.
+        let stamp = self.stamp(sequence).load(Ordering::Acquire);
+        match is_free_for(stamp, sequence, self.depth) {
+            true => None,
+            false => self.check_entry(tail, sequence, stamp).err()?.obstacle(),
         }
     }
 
@@ -254,13 +283,13 @@ impl<'a, S: HasShape> Ring<'a, S> {
         waited.result(|| Err(ClaimError::Full(slot)), |stop| Err(ClaimError::Stopped(stop)))
     }
 
-    /// The slow check: removes a dead subscriber, or skips the entry of a dead publisher.
-    fn check_obstacle(
+    /// Removes a dead subscriber, or skips the entry of a dead publisher.
+    pub(super) fn repair(
         self,
         obstacle: &Obstacle<'_>,
         extent: Extent<'_>,
         liveness: &impl Liveness,
-    ) -> Option<Checked<Result<Claim, ClaimError>>> {
+    ) {
         match obstacle.slot {
             Some(slot) => {
                 self.reap_subscriber(slot, liveness);
@@ -268,6 +297,16 @@ impl<'a, S: HasShape> Ring<'a, S> {
             }
             None => self.skip_if_abandoned(obstacle.entry, liveness),
         }
+    }
+
+    /// The slow check of a publisher that waits.
+    fn check_obstacle(
+        self,
+        obstacle: &Obstacle<'_>,
+        extent: Extent<'_>,
+        liveness: &impl Liveness,
+    ) -> Option<Checked<Result<Claim, ClaimError>>> {
+        self.repair(obstacle, extent, liveness);
         liveness.object_is_removed().then_some(Checked::Removed(Err(ClaimError::Closed)))
     }
 

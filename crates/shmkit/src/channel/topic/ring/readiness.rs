@@ -1,11 +1,12 @@
-//! Whether a subscriber has something to receive, for threads that wait for other things, too.
+//! Whether a subscriber has something to receive, or a publisher room: for threads that wait for
+//! other things, too.
 
 use super::records::CURSOR_SHIFT;
 use super::{COMPLETE, HasShape, LAST, MARKS, Ring, SKIPPED, STAMP_SHIFT, STATE, is_incomplete};
 use crate::channel::topic::geometry::CURSOR;
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::participant::Liveness;
-use crate::wait::{CLOSED, Readiness, SleepTicket};
+use crate::wait::{CLOSED, Extent, Readiness, SleepTicket};
 
 /// A stamp that no publisher writes, which was found: it counts once, as it is reported once.
 #[derive(Debug, Default)]
@@ -38,6 +39,22 @@ impl<'a, S: HasShape> Ring<'a, S> {
     /// it.
     pub(crate) fn skip_abandoned_of(self, slot: u32, liveness: &impl Liveness) {
         self.skip_if_abandoned(self.next_of(slot), liveness);
+    }
+
+    /// Returns whether a publisher would find room for a message now, or get an error; otherwise
+    /// returns what to sleep on.
+    pub(crate) fn room_readiness(self) -> Readiness<'a> {
+        match self.obstacle() {
+            Some(obstacle) => Readiness::Pending(obstacle.ticket()),
+            None => Readiness::Ready,
+        }
+    }
+
+    /// Removes what dead participants leave in the way of a publisher.
+    pub(crate) fn repair_room(self, extent: Extent<'_>, liveness: &impl Liveness) {
+        if let Some(obstacle) = self.obstacle() {
+            self.repair(&obstacle, extent, liveness);
+        }
     }
 
     /// The sequence of the message that a subscriber receives next, by its cursor. Another process
