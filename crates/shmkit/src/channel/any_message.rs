@@ -42,17 +42,21 @@ impl AnyMessage {
 
     /// The messages of an object.
     pub(in crate::channel) fn of(layout: &ObjectLayout) -> Result<Self> {
-        let (schema, max_len) = (Schema::parse(&layout.schema)?, layout.item_length);
+        let schema = Schema::parse(&layout.schema)?;
         let value = schema.value().cloned();
-        let found = value.and_then(|value| match (value.shape(), max_len) {
-            (_, 0) => Some((value.clone(), value)),
-            (Shape::Array { item, len }, _) if *len == max_len => Some(((**item).clone(), value)),
-            _ => None,
-        });
-        match found {
-            Some((element, value)) => Ok(Self { element, max_len, value }),
-            None => Err(Error::new(ErrorKind::Corrupt, "its schema has no type of its messages")),
-        }
+        let found = value.and_then(|value| Self::of_value(value, layout.item_length));
+        found
+            .ok_or_else(|| Error::new(ErrorKind::Corrupt, "its schema has no type of its messages"))
+    }
+
+    /// The messages of which the longest one is such a value. `None`: it is no list of `max_len`.
+    pub(in crate::channel) fn of_value(value: Schema, max_len: u64) -> Option<Self> {
+        let element = match (value.shape(), max_len) {
+            (_, 0) => value.clone(),
+            (Shape::Array { item, len }, _) if *len == max_len => (**item).clone(),
+            _ => return None,
+        };
+        Some(Self { element, max_len, value })
     }
 
     /// Refuses an object with messages of another type.

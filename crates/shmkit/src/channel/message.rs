@@ -1,11 +1,13 @@
-//! What a message of a topic or of a queue is: one value of a type, or a list of them.
+//! What a message is, of a topic or of a queue, or a request or a response: one value of a type, or
+//! a list of them.
 //!
 //! ```text
 //! T      one value         bytes of T                            its size is a constant
 //! [T]    0 to N elements   bytes of T, one after the other       the message has its length
 //! ```
 //!
-//! N is an option of the object, and its header has it as the length of an item; 0: one value.
+//! N is an option of the object, and its header has it as the length of an item, or a part of that;
+//! 0: one value.
 
 #![allow(unsafe_code, reason = "treats values as bytes, and checked bytes as values")]
 
@@ -21,8 +23,9 @@ use crate::shareable::{Shareable, bytes_of};
 /// How many bytes a list of the default length has at most.
 const DEFAULT_LIST_BYTES: usize = 4 << 10;
 
-/// What a message of a [`Topic`](crate::Topic) or of a [`Queue`](crate::Queue) can be: a
-/// [`Shareable`] value, or a list `[T]` of such values, where each message has a length of its own.
+/// What a message of a [`Topic`](crate::Topic) or of a [`Queue`](crate::Queue), or a request or a
+/// response of a [`Call`](crate::Call), can be: a [`Shareable`] value, or a list `[T]` of such
+/// values, where each message has a length of its own.
 ///
 /// It is implemented by this library only.
 #[diagnostic::on_unimplemented(
@@ -258,7 +261,7 @@ pub(in crate::channel) fn check_len(len: usize, most: u64) -> Result<()> {
 fn too_long(len: usize, most: u64) -> Error {
     let why = format!(
         "the message has {len} elements, and at most {most} are allowed: split it, or create the \
-         object with a larger `max_len`"
+         object for longer ones"
     );
     Error::new(ErrorKind::InvalidArgument, why)
 }

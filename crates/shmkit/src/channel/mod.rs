@@ -7,6 +7,7 @@ mod latest;
 mod message;
 mod pipe;
 mod queue;
+mod sent;
 mod topic;
 
 pub use call::{AnyCall, AnyClient, AnyPending, AnyRequest, AnyServer};

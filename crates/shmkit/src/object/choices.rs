@@ -33,6 +33,8 @@ pub(crate) struct Choices {
     pub(crate) is_gated: bool,
     /// The flags of its kind, from bit 16 on.
     pub(crate) kind_flags: KindFlags,
+    /// Why an option that was chosen is refused.
+    pub(crate) refused: Option<String>,
 }
 
 impl Choices {
@@ -52,6 +54,7 @@ impl Choices {
             replace_unused: false,
             is_gated: false,
             kind_flags: KindFlags { chosen: 0, on: 0 },
+            refused: None,
         }
     }
 
@@ -76,9 +79,15 @@ impl Choices {
         let most = found.participants_count;
         check_option("max participants", self.participants, most, |it| it.to_string())?;
         let number = |it: u64| it.to_string();
-        let (items, length) = found.kind.names_of_counts();
-        check_option(items, self.items.map(u64::from), found.items.into(), number)?;
-        check_option(length, self.item_length, found.item_length, number)
+        let items = self.items.map(u64::from);
+        check_option(found.kind.name_of_items(), items, found.items.into(), number)?;
+        let lengths = found.kind.names_of_lengths();
+        lengths.iter().try_for_each(|(name, bits)| {
+            let part = |length: u64| (length & bits) >> bits.trailing_zeros();
+            // Of several lengths, 0 is one that was not chosen.
+            let asked = self.item_length.map(part).filter(|it| *it > 0 || lengths.len() == 1);
+            check_option(name, asked, part(found.item_length), number)
+        })
     }
 }
 

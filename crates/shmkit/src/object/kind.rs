@@ -1,5 +1,9 @@
 //! The kinds of object.
 
+/// The bits of the length of an item of a call that are the length of a request. The others are the
+/// length of a response.
+pub(crate) const REQUEST_LENGTH: u64 = u32::MAX as u64;
+
 /// What an object is. The numbers are part of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -93,12 +97,24 @@ impl Kind {
         }
     }
 
-    /// What its options call the number of items, and the length of an item.
-    pub(crate) const fn names_of_counts(self) -> (&'static str, &'static str) {
+    /// What its options call the number of items.
+    pub(crate) const fn name_of_items(self) -> &'static str {
         match self {
-            Self::Topic | Self::Queue => ("the depth", "the largest length of a message"),
-            Self::Pipe => ("the number of items", "the capacity"),
-            _ => ("the number of items", "the length of an item"),
+            Self::Topic | Self::Queue => "the depth",
+            _ => "the number of items",
+        }
+    }
+
+    /// What its options call the length of an item, and which bits of it that is.
+    pub(crate) const fn names_of_lengths(self) -> &'static [(&'static str, u64)] {
+        match self {
+            Self::Topic | Self::Queue => &[("the largest length of a message", u64::MAX)],
+            Self::Call => &[
+                ("the largest length of a request", REQUEST_LENGTH),
+                ("the largest length of a response", !REQUEST_LENGTH),
+            ],
+            Self::Pipe => &[("the capacity", u64::MAX)],
+            _ => &[("the length of an item", u64::MAX)],
         }
     }
 

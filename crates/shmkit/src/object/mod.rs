@@ -56,6 +56,7 @@ pub use choices::default_directory;
 pub(crate) use choices::{Choices, KindFlags, check_option, missing, shown};
 pub use header::Lifetime;
 pub use kind::Kind;
+pub(crate) use kind::REQUEST_LENGTH;
 pub(crate) use layout::{NewObject, ObjectLayout};
 pub(crate) use membership::{Membership, RecordedWait};
 pub(crate) use name::Name;

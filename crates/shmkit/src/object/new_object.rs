@@ -28,10 +28,10 @@ pub(super) fn new_of<'a, P: Payload>(
 ) -> Result<NewObject<'a>> {
     P::check_initial(initial)?;
     let begun_with = Some(P::items(initial)?).filter(|items| *items > 0);
-    let items = choices.items.or(begun_with).unwrap_or_else(|| {
-        let item_length = choices.item_length.unwrap_or(P::ITEM_LENGTH);
-        P::default_items(item_length)
-    });
+    let items = choices
+        .items
+        .or(begun_with)
+        .unwrap_or_else(|| P::default_items(P::item_length(choices.item_length)));
     Ok(new_object::<P>(choices, items, flags, &|to| P::plan(to, None), first))
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn new_object<'a, P: Payload>(
     let counts = Counts {
         participants: choices.participants.unwrap_or(P::PARTICIPANTS),
         items,
-        item_length: choices.item_length.unwrap_or(P::ITEM_LENGTH),
+        item_length: P::item_length(choices.item_length),
     };
     NewObject {
         plan: Plan::new(P::KIND, counts, &|to| plan(to.with_flags(flags))),

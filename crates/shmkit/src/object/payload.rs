@@ -43,6 +43,12 @@ pub trait Payload: Sized {
     #[doc(hidden)]
     const ITEM_LENGTH: u64 = 0;
 
+    /// The most elements of an item, if the options say this.
+    #[doc(hidden)]
+    fn item_length(chosen: Option<u64>) -> u64 {
+        chosen.unwrap_or(Self::ITEM_LENGTH)
+    }
+
     /// The number of items, unless the options or what it begins with say another.
     #[doc(hidden)]
     const ITEMS: u32 = 0;

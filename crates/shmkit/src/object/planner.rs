@@ -160,9 +160,10 @@ pub(crate) struct SlotField<'a> {
 pub(crate) enum SlotContent<'a> {
     Word,
     Value(ValueType<'a>),
-    /// So many values, each in so many bytes.
+    /// So many values, each in so many bytes: of lists, with a length before.
     Values {
         value: ValueType<'a>,
+        has_length: bool,
         stride: u64,
         count: u64,
     },
@@ -344,8 +345,13 @@ impl<'a> Planner<'a> {
                 match field.content {
                     SlotContent::Word => to.text("u64"),
                     SlotContent::Value(value) => to.value(value),
-                    SlotContent::Values { value, stride, count } => {
-                        to.pieces(&[Text("[("), Number(stride), Text(",8){value@0:")]);
+                    SlotContent::Values { value, has_length, stride, count } => {
+                        to.pieces(&[Text("[("), Number(stride), Text(",8){")]);
+                        let before: &[_] = match has_length {
+                            true => &[Text("length@0:"), Text(WORDS), Text("#u64,value@8:")],
+                            false => &[Text("value@0:")],
+                        };
+                        to.pieces(before);
                         to.pieces(&[Text(VALUE), Text("#")]);
                         to.value(value);
                         to.pieces(&[Text("};"), Number(count), Text("]")]);

@@ -100,7 +100,7 @@ impl<M: Message + ?Sized> QueueSender<M> {
     }
 }
 
-impl<Req: Shareable, Resp: Shareable> CallClient<Req, Resp> {
+impl<Req: Message + ?Sized, Resp: Message + ?Sized> CallClient<Req, Resp> {
     /// Sends a request, waits until it is answered, and returns the first response, as
     /// [`call`](Self::call) does, without blocking the thread.
     ///
@@ -109,7 +109,7 @@ impl<Req: Shareable, Resp: Shareable> CallClient<Req, Resp> {
     /// # Errors
     ///
     /// Those of [`call`](Self::call); `Os` if the system refuses the thread that watches.
-    pub async fn call_async(&self, request: &Req) -> Result<Resp> {
+    pub async fn call_async(&self, request: &Req) -> Result<Resp::Owned> {
         let mut pending = self.send_async(request).await?;
         match pending.recv_async().await? {
             Some(response) => Ok(response),
@@ -129,7 +129,7 @@ impl<Req: Shareable, Resp: Shareable> CallClient<Req, Resp> {
     }
 }
 
-impl<Resp: Shareable> Pending<'_, Resp> {
+impl<Resp: Message + ?Sized> Pending<'_, Resp> {
     /// Waits for the next response, as [`recv`](Self::recv) does, without blocking the thread:
     /// `None` after the last one.
     ///
@@ -138,12 +138,12 @@ impl<Resp: Shareable> Pending<'_, Resp> {
     /// # Errors
     ///
     /// Those of [`recv`](Self::recv); `Os` if the system refuses the thread that watches.
-    pub async fn recv_async(&mut self) -> Result<Option<Resp>> {
+    pub async fn recv_async(&mut self) -> Result<Option<Resp::Owned>> {
         attempt_until_ready!(self.receive_at_once().map(there), self.source())
     }
 }
 
-impl<Req: Shareable, Resp: Shareable> CallServer<Req, Resp> {
+impl<Req: Message + ?Sized, Resp: Message + ?Sized> CallServer<Req, Resp> {
     /// Receives the oldest request, as [`recv`](Self::recv) does, without blocking the thread.
     ///
     /// Dropping the future begins no request.
@@ -151,12 +151,12 @@ impl<Req: Shareable, Resp: Shareable> CallServer<Req, Resp> {
     /// # Errors
     ///
     /// Those of [`recv`](Self::recv); `Os` if the system refuses the thread that watches.
-    pub async fn recv_async(&self) -> Result<Request<'_, Req, Resp>> {
+    pub async fn recv_async(&self) -> Result<Request<'_, Req::Owned, Resp>> {
         attempt_until_ready!(self.try_recv(), self.source())
     }
 }
 
-impl<Req, Resp: Shareable> Request<'_, Req, Resp> {
+impl<Req, Resp: Message + ?Sized> Request<'_, Req, Resp> {
     /// Answers with this response, after which others can follow, as
     /// [`respond_part`](Self::respond_part) does, without blocking the thread.
     ///

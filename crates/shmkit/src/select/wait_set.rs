@@ -32,8 +32,9 @@ const ACTION: &str = "wait for";
 /// of a handle stays open until it is removed from the set. A handle that was dropped is never
 /// ready.
 ///
-/// A set that waits costs what one waiter costs, however many handles it has. With more than 127 of
-/// them (on Windows, 63), it starts a thread for as many each.
+/// On Linux, a set that waits costs what one waiter costs, however many handles it has: see
+/// [Platforms](#platforms). With more than 127 of them (on Windows, 63), it starts a thread for as
+/// many each.
 ///
 /// # If a process dies
 ///
@@ -45,6 +46,11 @@ const ACTION: &str = "wait for";
 ///
 /// A sleeping thread is woken at once on Windows, and on Linux from 5.16 on. Elsewhere, or where a
 /// sandbox forbids `futex_waitv`, it looks every 5 ms.
+///
+/// On Linux, the system announces each death, and a set that waits looks for deaths and removed
+/// names at a few of its handles once in a second. On Windows and macOS, and where Linux gives no
+/// death notices, a set that waits looks at every handle each 25 to 50 ms, with system calls for
+/// each: many handles cost a part of a processor.
 ///
 /// # Examples
 ///

@@ -35,9 +35,11 @@
 //!
 //! # Slow checks
 //!
-//! Each source remembers its last check, as a handle does. While its notices are armed, only news
-//! cause one; beside that, a few sources are checked once in a second, in turn. So an idle thread
-//! wakes once in a second, however many sources it waits for.
+//! Each source remembers its last check, as a handle does. While its notices are armed, and
+//! announce every death, as on Linux, only news cause one; beside that, a few sources are checked
+//! once in a second, in turn. So an idle thread wakes once in a second, however many sources it
+//! waits for. Where notices do not announce every death, as on Windows, an idle thread wakes each
+//! 25 to 50 ms, and checks every source: that costs system calls for each.
 
 use std::cell::RefCell;
 use std::ops::Range;

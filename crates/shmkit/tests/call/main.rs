@@ -3,11 +3,12 @@
 #[cfg(not(windows))]
 mod allocations;
 mod any;
+mod lists;
 
 use std::time::{Duration, Instant};
 
 use shmkit::memory::Trust;
-use shmkit::{Call, CancelToken, ErrorKind, Options, Queue, Shareable, inspect};
+use shmkit::{Call, CancelToken, ErrorKind, Message, Options, Queue, Shareable, inspect};
 
 /// No wait in a passing test takes this long.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -29,7 +30,7 @@ impl TestDir {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn options<Req: Shareable, Resp: Shareable>(&self) -> Options<Call<Req, Resp>> {
+    fn options<Req: Message + ?Sized, Resp: Message + ?Sized>(&self) -> Options<Call<Req, Resp>> {
         Call::<Req, Resp>::options().directory(self.0.path())
     }
 

@@ -5,7 +5,6 @@ use super::slots::{Slot, advance};
 use super::state::{COUNTS, Progress, State};
 use crate::channel::queue::tell;
 use crate::memory::atomic::Ordering;
-use crate::memory::copy::copy_in;
 use crate::participant::ParticipantId;
 use crate::wait::CLOSED;
 
@@ -53,7 +52,7 @@ impl CallWords<'_> {
     /// Writes a response for which there is room, and announces it. More can follow.
     pub(super) fn respond_part(self, begun: &mut Begun, response: &[u8]) -> Result<(), Failure> {
         let slot = self.slot(begun.slot)?;
-        copy_in(response, slot.response(begun.sent));
+        slot.response(begun.sent).write(response);
         // CRASH: dying here leaves a response that nobody sees.
         crash_point!("call: part written, not announced");
         let has_told = advance(slot.answer(), begun.number, |said| {
@@ -72,7 +71,7 @@ impl CallWords<'_> {
         begun: &Begun,
         response: &[u8],
     ) -> Result<(), Failure> {
-        copy_in(response, self.slot(begun.slot)?.response(begun.sent));
+        self.slot(begun.slot)?.response(begun.sent).write(response);
         crash_point!("call: response written, not ended");
         self.end(me, begun, State::Answered(begun.number))
     }

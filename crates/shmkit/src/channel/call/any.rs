@@ -9,18 +9,19 @@ use std::time::Duration;
 use super::Call;
 use super::asking::{AskedCall, Asker};
 use super::counts::CallCounts;
-use super::geometry::Geometry;
+use super::geometry::{Geometry, MessageSize};
 use super::handle::Handle;
-use super::options::{check_numbers, choose_parts};
+use super::lengths::{Lengths, choose_request_length, choose_response_length};
+use super::options::{check_sizes, choose_parts};
 use super::payload::{plan, types_of};
 use super::serving::{BegunCall, Server};
+use super::slots::InSlot;
+use crate::channel::any_message::AnyMessage;
 use crate::error::{Error, ErrorKind, Peer, Result};
 use crate::memory::Trust;
-use crate::memory::atomic::AtomicU64;
-use crate::memory::copy::copy_out;
 use crate::object::{
     Choices, Kind, Name, NewObject, ObjectLayout, OpenMode, OpenObject, Options, Payload, Planner,
-    ValueType, check_kind, file_flags, new_object, size_and_fingerprint,
+    check_kind, file_flags, new_object, size_and_fingerprint,
 };
 use crate::participant::Role;
 use crate::shareable::{Schema, room_for};
@@ -32,8 +33,41 @@ type OfAnyTypes = Call<u8, u8>;
 /// The types of requests and responses.
 #[derive(Debug)]
 struct Types {
-    request: Schema,
-    response: Schema,
+    request: AnyMessage,
+    response: AnyMessage,
+}
+
+impl Types {
+    /// Those of a new object.
+    fn new(choices: &Choices, request: &Schema, response: &Schema) -> Result<Self> {
+        let lengths = Lengths::of(choices.item_length.unwrap_or(0));
+        let new = |schema, len| AnyMessage::new(schema, Some(len).filter(|len| *len > 0));
+        let request = new(request, lengths.request)?;
+        Ok(Self { request, response: new(response, lengths.response)? })
+    }
+
+    /// Those of an object with this layout, if its schema is that of a call.
+    fn of(layout: &ObjectLayout) -> Result<Option<Self>> {
+        let schema = Schema::parse(&layout.schema)?;
+        let lengths = Lengths::of(layout.item_length);
+        let types = types_of(&schema).and_then(|(request, response)| {
+            let request = AnyMessage::of_value(request.clone(), lengths.request)?;
+            let response = AnyMessage::of_value(response.clone(), lengths.response)?;
+            Some(Self { request, response })
+        });
+        Ok(types)
+    }
+
+    fn sizes(&self) -> [MessageSize; 2] {
+        [&self.request, &self.response].map(|message| MessageSize {
+            element_bytes: message.element().size(),
+            max_len: message.max_len().unwrap_or(0),
+        })
+    }
+
+    fn plan(&self, planner: &mut Planner<'_>) {
+        plan(planner, self.request.value_type(), self.response.value_type());
+    }
 }
 
 /// An open [`Call`] of types that are known at run time: the object describes them.
@@ -92,32 +126,41 @@ impl AnyCall {
     fn over(object: OpenObject) -> Result<Self> {
         let layout = object.layout();
         check_kind(layout.kind, Kind::Call)?;
-        let schema = Schema::parse(&layout.schema)?;
-        let typed = types_of(&schema).and_then(|(request, response)| {
+        let types = Types::of(layout)?.and_then(|types| {
             let (slots, flags) = (layout.items, layout.flags);
-            let geometry = Geometry::of(request.size(), response.size(), slots, flags)?;
-            let (requests, responses) = (ValueType::Schema(request), ValueType::Schema(response));
-            let plan = |to: &mut Planner<'_>| plan(to.with_flags(flags), requests, responses);
+            let [request, response] = types.sizes();
+            let geometry = Geometry::of(request, response, slots, flags)?;
+            let plan = |to: &mut Planner<'_>| types.plan(to.with_flags(flags));
             let found = (layout.payload_size, layout.fingerprint);
             let expected = size_and_fingerprint(Kind::Call, layout.counts(), &plan);
-            let types = || Types { request: request.clone(), response: response.clone() };
-            (expected == found).then(|| (geometry, types()))
+            (expected == found).then_some((geometry, types))
         });
-        let Some((geometry, types)) = typed else {
+        let Some((geometry, types)) = types else {
             return Err(Error::new(ErrorKind::Corrupt, "its schema is not that of a call"));
         };
         let handle = Handle::over(Arc::new(object), geometry)?;
         Ok(Self { handle: handle.into(), types: types.into() })
     }
 
-    /// Returns the type of its requests, as the object describes it.
+    /// Returns the type of its requests, as the object describes it: of each element, if they are
+    /// lists.
     pub fn request_schema(&self) -> &Schema {
-        &self.types.request
+        self.types.request.element()
     }
 
-    /// Returns the type of its responses.
+    /// Returns the type of its responses: of each element, if they are lists.
     pub fn response_schema(&self) -> &Schema {
-        &self.types.response
+        self.types.response.element()
+    }
+
+    /// Returns how many elements a request has at most. `None`: each is one value.
+    pub fn max_request_len(&self) -> Option<u64> {
+        self.types.request.max_len()
+    }
+
+    /// Returns how many elements a response has at most. `None`: each is one value.
+    pub fn max_response_len(&self) -> Option<u64> {
+        self.types.response.max_len()
     }
 
     /// Returns the right to send requests: see [`Call::client`].
@@ -173,8 +216,21 @@ impl Options<AnyCall> {
         self
     }
 
-    /// Creates a call with requests and responses of these types. Programs open it as a [`Call`] of
-    /// types with the same layouts.
+    /// Makes each request a list of up to so many elements, 1 to 4,294,967,295, with a length of
+    /// its own. Default: each request is one value.
+    pub fn max_request_len(mut self, elements: u64) -> Self {
+        choose_request_length(&mut self.choices, elements);
+        self
+    }
+
+    /// Makes each response a list of up to so many elements. Default: each response is one value.
+    pub fn max_response_len(mut self, elements: u64) -> Self {
+        choose_response_length(&mut self.choices, elements);
+        self
+    }
+
+    /// Creates a call with requests and responses of these types, or of lists of them. Programs
+    /// open it as a [`Call`] of types with the same layouts.
     ///
     /// # If a process dies
     ///
@@ -186,7 +242,8 @@ impl Options<AnyCall> {
     /// number or a type that is too large; `Unsupported` in a directory on a network.
     pub fn create(&self, name: &str, request: &Schema, response: &Schema) -> Result<AnyCall> {
         let create = || {
-            let new = self.new_object(request, response)?;
+            let types = Types::new(&self.choices, request, response)?;
+            let new = self.new_object(&types)?;
             let open = OpenObject::create(&Name::new(name)?, &self.choices, &new)?;
             AnyCall::over(open).map_err(Error::after_creation)
         };
@@ -205,20 +262,20 @@ impl Options<AnyCall> {
         request: &Schema,
         response: &Schema,
     ) -> Result<AnyCall> {
-        let fits = |found: &ObjectLayout| {
-            check_kind(found.kind, Kind::Call)?;
-            let found = Schema::parse(&found.schema)?;
-            let differs = types_of(&found).and_then(|(found_request, found_response)| {
-                let requests = request.first_difference(found_request);
-                requests.or_else(|| response.first_difference(found_response))
-            });
-            match differs {
-                Some(why) => Err(Error::new(ErrorKind::WrongType, why)),
-                None => Ok(()),
-            }
-        };
         let open_or_create = || {
-            let new = || self.new_object(request, response);
+            let types = Types::new(&self.choices, request, response)?;
+            let fits = |found: &ObjectLayout| {
+                check_kind(found.kind, Kind::Call)?;
+                match Types::of(found)? {
+                    Some(found) => {
+                        types.request.check_same(&found.request)?;
+                        types.response.check_same(&found.response)
+                    }
+                    // Opening it says what is wrong.
+                    None => Ok(()),
+                }
+            };
+            let new = || self.new_object(&types);
             let open = OpenObject::open_or_create(&Name::new(name)?, &self.choices, fits, new)?;
             if open.was_created() {
                 return AnyCall::over(open).map_err(Error::after_creation);
@@ -230,18 +287,11 @@ impl Options<AnyCall> {
         open_or_create().map_err(|error| error.doing("open or create").on(name))
     }
 
-    fn new_object<'a>(&self, request: &'a Schema, response: &'a Schema) -> Result<NewObject<'a>> {
-        check_numbers(&self.choices)?;
+    fn new_object<'a>(&self, types: &'a Types) -> Result<NewObject<'a>> {
+        check_sizes(&self.choices, types.sizes())?;
         let flags = file_flags::<OfAnyTypes>(&self.choices)?;
         let slots = self.choices.items.unwrap_or(OfAnyTypes::ITEMS);
-        if Geometry::of(request.size(), response.size(), slots, flags).is_none() {
-            let (request, response) = (request.size(), response.size());
-            let why = format!("requests of {request} and responses of {response} bytes");
-            return Err(Error::new(ErrorKind::InvalidArgument, why));
-        }
-        let plan = move |to: &mut Planner<'_>| {
-            plan(to, ValueType::Schema(request), ValueType::Schema(response));
-        };
+        let plan = move |to: &mut Planner<'_>| types.plan(to);
         Ok(new_object::<OfAnyTypes>(&self.choices, slots, flags, &plan, plan))
     }
 }
@@ -259,11 +309,11 @@ impl AnyClient {
     ///
     /// # Errors
     ///
-    /// `InvalidArgument` if the bytes are not a value of the type; `OutOfSpace` if there is no
+    /// `InvalidArgument` if the bytes are not a request of the type; `OutOfSpace` if there is no
     /// memory for a copy; and those of [`CallClient::send_timeout`](super::CallClient).
     pub fn send(&self, request: &[u8], timeout: Option<Duration>) -> Result<AnyPending<'_>> {
         let label = self.asker.party.handle.object.label();
-        let request = self.types.request.to_set(request);
+        let request = self.types.request.to_send(request);
         let request = request.map_err(|error| error.doing("call").on(label))?;
         let call = self.asker.ask(&request, || until(timeout))?;
         Ok(AnyPending { call, types: self.types.clone() })
@@ -287,7 +337,7 @@ impl AnyPending<'_> {
     /// `OutOfSpace`; and those of [`Pending::recv_timeout`](super::Pending::recv_timeout).
     pub fn recv(&mut self, timeout: Option<Duration>) -> Result<Option<Vec<u8>>> {
         let types = &self.types;
-        self.call.next(|| until(timeout), |words| checked(words, &types.response))
+        self.call.next(|| until(timeout), |message| checked(message, &types.response))
     }
 
     /// Returns the bytes of the next response if it is there: `None` if it is not, or if none
@@ -306,7 +356,7 @@ impl AnyPending<'_> {
     /// Returns the next response, or none if none follows. `Pending`: it is not there yet.
     pub(crate) fn receive_at_once(&mut self) -> Result<Poll<Option<Vec<u8>>>> {
         let types = &self.types;
-        self.call.attempt(|| Until::Now, |words| checked(words, &types.response))
+        self.call.attempt(|| Until::Now, |message| checked(message, &types.response))
     }
 
     /// Returns whether no response follows.
@@ -329,7 +379,7 @@ impl AnyServer {
     ///
     /// `OutOfSpace`; and those of [`CallServer::recv_timeout`](super::CallServer::recv_timeout).
     pub fn recv(&self, timeout: Option<Duration>) -> Result<AnyRequest<'_>> {
-        let read = |words: &[AtomicU64]| checked(words, &self.types.request);
+        let read = |message: InSlot<'_>| checked(message, &self.types.request);
         let (call, bytes) = self.server.begin(|| until(timeout), read)?;
         Ok(AnyRequest { call, bytes, types: self.types.clone() })
     }
@@ -369,7 +419,7 @@ impl AnyRequest<'_> {
     /// `InvalidArgument` if the bytes are not a value of the type: the client gets `Refused`. And
     /// those of [`Request::respond`](super::Request::respond).
     pub fn respond(self, response: &[u8]) -> Result<()> {
-        let response = self.types.response.to_set(response).map_err(answering)?;
+        let response = self.types.response.to_send(response).map_err(answering)?;
         self.call.respond(&response)
     }
 
@@ -380,7 +430,7 @@ impl AnyRequest<'_> {
     ///
     /// Those of [`respond`](Self::respond), and `TimedOut`: `Full` for a timeout of 0.
     pub fn respond_part(&mut self, response: &[u8], timeout: Option<Duration>) -> Result<()> {
-        let response = self.types.response.to_set(response).map_err(answering)?;
+        let response = self.types.response.to_send(response).map_err(answering)?;
         self.call.respond_part(&response, || until(timeout))
     }
 
@@ -417,13 +467,16 @@ fn until(timeout: Option<Duration>) -> Until {
     }
 }
 
-/// Copies the bytes of a value, and checks them.
-fn checked(words: &[AtomicU64], schema: &Schema) -> Result<Vec<u8>> {
-    let mut room = room_for(schema.size(), MaybeUninit::new(0))?;
-    copy_out(words, &mut room);
+/// Copies the bytes of a message, and checks them.
+fn checked(message: InSlot<'_>, messages: &AnyMessage) -> Result<Vec<u8>> {
+    let len = message
+        .len
+        .ok_or_else(|| Error::new(ErrorKind::Corrupt, "it is longer than the longest list"))?;
+    let mut room = room_for(len as u64, MaybeUninit::new(0))?;
+    message.copy_out(&mut room);
     // SAFETY: every byte was written.
     #[allow(unsafe_code, reason = "bytes that were just written")]
     let bytes: Vec<u8> = room.into_iter().map(|byte| unsafe { byte.assume_init() }).collect();
-    schema.check(&bytes).map_err(|error| error.doing("read"))?;
+    messages.check(&bytes)?;
     Ok(bytes)
 }

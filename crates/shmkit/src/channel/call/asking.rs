@@ -7,6 +7,7 @@ use super::handle::Handle;
 use super::party::Party;
 use super::protocol::{Answer, Asked, Failure};
 use super::shown::{Showing, Shown};
+use super::slots::InSlot;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::atomic::AtomicU64;
 use crate::object::Watched;
@@ -91,13 +92,13 @@ impl<'a> AskedCall<'a> {
         self.asked.is_over
     }
 
-    /// Waits for the next response as long as `until` says, and returns what `read` makes of its
-    /// words: `None` after the last one.
+    /// Waits for the next response as long as `until` says, and returns what `read` makes of it:
+    /// `None` after the last one. If there is no memory for it, it stays.
     #[inline(always)]
     pub(super) fn next<R>(
         &mut self,
         until: impl FnOnce() -> Until,
-        read: impl FnOnce(&[AtomicU64]) -> Result<R>,
+        read: impl FnOnce(InSlot<'_>) -> Result<R>,
     ) -> Result<Option<R>> {
         match self.attempt(until, read)? {
             Poll::Ready(response) => Ok(response),
@@ -110,7 +111,7 @@ impl<'a> AskedCall<'a> {
     pub(super) fn attempt<R>(
         &mut self,
         until: impl FnOnce() -> Until,
-        read: impl FnOnce(&[AtomicU64]) -> Result<R>,
+        read: impl FnOnce(InSlot<'_>) -> Result<R>,
     ) -> Result<Poll<Option<R>>> {
         let party = self.party;
         if !party.membership.has_slot() {
@@ -146,16 +147,16 @@ impl<'a> AskedCall<'a> {
 
     /// Reads a response, and makes room for the next one.
     #[inline(always)]
-    fn take<R>(
-        &mut self,
-        is_last: bool,
-        read: impl FnOnce(&[AtomicU64]) -> Result<R>,
-    ) -> Result<R> {
+    fn take<R>(&mut self, is_last: bool, read: impl FnOnce(InSlot<'_>) -> Result<R>) -> Result<R> {
         let call = self.party.handle.call();
         let Some(slot) = call.slots.get(self.asked.slot) else {
             return Err(self.party.failure(Failure::Corrupt));
         };
-        let value = read(slot.response(self.asked.taken));
+        let value = read(slot.response(self.asked.taken).read());
+        let value = value.map_err(|error| self.party.named(error));
+        if value.as_ref().is_err_and(|error| error.kind() == ErrorKind::OutOfSpace) {
+            return value;
+        }
         // What was copied is a response to this call if the slot still says so.
         match call.took(&mut self.asked, is_last) {
             Ok(()) => value,

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::asking::Asker;
-use super::bytes::with_bytes;
 use super::handle::Handle;
 use super::pending::Pending;
+use crate::channel::message::{Message, check_len};
+use crate::channel::sent::with_bytes;
 use crate::error::Result;
 use crate::participant::Role;
-use crate::shareable::{Shareable, check_by_value};
 use crate::wait::Until;
 
 /// The right to send requests to the servers of a [`Call`](super::Call), until it is dropped.
@@ -24,12 +24,12 @@ use crate::wait::Until;
 /// [`peer`](crate::Error::peer). Whether the server did what was asked is not known: a client that
 /// asks again may have it done twice. A request that no server has begun is not affected: it goes
 /// to the next server. If this process dies, its requests are dropped.
-pub struct CallClient<Req: Shareable, Resp: Shareable> {
+pub struct CallClient<Req: Message + ?Sized, Resp: Message + ?Sized> {
     pub(super) asker: Asker,
-    types: PhantomData<fn(Req) -> Resp>,
+    types: PhantomData<fn(&Req, &Resp)>,
 }
 
-impl<Req: Shareable, Resp: Shareable> CallClient<Req, Resp> {
+impl<Req: Message + ?Sized, Resp: Message + ?Sized> CallClient<Req, Resp> {
     pub(super) fn join(handle: &Arc<Handle>) -> Result<Self> {
         Ok(Self { asker: Asker::join(handle)?, types: PhantomData })
     }
@@ -42,11 +42,13 @@ impl<Req: Shareable, Resp: Shareable> CallClient<Req, Resp> {
     /// # Errors
     ///
     /// `PeerDied` if the server died, with the server; `Refused` if the server ended the request
-    /// without an answer; `Closed` if the object was removed; `Corrupt` for bytes that are not a
-    /// value of the type; `Forked`; `RoleLost`; `Busy` if other processes were faster in each of
-    /// many attempts.
+    /// without an answer; `InvalidArgument` for a list with more elements than
+    /// [`Call::max_request_len`](super::Call::max_request_len); `Closed` if the object was removed;
+    /// `Corrupt` for bytes that are not a value of the type; `OutOfSpace` if there is no memory for
+    /// a list; `Forked`; `RoleLost`; `Busy` if other processes were faster in each of many
+    /// attempts.
     #[inline]
-    pub fn call(&self, request: &Req) -> Result<Resp> {
+    pub fn call(&self, request: &Req) -> Result<Resp::Owned> {
         self.call_within(request, || Until::Ever)
     }
 
@@ -58,7 +60,7 @@ impl<Req: Shareable, Resp: Shareable> CallClient<Req, Resp> {
     /// `TimedOut`: the error has the server as [`peer`](crate::Error::peer) if one has the request,
     /// and otherwise says how many servers there are. And those of [`call`](Self::call).
     #[inline]
-    pub fn call_timeout(&self, request: &Req, timeout: Duration) -> Result<Resp> {
+    pub fn call_timeout(&self, request: &Req, timeout: Duration) -> Result<Resp::Owned> {
         // The time begins now, for both waits.
         let until = Until::after(timeout);
         self.call_within(request, || until)
@@ -70,13 +72,12 @@ impl<Req: Shareable, Resp: Shareable> CallClient<Req, Resp> {
     ///
     /// Those of [`call_timeout`](Self::call_timeout).
     #[inline]
-    pub fn call_until(&self, request: &Req, deadline: Instant) -> Result<Resp> {
+    pub fn call_until(&self, request: &Req, deadline: Instant) -> Result<Resp::Owned> {
         self.call_within(request, || Until::Deadline(deadline))
     }
 
     #[inline(always)]
-    fn call_within(&self, request: &Req, until: impl Fn() -> Until) -> Result<Resp> {
-        const { check_by_value::<Resp>("larger than 64 KiB: answer with parts of it") };
+    fn call_within(&self, request: &Req, until: impl Fn() -> Until) -> Result<Resp::Owned> {
         let mut pending = self.send_within(request, &until)?;
         match pending.receive(&until)? {
             Some(response) => Ok(response),
@@ -89,7 +90,7 @@ impl<Req: Shareable, Resp: Shareable> CallClient<Req, Resp> {
     ///
     /// # Errors
     ///
-    /// `Closed`, `Forked`, `RoleLost`, `Busy`.
+    /// `Closed`, `InvalidArgument`, `Forked`, `RoleLost`, `Busy`.
     #[inline]
     pub fn send(&self, request: &Req) -> Result<Pending<'_, Resp>> {
         self.send_within(request, || Until::Ever)
@@ -132,7 +133,16 @@ impl<Req: Shareable, Resp: Shareable> CallClient<Req, Resp> {
         request: &Req,
         until: impl FnOnce() -> Until,
     ) -> Result<Pending<'_, Resp>> {
+        if Req::MAX_LEN > 0 {
+            self.check_len(request.elements().len())?;
+        }
         with_bytes(request, |bytes| Ok(Pending::new(self.asker.ask(bytes, until)?)))
+    }
+
+    fn check_len(&self, len: usize) -> Result<()> {
+        let party = &self.asker.party;
+        let checked = check_len(len, party.handle.geometry.request.max_len);
+        checked.map_err(|error| party.named(error))
     }
 
     /// Returns how many servers live. It costs a system call for each participant.
@@ -147,7 +157,7 @@ impl<Req: Shareable, Resp: Shareable> CallClient<Req, Resp> {
     }
 }
 
-impl<Req: Shareable, Resp: Shareable> fmt::Debug for CallClient<Req, Resp> {
+impl<Req: Message + ?Sized, Resp: Message + ?Sized> fmt::Debug for CallClient<Req, Resp> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("CallClient").field(&self.asker.party.handle.object.label()).finish()
     }

@@ -12,6 +12,7 @@
 //! | `slots` | a slot: a request, and the responses to it |
 //! | `protocol` | asking; the states, who may die where, why no answer is mixed up |
 //! | `answering`, `receiving` | the steps of the server, and of the client once it has asked |
+//! | `received` | copying a request, or a response, out of its slot |
 //! | `order` | which request a server begins |
 //! | `waiting` | waiting: why no thread sleeps beside what it waits for |
 //! | `sweep` | what dead participants held is freed |
@@ -20,18 +21,19 @@
 //! | `options`, `payload` | creating and opening; its parts, and how `shm` describes them |
 //! | `party` | what clients and servers have in common |
 //! | `asking`, `serving` | both sides, for bytes |
-//! | `bytes`, `client`, `pending`, `server`, `request` | what a program uses |
+//! | `lengths` | how long requests and responses can be, in the header and in the options |
+//! | `client`, `pending`, `server`, `request` | what a program uses |
 //! | `sources`, `shown` | waiting for a call together with other things |
 //! | `any` | the same, for types that only the object knows |
 
 mod answering;
 mod any;
 mod asking;
-mod bytes;
 mod client;
 mod counts;
 mod geometry;
 mod handle;
+mod lengths;
 mod options;
 mod order;
 mod parts;
@@ -39,6 +41,7 @@ mod party;
 mod payload;
 mod pending;
 mod protocol;
+mod received;
 mod receiving;
 mod request;
 mod server;
@@ -62,10 +65,10 @@ pub use request::Request;
 pub use server::CallServer;
 
 use self::handle::Handle;
+use crate::channel::message::Message;
 use crate::error::Result;
 use crate::object::Options;
 use crate::participant::Role;
-use crate::shareable::Shareable;
 
 /// Requests and responses, shared under a name: many clients ask, several servers answer.
 ///
@@ -74,6 +77,11 @@ use crate::shareable::Shareable;
 /// into shared memory, and copied out once. A client can have several requests in flight, and wait
 /// for each as long as it likes; one that it gives up is not answered, and a late answer reaches no
 /// other request.
+///
+/// A request, or a response, is one value of a [`Shareable`](crate::Shareable) type, or a list: in
+/// a `Call<[T], U>`, as in a `Call<[u8], U>`, each request has a length of its own, up to
+/// [`Options::max_request_len`]; a `Call<T, [U]>` has such responses. Each place has room for the
+/// longest ones: with the default options, a `Call<[u8], [u8]>` takes 1.3 MiB.
 ///
 /// The object holds up to [`in_flight`](Options::in_flight) requests at a time, and all its memory
 /// is committed when it is created. Opening it takes no slot among its participants; each client
@@ -166,12 +174,31 @@ use crate::shareable::Shareable;
 /// # Ok(())
 /// # }
 /// ```
-pub struct Call<Req: Shareable, Resp: Shareable> {
+///
+/// Lists, each with a length of its own:
+///
+/// ```
+/// use shmkit::Call;
+///
+/// # fn main() -> shmkit::Result<()> {
+/// # let directory = tempfile::tempdir().unwrap();
+/// # let options = Call::<[u8], [u8]>::options().directory(directory.path());
+/// let upper = options.max_request_len(1_000).max_response_len(1_000).create("upper")?;
+/// let (client, server) = (upper.client()?, upper.server()?);
+/// let mut pending = client.send(b"a line")?;
+/// let request = server.recv()?;
+/// let answer = request.to_ascii_uppercase();
+/// request.respond(&answer)?;
+/// assert_eq!(pending.recv()?.unwrap(), b"A LINE");
+/// # Ok(())
+/// # }
+/// ```
+pub struct Call<Req: Message + ?Sized, Resp: Message + ?Sized> {
     handle: Arc<Handle>,
-    types: PhantomData<fn(Req) -> Resp>,
+    types: PhantomData<fn(&Req, &Resp)>,
 }
 
-impl<Req: Shareable, Resp: Shareable> Call<Req, Resp> {
+impl<Req: Message + ?Sized, Resp: Message + ?Sized> Call<Req, Resp> {
     fn over(handle: Handle) -> Self {
         Self { handle: Arc::new(handle), types: PhantomData }
     }
@@ -250,6 +277,16 @@ impl<Req: Shareable, Resp: Shareable> Call<Req, Resp> {
         self.handle.geometry.parts as u32
     }
 
+    /// Returns how many elements a request has at most; 1 if it is not a list.
+    pub fn max_request_len(&self) -> usize {
+        self.handle.geometry.request.max_len.max(1) as usize
+    }
+
+    /// Returns how many elements a response has at most; 1 if it is not a list.
+    pub fn max_response_len(&self) -> usize {
+        self.handle.geometry.response.max_len.max(1) as usize
+    }
+
     /// Counts the requests at this moment. It looks at each slot.
     pub fn counts(&self) -> CallCounts {
         self.handle.call().counts()
@@ -272,13 +309,13 @@ impl<Req: Shareable, Resp: Shareable> Call<Req, Resp> {
     }
 }
 
-impl<Req: Shareable, Resp: Shareable> Clone for Call<Req, Resp> {
+impl<Req: Message + ?Sized, Resp: Message + ?Sized> Clone for Call<Req, Resp> {
     fn clone(&self) -> Self {
         Self { handle: self.handle.clone(), types: PhantomData }
     }
 }
 
-impl<Req: Shareable, Resp: Shareable> fmt::Debug for Call<Req, Resp> {
+impl<Req: Message + ?Sized, Resp: Message + ?Sized> fmt::Debug for Call<Req, Resp> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Call").field(&self.name()).finish()
     }

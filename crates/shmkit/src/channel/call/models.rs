@@ -3,7 +3,7 @@
 use loom::sync::Arc;
 use loom::thread;
 
-use super::geometry::Geometry;
+use super::geometry::{Geometry, MessageSize};
 use super::order::Order;
 use super::protocol::{Answer, Asked, Begun, CallWords, Failure};
 use super::state::State;
@@ -26,7 +26,8 @@ struct Words {
 impl Words {
     fn new(slots: u32) -> Arc<Self> {
         let flags = 1 << 16;
-        let geometry = Geometry::of(8, 8, slots, flags).unwrap();
+        let number = MessageSize { element_bytes: 8, max_len: 0 };
+        let geometry = Geometry::of(number, number, slots, flags).unwrap();
         // Without the room between parts, which would only slow the model down.
         let geometry = Geometry { slots_at: 4 * 8, answer_at: 4 * 8, stride: 6 * 8, ..geometry };
         let words = (0..geometry.words()).map(|_| AtomicU64::new(0)).collect();
@@ -71,7 +72,7 @@ impl Words {
 
     fn read(&self, begun: Begun) -> (Begun, u64) {
         let slot = self.call().slots.get(begun.slot).unwrap();
-        let request = slot.request()[0].load(Ordering::Relaxed);
+        let request = slot.request().words[0].load(Ordering::Relaxed);
         (begun, request)
     }
 
@@ -96,7 +97,7 @@ impl Words {
 
     fn take(&self, asked: &mut Asked, is_last: bool) -> u64 {
         let slot = self.call().slots.get(asked.slot).unwrap();
-        let value = slot.response(asked.taken)[0].load(Ordering::Relaxed);
+        let value = slot.response(asked.taken).words[0].load(Ordering::Relaxed);
         self.call().took(asked, is_last).unwrap();
         value
     }

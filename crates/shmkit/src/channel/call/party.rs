@@ -73,6 +73,12 @@ impl Party {
         self.membership.error(kind, self.action, why)
     }
 
+    /// An error about a request, or a response, with what it does.
+    #[cold]
+    pub(super) fn named(&self, error: Error) -> Error {
+        error.doing(self.action).on(self.handle.object.label())
+    }
+
     /// The error for a failure.
     #[cold]
     pub(super) fn failure(&self, failure: Failure) -> Error {

@@ -3,19 +3,22 @@
 use super::Call;
 use super::counts::CallCounts;
 use super::geometry::{
-    CLIENT, DEFAULT_SLOTS, DEPARTURES, FLAG_PARTS, Geometry, REQUEST, STATE, TAKEN,
+    CLIENT, DEFAULT_SLOTS, DEPARTURES, FLAG_PARTS, Geometry, MessageSize, REQUEST, STATE, TAKEN,
 };
 use super::handle::Handle;
+use super::lengths::Lengths;
+use super::options::size_of_messages;
 use super::parts::call_over;
 use super::protocol::CallWords;
+use crate::channel::message::{Message, check_item_length, with_type};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{
     Builder, Column, Holding, Kind, KindFlags, Part, PartState, Payload, Planner, SlotContent,
     SlotField, ValueType, WAIT, WORDS, grouped,
 };
 use crate::participant::Role;
+use crate::shareable::Schema;
 use crate::shareable::schema::{Field, Shape};
-use crate::shareable::{Schema, Shareable};
 use crate::wait::Extent;
 
 const BEGUN: Holding = Holding::new(
@@ -32,16 +35,16 @@ const REQUEST_FIELD: &str = "request";
 const RESPONSES_FIELD: &str = "responses";
 const SLOTS_FIELD: &str = "slots";
 
-/// Plans a call with requests and responses of these types.
+/// Plans a call in which a request and a response, or the longest lists, have these types.
 pub(super) fn plan(planner: &mut Planner<'_>, request: ValueType<'_>, response: ValueType<'_>) {
+    let sizes = sizes_of(request.size(), response.size(), planner.item_length());
     let (flags, slots) = (planner.flags(), planner.items());
     let arrivals = planner.line("arrivals");
     planner.word("departures", arrivals + DEPARTURES, WAIT);
     planner.words("next", WORDS, 1);
     // A hostile object may have any number: the check of its fingerprint refuses what is planned.
-    let Some(geometry) = Geometry::of(request.size(), response.size(), slots, flags) else {
-        return;
-    };
+    let [of_request, of_response] = sizes;
+    let Some(geometry) = Geometry::of(of_request, of_response, slots, flags) else { return };
     planner.words("waiting", WORDS, geometry.waiting_words());
     let word = |name, at: usize, role| SlotField {
         name,
@@ -54,9 +57,11 @@ pub(super) fn plan(planner: &mut Planner<'_>, request: ValueType<'_>, response: 
         word("state", STATE, WORDS),
         word("client", CLIENT, WORDS),
         word("taken", TAKEN, WAIT),
+        word("length", REQUEST, WORDS),
         SlotField {
             content: SlotContent::Value(request),
-            ..word(REQUEST_FIELD, REQUEST, crate::shareable::schema::VALUE)
+            at: REQUEST as u64 * 8 + of_request.header_bytes(),
+            ..word(REQUEST_FIELD, 0, crate::shareable::schema::VALUE)
         },
         answer,
         SlotField {
@@ -65,12 +70,25 @@ pub(super) fn plan(planner: &mut Planner<'_>, request: ValueType<'_>, response: 
             role: WORDS,
             content: SlotContent::Values {
                 value: response,
+                has_length: of_response.is_list(),
                 stride: geometry.response_stride,
                 count: geometry.parts,
             },
         },
     ];
+    let has_length = of_request.is_list();
+    let fields = fields.into_iter().filter(|field| has_length || field.name != "length");
+    let fields: Vec<_> = fields.collect();
     planner.slots_of(SLOTS_FIELD, geometry.slots, geometry.stride, &fields);
+}
+
+/// The sizes of requests and responses, of which a value, or the longest list, has so many bytes.
+fn sizes_of(request: u64, response: u64, item_length: u64) -> [MessageSize; 2] {
+    let lengths = Lengths::of(item_length);
+    [(request, lengths.request), (response, lengths.response)].map(|(bytes, max_len)| {
+        // In a hostile object they may be no whole elements: see `plan`.
+        MessageSize { element_bytes: bytes / max_len.max(1), max_len }
+    })
 }
 
 /// The types of requests and responses, if a schema is that of a call.
@@ -90,27 +108,48 @@ fn field<'a>(schema: &'a Schema, name: &str) -> Option<&'a Schema> {
 }
 
 #[allow(private_interfaces, reason = "it is implemented by this library only")]
-impl<Req: Shareable, Resp: Shareable> Payload for Call<Req, Resp> {
+impl<Req: Message + ?Sized, Resp: Message + ?Sized> Payload for Call<Req, Resp> {
     type Initial = ();
 
     const KIND: Kind = Kind::Call;
     // Opening it takes no slot. Each client and each server takes one.
     const ROLE: Option<Role> = None;
     const ITEMS: u32 = DEFAULT_SLOTS;
+    const ITEM_LENGTH: u64 = Lengths::of_types::<Req, Resp>().to_item_length();
+
+    fn item_length(chosen: Option<u64>) -> u64 {
+        let chosen = Lengths::of(chosen.unwrap_or(0));
+        chosen.or(Lengths::of(Self::ITEM_LENGTH)).to_item_length()
+    }
 
     fn plan(planner: &mut Planner<'_>, _: Option<&()>) {
-        plan(planner, ValueType::Layout(Req::LAYOUT), ValueType::Layout(Resp::LAYOUT));
+        let lengths = Lengths::of(planner.item_length());
+        with_type::<Req, _>(lengths.request, |request| {
+            with_type::<Resp, _>(lengths.response, |response| plan(planner, request, response));
+        });
     }
 
     fn build(builder: &mut Builder) -> Result<Self> {
         let object = builder.object().clone();
         let (items, flags) = (object.layout().items, object.layout().flags);
-        let (request, response) = (size_of::<Req>() as u64, size_of::<Resp>() as u64);
+        let lengths = Lengths::of(object.layout().item_length);
+        let [request, response] = size_of_messages::<Req, Resp>(lengths);
         let geometry = Geometry::of(request, response, items, flags).ok_or_else(|| {
             let why = format!("a call of {items} requests");
             Error::new(ErrorKind::Corrupt, why)
         })?;
         Ok(Self::over(Handle::over(object, geometry)?))
+    }
+
+    fn check_item_length(found: u64) -> Result<()> {
+        let of = |what: &'static str| {
+            move |error: Error| {
+                Error::new(ErrorKind::WrongType, format!("{what}: {}", error.reason()))
+            }
+        };
+        let found = Lengths::of(found);
+        check_item_length::<Req>(found.request).map_err(of("requests"))?;
+        check_item_length::<Resp>(found.response).map_err(of("responses"))
     }
 
     fn check_flags(asked: KindFlags, found: u32) -> Result<()> {
@@ -135,6 +174,8 @@ impl<Req: Shareable, Resp: Shareable> Payload for Call<Req, Resp> {
             fields: vec![
                 ("in_flight", in_flight.into()),
                 ("parts", geometry.parts.into()),
+                ("max_request_len", geometry.request.max_len.into()),
+                ("max_response_len", geometry.response.max_len.into()),
                 ("clients", clients.into()),
                 ("servers", servers.into()),
                 ("sending", u64::from(counts.sending).into()),
@@ -164,7 +205,8 @@ fn call_in<'a>(part: &Part<'a>) -> Result<(CallWords<'a>, Geometry)> {
     let corrupt = |why: &str| Error::new(ErrorKind::Corrupt, why.to_string());
     let (request, response) =
         types_of(part.schema).ok_or_else(|| corrupt("a call without types"))?;
-    let geometry = Geometry::of(request.size(), response.size(), part.items(), part.flags());
+    let [request, response] = sizes_of(request.size(), response.size(), part.item_length());
+    let geometry = Geometry::of(request, response, part.items(), part.flags());
     let geometry = geometry.ok_or_else(|| corrupt("a call of this size"))?;
     let call = call_over(geometry, |at, count| part.words_at(at, count as usize))?;
     Ok((call, geometry))

@@ -2,15 +2,14 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::mem::MaybeUninit;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::asking::AskedCall;
-use crate::channel::latest::receive;
-use crate::error::{Error, ErrorKind, Result};
-use crate::memory::atomic::AtomicU64;
-use crate::memory::copy::copy_out;
+use super::received::{received, received_into};
+use super::slots::InSlot;
+use crate::channel::message::Message;
+use crate::error::{Error, Result};
 use crate::shareable::{Shareable, check_by_value};
 use crate::wait::Until;
 
@@ -23,12 +22,12 @@ use crate::wait::Until;
 ///
 /// If the server dies, the next wait returns what it had answered, and then `PeerDied`.
 #[must_use = "dropping it gives the request up"]
-pub struct Pending<'a, Resp: Shareable> {
+pub struct Pending<'a, Resp: Message + ?Sized> {
     pub(super) call: AskedCall<'a>,
-    response: PhantomData<fn() -> Resp>,
+    response: PhantomData<fn(&Resp)>,
 }
 
-impl<'a, Resp: Shareable> Pending<'a, Resp> {
+impl<'a, Resp: Message + ?Sized> Pending<'a, Resp> {
     #[inline(always)]
     pub(super) fn new(call: AskedCall<'a>) -> Self {
         Self { call, response: PhantomData }
@@ -41,7 +40,7 @@ impl<'a, Resp: Shareable> Pending<'a, Resp> {
     /// Those of [`call`](super::CallClient::call). After `PeerDied` and `Refused` no response
     /// follows.
     #[inline]
-    pub fn recv(&mut self) -> Result<Option<Resp>> {
+    pub fn recv(&mut self) -> Result<Option<Resp::Owned>> {
         self.receive(|| Until::Ever)
     }
 
@@ -52,7 +51,7 @@ impl<'a, Resp: Shareable> Pending<'a, Resp> {
     /// `TimedOut`, as [`call_timeout`](super::CallClient::call_timeout) says; and those of
     /// [`recv`](Self::recv).
     #[inline]
-    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Option<Resp>> {
+    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Option<Resp::Owned>> {
         self.receive(|| Until::after(timeout))
     }
 
@@ -62,7 +61,7 @@ impl<'a, Resp: Shareable> Pending<'a, Resp> {
     ///
     /// Those of [`recv_timeout`](Self::recv_timeout).
     #[inline]
-    pub fn recv_until(&mut self, deadline: Instant) -> Result<Option<Resp>> {
+    pub fn recv_until(&mut self, deadline: Instant) -> Result<Option<Resp::Owned>> {
         self.receive(|| Until::Deadline(deadline))
     }
 
@@ -73,7 +72,7 @@ impl<'a, Resp: Shareable> Pending<'a, Resp> {
     ///
     /// Those of [`recv`](Self::recv).
     #[inline]
-    pub fn try_recv(&mut self) -> Result<Option<Resp>> {
+    pub fn try_recv(&mut self) -> Result<Option<Resp::Owned>> {
         match self.receive_at_once()? {
             Poll::Ready(response) => Ok(response),
             Poll::Pending => Ok(None),
@@ -81,7 +80,7 @@ impl<'a, Resp: Shareable> Pending<'a, Resp> {
     }
 
     /// Returns an iterator over the responses, which waits for each. After an error it ends.
-    pub fn iter(&mut self) -> impl Iterator<Item = Result<Resp>> {
+    pub fn iter(&mut self) -> impl Iterator<Item = Result<Resp::Owned>> {
         let mut has_failed = false;
         std::iter::from_fn(move || {
             let answer = (!has_failed).then(|| self.recv().transpose()).flatten()?;
@@ -99,15 +98,15 @@ impl<'a, Resp: Shareable> Pending<'a, Resp> {
     pub fn cancel(self) {}
 
     #[inline(always)]
-    pub(super) fn receive(&mut self, until: impl FnOnce() -> Until) -> Result<Option<Resp>> {
-        const { check_by_value::<Resp>("larger than 64 KiB: answer with parts of it") };
-        self.call.next(until, read)
+    pub(super) fn receive(&mut self, until: impl FnOnce() -> Until) -> Result<Option<Resp::Owned>> {
+        const { check::<Resp>() };
+        self.call.next(until, received::<Resp>)
     }
 
     /// Returns the next response, or none if none follows. `Pending`: it is not there yet.
-    pub(crate) fn receive_at_once(&mut self) -> Result<Poll<Option<Resp>>> {
-        const { check_by_value::<Resp>("larger than 64 KiB: answer with parts of it") };
-        self.call.attempt(|| Until::Now, read)
+    pub(crate) fn receive_at_once(&mut self) -> Result<Poll<Option<Resp::Owned>>> {
+        const { check::<Resp>() };
+        self.call.attempt(|| Until::Now, received::<Resp>)
     }
 
     pub(crate) fn refused(&self) -> Error {
@@ -115,23 +114,29 @@ impl<'a, Resp: Shareable> Pending<'a, Resp> {
     }
 }
 
-/// Copies a response, and checks it.
-#[inline(always)]
-fn read<Resp: Shareable>(words: &[AtomicU64]) -> Result<Resp> {
-    let copy = |bytes: &mut [MaybeUninit<u8>]| {
-        copy_out(words, bytes);
-        Ok(())
-    };
-    receive::value(copy, invalid)
+impl<T: Shareable> Pending<'_, [T]> {
+    /// Waits as [`recv_timeout`](Self::recv_timeout) does, and replaces the elements of `into` by
+    /// those of the response. It takes memory only if the list has no room for them. Returns false
+    /// after the last response.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv_timeout`](Self::recv_timeout). `into` is then empty.
+    pub fn recv_into(&mut self, into: &mut Vec<T>, timeout: Duration) -> Result<bool> {
+        into.clear();
+        let read = |message: InSlot<'_>| received_into(message, into);
+        Ok(self.call.next(|| Until::after(timeout), read)?.is_some())
+    }
 }
 
-#[cold]
-fn invalid() -> Error {
-    let why = "the bytes are not a value of the type: another process wrote something else";
-    Error::new(ErrorKind::Corrupt, why).doing("call")
+/// Refuses a type that is too large for the stack.
+const fn check<M: Message + ?Sized>() {
+    if M::MAX_LEN == 0 {
+        check_by_value::<M::Element>("larger than 64 KiB: answer with parts of it");
+    }
 }
 
-impl<Resp: Shareable> fmt::Debug for Pending<'_, Resp> {
+impl<Resp: Message + ?Sized> fmt::Debug for Pending<'_, Resp> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pending").field("is_over", &self.is_over()).finish_non_exhaustive()
     }

@@ -65,7 +65,6 @@ use super::slots::{Slot, Slots};
 use super::state::{NUMBERS, State};
 use crate::channel::queue::tell;
 use crate::memory::atomic::{AtomicU64, Ordering};
-use crate::memory::copy::copy_in;
 use crate::participant::ParticipantId;
 use crate::wait::{CLOSED, Stop};
 
@@ -180,7 +179,7 @@ impl<'a> CallWords<'a> {
         // ORDERING: Relaxed; it only counts. The exchange of the state publishes the number.
         let number = self.next.fetch_add(1, Ordering::Relaxed) % NUMBERS;
         slot.begin(me, number);
-        copy_in(request, slot.request());
+        slot.request().write(request);
         crash_point!("call: request written, not ready");
         let ready = slot.exchange(State::Writing(me), State::Ready(number));
         ready.map_err(|_| Failure::Lost)?;

@@ -5,10 +5,10 @@ use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
-use super::bytes::with_bytes;
 use super::serving::BegunCall;
+use crate::channel::message::Message;
+use crate::channel::sent::with_bytes;
 use crate::error::{Peer, Result};
-use crate::shareable::Shareable;
 use crate::wait::Until;
 
 /// A request that a server has begun, until it is answered.
@@ -21,13 +21,13 @@ use crate::wait::Until;
 ///
 /// If the server dies, the client is told `PeerDied`, after it received what was answered.
 #[must_use = "dropping it refuses the request"]
-pub struct Request<'a, Req, Resp: Shareable> {
+pub struct Request<'a, Req, Resp: Message + ?Sized> {
     pub(super) call: BegunCall<'a>,
     value: Req,
-    response: PhantomData<fn(Resp)>,
+    response: PhantomData<fn(&Resp)>,
 }
 
-impl<'a, Req, Resp: Shareable> Request<'a, Req, Resp> {
+impl<'a, Req, Resp: Message + ?Sized> Request<'a, Req, Resp> {
     #[inline(always)]
     pub(super) fn new(call: BegunCall<'a>, value: Req) -> Self {
         Self { call, value, response: PhantomData }
@@ -42,12 +42,15 @@ impl<'a, Req, Resp: Shareable> Request<'a, Req, Resp> {
     ///
     /// # Errors
     ///
-    /// `BrokenPipe` if the client does not wait for the answer any more; `RoleLost` if this process
+    /// `BrokenPipe` if the client does not wait for the answer any more; `InvalidArgument` for a
+    /// list with more elements than [`Call::max_response_len`](super::Call::max_response_len): the
+    /// client is told `Refused`; `RoleLost` if this process
     /// closed the descriptor of its liveness lock; `Forked` in a child that inherited the request.
     /// If earlier responses fill the room for them: `PeerDied` if the client died meanwhile;
     /// `Closed`.
     #[inline]
     pub fn respond(self, response: &Resp) -> Result<()> {
+        self.check_len(response)?;
         with_bytes(response, |bytes| self.call.respond(bytes))
     }
 
@@ -59,7 +62,7 @@ impl<'a, Req, Resp: Shareable> Request<'a, Req, Resp> {
     /// Those of [`respond`](Self::respond).
     #[inline]
     pub fn respond_part(&mut self, response: &Resp) -> Result<()> {
-        with_bytes(response, |bytes| self.call.respond_part(bytes, || Until::Ever))
+        self.respond_part_within(response, || Until::Ever)
     }
 
     /// The same, but does not wait for room.
@@ -69,7 +72,7 @@ impl<'a, Req, Resp: Shareable> Request<'a, Req, Resp> {
     /// `Full` if there is no room, with the client as [`peer`](crate::Error::peer): the response
     /// was not sent. And those of [`respond`](Self::respond).
     pub fn try_respond_part(&mut self, response: &Resp) -> Result<()> {
-        with_bytes(response, |bytes| self.call.respond_part(bytes, || Until::Now))
+        self.respond_part_within(response, || Until::Now)
     }
 
     /// The same, but waits for room up to `timeout`.
@@ -79,7 +82,7 @@ impl<'a, Req, Resp: Shareable> Request<'a, Req, Resp> {
     /// `TimedOut`, with the client as [`peer`](crate::Error::peer): the response was not sent. And
     /// those of [`respond`](Self::respond).
     pub fn respond_part_timeout(&mut self, response: &Resp, timeout: Duration) -> Result<()> {
-        with_bytes(response, |bytes| self.call.respond_part(bytes, || Until::after(timeout)))
+        self.respond_part_within(response, || Until::after(timeout))
     }
 
     /// The same, but waits for room until `deadline` on the monotonic clock.
@@ -88,7 +91,21 @@ impl<'a, Req, Resp: Shareable> Request<'a, Req, Resp> {
     ///
     /// Those of [`respond_part_timeout`](Self::respond_part_timeout).
     pub fn respond_part_until(&mut self, response: &Resp, deadline: Instant) -> Result<()> {
-        with_bytes(response, |bytes| self.call.respond_part(bytes, || Until::Deadline(deadline)))
+        self.respond_part_within(response, || Until::Deadline(deadline))
+    }
+
+    fn respond_part_within(
+        &mut self,
+        response: &Resp,
+        until: impl FnOnce() -> Until,
+    ) -> Result<()> {
+        self.check_len(response)?;
+        with_bytes(response, |bytes| self.call.respond_part(bytes, until))
+    }
+
+    #[inline(always)]
+    fn check_len(&self, response: &Resp) -> Result<()> {
+        if Resp::MAX_LEN == 0 { Ok(()) } else { self.call.check_len(response.elements().len()) }
     }
 
     /// Ends the request: no response follows.
@@ -123,7 +140,7 @@ impl<'a, Req, Resp: Shareable> Request<'a, Req, Resp> {
     }
 }
 
-impl<Req, Resp: Shareable> Deref for Request<'_, Req, Resp> {
+impl<Req, Resp: Message + ?Sized> Deref for Request<'_, Req, Resp> {
     type Target = Req;
 
     #[inline]
@@ -133,14 +150,14 @@ impl<Req, Resp: Shareable> Deref for Request<'_, Req, Resp> {
 }
 
 /// The private copy can be changed: the request of the client cannot.
-impl<Req, Resp: Shareable> DerefMut for Request<'_, Req, Resp> {
+impl<Req, Resp: Message + ?Sized> DerefMut for Request<'_, Req, Resp> {
     #[inline]
     fn deref_mut(&mut self) -> &mut Req {
         &mut self.value
     }
 }
 
-impl<Req: fmt::Debug, Resp: Shareable> fmt::Debug for Request<'_, Req, Resp> {
+impl<Req: fmt::Debug, Resp: Message + ?Sized> fmt::Debug for Request<'_, Req, Resp> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
             .field("value", &self.value)

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::handle::Handle;
+use super::received::received;
 use super::request::Request;
 use super::serving::Server;
-use crate::channel::latest::receive;
-use crate::error::{Error, ErrorKind, Result};
-use crate::memory::copy::copy_out;
-use crate::shareable::{Shareable, check_by_value};
+use crate::channel::message::Message;
+use crate::error::{ErrorKind, Result};
+use crate::shareable::check_by_value;
 use crate::wait::Until;
 
 /// The right to answer the requests of a [`Call`](super::Call), until it is dropped.
@@ -23,12 +23,12 @@ use crate::wait::Until;
 /// The clients of the requests that it had begun are told. Those that it had not begun go to the
 /// next server. Requests of clients that are known to be dead are dropped; a server can begin one
 /// whose client died just before, and whose death no process has found yet.
-pub struct CallServer<Req: Shareable, Resp: Shareable> {
+pub struct CallServer<Req: Message + ?Sized, Resp: Message + ?Sized> {
     pub(super) server: Server,
-    types: PhantomData<fn(Resp) -> Req>,
+    types: PhantomData<fn(&Req, &Resp)>,
 }
 
-impl<Req: Shareable, Resp: Shareable> CallServer<Req, Resp> {
+impl<Req: Message + ?Sized, Resp: Message + ?Sized> CallServer<Req, Resp> {
     pub(super) fn join(handle: &Arc<Handle>) -> Result<Self> {
         Ok(Self { server: Server::join(handle)?, types: PhantomData })
     }
@@ -37,11 +37,11 @@ impl<Req: Shareable, Resp: Shareable> CallServer<Req, Resp> {
     ///
     /// # Errors
     ///
-    /// `Closed` if the object was removed; `Corrupt` for bytes that are not a value of the type:
-    /// the client is told `Refused`; `Forked`; `RoleLost`; `Busy` if other servers were faster in
-    /// each of many attempts.
+    /// `Closed` if the object was removed; `Corrupt` for bytes that are not a value of the type, or
+    /// `OutOfSpace` if there is no memory for a list: the client is told `Refused`; `Forked`;
+    /// `RoleLost`; `Busy` if other servers were faster in each of many attempts.
     #[inline]
-    pub fn recv(&self) -> Result<Request<'_, Req, Resp>> {
+    pub fn recv(&self) -> Result<Request<'_, Req::Owned, Resp>> {
         self.receive(|| Until::Ever)
     }
 
@@ -51,7 +51,7 @@ impl<Req: Shareable, Resp: Shareable> CallServer<Req, Resp> {
     ///
     /// Those of [`recv`](Self::recv).
     #[inline]
-    pub fn try_recv(&self) -> Result<Option<Request<'_, Req, Resp>>> {
+    pub fn try_recv(&self) -> Result<Option<Request<'_, Req::Owned, Resp>>> {
         match self.receive(|| Until::Now) {
             Err(error) if error.kind() == ErrorKind::TimedOut => Ok(None),
             received => received.map(Some),
@@ -64,7 +64,7 @@ impl<Req: Shareable, Resp: Shareable> CallServer<Req, Resp> {
     ///
     /// `TimedOut`; and those of [`recv`](Self::recv).
     #[inline]
-    pub fn recv_timeout(&self, timeout: Duration) -> Result<Request<'_, Req, Resp>> {
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<Request<'_, Req::Owned, Resp>> {
         self.receive(|| Until::after(timeout))
     }
 
@@ -74,13 +74,13 @@ impl<Req: Shareable, Resp: Shareable> CallServer<Req, Resp> {
     ///
     /// Those of [`recv_timeout`](Self::recv_timeout).
     #[inline]
-    pub fn recv_until(&self, deadline: Instant) -> Result<Request<'_, Req, Resp>> {
+    pub fn recv_until(&self, deadline: Instant) -> Result<Request<'_, Req::Owned, Resp>> {
         self.receive(|| Until::Deadline(deadline))
     }
 
     /// Returns an iterator that waits for each request. Every error is an item; after `Closed`,
     /// which says that the object was removed, it ends.
-    pub fn iter(&self) -> impl Iterator<Item = Result<Request<'_, Req, Resp>>> {
+    pub fn iter(&self) -> impl Iterator<Item = Result<Request<'_, Req::Owned, Resp>>> {
         let mut is_closed = false;
         std::iter::from_fn(move || {
             let answer = (!is_closed).then(|| self.recv())?;
@@ -90,28 +90,20 @@ impl<Req: Shareable, Resp: Shareable> CallServer<Req, Resp> {
     }
 
     #[inline(always)]
-    fn receive(&self, until: impl FnOnce() -> Until) -> Result<Request<'_, Req, Resp>> {
-        const { check_by_value::<Req>("larger than 64 KiB: send where it is, or parts of it") };
-        let (call, value) = self.server.begin(until, |words| {
-            receive::value(
-                |bytes| {
-                    copy_out(words, bytes);
-                    Ok(())
-                },
-                || self.invalid(),
-            )
-        })?;
+    fn receive(&self, until: impl FnOnce() -> Until) -> Result<Request<'_, Req::Owned, Resp>> {
+        const {
+            if Req::MAX_LEN == 0 {
+                check_by_value::<Req::Element>(
+                    "larger than 64 KiB: send where it is, or parts of it",
+                );
+            }
+        };
+        let (call, value) = self.server.begin(until, received::<Req>)?;
         Ok(Request::new(call, value))
-    }
-
-    #[cold]
-    fn invalid(&self) -> Error {
-        let why = "the bytes are not a value of the type: another process wrote something else";
-        self.server.party.failed(ErrorKind::Corrupt, why)
     }
 }
 
-impl<Req: Shareable, Resp: Shareable> fmt::Debug for CallServer<Req, Resp> {
+impl<Req: Message + ?Sized, Resp: Message + ?Sized> fmt::Debug for CallServer<Req, Resp> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("CallServer").field(&self.server.party.handle.object.label()).finish()
     }

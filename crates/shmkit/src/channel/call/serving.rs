@@ -7,7 +7,9 @@ use super::order::Order;
 use super::party::Party;
 use super::protocol::{Begun, Failure, Room};
 use super::shown::{Showing, Shown};
+use super::slots::InSlot;
 use super::state::State;
+use crate::channel::message::check_len;
 use crate::error::{ErrorKind, Peer, Result};
 use crate::memory::atomic::{AtomicU64, Ordering};
 use crate::object::Watched;
@@ -35,12 +37,12 @@ impl Server {
     }
 
     /// Begins the oldest request, and waits for one as long as `until` says. Returns it with what
-    /// `read` makes of its words.
+    /// `read` makes of it.
     #[inline(always)]
     pub(super) fn begin<R>(
         &self,
         until: impl FnOnce() -> Until,
-        read: impl FnOnce(&[AtomicU64]) -> Result<R>,
+        read: impl FnOnce(InSlot<'_>) -> Result<R>,
     ) -> Result<(BegunCall<'_>, R)> {
         let party = &self.party;
         party.membership.check_live()?;
@@ -56,7 +58,7 @@ impl Server {
         let client = slot.client();
         let shown = Showing::default();
         let request = BegunCall { server: self, begun, client, is_over: false, shown };
-        let value = read(slot.request());
+        let value = read(slot.request().read()).map_err(|error| party.named(error));
         // What was copied is this request if the slot still says so.
         if !call.is_begun_by(me, &request.begun) {
             return Err(party.lost());
@@ -136,6 +138,13 @@ impl BegunCall<'_> {
         let shown = self.shown.of(self.begun.slot, self.begun.number);
         shown.show(self.begun.sent, self.is_over);
         (handle.clone(), shown.watched(&handle.object, self.me()), shown, self.client)
+    }
+
+    /// Refuses a response with more elements than there is room for.
+    pub(super) fn check_len(&self, len: usize) -> Result<()> {
+        let party = self.party();
+        let checked = check_len(len, party.handle.geometry.response.max_len);
+        checked.map_err(|error| error.doing("answer").on(party.handle.object.label()))
     }
 
     /// The number of the call.

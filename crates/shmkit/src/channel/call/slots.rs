@@ -1,9 +1,11 @@
 //! The slots of a call: each has one request, and the responses to it.
 
-use super::geometry::{CLIENT, Geometry, REQUEST, STATE, TAKEN};
+use std::mem::MaybeUninit;
+
+use super::geometry::{CLIENT, Geometry, MessageSize, REQUEST, STATE, TAKEN};
 use super::state::{Progress, State};
 use crate::memory::atomic::{AtomicU64, Ordering};
-use crate::memory::copy::fetch_early;
+use crate::memory::copy::{copy_in, copy_out, fetch_early};
 use crate::participant::ParticipantId;
 use crate::wait::{CLOSED, WaitWord, Wake};
 
@@ -17,6 +19,8 @@ const LINE_WORDS: usize = 8;
 pub(super) struct Shape {
     /// INVARIANT: at least [`REQUEST`], and the words of the request.
     answer_at: usize,
+    request: Form,
+    response: Form,
     response_words: usize,
     /// INVARIANT: `parts` responses and `answer` end before it.
     stride: usize,
@@ -27,10 +31,83 @@ impl Shape {
     pub(super) fn of(geometry: Geometry) -> Self {
         Self {
             answer_at: (geometry.answer_at / 8) as usize,
+            request: Form::of(geometry.request, geometry.request_bytes),
+            response: Form::of(geometry.response, geometry.response_bytes),
             response_words: (geometry.response_stride / 8) as usize,
             stride: (geometry.stride / 8) as usize,
             parts: geometry.parts,
         }
+    }
+}
+
+/// What a request, or a response, consists of.
+#[derive(Clone, Copy, Debug)]
+struct Form {
+    /// The bytes of an element, if it is a list; else 0.
+    element_bytes: usize,
+    /// The bytes of a value, or of the longest list.
+    max_bytes: usize,
+}
+
+impl Form {
+    fn of(size: MessageSize, max_bytes: u64) -> Self {
+        let element_bytes = if size.is_list() { size.element_bytes as usize } else { 0 };
+        Self { element_bytes, max_bytes: max_bytes as usize }
+    }
+}
+
+/// The words of a request, or of a response: for a list, its length first.
+#[derive(Clone, Copy)]
+pub(super) struct MessageWords<'a> {
+    pub(super) words: &'a [AtomicU64],
+    form: Form,
+}
+
+/// A request, or a response, that is received.
+#[derive(Clone, Copy)]
+pub(super) struct InSlot<'a> {
+    words: &'a [AtomicU64],
+    /// How many bytes it has: whole elements. `None`: the slot says more than there is room for.
+    pub(super) len: Option<usize>,
+}
+
+impl<'a> MessageWords<'a> {
+    /// Writes the bytes of a value, or of a list that is not too long.
+    #[inline(always)]
+    pub(super) fn write(self, bytes: &[u8]) {
+        let Form { element_bytes, .. } = self.form;
+        match self.words {
+            [length, elements @ ..] if element_bytes > 0 => {
+                // ORDERING: Relaxed; it is released with the elements.
+                length.store((bytes.len() / element_bytes) as u64, Ordering::Relaxed);
+                copy_in(bytes, elements);
+            }
+            words => copy_in(bytes, words),
+        }
+    }
+
+    /// What is there to be copied out.
+    #[inline(always)]
+    pub(super) fn read(self) -> InSlot<'a> {
+        let Form { element_bytes, max_bytes } = self.form;
+        match self.words {
+            [length, elements @ ..] if element_bytes > 0 => {
+                // The length is read once: another process may change it meanwhile.
+                // ORDERING: Relaxed; it was released with the elements.
+                let length = usize::try_from(length.load(Ordering::Relaxed)).ok();
+                let len = length.and_then(|it| it.checked_mul(element_bytes));
+                InSlot { words: elements, len: len.filter(|len| *len <= max_bytes) }
+            }
+            words => InSlot { words, len: Some(max_bytes) },
+        }
+    }
+}
+
+impl InSlot<'_> {
+    /// Copies the bytes. `into` has as many as `len` says, or as the value has.
+    #[inline(always)]
+    pub(super) fn copy_out(self, into: &mut [MaybeUninit<u8>]) {
+        copy_out(self.words, into);
     }
 }
 
@@ -132,16 +209,17 @@ impl<'a> Slot<'a> {
 
     /// The words of the request.
     #[inline(always)]
-    pub(super) fn request(self) -> &'a [AtomicU64] {
-        &self.words[REQUEST..self.shape.answer_at]
+    pub(super) fn request(self) -> MessageWords<'a> {
+        MessageWords { words: &self.words[REQUEST..self.shape.answer_at], form: self.shape.request }
     }
 
     /// The words of the response with this count.
     #[inline(always)]
-    pub(super) fn response(self, count: u64) -> &'a [AtomicU64] {
+    pub(super) fn response(self, count: u64) -> MessageWords<'a> {
         let index = if self.shape.parts == 0 { 0 } else { count % self.shape.parts };
         let from = self.shape.answer_at + 1 + index as usize * self.shape.response_words;
-        &self.words[from..from + self.shape.response_words]
+        let words = &self.words[from..from + self.shape.response_words];
+        MessageWords { words, form: self.shape.response }
     }
 
     /// Fetches the second cache line of the first response, so that it does not arrive after

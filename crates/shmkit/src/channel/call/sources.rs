@@ -13,9 +13,9 @@ use super::server::CallServer;
 use super::serving::{BegunCall, Server};
 use super::shown::Shown;
 use super::waiting::{poll, wake_next};
+use crate::channel::message::Message;
 use crate::object::Watched;
 use crate::participant::{Liveness, ParticipantId};
-use crate::shareable::Shareable;
 use crate::sys::notices::ObjectNotices;
 use crate::wait::{Extent, Poll, Readiness, SleepTicket, Source, Until, WaitWord, Waitable};
 
@@ -194,21 +194,21 @@ impl BegunCall<'_> {
 }
 
 #[allow(private_interfaces, reason = "it is implemented by this library only")]
-impl<Req: Shareable, Resp: Shareable> Waitable for CallClient<Req, Resp> {
+impl<Req: Message + ?Sized, Resp: Message + ?Sized> Waitable for CallClient<Req, Resp> {
     fn source(&self) -> Arc<dyn Source> {
         self.asker.source()
     }
 }
 
 #[allow(private_interfaces, reason = "it is implemented by this library only")]
-impl<Req: Shareable, Resp: Shareable> Waitable for CallServer<Req, Resp> {
+impl<Req: Message + ?Sized, Resp: Message + ?Sized> Waitable for CallServer<Req, Resp> {
     fn source(&self) -> Arc<dyn Source> {
         self.server.source()
     }
 }
 
 #[allow(private_interfaces, reason = "it is implemented by this library only")]
-impl<Resp: Shareable> Waitable for Pending<'_, Resp> {
+impl<Resp: Message + ?Sized> Waitable for Pending<'_, Resp> {
     fn source(&self) -> Arc<dyn Source> {
         self.call.source()
     }
@@ -236,7 +236,7 @@ impl Waitable for AnyPending<'_> {
 }
 
 #[allow(private_interfaces, reason = "it is implemented by this library only")]
-impl<Req, Resp: Shareable> Waitable for Request<'_, Req, Resp> {
+impl<Req, Resp: Message + ?Sized> Waitable for Request<'_, Req, Resp> {
     fn source(&self) -> Arc<dyn Source> {
         self.call.source()
     }

@@ -1,12 +1,11 @@
 //! The protocol of a call over words on the heap: late answers, deaths, garbage.
 
-use super::geometry::Geometry;
+use super::geometry::{Geometry, MessageSize};
 use super::order::Order;
 use super::parts::call_over;
 use super::protocol::{Answer, Asked, Begun, CallWords, Failure, Room};
 use super::state::{COUNTS, NUMBERS, State};
 use crate::memory::atomic::{AtomicU64, Ordering};
-use crate::memory::copy::copy_in;
 use crate::participant::{Liveness, ParticipantId};
 use crate::wait::{CLOSED, Extent};
 
@@ -32,7 +31,8 @@ struct Words {
 
 impl Words {
     fn new(slots: u32) -> Self {
-        let geometry = Geometry::of(8, 8, slots, 2 << 16).unwrap();
+        let number = MessageSize { element_bytes: 8, max_len: 0 };
+        let geometry = Geometry::of(number, number, slots, 2 << 16).unwrap();
         assert_eq!(geometry.parts, 2);
         let words = (0..geometry.words()).map(|_| AtomicU64::new(0)).collect();
         Self { words, geometry, hint: AtomicU64::new(0) }
@@ -55,7 +55,7 @@ impl Words {
 
     fn request(&self, begun: &Begun) -> u64 {
         let slot = self.call().slots.get(begun.slot).unwrap();
-        slot.request()[0].load(Ordering::Relaxed)
+        slot.request().words[0].load(Ordering::Relaxed)
     }
 
     fn respond(&self, server: ParticipantId, begun: &Begun, value: u64) -> Result<(), Failure> {
@@ -69,7 +69,7 @@ impl Words {
             panic!("no response: {:?}", call.look(asked))
         };
         let slot = call.slots.get(asked.slot).unwrap();
-        let value = slot.response(asked.taken)[0].load(Ordering::Relaxed);
+        let value = slot.response(asked.taken).words[0].load(Ordering::Relaxed);
         call.took(asked, is_last).unwrap();
         value
     }
@@ -211,7 +211,7 @@ fn what_a_server_tells_late_reaches_no_other_call_in_the_slot() {
     let begun = words.begin(SERVER).unwrap();
     // The server stops between its last exchange of the state and telling.
     let slot = call.slots.get(0).unwrap();
-    copy_in(&[9; 8], slot.response(0));
+    slot.response(0).write(&[9; 8]);
     slot.exchange(State::Begun(SERVER), State::Answered(begun.number)).unwrap();
     assert!(is_pending(call, &first));
     assert_eq!(call.check_server(&first, &DeadAre(&[])), None);
