@@ -1,14 +1,15 @@
-//! The channels of shmkit: two objects, one for each direction.
+//! The channels of shmkit: two objects, one for each direction; for a call one object.
 //!
 //! To add a channel, add what makes its side, and a line in [`MECHANISMS`].
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use anyhow::Context;
 use shmkit::shareable::zeroed_box;
 use shmkit::{
-    Changes, Latest, LatestWriter, Options, Pipe, Publisher, Queue, QueueReceiver, QueueSender,
-    Subscriber, Topic,
+    Call, CallClient, CallServer, Changes, Latest, LatestWriter, Options, Pending, Pipe, Publisher,
+    Queue, QueueReceiver, QueueSender, Request, Subscriber, Topic,
 };
 
 use super::super::mechanism::{Cannot, Family, Mechanism, Prepared};
@@ -17,19 +18,23 @@ use super::super::side::Side;
 use super::super::sizes::{BY_VALUE, SIZES, by_size, by_value_size, for_size};
 use super::super::stream::Stream;
 use super::super::wait::Wait;
-use super::super::worker::Worker;
+use super::super::worker::{Part, Worker};
 
-pub(super) const MECHANISMS: [Mechanism; 4] = [
+pub(super) const MECHANISMS: [Mechanism; 5] = [
     Mechanism { name: "shmkit-latest", title: "shmkit Latest", keeps_all: false, ..CHANNEL },
     Mechanism { name: "shmkit-topic", title: "shmkit Topic", run: topic, ..CHANNEL },
     Mechanism {
         name: "shmkit-queue",
         title: "shmkit Queue",
-        prepare: |_, size| match size > SIZES[BY_VALUE - 1] {
-            true => Err(Cannot("a value of a queue has at most 64 KiB".into())),
-            false => Ok(Prepared::default()),
-        },
+        prepare: |_, size| by_value("a value of a queue", size),
         run: queue,
+        ..CHANNEL
+    },
+    Mechanism {
+        name: "shmkit-call",
+        title: "shmkit Call",
+        prepare: |_, size| by_value("a request of a call", size),
+        run: call,
         ..CHANNEL
     },
     Mechanism { name: "shmkit-pipe", title: "shmkit Pipe", run: pipe, ..CHANNEL },
@@ -52,6 +57,13 @@ fn options<P>(worker: &Worker, options: Options<P>) -> Options<P> {
     match worker.wait() {
         Wait::Asleep => options.spin_for(Duration::ZERO),
         Wait::Spinning => options,
+    }
+}
+
+fn by_value(what: &str, size: usize) -> Result<Prepared, Cannot> {
+    match size > SIZES[BY_VALUE - 1] {
+        true => Err(Cannot(format!("{what} has at most 64 KiB"))),
+        false => Ok(Prepared::default()),
     }
 }
 
@@ -215,6 +227,91 @@ impl<const N: usize> Side for QueueSide<N> {
 
     fn receive(&mut self) -> anyhow::Result<Option<u64>> {
         Ok(payload::number(&*self.receiver.recv()?))
+    }
+}
+
+fn call(worker: &Worker) -> anyhow::Result<()> {
+    run_for_size(worker, &by_value_size!(sized_call))
+}
+
+/// The default of a call.
+const MAX_REQUESTS: u32 = 64;
+
+/// Each message from the first side is a request. What the second side sends is the response to
+/// the last request; the requests before are answered without one.
+struct CallSide<const N: usize> {
+    end: CallEnd<N>,
+    value: Box<[u64; N]>,
+}
+
+enum CallEnd<const N: usize> {
+    Client {
+        client: &'static CallClient<[u64; N], [u64; N]>,
+        in_flight: VecDeque<Pending<'static, [u64; N]>>,
+        most: usize,
+    },
+    Server {
+        server: &'static CallServer<[u64; N], [u64; N]>,
+        begun: Option<Request<'static, [u64; N], [u64; N]>>,
+    },
+}
+
+fn sized_call<const N: usize>(worker: &Worker) -> anyhow::Result<()> {
+    worker.run(|worker| {
+        let most = depth(worker.size()).min(MAX_REQUESTS);
+        let options = options(worker, Call::<[u64; N], [u64; N]>::options());
+        let call = options.in_flight(most).parts(1).open_or_create("call")?;
+        // Requests borrow the ends, which live as long as this process.
+        let end = match worker.part() {
+            Part::First => CallEnd::Client {
+                client: Box::leak(Box::new(call.client()?)),
+                in_flight: VecDeque::new(),
+                most: most as usize,
+            },
+            Part::Second => {
+                CallEnd::Server { server: Box::leak(Box::new(call.server()?)), begun: None }
+            }
+        };
+        Ok(CallSide { end, value: zeroed_box() })
+    })
+}
+
+impl<const N: usize> Side for CallSide<N> {
+    fn send(&mut self, number: u64) -> anyhow::Result<()> {
+        payload::fill(&mut *self.value, number);
+        match &mut self.end {
+            CallEnd::Client { client, in_flight, most } => {
+                if in_flight.len() == *most
+                    && let Some(mut oldest) = in_flight.pop_front()
+                {
+                    oldest.recv()?;
+                }
+                in_flight.push_back(client.send(&self.value)?);
+            }
+            CallEnd::Server { begun, .. } => {
+                begun.take().context("no request to answer")?.respond(&self.value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self) -> anyhow::Result<Option<u64>> {
+        match &mut self.end {
+            CallEnd::Client { in_flight, .. } => {
+                let mut last = None;
+                for mut pending in in_flight.drain(..) {
+                    last = pending.recv()?;
+                }
+                Ok(last.and_then(|value| payload::number(&value)))
+            }
+            CallEnd::Server { server, begun } => {
+                begun.take().map_or(Ok(()), Request::finish)?;
+                let request = server.recv()?;
+                let number = payload::number(&*request);
+                *begun = Some(request);
+                Ok(number)
+            }
+        }
     }
 }
 

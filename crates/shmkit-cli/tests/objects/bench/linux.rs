@@ -64,6 +64,7 @@ fn a_killed_process_ends_the_comparison_in_words() {
         "memory-eventfd",
         "tcp",
         "shmkit-pipe",
+        "shmkit-call",
     ] {
         for killed in [0, 1] {
             let dir = TestDir::new();
