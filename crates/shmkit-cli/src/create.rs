@@ -13,8 +13,9 @@ use crate::global::Global;
 /// is the struct with these fields, in this order, and `#[repr(C)]`.
 ///
 /// TYPE is `x: f64, y: f64`, the same with a name as in `Pose { x: f64, y: f64 }`, or a single
-/// type. For messages, pipes and locks see `shm topic create`, `shm queue create`, `shm pipe
-/// create` and `shm lock`; for permits, events and barriers `shm sem`, `shm event`, `shm barrier`.
+/// type. For messages see `shm topic create`, `shm queue create`, `shm call create` and `shm pipe
+/// create`; for locks `shm lock`; for permits, events and barriers `shm sem`, `shm event`, `shm
+/// barrier`.
 /// Types are: u8 to u128, i8 to i128, f32, f64, bool, char, [T; N], FixedString<N>,
 /// FixedVec<T, N>, Maybe<T>, structs such as { x: f32, y: f32 } and enums such as (u8) { Parked =
 /// 0, Driving }. Structs and enums can have a name before them.

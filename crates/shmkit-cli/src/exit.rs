@@ -10,7 +10,7 @@ use crate::output;
 use crate::sys::INTERRUPTED;
 
 /// Every exit code with its meaning, as `shm --help` shows them.
-const CODES: [(u8, &str); 16] = [
+const CODES: [(u8, &str); 17] = [
     (0, "success"),
     (1, "another error; a broken promise in demo; something left to do in doctor"),
     (2, "invalid command line, name, value or range"),
@@ -22,6 +22,7 @@ const CODES: [(u8, &str); 16] = [
     (NOT_NOW, "not now: a timeout, a busy object, no free slot, no value yet, an event not set"),
     (9, "a process on the other side died, aborted or left, or the object or memory was removed"),
     (10, "not supported on this system"),
+    (11, "a server refused a request"),
     (NOT_IN_TIME, "lock, sem acquire: timeout, the command was not run"),
     (BEFORE_COMMAND, "lock, sem acquire: another error before the command was run"),
     (CANNOT_RUN, "lock, sem acquire: the command cannot be run"),
@@ -64,6 +65,7 @@ fn code_of(kind: ErrorKind) -> u8 {
         | ErrorKind::Aborted
         | ErrorKind::BrokenPipe => 9,
         ErrorKind::Unsupported => 10,
+        ErrorKind::Refused => 11,
         _ => 1,
     }
 }
@@ -206,11 +208,12 @@ mod tests {
             ErrorKind::Busy,
             ErrorKind::PeerDied,
             ErrorKind::Unsupported,
+            ErrorKind::Refused,
             ErrorKind::Os,
         ];
         let mut codes: Vec<_> = kinds.into_iter().map(code_of).collect();
         codes.sort_unstable();
-        assert_eq!(codes, (1..=10).collect::<Vec<_>>());
-        assert!(CODES.iter().map(|(code, _)| *code).eq((0..=10).chain([124, 125, 126, 127, 130])));
+        assert_eq!(codes, (1..=11).collect::<Vec<_>>());
+        assert!(CODES.iter().map(|(code, _)| *code).eq((0..=11).chain([124, 125, 126, 127, 130])));
     }
 }

@@ -26,9 +26,9 @@ pub(crate) struct Figures {
 }
 
 /// The numbers of a state that say how much waits.
-const LAGS: [&str; 3] = ["lag", "ready", "unread"];
+const LAGS: [&str; 4] = ["lag", "ready", "unread", "waiting"];
 /// The numbers that say for how much there is room.
-const DEPTHS: [&str; 2] = ["depth", "capacity"];
+const DEPTHS: [&str; 3] = ["depth", "capacity", "in_flight"];
 /// The numbers of messages that never reached a receiver.
 const LOSSES: [&str; 2] = ["lost", "dropped"];
 

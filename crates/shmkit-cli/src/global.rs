@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use shmkit::inspect::{self, Description};
-use shmkit::{AnyLatest, AnyQueue, Object, Options, Primitive, Trust};
+use shmkit::{AnyCall, AnyLatest, AnyQueue, Object, Options, Primitive, Trust};
 
 use crate::advice;
 use crate::sys;
@@ -65,6 +65,12 @@ impl Global {
     pub(crate) fn open_queue(&self, name: &str) -> anyhow::Result<AnyQueue> {
         let queue = AnyQueue::open(Some(&self.directory()), name, self.trust);
         queue.map_err(advice::explain)
+    }
+
+    /// Opens a call of any types.
+    pub(crate) fn open_call(&self, name: &str) -> anyhow::Result<AnyCall> {
+        let call = AnyCall::open(Some(&self.directory()), name, self.trust);
+        call.map_err(advice::explain)
     }
 
     /// Opens a primitive, and takes a slot among its participants. Waits for one if all are taken.

@@ -23,6 +23,9 @@ pub(crate) struct Args {
     json: bool,
 }
 
+/// The width of the labels of most kinds.
+const LABEL_WIDTH: usize = 10;
+
 pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     let it = global.describe(&args.name)?;
     if args.json {
@@ -30,8 +33,10 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
     }
     let (bold, plain) = output::bold();
     output::line(format_args!("{bold}{}{plain}", it.name))?;
-    for (label, text) in lines(&it) {
-        output::line(format_args!("  {label:<10} {text}"))?;
+    let lines = lines(&it);
+    let width = lines.iter().map(|(label, _)| label.len()).fold(LABEL_WIDTH, usize::max);
+    for (label, text) in lines {
+        output::line(format_args!("  {label:<width$} {text}"))?;
     }
     for part in &it.parts {
         output::line(format_args!("\n{bold}{}{plain}", description::heading(part)))?;

@@ -10,6 +10,7 @@
 mod advice;
 mod barrier;
 mod bench;
+mod call;
 mod clock;
 mod command_args;
 mod completions;
@@ -98,6 +99,7 @@ enum Command {
     Barrier(barrier::Args),
     Topic(topic::Args),
     Queue(queue::Args),
+    Call(call::Args),
     Pipe(pipe::Args),
     Rm(rm::Args),
     Doctor(doctor::Args),
@@ -128,6 +130,7 @@ fn run(line: CommandLine) -> anyhow::Result<()> {
         Command::Barrier(args) => barrier::run(&args, global),
         Command::Topic(args) => topic::run(&args, global),
         Command::Queue(args) => queue::run(&args, global),
+        Command::Call(args) => call::run(&args, global),
         Command::Pipe(args) => pipe::run(&args, global),
         Command::Rm(args) => rm::run(&args, global),
         Command::Doctor(args) => doctor::run(&args, global),

@@ -1,6 +1,6 @@
 //! Messages in streams: as lines of text or JSON, or as bytes.
 
-use std::io::{self, BufRead, Read, StdinLock, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::mem;
 
 use anyhow::Context;
@@ -76,8 +76,7 @@ impl InputForm {
             (.., true) => Form::Whole,
             _ => Form::Text,
         };
-        let stdin = self.messages.is_empty().then(|| io::stdin().lock());
-        Input { form, of, given: self.messages.iter(), stdin, lines: 0, room: Vec::new() }
+        Input::new(form, of, &self.messages)
     }
 }
 
@@ -114,7 +113,7 @@ impl MessageType {
     }
 
     /// Parses a message from a line.
-    fn parse(&self, line: &[u8], form: Form) -> anyhow::Result<Vec<u8>> {
+    pub(crate) fn parse(&self, line: &[u8], form: Form) -> anyhow::Result<Vec<u8>> {
         if self.is_bytes() {
             return if form == Form::Json { bytes_of_json(line) } else { Ok(line.to_vec()) };
         }
@@ -188,23 +187,39 @@ fn bytes_of_json(line: &[u8]) -> anyhow::Result<Vec<u8>> {
     }
 }
 
-/// Messages from a command line, or from standard input.
+/// Messages from a command line, or from a stream.
 pub(crate) struct Input<'a> {
     form: Form,
     of: &'a MessageType,
     given: std::slice::Iter<'a, String>,
-    stdin: Option<StdinLock<'static>>,
+    stream: Option<Stream<'a>>,
     lines: u64,
     room: Vec<u8>,
 }
 
-impl Input<'_> {
+/// A stream, and what it is called in messages.
+type Stream<'a> = (Box<dyn BufRead + 'a>, &'static str);
+
+impl<'a> Input<'a> {
+    /// The given messages, or those from standard input if none is given.
+    pub(crate) fn new(form: Form, of: &'a MessageType, given: &'a [String]) -> Self {
+        let stdin = || (Box::new(io::stdin().lock()) as Box<dyn BufRead>, "standard input");
+        let stream = given.is_empty().then(stdin);
+        Self { form, of, given: given.iter(), stream, lines: 0, room: Vec::new() }
+    }
+
+    /// Messages from a stream.
+    pub(crate) fn of_stream(form: Form, of: &'a MessageType, stream: Stream<'a>) -> Self {
+        let stream = Some(stream);
+        Self { form, of, given: [].iter(), stream, lines: 0, room: Vec::new() }
+    }
+
     /// Returns the next message. None at the end.
     pub(crate) fn next(&mut self) -> anyhow::Result<Option<Vec<u8>>> {
         let refused = |what: String| {
             move |error: anyhow::Error| Failure::Usage(format!("{what}: {error:#}")).into()
         };
-        let Some(stdin) = &mut self.stdin else {
+        let Some((stream, called)) = &mut self.stream else {
             let Some(text) = self.given.next() else { return Ok(None) };
             let parsed = self.of.parse(text.as_bytes(), self.form);
             return parsed.map(Some).map_err(refused(format!("cannot use {text:?}")));
@@ -214,7 +229,8 @@ impl Input<'_> {
         }
         loop {
             self.room.clear();
-            let count = stdin.read_until(b'\n', &mut self.room).context(CANNOT_READ)?;
+            let count = stream.read_until(b'\n', &mut self.room);
+            let count = count.with_context(|| format!("cannot read {called}"))?;
             if count == 0 {
                 return Ok(None);
             }
@@ -224,21 +240,22 @@ impl Input<'_> {
             if line.trim_ascii().is_empty() && !(self.of.is_bytes() && self.form == Form::Text) {
                 continue;
             }
-            let what = format!("cannot use line {} of standard input", self.lines);
+            let what = format!("cannot use line {} of {called}", self.lines);
             return self.of.parse(line, self.form).map(Some).map_err(refused(what));
         }
     }
 
     /// Returns the next bytes as a message: as many as it can have, or all.
     fn next_bytes(&mut self) -> anyhow::Result<Option<Vec<u8>>> {
-        let Some(stdin) = &mut self.stdin else { return Ok(None) };
+        let Some((stream, called)) = &mut self.stream else { return Ok(None) };
         let largest = self.of.largest();
         let mut message = mem::take(&mut self.room);
         message.clear();
         let all = self.form == Form::Whole;
         // One more, to see whether it is too long.
         let most = if all { largest.saturating_add(1) } else { largest };
-        stdin.take(most).read_to_end(&mut message).context(CANNOT_READ)?;
+        let read = stream.take(most).read_to_end(&mut message);
+        read.with_context(|| format!("cannot read {called}"))?;
         let (count, item) = (message.len() as u64, self.of.item.size());
         let is_whole = if self.of.max_len.is_some() {
             count <= largest && count.is_multiple_of(item)
@@ -256,15 +273,13 @@ impl Input<'_> {
                 Some(_) => format!("a message has whole items of {item} B, up to {largest} B"),
                 None => format!("a message has {item} B"),
             };
-            let why = format!("standard input {ends} {more}{count} B, but {why}");
+            let why = format!("{called} {ends} {more}{count} B, but {why}");
             return Err(Failure::Usage(why).into());
         }
         self.lines = 1;
         Ok(Some(message))
     }
 }
-
-const CANNOT_READ: &str = "cannot read standard input";
 
 /// Messages on standard output.
 pub(crate) struct Output<'a> {

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use clap::ValueEnum;
-use serde_json::json;
-use shmkit::{AnyQueue, AnyQueueReceiver, ErrorKind, Received};
+use serde_json::{Value as Json, json};
+use shmkit::{AnyQueue, AnyQueueReceiver, Received};
 
 use crate::create_args::CreateArgs;
 use crate::exit::Failure;
 use crate::global::Global;
-use crate::messages::{InputForm, MessageType, Output, OutputForm};
+use crate::messages::{Form, InputForm, MessageType, Output, OutputForm, encoded};
 use crate::presence_args::PresenceArgs;
 use crate::stats::{Stats, StatsArgs};
 use crate::stop::Stop;
@@ -207,10 +207,10 @@ fn receive(queue: &AnyQueue, args: &RecvArgs) -> anyhow::Result<()> {
         return ended;
     }
     let stop = Stop::new();
-    let worker = Worker::new(&args.command, form, &messages, stop.clone())?;
+    let worker = Worker::new(&args.command, stop.clone())?;
     let (receiver, stats) = (queue.receiver()?, args.stats.begin());
     let mut receiving = Receiving { args, receiver, stats };
-    let ended = stop.run(|| receiving.work(&worker, &stop));
+    let ended = stop.run(|| receiving.work(&worker, (form, &messages), &stop));
     receiving.stats.end(String::new);
     ended
 }
@@ -233,11 +233,14 @@ impl Receiving<'_> {
         let Self { args, receiver, stats } = self;
         let mut limit = TimeLimit::new(args.timeout);
         while args.count.is_none_or(|count| stats.messages() < count) {
-            let Some(first) = wait(receiver, limit, stats)? else { continue };
+            let Some(first) = stats.wait(limit, String::new, |left| receiver.recv(left))? else {
+                continue;
+            };
             let mut batch = vec![first];
             let left = args.count.map_or(u64::MAX, |count| count - stats.messages());
             while (batch.len() as u64) < left.min(BATCH as u64) {
-                let Some(next) = receiver.try_recv()? else { break };
+                // The next wait tells an error: here it would acknowledge what is not printed.
+                let Ok(Some(next)) = receiver.try_recv() else { break };
                 batch.push(next);
             }
             let lengths: Vec<_> = batch.iter().map(|message| message.len()).collect();
@@ -250,25 +253,32 @@ impl Receiving<'_> {
     }
 
     /// Runs the command for each message until the end.
-    fn work(&mut self, worker: &Worker<'_>, stop: &Stop) -> anyhow::Result<()> {
+    fn work(
+        &mut self,
+        worker: &Worker<'_>,
+        (form, of): (Form, &MessageType),
+        stop: &Stop,
+    ) -> anyhow::Result<()> {
         let Self { args, receiver, stats } = self;
         let mut limit = TimeLimit::new(args.timeout);
         while args.count.is_none_or(|count| stats.messages() < count) {
             if let Some(code) = stop.requested() {
                 return Err(Failure::Reported(code).into());
             }
-            let Some(message) = wait(receiver, limit, stats)? else { continue };
+            let Some(message) = stats.wait(limit, String::new, |left| receiver.recv(left))? else {
+                continue;
+            };
             let bytes = message.len();
-            let work = Work {
-                message: message.to_vec(),
+            let work = encoded(form, of, &message, &facts(&message)).map(|input| Work {
+                input,
                 priority: message.priority(),
                 deliveries: message.deliveries(),
-            };
+            });
             let message = match args.ack {
                 AckArg::Done => Some(message),
                 AckArg::Received => message.acknowledge().map(|()| None)?,
             };
-            let is_done = match worker.run(&work) {
+            let is_done = match work.and_then(|work| worker.run(&work)) {
                 Ok(is_done) => is_done,
                 Err(error) => {
                     // The command cannot be run: the message is for another receiver.
@@ -292,6 +302,11 @@ impl Receiving<'_> {
     }
 }
 
+/// What a message says besides its value.
+fn facts(message: &Message<'_>) -> [(&'static str, Json); 2] {
+    [("priority", json!(message.priority())), ("deliveries", json!(message.deliveries()))]
+}
+
 /// Prints messages, and then acknowledges them, unless they are acknowledged already.
 fn print_batch(
     output: &mut Output<'_>,
@@ -301,8 +316,7 @@ fn print_batch(
     let mut kept = Vec::new();
     let mut printed = Ok(());
     for message in batch {
-        let facts =
-            [("priority", json!(message.priority())), ("deliveries", json!(message.deliveries()))];
+        let facts = facts(&message);
         if printed.is_err() {
             message.requeue()?;
             continue;
@@ -326,27 +340,5 @@ fn print_batch(
             kept.into_iter().try_for_each(Message::requeue)?;
             Err(error)
         }
-    }
-}
-
-/// Waits for a message. None if it is time for a line of statistics.
-fn wait<'r>(
-    receiver: &'r AnyQueueReceiver,
-    limit: TimeLimit,
-    stats: &mut Stats,
-) -> shmkit::Result<Option<Message<'r>>> {
-    let wait = match (limit.left(), stats.next()) {
-        (left, None) => left,
-        (None, slice) => slice,
-        (Some(left), Some(slice)) => Some(left.min(slice)),
-    };
-    match receiver.recv(wait) {
-        Err(error)
-            if error.kind() == ErrorKind::TimedOut && limit.left() != Some(Duration::ZERO) =>
-        {
-            stats.tick(String::new);
-            Ok(None)
-        }
-        answer => answer.map(Some),
     }
 }

@@ -3,7 +3,10 @@
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
+use shmkit::ErrorKind;
+
 use crate::format;
+use crate::timeout_args::TimeLimit;
 
 /// Whether to print rates and counts.
 #[derive(Debug, clap::Args)]
@@ -53,9 +56,24 @@ impl Stats {
         self.now.messages
     }
 
-    /// Returns when a wait should end, so that a line is printed. None: it need not.
-    pub(crate) fn next(&self) -> Option<Duration> {
-        self.is_on.then(|| EVERY.saturating_sub(self.printed.elapsed()))
+    /// Waits up to the limit, with `wait`. None if it was time for a line, which says `more`, too.
+    pub(crate) fn wait<T>(
+        &mut self,
+        limit: TimeLimit,
+        more: impl FnOnce() -> String,
+        wait: impl FnOnce(Option<Duration>) -> shmkit::Result<T>,
+    ) -> shmkit::Result<Option<T>> {
+        let next = self.is_on.then(|| EVERY.saturating_sub(self.printed.elapsed()));
+        let left = limit.left();
+        match wait(left.into_iter().chain(next).min()) {
+            Err(error)
+                if error.kind() == ErrorKind::TimedOut && limit.left() != Some(Duration::ZERO) =>
+            {
+                self.tick(more);
+                Ok(None)
+            }
+            answer => answer.map(Some),
+        }
     }
 
     /// Prints a line if it is time. `more` is what else it says.

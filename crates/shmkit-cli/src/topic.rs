@@ -141,8 +141,8 @@ pub(crate) fn run(args: &Args, global: &Global) -> anyhow::Result<()> {
             created.map(drop).map_err(advice::explain)
         }
         Command::Pub { name, input, timeout, subscribers, stats, presence } => {
-            let topic = open(name, TimeLimit::new(None), presence, global)?;
             let limit = TimeLimit::new(*timeout);
+            let topic = open(name, limit, presence, global)?;
             let publisher = topic.publisher()?;
             let mut publishing = Publishing { name, publisher, dropped: 0, timeout: *timeout };
             publishing.await_subscribers(*subscribers, limit)?;
@@ -316,24 +316,15 @@ impl Subscribed<'_> {
     }
 
     fn wait(&mut self, limit: TimeLimit) -> shmkit::Result<Option<Vec<u8>>> {
-        let left = limit.left();
-        let slice = self.stats.next();
-        let wait = match (left, slice) {
-            (None, None) => return self.subscriber.recv().map(Some),
-            (Some(left), None) => left,
-            (None, Some(slice)) => slice,
-            (Some(left), Some(slice)) => left.min(slice),
-        };
-        match self.subscriber.recv_timeout(wait) {
-            Err(error)
-                if error.kind() == ErrorKind::TimedOut && limit.left() != Some(Duration::ZERO) =>
-            {
-                let lost = self.lost;
-                self.stats.tick(|| lost_text(lost));
-                Ok(None)
-            }
-            answer => answer.map(Some),
-        }
+        let Self { subscriber, stats, lost, .. } = self;
+        stats.wait(
+            limit,
+            || lost_text(*lost),
+            |left| match left {
+                Some(left) => subscriber.recv_timeout(left),
+                None => subscriber.recv(),
+            },
+        )
     }
 
     fn tell_lost(&mut self) {

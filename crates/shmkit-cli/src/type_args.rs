@@ -26,28 +26,35 @@ pub(crate) struct TypeArgs {
 impl TypeArgs {
     /// Returns the type of a message, or of each item of a list with the most items.
     pub(crate) fn schema(&self) -> anyhow::Result<(Schema, Option<u64>)> {
-        let (item, is_list) = item(&self.type_text);
-        let schema = Schema::declare(item)?;
-        let (size, max) = (schema.size().max(1), self.max_size);
-        if !is_list {
-            return match max.filter(|max| *max != schema.size()) {
-                None => Ok((schema, None)),
-                Some(_) => {
-                    let why = format!(
-                        "--max-size is for lines, bytes and lists: each {} has {size} B",
-                        self.type_text
-                    );
-                    Err(Failure::Usage(why).into())
-                }
-            };
-        }
-        let items = max.unwrap_or(DEFAULT_MAX_BYTES.max(size)) / size;
-        if items == 0 {
-            let why = format!("--max-size has no room for one item of {size} B");
-            return Err(Failure::Usage(why).into());
-        }
-        Ok((schema, Some(items)))
+        parse(&self.type_text, ("--max-size", self.max_size))
     }
+}
+
+/// Returns the type of a message, or of each item of a list with the most items. `max_size` is an
+/// option and its value.
+pub(crate) fn parse(
+    text: &str,
+    (option, max_size): (&str, Option<u64>),
+) -> anyhow::Result<(Schema, Option<u64>)> {
+    let (item, is_list) = item(text);
+    let schema = Schema::declare(item)?;
+    let size = schema.size().max(1);
+    if !is_list {
+        return match max_size.filter(|max| *max != schema.size()) {
+            None => Ok((schema, None)),
+            Some(_) => {
+                let why =
+                    format!("{option} is for lines, bytes and lists: each {text} has {size} B");
+                Err(Failure::Usage(why).into())
+            }
+        };
+    }
+    let items = max_size.unwrap_or(DEFAULT_MAX_BYTES.max(size)) / size;
+    if items == 0 {
+        let why = format!("{option} has no room for one item of {size} B");
+        return Err(Failure::Usage(why).into());
+    }
+    Ok((schema, Some(items)))
 }
 
 /// Returns the type of a message, or of the items of a list, and whether it is a list.

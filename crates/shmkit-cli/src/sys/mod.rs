@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use anyhow::Context;
 
 mod named_memory;
+mod piped;
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]

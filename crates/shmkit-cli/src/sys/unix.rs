@@ -15,9 +15,10 @@ use std::time::Duration;
 pub(crate) use running::{Runner, run};
 use rustix::io::retry_on_intr;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
-use rustix::time::{ClockId, Timespec, clock_gettime};
+use rustix::time::{ClockId, DynamicClockId, Timespec, clock_gettime, clock_gettime_dynamic};
 pub(crate) use signals::{end_on_request, on_interrupt};
 pub(crate) use sudden_ends::{explain_lack_of_memory, explain_sudden_ends, restore_at_sudden_end};
+pub(super) use threads::start as start_thread;
 pub(crate) use users::user_number;
 
 /// Facts about raw memory.
@@ -111,9 +112,11 @@ pub(crate) fn monotonic_ns() -> u64 {
     duration(clock_gettime(ClockId::Monotonic)).as_nanos() as u64
 }
 
-/// Returns the processor time of this process: of all threads, in user and in system mode.
+/// Returns the processor time of this process: of all threads, in user and in system mode. 0 if a
+/// sandbox refuses it.
 pub(crate) fn processor_time() -> Duration {
-    duration(clock_gettime(ClockId::ProcessCPUTime))
+    let clock = DynamicClockId::Known(ClockId::ProcessCPUTime);
+    clock_gettime_dynamic(clock).map_or(Duration::ZERO, duration)
 }
 
 fn duration(time: Timespec) -> Duration {

@@ -139,6 +139,11 @@ pub(crate) fn processor_time() -> Duration {
     Duration::from_nanos((units(kernel) + units(user)) * UNIT_NS)
 }
 
+/// Starts a thread.
+pub(super) fn start_thread(action: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    std::thread::Builder::new().spawn(action).map(drop)
+}
+
 type Callback = Box<dyn FnOnce(u8) + Send>;
 static ON_INTERRUPT: Mutex<Option<Callback>> = Mutex::new(None);
 

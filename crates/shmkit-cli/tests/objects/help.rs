@@ -3,7 +3,7 @@
 use crate::TestDir;
 
 fn subcommands() -> Vec<&'static str> {
-    let names = "demo bench ls top info get set create watch clock lock sem event barrier topic queue pipe rm doctor completions man";
+    let names = "demo bench ls top info get set create watch clock lock sem event barrier topic queue call pipe rm doctor completions man";
     names.split(' ').collect()
 }
 
@@ -45,7 +45,7 @@ fn raw_memory_is_in_no_directory_of_objects() {
 #[test]
 fn help_has_examples() {
     let dir = TestDir::new();
-    for name in &subcommands()[..19] {
+    for name in &subcommands()[..20] {
         for help in ["-h", "--help"] {
             let help = dir.shm(&[name, help]);
             assert!(help.contains("\nExamples:\n  shm "), "{help}");

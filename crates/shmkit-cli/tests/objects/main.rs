@@ -1,6 +1,7 @@
 //! `shm` on objects, as a command beside programs that use the library.
 
 mod bench;
+mod calls;
 mod clock;
 #[cfg(target_os = "linux")]
 mod clocks;

@@ -19,10 +19,12 @@ const WAITS: [(&str, &[&str]); 5] = [
 ];
 
 /// The same for subcommands that leave their object first, and then exit with the code of shells.
-const LEAVES: [(&str, &[&str]); 3] = [
+const LEAVES: [(&str, &[&str]); 5] = [
     ("topic", &["topic", "sub", "topic"]),
     ("queue", &["queue", "recv", "queue"]),
     ("queue", &["queue", "recv", "queue", "--", "true"]),
+    ("call", &["call", "send", "call", "request"]),
+    ("call", &["call", "serve", "call", "--", "true"]),
 ];
 
 /// Returns the holder of the lock.
@@ -106,14 +108,16 @@ fn a_command_that_waits_is_ended_by_a_signal() {
 }
 
 #[test]
-fn a_receiver_leaves_at_a_signal_and_is_not_taken_for_dead() {
+fn a_participant_leaves_at_a_signal_and_is_not_taken_for_dead() {
     let dir = TestDir::new();
     dir.shm(&["topic", "create", "topic", "--type", "lines"]);
     dir.shm(&["queue", "create", "queue", "--type", "lines"]);
+    dir.shm(&["call", "create", "call", "--request", "lines", "--response", "lines"]);
     for (signal, number) in SIGNALS {
         for (object, arguments) in LEAVES {
             let mut waiting = Running::new(&mut command(&dir, &[], arguments));
-            dir.await_waiting(object, 1);
+            // It is prepared before it takes part.
+            dir.await_object(object, |it| !it.participants.is_empty());
             send(signal, &waiting.child.id().to_string());
             let what = arguments.join(" ");
             assert_eq!(end_of(&mut waiting, &what, signal).code(), Some(128 + number), "{what}");

@@ -168,6 +168,8 @@ fn a_full_topic_is_told_after_the_timeout_and_a_subscriber_that_stays_away() {
     dir.fails(&wait, 8, "1 of 2 subscribers came before the timeout expired");
     dir.fails(&["topic", "sub", "ticks", "--timeout", "10ms"], 8, "no message was published");
     dir.fails(&["topic", "sub", "other"], 3, "\"other\"");
+    let absent = ["topic", "pub", "other", "1", "--wait-for-object", "--timeout", "10ms"];
+    dir.fails(&absent, 8, "no object of this name was created");
     dir.fails(&["topic", "create", "ticks", "--type", "u32"], 4, "an object has this name");
     dir.fails(&["topic", "create", "x", "--type", "u33"], 2, "u33");
     dir.fails(

@@ -77,10 +77,20 @@ pub(in super::super) fn pin(_processor: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns the name and the version of the kernel.
+/// Returns the name and the version of the kernel. Without the version if a sandbox refuses it:
+/// there rustix panics.
 pub(in super::super) fn kernel() -> String {
-    let name = rustix::system::uname();
-    format!("{} {}", name.sysname().to_string_lossy(), name.release().to_string_lossy())
+    let mut name = std::mem::MaybeUninit::<libc::utsname>::zeroed();
+    // SAFETY: the pointer is valid for the answer.
+    if unsafe { libc::uname(name.as_mut_ptr()) } != 0 {
+        return std::env::consts::OS.into();
+    }
+    // SAFETY: zeros are a valid value, which the call has replaced.
+    let name = unsafe { name.assume_init() };
+    let text = |field: &[libc::c_char]| -> String {
+        field.iter().take_while(|byte| **byte != 0).map(|byte| char::from(*byte as u8)).collect()
+    };
+    format!("{} {}", text(&name.sysname), text(&name.release))
 }
 
 /// Returns what the processor is called, if the system tells it.

@@ -2,9 +2,9 @@
 
 #![allow(unsafe_code, reason = "code between fork and exec")]
 
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Pid, Signal, WaitIdOptions};
@@ -44,19 +44,8 @@ impl Runner {
         Ok(Self { running })
     }
 
-    /// Runs a command with these bytes on its standard input. It need not read them.
-    pub(crate) fn run_with_input(&self, command: &mut Command, input: &[u8]) -> io::Result<i32> {
-        command.stdin(Stdio::piped());
-        self.run(command, |child| {
-            let Some(mut stdin) = child.stdin.take() else { return Ok(()) };
-            match stdin.write_all(input) {
-                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
-                _ => Ok(()),
-            }
-        })
-    }
-
-    fn run(
+    /// Runs a command, to which `begin` passes what it needs.
+    pub(in crate::sys) fn run(
         &self,
         command: &mut Command,
         begin: impl FnOnce(&mut Child) -> io::Result<()>,

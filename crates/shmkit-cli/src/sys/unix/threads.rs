@@ -10,7 +10,7 @@ const ROOM_BYTES: usize = 4 << 20;
 
 /// Starts a thread. Where memory is scarce that is an error: the standard library ends a process
 /// in which a new thread gets a stack, and no stack for its signal handlers.
-pub(super) fn start(run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+pub(in crate::sys) fn start(run: impl FnOnce() + Send + 'static) -> io::Result<()> {
     // Memory of this size is a mapping of its own, which ends at once.
     let mut room = Vec::<u8>::new();
     let reserved = room.try_reserve_exact(ROOM_BYTES);

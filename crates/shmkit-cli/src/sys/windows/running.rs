@@ -1,8 +1,8 @@
 //! Running a command: it ends when this process is killed.
 
-use std::io::{self, Write};
+use std::io;
 use std::os::windows::io::{AsRawHandle, OwnedHandle};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::ptr;
 
 use windows_sys::Win32::System::JobObjects::{
@@ -33,19 +33,8 @@ impl Runner {
         Ok(Self { job: Job::of_this_process().ok() })
     }
 
-    /// Runs a command with these bytes on its standard input. It need not read them.
-    pub(crate) fn run_with_input(&self, command: &mut Command, input: &[u8]) -> io::Result<i32> {
-        command.stdin(Stdio::piped());
-        self.run(command, |child| {
-            let Some(mut stdin) = child.stdin.take() else { return Ok(()) };
-            match stdin.write_all(input) {
-                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
-                _ => Ok(()),
-            }
-        })
-    }
-
-    fn run(
+    /// Runs a command, to which `begin` passes what it needs.
+    pub(in crate::sys) fn run(
         &self,
         command: &mut Command,
         begin: impl FnOnce(&mut Child) -> io::Result<()>,
