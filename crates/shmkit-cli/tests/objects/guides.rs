@@ -1,4 +1,5 @@
 //! The commands in the guides do what the guides show: those in blocks that are marked `console`.
+//! So do those of the README that need no program beside them.
 //!
 //! Each guide is one script of bash. It runs in namespaces of its own, with an empty `/dev/shm` and
 //! with `sudo -u alice` and `sudo -u bob` for two users.
@@ -72,6 +73,14 @@ fn fits(text: &str, pattern: &str) -> bool {
     })
 }
 
+/// Returns the block of the README that begins with this command.
+fn block_of_readme(readme: &str, first: &str) -> String {
+    let start = readme.find(&format!("```console\n$ {first}")).expect("the block is there");
+    let lines = readme[start..].split_inclusive('\n');
+    let end = lines.clone().skip(1).position(|line| line == "```\n").expect("the block ends");
+    lines.take(end + 1).collect()
+}
+
 /// Runs all commands of a guide. Returns what each of them printed.
 fn run(steps: &[Step], directory: &Path) -> Vec<String> {
     let commands = steps.iter().map(|step| format!("printf '%s' '{MARK}'\n{}\n", step.command));
@@ -103,6 +112,10 @@ fn the_commands_of_the_guides_print_what_the_guides_show() {
         return skip("without the guides");
     };
     let guides = guides.map(|it| it.unwrap().path()).chain([documents.join("choosing.md")]);
+    let mut texts: Vec<_> = guides.map(|path| (fs::read_to_string(&path).unwrap(), path)).collect();
+    let readme = documents.join("../README.md");
+    let block = block_of_readme(&fs::read_to_string(&readme).unwrap(), "shm topic create");
+    texts.push((block, readme));
     let can_mount = Command::new("unshare").args(["--mount", "true"]).status();
     if !can_mount.is_ok_and(|it| it.success()) {
         return skip("the guides: only root can mount an empty /dev/shm");
@@ -111,8 +124,8 @@ fn the_commands_of_the_guides_print_what_the_guides_show() {
     fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
     fs::copy(shm_path(), directory.path().join("shm")).unwrap();
     let mut run_steps = 0;
-    for path in guides {
-        let steps = steps(&fs::read_to_string(&path).unwrap());
+    for (text, path) in texts {
+        let steps = steps(&text);
         let outputs = run(&steps, directory.path());
         assert_eq!(outputs.len(), steps.len(), "{}: the script ended early", path.display());
         for (Step { line, command, expected }, output) in steps.iter().zip(outputs) {
