@@ -4,7 +4,7 @@
 //! choice      bit 0: the file is the rest of the input
 //!             bit 1: the file has the size that follows (u16)
 //!             bit 2: the header's checksum is corrected
-//!             bit 3: the findings of `inspect` are fixed at the end
+//!             bit 3: the directory is examined at the end, and all findings are fixed
 //! patches     of the valid file: a count, and for each an offset (u16), a length, and bytes
 //! patches     in the same form, made while the file is open
 //! ```
@@ -88,24 +88,24 @@ impl ObjectFile<'_> {
         }
     }
 
-    /// Fixes all findings, if the input says so.
+    /// Examines the directory and fixes all findings, if the input says so. Not every time: it
+    /// takes longer than all the rest, since it looks at all processes of the machine.
     pub fn fix(&self, directory: &Path) {
-        if self.fix {
-            let findings = inspect::examine(directory, Trust::Own);
-            let findings = findings.expect("the directory can be read");
-            findings.iter().for_each(|finding| drop(finding.fix()));
+        if !self.fix {
+            return;
+        }
+        for finding in inspect::examine(directory, Trust::Own).expect("the directory can be read") {
+            let _ = (finding.object(), finding.what(), finding.remedy(), finding.can_be_fixed());
+            let _ = finding.fix();
         }
     }
 }
 
-/// Uses everything of `inspect` that does not change the object.
+/// Describes the object, and lists the directory.
 pub fn inspect_all(directory: &Path) {
     let _ = inspect::describe(directory, NAME, Trust::Own);
     let entries = inspect::list(directory, Trust::Own).expect("the directory can be read");
     assert!(entries.len() <= 1, "{entries:?}");
-    for finding in inspect::examine(directory, Trust::Own).expect("the directory can be read") {
-        let _ = (finding.object(), finding.what(), finding.remedy(), finding.can_be_fixed());
-    }
 }
 
 /// The rest of the input, which is followed by zeros.
