@@ -1,10 +1,11 @@
 //! The system calls of an attach, and of messages: a traced child stops at each.
 
+use std::any::Any;
 use std::io::{Read, Write};
 use std::os::unix::fs::FileExt;
 use std::ptr;
 
-use shmkit::{Latest, Pipe, Queue, Topic};
+use shmkit::{Call, Latest, Pipe, Queue, Topic};
 
 use crate::children::{Child, Link};
 use crate::test_dir::{TestDir, skip};
@@ -40,7 +41,8 @@ pub(crate) fn traced(link: &mut Link) {
 }
 
 /// What passes messages: one in a call.
-const CHANNELS: [&str; 4] = ["topic", "queue", "queue by priority", "pipe"];
+const CHANNELS: [&str; 6] =
+    ["topic", "loans and samples", "queue", "queue by priority", "call", "pipe"];
 
 /// Passes messages between two marks, through the channel that its task names.
 pub(crate) fn traced_messages(link: &mut Link) {
@@ -53,6 +55,32 @@ pub(crate) fn traced_messages(link: &mut Link) {
             trace_messages(link, |number| {
                 publisher.publish(&number).unwrap();
                 subscriber.recv().unwrap()
+            });
+        }
+        "loans and samples" => {
+            // More than 4 KiB: in buffers.
+            let topic = Topic::<[u64; 600]>::options().create(NAME).unwrap();
+            let (mut publisher, mut subscriber) =
+                (topic.publisher().unwrap(), topic.subscriber().unwrap());
+            let mut pass = |number| {
+                let mut loan = publisher.loan().unwrap();
+                loan.fill(number);
+                loan.send().unwrap();
+                subscriber.recv_sample().unwrap()[599]
+            };
+            // The first loan of a publisher maps the object once more.
+            assert_eq!(pass(7), 7);
+            trace_messages(link, pass);
+        }
+        "call" => {
+            let call = Call::<u64, u64>::options().create(NAME).unwrap();
+            let (client, server) = (call.client().unwrap(), call.server().unwrap());
+            trace_messages(link, |number| {
+                let mut pending = client.send(&number).unwrap();
+                let request = server.recv().unwrap();
+                let answer = *request;
+                request.respond(&answer).unwrap();
+                pending.recv().unwrap().unwrap()
             });
         }
         "pipe" => {
@@ -75,6 +103,87 @@ pub(crate) fn traced_messages(link: &mut Link) {
                 receiver.recv().unwrap().into_inner()
             });
         }
+    }
+}
+
+/// What a participant joins.
+const JOINED: [&str; 4] = ["topic", "queue", "call", "pipe"];
+const CROWD: usize = 100;
+
+/// Joins the channel that its task names, as a publisher or what corresponds to it: one participant
+/// or many, which are returned as one value.
+fn join(channel: &str, count: usize) -> Box<dyn Any> {
+    match channel {
+        "topic" => {
+            let options = Topic::<u64>::options().max_participants(512);
+            let topic = options.open_or_create(channel).unwrap();
+            Box::new((0..count).map(|_| topic.publisher().unwrap()).collect::<Vec<_>>())
+        }
+        "queue" => {
+            let queue = Queue::<u64>::options().max_users(512).open_or_create(channel).unwrap();
+            Box::new((0..count).map(|_| queue.receiver().unwrap()).collect::<Vec<_>>())
+        }
+        "call" => {
+            let call = Call::<u64, u64>::options().max_users(512).open_or_create(channel).unwrap();
+            Box::new((0..count).map(|_| call.client().unwrap()).collect::<Vec<_>>())
+        }
+        _ => {
+            let pipe = Pipe::options().max_ends(512).open_or_create(channel).unwrap();
+            Box::new((0..count).map(|_| pipe.writer().unwrap()).collect::<Vec<_>>())
+        }
+    }
+}
+
+/// Joins many times, and stays.
+pub(crate) fn crowd_of_channel(link: &mut Link) {
+    let _joined = join(&link.task(), CROWD);
+    link.send("ready");
+    link.receive();
+}
+
+/// Joins between two marks, and leaves.
+pub(crate) fn traced_joining(link: &mut Link) {
+    let task = link.task();
+    if !begin_trace(link) {
+        return;
+    }
+    mark();
+    drop(join(&task, 1));
+    mark();
+}
+
+/// With others, each participant that lives costs the next one, and the dead cost it more.
+#[test]
+fn joining_a_channel_costs_the_same_whoever_is_there_and_little_more_after_many_deaths() {
+    for channel in JOINED {
+        let dir = TestDir::new();
+        let count = || {
+            let mut child = Child::start(&dir, "traced joining", channel);
+            let thread = child.receive().parse().unwrap();
+            let answer = child.receive();
+            if answer != "traced" {
+                skip(&format!("counting system calls: {answer}"));
+                return None;
+            }
+            let traced = Traced::new(thread);
+            traced.calls();
+            Some(traced.calls().len())
+        };
+        // It creates the object.
+        if count().is_none() {
+            return;
+        }
+        let alone = count();
+        let mut crowd = Child::start_ready(&dir, "crowd of channel", channel);
+        let with_many = count();
+        crowd.kill();
+        let after_deaths = count();
+        println!("{channel}: {alone:?} {with_many:?} {after_deaths:?}");
+        let [alone, with_many, after_deaths] = [alone, with_many, after_deaths].map(Option::unwrap);
+        // It asks about a few whether they live.
+        assert!(with_many <= alone + 8, "{channel}: {with_many} calls, and {alone} alone");
+        // It frees a few of the dead.
+        assert!(after_deaths <= alone + 40, "{channel}: {after_deaths} calls, and {alone} alone");
     }
 }
 
@@ -117,7 +226,7 @@ struct Traced {
 }
 
 /// The entry of a system call.
-struct Call {
+struct SystemCall {
     number: i64,
     /// Its path argument, if it has one.
     path: String,
@@ -145,7 +254,7 @@ impl Traced {
     }
 
     /// Runs the thread until its next system call begins.
-    fn next_call(&self) -> Call {
+    fn next_call(&self) -> SystemCall {
         loop {
             // SAFETY: the thread is stopped, and this thread traces it; no signal is delivered.
             let code = unsafe {
@@ -170,20 +279,20 @@ impl Traced {
         }
     }
 
-    fn call(&self, number: i64, arguments: &[u64; 6]) -> Call {
+    fn call(&self, number: i64, arguments: &[u64; 6]) -> SystemCall {
         let path = match number {
             _ if PATH_SECOND.contains(&number) => arguments[1],
             _ if PATH_FIRST.contains(&number) => arguments[0],
-            _ => return Call { number, path: String::new() },
+            _ => return SystemCall { number, path: String::new() },
         };
         let mut bytes = [0; 64];
         let length = self.memory.read_at(&mut bytes, path).unwrap_or(0);
         let text = bytes[..length].split(|&byte| byte == 0).next().unwrap_or(&[]);
-        Call { number, path: String::from_utf8_lossy(text).into_owned() }
+        SystemCall { number, path: String::from_utf8_lossy(text).into_owned() }
     }
 
     /// The system calls up to the next mark.
-    fn calls(&self) -> Vec<Call> {
+    fn calls(&self) -> Vec<SystemCall> {
         let calls = std::iter::from_fn(|| Some(self.next_call()));
         calls.take_while(|call| call.number != libc::SYS_getpgid).collect()
     }

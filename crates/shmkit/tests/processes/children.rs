@@ -14,8 +14,8 @@ use crate::wine;
 #[cfg(target_os = "linux")]
 use crate::{attach, namespaces, notices, overlay, space, while_used};
 use crate::{
-    call, copies, crash, deaths, file_lock, gate, hostile, kills, loans, pipe, queue, races,
-    regions, replacing, spinning, stopped, sync, topics, updates, wait_sets, wakes,
+    call, channels, copies, crash, deaths, file_lock, gate, hostile, kills, loans, pipe, queue,
+    races, regions, replacing, spinning, stopped, sync, topics, updates, wait_sets, wakes,
 };
 #[cfg(unix)]
 use crate::{closed_descriptors, fork, other_users};
@@ -87,6 +87,8 @@ const LINUX_ROLES: &[(&str, Role)] = &[
     ("unmapped user", namespaces::unmapped_user),
     ("traced", attach::traced),
     ("traced messages", attach::traced_messages),
+    ("traced joining", attach::traced_joining),
+    ("crowd of channel", attach::crowd_of_channel),
     ("thread counter", notices::counter),
     ("forking waiter", notices::forking_waiter),
     ("waiter without descriptors", notices::waiter_without_descriptors),
@@ -126,6 +128,7 @@ fn child_entry_point() {
         queue::ROLES,
         topics::ROLES,
         call::ROLES,
+        channels::ROLES,
         call::SYSTEM_ROLES,
         wait_sets::ROLES,
         #[cfg(target_os = "linux")]

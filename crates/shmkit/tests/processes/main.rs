@@ -5,6 +5,7 @@
 #[cfg(target_os = "linux")]
 mod attach;
 mod call;
+mod channels;
 mod children;
 #[cfg(unix)]
 mod closed_descriptors;

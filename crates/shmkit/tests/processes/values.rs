@@ -21,6 +21,16 @@ pub(crate) fn seed_of<const WORDS: usize>(found: &[u64; WORDS]) -> u64 {
     found[0]
 }
 
+/// How many kills the tests make that are ignored: they take minutes. To run them:
+/// `cargo test --release -p shmkit --test processes -- --ignored --nocapture ten_thousand`
+pub(crate) const TEN_THOUSAND: usize = 10_000;
+
+/// The lines of a log of a process that was killed: the kernel can end a write at the end of a page,
+/// and so a line before its end.
+pub(crate) fn whole_lines(log: &str) -> impl Iterator<Item = &str> {
+    log.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'))
+}
+
 /// Random numbers: splitmix64, <https://prng.di.unimi.it/splitmix64.c>.
 pub(crate) struct Random(u64);
 

@@ -169,6 +169,47 @@ fn when_all_buffers_are_in_use_the_error_says_for_what() {
     assert_eq!(samples[2][999], 4, "what is borrowed stays");
 }
 
+/// No slot, no room in the ring, and no buffer is left.
+#[test]
+fn a_topic_at_100_percent_lets_its_users_receive_release_leave_and_remove_it() {
+    let dir = TestDir::new();
+    let options = dir.options::<Large>().depth(2).spare_buffers(1).max_participants(3);
+    let topic = options.create("topic").unwrap();
+    let mut publisher = topic.publisher().unwrap();
+    let [mut first, mut second] = [topic.subscriber().unwrap(), topic.subscriber().unwrap()];
+    let fill = |publisher: &mut shmkit::Publisher<Large>| {
+        while publisher.try_publish(&[7; 1_000]).is_ok() {}
+        assert_eq!(kind(publisher.try_publish(&[7; 1_000])), ErrorKind::Full);
+    };
+    fill(&mut publisher);
+    assert_eq!(topic.sequence(), 2);
+    assert_eq!(kind(topic.subscriber()), ErrorKind::Full);
+    // Received and released.
+    let sample = first.recv_sample().unwrap();
+    assert_eq!(second.recv().unwrap(), *sample);
+    fill(&mut publisher);
+    assert_eq!(topic.sequence(), 3);
+    let error = publisher.loan().err().unwrap();
+    assert!(error.to_string().contains("all 3 buffers are in use"), "{error}");
+    drop(sample);
+    // Left, and joined.
+    drop(second);
+    assert_eq!(kind(publisher.try_publish(&[7; 1_000])), ErrorKind::Full, "the first one is there");
+    let mut second = topic.subscriber_with_history(2).unwrap();
+    assert_eq!(kind(topic.publisher()), ErrorKind::Full);
+    for subscriber in [&mut first, &mut second] {
+        assert_eq!([(); 2].map(|()| subscriber.recv().unwrap()[0]), [7, 7]);
+    }
+    fill(&mut publisher);
+    assert_eq!(topic.sequence(), 5);
+    // Removed, as `shm rm` does.
+    shmkit::inspect::remove(dir.0.path(), "topic", shmkit::memory::Trust::Own).unwrap();
+    assert_eq!(kind(publisher.try_publish(&[7; 1_000])), ErrorKind::Closed);
+    assert_eq!(first.iter().filter(Result::is_ok).count(), 2);
+    drop((publisher, first, second));
+    assert_eq!(options.create("topic").unwrap().sequence(), 0);
+}
+
 #[test]
 fn a_loan_for_which_there_is_no_room_is_returned() {
     let dir = TestDir::new();

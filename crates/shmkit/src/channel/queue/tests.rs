@@ -470,6 +470,68 @@ fn next_random(seed: &mut u64) -> u64 {
     *seed
 }
 
+/// What `WaitSet` promises: it asks `has_free_slot` and `may_have_message`.
+#[test]
+fn a_sender_that_is_told_of_a_free_slot_can_send_and_a_receiver_finds_what_it_is_told_of() {
+    for flags in BOTH {
+        let mut heap = Heap::new(5, flags);
+        heap.limit = 3;
+        let (mut seed, mut held, mut dying, mut sent) = (9, Vec::new(), DEAD, [0; 2]);
+        for number in 0..50_000 {
+            let queue = heap.queue();
+            let random = next_random(&mut seed);
+            let (choice, pick) = ((random >> 8) % 16, (random >> 16) as usize);
+            match choice {
+                0..5 => {
+                    let (is_ready, by) = (queue.has_free_slot(), [ME, dying][pick % 2]);
+                    let priority = if flags == 0 { 0 } else { pick as u32 % 3 };
+                    assert_eq!(heap.send_as(by, number, priority).unwrap(), is_ready, "{number}");
+                    sent[usize::from(is_ready)] += 1;
+                }
+                5..9 => {
+                    let (may_have, scans) = (queue.may_have_message(), queue.must_scan());
+                    let by = [ME, dying][usize::from(pick % 8 == 0)];
+                    let taken = heap.take_as(by);
+                    assert!(may_have || taken.is_none(), "{number}");
+                    // What was given back makes a receiver look once more than needed.
+                    assert!(!may_have || scans || taken.is_some(), "{number}");
+                    held.extend(taken.filter(|_| by == ME).map(|(slot, _)| slot));
+                }
+                9..13 if !held.is_empty() => {
+                    let slot = held.swap_remove(pick % held.len());
+                    match choice {
+                        9 => queue.give_back(slot, ME),
+                        10 => queue.reject(slot, ME),
+                        _ => assert!(queue.acknowledge(slot, ME)),
+                    }
+                }
+                // It dies while it writes, or before its message is in line.
+                13 => {
+                    let slot = queue.slots.get(pick % 5).unwrap();
+                    if slot.exchange(State::Free, State::Writing(dying)).is_ok() && flags == 0 {
+                        let next = heap.came.sent.load(Ordering::Relaxed);
+                        slot.begin(dying, 0, 1);
+                        slot.set_position(next);
+                        let to = [State::Writing(dying), State::Ready(next)][pick / 8 % 2];
+                        slot.exchange(State::Writing(dying), to).unwrap();
+                    }
+                    heap.sweep(&[dying]);
+                    dying = ParticipantId::new(0, dying.generation() + 1);
+                }
+                _ => {
+                    for (at, slot) in queue.slots.all() {
+                        if let Some(State::Aside(position)) = slot.state() {
+                            let letter = super::giving_back::letter_number(position, at);
+                            assert!(queue.change_aside(letter, pick % 3 > 0));
+                        }
+                    }
+                }
+            }
+        }
+        assert!(sent.iter().all(|count| *count > 1_000), "{sent:?}");
+    }
+}
+
 #[test]
 fn garbage_words_neither_panic_nor_hang() {
     let mut seed = 0x9e37_79b9_7f4a_7c15;

@@ -11,7 +11,7 @@ use crate::flag::Flag;
 use crate::system::KILLS;
 use crate::test_dir::TestDir;
 use crate::times::TIMEOUT;
-use crate::values::Random;
+use crate::values::{Random, TEN_THOUSAND};
 
 const CHILDREN: u64 = 3;
 /// The bytes before the contents of a record: its length, and its seed.
@@ -72,6 +72,16 @@ fn read_record(reader: &mut PipeReader, told: &mut usize) {
 
 #[test]
 fn random_kills_of_writers_leave_whole_records_and_are_told_once_each() {
+    kill_writers(KILLS / 4);
+}
+
+#[test]
+#[ignore = "it takes minutes: see `TEN_THOUSAND`"]
+fn ten_thousand_random_kills_of_writers_leave_whole_records_and_are_told_once_each() {
+    kill_writers(TEN_THOUSAND);
+}
+
+fn kill_writers(kills: usize) {
     let mut random = Random::new();
     let dir = TestDir::new();
     let pipe = create(&dir);
@@ -80,7 +90,6 @@ fn random_kills_of_writers_leave_whole_records_and_are_told_once_each() {
     let done = Flag::new();
     let start =
         |random: &mut Random| Child::start(&dir, "pipe", format!("load {}", random.next() >> 1));
-    let kills = KILLS / 4;
     let (told, certain) = std::thread::scope(|scope| {
         let reading = scope.spawn(|| {
             let mut told = 0;
@@ -149,6 +158,16 @@ pub(super) fn read_numbers(link: &mut Link) {
 
 #[test]
 fn random_kills_of_readers_stop_no_writer_and_no_other_reader() {
+    kill_readers(KILLS / 4);
+}
+
+#[test]
+#[ignore = "it takes minutes: see `TEN_THOUSAND`"]
+fn ten_thousand_random_kills_of_readers_stop_no_writer_and_no_other_reader() {
+    kill_readers(TEN_THOUSAND);
+}
+
+fn kill_readers(kills: usize) {
     let mut random = Random::new();
     let dir = TestDir::new();
     let pipe = create(&dir);
@@ -173,7 +192,7 @@ fn random_kills_of_readers_stop_no_writer_and_no_other_reader() {
         let _ends = done.set_on_drop();
         let start = || Child::start(&dir, "pipe", "numbers");
         let mut children: Vec<_> = (0..CHILDREN).map(|_| start()).collect();
-        for _ in 0..KILLS / 4 {
+        for _ in 0..kills {
             let index = random.below(CHILDREN) as usize;
             if !random.one_in(4) {
                 assert_eq!(children[index].receive(), "working");

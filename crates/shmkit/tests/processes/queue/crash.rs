@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use shmkit::Queue;
+use shmkit::{ErrorKind, Queue};
 
 use super::{NAME, options, receive_all};
 use crate::children::{Child, Link};
-use crate::test_dir::TestDir;
-use crate::times::TIMEOUT;
+use crate::test_dir::{TestDir, kind};
+use crate::times::{SLOW_CHECKS, TIMEOUT};
 
 const WAITERS_NOT_WOKEN: &str = "wait: word changed, nobody woken";
 /// How many messages are there before the child runs.
@@ -130,6 +130,26 @@ fn a_process_killed_at_any_point_of_a_queue_loses_no_message_and_repeats_none() 
                 check_after(&dir, &queue);
             }
         }
+    }
+}
+
+#[test]
+fn a_sender_that_is_stopped_in_a_message_keeps_its_place_and_stops_no_other() {
+    for priorities in [false, true] {
+        let dir = TestDir::new();
+        let queue = options(&dir).depth(2).priorities(priorities).create(NAME).unwrap();
+        let (sender, receiver) = (queue.sender().unwrap(), queue.receiver().unwrap());
+        let point = "queue: slot written, not ready";
+        let child = Child::start_and_stop_at(&dir, point, "queue crash", "send");
+        for number in 0..10 {
+            sender.send_timeout(&number, TIMEOUT).unwrap();
+            assert_eq!(*receiver.recv_timeout(TIMEOUT).unwrap(), number);
+        }
+        assert_eq!(kind(receiver.recv_timeout(SLOW_CHECKS)), ErrorKind::TimedOut);
+        assert_eq!(queue.counts().sending, 1);
+        dir.assert_all_alive(NAME);
+        child.resume();
+        assert_eq!(*receiver.recv_timeout(TIMEOUT).unwrap(), BY_CHILD);
     }
 }
 

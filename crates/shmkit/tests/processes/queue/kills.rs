@@ -13,7 +13,8 @@ use super::{NAME, options, receive_all};
 use crate::children::{Child, Link};
 use crate::system::KILLS;
 use crate::test_dir::TestDir;
-use crate::values::Random;
+use crate::times::TIMEOUT;
+use crate::values::{Random, TEN_THOUSAND, whole_lines};
 
 const SENDERS: usize = 2;
 const CHILDREN: usize = 4;
@@ -30,7 +31,7 @@ impl Log {
     }
 
     fn write(&mut self, what: &str, number: u64) {
-        // One write for each line: it is there as a whole, or not.
+        // One write for each line: it is there as a whole, or without its end.
         self.0.write_all(format!("{what} {number}\n").as_bytes()).unwrap();
     }
 }
@@ -76,8 +77,19 @@ pub(crate) fn role(link: &mut Link) {
 
 #[test]
 fn random_kills_under_load_lose_no_message_and_repeat_none_that_was_acknowledged() {
+    kill_at_random(KILLS / 2);
+}
+
+#[test]
+#[ignore = "it takes minutes: see `TEN_THOUSAND`"]
+fn ten_thousand_random_kills_under_load_lose_no_message_and_repeat_none() {
+    kill_at_random(TEN_THOUSAND);
+}
+
+fn kill_at_random(kills: usize) {
     let mut random = Random::new();
-    for (depth, priorities) in [(1, false), (16, false), (16, true)] {
+    let cases = [(1, false), (16, false), (16, true)];
+    for (depth, priorities) in cases {
         println!("depth {depth}, priorities: {priorities}");
         let (dir, logs) = (TestDir::new(), TestDir::new());
         let queue = options(&dir).depth(depth).priorities(priorities).create(NAME).unwrap();
@@ -89,7 +101,7 @@ fn random_kills_under_load_lose_no_message_and_repeat_none_that_was_acknowledged
             Child::start(&dir, "queue load", format!("{number} {}", path.display()))
         };
         let mut children: Vec<_> = (0..CHILDREN).map(&mut start).collect();
-        for _ in 0..KILLS / 6 {
+        for _ in 0..kills.div_ceil(cases.len()) {
             let index = random.below(CHILDREN as u64) as usize;
             // One in four is killed while it starts.
             if !random.one_in(4) {
@@ -106,7 +118,11 @@ fn random_kills_under_load_lose_no_message_and_repeat_none_that_was_acknowledged
         children.iter_mut().for_each(Child::kill);
         let rest = receive_all(&queue, &queue.receiver().unwrap());
         check_logs(logs.path(), &rest);
-        drop(queue);
+        // Each place can be used.
+        let (sender, receiver) = (queue.sender().unwrap(), queue.receiver().unwrap());
+        (0..depth.into()).for_each(|number| sender.send_timeout(&number, TIMEOUT).unwrap());
+        assert_eq!(receive_all(&queue, &receiver).len(), depth as usize);
+        drop((sender, receiver, queue));
         dir.repair();
         assert!(dir.describe(NAME).participants.is_empty());
     }
@@ -120,7 +136,7 @@ fn check_logs(logs: &Path, rest: &[u64]) {
     for log in std::fs::read_dir(logs).unwrap() {
         let text = std::fs::read_to_string(log.unwrap().path()).unwrap();
         let mut last = None;
-        for line in text.lines() {
+        for line in whole_lines(&text) {
             let (what, number) = line.split_once(' ').unwrap();
             let number: u64 = number.parse().unwrap();
             match what {

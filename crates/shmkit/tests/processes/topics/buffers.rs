@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use shmkit::{ErrorKind, Options, Topic, WhenFull};
 
 use crate::children::{Child, Link};
-use crate::system::KILLS;
 use crate::test_dir::TestDir;
 use crate::times::TIMEOUT;
 use crate::values::{Random, seed_of, value};
@@ -175,6 +174,19 @@ fn a_stopped_holder_of_a_loan_and_of_a_sample_stops_nobody() {
 
 #[test]
 fn subscribing_borrowing_and_dropping_in_any_order_with_kills_takes_no_memory() {
+    churn_in_children(20);
+}
+
+/// To run it:
+/// `cargo test --release -p shmkit --test processes -- --ignored --nocapture a_hundred_thousand`
+#[test]
+#[ignore = "it takes a minute"]
+fn subscribing_and_borrowing_a_hundred_thousand_times_with_kills_takes_no_memory() {
+    churn_in_children(1_000);
+}
+
+/// Each child does 100 rounds, and is killed in the last one.
+fn churn_in_children(children: u64) {
     const ROUNDS: u64 = 99;
     let mut random = Random::new();
     let dir = TestDir::new();
@@ -182,8 +194,7 @@ fn subscribing_borrowing_and_dropping_in_any_order_with_kills_takes_no_memory() 
     let path = dir.path().join("frames.shmkit");
     let size = std::fs::metadata(&path).unwrap().len();
     let mut publisher = topic.publisher().unwrap();
-    // Each child does 100 rounds, and is killed in the last one.
-    for number in 0..KILLS as u64 / 2 {
+    for number in 0..children {
         publisher.publish(&value(number)).unwrap();
         let task = format!("{} {ROUNDS}", random.next() >> 1);
         let mut child = Child::start_ready(&dir, "buffer churn", task);

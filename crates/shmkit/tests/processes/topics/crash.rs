@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use shmkit::{ErrorKind, Options, Topic, WhenFull};
 
 use crate::children::{Child, Link};
-use crate::test_dir::TestDir;
-use crate::times::TIMEOUT;
+use crate::test_dir::{TestDir, kind};
+use crate::times::{SLOW_CHECKS, TIMEOUT};
 use crate::values::{seed_of, value};
 
 const NAME: &str = "messages";
@@ -54,6 +54,21 @@ fn a_process_killed_at_any_point_of_a_topic_stops_nobody() {
     }
     let all = BTreeSet::from_iter(shmkit::crash::TOPIC_POINTS.iter().copied());
     assert_eq!(reached, all, "no child reached the points that are missing on the left");
+}
+
+#[test]
+fn a_publisher_that_is_stopped_in_a_message_keeps_its_place() {
+    let dir = TestDir::new();
+    let topic = options(&dir).create(NAME).unwrap();
+    let (mut publisher, mut subscriber) = (topic.publisher().unwrap(), topic.subscriber().unwrap());
+    let child = Child::start_and_stop_at(&dir, "topic: half written", "topic crash", "publish");
+    publisher.publish(&value(AFTER)).unwrap();
+    assert_eq!(kind(subscriber.recv_timeout(SLOW_CHECKS)), ErrorKind::TimedOut);
+    dir.assert_all_alive(NAME);
+    child.resume();
+    let received = [(); 2].map(|()| seed_of(&subscriber.recv_timeout(TIMEOUT).unwrap()));
+    assert_eq!(received, [BY_CHILD, AFTER]);
+    assert!(!child.was_killed());
 }
 
 /// Whether a child that does `task` was killed at `point`. Checks that the others go on.
