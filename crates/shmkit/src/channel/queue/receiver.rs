@@ -21,9 +21,10 @@ use crate::wait::Until;
 /// # If a process dies
 ///
 /// Each message that it received and did not acknowledge goes back to its old place, and to the
-/// next receiver: at once on a death notice, or within 50 ms, if a receiver waits. A receiver that
-/// never waits looks for such messages after every 1,024 messages that it receives, but not again
-/// within 25 ms, or within 500 ms where death notices arrive and there was none.
+/// next receiver: at once on a death notice, or within 50 ms, if a receiver waits. A receiver also
+/// looks for such messages before its first message. One that never waits looks after every 1,024
+/// messages that it receives, but not again within 25 ms, or within 500 ms where death notices
+/// arrive and there was none.
 pub struct QueueReceiver<M: Message + ?Sized> {
     pub(super) receiving: Receiving,
     message: PhantomData<fn(&M)>,

@@ -71,7 +71,9 @@ impl Receiving {
     pub(super) fn join(handle: &Arc<Handle>) -> Result<Self> {
         let bytes = handle.geometry.message_bytes as usize;
         let party = Party::join(handle, Role::Receiver, bytes, "receive from")?;
-        Ok(Self { party, received: AtomicU64::new(0) })
+        // It looks before its first message. So it begins with what receivers that are dead left:
+        // a worker that is started again, with the job at which it died.
+        Ok(Self { party, received: AtomicU64::new(LOOKS_EVERY - 1) })
     }
 
     /// Receives the next message, if there is one, as what `copy` makes of it.
