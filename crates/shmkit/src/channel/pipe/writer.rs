@@ -19,7 +19,9 @@ const ACTION: &str = "write to";
 ///
 /// A write is one sequence of bytes in the stream: bytes of other writers come before or behind it,
 /// whatever its size. A write of up to 4 KiB also appears as a whole, or not at all. A longer one
-/// appears in pieces, as readers make room; meanwhile the other writers wait.
+/// appears in pieces, as readers make room; meanwhile the other writers wait. `write!` and
+/// `writeln!` make a write of each piece of their text: to keep a line together, make it with
+/// `format!`, and write it by one call.
 ///
 /// A writer that waits for room sleeps until 4 KiB are free, or half of a smaller capacity. If less
 /// becomes free, and is enough for its write, it finds that when it next looks for dead readers:
