@@ -2,7 +2,7 @@
 //!
 //! A weather station sets the temperature (`Latest`), sends warnings (`Queue`), and writes a log
 //! (`Pipe`, with tokio's `AsyncRead` and `AsyncWrite`). A watcher waits for all of them in one
-//! task. A branch that `select!` drops has taken nothing. This needs the feature `tokio` of shmkit;
+//! task: a future that `select!` drops has taken nothing. This needs the feature `tokio` of shmkit;
 //! `async` alone has the futures, for any runtime. In two terminals:
 //!
 //! ```sh
@@ -13,6 +13,7 @@
 //! Kill the station: the watcher is told, and ends, since the log has ended. Kill the watcher: the
 //! log has no reader any more, so the station ends with `BrokenPipe`.
 
+use std::pin::pin;
 use std::time::Duration;
 use std::{env, error};
 
@@ -54,6 +55,8 @@ async fn watch() -> Result<(), Box<dyn error::Error>> {
     let station = open()?;
     let (mut celsius, warnings) = (station.celsius.changes(), station.warnings.receiver()?);
     let mut log = BufReader::new(station.log.reader()?.into_tokio()).lines();
+    // One future for all rounds: a ctrl-c between two of them would be lost.
+    let mut stop = pin!(tokio::signal::ctrl_c());
     loop {
         tokio::select! {
             value = celsius.next_async() => match value {
@@ -71,7 +74,7 @@ async fn watch() -> Result<(), Box<dyn error::Error>> {
             },
             warning = warnings.recv_async() => println!("warning {}", *warning?),
             () = time::sleep(Duration::from_secs(1)) => println!("nothing for 1 s"),
-            _ = tokio::signal::ctrl_c() => {
+            _ = &mut stop => {
                 println!("stopped");
                 return Ok(());
             }
