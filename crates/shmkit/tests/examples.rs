@@ -22,8 +22,10 @@ fn path_of(example: &str) -> Option<PathBuf> {
     static BUILT: OnceLock<String> = OnceLock::new();
     let messages = BUILT.get_or_init(|| {
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--message-format=json", "--package=shmkit"]);
-        let built = cargo.args(["--examples", "--features=tokio"]).output().unwrap();
+        // In the workspace, as `cargo test` builds them: so they are built once.
+        cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+        cargo.args(["build", "--quiet", "--message-format=json", "--examples"]);
+        let built = cargo.output().unwrap();
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
         String::from_utf8(built.stdout).unwrap()
     });
