@@ -28,12 +28,16 @@ const ACTION: &str = "wait for";
 /// Another thread, or another process, can be faster: what made a handle ready may be gone when the
 /// program takes it.
 ///
+/// What nobody takes keeps its handle ready. So at the end of a stream a
+/// [`PipeReader`](crate::PipeReader) is ready until the next writer comes. To sleep until then, the
+/// program removes it, and adds another reader, which waits for the next writer.
+///
 /// A set does not borrow its handles. Threads can add and remove some while others wait. The object
 /// of a handle stays open until it is removed from the set. A handle that was dropped is never
 /// ready.
 ///
-/// A set that waits costs what one waiter costs, however many handles it has. With more than 127 of
-/// them (on Windows, 63), it starts a thread for as many each.
+/// A set that waits costs what one waiter costs, however many handles it has. For more than 127 of
+/// them (on Windows, 63), it starts threads, each of which watches so many.
 ///
 /// # If a process dies
 ///
@@ -92,6 +96,9 @@ const ACTION: &str = "wait for";
 /// # Ok(())
 /// # }
 /// ```
+///
+/// In the folder `examples` of the source, `dashboard` waits for six kinds of objects, and goes on
+/// when one side dies.
 pub struct WaitSet<K> {
     group: Group,
     keys: Mutex<Vec<(u64, K)>>,

@@ -113,6 +113,12 @@ fn the_ends_of_a_pipe() {
     assert_woken(&set, &[7], || writer.close());
     assert_eq!(reader.try_read(&mut bytes).unwrap(), Some(0), "the end of the stream");
     assert_eq!(set.try_wait().unwrap(), [7], "it is still the end");
+    let (next, mut writer) = (pipe.reader().unwrap(), None);
+    let set = set_of(&next);
+    assert!(set.try_wait().unwrap().is_empty(), "it waits for the next writer");
+    assert_woken(&set, &[7], || {
+        writer.insert(pipe.writer().unwrap()).write_all(&[1]).unwrap();
+    });
 }
 
 #[test]

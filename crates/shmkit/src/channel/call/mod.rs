@@ -163,6 +163,8 @@ use crate::shareable::Shareable;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// In the folder `examples` of the source, `calculator` has servers and clients that can be killed.
 pub struct Call<Req: Shareable, Resp: Shareable> {
     handle: Arc<Handle>,
     types: PhantomData<fn(Req) -> Resp>,

@@ -286,9 +286,7 @@ fn check(handle: &Handle, place: &mut Place, shown: &Shown) -> Result<()> {
     let died = |why| Error::new(ErrorKind::PeerDied, why);
     let error = match dead {
         Some(peer) => died("was its writer and died; the last whole value stays").by_peer(peer),
-        None => died(
-            "a writer, whose slot another participant now uses, died; the last whole value stays",
-        ),
+        None => died("a writer, whose slot was freed meanwhile, died; the last whole value stays"),
     };
     Err(error.doing("wait for").on(handle.object.label()))
 }

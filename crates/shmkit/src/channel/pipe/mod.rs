@@ -103,6 +103,9 @@ use crate::object::Options;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// In the folder `examples` of the source, `dashboard` reads a pipe beside other objects, and
+/// `with_tokio` by tokio's traits.
 #[derive(Clone, Debug)]
 pub struct Pipe {
     handle: Arc<Handle>,

@@ -84,9 +84,9 @@ use crate::shareable::Shareable;
 /// [priority](Options::priorities), and within a priority in the order in which they were sent. A
 /// receiver acknowledges a message by dropping it; one that dies first gives it back.
 ///
-/// Opening the queue takes no slot among its participants; each sender and each receiver takes one.
-/// While senders and receivers are awake, a message costs no system call and no heap allocation. A
-/// clone is another handle on the same open object.
+/// Opening the queue takes no [slot](Options::max_participants) among its participants; each sender
+/// and each receiver takes one. While senders and receivers are awake, a message costs no system
+/// call and no heap allocation. A clone is another handle on the same open object.
 ///
 /// # If a process dies
 ///
@@ -121,7 +121,7 @@ use crate::shareable::Shareable;
 /// | `get_max_msg_size` | `mq_getattr`, `mq_msgsize` | the size of the type, [`Queue::max_len`] |
 /// | | `mq_setattr`, `O_NONBLOCK` | each call says whether it waits |
 /// | `remove` | `mq_unlink` | [`Queue::remove`]; users of the queue get `Closed` |
-/// | | `mq_notify`, `poll` | a thread that waits in [`recv`] |
+/// | | `mq_notify`, `poll` | [`WaitSet`](crate::WaitSet) and its [`poll_handle`] |
 /// | | `/dev/mqueue` | `shm ls`, `shm info`, [`inspect`](crate::inspect) |
 /// | received is gone | received is gone | [acknowledged](Received) is gone |
 /// | a death can leave it locked | a death loses a message | it goes to the next receiver |
@@ -142,6 +142,7 @@ use crate::shareable::Shareable;
 /// [`recv_timeout`]: QueueReceiver::recv_timeout
 /// [`recv_until`]: QueueReceiver::recv_until
 /// [by priority]: Queue::counts_by_priority
+/// [`poll_handle`]: crate::WaitSet::poll_handle
 ///
 /// # Examples
 ///
@@ -193,6 +194,8 @@ use crate::shareable::Shareable;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// In the folder `examples` of the source, `jobs` has workers that crash.
 pub struct Queue<M: Message + ?Sized> {
     handle: Arc<Handle>,
     message: PhantomData<fn(&M)>,

@@ -26,8 +26,13 @@ use crate::wait::Until;
 /// A message of a [`Topic`](super::Topic) while its publisher fills it in place: see
 /// [`Publisher::loan`].
 ///
-/// Dropping it publishes nothing. A process that may write to the object, and does not keep to its
-/// rules, can change the bytes meanwhile.
+/// It dereferences to the message. Dropping it publishes nothing. A process that may write to the
+/// object, and does not keep to its rules, can change the bytes meanwhile.
+///
+/// # If a process dies
+///
+/// If this process dies before [`send`](Self::send) returns, the message is received whole, or not
+/// at all, and the place is used again.
 #[must_use = "a loan that is dropped publishes nothing: call `send`"]
 pub struct Loan<'a, M: Message + ?Sized> {
     publisher: &'a mut Publisher<M>,

@@ -68,8 +68,8 @@ mod sealed {
 /// A message is one value of a [`Shareable`](crate::Shareable) type, or a list: in a `Topic<[T]>`,
 /// as in a `Topic<[u8]>`, each message has a length of its own, up to [`Options::max_len`].
 ///
-/// Opening a topic takes no slot; each [`Publisher`] and each [`Subscriber`] takes one. A clone is
-/// another handle on the same open object.
+/// Opening a topic takes no [slot](Options::max_participants); each [`Publisher`] and each
+/// [`Subscriber`] takes one. A clone is another handle on the same open object.
 ///
 /// # Memory
 ///
@@ -118,6 +118,9 @@ mod sealed {
 /// # Ok(())
 /// # }
 /// ```
+///
+/// In the folder `examples` of the source, `ticks` publishes and receives in batches, and `camera`
+/// sends frames of 6 MB without a copy.
 #[derive(Debug)]
 pub struct Topic<M: Message + ?Sized> {
     handle: Arc<Handle>,
@@ -194,8 +197,8 @@ impl<M: Message + ?Sized> Topic<M> {
         Subscriber::join(&self.handle, self.shape, messages.into())
     }
 
-    /// Returns how many messages were published, and those that publishers have begun and not
-    /// completed: the sequence number of the newest one.
+    /// Returns the sequence number of the newest message, which a publisher may not have completed
+    /// yet. The first message has 1.
     pub fn sequence(&self) -> u64 {
         self.handle.ring(self.shape).last()
     }

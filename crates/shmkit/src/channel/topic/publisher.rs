@@ -301,7 +301,7 @@ impl UntypedPublisher {
         let died = |why| self.membership.error(ErrorKind::PeerDied, "publish to", why);
         Err(match dead {
             Some(peer) => died("was a subscriber and died").by_peer(peer),
-            None => died("a subscriber, whose slot another participant now uses, died"),
+            None => died("a subscriber, whose slot was freed meanwhile, died"),
         })
     }
 }

@@ -24,7 +24,12 @@ use crate::wait::Until;
 /// [`Subscriber::recv_sample`].
 ///
 /// It dereferences to the message. It can be held for any time, and by any thread: that delays
-/// nobody. It outlives its subscriber.
+/// nobody. It stays valid when its subscriber is dropped.
+///
+/// # If a process dies
+///
+/// The death of the publisher changes nothing. When a process that holds samples dies, their places
+/// are used again.
 ///
 /// # Trust
 ///

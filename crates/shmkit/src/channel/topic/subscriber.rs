@@ -163,9 +163,7 @@ fn next_death(handle: &Handle, deaths: &mut RoleDeaths) -> Option<Error> {
     let died = |why| Error::new(ErrorKind::PeerDied, why);
     let error = match deaths.next(&handle.object)? {
         Some(peer) => died("was a publisher and died; what it published stays").by_peer(peer),
-        None => died(
-            "a publisher, whose slot another participant now uses, died; what it published stays",
-        ),
+        None => died("a publisher, whose slot was freed meanwhile, died; what it published stays"),
     };
     Some(error.doing("receive from").on(handle.object.label()))
 }
