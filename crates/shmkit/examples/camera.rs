@@ -24,7 +24,7 @@ const HEIGHT: usize = 1_000;
 #[repr(C)]
 struct Frame {
     number: u64,
-    taken_us: u64,
+    sent_us: u64,
     rows: [[u8; 3 * WIDTH]; HEIGHT],
 }
 
@@ -42,11 +42,11 @@ fn send(count: u64) -> shmkit::Result<()> {
     let mut camera = frames.publisher()?;
     for number in 1..=count {
         let mut frame = camera.loan()?; // an older frame, or zeros: all of it is overwritten
-        frame.number = number;
-        frame.taken_us = now_us();
         for row in &mut frame.rows {
             row.fill(number as u8);
         }
+        frame.number = number;
+        frame.sent_us = now_us();
         let viewers = frame.send()?;
         println!("frame {number}: {viewers} viewers");
         thread::sleep(Duration::from_millis(33));
@@ -67,9 +67,10 @@ fn receive(count: u64) -> shmkit::Result<()> {
             }
             Err(error) => return Err(error),
         };
+        let age_us = now_us().saturating_sub(frame.sent_us);
         let is_whole = frame.rows.iter().all(|row| *row == [frame.number as u8; 3 * WIDTH]);
-        let (number, age_us) = (frame.number, now_us().saturating_sub(frame.taken_us));
-        println!("frame {number}: whole: {is_whole}, {age_us} us old, lost {}", viewer.lost());
+        let (number, lost) = (frame.number, viewer.lost());
+        println!("frame {number}: whole: {is_whole}, {age_us} us old, lost {lost}");
         seen += 1;
     }
     Ok(())

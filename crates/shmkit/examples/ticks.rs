@@ -1,4 +1,4 @@
-//! Market ticks: millions of small messages a second, in order, to every subscriber.
+//! Market ticks: many small messages, each to every subscriber, in order.
 //!
 //! The exchange publishes ticks in batches, and each trader receives all of them, in batches too.
 //! By default a topic loses nothing: the exchange waits for the slowest trader. In two terminals,

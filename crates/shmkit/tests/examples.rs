@@ -225,6 +225,11 @@ fn a_dashboard_shows_everything_and_goes_on_with_the_next_car() {
     dashboard.wait_for(&["speed: 1", "console: step 1"]);
     car.rest();
     assert_eq!(dashboard.rest().last().unwrap(), "parked");
+    let (dashboard, car) = (example.start(&["show"]), example.start(&["drive", "20"]));
+    dashboard.wait_for(&["speed: "]);
+    dashboard.kill();
+    car.rest();
+    example.start(&["show"]).wait_for(&["alarm: ", "parked"]);
 }
 
 #[test]
