@@ -1,12 +1,13 @@
 //! The floors of communication: the least that a round trip between two processes can cost.
 
+use std::cell::Cell;
 use std::hint::{black_box, spin_loop};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::harness::arena::{Arena, BYTES_BACK, BYTES_THERE, LINE_BACK, LINE_THERE};
 use crate::harness::futex;
 use crate::harness::mailbox::RUN;
-use crate::harness::sizes::{Value, by_size, for_size, rounds};
+use crate::harness::sizes::{MAX_WORDS, Value, by_size, for_size, rounds};
 use crate::harness::worker::{Command, Worker, Workload};
 use crate::harness::workers::Workers;
 
@@ -92,7 +93,7 @@ pub(crate) fn futex_us(workers: &Workers<'_>) -> f64 {
     nanoseconds / 1_000.0
 }
 
-fn spin_until(word: &AtomicU64, value: u64) {
+pub(crate) fn spin_until(word: &AtomicU64, value: u64) {
     while word.load(Ordering::Acquire) != value {
         spin_loop();
     }
@@ -124,5 +125,64 @@ fn futex_receive(word: &AtomicU64, round: u64) {
             return;
         }
         futex::wait(word, found);
+    }
+}
+
+/// Returns how many messages of a size a ring has room for: 256 KiB of them, 4 to 256.
+pub(crate) const fn ring_depth(bytes: usize) -> usize {
+    match (256 << 10) / bytes {
+        ..4 => 4,
+        depth @ 4..256 => depth,
+        _ => 256,
+    }
+}
+
+/// A ring in the arena without anything else: a stamp beside each message of `N` words, and the
+/// receiver's position, at which the sender looks only when the ring seems full.
+pub(crate) struct Ring<'a, const N: usize> {
+    words: &'a [AtomicU64],
+    position: &'a AtomicU64,
+    /// The last message for which the sender knows that there is room.
+    limit: Cell<u64>,
+}
+
+impl<'a, const N: usize> Ring<'a, N> {
+    const DEPTH: usize = ring_depth(N * 8);
+    /// The words of an entry: a stamp and a message.
+    const STRIDE: usize = N + 1;
+    const POSITION: usize = Self::DEPTH * Self::STRIDE + 16;
+
+    pub(crate) fn of(arena: &'a Arena) -> Self {
+        const { assert!(Self::POSITION < MAX_WORDS, "the ring ends before the bytes back") };
+        let words = arena.words(BYTES_THERE, Self::POSITION + 1);
+        Self { words, position: &words[Self::POSITION], limit: Cell::new(0) }
+    }
+
+    fn entry(&self, number: u64) -> &'a [AtomicU64] {
+        &self.words[(number % Self::DEPTH as u64) as usize * Self::STRIDE..][..Self::STRIDE]
+    }
+
+    /// Sends the message of a number: 1, 2, ...
+    #[inline(always)]
+    pub(crate) fn send(&self, number: u64, message: &[u64; N]) {
+        while number > self.limit.get() {
+            self.limit.set(self.position.load(Ordering::Acquire) + Self::DEPTH as u64);
+            spin_loop();
+        }
+        let entry = self.entry(number);
+        let to = entry[1..].as_ptr().cast_mut().cast::<[u64; N]>();
+        // SAFETY: the words of the entry, which the receiver reads only after the store below.
+        unsafe { to.copy_from_nonoverlapping(message, 1) };
+        entry[0].store(number, Ordering::Release);
+    }
+
+    #[inline(always)]
+    pub(crate) fn receive(&self, number: u64, message: &mut [u64; N]) {
+        let entry = self.entry(number);
+        spin_until(&entry[0], number);
+        let from = entry[1..].as_ptr().cast::<[u64; N]>();
+        // SAFETY: the words of the entry, which the sender writes only after the store below.
+        unsafe { from.copy_to_nonoverlapping(message, 1) };
+        self.position.store(number, Ordering::Release);
     }
 }

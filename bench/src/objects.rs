@@ -30,7 +30,8 @@ pub(crate) fn pipe(directory: &Path, name: &str) -> Pipe {
 
 /// Opens or creates a topic.
 pub(crate) fn topic<T: Shareable>(directory: &Path, name: &str) -> Topic<T> {
-    Topic::options().directory(directory).open_or_create(name).expect(OWN_DIRECTORY)
+    let options = Topic::options().directory(directory).max_participants(MAX_PARTICIPANTS);
+    options.open_or_create(name).expect(OWN_DIRECTORY)
 }
 
 /// Opens or creates a call, whose waits spin for as long as the program says, if it does.

@@ -311,10 +311,18 @@ impl Drop for Workers<'_> {
         for number in 0..running.len() {
             self.send(number, LEAVE, 0);
         }
+        // Where this thread panics in the middle of a command, the worker may wait for it forever.
+        let is_cut_off = thread::panicking();
         for running in running {
             match running {
-                Running::Process(mut child) => drop(child.wait()),
-                Running::Thread(thread) => drop(thread.join()),
+                Running::Process(mut child) => {
+                    if is_cut_off {
+                        _ = child.kill();
+                    }
+                    _ = child.wait();
+                }
+                Running::Thread(thread) if !is_cut_off => drop(thread.join()),
+                Running::Thread(_) => (),
             }
         }
     }

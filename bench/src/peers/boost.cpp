@@ -3,7 +3,7 @@
 //   worker --arena DIRECTORY --workload TASK/PEER --cpu CPU --number NUMBER
 //          --mailbox WORD --shared WORD --creates true|false
 //
-// `boost.rs` defines the names in capitals when it compiles this file.
+// Without arguments, it prints the version of Boost. `boost.rs` defines the names in capitals when it compiles this file.
 
 #include <boost/interprocess/ipc/message_queue.hpp>
 #include <boost/interprocess/sync/interprocess_condition.hpp>
@@ -13,15 +13,19 @@
 #include <boost/interprocess/sync/interprocess_upgradable_mutex.hpp>
 #include <boost/interprocess/sync/scoped_lock.hpp>
 #include <boost/interprocess/sync/sharable_lock.hpp>
+#include <boost/version.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <ctime>
 #include <fstream>
 #include <iostream>
 #include <map>
+#include <memory>
 #include <new>
 #include <string>
+#include <vector>
 
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -246,6 +250,67 @@ void pass_messages(const Worker& worker, std::map<std::string, std::string>& opt
   ipc::message_queue::remove(name.c_str());
 }
 
+// A queue whose name is removed by the worker that creates it and again when it ends. A worker that
+// polls only tries; one that sleeps waits.
+class Link {
+ public:
+  Link(const Worker& worker, const std::map<std::string, std::string>& options, const char* way)
+      : name_(options.at("--arena") + "-" + options.at("--shared") + way),
+        message_((std::stoul(options.at("--argument")) & ~std::size_t(1)) / sizeof(std::uint64_t)),
+        polls_(std::stoul(options.at("--argument")) % 2 == 0) {
+    std::replace(name_.begin(), name_.end(), '/', '_');
+    if (worker.creates) ipc::message_queue::remove(name_.c_str());
+    const std::size_t depth = std::clamp<std::size_t>((256 << 10) / bytes(), 4, DEPTH);
+    queue_ = std::make_unique<ipc::message_queue>(ipc::open_or_create, name_.c_str(), depth, bytes());
+  }
+  ~Link() { ipc::message_queue::remove(name_.c_str()); }
+
+  void send() {
+    ++message_[0];
+    if (!polls_) return queue_->send(message_.data(), bytes(), 0);
+    while (!queue_->try_send(message_.data(), bytes(), 0)) pause();
+  }
+
+  void receive() {
+    ipc::message_queue::size_type size;
+    unsigned priority;
+    if (!polls_) return queue_->receive(message_.data(), bytes(), size, priority);
+    while (!queue_->try_receive(message_.data(), bytes(), size, priority)) pause();
+  }
+
+ private:
+  std::size_t bytes() const { return message_.size() * sizeof message_[0]; }
+  static void pause() {
+#if defined __x86_64__
+    __builtin_ia32_pause();
+#endif
+  }
+
+  std::string name_;
+  std::vector<std::uint64_t> message_;
+  bool polls_;
+  std::unique_ptr<ipc::message_queue> queue_;
+};
+
+// Sends messages of as many bytes as the argument says there and back; both sides sleep if it is
+// odd. Worker 0 begins.
+void send_there_and_back(const Worker& worker, const std::map<std::string, std::string>& options) {
+  Link there(worker, options, "-there"), back(worker, options, "-back");
+  if (worker.number == 0)
+    worker.repeat([&] { there.send(), back.receive(); });
+  else
+    worker.repeat([&] { there.receive(), back.send(); });
+}
+
+// Sends messages one way, to worker 0.
+void send_one_way(const Worker& worker, const std::map<std::string, std::string>& options) {
+  Link link(worker, options, "-flow");
+  if (worker.number == RECEIVER)
+    worker.repeat([&] { link.receive(); });
+  else
+    worker.repeat([&] { link.send(); });
+}
+
 // Returns whether there is such a workload.
 bool run(const Worker& worker, const std::string& task, const std::string& peer,
          std::map<std::string, std::string>& options) {
@@ -283,6 +348,10 @@ bool run(const Worker& worker, const std::string& task, const std::string& peer,
     take_turns(worker, worker.shared<Semaphores>(0, 0));
   } else if (task == "messages") {
     pass_messages(worker, options);
+  } else if (task == "exchange") {
+    send_there_and_back(worker, options);
+  } else if (task == "flow") {
+    send_one_way(worker, options);
   } else {
     return false;
   }
@@ -290,6 +359,10 @@ bool run(const Worker& worker, const std::string& task, const std::string& peer,
 }
 
 int main(int argc, char** argv) {
+  if (argc == 1) {
+    std::cout << BOOST_LIB_VERSION << "\n";
+    return 0;
+  }
   std::map<std::string, std::string> options;
   for (int at = 2; at + 1 < argc; at += 2) options[argv[at]] = argv[at + 1];
 

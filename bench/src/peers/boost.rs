@@ -30,6 +30,9 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     Workload::program("condition/boost", program),
     Workload::program("semaphore/boost", program),
     Workload::program("messages/boost", program),
+    // For `bench/peers`.
+    Workload::program("exchange/boost", program),
+    Workload::program("flow/boost", program),
 ];
 
 const SOURCE: &str = include_str!("boost.cpp");
@@ -50,6 +53,13 @@ fn program() -> Option<&'static Path> {
         compiled.ok()
     });
     program.as_deref()
+}
+
+/// Returns the version of Boost, if the program can be compiled.
+#[allow(dead_code, reason = "only `bench/peers` prints it")]
+pub(crate) fn version() -> Option<String> {
+    let output = Command::new(program()?).output().ok()?;
+    Some(String::from_utf8_lossy(&output.stdout).trim().replace('_', "."))
 }
 
 /// Compiles the program into the folder of this one.
