@@ -11,20 +11,19 @@ pub(in crate::channel) struct RoleDeaths {
     role: Role,
     /// How many deaths were reported, or happened before the watch began, modulo 2^16.
     reported: u16,
-    /// The dead participants that were named and still have their slots. They are few: a slot that
-    /// another participant wants is freed.
-    named: Vec<ParticipantId>,
+    /// The participants whose deaths were reported and that had their slots at the last report.
+    told: Vec<ParticipantId>,
 }
 
 impl RoleDeaths {
     /// Watches from now on. A participant that is already dead, but whose death is not yet counted,
     /// is reported.
     pub(in crate::channel) fn from_now(object: &OpenObject, role: Role) -> Self {
-        Self { role, reported: object.participants().counted_deaths(role), named: Vec::new() }
+        Self { role, reported: object.participants().counted_deaths(role), told: Vec::new() }
     }
 
-    /// Reports the next death, if there is one: with a participant that was not named yet, if one
-    /// still has its slot. A system call for each participant.
+    /// Reports the next death, if there is one: with a participant that was not reported before, if
+    /// one still has its slot. A system call for each participant.
     pub(in crate::channel) fn next(&mut self, object: &OpenObject) -> Option<Option<Peer>> {
         let mut dead = Vec::new();
         let deaths = object.participants().deaths(self.role, |id| dead.push(id));
@@ -33,9 +32,12 @@ impl RoleDeaths {
             return None;
         }
         self.reported = after_report(self.reported, deaths);
-        self.named.retain(|id| dead.contains(id));
-        let next = dead.into_iter().find(|id| !self.named.contains(id));
-        self.named.extend(next);
+        let next = dead.iter().copied().find(|id| !self.told.contains(id));
+        if deaths != self.reported {
+            // The others are reported by later calls.
+            dead.retain(|id| Some(*id) == next || self.told.contains(id));
+        }
+        self.told = dead;
         Some(next.map(|id| object.peer(id)))
     }
 }

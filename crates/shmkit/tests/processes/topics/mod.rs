@@ -12,6 +12,7 @@ use crate::times::{SLOW_CHECKS, TIMEOUT};
 
 pub(crate) const ROLES: &[(&str, Role)] = &[
     ("publisher", publisher),
+    ("many publishers", many_publishers),
     ("subscriber", subscriber),
     ("topic crash", crash::role),
     ("topic load", kills::role),
@@ -38,6 +39,14 @@ fn publisher(link: &mut Link) {
     }
     drop(publisher);
     link.send("left");
+    link.receive();
+}
+
+/// Joins more publishers than one call reports one by one.
+fn many_publishers(link: &mut Link) {
+    let topic = Topic::<u64>::open(NAME).unwrap();
+    let _publishers = [(); 65].map(|()| topic.publisher().unwrap());
+    link.send("ready");
     link.receive();
 }
 
@@ -123,6 +132,22 @@ fn a_death_names_the_publisher_that_died_and_no_other_dead_one() {
         assert_eq!((error.kind(), error.peer().unwrap().pid), (ErrorKind::PeerDied, Some(pid)));
     }
     assert_eq!(subscriber.try_recv().unwrap(), None, "told twice");
+}
+
+#[test]
+fn a_death_after_one_report_of_very_many_names_none_of_those() {
+    let dir = TestDir::new();
+    let topic = options(&dir).max_participants(128).create(NAME).unwrap();
+    let mut subscriber = topic.subscriber().unwrap();
+    let many = Child::start_ready(&dir, "many publishers", "");
+    let next = Child::start_ready(&dir, "publisher", "");
+    for mut child in [many, next] {
+        let pid = child.id();
+        child.kill();
+        let error = subscriber.try_recv().unwrap_err();
+        assert_eq!((error.kind(), error.peer().unwrap().pid), (ErrorKind::PeerDied, Some(pid)));
+        assert_eq!(subscriber.try_recv().unwrap(), None, "told one by one");
+    }
 }
 
 #[test]
